@@ -1,0 +1,194 @@
+"""Every error a user of agor_reactive can meet, in one tree.
+
+::
+
+    AgorError
+    ├── LinkError                the way to the daemon
+    │   ├── CannotConnect        no daemon answered there
+    │   ├── NotConnected         called while the link is down; nothing was sent
+    │   ├── ConnectionLost       the link dropped before a read was answered
+    │   ├── CallTimeout          a read was sent and not answered in time
+    │   └── OutcomeUnknown       a write was sent, its answer was lost: it may have happened; we never retry it
+    ├── DaemonError              the daemon answered with an error (name, code, data as it gave them)
+    │   ├── BadRequest           400, 422
+    │   ├── NotAuthenticated     401
+    │   ├── Forbidden            403
+    │   ├── NotFound             404, and every other shape a daemon gives it
+    │   ├── AmbiguousId          a short id that fits several rows (`matches`)
+    │   ├── MethodNotAllowed     405
+    │   ├── Conflict             409
+    │   ├── TooManyRequests      429 (`retry_after` seconds, when told)
+    │   └── ServerError          5xx and everything the daemon could not name
+    │       └── Unavailable      502, 503, 504
+    ├── ProtocolError            they sent what we cannot read
+    └── UsageError               we were called wrongly
+        ├── HandleDisposed       a released handle was used
+        ├── WrongLoop            an object of one event loop was used from another
+        ├── PayloadTooLarge      the frame is over what the daemon takes; nothing was sent
+        └── MissingExtra         an optional extra is not installed
+
+A message says what to do next. None ever holds a key, a token, a daemon's stack trace or its SQL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = [
+    "AgorError",
+    "AmbiguousId",
+    "BadRequest",
+    "CallTimeout",
+    "CannotConnect",
+    "Conflict",
+    "ConnectionLost",
+    "DaemonError",
+    "Forbidden",
+    "HandleDisposed",
+    "LinkError",
+    "MethodNotAllowed",
+    "MissingExtra",
+    "NotAuthenticated",
+    "NotConnected",
+    "NotFound",
+    "OutcomeUnknown",
+    "PayloadTooLarge",
+    "ProtocolError",
+    "ServerError",
+    "TooManyRequests",
+    "Unavailable",
+    "UsageError",
+    "WrongLoop",
+]
+
+
+class AgorError(Exception):
+    """The root: `except AgorError` catches everything this package raises on purpose."""
+
+
+class LinkError(AgorError):
+    """Something between us and the daemon, not an answer of the daemon."""
+
+
+class CannotConnect(LinkError):
+    """No daemon answered at that address."""
+
+
+class NotConnected(LinkError):
+    """A call was made while the link is down. Nothing was sent."""
+
+
+class ConnectionLost(LinkError):
+    """The link dropped before a read was answered. Asking again is safe."""
+
+
+class CallTimeout(LinkError):
+    """A read was sent and not answered in time (a daemon never answers a method it does not know)."""
+
+
+class OutcomeUnknown(LinkError):
+    """A write was sent and its answer was lost: it may or may not have happened. Never retried by us."""
+
+
+class DaemonError(AgorError):
+    """The daemon answered with an error.
+
+    `name`, `code` and `data` are as the daemon gave them (`code` may be an int, a string such as ``"NOT_FOUND"``, or
+    None), except that stack traces, SQL and parameters are dropped.
+    """
+
+    def __init__(self, message: str, *, name: str | None = None, code: int | str | None = None, data: Any = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.name = name
+        self.code = code
+        self.data = data
+
+
+class BadRequest(DaemonError):
+    """The daemon refused what was sent (400, 422)."""
+
+
+class NotAuthenticated(DaemonError):
+    """No login, or one that is no longer good (401)."""
+
+
+class Forbidden(DaemonError):
+    """Logged in, but not allowed (403)."""
+
+
+class NotFound(DaemonError):
+    """No such row, route or service."""
+
+
+class AmbiguousId(DaemonError):
+    """A short id fits several rows; `matches` lists their full ids."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        matches: Sequence[str] = (),
+        name: str | None = None,
+        code: int | str | None = None,
+        data: Any = None,
+    ) -> None:
+        super().__init__(message, name=name, code=code, data=data)
+        self.matches = tuple(matches)
+
+
+class MethodNotAllowed(DaemonError):
+    """The service has no such method (405)."""
+
+
+class Conflict(DaemonError):
+    """The row is not in a state that allows it (409)."""
+
+
+class TooManyRequests(DaemonError):
+    """The daemon asks to slow down (429); `retry_after` is in seconds, or None."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        name: str | None = None,
+        code: int | str | None = None,
+        data: Any = None,
+    ) -> None:
+        super().__init__(message, name=name, code=code, data=data)
+        self.retry_after = retry_after
+
+
+class ServerError(DaemonError):
+    """The daemon failed (5xx), or named no kind for its error."""
+
+
+class Unavailable(ServerError):
+    """The daemon, or a proxy before it, is not ready (502, 503, 504)."""
+
+
+class ProtocolError(AgorError):
+    """The other side sent what we cannot read."""
+
+
+class UsageError(AgorError):
+    """We were called wrongly."""
+
+
+class HandleDisposed(UsageError):
+    """A handle was used after its last release."""
+
+
+class WrongLoop(UsageError):
+    """An object that belongs to one event loop was used from another."""
+
+
+class PayloadTooLarge(UsageError):
+    """The frame is larger than the daemon takes over a socket. Nothing was sent."""
+
+
+class MissingExtra(UsageError, ImportError):
+    """An optional extra of this package is not installed; the message names it."""

@@ -1,0 +1,72 @@
+"""What crosses the seam between transport and everything above it: raw events and the state of the link.
+
+Plain slotted classes, not pydantic: one `RawEvent` is made for every frame that arrives.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+__all__ = ["LinkPhase", "LinkStatus", "RawEvent"]
+
+
+class RawEvent:
+    """One server event as it arrived: ``"messages streaming:chunk"`` is service ``messages``, name ``streaming:chunk``.
+
+    `payload` is the decoded JSON, untouched; whoever reads it must not change it. `at` is the time of receipt in epoch
+    seconds, stamped once by the transport. `topic` is the whole event name as the wire has it.
+    """
+
+    __slots__ = ("at", "payload", "topic")
+
+    def __init__(self, topic: str, payload: Any, at: float = 0.0) -> None:
+        self.topic = topic
+        self.payload = payload
+        self.at = at
+
+    @property
+    def service(self) -> str:
+        """The service path, or ``""`` for an event without one (``server-info``, the bare ``created`` twins)."""
+        return self.topic.rpartition(" ")[0]
+
+    @property
+    def name(self) -> str:
+        """The event's own name: ``created``, ``streaming:chunk``."""
+        return self.topic.rpartition(" ")[2]
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RawEvent):
+            return NotImplemented
+        return (self.topic, self.payload, self.at) == (other.topic, other.payload, other.at)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        # The payload may hold prompts and secrets: never shown.
+        return f"RawEvent({self.topic!r}, at={self.at!r})"
+
+
+LinkPhase = Literal["connecting", "live", "unauthenticated", "reconnecting", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """Where the live link stands.
+
+    `phase`: ``connecting`` the first time; ``live`` connected and logged in; ``unauthenticated`` connected but not
+    logged in (no credentials given yet, or refused: see `reason`); ``reconnecting`` the link dropped and comes back by
+    itself; ``closed`` for good. `attempt` counts tries since the link was last up; `next_try_in` is in seconds.
+    `epoch` counts connections made: it changes on every (re)connection and never otherwise.
+    """
+
+    phase: LinkPhase
+    attempt: int = 0
+    next_try_in: float | None = None
+    reason: str | None = None
+    epoch: int = 0
+
+    @property
+    def up(self) -> bool:
+        """Whether calls can be sent."""
+        return self.phase in ("live", "unauthenticated")

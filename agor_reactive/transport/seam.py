@@ -1,0 +1,45 @@
+"""The seam between what moves bytes and what gives them meaning: a Protocol, nothing else.
+
+`transport.socketio.SocketLink` is the real one, `transport.scripted.ScriptedLink` the fake that is shipped beside it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from agor_reactive.models.wire import LinkStatus, RawEvent
+
+__all__ = ["Link", "OnEvent", "OnStatus"]
+
+OnEvent = Callable[[RawEvent], None]
+OnStatus = Callable[[LinkStatus], None]
+
+
+class Link(Protocol):
+    """A live, two-way connection to one daemon that heals itself.
+
+    All methods belong to the event loop that opened it. `on_event` and `on_status` are called on that loop, in order,
+    synchronously, from one place; the link has one listener (the session layer's router), set before `open`.
+    """
+
+    @property
+    def status(self) -> LinkStatus: ...
+
+    def listen(self, on_event: OnEvent, on_status: OnStatus) -> None: ...
+
+    async def open(self) -> None:
+        """Connect, and log in when there are credentials. Raises `CannotConnect` or `NotAuthenticated`."""
+        ...
+
+    async def call(self, method: str, service: str, *args: Any, timeout: float | None = None) -> Any:
+        """One service call: `args` are the method's own, query last, as Feathers orders them. Answers the result.
+
+        Raises `NotConnected` at once when the link is down, `ConnectionLost` (reads) or `OutcomeUnknown` (writes) when
+        it drops in flight, `CallTimeout`/`OutcomeUnknown` after `timeout` seconds, `DaemonError` kinds as answered.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close for good. Idempotent. Nothing is left running."""
+        ...
