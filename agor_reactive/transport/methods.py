@@ -1,0 +1,36 @@
+"""Which service methods there are, and which of them only read. Facts of the wire; no IO.
+
+A read may be asked again after its answer was lost; a write never is (its outcome is unknown).
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from agor_reactive.errors import ConnectionLost, LinkError, OutcomeUnknown
+
+__all__ = ["STANDARD_METHODS", "is_read", "lost_in_flight"]
+
+STANDARD_METHODS: Final = frozenset({"find", "get", "create", "update", "patch", "remove"})
+
+# Custom methods are named freely by the daemon; these prefixes and names only read on every version seen
+# (findByTask, getDocument, listAcl, toBlob, …). Whatever is not known to read counts as a write: never asked twice.
+_READ_PREFIXES: Final = ("find", "get", "list")
+_READ_NAMES: Final = frozenset({"toBlob", "toYaml"})
+
+
+def is_read(method: str) -> bool:
+    """Whether calling `method` twice is harmless."""
+    return method.startswith(_READ_PREFIXES) or method in _READ_NAMES
+
+
+def lost_in_flight(method: str, service: str, reason: str) -> LinkError:
+    """The error for a call that was sent and whose answer can no longer arrive."""
+    if is_read(method):
+        return ConnectionLost(
+            f"{method} {service}: the connection was lost before the answer came ({reason}); ask again"
+        )
+    return OutcomeUnknown(
+        f"{method} {service}: sent, but the connection dropped before the answer came ({reason}); "
+        "it may or may not have happened, so look before you repeat it"
+    )

@@ -1,0 +1,228 @@
+"""A `Link` without a network: a test says what the daemon answers, when, and what it pushes.
+
+Shipped, so that whoever builds on the session layer can test without a daemon. It is deterministic: no IO, no timers,
+no threads, no clock but the one given. Answers come from responders, at once and without yielding to the loop; a call
+that shall stay in flight is *held*.
+
+>>> link = ScriptedLink()
+>>> undo = link.on_call("get", "sessions", lambda args: {"session_id": args[0], "status": "idle"})
+>>> link.hold("find", "tasks")             # doctest: +SKIP
+>>> pending = link.pending[0]              # doctest: +SKIP
+>>> pending.answer({"total": 0, "data": []})   # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from agor_reactive.errors import CallTimeout, NotConnected, NotFound, OutcomeUnknown
+from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.transport.methods import is_read, lost_in_flight
+from agor_reactive.transport.seam import OnEvent, OnStatus
+
+__all__ = ["PendingCall", "Responder", "ScriptedLink"]
+
+Responder = Callable[[tuple[Any, ...]], Any]
+"""Gets a call's arguments; returns the result or an awaitable of it, or raises the error the call shall end with."""
+
+
+class PendingCall:
+    """A call in flight, as the test sees it. The first of its deciding methods wins; later ones change nothing."""
+
+    def __init__(self, link: ScriptedLink, method: str, service: str, args: tuple[Any, ...]) -> None:
+        self.method = method
+        self.service = service
+        self.args = args
+        self._link = link
+        self._future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    @property
+    def done(self) -> bool:
+        """Whether the call was decided, or given up by its caller."""
+        return self._future.done()
+
+    def answer(self, result: Any) -> None:
+        """End the call with `result`."""
+        if not self._future.done():
+            self._future.set_result(result)
+
+    def fail(self, error: BaseException) -> None:
+        """End the call with `error`."""
+        if not self._future.done():
+            self._future.set_exception(error)
+
+    def release(self) -> None:
+        """End the call with what its responder says now."""
+        if self._future.done():
+            return
+        try:
+            result = self._link.respond(self.method, self.service, self.args)
+        except Exception as error:  # noqa: BLE001 - whatever a responder raises is the call's outcome
+            self.fail(error)
+            return
+        if inspect.isawaitable(result):
+            self._follow(asyncio.ensure_future(result))
+        else:
+            self.answer(result)
+
+    def time_out(self) -> None:
+        """End the call as the real link does when no answer comes in time."""
+        what = f"{self.method} {self.service}: no answer in time"
+        self.fail(CallTimeout(what) if is_read(self.method) else OutcomeUnknown(what))
+
+    def _follow(self, inner: asyncio.Future[Any]) -> None:
+        def copy(finished: asyncio.Future[Any]) -> None:
+            if finished.cancelled():
+                self._future.cancel()
+            elif (error := finished.exception()) is not None:
+                self.fail(error)
+            else:
+                self.answer(finished.result())
+
+        inner.add_done_callback(copy)
+        self._future.add_done_callback(lambda _: inner.cancel())
+
+    def __repr__(self) -> str:
+        return f"<PendingCall {self.method} {self.service}{' done' if self.done else ''}>"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rule:
+    method: str
+    service: str
+    responder: Responder | None = None
+
+    def fits(self, method: str, service: str) -> bool:
+        return self.method in ("*", method) and _path_fits(self.service, service)
+
+
+def _path_fits(pattern: str, service: str) -> bool:
+    if pattern in ("*", service):
+        return True
+    wanted, given = pattern.split("/"), service.split("/")
+    return len(wanted) == len(given) and all(w.startswith(":") or w == g for w, g in zip(wanted, given, strict=True))
+
+
+class ScriptedLink:
+    """Implements `agor_reactive.transport.seam.Link` from a script.
+
+    `calls` is every call made, as ``(method, service, args)``; `pending` the calls in flight, oldest first. `clock`
+    stamps emitted events (default: 1.0, 2.0, …). A call no responder fits ends in `NotFound`, as on a daemon that
+    lacks the service. The timeout of a call is not kept here: `PendingCall.time_out` is.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] | None = None) -> None:
+        ticks = count(1)
+        self.calls: list[tuple[str, str, tuple[Any, ...]]] = []
+        self.pending: list[PendingCall] = []
+        self._clock = clock if clock is not None else lambda: float(next(ticks))
+        self._status = LinkStatus("connecting")
+        self._on_event: OnEvent | None = None
+        self._on_status: OnStatus | None = None
+        self._responders: list[_Rule] = []
+        self._holds: list[_Rule] = []
+
+    # ---- what the script says -------------------------------------------------------------------------------------
+
+    def on_call(self, method: str, service: str, responder: Responder) -> Callable[[], None]:
+        """Answer matching calls with `responder`; the latest fitting rule wins. Returns its undo.
+
+        `method` may be ``"*"``; `service` may be ``"*"`` or have parameters: ``"sessions/:id/prompt"``.
+        """
+        return _added(self._responders, _Rule(method, service, responder))
+
+    def hold(self, method: str = "*", service: str = "*") -> Callable[[], None]:
+        """Keep matching calls in flight, in `pending`, until the test decides them. Returns its undo."""
+        return _added(self._holds, _Rule(method, service))
+
+    def release(self, method: str = "*", service: str = "*") -> None:
+        """Drop every hold, and let the matching calls in flight end with what their responders say."""
+        self._holds.clear()
+        for call in tuple(self.pending):
+            if _Rule(method, service).fits(call.method, call.service):
+                call.release()
+
+    def emit(self, topic: str, payload: Any) -> bool:
+        """Push one event, synchronously. Returns False when the link is down or nobody listens: it is lost then."""
+        if not self._status.up or self._on_event is None:
+            return False
+        self._on_event(RawEvent(topic, payload, self._clock()))
+        return True
+
+    def drop(self, reason: str = "transport error") -> None:
+        """Lose the connection: status ``reconnecting``, then every call in flight fails."""
+        self.set_status(LinkStatus("reconnecting", attempt=1, next_try_in=0.2, reason=reason, epoch=self._status.epoch))
+        self._fail_all(reason)
+
+    def restore(self) -> None:
+        """Come back, logged in, as a new connection (`epoch` + 1)."""
+        self.set_status(LinkStatus("live", epoch=self._status.epoch + 1))
+
+    def set_status(self, status: LinkStatus) -> None:
+        """Put any status, and tell the listener."""
+        self._status = status
+        if self._on_status is not None:
+            self._on_status(status)
+
+    def respond(self, method: str, service: str, args: tuple[Any, ...]) -> Any:
+        """What the script answers to such a call. Raises `NotFound` when it says nothing of it."""
+        for rule in reversed(self._responders):
+            if rule.fits(method, service) and rule.responder is not None:
+                return rule.responder(args)
+        raise NotFound(f"Service '{service}' not found", name="NotFound", code=404)
+
+    # ---- the Link itself --------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> LinkStatus:
+        return self._status
+
+    def listen(self, on_event: OnEvent, on_status: OnStatus) -> None:
+        self._on_event = on_event
+        self._on_status = on_status
+
+    async def open(self) -> None:
+        if not self._status.up:
+            self.restore()
+
+    async def call(self, method: str, service: str, *args: Any, timeout: float | None = None) -> Any:
+        if not self._status.up:
+            raise NotConnected(f"{method} {service}: the link is {self._status.phase}; nothing was sent")
+        self.calls.append((method, service, args))
+        held = any(rule.fits(method, service) for rule in self._holds)
+        if not held:
+            result = self.respond(method, service, args)
+            if not inspect.isawaitable(result):
+                return result
+        call = PendingCall(self, method, service, args)
+        if not held:
+            call._follow(asyncio.ensure_future(result))
+        self.pending.append(call)
+        try:
+            return await call._future
+        finally:
+            self.pending.remove(call)
+
+    async def close(self) -> None:
+        if self._status.phase != "closed":
+            self.set_status(LinkStatus("closed", epoch=self._status.epoch))
+            self._fail_all("closed")
+
+    def _fail_all(self, reason: str) -> None:
+        for call in tuple(self.pending):
+            call.fail(lost_in_flight(call.method, call.service, reason))
+
+
+def _added(rules: list[_Rule], rule: _Rule) -> Callable[[], None]:
+    rules.append(rule)
+
+    def undo() -> None:
+        if rule in rules:
+            rules.remove(rule)
+
+    return undo
