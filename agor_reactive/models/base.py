@@ -1,0 +1,223 @@
+"""What every row of the wire has in common: frozen all the way down, tolerant of what it does not know.
+
+Knows pydantic and nothing of transports or sessions. A row is validated once, on arrival. Fields it does not know are
+kept (`model_extra`), enum values it does not know stay as they came, and a field of a wrong type does not cost the row:
+it is set aside in `invalid`, and the row keeps its other fields. `to_wire()` gives back what came, all of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, ClassVar, NoReturn, Self, TypeVar, cast
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
+from typing_extensions import TypeAliasType
+
+__all__ = ["FrozenDict", "Json", "JsonValue", "WireModel", "freeze", "instant", "row_from_wire", "thaw"]
+
+JsonValue = TypeAliasType("JsonValue", "str | int | float | bool | tuple[JsonValue, ...] | FrozenDict | None")
+"""A JSON value as we keep it: arrays are tuples, objects are `FrozenDict`."""
+
+
+class FrozenDict(dict[str, Any]):
+    """A dict that refuses to change. Encodes, compares, copies and pickles as a dict does."""
+
+    __slots__ = ()
+
+    def _refuse(self, *args: object, **kwargs: object) -> NoReturn:
+        raise TypeError("this mapping is part of an immutable row; make a dict of it to change a copy")
+
+    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = _refuse
+    __ior__ = _refuse
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, Any]]]:
+        return (type(self), (dict(self),))
+
+    def copy(self) -> dict[str, Any]:
+        """A plain dict with the same items, free to change."""
+        return dict(self)
+
+
+def freeze(value: Any) -> Any:
+    """The same JSON value, immutable all the way down. What is frozen already is returned as it is."""
+    kind = type(value)
+    if kind is dict:
+        return FrozenDict({key: _freeze_in(item) for key, item in value.items()})
+    if kind is list:
+        return tuple([_freeze_in(item) for item in value])
+    return value
+
+
+def _freeze_in(item: Any) -> Any:
+    kind = type(item)
+    return freeze(item) if kind is dict or kind is list else item
+
+
+def thaw(value: Any) -> Any:
+    """A mutable deep copy: tuples become lists, `FrozenDict` becomes dict."""
+    if isinstance(value, Mapping):
+        return {key: thaw(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [thaw(item) for item in value]
+    return value
+
+
+def _as_json(value: Any) -> Any:
+    return freeze(value)
+
+
+Json = BeforeValidator(_as_json)
+"""Marks a field that holds any JSON, kept frozen: ``Annotated[Any, Json]``."""
+
+_NOTHING = FrozenDict()
+
+
+class WireModel(BaseModel):
+    """A row as the daemon sends it. Frozen, unknown fields kept, compared by value.
+
+    `id_field` names the field that identifies the row. `invalid` holds the fields that did not fit their type, as they
+    came; those fields then have their default.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="allow",
+        populate_by_name=True,
+        serialize_by_alias=True,
+        protected_namespaces=(),
+        arbitrary_types_allowed=True,
+        revalidate_instances="never",
+    )
+
+    id_field: ClassVar[str] = ""
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Freeze the unknown fields too."""
+        extra = self.__pydantic_extra__
+        if extra:
+            object.__setattr__(self, "__pydantic_extra__", freeze(extra))
+
+    @property
+    def row_id(self) -> str:
+        """The value of the identifying field, ``""`` when the row has none."""
+        return cast(str, getattr(self, self.id_field, "")) if self.id_field else ""
+
+    @property
+    def invalid(self) -> Mapping[str, Any]:
+        """Fields that came with a type this model does not know, verbatim, by their name on the wire."""
+        return cast(Mapping[str, Any], self.__dict__.get("_invalid", _NOTHING))
+
+    def to_wire(self) -> dict[str, Any]:
+        """The row as JSON-ready data, only what was sent, unknown and misfit fields included. Free to change."""
+        sent = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        sent.pop("_invalid", None)
+        sent.update(thaw(self.invalid))
+        return sent
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Only what identifies the row: prompts, replies and tokens stay out of logs and tracebacks."""
+        for name in (self.id_field, "name", "status", "type"):
+            value = self.__dict__.get(name) if name else None
+            if isinstance(value, str) and value:
+                yield name, value
+
+    def __getitem__(self, key: str) -> Any:
+        """Read a field by its name on the wire: ``task["zork"]`` for what no model knows. Raises KeyError."""
+        if key in self.model_fields_set or key in type(self).model_fields:
+            return getattr(self, key)
+        extra = self.__pydantic_extra__ or _NOTHING
+        if key in extra:
+            return extra[key]
+        for name, field in type(self).model_fields.items():
+            if field.alias == key:
+                return getattr(self, name)
+        raise KeyError(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Like `self[key]`, or `default`."""
+        try:
+            return self[key]
+        except KeyError:
+            return default
+
+
+Row = TypeVar("Row", bound=WireModel)
+
+
+def row_from_wire(model: type[Row], payload: Any) -> Row:
+    """Read one row. Raises `ValueError` only if `payload` is not a JSON object; anything less is kept as it came.
+
+    Pydantic's own error never leaves here.
+    """
+    if not isinstance(payload, dict):
+        raise ValueError(f"a {model.__name__} is a JSON object, not {type(payload).__name__}")
+    try:
+        return model.model_validate(payload)
+    except ValidationError as failure:
+        return _keep_what_fits(model, payload, failure)
+
+
+def _keep_what_fits(model: type[Row], payload: Mapping[str, Any], failure: ValidationError) -> Row:
+    """Set the fields that do not fit aside, and read the rest."""
+    bad = {str(error["loc"][0]) for error in failure.errors(include_url=False) if error["loc"]}
+    good = {key: value for key, value in payload.items() if key not in bad}
+    aside = {key: payload[key] for key in bad if key in payload}
+    for name, field in model.model_fields.items():
+        if field.is_required() and name not in good and (field.alias or name) not in good:
+            good[field.alias or name] = _blank(field)
+    row: Row
+    try:
+        row = model.model_validate(good)
+    except ValidationError:  # two faults of one field: keep everything aside but the blanks
+        blanks = {n: _blank(f) for n, f in model.model_fields.items() if f.is_required()}
+        row = cast(Row, model.model_construct(**blanks))
+        aside = dict(payload)
+    if aside:
+        row.__dict__["_invalid"] = freeze(aside)
+    return row
+
+
+def _blank(field: FieldInfo) -> Any:
+    """A neutral value for a required field that is missing."""
+    blanks: dict[Any, Any] = {str: "", int: 0, float: 0.0, bool: False}
+    return blanks.get(field.annotation)
+
+
+def instant(stamp: Any) -> float | None:
+    """Epoch seconds of a timestamp: ISO 8601 text (any offset, ``Z``; without one it is UTC) or epoch milliseconds.
+
+    None when it cannot be read. Facts of the wire: rows carry ISO text, ``/health`` epoch milliseconds.
+    """
+    if isinstance(stamp, str):
+        try:
+            moment = datetime.fromisoformat(stamp)
+            return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        except (ValueError, OverflowError):
+            return None
+    if isinstance(stamp, int | float) and not isinstance(stamp, bool):
+        seconds = float(stamp) / 1000.0
+        return seconds if seconds == seconds and abs(seconds) < 1e12 else None
+    return None
+
+
+def iter_blocks(content: Any) -> Iterator[FrozenDict]:
+    """The content blocks of a message, whatever its content is: text is one block, what is no block is passed over."""
+    if isinstance(content, str):
+        if content:
+            yield FrozenDict(type="text", text=content)
+    elif isinstance(content, tuple):
+        for block in content:
+            if isinstance(block, FrozenDict):
+                yield block
+            elif isinstance(block, str):
+                yield FrozenDict(type="text", text=block)
+    elif isinstance(content, FrozenDict):
+        yield content
