@@ -1,0 +1,92 @@
+// Rows in memory, with the daemon's habits on top of FeathersJS's own adapter: short ids, domain errors that are not
+// Feathers errors, and the nameless twin that every write through its base adapter pushes.
+import { MemoryService } from '@feathersjs/memory'
+
+import { bare, newId } from './ids.mjs'
+
+// Plain exceptions: over a socket they arrive with a stack and no numeric code, over REST as a 500.
+export class DomainError extends Error {
+  constructor(name, message, extra = {}) {
+    super(message)
+    Object.assign(this, { name, ...extra })
+  }
+}
+
+export const notFound = (kind, id) =>
+  new DomainError('NotFoundError', `${kind} not found: ${id}`, { code: 'NOT_FOUND', resourceType: kind, id })
+
+export const sqlError = (table, row) =>
+  new DomainError('DrizzleQueryError', `Failed query: insert into "${table}" (…) values (…)`, {
+    query: `insert into "${table}" (…) values (…)`,
+    params: Object.values(row ?? {}),
+    cause: { code: 'SQLITE_CONSTRAINT', name: 'LibsqlError' }
+  })
+
+export class Rows extends MemoryService {
+  // `kind` names the row in errors; `prefixes: false` is for services that take full ids only.
+  constructor({ kind, id, prefixes = true, multi = false, missing = notFound }) {
+    super({ id, multi, paginate: { default: 10_000, max: 10_000 } })
+    Object.assign(this, { kind, prefixes, missing })
+  }
+
+  all() {
+    return Object.values(this.store)
+  }
+
+  resolve(id) {
+    if (Object.hasOwn(this.store, id)) return id
+    const wanted = bare(id)
+    const matches = this.prefixes && wanted ? Object.keys(this.store).filter((key) => bare(key).startsWith(wanted)) : []
+    if (matches.length === 1) return matches[0]
+    if (matches.length > 1) {
+      const message = `Ambiguous ID prefix '${id}' for ${this.kind} (${matches.length} matches: ${matches.join(', ')})`
+      throw new DomainError('AmbiguousIdError', message, { entityType: this.kind, prefix: id, matches })
+    }
+    throw this.missing(this.kind, id)
+  }
+
+  fill(data) {
+    return { [this.id]: newId(), ...data }
+  }
+
+  // `hook` of the emit is the call's params, which know no path and no result: hence an event without service or payload.
+  twin(event, params) {
+    this.emit(event, null, params ?? {})
+  }
+
+  async get(id, params) {
+    return super.get(this.resolve(id), params)
+  }
+
+  async create(data, params) {
+    if (Array.isArray(data)) return Promise.all(data.map((item) => this.create(item, params)))
+    const row = await super.create(this.fill(data), params)
+    this.twin('created', params)
+    return row
+  }
+
+  async update(id, data, params) {
+    const row = await super.update(this.resolve(id), data, params)
+    this.twin('updated', params)
+    return row
+  }
+
+  async patch(id, data, params) {
+    if (id === null && !this.allowsMulti('patch', params)) throw new Error('Multi-patch is not enabled')
+    const rows = await super.patch(id === null ? null : this.resolve(id), data, params)
+    this.twin('patched', params)
+    return rows
+  }
+
+  async remove(id, params) {
+    if (id === null) throw new Error('Multi-remove is not enabled')
+    const row = await super.remove(this.resolve(id), params)
+    this.twin('removed', params)
+    return row
+  }
+}
+
+// One page of rows, cut as the daemon cuts them: REST strings are not coerced, so "1" + "2" is 12.
+export function cut(rows, { $skip = 0, $limit = 10_000 } = {}) {
+  return { total: rows.length, limit: $limit, skip: $skip, data: rows.slice($skip, $skip + $limit) }
+}
