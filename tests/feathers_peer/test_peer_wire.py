@@ -113,7 +113,7 @@ async def test_server_info_comes_first_and_calls_without_login_are_refused(peer:
         ({"strategy": "api-key", "apiKey": "zork"}, "Invalid API key format"),
     ],
 )
-async def test_a_wrong_login_is_refused_as_the_daemon_does(peer: JsonLineProcess, request_: Any, message: str) -> None:
+async def test_a_wrong_login_is_refused_as_the_daemon_does(peer: JsonLineProcess, login: Any, message: str) -> None:
     async with connected(peer, login=False) as socket:
         error = await socket.call("create", "authentication", login)
         assert (error["code"], error["message"]) == (401, message)
