@@ -15,15 +15,17 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from agor_reactive.errors import CallTimeout, NotConnected, NotFound, OutcomeUnknown
+from agor_reactive.errors import CallTimeout, NotAuthenticated, NotConnected, NotFound, OutcomeUnknown
 from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.transport.credentials import Credentials, Login, LoginStep
 from agor_reactive.transport.methods import is_read, lost_in_flight
 from agor_reactive.transport.seam import OnEvent, OnStatus
+from agor_reactive.transport.steps import AskProvider, Steps, drive_async
 
 __all__ = ["PendingCall", "Responder", "ScriptedLink"]
 
@@ -112,8 +114,9 @@ class ScriptedLink:
     """Implements `agor_reactive.transport.seam.Link` from a script.
 
     `calls` is every call made, as ``(method, service, args)``; `pending` the calls in flight, oldest first. `clock`
-    stamps emitted events (default: 1.0, 2.0, …). A call no responder fits ends in `NotFound`, as on a daemon that
-    lacks the service. The timeout of a call is not kept here: `PendingCall.time_out` is.
+    stamps emitted events (default: 1.0, 2.0, …). Every login succeeds unless the script says otherwise; any other call
+    that no responder fits ends in `NotFound`, as on a daemon that lacks the service. The timeout of a call is not kept
+    here: `PendingCall.time_out` is.
     """
 
     def __init__(self, *, clock: Callable[[], float] | None = None) -> None:
@@ -124,10 +127,11 @@ class ScriptedLink:
         self._status = LinkStatus("connecting")
         self._on_event: OnEvent | None = None
         self._on_status: OnStatus | None = None
-        self._responders: list[_Rule] = []
+        self._login: Login | None = None
+        self._responders: list[_Rule] = [_Rule("*", "authentication", lambda args: {"accessToken": "scripted"})]
         self._holds: list[_Rule] = []
 
-    # ---- what the script says -------------------------------------------------------------------------------------
+    # ---- what the script says ----
 
     def on_call(self, method: str, service: str, responder: Responder) -> Callable[[], None]:
         """Answer matching calls with `responder`; the latest fitting rule wins. Returns its undo.
@@ -176,7 +180,7 @@ class ScriptedLink:
                 return rule.responder(args)
         raise NotFound(f"Service '{service}' not found", name="NotFound", code=404)
 
-    # ---- the Link itself --------------------------------------------------------------------------------------------
+    # ---- the Link itself ----
 
     @property
     def status(self) -> LinkStatus:
@@ -207,6 +211,33 @@ class ScriptedLink:
             return await call._future
         finally:
             self.pending.remove(call)
+
+    async def login(self, credentials: Credentials) -> Mapping[str, Any]:
+        login = Login(credentials, monotonic=self._clock, wall=self._clock)
+        return await self._run(login, login.log_in())
+
+    async def renew(self) -> Mapping[str, Any]:
+        if self._login is None:
+            raise NotAuthenticated("there is no login to renew; authenticate first")
+        return await self._run(self._login, self._login.renew())
+
+    async def logout(self) -> None:
+        self._login = None
+        await self.call("remove", "authentication", None, {})
+        self.set_status(LinkStatus("unauthenticated", reason="logged out", epoch=self._status.epoch))
+
+    async def _run(self, login: Login, steps: Steps[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
+        async def perform(step: LoginStep) -> Any:
+            if isinstance(step, AskProvider):
+                token = step.provider()
+                return await token if inspect.isawaitable(token) else token
+            return await self.call(step.method, step.service, *step.args)
+
+        answer = await drive_async(steps, perform)
+        self._login = login
+        if self._status.phase != "live":
+            self.set_status(LinkStatus("live", epoch=self._status.epoch))
+        return answer
 
     async def close(self) -> None:
         if self._status.phase != "closed":

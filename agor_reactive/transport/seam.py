@@ -5,10 +5,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.transport.credentials import Credentials
 
 __all__ = ["Link", "OnEvent", "OnStatus"]
 
@@ -38,6 +39,21 @@ class Link(Protocol):
         Raises `NotConnected` at once when the link is down, `ConnectionLost` (reads) or `OutcomeUnknown` (writes) when
         it drops in flight, `CallTimeout`/`OutcomeUnknown` after `timeout` seconds, `DaemonError` kinds as answered.
         """
+        ...
+
+    async def login(self, credentials: Credentials) -> Mapping[str, Any]:
+        """Log in, and stay so with these credentials over reconnects. Returns the daemon's answer.
+
+        Raises `NotAuthenticated` and other `DaemonError` kinds; the credentials used before then stay in force.
+        """
+        ...
+
+    async def renew(self) -> Mapping[str, Any]:
+        """Extend the present login on the same connection, as is done ahead of expiry. Raises `NotAuthenticated`."""
+        ...
+
+    async def logout(self) -> None:
+        """Log out and forget the credentials. The connection stays; its events stop."""
         ...
 
     async def close(self) -> None:

@@ -1,0 +1,203 @@
+"""One Socket.IO connection, from its first packet to its last: made fresh, used once, left without a trace.
+
+What python-socketio leaves open is settled here: a drop fails every call in flight at once, a call that timed out or
+was given up leaves no callback behind, closing is bounded, and the HTTP session is ours to close. It never reconnects
+and never logs in; `socketio.SocketLink` does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import aiohttp
+import engineio
+import socketio
+
+from agor_reactive.errors import CallTimeout, CannotConnect, NotConnected, OutcomeUnknown
+from agor_reactive.transport.address import Address
+from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, checked_frame, read_ack
+from agor_reactive.transport.frames import WirePacket, event_lane
+from agor_reactive.transport.methods import is_read, lost_in_flight
+
+__all__ = ["ConnectOptions", "Connection"]
+
+# python-socketio logs whole packets, tokens included, at INFO: it gets a logger that no configuration turns up by
+# accident. It also keeps the library from installing a handler of its own.
+_quiet = logging.getLogger("agor_reactive.transport.wire")
+_quiet.setLevel(logging.ERROR)
+
+_CLOSING_GRACE: Final = 0.4
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectOptions:
+    """How to reach the daemon. `timeout` in seconds covers one whole connect. `headers` go with the handshake."""
+
+    transports: Sequence[str] = ("websocket",)
+    timeout: float = 10.0
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    ssl: ssl.SSLContext | None = None
+    proxy_from_env: bool = True
+
+
+class Connection:
+    """`lost` is a future with the reason why the connection ended. `on_event` gets (topic, payload), in order."""
+
+    def __init__(self, address: Address, options: ConnectOptions, *, on_event: Callable[[str, Any], None]) -> None:
+        loop = asyncio.get_running_loop()
+        self.lost: asyncio.Future[str] = loop.create_future()
+        self.max_payload = DEFAULT_MAX_PAYLOAD
+        self._address = address
+        self._options = options
+        self._on_event = on_event
+        self._in_flight: dict[asyncio.Future[tuple[Any, ...]], tuple[str, str]] = {}
+        self._session = aiohttp.ClientSession(
+            ws_response_class=event_lane(self._deliver, self._took_max_payload),
+            trust_env=options.proxy_from_env and not address.is_loopback,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=options.timeout),
+        )
+        ws_options: dict[str, Any] = {
+            # aiohttp gives up on frames above 4 MB, taking the next one with it.
+            "max_msg_size": 0,
+            "timeout": aiohttp.ClientWSTimeout(ws_close=_CLOSING_GRACE),
+        }
+        if options.ssl is not None:
+            ws_options["ssl"] = options.ssl
+        self._sio = socketio.AsyncClient(
+            reconnection=False,
+            handle_sigint=False,
+            logger=_quiet,
+            engineio_logger=_quiet,
+            serializer=WirePacket,
+            http_session=self._session,
+            websocket_extra_options=ws_options,
+            request_timeout=options.timeout,
+        )
+        # Plain functions: python-socketio runs them in order, where coroutines would overtake one another.
+        self._sio.on("*", self._deliver_any)
+        self._sio.on("disconnect", self._end)
+
+    async def open(self) -> None:
+        """Connect, bare. Raises `CannotConnect`; then, and when cancelled, nothing is left open."""
+        options = self._options
+        try:
+            async with asyncio.timeout(options.timeout):
+                await self._sio.connect(
+                    self._address.origin,
+                    headers=dict(options.headers),
+                    transports=list(options.transports),
+                    socketio_path=f"{self._address.prefix}/socket.io".lstrip("/"),
+                    wait_timeout=options.timeout,
+                )
+            reading = self._sio.eio.read_loop_task
+            if reading is None:
+                raise ConnectionError("the connection ended while it was made")
+            reading.add_done_callback(self._reading_ended)
+        except TimeoutError:
+            await self.close()
+            raise CannotConnect(
+                f"the daemon at {self._address.url} did not answer within {options.timeout:g} s"
+            ) from None
+        except Exception as error:  # noqa: BLE001 - a bad handshake makes python-socketio raise nearly anything
+            await self.close()
+            why = _innermost(error)
+            raise CannotConnect(f"no Agor daemon answered at {self._address.url} ({why}); is it running?") from None
+        except BaseException:
+            await self.close()
+            raise
+
+    async def call(self, method: str, service: str, args: Sequence[Any], *, timeout: float) -> Any:
+        """One call and its answer; see `seam.Link.call` for the errors."""
+        frame = checked_frame(method, service, args, max_payload=self.max_payload)
+        if self.lost.done():
+            raise NotConnected(f"{method} {frame[1]}: the connection has ended; nothing was sent")
+        answer: asyncio.Future[tuple[Any, ...]] = asyncio.get_running_loop().create_future()
+
+        def acked(*ack: Any) -> None:
+            if not answer.done():
+                answer.set_result(ack)
+
+        self._in_flight[answer] = (method, frame[1])
+        try:
+            await self._sio.emit(frame[0], tuple(frame[1:]), callback=acked)
+            async with asyncio.timeout(timeout):
+                ack = await answer
+        except TimeoutError:
+            what = f"{method} {frame[1]}: no answer within {timeout:g} s"
+            if is_read(method):
+                raise CallTimeout(f"{what} (a daemon never answers a method it does not know)") from None
+            raise OutcomeUnknown(f"{what}; it may or may not have happened, so look before you repeat it") from None
+        except socketio.exceptions.SocketIOError:
+            raise NotConnected(f"{method} {frame[1]}: the connection has ended; nothing was sent") from None
+        finally:
+            del self._in_flight[answer]
+            self._forget(acked)
+        return read_ack(ack)
+
+    async def close(self) -> None:
+        """End it and everything that belongs to it, within about a second. Idempotent."""
+        self._end("closed")
+        eio = self._sio.eio
+        loops = [task for task in (eio.read_loop_task, eio.write_loop_task) if task is not None]
+        try:
+            if eio.state == "connected":
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._sio.disconnect(), _CLOSING_GRACE * 2)
+            elif loops:
+                # It is ending by itself (a kick); calling disconnect() now would empty its queue under its feet.
+                await asyncio.wait(loops, timeout=_CLOSING_GRACE)
+        except Exception as error:  # noqa: BLE001 - a dead transport may fail in any way while it is closed
+            _quiet.debug("closing a connection: %s", type(error).__name__)
+        finally:
+            for task in loops:
+                task.cancel()
+            await asyncio.gather(*loops, return_exceptions=True)
+            with suppress(ValueError):
+                engineio.base_client.connected_clients.remove(eio)
+            await self._session.close()
+
+    # ---- called by python-socketio and by the lane ----
+
+    def _deliver(self, topic: str, payload: Any) -> None:
+        if not self.lost.done():
+            self._on_event(topic, payload)
+
+    def _deliver_any(self, topic: str, *payload: Any) -> None:
+        self._deliver(topic, payload[0] if payload else None)
+
+    def _took_max_payload(self, size: int) -> None:
+        self.max_payload = size
+
+    def _reading_ended(self, reading: asyncio.Task[None]) -> None:
+        if not reading.cancelled():
+            reading.exception()
+        self._end("transport error")
+
+    def _end(self, reason: str = "transport error") -> None:
+        if self.lost.done():
+            return
+        self.lost.set_result(reason)
+        for answer, (method, service) in tuple(self._in_flight.items()):
+            if not answer.done():
+                answer.set_exception(lost_in_flight(method, service, reason))
+
+    def _forget(self, callback: Callable[..., None]) -> None:
+        """Take a callback that will not be called out of python-socketio's table."""
+        table = self._sio.callbacks.get("/", {})
+        for ack_id, waiting in tuple(table.items()):
+            if waiting is callback:
+                del table[ack_id]
+
+
+def _innermost(error: BaseException) -> str:
+    """What really went wrong, in a few words."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return text[:200]

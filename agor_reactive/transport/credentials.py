@@ -1,0 +1,299 @@
+"""Who we are to the daemon, and how to stay so: the ways to log in, their order, and when to renew.
+
+Sans-IO: `Login` yields the calls that it wants made (`steps.Call`) and is fed their answers. Time is an argument. No
+repr and no error shows a key, a token or a password.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+import orjson
+
+from agor_reactive.errors import DaemonError, NotAuthenticated, ProtocolError, UsageError
+from agor_reactive.transport.steps import AskProvider, Call, Steps, TokenProvider
+
+__all__ = [
+    "ApiKey",
+    "Credentials",
+    "Jwt",
+    "Local",
+    "Login",
+    "LoginStep",
+    "Provider",
+    "Strategy",
+    "Tokens",
+    "credentials",
+]
+
+Strategy = Literal["api-key", "jwt", "local"]
+
+AUTHENTICATION: Final = "authentication"
+REFRESH: Final = "authentication/refresh"
+
+_RENEW_AT: Final = 0.8  # of a token's life: 12 of its 15 minutes
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class ApiKey:
+    """A personal key (``agor_sk_…``), which does not expire; the socket session it opens does."""
+
+    key: str
+
+    def __repr__(self) -> str:
+        return "ApiKey(…)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Jwt:
+    """An access token, and the refresh token that renews it, if there is one."""
+
+    access_token: str
+    refresh_token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Jwt(…{', refreshable' if self.refresh_token else ''})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Local:
+    """E-mail and password."""
+
+    email: str
+    password: str
+
+    def __repr__(self) -> str:
+        return "Local(…)"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Provider:
+    """A function of the user's that gives an access token (or an API key); asked once for every connection."""
+
+    ask: TokenProvider
+
+    def __repr__(self) -> str:
+        return "Provider(…)"
+
+
+Credentials = ApiKey | Jwt | Local | Provider
+
+
+def credentials(
+    strategy: str | None = None,
+    *,
+    api_key: str | None = None,
+    access_token: str | None = None,
+    refresh_token: str | None = None,
+    email: str | None = None,
+    password: str | None = None,
+    token_provider: TokenProvider | None = None,
+) -> Credentials:
+    """The credentials that these arguments mean. Raises `UsageError` for what is missing or does not go together."""
+    given = strategy or _guess(api_key, access_token, email, token_provider)
+    if given == "api-key" and api_key:
+        return ApiKey(api_key)
+    if given == "jwt" and access_token:
+        return Jwt(access_token, refresh_token)
+    if given == "local" and email and password:
+        return Local(email, password)
+    if given == "provider" and token_provider is not None:
+        return Provider(token_provider)
+    needs = {
+        "api-key": "api_key (get_api_key_from_env() reads it from AGOR_API_KEY)",
+        "jwt": "access_token",
+        "local": "email and password",
+        "provider": "token_provider",
+    }.get(given)
+    if needs is None:
+        raise UsageError(f"there is no strategy {given!r}; use 'api-key', 'jwt' or 'local'")
+    raise UsageError(f"strategy {given!r} needs {needs}")
+
+
+def _guess(api_key: str | None, access_token: str | None, email: str | None, provider: TokenProvider | None) -> str:
+    if api_key:
+        return "api-key"
+    if access_token:
+        return "jwt"
+    if email:
+        return "local"
+    if provider is not None:
+        return "provider"
+    raise UsageError("no credentials: give api_key=, access_token=, email= and password=, or token_provider=")
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Tokens:
+    """What a login left us with. `expires_at` is on the clock that was given to `Login`; None when nothing tells."""
+
+    access: str | None = None
+    refresh: str | None = None
+    expires_at: float | None = None
+    renew_at: float | None = None
+
+    def __repr__(self) -> str:
+        return f"Tokens(expires_at={self.expires_at}, renew_at={self.renew_at})"
+
+
+LoginStep = Call | AskProvider
+
+
+class Login:
+    """Credentials with what they have earned so far. Whoever runs its steps must run one at a time.
+
+    `monotonic` measures lives; `wall` (epoch seconds) is only used for tokens that were minted before we saw them.
+    """
+
+    def __init__(self, given: Credentials, *, monotonic: Callable[[], float], wall: Callable[[], float]) -> None:
+        self.credentials = given
+        self.tokens = Tokens()
+        self._monotonic = monotonic
+        self._wall = wall
+        if isinstance(given, Jwt):
+            self.tokens = Tokens(given.access_token, given.refresh_token)
+
+    @property
+    def renewable(self) -> bool:
+        """Whether there is a way to a new session without the user."""
+        return self.tokens.refresh is not None or not isinstance(self.credentials, Jwt)
+
+    @property
+    def renew_at(self) -> float | None:
+        """When to renew, on the monotonic clock; None when there is no need or no way."""
+        return self.tokens.renew_at if self.renewable else None
+
+    def log_in(self) -> Steps[LoginStep, Mapping[str, Any]]:
+        """Log a new connection in: by the nearest way, then by the others. Returns the daemon's answer.
+
+        Raises `NotAuthenticated` when every way was refused; any other error ends it at once.
+        """
+        return (yield from self._first_that_works(self._ways(renewing=False)))
+
+    def renew(self) -> Steps[LoginStep, Mapping[str, Any]]:
+        """Extend the session by a token that lives longer. Returns and raises as `log_in`."""
+        return (yield from self._first_that_works(self._ways(renewing=True)))
+
+    # ---- ways -------------------------------------------------------------------------------------------------------
+
+    def _ways(self, *, renewing: bool) -> Iterator[Callable[[], Steps[LoginStep, Mapping[str, Any]]]]:
+        given = self.credentials
+        if isinstance(given, ApiKey):
+            yield lambda: self._present({"strategy": "api-key", "apiKey": given.key})
+            return
+        if isinstance(given, Provider):
+            yield lambda: self._provided(given)
+            return
+        if not renewing and self.tokens.access is not None and not self._expired():
+            yield lambda: self._present({"strategy": "jwt", "accessToken": self.tokens.access})
+        if self.tokens.refresh is not None:
+            yield self._refreshed
+        if isinstance(given, Local):
+            yield lambda: self._present({"strategy": "local", "email": given.email, "password": given.password})
+
+    def _first_that_works(
+        self, ways: Iterator[Callable[[], Steps[LoginStep, Mapping[str, Any]]]]
+    ) -> Steps[LoginStep, Mapping[str, Any]]:
+        refused: DaemonError | None = None
+        for way in ways:
+            try:
+                return (yield from way())
+            except NotAuthenticated as error:
+                refused = error
+        raise refused or NotAuthenticated("the access token has expired and nothing can renew it; authenticate again")
+
+    def _present(self, body: Mapping[str, Any]) -> Steps[LoginStep, Mapping[str, Any]]:
+        answer = yield Call("create", AUTHENTICATION, (dict(body),))
+        if not isinstance(answer, Mapping):
+            raise ProtocolError("the daemon's answer to a login is not an object")
+        self._keep(answer, sent=body.get("accessToken"))
+        return answer
+
+    def _refreshed(self) -> Steps[LoginStep, Mapping[str, Any]]:
+        spent = self.tokens.refresh
+        try:
+            answer = yield Call("create", REFRESH, ({"refreshToken": spent},))
+        except NotAuthenticated:
+            # Refused once is refused for good: asking again with it would hammer the daemon.
+            self.tokens = Tokens(self.tokens.access, None, self.tokens.expires_at)
+            raise
+        access = answer.get("accessToken") if isinstance(answer, Mapping) else None
+        if not isinstance(access, str):
+            raise ProtocolError("the daemon's answer to a refresh has no access token")
+        fresh = answer.get("refreshToken")
+        self.tokens = self._timed(Tokens(access, fresh if isinstance(fresh, str) else spent), _life_of(access))
+        # A refresh does not log anything in: the new token has to be presented.
+        return (yield from self._present({"strategy": "jwt", "accessToken": access}))
+
+    def _provided(self, given: Provider) -> Steps[LoginStep, Mapping[str, Any]]:
+        token = yield AskProvider(given.ask)
+        if not isinstance(token, str) or not token:
+            raise UsageError("the token provider gave no token; it must return a non-empty string")
+        if token.startswith("agor_sk_"):
+            return (yield from self._present({"strategy": "api-key", "apiKey": token}))
+        return (yield from self._present({"strategy": "jwt", "accessToken": token}))
+
+    # ---- lives ------------------------------------------------------------------------------------------------------
+
+    def _expired(self) -> bool:
+        return self.tokens.expires_at is not None and self._monotonic() >= self.tokens.expires_at
+
+    def _keep(self, answer: Mapping[str, Any], *, sent: str | None) -> None:
+        access = answer.get("accessToken")
+        access = access if isinstance(access, str) else sent
+        refresh = answer.get("refreshToken")
+        # An echo of a token carries no new refresh token; the one we have stays good.
+        tokens = Tokens(access, refresh if isinstance(refresh, str) else self.tokens.refresh)
+        if access is not None and access == self.tokens.access and self.tokens.expires_at is not None:
+            self.tokens = Tokens(tokens.access, tokens.refresh, self.tokens.expires_at, self.tokens.renew_at)
+            return
+        life = _life(_payload(answer)) or (_life_of(access) if access else None)
+        if life is not None and access is not None and access == sent:
+            life = self._left_of(access, life)
+        self.tokens = self._timed(tokens, life)
+
+    def _left_of(self, token: str, life: float) -> float:
+        """What is left of a token minted some time ago. Needs the wall clock; a clock that is off costs a renewal."""
+        expiry = _claims(token).get("exp")
+        if isinstance(expiry, (int, float)):
+            return min(life, max(0.0, expiry - self._wall()))
+        return life
+
+    def _timed(self, tokens: Tokens, life: float | None) -> Tokens:
+        if life is None:
+            return tokens
+        now = self._monotonic()
+        return Tokens(tokens.access, tokens.refresh, now + life, now + life * _RENEW_AT)
+
+
+def _payload(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    authentication = answer.get("authentication")
+    payload = authentication.get("payload") if isinstance(authentication, Mapping) else None
+    return payload if isinstance(payload, Mapping) else {}
+
+
+def _life(claims: Mapping[str, Any]) -> float | None:
+    """Seconds from minting to expiry: a difference of the daemon's own times, whose clock may be off from ours."""
+    expiry, minted = claims.get("exp"), claims.get("iat")
+    if isinstance(expiry, (int, float)) and isinstance(minted, (int, float)) and expiry > minted:
+        return float(expiry - minted)
+    return None
+
+
+def _life_of(token: str) -> float | None:
+    return _life(_claims(token))
+
+
+def _claims(token: str) -> Mapping[str, Any]:
+    """The claims of a JWT, unverified: only ever used to plan. Empty for what is not one."""
+    parts = token.split(".")
+    if len(parts) != 3:
+        return {}
+    try:
+        claims = orjson.loads(base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4)))
+    except (binascii.Error, ValueError):
+        return {}
+    return claims if isinstance(claims, dict) else {}

@@ -1,0 +1,111 @@
+"""Query objects as the query strings that a daemon's REST parser (`qs`) reads back as the same object. No IO.
+
+Lists are written in the ``name[]=a`` form: it stays a list for one item, and for more than twenty, where indexes would
+turn into an object. An empty list cannot be written at all: `is_empty_match` tells when it means "nothing".
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from datetime import UTC, date, datetime
+from enum import Enum
+from typing import Any, Final
+from urllib.parse import quote
+from uuid import UUID
+
+from agor_reactive.errors import UsageError
+
+__all__ = ["LocalSlice", "is_empty_match", "rest_query", "to_query_string"]
+
+Query = Mapping[str, Any]
+
+_DEEPEST: Final = 5  # qs reads nesting no deeper than this; the rest becomes one odd key
+
+
+def is_empty_match(query: Query | None) -> bool:
+    """Whether no row can fit: some field must be ``$in`` of nothing. Sent over REST, that filter would vanish."""
+    if not query:
+        return False
+    return any(
+        isinstance(value, Mapping) and "$in" in value and _is_list(value["$in"]) and not value["$in"]
+        for value in query.values()
+    )
+
+
+def to_query_string(query: Query | None) -> str:
+    """`query` percent-encoded, in the order given. Raises `UsageError` for what a query string cannot say."""
+    return "&".join(f"{quote(key, safe='$')}={quote(value, safe='')}" for key, value in _pairs(query or {}, "", 0))
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset))
+
+
+def _pairs(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
+    if depth > _DEEPEST + 1:
+        raise UsageError(f"the query is nested too deeply at {name!r}; over REST {_DEEPEST} levels are read")
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _pairs(item, f"{name}[{key}]" if name else str(key), depth + 1)
+    elif _is_list(value):
+        for index, item in enumerate(value):
+            # Objects in a list need their index to stay together; scalars must not have one.
+            nested = isinstance(item, Mapping) or _is_list(item)
+            yield from _pairs(item, f"{name}[{index}]" if nested else f"{name}[]", depth + 1)
+    else:
+        yield name, _scalar(value, name)
+
+
+def _scalar(value: Any, name: str) -> str:
+    if value is None:
+        return ""  # as qs writes it; the daemon's schema reads an empty string as null where null is allowed
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, Enum):
+        return _scalar(value.value, name)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise UsageError(f"{value} at {name!r} cannot be sent in a query")
+    if isinstance(value, datetime):
+        stamped = value.astimezone(UTC).isoformat(timespec="milliseconds")
+        return stamped.replace("+00:00", "Z")
+    if isinstance(value, (str, int, float, date, UUID)):
+        return str(value)
+    raise UsageError(f"a {type(value).__name__} at {name!r} cannot be sent in a query")
+
+
+class LocalSlice:
+    """The part of a list that was asked for, cut here because the daemon cuts it wrongly."""
+
+    __slots__ = ("limit", "skip")
+
+    def __init__(self, skip: int, limit: int | None) -> None:
+        self.skip = skip
+        self.limit = limit
+
+    def of(self, answer: Any) -> Any:
+        """`answer` (a page) with only the rows asked for."""
+        if not isinstance(answer, Mapping) or not isinstance(answer.get("data"), list):
+            return answer
+        rows = answer["data"][self.skip :]
+        limit = self.limit if self.limit is not None else len(rows)
+        return {**answer, "data": rows[:limit], "skip": self.skip, "limit": limit}
+
+
+def rest_query(service: str, query: Query | None) -> tuple[Query | None, LocalSlice | None]:
+    """What to send over REST for a find, and what to cut from its answer.
+
+    REST query strings are not turned into numbers on ``messages``: there ``$limit=2&$skip=1`` adds up to "21" rows. So
+    ``$skip`` is never sent there; the rows before it are fetched and dropped here.
+    """
+    if service != "messages" or not query or "$skip" not in query:
+        return query, None
+    rest = {key: value for key, value in query.items() if key != "$skip"}
+    try:
+        skip = max(0, int(query["$skip"]))
+        limit = None if query.get("$limit") is None else max(0, int(query["$limit"]))
+    except (TypeError, ValueError):
+        raise UsageError("$skip and $limit are whole numbers") from None
+    if limit is not None:
+        rest["$limit"] = skip + limit
+    return rest, LocalSlice(skip, limit)

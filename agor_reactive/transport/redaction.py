@@ -1,0 +1,86 @@
+"""What must not leave the process in a log, a recording, an error or `client.events`: keys, tokens, passwords.
+
+Every socket hears everybody's events, some of which carry secrets. `redact` is for whole events, `scrub` for any JSON,
+`scrub_text` for one string. All three give back the very same object when there is nothing to take out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+__all__ = ["REDACTED", "redact", "scrub", "scrub_text"]
+
+REDACTED: Final = "[redacted]"
+
+# Services whose payloads are secrets, whatever their fields are called.
+_SECRET_SERVICES: Final = ("authentication", "auth/", "api/v1/user/api-keys", "config/resolve-api-key")
+
+# The frequent ones, made of ids and text alone: never looked into.
+_PLAIN_NAMES: Final = ("streaming:chunk", "thinking:chunk", "streaming:start", "streaming:end", "thinking:start")
+_PLAIN_NAMES_END: Final = (*_PLAIN_NAMES, "thinking:end", "tool:start", "tool:complete")
+
+_SECRET_FIELD: Final = re.compile(
+    r"(?:token|apikey|rawkey|secret|password|passphrase|privatekey|sshkey|authorization|cookie|credential)$"
+)
+_SECRET_TEXT: Final = re.compile(r"agor_sk_\w+|eyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*")
+_DEEPEST: Final = 64
+
+
+def redact(topic: str, payload: Any) -> Any:
+    """`payload` without its secrets; a copy where something was taken out, else `payload` itself."""
+    if topic.endswith(_PLAIN_NAMES_END):
+        return payload
+    if topic.startswith(_SECRET_SERVICES):
+        return REDACTED
+    return scrub(payload)
+
+
+def scrub(value: Any) -> Any:
+    """Any JSON without the values of secret-sounding fields, and without keys and tokens inside its strings."""
+    return _scrub(value, 0)
+
+
+def scrub_text(text: str) -> str:
+    """`text` with API keys and JWTs replaced."""
+    if "agor_sk_" in text or "eyJ" in text:
+        return _SECRET_TEXT.sub(REDACTED, text)
+    return text
+
+
+_known_fields: dict[str, bool] = {}
+
+
+def _is_secret(field: str) -> bool:
+    known = _known_fields.get(field)
+    if known is None:
+        known = _SECRET_FIELD.search(field.lower().replace("_", "").replace("-", "")) is not None
+        if len(_known_fields) < 4096:  # field names are the sender's to choose: bounded
+            _known_fields[field] = known
+    return known
+
+
+def _scrub(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return scrub_text(value)
+    if isinstance(value, Mapping):
+        if depth >= _DEEPEST:
+            return REDACTED
+        changed: dict[Any, Any] | None = None
+        for key, item in value.items():
+            if item is None or item is True or item is False:
+                continue
+            # Numbers and booleans under such a name are counts and flags (`ANTHROPIC_API_KEY: false`), not secrets.
+            clean = REDACTED if isinstance(item, str) and isinstance(key, str) and _is_secret(key) else None
+            clean = clean if clean is not None else _scrub(item, depth + 1)
+            if clean is not item:
+                changed = dict(value) if changed is None else changed
+                changed[key] = clean
+        return value if changed is None else changed
+    if isinstance(value, (list, tuple)):
+        if depth >= _DEEPEST:
+            return REDACTED
+        items = [_scrub(item, depth + 1) for item in value]
+        return value if all(new is old for new, old in zip(items, value, strict=True)) else items
+    return value

@@ -1,0 +1,63 @@
+"""Fixtures: a running server, and a place to hear what a link tells."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+
+from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.transport.socketio import Backoff, SocketLink
+from tests.transport.feathers import FeathersServer
+
+FAST = Backoff(first=0.01, most=0.05, steady=60.0)
+
+
+@pytest.fixture
+async def server() -> AsyncIterator[FeathersServer]:
+    server = FeathersServer()
+    await server.start()
+    yield server
+    await server.stop()
+
+
+class Heard:
+    """A link with what it told: events and statuses, in order."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self.events: list[RawEvent] = []
+        self.statuses: list[LinkStatus] = []
+        self.link = SocketLink(url, **{"backoff": FAST, "random": lambda: 0.5, **options})
+        self.link.listen(self.events.append, self.statuses.append)
+
+    @property
+    def phases(self) -> list[str]:
+        return [status.phase for status in self.statuses]
+
+    async def __aenter__(self) -> Heard:
+        await self.link.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.link.close()
+
+
+@pytest.fixture
+def no_leaks() -> Any:
+    """Fails the test when tasks of ours are left, or anything was collected with a complaint."""
+
+    def tasks() -> set[str]:
+        return {task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()}
+
+    async def check(before: set[str]) -> None:
+        for _ in range(5):
+            await asyncio.sleep(0)
+        gc.collect()
+        left = {name for name in tasks() - before if "agor" in name}
+        assert left == set()
+
+    check.tasks = tasks  # type: ignore[attr-defined]
+    return check

@@ -1,0 +1,199 @@
+"""A small daemon-like server for these tests: real Socket.IO over real sockets, acks as Feathers gives them.
+
+Everything about it can be turned wrong on purpose: refuse logins, let them expire, kick, abort the TCP connection, never
+answer. It runs on the test's own loop, on loopback, on a port of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import socketio
+import uvicorn
+
+Answer = Callable[..., Any]
+
+UNAUTHENTICATED = {
+    "name": "NotAuthenticated",
+    "message": "Not authenticated",
+    "code": 401,
+    "className": "not-authenticated",
+}
+REFUSED = {"name": "NotAuthenticated", "message": "Invalid login", "code": 401, "className": "not-authenticated"}
+NO_REFRESH = {"name": "NotAuthenticated", "message": "Invalid or expired refresh token", "code": 401}
+
+
+class FeathersServer:
+    """`frames` is what arrived, as (socket number, method, service, *args); sockets are numbered as they connect."""
+
+    def __init__(self) -> None:
+        self.frames: list[tuple[Any, ...]] = []
+        self.answers: dict[tuple[str, str], Answer] = {}
+        self.keys = {"agor_sk_good"}
+        self.passwords = {"a@example.test": "pw"}
+        self.access: set[str] = set()
+        self.refresh: set[str] = set()
+        self.life = 900.0
+        self.kick_at_expiry = False
+        self.auth_gate: asyncio.Event | None = None  # logins wait for it
+        self.connections = 0
+        self.refused_calls = 0
+        self._numbers: dict[str, int] = {}
+        self._logged_in: dict[str, asyncio.TimerHandle | None] = {}
+        self._stopping = asyncio.Event()
+        self.port = 0
+
+    # ---- running ----
+
+    async def start(self, port: int = 0) -> None:
+        self._stopping = asyncio.Event()
+        self.sio = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*")
+        self.sio.on("connect", self._connected)
+        self.sio.on("disconnect", self._disconnected)
+        self.sio.on("*", self._call)
+        sock = socket.socket()
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", port))
+        self.port = sock.getsockname()[1]
+        config = uvicorn.Config(
+            socketio.ASGIApp(self.sio),
+            log_level="critical",
+            lifespan="off",
+            ws="websockets-sansio",
+            timeout_graceful_shutdown=1,
+        )
+        self._server = uvicorn.Server(config)
+        self._serving = asyncio.create_task(self._server.serve(sockets=[sock]))
+        await until(lambda: self._server.started)
+
+    async def stop(self) -> None:
+        """As SIGKILL would: every connection is cut."""
+        self._stopping.set()
+        for timer in self._logged_in.values():
+            if timer is not None:
+                timer.cancel()
+        self._server.should_exit = True
+        self.abort()
+        await self._serving
+        await self.sio.shutdown()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    # ---- being nasty ----
+
+    def abort(self) -> None:
+        """Cut every TCP connection, without a goodbye."""
+        for protocol in list(self._server.server_state.connections):
+            if protocol.transport is not None:
+                protocol.transport.abort()
+
+    async def kick(self) -> None:
+        """``41`` to every socket, as a graceful stop or an expired login does."""
+        for sid in list(self._numbers):
+            await self.sio.disconnect(sid)
+
+    async def emit(self, topic: str, *payload: Any) -> None:
+        """An event to every socket that is logged in."""
+        for sid in list(self._logged_in):
+            await self.sio.emit(topic, payload, to=sid)
+
+    def logins(self) -> list[Any]:
+        return [frame[3].get("strategy") for frame in self.frames if frame[1:3] == ("create", "authentication")]
+
+    # ---- answering ----
+
+    def _connected(self, sid: str, environ: Any, auth: Any = None) -> None:
+        self.connections += 1
+        self._numbers[sid] = self.connections
+
+    def _disconnected(self, sid: str, reason: str | None = None) -> None:
+        self._numbers.pop(sid, None)
+        timer = self._logged_in.pop(sid, None)
+        if timer is not None:
+            timer.cancel()
+
+    async def _call(self, method: str, sid: str, *args: Any) -> Any:
+        service, rest = args[0], args[1:]
+        self.frames.append((self._numbers.get(sid), method, service, *rest))
+        if service.startswith("authentication"):
+            if self.auth_gate is not None:
+                await self.auth_gate.wait()
+            return self._authenticate(sid, method, service, rest)
+        if sid not in self._logged_in and service != "health":
+            self.refused_calls += 1
+            return UNAUTHENTICATED
+        answer = self.answers.get((method, service))
+        if answer is None:
+            return {
+                "name": "NotFound",
+                "message": f"Service '{service}' not found",
+                "code": 404,
+                "className": "not-found",
+            }
+        result = answer(*rest)
+        if result is NEVER:
+            await self._stopping.wait()
+            return None
+        return result if isinstance(result, dict) and "code" in result else (None, result)
+
+    def _authenticate(self, sid: str, method: str, service: str, args: tuple[Any, ...]) -> Any:
+        if method == "remove":
+            self._logged_in.pop(sid, None)
+            return None, {}
+        body = args[0]
+        if service == "authentication/refresh":
+            if body.get("refreshToken") not in self.refresh:
+                return NO_REFRESH
+            return None, {"accessToken": self.mint(), "refreshToken": self.mint_refresh(), "user": {}}
+        good = (
+            body.get("apiKey") in self.keys
+            or body.get("accessToken") in self.access
+            or ("email" in body and self.passwords.get(body["email"]) == body.get("password"))
+        )
+        if not good:
+            return REFUSED
+        timer = self._logged_in.get(sid)
+        if timer is not None:
+            timer.cancel()
+        loop = asyncio.get_running_loop()
+        expire = loop.call_later(self.life, self._expire, sid) if self.kick_at_expiry else None
+        self._logged_in[sid] = expire
+        access = body.get("accessToken") or self.mint()
+        result: dict[str, Any] = {
+            "accessToken": access,
+            "authentication": {"strategy": body["strategy"], "payload": {"iat": 1000.0, "exp": 1000.0 + self.life}},
+            "user": {"user_id": "u1"},
+        }
+        if "accessToken" not in body:
+            result["refreshToken"] = self.mint_refresh()
+        return None, result
+
+    def _expire(self, sid: str) -> None:
+        self._background = asyncio.ensure_future(self.sio.disconnect(sid))
+
+    def mint(self) -> str:
+        token = f"access-{uuid.uuid4().hex}"
+        self.access.add(token)
+        return token
+
+    def mint_refresh(self) -> str:
+        token = f"refresh-{uuid.uuid4().hex}"
+        self.refresh.add(token)
+        return token
+
+
+NEVER = object()
+"""An answer that never comes."""
+
+
+async def until(condition: Callable[[], Any], within: float = 5.0) -> None:
+    """Wait for a condition, looking at it every few milliseconds; fails after `within` seconds."""
+    async with asyncio.timeout(within):
+        while not condition():
+            await asyncio.sleep(0.002)
