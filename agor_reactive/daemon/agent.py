@@ -1,0 +1,160 @@
+"""The scripted agent: plays a plan on the event bus, at a pace, as an executor would.
+
+It sees the world only through `Turns`; what it says comes from `script`.
+"""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from agor_reactive.daemon.script import Plan, ToolCall, plan
+from agor_reactive.daemon.store import Row
+from agor_reactive.daemon.turns import Turns
+
+__all__ = ["play"]
+
+_MODEL = "scripted-agent"
+_CHUNK = 0.022
+_THOUGHT = 0.03
+_TOOL = 0.15
+_START = 0.1
+_SLOW = 0.25
+# A slow reply stays slow at any speed, or it would flood whoever watches it.
+_SLOW_LEAST = 0.05
+
+
+class _Crash(Exception):
+    """Asked for by a directive; stands for an executor that is gone."""
+
+
+async def play(turns: Turns, task: Row) -> None:
+    """Answer one task, from the first heartbeat to its end."""
+    agent = _Agent(turns, task)
+    try:
+        await agent.turn()
+    except _Crash:
+        return
+
+
+class _Agent:
+    def __init__(self, turns: Turns, task: Row) -> None:
+        self._turns = turns
+        self._kernel = turns.kernel
+        self._task = task
+        self._session_id: str = task["session_id"]
+        self._task_id: str = task["task_id"]
+        self._rng: Random = self._kernel.rng(f"{task['message_range']['start_index']}/{task['full_prompt']}")
+        self._plan: Plan = plan(task["full_prompt"], self._rng)
+        self._used = 0
+
+    async def turn(self) -> None:
+        script = self._plan
+        await self._pause(_START)
+        self._turns.heartbeat(self._task)
+        first = self._kernel.ids.stream()
+        await self._think(first)
+        closing = first
+        if script.tools:
+            await self._stream(first, [*enumerate(script.opening)], len(script.opening))
+            said: list[Row] = [{"type": "text", "text": "".join(script.opening)}]
+            for number, tool in enumerate(script.tools):
+                await self._use(tool, message_id=first if number == 0 else None, before=said if number == 0 else [])
+            closing = self._kernel.ids.stream()
+        await self._answer(closing)
+        self._turns.finish(self._task, "completed", model=_MODEL, tool_use_count=self._used)
+
+    async def _think(self, message_id: str) -> None:
+        self._message("thinking:start", message_id, timestamp=self._kernel.now(), task_id=self._task_id)
+        for chunk in self._plan.thinking:
+            await self._pause(_THOUGHT)
+            self._message("thinking:chunk", message_id, chunk=chunk, task_id=self._task_id)
+        self._message("thinking:end", message_id, task_id=self._task_id)
+
+    async def _stream(self, message_id: str, sending: list[tuple[int, str]], count: int) -> None:
+        self._open(message_id)
+        for sequence, chunk in sending:
+            await self._pause(_CHUNK)
+            self._chunk(message_id, sequence, chunk)
+        self._close(message_id, count)
+
+    async def _answer(self, message_id: str) -> None:
+        script = self._plan
+        if script.slow:
+            await self._drone(message_id)
+        sending = list(script.sending)
+        if script.ending == "complete":
+            await self._stream(message_id, sending, len(script.closing))
+            self._save(message_id, [{"type": "text", "text": "".join(script.closing)}])
+            return
+        self._open(message_id)
+        for sequence, chunk in sending[: max(1, len(sending) // 2)]:
+            await self._pause(_CHUNK)
+            self._chunk(message_id, sequence, chunk)
+        if script.ending == "crash":
+            raise _Crash
+        why = "The scripted model broke off, as the prompt asked it to."
+        self._message("streaming:error", message_id, error=why)
+        self._turns.finish(self._task, "failed", error_message=why, model=_MODEL, tool_use_count=self._used)
+        raise _Crash
+
+    async def _drone(self, message_id: str) -> None:
+        self._open(message_id)
+        sequence = 0
+        while True:
+            await self._kernel.clock.sleep(max(_SLOW / self._kernel.speed, _SLOW_LEAST))
+            self._chunk(message_id, sequence, f"Still working, step {sequence + 1}. ")
+            sequence += 1
+
+    async def _use(self, tool: ToolCall, *, message_id: str | None, before: list[Row]) -> None:
+        tool_use_id = f"toolu_{self._rng.getrandbits(80):020x}"
+        output = tool.output
+        if self._plan.asks and self._used == 0:
+            allowed = await self._turns.ask_permission(
+                self._task, tool_name=tool.name, tool_input=tool.input, tool_use_id=tool_use_id
+            )
+            output = output if allowed else "The user refused this tool."
+        self._used += 1
+        named: Row = {"task_id": self._task_id, "session_id": self._session_id, "tool_use_id": tool_use_id}
+        self._told("tasks", "tool:start", {**named, "tool_name": tool.name})
+        await self._pause(_TOOL)
+        self._told("tasks", "tool:complete", named)
+        use: Row = {"type": "tool_use", "id": tool_use_id, "name": tool.name, "input": tool.input}
+        self._save(message_id, [*before, use], tool_uses=[{k: use[k] for k in ("id", "name", "input")}])
+        result: Row = {"type": "tool_result", "tool_use_id": tool_use_id, "content": output}
+        self._save(None, [result], role="user")
+
+    def _save(self, message_id: str | None, content: list[Row], *, role: str = "assistant", **more: Any) -> None:
+        self._kernel.new_message(
+            session_id=self._session_id,
+            task_id=self._task_id,
+            role=role,
+            content=content,
+            message_id=message_id,
+            **more,
+        )
+
+    def _open(self, message_id: str) -> None:
+        self._message(
+            "streaming:start", message_id, task_id=self._task_id, role="assistant", timestamp=self._kernel.now()
+        )
+
+    def _chunk(self, message_id: str, sequence: int, chunk: str) -> None:
+        numbered = {"sequence": sequence} if self._plan.numbered else {}
+        self._message("streaming:chunk", message_id, chunk=chunk, **numbered, task_id=self._task_id)
+
+    def _close(self, message_id: str, count: int) -> None:
+        numbered = {"sequence": count} if self._plan.numbered else {}
+        self._message("streaming:end", message_id, **numbered, task_id=self._task_id)
+
+    def _message(self, event: str, message_id: str, **fields: Any) -> None:
+        self._told("messages", event, {"message_id": message_id, "session_id": self._session_id, **fields})
+
+    def _told(self, service: str, event: str, payload: Row) -> None:
+        self._kernel.bus.publish(f"{service} {event}", payload)
+        # An executor posts every one of these to a route, and a route tells of each post.
+        self._kernel.bus.publish(f"{service}/streaming created", {"success": True})
+
+    async def _pause(self, seconds: float) -> None:
+        jitter = 0.6 + 0.8 * self._rng.random()
+        await self._kernel.clock.sleep(seconds * jitter / self._kernel.speed)

@@ -1,0 +1,157 @@
+"""The shapes in which a daemon says no.
+
+Two families, as on the real wire: Feathers errors (name, message, numeric code, className) and plain exceptions that
+escape a service (a `stack`, often no code, or a string one). Over REST the second family is always a 500. This module
+knows shapes only: not services, not transports.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "DomainFault",
+    "Fault",
+    "FeathersFault",
+    "ambiguous",
+    "bad_request",
+    "conflict",
+    "forbidden",
+    "method_not_allowed",
+    "missing_row",
+    "not_authenticated",
+    "not_found",
+    "repository_fault",
+    "sql_fault",
+    "too_many_requests",
+    "validation_failed",
+]
+
+
+class Fault(Exception):
+    """A refusal with a wire shape of its own."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def over_socket(self) -> dict[str, Any]:
+        """The single argument of the failing ack."""
+        raise NotImplementedError
+
+    def over_rest(self) -> tuple[int, dict[str, Any]]:
+        """HTTP status and JSON body."""
+        raise NotImplementedError
+
+
+class FeathersFault(Fault):
+    """An error the framework knows: the same body over both transports."""
+
+    def __init__(self, name: str, message: str, *, code: int, class_name: str, data: Any = None) -> None:
+        super().__init__(message)
+        self.name = name
+        self.code = code
+        self.class_name = class_name
+        self.data = data
+
+    def over_socket(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "name": self.name,
+            "message": self.message,
+            "code": self.code,
+            "className": self.class_name,
+        }
+        if self.data is not None:
+            body["data"] = self.data
+        return body
+
+    def over_rest(self) -> tuple[int, dict[str, Any]]:
+        return self.code, self.over_socket()
+
+
+class DomainFault(Fault):
+    """An exception that no hook translated: a stack over the socket, a bare 500 over REST."""
+
+    def __init__(self, message: str, *, name: str | None = None, **fields: Any) -> None:
+        super().__init__(message)
+        self.name = name
+        self.fields = fields
+
+    def over_socket(self) -> dict[str, Any]:
+        body: dict[str, Any] = {
+            "stack": f"{self.name or 'Error'}: {self.message}\n    at embedded-daemon",
+            "message": self.message,
+            **self.fields,
+        }
+        if self.name is not None:
+            body["name"] = self.name
+        return body
+
+    def over_rest(self) -> tuple[int, dict[str, Any]]:
+        return 500, {"name": "GeneralError", "message": self.message, "code": 500, "className": "general-error"}
+
+
+def bad_request(message: str, data: Any = None) -> FeathersFault:
+    return FeathersFault("BadRequest", message, code=400, class_name="bad-request", data=data)
+
+
+def validation_failed(errors: list[dict[str, Any]]) -> FeathersFault:
+    return bad_request("validation failed", errors)
+
+
+def not_authenticated(message: str = "Not authenticated", data: Any = None) -> FeathersFault:
+    return FeathersFault("NotAuthenticated", message, code=401, class_name="not-authenticated", data=data)
+
+
+def forbidden(message: str, data: Any = None) -> FeathersFault:
+    return FeathersFault("Forbidden", message, code=403, class_name="forbidden", data=data)
+
+
+def not_found(message: str) -> FeathersFault:
+    return FeathersFault("NotFound", message, code=404, class_name="not-found")
+
+
+def method_not_allowed(method: str, path: str) -> FeathersFault:
+    message = f"Method '{method}' not allowed on service '{path}'"
+    return FeathersFault("MethodNotAllowed", message, code=405, class_name="method-not-allowed")
+
+
+def conflict(message: str) -> FeathersFault:
+    return FeathersFault("Conflict", message, code=409, class_name="conflict")
+
+
+def too_many_requests(message: str) -> FeathersFault:
+    return FeathersFault("TooManyRequests", message, code=429, class_name="too-many-requests")
+
+
+def missing_row(entity: str, ref: object) -> DomainFault:
+    """No such row: the code is a string, so a client that looks for 404 does not see it."""
+    return DomainFault(
+        f"{entity} not found: {ref}", name="NotFoundError", code="NOT_FOUND", resourceType=entity, id=str(ref)
+    )
+
+
+def ambiguous(entity: str, prefix: str, matches: list[str]) -> DomainFault:
+    listed = ", ".join(matches)
+    return DomainFault(
+        f"Ambiguous ID prefix '{prefix}' for {entity} ({len(matches)} matches: {listed})",
+        name="AmbiguousIdError",
+        entityType=entity,
+        prefix=prefix,
+        matches=matches,
+    )
+
+
+def repository_fault(message: str) -> DomainFault:
+    return DomainFault(message, name="RepositoryError")
+
+
+def sql_fault(table: str, why: str) -> DomainFault:
+    """What a database constraint looks like from outside: the statement and its parameters come along."""
+    query = f'insert into "{table}" (...) values (...)'
+    return DomainFault(
+        f"Failed query: {query}",
+        query=query,
+        params=[],
+        cause={"code": "SQLITE_CONSTRAINT", "name": "LibsqlError", "message": f"SQLITE_CONSTRAINT: {why}"},
+    )

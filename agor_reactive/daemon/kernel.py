@@ -1,0 +1,93 @@
+"""What every part of the daemon shares: rows, events, time, ids, the era. Built once by the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from agor_reactive.daemon.clock import Clock, Ids, iso
+from agor_reactive.daemon.eras import Era
+from agor_reactive.daemon.events import Bus
+from agor_reactive.daemon.store import Row, Store
+from agor_reactive.daemon.tables import Table
+from agor_reactive.daemon.tokens import Tokens
+
+__all__ = ["Kernel"]
+
+
+@dataclass
+class Kernel:
+    """The shared parts. `url` is written by the server once the port is known."""
+
+    store: Store
+    bus: Bus
+    clock: Clock
+    ids: Ids
+    era: Era
+    tokens: Tokens
+    seed: str
+    speed: float
+    access_token_life: float
+    url: str = ""
+    sessions: Table = field(init=False)
+    tasks: Table = field(init=False)
+    messages: Table = field(init=False)
+    boards: Table = field(init=False)
+    repos: Table = field(init=False)
+    places: Table = field(init=False)
+    users: Table = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.sessions = self._table("sessions", "Session", "session_id")
+        self.tasks = self._table("tasks", "Task", "task_id")
+        self.messages = self._table("messages", "Message", "message_id", short_ids=False)
+        self.boards = self._table("boards", "Board", "board_id")
+        self.repos = self._table("repos", "Repo", "repo_id")
+        self.places = self._table(self.era.places, self.era.place_title, self.era.place_id)
+        self.users = self._table("users", "User", "user_id", short_ids=False)
+
+    def _table(self, kind: str, entity: str, id_field: str, *, short_ids: bool = True) -> Table:
+        return Table(self.store, self.bus, kind=kind, entity=entity, id_field=id_field, short_ids=short_ids)
+
+    def now(self) -> str:
+        """This instant as the wire writes it."""
+        return iso(self.clock.time())
+
+    def rng(self, purpose: str) -> Random:
+        """A source of chance of its own, the same in every run with the same seed."""
+        return Random(f"{self.seed}/{purpose}")
+
+    def short(self, row_id: str) -> str:
+        """The daemon's own short form: 24 hex digits."""
+        return row_id.replace("-", "")[:24]
+
+    def link(self, kind: str, row_id: str) -> str:
+        return f"{self.url}/ui/{kind}/{self.short(row_id)}/"
+
+    def new_message(self, *, session_id: str, task_id: str | None, role: str, content: object, **more: object) -> Row:
+        """A message row at the end of its session, saved and announced. `more` may carry message_id, type, metadata."""
+        row: Row = {
+            "message_id": more.pop("message_id", None) or self.ids.row(),
+            "session_id": session_id,
+            **({"task_id": task_id} if task_id else {}),
+            "type": more.pop("type", role),
+            "role": role,
+            "index": self.store.next_message_index(session_id),
+            "timestamp": self.now(),
+            "content_preview": preview(content),
+            "content": content,
+            **more,
+        }
+        self.messages.insert(row)
+        self.messages.announce("created", row)
+        return row
+
+
+def preview(content: object) -> str:
+    """The first words of a message's content, whatever its shape."""
+    if isinstance(content, str):
+        return content[:200]
+    if isinstance(content, list):
+        texts = [str(block.get("text") or block.get("name") or "") for block in content if isinstance(block, dict)]
+        return " ".join(text for text in texts if text)[:200]
+    return ""

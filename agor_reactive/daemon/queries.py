@@ -1,0 +1,241 @@
+"""How a find reads its query: schemas that refuse or drop, generic filters, sorting, selecting, paging.
+
+Mirrors what a real daemon does, oddities included (see the functions). Knows rows and queries, nothing else.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cmp_to_key
+from typing import Any
+
+from agor_reactive.daemon.faults import bad_request, validation_failed
+from agor_reactive.daemon.store import Row
+
+__all__ = ["MAX_LIMIT", "Kind", "js_page", "matches", "page", "select", "sort_rows", "validated"]
+
+MAX_LIMIT = 10_000
+_UUID = re.compile(r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{8})$", re.IGNORECASE)
+_MISSING = object()
+
+Kind = str | tuple[str, ...]
+"""What a queried field may hold: "uuid", "string", "boolean", "number", or a tuple of allowed words."""
+
+
+def validated(query: Mapping[str, Any], schema: Mapping[str, Kind]) -> dict[str, Any]:
+    """The query as a schema lets it through: unknown names and `$or` vanish, wrong values raise a 400, numeric
+    strings become numbers. Only scalars are known, so an operator object is a wrong value.
+    """
+    kept: dict[str, Any] = {}
+    for name, value in query.items():
+        if name in ("$limit", "$skip"):
+            kept[name] = _bounded(name, value)
+        elif name == "$sort":
+            kept[name] = _sort_order(value)
+        elif name == "$select":
+            kept[name] = value if isinstance(value, list) else [value]
+        elif name in schema:
+            kept[name] = _scalar(name, value, schema[name])
+    return kept
+
+
+def matches(row: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
+    """The generic in-memory filter, with `$in $nin $ne $gt $gte $lt $lte $or $and`; values compare by type."""
+    for name, wanted in query.items():
+        if name in ("$limit", "$skip", "$sort", "$select"):
+            continue
+        if name == "$or":
+            if not any(matches(row, part) for part in wanted):
+                return False
+        elif name == "$and":
+            if not all(matches(row, part) for part in wanted):
+                return False
+        elif name.startswith("$"):
+            raise bad_request(f"Invalid query parameter {name}")
+        elif not _field_matches(row.get(name, _MISSING), wanted):
+            return False
+    return True
+
+
+def sort_rows(rows: list[Row], order: Mapping[str, Any] | None) -> list[Row]:
+    """Stable sort by several fields; a missing value sorts before any other."""
+    if not order:
+        return rows
+
+    def compare(left: Row, right: Row) -> int:
+        for name, direction in order.items():
+            found = _compare(left.get(name), right.get(name))
+            if found:
+                return found if int(direction) >= 0 else -found
+        return 0
+
+    return sorted(rows, key=cmp_to_key(compare))
+
+
+def select(rows: list[Row], names: Sequence[str] | None, *, always: str) -> list[Row]:
+    """Only the named fields, and the id."""
+    if not names:
+        return rows
+    return [{name: row[name] for name in (*names, always) if name in row} for row in rows]
+
+
+def page(rows: list[Row], query: Mapping[str, Any], *, limit: int = MAX_LIMIT) -> dict[str, Any]:
+    """The envelope of a find. `total` counts before paging."""
+    skip = int(query.get("$skip", 0))
+    size = int(query.get("$limit", limit))
+    return {"total": len(rows), "limit": size, "skip": skip, "data": rows[skip : skip + size]}
+
+
+def js_page(rows: list[Row], query: Mapping[str, Any]) -> dict[str, Any]:
+    """Paging as `messages` does it, with nothing coerced: over REST `$skip` and `$limit` are strings and their sum is
+    a concatenation. Both are echoed as given.
+    """
+    skip, limit = query.get("$skip", 0), query.get("$limit", MAX_LIMIT)
+    joined = f"{_js_text(skip)}{_js_text(limit)}" if isinstance(skip, str) or isinstance(limit, str) else None
+    end = _js_number(joined) if joined is not None else _js_number(skip) + _js_number(limit)
+    return {"total": len(rows), "limit": limit, "skip": skip, "data": rows[_index(_js_number(skip)) : _index(end)]}
+
+
+def _bounded(name: str, value: Any) -> int:
+    number = _js_number(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
+    if math.isnan(number) or number != int(number):
+        raise validation_failed([_ajv(name, "type", {"type": "integer"}, "must be integer")])
+    if number < 0:
+        raise validation_failed([_ajv(name, "minimum", {"comparison": ">=", "limit": 0}, "must be >= 0")])
+    if number > MAX_LIMIT:
+        raise validation_failed(
+            [_ajv(name, "maximum", {"comparison": "<=", "limit": MAX_LIMIT}, f"must be <= {MAX_LIMIT}")]
+        )
+    return int(number)
+
+
+def _sort_order(value: Any) -> dict[str, int]:
+    if not isinstance(value, dict):
+        raise validation_failed([_ajv("$sort", "type", {"type": "object"}, "must be object")])
+    order: dict[str, int] = {}
+    for name, direction in value.items():
+        number = _js_number(direction) if isinstance(direction, int | float | str) else math.nan
+        if number not in (1, -1):
+            raise validation_failed(
+                [
+                    _ajv(
+                        f"$sort/{name}",
+                        "enum",
+                        {"allowedValues": [1, -1]},
+                        "must be equal to one of the allowed values",
+                    )
+                ]
+            )
+        order[name] = int(number)
+    return order
+
+
+def _scalar(name: str, value: Any, kind: Kind) -> Any:
+    if kind == "boolean":
+        if value in ("true", "false"):
+            return value == "true"
+        if not isinstance(value, bool):
+            raise validation_failed([_ajv(name, "type", {"type": "boolean"}, "must be boolean")])
+        return value
+    if kind == "number":
+        number = _js_number(value) if isinstance(value, int | float | str) else math.nan
+        if math.isnan(number):
+            raise validation_failed([_ajv(name, "type", {"type": "number"}, "must be number")])
+        return int(number) if number == int(number) else number
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise validation_failed([_ajv(name, "type", {"type": "string"}, "must be string")])
+    if kind == "uuid" and not _UUID.match(value):
+        raise validation_failed(
+            [_ajv(name, "pattern", {"pattern": _UUID.pattern}, f'must match pattern "{_UUID.pattern}"')]
+        )
+    if isinstance(kind, tuple) and value not in kind:
+        raise validation_failed(
+            [_ajv(name, "enum", {"allowedValues": list(kind)}, "must be equal to one of the allowed values")]
+        )
+    return value
+
+
+def _ajv(name: str, keyword: str, params: dict[str, Any], message: str) -> dict[str, Any]:
+    path = f"#/properties/{name.replace('$', '%24')}/{keyword}"
+    return {"instancePath": f"/{name}", "schemaPath": path, "keyword": keyword, "params": params, "message": message}
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
+    "$in": lambda have, want: any(_same(have, item) for item in _listed(want)),
+    "$nin": lambda have, want: not any(_same(have, item) for item in _listed(want)),
+    "$ne": lambda have, want: not _same(have, want),
+    "$gt": lambda have, want: _ordered(have, want, lambda sign: sign > 0),
+    "$gte": lambda have, want: _ordered(have, want, lambda sign: sign >= 0),
+    "$lt": lambda have, want: _ordered(have, want, lambda sign: sign < 0),
+    "$lte": lambda have, want: _ordered(have, want, lambda sign: sign <= 0),
+}
+
+
+def _field_matches(have: Any, wanted: Any) -> bool:
+    if isinstance(wanted, dict) and any(name.startswith("$") for name in wanted):
+        for name, value in wanted.items():
+            if name not in _OPERATORS:
+                raise bad_request(f"Invalid query parameter {name}")
+            if not _OPERATORS[name](have, value):
+                return False
+        return True
+    return _same(have, wanted)
+
+
+def _listed(value: Any) -> list[Any]:
+    if isinstance(value, list):
+        return value
+    return list(value.values()) if isinstance(value, dict) else [value]
+
+
+def _same(have: Any, want: Any) -> bool:
+    if have is _MISSING:
+        return False
+    # 1 == True in Python, not on the wire.
+    return isinstance(have, bool) == isinstance(want, bool) and bool(have == want)
+
+
+def _ordered(have: Any, want: Any, holds: Callable[[int], bool]) -> bool:
+    comparable = (isinstance(have, str) and isinstance(want, str)) or (_is_number(have) and _is_number(want))
+    return comparable and holds(_compare(have, want))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _compare(left: Any, right: Any) -> int:
+    one, two = _rank(left), _rank(right)
+    return (one > two) - (one < two)
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    if value is None:
+        return (0, 0)
+    if isinstance(value, bool | int | float):
+        return (1, value)
+    return (2, value) if isinstance(value, str) else (3, str(value))
+
+
+def _js_text(value: Any) -> str:
+    return str(value)
+
+
+def _js_number(value: Any) -> float:
+    if isinstance(value, int | float):
+        return float(value)
+    text = str(value).strip()
+    if not text:
+        return 0.0
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
+
+
+def _index(number: float) -> int:
+    return 0 if math.isnan(number) else int(max(min(number, 1e12), -1e12))

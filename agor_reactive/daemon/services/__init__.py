@@ -1,0 +1,1 @@
+"""The daemon's services, one module a subject. They know rows and rules, and neither sockets nor HTTP."""

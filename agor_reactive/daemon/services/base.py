@@ -1,0 +1,149 @@
+"""What a service is: a path, the methods it defines, and how a call reaches it.
+
+A service offers exactly the standard methods that its class defines, plus those named in `custom`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal, Protocol
+
+from agor_reactive.daemon.events import Bus
+from agor_reactive.daemon.faults import bad_request, forbidden, method_not_allowed, not_authenticated, not_found
+from agor_reactive.daemon.store import Row
+
+__all__ = ["STANDARD_METHODS", "Call", "Connection", "Registry", "Resolved", "Service"]
+
+STANDARD_METHODS = ("find", "get", "create", "update", "patch", "remove")
+_TAKES_ID = frozenset({"get", "update", "patch", "remove"})
+_TAKES_DATA = frozenset({"create", "update", "patch"})
+
+
+class Connection(Protocol):
+    """The socket a call came over, as far as a service may touch it."""
+
+    @property
+    def auth_result(self) -> dict[str, Any] | None: ...
+
+    def login(self, user_id: str, result: dict[str, Any], *, expires_at: float) -> None: ...
+
+    def logout(self) -> None: ...
+
+    def join(self, session_id: str) -> None: ...
+
+    def leave(self, session_id: str) -> None: ...
+
+
+@dataclass
+class Call:
+    """Who calls, over what, with which query; `route` holds what stood for the `:id` of a route."""
+
+    provider: Literal["socketio", "rest"]
+    user: Row | None = None
+    query: dict[str, Any] = field(default_factory=dict)
+    connection: Connection | None = None
+    route: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def user_id(self) -> str:
+        if self.user is None:
+            raise not_authenticated()
+        return str(self.user["user_id"])
+
+
+class Service:
+    """Base of all services. `path` may hold `:id`; then every create is announced as `<path> created`."""
+
+    path: str = ""
+    custom: ClassVar[tuple[str, ...]] = ()
+    open: ClassVar[bool] = False
+    """Needs no login."""
+    announces: ClassVar[bool] = False
+    """A create is told to the world under the service's own path, without a twin."""
+
+    def method(self, name: str) -> Callable[..., Any] | None:
+        if name in STANDARD_METHODS or name in self.custom:
+            found: Callable[..., Any] | None = getattr(self, name, None)
+            return found
+        return None
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A service found under a concrete path."""
+
+    service: Service
+    route: dict[str, str]
+
+
+class Registry:
+    """All services by path, and the way a call takes to one."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        self._plain: dict[str, Service] = {}
+        self._routes: list[tuple[list[str], Service]] = []
+        self.methods: set[str] = set(STANDARD_METHODS)
+
+    def add(self, *services: Service) -> None:
+        for service in services:
+            self.methods.update(service.custom)
+            if ":" in service.path:
+                self._routes.append((service.path.split("/"), service))
+            else:
+                self._plain[service.path] = service
+
+    def resolve(self, path: str) -> Resolved | None:
+        """The service under a concrete path; slashes at either end do not matter."""
+        path = path.strip("/")
+        plain = self._plain.get(path)
+        if plain is not None:
+            return Resolved(plain, {})
+        parts = path.split("/")
+        for template, service in self._routes:
+            if len(template) == len(parts) and all(t in (":id", p) for t, p in zip(template, parts, strict=True)):
+                return Resolved(service, {"id": next(p for t, p in zip(template, parts, strict=True) if t == ":id")})
+        return None
+
+    async def invoke(self, path: str, method: str, args: list[Any], call: Call) -> Any:
+        """Do one call. `args` are the method's own, without the query. Raises Fault, and what a service lets out."""
+        found = self.resolve(path)
+        if found is None:
+            raise not_found(f"Service '{path.strip('/')}' not found")
+        service = found.service
+        handler = service.method(method)
+        if handler is None:
+            raise method_not_allowed(method, path.strip("/"))
+        if not service.open and call.user is None:
+            raise not_authenticated()
+        _refuse_unfit(method, args)
+        if call.user is not None and call.provider == "socketio" and not service.open:
+            _demand_new_password(service, args, call)
+        call.route = found.route
+        result = handler(*args, call)
+        if isinstance(result, Awaitable):
+            result = await result
+        if service.announces and method == "create":
+            for item in result if isinstance(result, list) else [result]:
+                self._bus.publish(f"{service.path} created", item)
+        return result
+
+
+def _refuse_unfit(method: str, args: list[Any]) -> None:
+    if method in _TAKES_ID and (not args or (args[0] is None and method in ("get", "update"))):
+        raise bad_request(f"id for '{method}' can not be undefined")
+    if method in _TAKES_DATA and not isinstance(args[-1] if args else None, dict | list):
+        raise bad_request(f"A data object must be provided to the '{method}' method")
+
+
+def _demand_new_password(service: Service, args: list[Any], call: Call) -> None:
+    user = call.user
+    if user is None or not user.get("must_change_password"):
+        return
+    if service.path == "users" and args and args[0] == user["user_id"]:
+        return
+    raise forbidden(
+        "Password change required. Please update your password.",
+        {"code": "PASSWORD_CHANGE_REQUIRED", "user_id": user["user_id"]},
+    )

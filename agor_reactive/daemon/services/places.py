@@ -1,0 +1,213 @@
+"""Boards, repos, and the branches (worktrees, before) in which sessions work."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import PurePath
+from typing import Any, ClassVar
+
+from agor_reactive.daemon.faults import DomainFault, bad_request, repository_fault
+from agor_reactive.daemon.kernel import Kernel
+from agor_reactive.daemon.queries import Kind, matches, page, select, sort_rows, validated
+from agor_reactive.daemon.services.base import Call, Service
+from agor_reactive.daemon.store import Row
+from agor_reactive.daemon.tables import Table
+
+__all__ = ["Boards", "Places", "Repos", "place_routes"]
+
+
+class _Rows(Service):
+    """Plain rows behind a query schema."""
+
+    def __init__(self, kernel: Kernel, table: Table, schema: Mapping[str, Kind]) -> None:
+        self._kernel = kernel
+        self._table = table
+        self._schema = {table.id_field: "uuid", **schema}
+        self.path = table.kind
+
+    def find(self, call: Call) -> dict[str, Any]:
+        query = validated(call.query, self._schema)
+        rows = [row for row in self._table.all() if matches(row, query)]
+        answer = page(sort_rows(rows, query.get("$sort")), query)
+        answer["data"] = select(answer["data"], query.get("$select"), always=self._table.id_field)
+        return answer
+
+    def get(self, ref: str, call: Call) -> Row:
+        return self._table.get(ref)
+
+    def create(self, data: Row, call: Call) -> Row:
+        row = self.new_row(data, call.user_id)
+        self._table.insert(row)
+        self._table.announce("created", row)
+        return row
+
+    def patch(self, ref: str | None, data: Row, call: Call) -> Row:
+        if ref is None:
+            raise DomainFault("Multi-patch is not enabled")
+        return self._write(ref, data, "patched")
+
+    def update(self, ref: str, data: Row, call: Call) -> Row:
+        return self._write(ref, data, "updated")
+
+    def remove(self, ref: str | None, call: Call) -> Row:
+        if ref is None:
+            raise DomainFault("Multi-remove is not enabled")
+        row = self._table.get(ref)
+        self._table.drop(row)
+        self._table.announce("removed", row)
+        return row
+
+    def new_row(self, data: Row, user_id: str) -> Row:
+        raise NotImplementedError
+
+    def _write(self, ref: str, data: Row, verb: str) -> Row:
+        row = self._table.get(ref)
+        stamp = "last_updated" if "last_updated" in row else "updated_at"
+        name = self._table.id_field
+        changed = {**row, **data, name: row[name], stamp: self._kernel.now()}
+        self._table.put(changed)
+        self._table.announce(verb, changed)
+        return changed
+
+
+class Boards(_Rows):
+    custom: ClassVar[tuple[str, ...]] = ("toBlob", "clone")
+
+    def __init__(self, kernel: Kernel) -> None:
+        super().__init__(kernel, kernel.boards, {"name": "string", "slug": "string", "archived": "boolean"})
+
+    def new_row(self, data: Row, user_id: str) -> Row:
+        now = self._kernel.now()
+        board_id = self._kernel.ids.row()
+        return {
+            "name": "Board",
+            "archived": False,
+            "objects": {},
+            **data,
+            "board_id": board_id,
+            "created_at": now,
+            "last_updated": now,
+            "created_by": user_id,
+            "url": self._kernel.link("b", board_id),
+        }
+
+    def toBlob(self, data: Any, call: Call) -> Row:
+        row = self._table.get(data.get("id") or data.get("board_id") if isinstance(data, dict) else data)
+        return {name: row[name] for name in ("name", "slug", "description", "icon", "color", "objects") if name in row}
+
+    def clone(self, data: Any, call: Call) -> Row:
+        blob = self.toBlob(data, call)
+        name = data.get("name") if isinstance(data, dict) else None
+        blob.pop("slug", None)
+        return self.create({**blob, "name": name or f"{blob['name']} (copy)"}, call)
+
+
+class Repos(_Rows):
+    def __init__(self, kernel: Kernel) -> None:
+        super().__init__(kernel, kernel.repos, {"slug": "string", "name": "string", "repo_type": "string"})
+
+    def new_row(self, data: Row, user_id: str) -> Row:
+        now = self._kernel.now()
+        slug = data.get("slug") or f"local/{PurePath(str(data.get('local_path') or 'repo')).name}"
+        return {
+            "name": slug.rpartition("/")[2],
+            "repo_type": "local",
+            "local_path": "",
+            "default_branch": "main",
+            **data,
+            "slug": slug,
+            "repo_id": self._kernel.ids.row(),
+            "created_at": now,
+            "last_updated": now,
+        }
+
+
+class Places(_Rows):
+    def __init__(self, kernel: Kernel) -> None:
+        super().__init__(
+            kernel,
+            kernel.places,
+            {"repo_id": "uuid", "board_id": "uuid", "name": "string", "ref": "string", "archived": "boolean"},
+        )
+
+    def new_row(self, data: Row, user_id: str) -> Row:
+        kernel = self._kernel
+        era = kernel.era
+        if not data.get("repo_id"):
+            raise repository_fault(f"{era.place_title} must have a repo_id")
+        repo = kernel.repos.get(data["repo_id"])
+        now = kernel.now()
+        row_id = kernel.ids.row()
+        name = data.get("name") or "main"
+        return {
+            "ref": name,
+            "path": f"{repo.get('local_path', '')}/{name}",
+            "new_branch": False,
+            "needs_attention": False,
+            "filesystem_status": "ready",
+            **data,
+            "name": name,
+            era.place_id: row_id,
+            "repo_id": repo["repo_id"],
+            f"{era.place}_unique_id": len(kernel.places.all()) + 1,
+            "created_at": now,
+            "updated_at": now,
+            "last_used": now,
+            "created_by": user_id,
+            "archived": False,
+            **({"schedule_enabled": False} if era.place == "worktree" else {}),
+            "url": kernel.link("w" if era.place == "worktree" else "b", row_id),
+        }
+
+
+class _LocalRepo(Service):
+    path = "repos/local"
+    announces = True
+
+    def __init__(self, repos: Repos) -> None:
+        self._repos = repos
+
+    def create(self, data: Row, call: Call) -> Row:
+        if not data.get("path"):
+            raise bad_request("Path is required")
+        wanted = {"local_path": str(data["path"]), **({"slug": data["slug"]} if data.get("slug") else {})}
+        return self._repos.create(wanted, call)
+
+
+class _NewPlace(Service):
+    """Making a branch answers at once; that it is ready is told later."""
+
+    announces = True
+
+    def __init__(self, kernel: Kernel, places: Places) -> None:
+        self.path = f"repos/:id/{kernel.era.places}"
+        self._kernel = kernel
+        self._places = places
+
+    def create(self, data: Row, call: Call) -> Row:
+        repo = self._kernel.repos.get(call.route["id"])
+        if not data.get("name"):
+            raise bad_request("name is required")
+        wanted = {
+            "repo_id": repo["repo_id"],
+            "name": data["name"],
+            "ref": data.get("ref") or data["name"],
+            "new_branch": bool(data.get("createBranch")),
+            "filesystem_status": "creating",
+            **({"base_ref": data["sourceBranch"]} if data.get("sourceBranch") else {}),
+            **({"board_id": data["boardId"]} if data.get("boardId") else {}),
+        }
+        row = self._places.create(wanted, call)
+        asyncio.get_running_loop().call_soon(self._ready, row[self._kernel.era.place_id])
+        return row
+
+    def _ready(self, row_id: str) -> None:
+        row = self._kernel.places.find(row_id)
+        if row is not None and row.get("filesystem_status") == "creating":
+            self._kernel.places.change(row, filesystem_status="ready", updated_at=self._kernel.now())
+
+
+def place_routes(kernel: Kernel, repos: Repos, places: Places) -> list[Service]:
+    """The routes under `repos/`."""
+    return [_LocalRepo(repos), _NewPlace(kernel, places)]

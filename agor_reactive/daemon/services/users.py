@@ -1,0 +1,141 @@
+"""Users (socket only in practice: over REST every call is refused, whatever the credential) and their API keys."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from agor_reactive.daemon.accounts import Accounts, public_user
+from agor_reactive.daemon.faults import DomainFault, bad_request, forbidden, not_authenticated
+from agor_reactive.daemon.kernel import Kernel
+from agor_reactive.daemon.queries import Kind, matches, page, select, sort_rows, validated
+from agor_reactive.daemon.services.base import Call, Service
+from agor_reactive.daemon.store import Row
+from agor_reactive.daemon.tokens import hash_password
+
+__all__ = ["ApiKeys", "Users"]
+
+_SCHEMA: dict[str, Kind] = {
+    "user_id": "uuid", "email": "string", "name": "string", "role": ("superadmin", "admin", "member", "viewer"),
+}  # fmt: skip
+_ADMINS = ("superadmin", "admin")
+
+
+class Users(Service):
+    path = "users"
+
+    def __init__(self, kernel: Kernel, accounts: Accounts) -> None:
+        self._kernel = kernel
+        self._accounts = accounts
+
+    def find(self, call: Call) -> dict[str, Any]:
+        _refuse_rest(call)
+        query = validated(call.query, _SCHEMA)
+        rows = [public_user(row) for row in self._kernel.users.all()]
+        rows = sort_rows([row for row in rows if matches(row, query)], query.get("$sort"))
+        answer = page(rows, query, limit=len(rows))
+        answer["data"] = select(answer["data"], query.get("$select"), always="user_id")
+        return answer
+
+    def get(self, ref: str, call: Call) -> Row:
+        _refuse_rest(call)
+        return public_user(self._row(ref))
+
+    def create(self, data: Row, call: Call) -> Row:
+        _refuse_rest(call)
+        if call.user is None or call.user["role"] not in _ADMINS:
+            raise forbidden("You need admin access to create users")
+        if not data.get("email") or not data.get("password"):
+            raise bad_request("email and password are required")
+        if any(row["email"] == data["email"] for row in self._kernel.users.all()):
+            raise DomainFault("A user with this email already exists")
+        extra = {name: data[name] for name in ("emoji", "must_change_password", "preferences") if name in data}
+        row = self._accounts.add_user(
+            email=data["email"],
+            password=data["password"],
+            role=data.get("role") or "member",
+            name=data.get("name") or data["email"],
+            **extra,
+        )
+        self._kernel.users.announce("created", public_user(row))
+        return public_user(row)
+
+    def patch(self, ref: str | None, data: Row, call: Call) -> Row:
+        own = call.user is not None and ref == call.user["user_id"]
+        admin = call.user is not None and call.user["role"] in _ADMINS
+        if call.provider == "rest" or not (own or admin):
+            raise forbidden("You can only update your own profile")
+        row = self._row(ref)
+        shown = (
+            "name",
+            "emoji",
+            "preferences",
+            "onboarding_completed",
+            "avatar",
+            *(("role", "email") if admin else ()),
+        )
+        changed = {**row, **{k: data[k] for k in shown if k in data}, "updated_at": self._kernel.now()}
+        if data.get("password"):
+            changed["password_hash"] = hash_password(str(data["password"]))
+            changed["must_change_password"] = False
+        self._kernel.users.put(changed)
+        self._kernel.users.announce("patched", public_user(changed))
+        return public_user(changed)
+
+    def remove(self, ref: str | None, call: Call) -> Row:
+        _refuse_rest(call)
+        if call.user is None or call.user["role"] not in _ADMINS:
+            raise forbidden("You need admin access to remove users")
+        row = self._row(ref)
+        self._kernel.users.drop(row)
+        self._kernel.users.announce("removed", public_user(row))
+        return public_user(row)
+
+    def _row(self, ref: object) -> Row:
+        row = self._kernel.users.find(ref)
+        if row is None:
+            raise DomainFault(f"User not found: {ref}")
+        return row
+
+
+class ApiKeys(Service):
+    """The caller's own keys. A find answers a plain list."""
+
+    path = "api/v1/user/api-keys"
+    # Told to everybody, raw key and all: so does the real one. Clients must redact it.
+    announces: ClassVar[bool] = True
+
+    def __init__(self, kernel: Kernel, accounts: Accounts) -> None:
+        self._kernel = kernel
+        self._accounts = accounts
+
+    def find(self, call: Call) -> list[Row]:
+        return [_public_key(row) for row in self._kernel.store.all("api-keys") if row["user_id"] == call.user_id]
+
+    def create(self, data: Row, call: Call) -> Row:
+        raw, row = self._accounts.add_key(call.user_id, str(data.get("name") or "API key"))
+        return {"rawKey": raw, "key": _public_key(row)}
+
+    def patch(self, ref: str, data: Row, call: Call) -> Row:
+        row = {**self._own(ref, call), **({"name": str(data["name"])} if data.get("name") else {})}
+        self._kernel.store.replace("api-keys", row["id"], row)
+        return _public_key(row)
+
+    def remove(self, ref: str, call: Call) -> Row:
+        row = self._own(ref, call)
+        self._kernel.store.delete("api-keys", row["id"])
+        return _public_key(row)
+
+    def _own(self, ref: str, call: Call) -> Row:
+        row = self._kernel.store.get("api-keys", ref) if isinstance(ref, str) else None
+        if row is None or row["user_id"] != call.user_id:
+            raise DomainFault(f"API key not found: {ref}")
+        return row
+
+
+def _public_key(row: Row) -> Row:
+    return {name: value for name, value in row.items() if name not in ("hash", "user_id")}
+
+
+def _refuse_rest(call: Call) -> None:
+    if call.provider == "rest":
+        raise not_authenticated("Authentication required")

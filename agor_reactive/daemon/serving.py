@@ -1,0 +1,103 @@
+"""Uvicorn as a guest in somebody else's loop: no signals, no banner, no polling, a quick end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+from collections.abc import Generator
+
+import uvicorn
+from websockets.exceptions import InvalidState
+
+from agor_reactive.daemon.gate import Gate
+from agor_reactive.daemon.sockets import MAX_FRAME
+
+__all__ = ["Serving", "listen"]
+
+_PATIENCE = 0.4
+
+
+def listen(port: int) -> socket.socket:
+    """A listening socket on loopback; port 0 lets the system choose. Raises OSError when the port is taken."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    if os.name == "posix":
+        # So that a restarted daemon gets its port back at once. On Windows it would let two daemons share it.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind(("127.0.0.1", port))
+        sock.listen(128)
+    except OSError:
+        sock.close()
+        raise
+    sock.setblocking(False)
+    return sock
+
+
+class Serving(uvicorn.Server):
+    """Serves one application on one socket until told to stop."""
+
+    def __init__(self, app: Gate, sock: socket.socket) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                loop="none",
+                http="h11",
+                ws="websockets-sansio",
+                lifespan="off",
+                log_config=None,
+                log_level=None,
+                access_log=False,
+                server_header=False,
+                date_header=False,
+                ws_max_size=MAX_FRAME,
+                ws_ping_interval=None,
+                ws_ping_timeout=None,
+                ws_per_message_deflate=False,
+            )
+        )
+        self._sock = sock
+        self._ended = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self.serve(sockets=[self._sock]), name="daemon http")
+
+    async def end(self) -> None:
+        """Stop listening, close what is open, come back soon."""
+        self._ended.set()
+        if self._task is not None:
+            await self._task
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+    async def main_loop(self) -> None:
+        await self.on_tick(0)
+        await self._ended.wait()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for sock in sockets or []:
+            sock.close()
+        for connection in list(self.server_state.connections):
+            # A link already halfway through closing cannot be asked again.
+            with contextlib.suppress(InvalidState):
+                connection.shutdown()
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _PATIENCE
+        # uvicorn tells nobody when its last connection has gone, so this looks.
+        while (self.server_state.connections or self.server_state.tasks) and loop.time() < until:  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        for connection in list(self.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
+        left = list(self.server_state.tasks)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
+        for server in self.servers:
+            await asyncio.wait_for(server.wait_closed(), _PATIENCE)

@@ -1,0 +1,163 @@
+"""Rows on disk: one SQLite table of JSON documents, and a few named settings.
+
+Every write is committed before the call returns, so what was announced to anybody is still there after the process
+was killed. Knows nothing of services, events or transports: a row is a dict, a kind is a word.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = ["DuplicateRow", "Row", "Store"]
+
+Row = dict[str, Any]
+
+_SCHEMA = """
+create table if not exists rows (
+  seq integer primary key autoincrement,
+  kind text not null,
+  id text not null,
+  session_id text,
+  task_id text,
+  position integer,
+  body text not null,
+  unique (kind, id)
+);
+create index if not exists rows_by_session on rows (kind, session_id, position, seq);
+create index if not exists rows_by_task on rows (kind, task_id, position, seq);
+create table if not exists settings (name text primary key, value text not null);
+"""
+
+
+class DuplicateRow(Exception):
+    """A row of that kind with that id is there already."""
+
+
+class Store:
+    """The daemon's rows. One per daemon, used from its loop's thread only."""
+
+    def __init__(self, path: str | Path | None = None) -> None:
+        # isolation_level=None: each statement commits itself unless `together` opened a transaction.
+        self._db = sqlite3.connect(":memory:" if path is None else str(path), isolation_level=None)
+        # WAL survives the death of the process without an fsync per commit; only a power cut could lose the tail.
+        self._db.execute("pragma journal_mode=wal")
+        self._db.execute("pragma synchronous=normal")
+        self._db.execute("pragma busy_timeout=2000")
+        self._db.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        self._db.close()
+
+    @contextmanager
+    def together(self) -> Iterator[None]:
+        """All writes inside become visible and durable at once, or not at all."""
+        if self._db.in_transaction:
+            yield
+            return
+        self._db.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            self._db.execute("rollback")
+            raise
+        self._db.execute("commit")
+
+    def insert(self, kind: str, row_id: str, row: Row) -> None:
+        """Append a row. Raises DuplicateRow."""
+        try:
+            self._db.execute(
+                "insert into rows (kind, id, session_id, task_id, position, body) values (?, ?, ?, ?, ?, ?)",
+                (kind, row_id, *_columns(row), _dump(row)),
+            )
+        except sqlite3.IntegrityError as error:
+            raise DuplicateRow(row_id) from error
+
+    def replace(self, kind: str, row_id: str, row: Row) -> None:
+        """Overwrite a row that is there; its place in creation order stays."""
+        self._db.execute(
+            "update rows set session_id = ?, task_id = ?, position = ?, body = ? where kind = ? and id = ?",
+            (*_columns(row), _dump(row), kind, row_id),
+        )
+
+    def delete(self, kind: str, row_id: str) -> None:
+        self._db.execute("delete from rows where kind = ? and id = ?", (kind, row_id))
+
+    def delete_of_session(self, kind: str, session_id: str) -> None:
+        self._db.execute("delete from rows where kind = ? and session_id = ?", (kind, session_id))
+
+    def get(self, kind: str, row_id: str) -> Row | None:
+        found = self._db.execute("select body from rows where kind = ? and id = ?", (kind, row_id)).fetchone()
+        return None if found is None else _load(found[0])
+
+    def ids_with_prefix(self, kind: str, prefix: str) -> list[str]:
+        """Full ids whose hex digits begin with `prefix` (hex digits only, no dashes)."""
+        found = self._db.execute(
+            "select id from rows where kind = ? and replace(id, '-', '') like ? order by seq", (kind, prefix + "%")
+        )
+        return [row[0] for row in found]
+
+    def all(self, kind: str) -> list[Row]:
+        """Every row of a kind in creation order."""
+        return _rows(self._db.execute("select body from rows where kind = ? order by seq", (kind,)))
+
+    def of_session(self, kind: str, session_id: str) -> list[Row]:
+        """A session's rows in creation order."""
+        return _rows(
+            self._db.execute("select body from rows where kind = ? and session_id = ? order by seq", (kind, session_id))
+        )
+
+    def messages_by_index(self, *, session_id: str | None = None, task_id: str | None = None) -> list[Row]:
+        """Messages of a session, of a task, or of both, by their index."""
+        clauses, values = ["kind = 'messages'"], []
+        if session_id is not None:
+            clauses.append("session_id = ?")
+            values.append(session_id)
+        if task_id is not None:
+            clauses.append("task_id = ?")
+            values.append(task_id)
+        return _rows(
+            self._db.execute(f"select body from rows where {' and '.join(clauses)} order by position, seq", values)
+        )
+
+    def next_message_index(self, session_id: str) -> int:
+        found = self._db.execute(
+            "select max(position) from rows where kind = 'messages' and session_id = ?", (session_id,)
+        ).fetchone()
+        return 0 if found[0] is None else int(found[0]) + 1
+
+    def setting(self, name: str) -> str | None:
+        found = self._db.execute("select value from settings where name = ?", (name,)).fetchone()
+        return None if found is None else str(found[0])
+
+    def set_setting(self, name: str, value: str) -> None:
+        self._db.execute(
+            "insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value",
+            (name, value),
+        )
+
+
+def _columns(row: Row) -> tuple[str | None, str | None, int | None]:
+    session_id, task_id, index = row.get("session_id"), row.get("task_id"), row.get("index")
+    return (
+        session_id if isinstance(session_id, str) else None,
+        task_id if isinstance(task_id, str) else None,
+        index if isinstance(index, int) else None,
+    )
+
+
+def _dump(row: Row) -> str:
+    return json.dumps(row, separators=(",", ":"))
+
+
+def _load(text: str) -> Row:
+    row: Row = json.loads(text)
+    return row
+
+
+def _rows(found: Iterable[tuple[str]]) -> list[Row]:
+    return [_load(body) for (body,) in found]

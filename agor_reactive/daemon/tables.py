@@ -1,0 +1,79 @@
+"""One kind of row each: looking up by id or short id, writing, and announcing what was written.
+
+Stands on the store and the bus; knows no transport and no rule of any service.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from agor_reactive.daemon.events import Bus
+from agor_reactive.daemon.faults import ambiguous, missing_row
+from agor_reactive.daemon.store import Row, Store
+
+__all__ = ["Table"]
+
+_HEX = re.compile(r"^[0-9a-f]+$")
+_FULL = 32
+
+
+class Table:
+    """The rows of one service.
+
+    `entity` is the word used in its errors. `short_ids`: any unique prefix of the id's hex digits finds the row.
+    """
+
+    def __init__(self, store: Store, bus: Bus, *, kind: str, entity: str, id_field: str, short_ids: bool) -> None:
+        self.store = store
+        self.bus = bus
+        self.kind = kind
+        self.entity = entity
+        self.id_field = id_field
+        self.short_ids = short_ids
+
+    def find(self, row_id: object) -> Row | None:
+        """The row with exactly that id."""
+        return self.store.get(self.kind, row_id) if isinstance(row_id, str) else None
+
+    def get(self, ref: object) -> Row:
+        """The row an id or a unique prefix names. Raises the wire's not-found and ambiguous faults."""
+        found = self.find(ref)
+        if found is not None:
+            return found
+        prefix = str(ref).replace("-", "").lower()
+        if self.short_ids and _HEX.match(prefix) and len(prefix) <= _FULL:
+            ids = self.store.ids_with_prefix(self.kind, prefix)
+            if len(ids) > 1:
+                raise ambiguous(self.entity, str(ref), ids)
+            if ids:
+                return self.get(ids[0])
+        raise missing_row(self.entity, ref)
+
+    def all(self) -> list[Row]:
+        return self.store.all(self.kind)
+
+    def insert(self, row: Row) -> None:
+        """Store a new row and say nothing. Raises DuplicateRow."""
+        self.store.insert(self.kind, row[self.id_field], row)
+
+    def put(self, row: Row) -> None:
+        """Store a changed row and say nothing."""
+        self.store.replace(self.kind, row[self.id_field], row)
+
+    def drop(self, row: Row) -> None:
+        self.store.delete(self.kind, row[self.id_field])
+
+    def announce(self, verb: str, row: Row) -> None:
+        """The row event behind its nameless twin."""
+        self.bus.row(self.kind, verb, row)
+
+    def change(self, row: Row, **changes: Any) -> Row:
+        """Store `row` with some fields replaced (None takes a field away), announce it, return it."""
+        changed = {**row, **changes}
+        for name, value in changes.items():
+            if value is None:
+                changed.pop(name)
+        self.put(changed)
+        self.announce("patched", changed)
+        return changed
