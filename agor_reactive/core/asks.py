@@ -1,0 +1,61 @@
+"""What the core wants done, as data: which fetch, for what, since when. The shell does it and answers with an event.
+
+`SessionState.asks` is the whole list of what is wanted now. What is no longer in it has been given up: its answer, if
+one comes, means nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from agor_reactive.models.message import Message
+from agor_reactive.models.session import Session
+from agor_reactive.models.task import Task
+
+__all__ = ["RETRY_DELAYS", "Ask", "AskKind", "Landed", "Round"]
+
+AskKind = Literal["join", "session", "tasks", "queue", "messages", "all_messages", "wait"]
+
+RETRY_DELAYS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
+"""Seconds before a bootstrap or resync that failed in passing is tried again; the last goes on for ever."""
+
+
+class Ask(NamedTuple):
+    """One thing to be done.
+
+    ``join`` the session's room, ``session`` read its row, ``tasks`` all its tasks, ``queue`` its queue, ``messages``
+    those of `task_id`, ``all_messages`` those of all tasks, ``wait`` for `delay` seconds. `begun` is the revision at
+    which it was asked: what happened later is newer than the answer. `of_round`: part of a bootstrap or resync.
+    """
+
+    ask_id: int
+    kind: AskKind
+    begun: int
+    of_round: bool = False
+    task_id: str | None = None
+    delay: float = 0.0
+
+
+class Landed(NamedTuple):
+    """Messages that a fetch brought, and when it was asked."""
+
+    begun: int
+    messages: tuple[Message, ...]
+    complete: bool
+
+
+class Round(NamedTuple):
+    """A bootstrap or resync under way: everything is gathered, then committed at once."""
+
+    begun: int
+    waiting: frozenset[int]
+    planned: bool = False
+    session: Session | None = None
+    session_begun: int = 0
+    tasks: tuple[Task, ...] = ()
+    tasks_complete: bool = True
+    tasks_begun: int = 0
+    queue: tuple[Task, ...] | None = None
+    queue_begun: int = 0
+    landed: tuple[tuple[str | None, Landed], ...] = ()
+    failed: frozenset[str] = frozenset()

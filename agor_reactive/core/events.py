@@ -1,0 +1,281 @@
+"""Everything that can change the state of a session, our own deeds included, as facts.
+
+Events of the wire are what `parse` makes of raw events; the rest says what the shell did or saw. All are tuples: cheap
+to make, immutable, comparable.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from agor_reactive.models.message import Message
+from agor_reactive.models.session import Session
+from agor_reactive.models.task import Task
+from agor_reactive.models.wire import LinkStatus
+
+__all__ = [
+    "AskAnswered",
+    "AskFailed",
+    "Disposed",
+    "Event",
+    "Failure",
+    "FailureKind",
+    "LinkChanged",
+    "LoadRequested",
+    "Malformed",
+    "MessageRemoved",
+    "MessageSaved",
+    "OlderTasksRequested",
+    "QueueMoved",
+    "ResyncRequested",
+    "Rows",
+    "SessionGone",
+    "SessionSaved",
+    "StreamEnded",
+    "StreamFailed",
+    "StreamStarted",
+    "TaskRemoved",
+    "TaskSaved",
+    "TextChunk",
+    "ThinkingChunk",
+    "ThinkingEnded",
+    "ThinkingStarted",
+    "ToolCompleted",
+    "ToolStarted",
+    "UnloadRequested",
+]
+
+# ---------------------------------------------------------------------------------------------- told by the daemon
+
+
+class SessionSaved(NamedTuple):
+    """``sessions created | patched | updated``."""
+
+    row: Session
+
+
+class SessionGone(NamedTuple):
+    """``sessions removed``: its tasks and messages went with it, silently."""
+
+    session_id: str
+
+
+class TaskSaved(NamedTuple):
+    """``tasks created | queued | patched | updated``, ``tasks/bulk created``. `born`: told as new."""
+
+    row: Task
+    born: bool
+
+
+class TaskRemoved(NamedTuple):
+    """``tasks removed``."""
+
+    session_id: str
+    task_id: str
+
+
+class MessageSaved(NamedTuple):
+    """``messages created | patched | updated``, ``messages/bulk created``."""
+
+    row: Message
+
+
+class MessageRemoved(NamedTuple):
+    """``messages removed``."""
+
+    session_id: str
+    message_id: str
+
+
+class StreamStarted(NamedTuple):
+    """``messages streaming:start``."""
+
+    session_id: str
+    message_id: str
+    task_id: str | None
+    role: str | None
+    timestamp: str | None
+
+
+class TextChunk(NamedTuple):
+    """``messages streaming:chunk``. `sequence` None: not numbered."""
+
+    session_id: str
+    message_id: str
+    task_id: str | None
+    chunk: str
+    sequence: int | None
+
+
+class StreamEnded(NamedTuple):
+    """``messages streaming:end``. `chunk_count`: how many chunks there were, if told."""
+
+    session_id: str
+    message_id: str
+    task_id: str | None
+    chunk_count: int | None
+
+
+class StreamFailed(NamedTuple):
+    """``messages streaming:error``."""
+
+    session_id: str
+    message_id: str
+    task_id: str | None
+    error: str
+
+
+class ThinkingStarted(NamedTuple):
+    """``messages thinking:start``."""
+
+    session_id: str
+    message_id: str
+    task_id: str | None
+    timestamp: str | None
+
+
+class ThinkingChunk(NamedTuple):
+    """``messages thinking:chunk``."""
+
+    session_id: str
+    message_id: str
+    task_id: str | None
+    chunk: str
+
+
+class ThinkingEnded(NamedTuple):
+    """``messages thinking:end``."""
+
+    session_id: str
+    message_id: str
+    task_id: str | None
+
+
+class ToolStarted(NamedTuple):
+    """``tasks tool:start``."""
+
+    session_id: str
+    task_id: str
+    tool_use_id: str
+    tool_name: str | None
+
+
+class ToolCompleted(NamedTuple):
+    """``tasks tool:complete``."""
+
+    session_id: str
+    task_id: str
+    tool_use_id: str
+
+
+class QueueMoved(NamedTuple):
+    """``messages queued`` of old daemons: the queue changed, without saying how."""
+
+    session_id: str
+
+
+class Malformed(NamedTuple):
+    """An event that could not be read. `kind` is its topic."""
+
+    kind: str
+
+
+# ------------------------------------------------------------------------------------------------ done or seen by us
+
+FailureKind = Literal["link", "timeout", "server", "unauthenticated", "forbidden", "not_found", "refused", "absent"]
+
+
+class Failure(NamedTuple):
+    """Why something failed: `kind` decides what happens next, `text` is for people.
+
+    ``link`` the link dropped; ``timeout`` and ``server`` may pass; ``unauthenticated`` waits for a login; ``forbidden``
+    and ``not_found`` are final; ``absent``: the daemon does not offer that service; ``refused``: anything else.
+    """
+
+    kind: FailureKind
+    text: str
+
+
+class Rows(NamedTuple):
+    """What a fetch brought. Which fields are used depends on the ask; `complete` is False if rows are known to lack."""
+
+    session: Session | None = None
+    tasks: tuple[Task, ...] = ()
+    messages: tuple[Message, ...] = ()
+    complete: bool = True
+    rejected: int = 0
+
+
+class AskAnswered(NamedTuple):
+    """An ask of the core was carried out. `at`: epoch seconds."""
+
+    ask_id: int
+    rows: Rows
+    at: float
+
+
+class AskFailed(NamedTuple):
+    """An ask of the core could not be carried out."""
+
+    ask_id: int
+    failure: Failure
+    at: float
+
+
+class LinkChanged(NamedTuple):
+    """The link to the daemon stands elsewhere."""
+
+    status: LinkStatus
+
+
+class LoadRequested(NamedTuple):
+    """The user wants the messages of a task."""
+
+    task_id: str
+
+
+class UnloadRequested(NamedTuple):
+    """The user does not want them any more."""
+
+    task_id: str
+
+
+class OlderTasksRequested(NamedTuple):
+    """The user wants the next page of older tasks (lean hydration)."""
+
+
+class ResyncRequested(NamedTuple):
+    """The user wants everything read again."""
+
+
+class Disposed(NamedTuple):
+    """The last handle was released."""
+
+
+Event = (
+    SessionSaved
+    | SessionGone
+    | TaskSaved
+    | TaskRemoved
+    | MessageSaved
+    | MessageRemoved
+    | StreamStarted
+    | TextChunk
+    | StreamEnded
+    | StreamFailed
+    | ThinkingStarted
+    | ThinkingChunk
+    | ThinkingEnded
+    | ToolStarted
+    | ToolCompleted
+    | QueueMoved
+    | Malformed
+    | AskAnswered
+    | AskFailed
+    | LinkChanged
+    | LoadRequested
+    | UnloadRequested
+    | OlderTasksRequested
+    | ResyncRequested
+    | Disposed
+)

@@ -1,0 +1,156 @@
+"""Putting what was fetched in place of what was known, with everything that happened since replayed over it."""
+
+from __future__ import annotations
+
+from agor_reactive.core import events as e
+from agor_reactive.core.asks import Ask, Landed, Round
+from agor_reactive.core.fold import queue, rows, streams
+from agor_reactive.core.snapshot import Draft
+from agor_reactive.core.tables import TaskTable
+from agor_reactive.models.base import instant
+from agor_reactive.models.message import Message
+from agor_reactive.models.task import Task
+
+__all__ = ["commit_load", "commit_round", "merged_tasks", "moment"]
+
+
+def moment(task: Task) -> float:
+    """When the task was made, epoch seconds; 0 if it cannot be read."""
+    found = instant(task.created_at)
+    return found if found is not None else 0.0
+
+
+def _gone(gone_at: int | None, begun: int) -> bool:
+    """Whether a removal beats an answer asked at `begun`."""
+    return gone_at is not None and gone_at > begun
+
+
+def merged_tasks(draft: Draft, current: Round) -> TaskTable:
+    """The round's tasks with what happened since replayed over them."""
+    sync, begun = draft.sync, current.tasks_begun
+    known = draft.tasks
+    merged: dict[str, Task] = {}
+    for row in current.tasks:
+        if row.session_id not in ("", draft.standing.session_id):
+            continue
+        moved = sync.journal_tasks.get(row.task_id)
+        if (moved is not None and moved[0] > begun) or _gone(sync.gone_tasks.get(row.task_id), begun):
+            continue
+        old = known.get(row.task_id)
+        merged[row.task_id] = old if old is not None and old == row else row
+    for task_id, (moved_at, moved_row) in sync.journal_tasks.items():
+        if moved_at > begun and moved_row is not None and task_id not in sync.gone_tasks:
+            live = known.get(task_id)
+            merged[task_id] = live if live is not None else moved_row
+    if not current.tasks_complete:
+        # The daemon could not give all rows: what is missing from its answer is not thereby gone.
+        for task_id, row in known.rows.items():
+            merged.setdefault(task_id, row)
+    session = draft.session if sync.session_moved > current.session_begun else current.session
+    hint = session.tasks if session is not None else known.hint
+    if len(merged) == len(known) and all(known.get(task_id) is row for task_id, row in merged.items()):
+        return known.hinted(hint)
+    return TaskTable.of(merged.values(), hint)
+
+
+def commit_round(draft: Draft, current: Round, at: float) -> None:
+    """The round is complete: show it, all at once."""
+    sync = draft.sync
+    before = draft.tasks
+    after = merged_tasks(draft, current)
+    if current.session is not None and sync.session_moved <= current.session_begun:
+        rows.keep_session(draft, current.session)
+    for task_id in tuple(before.rows):
+        if after.get(task_id) is None:
+            rows.forget_task(draft, task_id)
+    returned = [
+        task.task_id for task in current.tasks if task.task_id in draft.sync.gone_tasks and after.get(task.task_id)
+    ]
+    if returned:
+        gone = draft.sync.gone_tasks
+        for task_id in returned:
+            gone = gone.remove(task_id)
+        draft.sync = draft.sync._replace(gone_tasks=gone)
+    draft.tasks = after
+    if current.queue is not None:
+        queue.take_queue(draft, current.queue, current.queue_begun)
+    elif draft.sync.queue_absent:
+        queue.take_from_tasks(draft)
+    for of_task, landed in current.landed:
+        _commit_messages(draft, of_task, landed)
+    for task in draft.tasks:
+        if task.ended:
+            old = before.get(task.task_id)
+            if old is None or not old.ended:
+                streams.settle_task(draft, task.task_id)
+    streams.stamp(draft)
+    kept = tuple(pair for pair in draft.standing.errors if pair[0] in current.failed)
+    draft.standing = draft.standing._replace(loading=False, terminal=False, last_synced_at=at, errors=kept)
+    draft.sync = draft.sync._replace(removed=False)
+
+
+def _commit_messages(draft: Draft, task_id: str | None, landed: Landed) -> None:
+    if task_id is not None:
+        _commit_task(draft, task_id, landed.messages, landed.begun)
+        return
+    by_task: dict[str, list[Message]] = {task.task_id: [] for task in draft.tasks if not task.queued}
+    for message in landed.messages:
+        if message.task_id is not None:
+            by_task.setdefault(message.task_id, []).append(message)
+    for each, messages in by_task.items():
+        if draft.tasks.get(each) is not None:
+            _commit_task(draft, each, tuple(messages), landed.begun)
+
+
+def commit_load(draft: Draft, done: Ask, found: e.Rows) -> None:
+    """A load by the user is here."""
+    if done.task_id is not None:
+        _commit_task(draft, done.task_id, found.messages, done.begun)
+
+
+def _commit_task(draft: Draft, task_id: str, messages: tuple[Message, ...], begun: int) -> None:
+    """Take over a task's messages as fetched, unless the user or a newer fetch has decided otherwise meanwhile."""
+    sync = draft.sync
+    if _gone(sync.gone_tasks.get(task_id), begun):
+        return
+    wish = sync.wishes.get(task_id)
+    if wish is not None and not wish[1] and wish[0] >= begun:
+        return
+    since = draft.loaded_task_ids.since.get(task_id)
+    if since is not None and since > begun:
+        return
+    kept: dict[str, Message] = {}
+    for message in messages:
+        message_id = message.message_id
+        if message.task_id != task_id or message.session_id not in ("", draft.standing.session_id):
+            continue
+        moved = sync.journal_messages.get(message_id)
+        if (moved is not None and moved[0] > begun) or _gone(sync.gone_messages.get(message_id), begun):
+            continue
+        kept[message_id] = message
+        stream = draft.streaming_messages.get(message_id)
+        if stream is not None and stream.moved_at <= begun and stream.task_id in (None, task_id):
+            streams.without_stream(draft, message_id)
+    for message_id, (moved_at, row) in sync.journal_messages.items():
+        if moved_at > begun and row is not None and row.task_id == task_id and message_id not in sync.gone_messages:
+            kept[message_id] = row
+    _mark_absent(draft, task_id, kept)
+    draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, kept)
+    if since != begun:
+        draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, begun)
+    for message in kept.values():
+        rows.tools_are_saved(draft, task_id, message)
+
+
+def _mark_absent(draft: Draft, task_id: str, kept: dict[str, Message]) -> None:
+    """What the daemon no longer has was removed while nobody told us; what it has again is back."""
+    gone = draft.sync.gone_messages
+    bucket = draft.messages_by_task.get(task_id)
+    for message_id in bucket.rows if bucket is not None else ():
+        if message_id not in kept:
+            gone = gone.insert(message_id, draft.revision)
+    for message_id in kept:
+        if message_id in gone:
+            gone = gone.remove(message_id)
+    if gone is not draft.sync.gone_messages:
+        draft.sync = draft.sync._replace(gone_messages=gone)

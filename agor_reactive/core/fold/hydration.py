@@ -1,0 +1,301 @@
+"""Reading what the daemon has saved: bootstrap, resync, loads on demand.
+
+A bootstrap or resync is a round. First the session's row, all its tasks and its queue are asked for; when the three are
+in, the messages of the tasks that are to be loaded; when those are in, everything is committed at once, live changes
+replayed over it. A round that fails in passing is tried again after a while; one refused for good is terminal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agor_reactive.core import events as e
+from agor_reactive.core.asks import RETRY_DELAYS, Ask, AskKind, Landed, Round
+from agor_reactive.core.fold import commit, journal, queue, streams
+from agor_reactive.core.snapshot import Draft
+from agor_reactive.core.tables import TaskTable
+from agor_reactive.models.task import Task
+
+__all__ = ["abandon", "ask", "ask_answered", "ask_failed", "begin_round", "load_requested", "resync_requested"]
+
+
+def ask(draft: Draft, kind: AskKind, *, task_id: str | None = None, of_round: bool = False, delay: float = 0.0) -> Ask:
+    """Want something done."""
+    sync = draft.sync
+    wanted = Ask(sync.next_ask, kind, draft.revision, of_round, task_id, delay)
+    draft.sync = sync._replace(asks=(*sync.asks, wanted), next_ask=sync.next_ask + 1)
+    return wanted
+
+
+def begin_round(draft: Draft) -> None:
+    """Read everything (again). What an earlier round was waiting for is given up; loads by the user go on."""
+    sync = draft.sync
+    kept = tuple(a for a in sync.asks if a.kind == "messages" and not a.of_round)
+    draft.sync = sync._replace(asks=kept, again=False, queue_moved=False)
+    wanted = [ask(draft, kind, of_round=True) for kind in ("session", "tasks")]
+    if not draft.sync.queue_absent:
+        wanted.append(ask(draft, "queue", of_round=True))
+    draft.sync = draft.sync._replace(round=Round(draft.revision, frozenset(a.ask_id for a in wanted)))
+    draft.standing = draft.standing._replace(loading=True)
+
+
+def abandon(draft: Draft) -> None:
+    """The link dropped: nothing asked for will be answered."""
+    draft.sync = draft.sync._replace(asks=(), round=None, again=False, queue_moved=False)
+    draft.standing = draft.standing._replace(loading=False)
+    journal.close_journal(draft)
+
+
+def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
+    """The user wants a resync. One at a time: while one is under way, it is the one."""
+    sync = draft.sync
+    if sync.round is not None or any(a.kind == "join" for a in sync.asks) or not draft.standing.link.up:
+        return
+    begin_round(draft)
+
+
+def load_requested(draft: Draft, event: e.LoadRequested) -> None:
+    """The user wants a task's messages. Asked for once, however often wanted while on the way."""
+    task_id = event.task_id
+    sync = draft.sync
+    if task_id in sync.gone_tasks or not draft.standing.link.up:
+        return
+    _wish(draft, task_id, loaded=True)
+    if not any(a.kind == "messages" and a.task_id == task_id and not a.of_round for a in draft.sync.asks):
+        ask(draft, "messages", task_id=task_id)
+
+
+def unload_requested(draft: Draft, event: e.UnloadRequested) -> None:
+    """The user does not want a task's messages any more: a fetch under way will not bring them back."""
+    task_id = event.task_id
+    _wish(draft, task_id, loaded=False)
+    bucket = draft.messages_by_task.get(task_id)
+    if bucket is not None:
+        for message_id in tuple(bucket.rows)[-streams.SETTLED_LIMIT :]:
+            streams.settle(draft, message_id, task_id, "saved")
+    draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
+    draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
+
+
+def _wish(draft: Draft, task_id: str, *, loaded: bool) -> None:
+    if journal.in_flight(draft) or loaded:
+        wishes = type(draft.sync.wishes)({**draft.sync.wishes, task_id: (draft.revision, loaded)})
+        draft.sync = draft.sync._replace(wishes=wishes)
+
+
+# ------------------------------------------------------------------------------------------------------------ answers
+
+
+def ask_answered(draft: Draft, event: e.AskAnswered) -> None:
+    """Something asked for is here. The answer to what was given up means nothing."""
+    done = _take(draft, event.ask_id)
+    if done is None:
+        return
+    if event.rows.rejected:
+        _count_rejected(draft, done.kind, event.rows.rejected)
+    if done.kind in ("join", "wait"):
+        if done.kind == "join":
+            draft.standing = draft.standing._replace(degraded=False)
+        begin_round(draft)
+    elif done.of_round:
+        _land(draft, done, event.rows)
+        _advance(draft, event.at)
+    elif done.kind == "queue":
+        queue.take_queue(draft, event.rows.tasks, done.begun)
+        _clear_error(draft, "queue")
+        if draft.sync.queue_moved:
+            queue.read_queue(draft)
+    else:
+        commit.commit_load(draft, done, event.rows)
+        _clear_error(draft, "history")
+    journal.close_journal(draft)
+
+
+def _take(draft: Draft, ask_id: int) -> Ask | None:
+    sync = draft.sync
+    for wanted in sync.asks:
+        if wanted.ask_id == ask_id:
+            draft.sync = sync._replace(asks=tuple(a for a in sync.asks if a.ask_id != ask_id))
+            return wanted
+    return None
+
+
+def _count_rejected(draft: Draft, kind: str, rejected: int) -> None:
+    anomalies = draft.standing.anomalies
+    name = f"{kind} rows"
+    counted = type(anomalies)({**anomalies, name: anomalies.get(name, 0) + rejected})
+    draft.standing = draft.standing._replace(anomalies=counted)
+
+
+def _land(draft: Draft, done: Ask, rows: e.Rows) -> None:
+    """Put what came for the round aside until the round commits."""
+    current = draft.sync.round
+    if current is None:
+        return
+    current = current._replace(waiting=current.waiting - {done.ask_id})
+    if done.kind == "session":
+        current = current._replace(session=rows.session, session_begun=done.begun)
+    elif done.kind == "tasks":
+        current = current._replace(tasks=rows.tasks, tasks_complete=rows.complete, tasks_begun=done.begun)
+    elif done.kind == "queue":
+        current = current._replace(queue=rows.tasks, queue_begun=done.begun)
+    else:
+        landed = Landed(done.begun, rows.messages, rows.complete)
+        current = current._replace(landed=(*current.landed, (done.task_id, landed)))
+    draft.sync = draft.sync._replace(round=current)
+
+
+def _advance(draft: Draft, at: float) -> None:
+    """When all asked for is in: ask for the messages, or commit."""
+    current = draft.sync.round
+    if current is None or current.waiting:
+        return
+    if not current.planned:
+        _plan(draft, current)
+        current = draft.sync.round
+        if current is None or current.waiting:
+            return
+    again = draft.sync.again
+    commit.commit_round(draft, current, at)
+    draft.sync = draft.sync._replace(round=None, attempt=0, again=False)
+    if again:
+        begin_round(draft)
+    elif draft.sync.queue_moved:
+        queue.read_queue(draft)
+
+
+def _plan(draft: Draft, current: Round) -> None:
+    """Which tasks' messages the round still needs."""
+    hydration = draft.standing.hydration
+    loaded = draft.loaded_task_ids
+    tasks = commit.merged_tasks(draft, current)
+    wanted: set[str] = set()
+    wanted_all = hydration == "eager" and bool(len(tasks))
+    if hydration == "lazy":
+        # What is loaded is read again, but for what has been whole since after this round began.
+        wanted = {t for t in loaded if tasks.get(t) and loaded.since[t] < current.begun}
+        newest = newest_task(tasks)
+        if newest is not None and newest.task_id not in loaded:
+            wanted.add(newest.task_id)
+    elif hydration == "none":
+        # Loaded by the user; read again only if something may have been missed since.
+        wanted = {t for t in loaded if tasks.get(t) and loaded.since[t] < draft.sync.stale_since}
+    wanted = {task_id for task_id in wanted if _may_load(draft, task_id, current.begun)}
+    if wanted_all:
+        asked = [ask(draft, "all_messages", of_round=True)]
+    else:
+        in_order = [task.task_id for task in tasks if task.task_id in wanted]
+        asked = [ask(draft, "messages", task_id=task_id, of_round=True) for task_id in reversed(in_order)]
+    draft.sync = draft.sync._replace(round=current._replace(planned=True, waiting=frozenset(a.ask_id for a in asked)))
+
+
+def _may_load(draft: Draft, task_id: str, begun: int) -> bool:
+    wish = draft.sync.wishes.get(task_id)
+    return wish is None or bool(wish[1]) or wish[0] < begun
+
+
+def newest_task(tasks: TaskTable | Iterable[Task]) -> Task | None:
+    """The task made last, among those that do not wait."""
+    newest: tuple[tuple[float, int], Task] | None = None
+    for position, task in enumerate(tasks):
+        if not task.queued:
+            key = (commit.moment(task), position)
+            if newest is None or key >= newest[0]:
+                newest = (key, task)
+    return newest[1] if newest is not None else None
+
+
+# ----------------------------------------------------------------------------------------------------------- failures
+
+_FINAL = ("forbidden", "not_found")
+_PASSING = ("timeout", "server", "refused", "absent")
+
+
+def ask_failed(draft: Draft, event: e.AskFailed) -> None:
+    """Something asked for could not be had."""
+    done = _take(draft, event.ask_id)
+    if done is None:
+        return
+    failure = event.failure
+    if done.kind == "join":
+        # An older daemon has no rooms and sends everything to everyone; a silent one may not. Read on either way.
+        draft.standing = draft.standing._replace(degraded=failure.kind != "absent")
+        begin_round(draft)
+    elif done.kind == "wait":
+        begin_round(draft)
+    elif done.kind == "queue":
+        _queue_failed(draft, done, failure, event.at)
+    elif done.kind in ("session", "tasks"):
+        _round_failed(draft, failure)
+    elif done.of_round:
+        _messages_failed(draft, done, failure)
+        _advance(draft, event.at)
+    else:
+        set_error(draft, "history", f"The messages of a task could not be read: {failure.text}")
+    journal.close_journal(draft)
+
+
+def _queue_failed(draft: Draft, done: Ask, failure: e.Failure, at: float) -> None:
+    """The rows of the queue stay as they are, and `error` says that they may be old."""
+    if failure.kind == "absent":
+        draft.sync = draft.sync._replace(queue_absent=True)
+    else:
+        set_error(draft, "queue", f"The queue could not be read; what is shown may be old: {failure.text}")
+    if done.of_round:
+        current = draft.sync.round
+        if current is not None:
+            _give_up(draft, current, done, None if failure.kind == "absent" else "queue")
+            _advance(draft, at)
+    elif failure.kind == "absent":
+        queue.take_from_tasks(draft)
+
+
+def _give_up(draft: Draft, current: Round, done: Ask, source: str | None) -> None:
+    """The round does without that answer; an error of `source` outlives it."""
+    failed = current.failed | {source} if source is not None else current.failed
+    draft.sync = draft.sync._replace(round=current._replace(waiting=current.waiting - {done.ask_id}, failed=failed))
+
+
+def _messages_failed(draft: Draft, done: Ask, failure: e.Failure) -> None:
+    """A task's messages could not be read: it is as loaded as it was; the round goes on without."""
+    current = draft.sync.round
+    if current is None:
+        return
+    shown = done.kind == "all_messages" or done.task_id in draft.loaded_task_ids
+    _give_up(draft, current, done, "history" if shown else None)
+    if shown:
+        set_error(draft, "history", f"Messages could not be read again; what is shown may be old: {failure.text}")
+
+
+def _round_failed(draft: Draft, failure: e.Failure) -> None:
+    """The session or its tasks could not be read: the round is over. What happens next depends on why."""
+    sync = draft.sync
+    kept = tuple(a for a in sync.asks if not a.of_round)
+    draft.sync = sync._replace(asks=kept, round=None, again=False)
+    terminal = failure.kind in _FINAL
+    draft.standing = draft.standing._replace(loading=False, terminal=terminal or draft.standing.terminal)
+    if terminal:
+        set_error(draft, "sync", f"{failure.text}. It will not be tried again by itself; resync() does.")
+    elif failure.kind in _PASSING:
+        delay = RETRY_DELAYS[min(sync.attempt, len(RETRY_DELAYS) - 1)]
+        draft.sync = draft.sync._replace(attempt=sync.attempt + 1)
+        ask(draft, "wait", delay=delay)
+        set_error(draft, "sync", f"The session could not be read: {failure.text}. Next try in {delay:g} s.")
+    elif failure.kind == "unauthenticated":
+        set_error(
+            draft, "sync", f"Not logged in: {failure.text}. Log in with client.authenticate(); it goes on by itself."
+        )
+    else:
+        set_error(draft, "sync", f"The session could not be read: {failure.text}. It is read again once connected.")
+
+
+def set_error(draft: Draft, source: str, text: str) -> None:
+    """Say what failed; an earlier word of the same source is replaced."""
+    errors = tuple(pair for pair in draft.standing.errors if pair[0] != source)
+    draft.standing = draft.standing._replace(errors=(*errors, (source, text)))
+
+
+def _clear_error(draft: Draft, source: str) -> None:
+    if any(pair[0] == source for pair in draft.standing.errors):
+        errors = tuple(pair for pair in draft.standing.errors if pair[0] != source)
+        draft.standing = draft.standing._replace(errors=errors)

@@ -1,0 +1,51 @@
+"""What happened while a fetch is in flight, and what has been removed for good.
+
+A fetch's answer is older than everything that happened after it was asked. The journal remembers, per row, at which
+revision it last changed and into what; an answer asked at `begun` yields to every entry later than that. It is kept
+only while something is in flight.
+"""
+
+from __future__ import annotations
+
+from agor_reactive.core.persistent import PMap
+from agor_reactive.core.snapshot import Draft
+from agor_reactive.models.message import Message
+from agor_reactive.models.task import Task
+
+__all__ = ["close_journal", "in_flight", "note_message", "note_task", "task_moved_after"]
+
+
+def in_flight(draft: Draft) -> bool:
+    """Whether an answer is awaited that could undo what happens now."""
+    return any(ask.kind not in ("join", "wait") for ask in draft.sync.asks)
+
+
+def note_task(draft: Draft, task_id: str, row: Task | None) -> None:
+    """A task changed, or (None) was removed."""
+    if in_flight(draft):
+        journal = draft.sync.journal_tasks
+        known = journal.get(task_id)
+        if known is None or known[1] != row:  # the same said twice is said once
+            draft.sync = draft.sync._replace(journal_tasks=journal.insert(task_id, (draft.revision, row)))
+
+
+def note_message(draft: Draft, message_id: str, row: Message | None) -> None:
+    """A message changed, or (None) was removed."""
+    if in_flight(draft):
+        journal = draft.sync.journal_messages
+        known = journal.get(message_id)
+        if known is None or known[1] != row:
+            draft.sync = draft.sync._replace(journal_messages=journal.insert(message_id, (draft.revision, row)))
+
+
+def task_moved_after(draft: Draft, task_id: str, begun: int) -> bool:
+    """Whether the task changed or was removed since `begun`."""
+    entry = draft.sync.journal_tasks.get(task_id)
+    return entry is not None and entry[0] > begun
+
+
+def close_journal(draft: Draft) -> None:
+    """Nothing is in flight any more: forget."""
+    sync = draft.sync
+    if not in_flight(draft) and (sync.journal_tasks or sync.journal_messages or sync.wishes):
+        draft.sync = sync._replace(journal_tasks=PMap(), journal_messages=PMap(), wishes=type(sync.wishes)())

@@ -1,0 +1,42 @@
+"""The link to the daemon coming and going, and the end of the handle.
+
+Order, each time the link comes up: join the session's room, then read. Going down, everything asked for is given up at
+once; the rows stay as they were.
+"""
+
+from __future__ import annotations
+
+from agor_reactive.core import events as e
+from agor_reactive.core.fold import hydration, journal, rows, streams
+from agor_reactive.core.snapshot import Draft
+
+__all__ = ["disposed", "link_changed"]
+
+
+def link_changed(draft: Draft, event: e.LinkChanged) -> None:
+    """Take over where the link stands; begin anew on a new connection, or once logged in."""
+    was, now = draft.standing.link, event.status
+    if was == now:
+        return
+    draft.standing = draft.standing._replace(link=now)
+    fresh = now.up and (not was.up or was.epoch != now.epoch)
+    logged_in = now.phase == "live" and was.phase == "unauthenticated"
+    if was.up and (not now.up or was.epoch != now.epoch):
+        hydration.abandon(draft)
+        streams.mark_gap(draft)
+        draft.sync = draft.sync._replace(stale_since=draft.revision)
+    if (fresh or logged_in) and not draft.standing.terminal:
+        hydration.abandon(draft)
+        draft.standing = draft.standing._replace(loading=True)
+        hydration.ask(draft, "join")
+    if now.phase == "closed":
+        hydration.set_error(draft, "link", "The client was closed; nothing more will come.")
+        draft.standing = draft.standing._replace(loading=False)
+
+
+def disposed(draft: Draft, event: e.Disposed) -> None:
+    """The last handle was released: let go of everything."""
+    rows.empty(draft)
+    draft.sync = type(draft.sync)()
+    draft.standing = draft.standing._replace(loading=False, errors=(), disposed=True)
+    journal.close_journal(draft)

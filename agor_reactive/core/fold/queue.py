@@ -1,0 +1,119 @@
+"""Prompts that wait.
+
+The queue shows what the daemon last said, minus what has since been seen dispatched or removed. Every event that
+touches it asks for one fresh read: single flight, asked again if it moved meanwhile. Facts of the wire: a queued prompt
+announces ``tasks queued``; `queue_position` is never cleared, so only the status tells who waits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agor_reactive.core import events as e
+from agor_reactive.core.asks import Ask
+from agor_reactive.core.fold import journal
+from agor_reactive.core.snapshot import Draft
+from agor_reactive.models.task import Task
+
+__all__ = [
+    "in_queue_order",
+    "queue_moved",
+    "read_queue",
+    "take_from_tasks",
+    "take_queue",
+    "task_gone",
+    "task_moved",
+    "touch",
+]
+
+_LAST = float("inf")
+
+
+def in_queue_order(tasks: Iterable[Task]) -> tuple[Task, ...]:
+    """By queue position, those without one last; ties stay as they are."""
+    return tuple(sorted(tasks, key=lambda task: _LAST if task.queue_position is None else task.queue_position))
+
+
+def _set(draft: Draft, tasks: tuple[Task, ...]) -> None:
+    old = draft.queued_tasks
+    known = {task.task_id: task for task in old}
+    tasks = tuple(known[t.task_id] if t.task_id in known and known[t.task_id] == t else t for t in tasks)
+    if len(tasks) != len(old) or any(a is not b for a, b in zip(tasks, old, strict=True)):
+        draft.queued_tasks = tasks
+
+
+def task_moved(draft: Draft, old: Task | None, row: Task) -> None:
+    """A task changed: it may have come into the queue, moved in it, or left it."""
+    queued = draft.queued_tasks
+    waits = next((task for task in queued if task.task_id == row.task_id), None) if queued else None
+    if row.queued:
+        if waits is not None and waits == row:
+            return
+        _set(draft, in_queue_order((*(task for task in queued if task.task_id != row.task_id), row)))
+        touch(draft)
+    elif waits is not None:
+        _set(draft, tuple(task for task in queued if task.task_id != row.task_id))
+        touch(draft)
+    elif old is not None and old.queued:
+        touch(draft)
+
+
+def task_gone(draft: Draft, task_id: str) -> None:
+    """A task was removed, perhaps from the queue."""
+    old = draft.tasks.get(task_id)
+    if any(task.task_id == task_id for task in draft.queued_tasks) or (old is not None and old.queued):
+        _set(draft, tuple(task for task in draft.queued_tasks if task.task_id != task_id))
+        touch(draft)
+
+
+def queue_moved(draft: Draft, event: e.QueueMoved) -> None:
+    """An old daemon says that the queue changed."""
+    touch(draft)
+
+
+def touch(draft: Draft) -> None:
+    """Something about the queue changed: what the daemon says of it is wanted anew."""
+    sync = draft.sync
+    if sync.queue_absent or not draft.standing.link.up:
+        return
+    if any(ask.kind == "queue" for ask in sync.asks):
+        if not sync.queue_moved:
+            draft.sync = sync._replace(queue_moved=True)
+    elif sync.round is None:
+        read_queue(draft)
+    elif not sync.queue_moved:  # the round has its answer already: read again once it has committed
+        draft.sync = sync._replace(queue_moved=True)
+
+
+def read_queue(draft: Draft) -> None:
+    """Ask for the queue."""
+    sync = draft.sync
+    ask = Ask(sync.next_ask, "queue", draft.revision)
+    draft.sync = sync._replace(asks=(*sync.asks, ask), next_ask=sync.next_ask + 1, queue_moved=False)
+
+
+def take_queue(draft: Draft, rows: tuple[Task, ...], begun: int) -> None:
+    """What the daemon said of the queue when asked at `begun`, corrected by what has happened since."""
+    sync = draft.sync
+    told: dict[str, Task] = {}
+    for row in rows:
+        entry = sync.journal_tasks.get(row.task_id)
+        if entry is not None and entry[0] > begun:
+            continue
+        if row.queued and sync.gone_tasks.get(row.task_id, -1) <= begun:
+            told[row.task_id] = row
+            if row.task_id in sync.gone_tasks:  # asked after its removal, the daemon has it: it is back
+                sync = sync._replace(gone_tasks=sync.gone_tasks.remove(row.task_id))
+    for task_id, (moved, moved_row) in sync.journal_tasks.items():
+        if moved > begun and moved_row is not None and moved_row.queued and task_id not in sync.gone_tasks:
+            told[task_id] = moved_row
+    draft.sync = sync
+    _set(draft, in_queue_order(told.values()))
+    for task_id, row in told.items():
+        if draft.tasks.get(task_id) is None and not journal.task_moved_after(draft, task_id, begun):
+            draft.tasks = draft.tasks.put(row)
+
+
+def take_from_tasks(draft: Draft) -> None:
+    """The daemon has no route for the queue: its tasks say who waits."""
+    _set(draft, in_queue_order(task for task in draft.tasks if task.queued))

@@ -1,0 +1,218 @@
+"""Rows as they are saved and removed, and tools as they run."""
+
+from __future__ import annotations
+
+from agor_reactive.core import events as e
+from agor_reactive.core.fold import journal, queue, streams
+from agor_reactive.core.persistent import PMap
+from agor_reactive.core.snapshot import Draft
+from agor_reactive.core.tables import LoadedTasks, MessagesByTask, TaskTable, is_active
+from agor_reactive.core.tools import Heard, LiveTool, told_by
+from agor_reactive.models.base import FrozenDict
+from agor_reactive.models.message import Message
+from agor_reactive.models.session import Session
+from agor_reactive.models.task import Task
+
+__all__ = [
+    "empty",
+    "forget_task",
+    "keep_session",
+    "message_removed",
+    "message_saved",
+    "put_task",
+    "session_gone",
+    "session_saved",
+    "task_removed",
+    "task_saved",
+    "tool_completed",
+    "tool_started",
+    "tools_are_saved",
+]
+
+
+def session_saved(draft: Draft, event: e.SessionSaved) -> None:
+    """The session's row changed; its `tasks` give the order of tasks."""
+    before = draft.session
+    keep_session(draft, event.row)
+    if journal.in_flight(draft) and (draft.session is not before or not draft.sync.session_moved):
+        draft.sync = draft.sync._replace(session_moved=draft.revision)
+
+
+def keep_session(draft: Draft, row: Session) -> None:
+    """Take over the row, and the order of tasks it gives; an equal one leaves the old object."""
+    old = draft.session
+    if old is not None and old.mcp_token is not None and row.mcp_token is None:
+        # Only `get` by the owner carries the token; events and finds leave it out without meaning that it is gone.
+        row = row.model_copy(update={"mcp_token": old.mcp_token})
+    if old is None or old != row:
+        draft.session = row
+    draft.tasks = draft.tasks.hinted(row.tasks)
+
+
+def session_gone(draft: Draft, event: e.SessionGone) -> None:
+    """The session was removed, its tasks and messages with it. Final, unless a later resync finds it again."""
+    empty(draft)
+    draft.standing = draft.standing._replace(
+        loading=False, terminal=True, errors=(("session", "The session was removed; nothing more will come."),)
+    )
+    draft.sync = draft.sync._replace(removed=True, asks=(), round=None, again=False, queue_moved=False)
+    journal.close_journal(draft)
+
+
+def empty(draft: Draft) -> None:
+    """Let go of every row and stream."""
+    draft.session = None
+    draft.tasks = TaskTable(PMap())
+    draft.messages_by_task = MessagesByTask(PMap(), PMap())
+    draft.queued_tasks = ()
+    draft.streaming_messages = FrozenDict()
+    draft.live_tools = PMap()
+    draft.loaded_task_ids = LoadedTasks(PMap())
+    draft.sync = draft.sync._replace(settled=FrozenDict())
+
+
+def task_saved(draft: Draft, event: e.TaskSaved) -> None:
+    """A task was made or changed. What was removed stays removed."""
+    row = event.row
+    task_id = row.task_id
+    if task_id in draft.sync.gone_tasks:
+        return
+    old = draft.tasks.get(task_id)
+    journal.note_task(draft, task_id, row)
+    queue.task_moved(draft, old, row)
+    put_task(draft, old, row)
+    if draft.standing.hydration == "none" or row.queued or task_id in draft.loaded_task_ids:
+        return
+    # Whoever sees a task born, or leave the queue, sees all its messages: it is loaded without being fetched.
+    if (old is None and event.born) or (old is not None and old.queued):
+        wish = draft.sync.wishes.get(task_id)
+        if wish is None or wish[1]:
+            draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, draft.revision)
+            draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, {})
+
+
+def put_task(draft: Draft, old: Task | None, row: Task) -> None:
+    """Take over the row; settle what its end settles."""
+    draft.tasks = draft.tasks.put(row)
+    if row.ended:
+        if old is None or not old.ended:
+            streams.settle_task(draft, row.task_id)
+    elif old is not None and old.ended:
+        _task_came_back(draft, row.task_id)
+    if (old is None or not is_active(old)) and is_active(row):
+        streams.stamp(draft)
+
+
+def _task_came_back(draft: Draft, task_id: str) -> None:
+    """An ended task works again: messages dropped at its end may be written after all."""
+    settled = draft.sync.settled
+    kept = {key: value for key, value in settled.items() if value != (task_id, "dropped")}
+    if len(kept) != len(settled):
+        draft.sync = draft.sync._replace(settled=FrozenDict(kept))
+
+
+def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
+    """A task was removed, and with it all that belongs to it."""
+    journal.note_task(draft, event.task_id, None)
+    queue.task_gone(draft, event.task_id)
+    forget_task(draft, event.task_id)
+
+
+def forget_task(draft: Draft, task_id: str) -> None:
+    """Take a task out of every collection, for good."""
+    sync = draft.sync
+    if task_id not in sync.gone_tasks:
+        draft.sync = sync._replace(gone_tasks=sync.gone_tasks.insert(task_id, draft.revision))
+    streams.drop_streams_of(draft, task_id)
+    draft.tasks = draft.tasks.drop(task_id)
+    draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
+    draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
+    if task_id in draft.live_tools:
+        draft.live_tools = draft.live_tools.remove(task_id)
+    if any(task.task_id == task_id for task in draft.queued_tasks):
+        draft.queued_tasks = tuple(task for task in draft.queued_tasks if task.task_id != task_id)
+
+
+def message_saved(draft: Draft, event: e.MessageSaved) -> None:
+    """A message was saved: its stream has done its work; if its task is loaded, it is kept."""
+    row = event.row
+    message_id, task_id = row.message_id, row.task_id
+    sync = draft.sync
+    if message_id in sync.gone_messages or (task_id is not None and task_id in sync.gone_tasks):
+        return
+    if not streams.saved(draft, message_id, task_id):
+        return
+    journal.note_message(draft, message_id, row)
+    if task_id is None:
+        draft.messages_by_task = draft.messages_by_task.drop(message_id)
+        streams.settle(draft, message_id, None, "saved")
+    elif task_id in draft.loaded_task_ids:
+        draft.messages_by_task = draft.messages_by_task.put(task_id, row)
+        tools_are_saved(draft, task_id, row)
+    else:
+        draft.messages_by_task = draft.messages_by_task.drop(message_id)
+        streams.settle(draft, message_id, task_id, "saved")
+        for tool_use_id, told in told_by(row):
+            _hear(draft, task_id, tool_use_id, told)
+
+
+def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
+    """A message was removed; it stays removed."""
+    message_id = event.message_id
+    sync = draft.sync
+    if message_id not in sync.gone_messages:
+        draft.sync = sync._replace(gone_messages=sync.gone_messages.insert(message_id, draft.revision))
+    journal.note_message(draft, message_id, None)
+    streams.without_stream(draft, message_id)
+    task_id = draft.messages_by_task.task_of.get(message_id)
+    if task_id is not None:
+        row = draft.messages_by_task[task_id].get(message_id)
+        draft.messages_by_task = draft.messages_by_task.drop(message_id)
+        if row is not None:
+            tools_are_saved(draft, task_id, row, removed=True)
+
+
+# -------------------------------------------------------------------------------------------------------------- tools
+
+
+def tool_started(draft: Draft, event: e.ToolStarted) -> None:
+    """A tool begins; once per id."""
+    if event.task_id not in draft.sync.gone_tasks:
+        _hear(draft, event.task_id, event.tool_use_id, LiveTool(event.tool_name, False))
+
+
+def tool_completed(draft: Draft, event: e.ToolCompleted) -> None:
+    """A tool is done. One that nobody has heard of begin is nothing yet; its saved message will tell."""
+    heard = draft.live_tools.get(event.task_id)
+    if heard is None or event.tool_use_id not in heard:
+        bucket = draft.messages_by_task.get(event.task_id)
+        if bucket is None or not any(use == event.tool_use_id for row in bucket for use, _ in told_by(row)):
+            return
+    if event.task_id not in draft.sync.gone_tasks:
+        _hear(draft, event.task_id, event.tool_use_id, LiveTool(None, True))
+
+
+def _hear(draft: Draft, task_id: str, tool_use_id: str, told: LiveTool) -> None:
+    heard = draft.live_tools.get(task_id)
+    known: LiveTool | None = heard.get(tool_use_id) if heard is not None else None
+    if known is not None:
+        told = LiveTool(known.name or told.name, known.complete or told.complete)
+        if told == known:
+            return
+    heard = (heard if heard is not None else Heard()).with_tool(tool_use_id, told)
+    draft.live_tools = draft.live_tools.insert(task_id, heard)
+
+
+def tools_are_saved(draft: Draft, task_id: str, row: Message, *, removed: bool = False) -> None:
+    """What a kept message tells of need not be remembered from events, once its result is there or it is gone."""
+    heard = draft.live_tools.get(task_id)
+    if heard is None:
+        return
+    over = {use for use, told in told_by(row) if use in heard and (told.complete or removed)}
+    if not over:
+        return
+    left = Heard({use: told for use, told in heard.items() if use not in over})
+    if left:
+        draft.live_tools = draft.live_tools.insert(task_id, left)
+    else:
+        draft.live_tools = draft.live_tools.remove(task_id)

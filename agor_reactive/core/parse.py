@@ -1,0 +1,208 @@
+"""From a raw event of the wire to an event of the core, or None for what concerns no state.
+
+Total: whatever the payload, the answer is an event, None, or `Malformed`. Unknown topics are None: a newer daemon may
+say them. Facts of the wire: bulk routes announce only ``tasks/bulk created`` and ``messages/bulk created``; a queued
+prompt announces ``tasks queued`` and no ``tasks created``; bare ``created``/``patched`` twins with null, and
+``… created`` of every custom route, are noise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from agor_reactive.core import events as e
+from agor_reactive.models.base import WireModel, row_from_wire
+from agor_reactive.models.message import Message
+from agor_reactive.models.session import Session
+from agor_reactive.models.task import Task
+from agor_reactive.models.wire import RawEvent
+
+__all__ = ["TOPICS", "parse", "parse_payload", "session_id_of"]
+
+Parser = Callable[[Any], e.Event | None]
+
+
+class _Unreadable(Exception):
+    """Raised inside a parser; becomes `Malformed`."""
+
+
+def parse(raw: RawEvent) -> e.Event | None:
+    """The event of the core that this raw event is, None if it concerns no session's state. Never raises."""
+    return parse_payload(raw.topic, raw.payload)
+
+
+def parse_payload(topic: str, payload: Any) -> e.Event | None:
+    """`parse`, by topic and payload."""
+    parser = TOPICS.get(topic)
+    if parser is None:
+        return None
+    try:
+        return parser(payload)
+    except (_Unreadable, KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return e.Malformed(topic)
+
+
+def session_id_of(payload: Any) -> str | None:
+    """Which session a payload speaks of: `session_id`, or `sessionId` in permission events."""
+    if type(payload) is dict:
+        found = payload.get("session_id") or payload.get("sessionId")
+        return found if type(found) is str else None
+    return None
+
+
+def _text(value: Any) -> str:
+    if type(value) is str and value:
+        return value
+    raise _Unreadable
+
+
+def _maybe_text(value: Any) -> str | None:
+    return value if type(value) is str and value else None
+
+
+def _row(model: type[Any], payload: Any) -> Any:
+    row: WireModel = row_from_wire(model, payload)
+    if not row.row_id:
+        raise _Unreadable
+    return row
+
+
+def _session_saved(p: Any) -> e.Event:
+    return e.SessionSaved(_row(Session, p))
+
+
+def _session_gone(p: Any) -> e.Event:
+    return e.SessionGone(_text(p["session_id"]))
+
+
+def _task_born(p: Any) -> e.Event:
+    return e.TaskSaved(_row(Task, p), True)
+
+
+def _task_saved(p: Any) -> e.Event:
+    return e.TaskSaved(_row(Task, p), False)
+
+
+def _task_removed(p: Any) -> e.Event:
+    return e.TaskRemoved(_text(p["session_id"]), _text(p["task_id"]))
+
+
+def _message_saved(p: Any) -> e.Event:
+    return e.MessageSaved(_row(Message, p))
+
+
+def _message_removed(p: Any) -> e.Event:
+    return e.MessageRemoved(_text(p["session_id"]), _text(p["message_id"]))
+
+
+def _chunk(p: Any) -> e.Event:
+    chunk = p["chunk"]
+    message_id = p["message_id"]
+    if type(chunk) is not str or type(message_id) is not str or not message_id:
+        raise _Unreadable
+    sequence = p.get("sequence")
+    if sequence is not None and (type(sequence) is not int or sequence < 0):
+        sequence = _whole(sequence)
+    task_id = p.get("task_id")
+    return e.TextChunk(
+        p["session_id"], message_id, task_id if type(task_id) is str and task_id else None, chunk, sequence
+    )
+
+
+def _whole(value: Any) -> int | None:
+    """A count that is not a plain int: 3.0 is 3, anything else is as good as not said."""
+    return int(value) if type(value) is float and value >= 0 and value == int(value) else None
+
+
+def _stream_started(p: Any) -> e.Event:
+    return e.StreamStarted(
+        _text(p["session_id"]),
+        _text(p["message_id"]),
+        _maybe_text(p.get("task_id")),
+        _maybe_text(p.get("role")),
+        _maybe_text(p.get("timestamp")),
+    )
+
+
+def _stream_ended(p: Any) -> e.Event:
+    count = p.get("sequence")
+    if count is not None and (type(count) is not int or count < 0):
+        count = _whole(count)
+    return e.StreamEnded(_text(p["session_id"]), _text(p["message_id"]), _maybe_text(p.get("task_id")), count)
+
+
+def _stream_failed(p: Any) -> e.Event:
+    error = p.get("error")
+    if isinstance(error, dict):
+        error = error.get("message")
+    text = error if isinstance(error, str) and error else "the reply failed"
+    return e.StreamFailed(_text(p["session_id"]), _text(p["message_id"]), _maybe_text(p.get("task_id")), text)
+
+
+def _thinking_started(p: Any) -> e.Event:
+    return e.ThinkingStarted(
+        _text(p["session_id"]), _text(p["message_id"]), _maybe_text(p.get("task_id")), _maybe_text(p.get("timestamp"))
+    )
+
+
+def _thinking_chunk(p: Any) -> e.Event:
+    chunk = p["chunk"]
+    if type(chunk) is not str:
+        raise _Unreadable
+    return e.ThinkingChunk(_text(p["session_id"]), _text(p["message_id"]), _maybe_text(p.get("task_id")), chunk)
+
+
+def _task_thinking_chunk(p: Any) -> e.Event | None:
+    # Relayed as sent: without a message it belongs to no stream.
+    return _thinking_chunk(p) if "message_id" in p else None
+
+
+def _thinking_ended(p: Any) -> e.Event:
+    return e.ThinkingEnded(_text(p["session_id"]), _text(p["message_id"]), _maybe_text(p.get("task_id")))
+
+
+def _tool_started(p: Any) -> e.Event:
+    return e.ToolStarted(
+        _text(p["session_id"]), _text(p["task_id"]), _text(p["tool_use_id"]), _maybe_text(p.get("tool_name"))
+    )
+
+
+def _tool_completed(p: Any) -> e.Event:
+    return e.ToolCompleted(_text(p["session_id"]), _text(p["task_id"]), _text(p["tool_use_id"]))
+
+
+def _queue_moved(p: Any) -> e.Event:
+    return e.QueueMoved(_text(p["session_id"]))
+
+
+TOPICS: Mapping[str, Parser] = {
+    "messages streaming:chunk": _chunk,
+    "messages thinking:chunk": _thinking_chunk,
+    "messages created": _message_saved,
+    "messages patched": _message_saved,
+    "messages updated": _message_saved,
+    "messages removed": _message_removed,
+    "messages/bulk created": _message_saved,
+    "messages queued": _queue_moved,
+    "messages streaming:start": _stream_started,
+    "messages streaming:end": _stream_ended,
+    "messages streaming:error": _stream_failed,
+    "messages thinking:start": _thinking_started,
+    "messages thinking:end": _thinking_ended,
+    "tasks created": _task_born,
+    "tasks queued": _task_born,
+    "tasks patched": _task_saved,
+    "tasks updated": _task_saved,
+    "tasks removed": _task_removed,
+    "tasks/bulk created": _task_born,
+    "tasks tool:start": _tool_started,
+    "tasks tool:complete": _tool_completed,
+    "tasks thinking:chunk": _task_thinking_chunk,
+    "sessions created": _session_saved,
+    "sessions patched": _session_saved,
+    "sessions updated": _session_saved,
+    "sessions removed": _session_gone,
+}
+"""Every topic that concerns a session's state. ``tasks failed`` and the permission events change no row themselves:
+the daemon follows them with ``tasks patched`` or ``messages created``; `handle.events` shows them."""

@@ -1,0 +1,244 @@
+"""What a session looks like at one moment: the immutable snapshot that subscribers get.
+
+Parts that did not change are the same objects from one snapshot to the next, so ``a.tasks is b.tasks`` means that no
+task changed. The fields behind `sync` and `live_tools` are the core's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, NoReturn
+
+from agor_reactive.core.asks import Ask, Round
+from agor_reactive.core.persistent import PMap
+from agor_reactive.core.streams import Stream
+from agor_reactive.core.tables import LoadedTasks, MessageBucket, MessagesByTask, TaskTable
+from agor_reactive.core.tools import LiveTools, Tool, ToolsByTask
+from agor_reactive.models.base import FrozenDict
+from agor_reactive.models.message import Message
+from agor_reactive.models.session import Session
+from agor_reactive.models.task import Task
+from agor_reactive.models.wire import LinkStatus
+
+__all__ = ["HYDRATIONS", "Draft", "SessionState", "Standing", "Sync", "TaskHydration"]
+
+TaskHydration = str
+HYDRATIONS = ("none", "lazy", "eager")
+"""Which tasks have their messages fetched: none of them, the newest that is not queued, or all."""
+
+
+class Standing(NamedTuple):
+    """How the mirror itself is doing: what changes rarely."""
+
+    session_id: str
+    hydration: TaskHydration
+    link: LinkStatus
+    loading: bool = True
+    degraded: bool = False
+    terminal: bool = False
+    last_synced_at: float | None = None
+    errors: tuple[tuple[str, str], ...] = ()
+    anomalies: FrozenDict = FrozenDict()
+    disposed: bool = False
+
+
+class Sync(NamedTuple):
+    """What the core remembers in order to be right. Not for users.
+
+    `journal_*`: what happened to which row while a fetch is in flight: id to (revision, row, or None if removed).
+    `gone_*`: ids that were removed, and when. `wishes`: loads and unloads by the user while a fetch is in flight.
+    `settled`: messages whose stream is over, and their task: the newest 256.
+    """
+
+    asks: tuple[Ask, ...] = ()
+    next_ask: int = 1
+    round: Round | None = None
+    again: bool = False
+    attempt: int = 0
+    journal_tasks: PMap[str, tuple[int, Task | None]] = PMap()
+    journal_messages: PMap[str, tuple[int, Message | None]] = PMap()
+    session_moved: int = 0
+    gone_tasks: PMap[str, int] = PMap()
+    gone_messages: PMap[str, int] = PMap()
+    wishes: FrozenDict = FrozenDict()
+    queue_moved: bool = False
+    queue_absent: bool = False
+    settled: FrozenDict = FrozenDict()
+    stale_since: int = 0
+    removed: bool = False
+
+
+class Draft:
+    """A snapshot that its maker, the fold, may still change."""
+
+    __slots__ = (
+        "_tools",
+        "live_tools",
+        "loaded_task_ids",
+        "messages_by_task",
+        "queued_tasks",
+        "revision",
+        "session",
+        "standing",
+        "streaming_messages",
+        "sync",
+        "tasks",
+    )
+
+    session: Session | None
+    tasks: TaskTable
+    messages_by_task: MessagesByTask
+    queued_tasks: tuple[Task, ...]
+    streaming_messages: FrozenDict
+    live_tools: LiveTools
+    loaded_task_ids: LoadedTasks
+    standing: Standing
+    sync: Sync
+    revision: int
+    _tools: ToolsByTask | None
+
+
+class SessionState(Draft):
+    """The state of one session. Immutable, deep.
+
+    - `session`: its row, None until known or once removed
+    - `tasks`: a sequence of `Task`, as `session.tasks` lists them, the rest by time of creation
+    - `messages_by_task`: task id to a sequence of `Message` by index, for loaded tasks
+    - `queued_tasks`: prompts that wait, by queue position
+    - `streaming_messages`: message id to `Stream`, for messages being written
+    - `tools_by_task`: task id to a tuple of `Tool`
+    - `loaded_task_ids`: the tasks whose messages are here, whole
+    - `connected`, `connection`: whether the link is up, and where it stands
+    - `loading`: a bootstrap or resync is under way; `last_synced_at`: when one last ended well, epoch seconds
+    - `error`: what failed last and is not mended, in words; `terminal`: nothing will be tried again by itself
+    - `degraded`: the daemon did not confirm that it will send stream events
+    - `revision`: rises with every change; `anomalies`: event kind to how many could not be read
+    """
+
+    __slots__ = ()
+
+    def __setattr__(self, name: str, value: Any) -> NoReturn:
+        raise AttributeError("a SessionState never changes; the next one comes to subscribers")
+
+    @property
+    def session_id(self) -> str:
+        return self.standing.session_id
+
+    @property
+    def task_hydration(self) -> TaskHydration:
+        return self.standing.hydration
+
+    @property
+    def connection(self) -> LinkStatus:
+        return self.standing.link
+
+    @property
+    def connected(self) -> bool:
+        return self.standing.link.up
+
+    @property
+    def loading(self) -> bool:
+        return self.standing.loading
+
+    @property
+    def degraded(self) -> bool:
+        return self.standing.degraded
+
+    @property
+    def terminal(self) -> bool:
+        return self.standing.terminal
+
+    @property
+    def error(self) -> str | None:
+        errors = self.standing.errors
+        return errors[-1][1] if errors else None
+
+    @property
+    def last_synced_at(self) -> float | None:
+        return self.standing.last_synced_at
+
+    @property
+    def anomalies(self) -> Mapping[str, int]:
+        return self.standing.anomalies
+
+    @property
+    def asks(self) -> tuple[Ask, ...]:
+        """What the core wants the shell to do now."""
+        return self.sync.asks
+
+    @property
+    def tools_by_task(self) -> ToolsByTask:
+        tools = self._tools
+        if tools is None:
+            tools = ToolsByTask(self.live_tools, self.messages_by_task, self.tasks)
+            object.__setattr__(self, "_tools", tools)
+        return tools
+
+    # ------------------------------------------------------------------------------------------------- read methods
+
+    def get_task(self, task_id: str) -> Task | None:
+        """The task of that id, or None."""
+        return self.tasks.get(task_id)
+
+    def get_task_messages(self, task_id: str) -> MessageBucket | tuple[()]:
+        """The messages of a task in order; empty if it is not loaded."""
+        return self.messages_by_task.get(task_id, ())
+
+    def get_task_tools(self, task_id: str) -> tuple[Tool, ...]:
+        """The tools a task has used."""
+        return self.tools_by_task.get(task_id, ())
+
+    def get_streaming_message(self, message_id: str) -> Stream | None:
+        """The message being written under that id, or None."""
+        return self.streaming_messages.get(message_id)
+
+    def get_streaming_messages(self, task_id: str | None = None) -> tuple[Stream, ...]:
+        """Messages being written, all or those of a task, oldest first."""
+        streams: tuple[Stream, ...] = tuple(self.streaming_messages.values())
+        return streams if task_id is None else tuple(stream for stream in streams if stream.task_id == task_id)
+
+    def is_task_loaded(self, task_id: str) -> bool:
+        """Whether the messages of the task are here."""
+        return task_id in self.loaded_task_ids
+
+    @property
+    def active_task(self) -> Task | None:
+        """The task at work, if any; the newest if, for a moment, there seem to be two."""
+        task_id = self.tasks.active_task_id
+        return self.tasks.get(task_id) if task_id is not None else None
+
+    def dump(self) -> dict[str, Any]:
+        """The whole snapshot as JSON-ready data, keys as the attributes are named."""
+        return {
+            "session_id": self.session_id,
+            "session": self.session.to_wire() if self.session is not None else None,
+            "tasks": [task.to_wire() for task in self.tasks],
+            "messages_by_task": {
+                task_id: [message.to_wire() for message in self.messages_by_task[task_id]]
+                for task_id in sorted(self.messages_by_task)
+            },
+            "queued_tasks": [task.to_wire() for task in self.queued_tasks],
+            "streaming_messages": {key: stream.dump() for key, stream in self.streaming_messages.items()},
+            "tools_by_task": {
+                task_id: [tool._asdict() for tool in self.tools_by_task[task_id]]
+                for task_id in sorted(self.tools_by_task)
+            },
+            "loaded_task_ids": sorted(self.loaded_task_ids),
+            "connected": self.connected,
+            "connection": self.connection.phase,
+            "loading": self.loading,
+            "error": self.error,
+            "terminal": self.terminal,
+            "degraded": self.degraded,
+            "last_synced_at": self.last_synced_at,
+            "revision": self.revision,
+            "anomalies": dict(self.anomalies),
+        }
+
+    def __repr__(self) -> str:
+        return (
+            f"<SessionState {self.session_id} revision={self.revision} {self.connection.phase}"
+            f" tasks={len(self.tasks)} loaded={len(self.loaded_task_ids)} queued={len(self.queued_tasks)}"
+            f" streaming={len(self.streaming_messages)}{' loading' if self.loading else ''}"
+            f"{' error' if self.error else ''}>"
+        )

@@ -1,0 +1,169 @@
+"""Which tools a task has used, worked out from what is known, so that it can never disagree with it.
+
+Two witnesses: live ``tool:start`` and ``tool:complete`` events, and saved messages (``tool_use`` and ``tool_result``
+blocks, `tool_uses`). Whoever comes late has only the second, and sees the same tools as one who watched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from agor_reactive.core.persistent import PMap
+from agor_reactive.core.tables import MessageBucket, MessagesByTask, TaskTable
+from agor_reactive.models.base import FrozenDict
+from agor_reactive.models.message import Message
+
+__all__ = ["Heard", "LiveTool", "LiveTools", "Tool", "ToolsByTask", "told_by"]
+
+ToolStatus = Literal["executing", "complete"]
+
+
+class Tool(NamedTuple):
+    """One use of a tool. `status` is ``executing`` or ``complete``; `input` and `result` are frozen JSON once a saved
+    message holds them, else None; `failed` is True when its result says so."""
+
+    tool_use_id: str
+    tool_name: str | None
+    task_id: str
+    status: ToolStatus
+    input: Any = None
+    result: Any = None
+    failed: bool = False
+    message_id: str | None = None
+
+
+class LiveTool(NamedTuple):
+    """What events have told of a tool."""
+
+    name: str | None
+    complete: bool
+
+
+class Heard(FrozenDict):
+    """What events have told of one task's tools: tool_use_id to `LiveTool`, in order of first hearing."""
+
+    __slots__ = ("derived",)
+
+    derived: tuple[Heard, bool, tuple[Tool, ...]]
+
+    def with_tool(self, tool_use_id: str, tool: LiveTool) -> Heard:
+        """With this in place of what was known of the tool."""
+        return Heard({**self, tool_use_id: tool})
+
+
+LiveTools: TypeAlias = "PMap[str, Heard]"
+"""task id to what events have told of its tools."""
+
+
+def told_by(message: Message) -> Iterator[tuple[str, LiveTool]]:
+    """The tools that a saved message tells of, for tasks whose messages are not kept."""
+    for kind, tool_use_id, block in _tool_blocks(message):
+        name = block.get("name")
+        yield tool_use_id, LiveTool(name if isinstance(name, str) else None, kind == "tool_result")
+
+
+def _tool_blocks(message: Message) -> Iterator[tuple[str, str, FrozenDict]]:
+    content = message.content
+    if type(content) is tuple:
+        for block in content:
+            if type(block) is FrozenDict:
+                kind = block.get("type")
+                if kind == "tool_use":
+                    tool_use_id = block.get("id")
+                elif kind == "tool_result":
+                    tool_use_id = block.get("tool_use_id")
+                else:
+                    continue
+                if type(tool_use_id) is str and tool_use_id:
+                    yield kind, tool_use_id, block
+    if type(message.tool_uses) is tuple:
+        for use in message.tool_uses:
+            if type(use) is FrozenDict and type(use.get("id")) is str and use["id"]:
+                yield "tool_use", use["id"], use
+
+
+class ToolsByTask(Mapping[str, tuple[Tool, ...]]):
+    """Task id to its tools: those of saved messages in their order, then those only heard of live."""
+
+    __slots__ = ("_buckets", "_live", "_memo", "_tasks")
+
+    def __init__(self, live: LiveTools, messages: MessagesByTask, tasks: TaskTable) -> None:
+        self._live = live
+        self._buckets = messages.buckets
+        self._tasks = tasks
+        self._memo: dict[str, tuple[Tool, ...]] = {}
+
+    def __getitem__(self, task_id: str) -> tuple[Tool, ...]:
+        tools = self._of(task_id)
+        if not tools:
+            raise KeyError(task_id)
+        return tools
+
+    def _of(self, task_id: str) -> tuple[Tool, ...]:
+        known = self._memo.get(task_id)
+        if known is not None:
+            return known
+        bucket = self._buckets.get(task_id)
+        live = self._live.get(task_id)
+        if bucket is None and live is None:
+            return ()
+        task = self._tasks.get(task_id)
+        ended = task is not None and task.ended
+        # What was derived is kept with what it came from: an unchanged task has the same tuple in every snapshot.
+        kept = bucket.tools if bucket is not None else getattr(live, "derived", None)
+        if kept is not None and kept[0] is live and kept[1] == ended:
+            tools: tuple[Tool, ...] = kept[2]
+        else:
+            tools = tuple(_derive(task_id, bucket, live or {}, ended))
+            if bucket is not None:
+                bucket.tools = (live, ended, tools)
+            elif live is not None:
+                live.derived = (live, ended, tools)
+        self._memo[task_id] = tools
+        return tools
+
+    def __iter__(self) -> Iterator[str]:
+        for task_id in self._buckets:
+            if self._of(task_id):
+                yield task_id
+        for task_id in self._live:
+            if task_id not in self._buckets and self._of(task_id):
+                yield task_id
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __repr__(self) -> str:
+        return f"ToolsByTask({len(self)} tasks)"
+
+
+def _derive(task_id: str, bucket: MessageBucket | None, live: Mapping[str, LiveTool], ended: bool) -> Iterator[Tool]:
+    used: dict[str, tuple[FrozenDict | None, str | None]] = {}
+    block: FrozenDict | None
+    results: dict[str, FrozenDict] = {}
+    for message in bucket if bucket is not None else ():
+        for kind, tool_use_id, block in _tool_blocks(message):
+            if kind == "tool_result":
+                results[tool_use_id] = block
+                used.setdefault(tool_use_id, (None, message.message_id))
+            elif used.get(tool_use_id, (None, None))[0] is None:
+                used[tool_use_id] = (block, message.message_id)
+    for tool_use_id in live:
+        used.setdefault(tool_use_id, (None, None))
+    for tool_use_id, (block, message_id) in used.items():
+        heard = live.get(tool_use_id)
+        result = results.get(tool_use_id)
+        named = block.get("name") if block is not None else None
+        name = named if isinstance(named, str) else (heard.name if heard is not None else None)
+        done = ended or result is not None or (heard is not None and heard.complete)
+        yield Tool(
+            tool_use_id,
+            name,
+            task_id,
+            "complete" if done else "executing",
+            block.get("input") if block is not None else None,
+            result.get("content") if result is not None else None,
+            bool(result.get("is_error")) if result is not None else False,
+            message_id,
+        )
