@@ -57,7 +57,7 @@ export function createApp({ tokenLife, rooms, secret }) {
       return { status: 'ok', timestamp: Date.now(), version: '0.0.0-peer', ...BUILD, auth: { requireAuth: true }, instance: {}, services: {}, features: {} }
     }
   })
-  const work = new Work(app)
+  const work = new Work(app, rooms ? 'dispatching' : 'created')
   routes(app, work)
   if (rooms) sessionStreams(app)
 

@@ -171,12 +171,12 @@ class JsonLineProcess:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def order(self, deed: str) -> None:
-        """Write one order, and wait until it says that it is done."""
+    def order(self, deed: str) -> bool:
+        """Write one order, and wait until it says that it is done; False if it does not know how."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": deed}) + "\n")
         self._process.stdin.flush()
-        self.answer()
+        return "done" in self.answer()
 
     @property
     def running(self) -> bool:

@@ -59,8 +59,9 @@ process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
 const orders = createInterface({ input: process.stdin })
 orders.on('line', (line) => {
-  ORDERS[JSON.parse(line).do]?.()
-  process.stdout.write(`${JSON.stringify({ done: JSON.parse(line).do })}\n`)
+  const deed = JSON.parse(line).do
+  ORDERS[deed]?.()
+  process.stdout.write(`${JSON.stringify({ [ORDERS[deed] ? 'done' : 'refused']: deed })}\n`)
 })
 orders.on('close', stop)
 

@@ -118,8 +118,9 @@ export class Messages extends Rows {
 }
 
 export class Work {
-  constructor(app) {
-    this.app = app
+  // `born`: the status in which a prompt's task is first seen on an idle session.
+  constructor(app, born) {
+    Object.assign(this, { app, born })
     this.locks = new Map()
   }
 
@@ -154,7 +155,7 @@ export class Work {
       if (row.status === 'stopping') throw new Error('Cannot send prompt: session is currently stopping')
       if (row.archived) await this.service('sessions').patch(session, { archived: false })
       const task = { session_id: session, full_prompt: prompt, created_by: user?.user_id, ...(metadata ? { metadata } : {}) }
-      if (!this.isBusy(row)) return this.start(await this.service('tasks').create({ ...task, status: 'created' }), messageSource)
+      if (!this.isBusy(row)) return this.start(await this.service('tasks').create({ ...task, status: this.born }), messageSource)
       const position = Math.max(0, ...this.queue(session).map((queued) => queued.queue_position)) + 1
       const extra = { ...metadata, queued_by_user_id: user?.user_id }
       const tasks = this.service('tasks')

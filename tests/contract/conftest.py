@@ -1,0 +1,105 @@
+"""One daemon of each kind per test session, fresh clients and rows per test, and a summary per daemon at the end."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+import agor_reactive as agor
+from tests.contract.daemons import DAEMONS, Daemon, running
+from tests.contract.scene import Scene, workspace_field
+
+INSTALLING = 300  # the first use of the peer may install its packages
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "contract" in item.path.parts and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(60, func_only=True))
+
+
+@pytest.fixture(scope="session", params=DAEMONS)
+def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
+    """A running daemon; every test of the suite runs once against each."""
+    with running(request.param, tmp_path_factory.mktemp(request.param) / "state") as one:
+        yield one
+
+
+@pytest.fixture
+async def client(daemon: Daemon) -> AsyncIterator[Any]:
+    """A live client, logged in with the key."""
+    async with agor.create_client(daemon.url, api_key=daemon.api_key) as one:
+        yield one
+
+
+@pytest.fixture
+async def stranger(daemon: Daemon) -> AsyncIterator[Any]:
+    """A live client that is not logged in."""
+    async with agor.create_client(daemon.url) as one:
+        yield one
+
+
+@pytest.fixture
+def rest(daemon: Daemon) -> Iterator[Any]:
+    """A REST client, blocking."""
+    with agor.create_rest_client(daemon.url, api_key=daemon.api_key) as one:
+        yield one
+
+
+@pytest.fixture
+async def arest(daemon: Daemon) -> AsyncIterator[Any]:
+    """A REST client, awaited."""
+    async with agor.create_async_rest_client(daemon.url, api_key=daemon.api_key) as one:
+        yield one
+
+
+@pytest.fixture
+async def scene(client: Any, daemon: Daemon) -> AsyncIterator[Scene]:
+    """Rows for one test, removed after it."""
+    one = Scene(client, daemon, await workspace_field(client, daemon.access.workspace_id))
+    yield one
+    await one.clean()
+
+
+# ---- what is said at the end ----------------------------------------------------------------------------------------
+
+
+def _daemon_of(nodeid: str) -> str | None:
+    path, _, name = nodeid.partition("::")
+    if "tests/contract/" not in path.replace("\\", "/"):
+        return None
+    inside = re.search(r"\[(.*)\]$", name)
+    parameters = inside.group(1) if inside else ""
+    found = [daemon for daemon in DAEMONS if re.search(rf"(^|-){re.escape(daemon)}(-|$)", parameters)]
+    return max(found, key=len, default=None)
+
+
+def _reason(report: Any) -> str:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+    return str(reason).removeprefix("Skipped: ")
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any) -> Iterator[None]:
+    yield
+    outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for outcome in ("passed", "failed", "error", "skipped"):
+        for report in terminalreporter.getreports(outcome):
+            name = _daemon_of(report.nodeid)
+            if name is None or (outcome == "passed" and report.when != "call"):
+                continue
+            outcomes[name][outcome] += 1
+            if outcome == "skipped":
+                reasons[name][_reason(report)] += 1
+    for name in (known for known in DAEMONS if known in outcomes):
+        counts = outcomes[name]
+        line = f"contract {name}: {counts['passed']} passed, {counts['skipped']} skipped"
+        if bad := counts["failed"] + counts["error"]:
+            line += f", {bad} FAILED"
+        why = ", ".join(f"{reason} × {number}" for reason, number in sorted(reasons[name].items()))
+        terminalreporter.write_line(f"{line} ({why})" if why else line)

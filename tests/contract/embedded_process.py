@@ -1,0 +1,76 @@
+"""The embedded daemon in a process of its own, so that one of each kind can serve a whole test session.
+
+Speaks as the FeathersJS peer's process does: one JSON line when it listens, JSON orders on stdin, gone when stdin ends.
+Secrets come by environment, not by arguments, which others can read.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+from typing import Any
+
+from agor_reactive.daemon.server import EmbeddedDaemon
+
+KEY, PASSWORD = "AGOR_CONTRACT_EMBEDDED_KEY", "AGOR_CONTRACT_EMBEDDED_PASSWORD"
+QUICK = 20.0  # how much faster than a real agent the scripted one talks
+
+
+def say(line: dict[str, Any]) -> None:
+    print(json.dumps(line), flush=True)
+
+
+async def obey(daemon: EmbeddedDaemon) -> bool:
+    """Do what stdin orders until it ends; whether the end is to be graceful."""
+    while line := await asyncio.to_thread(sys.stdin.readline):
+        deed = json.loads(line)["do"]
+        if deed == "kick":
+            await daemon.kick_all()
+        elif deed in ("stop", "drop"):
+            say({"done": deed})
+            return bool(deed == "stop")
+        else:
+            say({"refused": deed})
+            continue
+        say({"done": deed})
+    return True
+
+
+async def serve(flags: argparse.Namespace) -> None:
+    daemon = EmbeddedDaemon(
+        port=flags.port,
+        db=flags.state,
+        era=flags.era,
+        speed=QUICK,
+        access_token_life=flags.token_life,
+        api_key=os.environ[KEY],
+        password=os.environ[PASSWORD],
+        login_limit=10_000,
+    )
+    await daemon.start()
+    say(
+        {
+            "url": daemon.url,
+            "api_key": os.environ[KEY],
+            "email": daemon.email,
+            "password": os.environ[PASSWORD],
+            "workspace_id": daemon.workspace_id,
+        }
+    )
+    await daemon.stop(graceful=await obey(daemon))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--era", default="branches")
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--state", default=None)
+    parser.add_argument("--token-life", type=float, default=900.0)
+    asyncio.run(serve(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,226 @@
+"""Rows: create, get, patch, remove and find of each kind; pages; what a find honours on every daemon."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+import pytest
+
+from agor_reactive.errors import DaemonError, NotFound
+from tests.contract.daemons import Daemon
+from tests.contract.scene import Scene, message_row
+
+
+async def test_a_session_is_made_read_changed_and_removed(client: Any, scene: Scene) -> None:
+    made = await scene.session(title="first")
+    assert (made.status, made.title, made.tasks, made.archived) == ("idle", "first", (), False)
+    read = await client.service("sessions").get(made.session_id)
+    assert read.title == "first"
+    changed = await client.service("sessions").patch(made.session_id, {"title": "second"})
+    assert (changed.session_id, changed.title) == (made.session_id, "second")
+    assert (await client.service("sessions").get(made.session_id)).title == "second"
+    removed = await client.service("sessions").remove(made.session_id)
+    assert removed.session_id == made.session_id
+    with pytest.raises(NotFound):
+        await client.service("sessions").get(made.session_id)
+
+
+async def test_a_task_is_made_read_and_changed(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    made = await scene.waiting_task(session.session_id, "Later.")
+    assert (made.status, made.full_prompt, made.session_id) == ("created", "Later.", session.session_id)
+    await client.service("tasks").patch(made.task_id, {"status": "completed"})
+    assert (await client.service("tasks").get(made.task_id)).status == "completed"
+
+
+async def test_a_task_created_running_makes_its_session_run(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    await scene.running_task(session.session_id)
+    assert (await client.service("sessions").get(session.session_id)).status == "running"
+
+
+async def test_a_message_keeps_the_id_its_client_chose_and_its_content(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    task = await scene.running_task(session.session_id)
+    row = message_row(session.session_id, 0, "Hi", task_id=task.task_id, role="assistant")
+    row["content"] = [
+        {"type": "text", "text": "Hi"},
+        {"type": "tool_use", "id": "t1", "name": "Bash", "input": {"deep": [1]}},
+    ]
+    made = await client.service("messages").create(row)
+    assert made.message_id == row["message_id"]
+    read = await client.service("messages").get(row["message_id"])
+    assert read.content[1]["input"]["deep"] == (1,)
+    changed = await client.service("messages").patch(row["message_id"], {"content": "Ho", "content_preview": "Ho"})
+    assert changed.content == "Ho"
+    await client.service("messages").remove(row["message_id"])
+    with pytest.raises(NotFound):
+        await client.service("messages").get(row["message_id"])
+
+
+async def test_a_message_without_its_id_or_twice_is_refused_without_sql(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    row = message_row(session.session_id, 0, "Hi")
+    await client.service("messages").create(row)
+    for wrong in (row, {key: value for key, value in row.items() if key != "message_id"}):
+        with pytest.raises(DaemonError) as caught:
+            await client.service("messages").create(wrong)
+        assert "insert" not in f"{caught.value} {caught.value.data}".lower()
+
+
+async def test_several_messages_are_made_at_once(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    rows = [message_row(session.session_id, index, f"row {index}") for index in range(3)]
+    made = await client.service("messages/bulk").create(rows)
+    assert [row["message_id"] for row in rows] == [_field(row, "message_id") for row in made]
+    page = await client.service("messages").find(query={"session_id": session.session_id})
+    assert [message.index for message in page] == [0, 1, 2]
+
+
+async def test_several_tasks_are_made_at_once_with_their_author(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    rows = [
+        {"task_id": str(uuid.uuid4()), "session_id": session.session_id, "full_prompt": "Bulk.", "status": "completed"}
+        for _ in range(2)
+    ]
+    with pytest.raises(DaemonError, match="created_by"):
+        await client.service("tasks/bulk").create(rows)
+    made = await client.service("tasks/bulk").create([{**row, "created_by": session.created_by} for row in rows])
+    assert [_field(row, "task_id") for row in made] == [row["task_id"] for row in rows]
+
+
+def _field(row: Any, name: str) -> Any:
+    return row[name] if isinstance(row, dict) else getattr(row, name)
+
+
+async def test_a_board_is_made_read_changed_and_removed(client: Any, scene: Scene) -> None:
+    made = await client.service("boards").create({"name": "contract board"})
+    scene.made.append(("boards", made.board_id))
+    assert (await client.service("boards").get(made.board_id)).name == "contract board"
+    assert (await client.service("boards").patch(made.board_id, {"name": "renamed"})).name == "renamed"
+    await client.service("boards").remove(made.board_id)
+    with pytest.raises(NotFound):
+        await client.service("boards").get(made.board_id)
+
+
+async def test_removing_a_session_takes_its_tasks_and_messages_along(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    task = await scene.waiting_task(session.session_id)
+    message = await scene.save(session.session_id, 0, "Hi")
+    await client.service("sessions").remove(session.session_id)
+    with pytest.raises(NotFound):
+        await client.service("tasks").get(task.task_id)
+    with pytest.raises(NotFound):
+        await client.service("messages").get(message.message_id)
+
+
+def test_rest_makes_and_removes_the_same_rows(rest: Any, daemon: Daemon) -> None:
+    board = rest.service("boards").create({"name": "over rest"})
+    try:
+        assert rest.service("boards").get(board.board_id).name == "over rest"
+        assert rest.service("boards").patch(board.board_id, {"name": "changed"}).name == "changed"
+    finally:
+        rest.service("boards").remove(board.board_id)
+    with pytest.raises(NotFound):
+        rest.service("boards").get(board.board_id)
+
+
+# ---- finds ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+async def five(scene: Scene) -> list[Any]:
+    """Five boards of one name, oldest first."""
+    name = f"contract {uuid.uuid4()}"
+    boards = []
+    for number in range(5):
+        board = await scene.service("boards").create({"name": name, "description": f"{number}"})
+        scene.made.append(("boards", board.board_id))
+        boards.append(board)
+    return boards
+
+
+async def test_a_page_tells_total_limit_and_skip(client: Any, five: list[Any]) -> None:
+    page = await client.service("boards").find(query={"name": five[0].name, "$limit": 2, "$skip": 1})
+    assert (page.total, page.limit, page.skip, len(page), len(page.data)) == (5, 2, 1, 2, 2)
+
+
+async def test_a_limit_of_nothing_still_counts(client: Any, five: list[Any]) -> None:
+    page = await client.service("boards").find(query={"name": five[0].name, "$limit": 0})
+    assert (page.total, len(page)) == (5, 0)
+
+
+@pytest.mark.parametrize("direction", [1, -1])
+async def test_a_sort_is_honoured_where_a_filter_leaves_it_to_the_daemon(
+    client: Any, five: list[Any], direction: int
+) -> None:
+    query = {"name": five[0].name, "$sort": {"board_id": direction}}
+    page = await client.service("boards").find(query=query)
+    ids = [board.board_id for board in page]
+    assert ids == sorted(ids, reverse=direction < 0)
+
+
+async def test_a_selection_leaves_out_the_other_fields(client: Any, five: list[Any]) -> None:
+    page = await client.service("boards").find(query={"name": five[0].name, "$select": ["board_id", "name"]})
+    assert {board.name for board in page} == {five[0].name}
+    assert all("description" not in board.to_wire() for board in page)
+
+
+async def test_find_all_walks_every_page(client: Any, five: list[Any]) -> None:
+    rows = await client.service("boards").find_all(query={"name": five[0].name, "$limit": 2})
+    assert {row.board_id for row in rows} == {board.board_id for board in five}
+    assert len(rows) == 5
+
+
+async def test_rest_finds_what_the_socket_finds(client: Any, arest: Any, five: list[Any]) -> None:
+    query = {"name": five[0].name, "$limit": 3, "$sort": {"board_id": -1}}
+    live, plain = await asyncio.gather(
+        client.service("boards").find(query=query), arest.service("boards").find(query=query)
+    )
+    assert [row.board_id for row in live] == [row.board_id for row in plain]
+    assert (live.total, live.limit) == (plain.total, plain.limit)
+    everything = await arest.service("boards").find_all(query={"name": five[0].name, "$limit": 2})
+    assert len(everything) == 5
+
+
+async def test_tasks_of_a_session_are_found_with_limit_and_skip(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    other = await scene.session()
+    made = [(await scene.waiting_task(session.session_id, f"{n}")).task_id for n in range(3)]
+    await scene.waiting_task(other.session_id)
+    page = await client.service("tasks").find(query={"session_id": session.session_id})
+    assert (page.total, {task.task_id for task in page}) == (3, set(made))
+    some = await client.service("tasks").find(query={"session_id": session.session_id, "$limit": 1, "$skip": 2})
+    assert (some.total, len(some)) == (3, 1)
+
+
+async def test_messages_of_a_task_are_found_in_order_of_index(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    task = await scene.running_task(session.session_id)
+    for index in (2, 0, 1):
+        await scene.save(session.session_id, index, f"{index}", task_id=task.task_id)
+    await scene.save(session.session_id, 3, "of no task")
+    page = await client.service("messages").find(query={"task_id": task.task_id})
+    assert [message.index for message in page] == [0, 1, 2]
+
+
+async def test_messages_over_rest_are_found_all_or_limited(arest: Any, scene: Scene) -> None:
+    session = await scene.session()
+    for index in range(4):
+        await scene.save(session.session_id, index, f"{index}")
+    everything = await arest.service("messages").find_all(query={"session_id": session.session_id})
+    assert [message.index for message in everything] == [0, 1, 2, 3]
+    some = await arest.service("messages").find(query={"session_id": session.session_id, "$limit": 2})
+    assert (some.total, [message.index for message in some]) == (4, [0, 1])
+
+
+async def test_sessions_are_filtered_by_status_and_archive(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    await scene.running_task(session.session_id)
+    running = await client.service("sessions").find(query={"status": "running", "$limit": 1000})
+    assert session.session_id in {row.session_id for row in running}
+    assert {row.status for row in running} == {"running"}
+    archived = await client.service("sessions").find(query={"archived": True, "$limit": 1000})
+    assert session.session_id not in {row.session_id for row in archived}
