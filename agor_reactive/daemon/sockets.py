@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
 from typing import Any
 
@@ -40,6 +40,9 @@ class Sockets:
         self._kicked: set[str] = set()
         self._outbox: asyncio.Queue[Callable[[], Awaitable[Any]]] = asyncio.Queue()
         self._pump: asyncio.Task[None] | None = None
+        self._marks: set[asyncio.Future[None]] = set()
+        self._background: set[asyncio.Task[Any]] = set()
+        self._stopped = False
         # python-socketio logs whole packets at INFO: prompts and keys among them. Its words go nowhere.
         silent = logging.getLogger("agor_reactive.daemon.silent")
         silent.setLevel(logging.CRITICAL + 1)
@@ -50,13 +53,14 @@ class Sockets:
             ping_interval=25,
             ping_timeout=60,
             max_http_buffer_size=MAX_FRAME,
-            monitor_clients=False,
             logger=silent,
             engineio_logger=silent,
         )
         self.server.on("connect", self._connect)
         self.server.on("disconnect", self._disconnect)
         self.server.on("*", self._call)
+        # Pings and handlers in flight are tasks of the library; ours to end, or they outlive the daemon by a ping.
+        self.server.eio.start_background_task = self._start_background_task
         self._engine_message = self.server.eio.handlers["message"]
         self.server.eio.on("message", self._guarded_message)
 
@@ -73,9 +77,14 @@ class Sockets:
             _, late = await asyncio.wait(closing, timeout=0.3)
             for task in late:
                 task.cancel()
-        if self._pump is not None:
-            self._pump.cancel()
-            await asyncio.gather(self._pump, return_exceptions=True)
+        self._stopped = True
+        for mark in self._marks:
+            if not mark.done():
+                mark.set_result(None)
+        ending = [*self._background, *([self._pump] if self._pump is not None else [])]
+        for task in ending:
+            task.cancel()
+        await asyncio.gather(*ending, return_exceptions=True)
 
     async def kick_all(self) -> None:
         """Cut every connection the way a server does it on purpose (a namespace disconnect)."""
@@ -108,6 +117,7 @@ class Sockets:
     async def _cut(self, peer: _Peer) -> None:
         if self._peers.get(peer.sid) is not peer:
             return
+        self._kicked &= set(self.server.eio.sockets)
         self._kicked.add(peer.engine_sid)
         await self.server.disconnect(peer.sid)
 
@@ -122,16 +132,30 @@ class Sockets:
 
     async def _flushed(self) -> None:
         """Return when all that was decided so far has left."""
-        done = asyncio.get_running_loop().create_future()
+        if self._stopped:
+            return
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
         async def mark() -> None:
             if not done.done():
                 done.set_result(None)
 
+        self._marks.add(done)
         self._outbox.put_nowait(mark)
-        await done
+        try:
+            await done
+        finally:
+            self._marks.discard(done)
 
     # ---- in --------------------------------------------------------------------------------------------------
+
+    def _start_background_task(
+        self, target: Callable[..., Coroutine[Any, Any, Any]], *args: Any, **more: Any
+    ) -> asyncio.Task[Any]:
+        task = asyncio.get_running_loop().create_task(target(*args, **more))
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
 
     async def _guarded_message(self, engine_sid: str, data: Any) -> None:
         # A call sent after the kick, on the same engine connection, gets the connection closed.

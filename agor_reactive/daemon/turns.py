@@ -54,9 +54,11 @@ class Turns:
             raise DomainFault("Cannot send prompt: session is currently stopping")
         if session.get("archived"):
             session = self.kernel.sessions.change(session, archived=False, archived_reason=None)
-        stuck = session["status"] == "failed" and not session.get("ready_for_prompt")
         waiting = self.queue(session["session_id"])
-        if session["status"] in ACTIVE or stuck or waiting:
+        if waiting and not _busy(session):
+            # Somebody was here before, by hand or just after a stop: the line is kept, and moves on soon.
+            asyncio.get_running_loop().call_soon(self._drain_later, session["session_id"])
+        if _busy(session) or waiting:
             return self._enqueue(session, data, user_id, position=_next_position(waiting))
         task = self._new_task(session, data, user_id, status=self.kernel.era.first_status)
         self.kernel.tasks.insert(task)
@@ -191,7 +193,7 @@ class Turns:
     def drain(self, session_id: str) -> None:
         """Run the first queued task if the session is free for it."""
         session = self.kernel.sessions.find(session_id)
-        if session is None or session["status"] in ACTIVE or self._closed:
+        if session is None or _busy(session) or self._closed:
             return
         waiting = self.queue(session_id)
         if waiting:
@@ -297,9 +299,10 @@ class Turns:
     def _permission_message(self, session_id: str, request_id: object) -> Row:
         for message in self.kernel.store.messages_by_index(session_id=session_id):
             content = message.get("content")
-            if message["type"] == "permission_request" and isinstance(content, dict):
-                if content.get("request_id") == request_id:
-                    return message
+            if message["type"] != "permission_request" or not isinstance(content, dict):
+                continue
+            if content.get("request_id") == request_id:
+                return message
         raise DomainFault(f"Permission request {request_id} not found")
 
     async def close(self) -> None:
@@ -354,6 +357,12 @@ class Turns:
             if fault.name == "NotFoundError":
                 raise not_found(f"Task {ref} not found") from fault
             raise
+
+
+def _busy(session: Row) -> bool:
+    # A session that failed and was not made ready again takes prompts into its queue and runs none.
+    stuck = session["status"] == "failed" and not session.get("ready_for_prompt")
+    return session["status"] in ACTIVE or stuck
 
 
 def _next_position(waiting: list[Row]) -> int:
