@@ -1,0 +1,165 @@
+"""Real sockets and real HTTP against an embedded daemon on an ephemeral port."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from typing import Any
+
+import httpx
+import pytest
+import socketio
+
+from agor_reactive.daemon import EmbeddedDaemon
+
+Row = dict[str, Any]
+
+
+class Watcher:
+    """A plain Socket.IO client that remembers all it hears."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.heard: list[tuple[str, Any]] = []
+        self.raw: list[tuple[Any, ...]] = []
+        self.gone: list[str] = []
+        self._changed = asyncio.Event()
+        self.client = socketio.AsyncClient(reconnection=False)
+        self.client.on("*", self._hear)
+        self.client.on("disconnect", self._leave)
+
+    async def open(self, **more: Any) -> Watcher:
+        await self.client.connect(self.url, transports=more.pop("transports", ["websocket"]), **more)
+        return self
+
+    async def close(self) -> None:
+        await self.client.shutdown()
+
+    async def call(self, *frame: Any) -> Any:
+        """The ack as it came: a pair, or the bare error."""
+        return await self.client.call(frame[0], frame[1:], timeout=5)
+
+    async def ok(self, *frame: Any) -> Any:
+        answer = await self.call(*frame)
+        assert isinstance(answer, tuple), answer
+        return answer[1]
+
+    async def fault(self, *frame: Any) -> Row:
+        answer = await self.call(*frame)
+        assert isinstance(answer, dict), answer
+        return answer
+
+    async def login(self, daemon: EmbeddedDaemon) -> Row:
+        result: Row = await self.ok("create", "authentication", {"strategy": "api-key", "apiKey": daemon.api_key})
+        return result
+
+    async def new_session(self, daemon: EmbeddedDaemon, **fields: Any) -> str:
+        row = await self.ok("create", "sessions", {place_id(daemon): daemon.workspace_id, **fields})
+        return str(row["session_id"])
+
+    async def prompt(self, session_id: str, text: str, **more: Any) -> Row:
+        row: Row = await self.ok("create", f"sessions/{session_id}/prompt", {"prompt": text, **more})
+        return row
+
+    async def until(self, holds: Callable[[], Any], *, seconds: float = 5) -> Any:
+        """Wait, from event to event, until something holds; answers what made it hold."""
+        async with asyncio.timeout(seconds):
+            while not (found := holds()):
+                self._changed.clear()
+                await self._changed.wait()
+            return found
+
+    async def ended(self, task_id: str) -> Row:
+        """Wait for the task's last word."""
+        row: Row = await self.until(
+            lambda: next(
+                (
+                    row
+                    for row in self.of("tasks patched")
+                    if row["task_id"] == task_id and row["status"] in ("completed", "failed", "stopped")
+                ),
+                None,
+            )
+        )
+        return row
+
+    def of(self, name: str) -> list[Any]:
+        return [payload for heard, payload in self.heard if heard == name]
+
+    def names(self) -> list[str]:
+        return [name for name, _ in self.heard]
+
+    def _hear(self, name: str, *args: Any) -> None:
+        self.raw.append((name, *args))
+        self.heard.append((name, args[0] if args else None))
+        self._changed.set()
+
+    def _leave(self, reason: str) -> None:
+        self.gone.append(reason)
+        self._changed.set()
+
+
+def place_id(daemon: EmbeddedDaemon) -> str:
+    return "worktree_id" if daemon.era == "worktrees" else "branch_id"
+
+
+def steps(watcher: Watcher) -> list[str]:
+    """What was heard, as `name status`, without chunks and the noise of the streaming doors; twins stay."""
+    found = []
+    for name, payload in watcher.heard:
+        if name in ("messages/streaming created", "tasks/streaming created", "server-info"):
+            continue
+        words = [name]
+        if isinstance(payload, dict):
+            words += [str(payload[key]) for key in ("role", "status") if key in payload and "streaming" not in name]
+        line = " ".join(words)
+        if not (line.endswith(":chunk") and found and found[-1] == line):
+            found.append(line)
+    return found
+
+
+Open = Callable[..., Awaitable[Watcher]]
+
+
+@pytest.fixture
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+async def start(stack: AsyncExitStack) -> Callable[..., Awaitable[EmbeddedDaemon]]:
+    """Start a daemon that ends with the test."""
+
+    async def begin(**options: Any) -> EmbeddedDaemon:
+        return await stack.enter_async_context(EmbeddedDaemon(**{"speed": 200.0, **options}))
+
+    return begin
+
+
+@pytest.fixture
+async def daemon(start: Callable[..., Awaitable[EmbeddedDaemon]]) -> EmbeddedDaemon:
+    return await start()
+
+
+@pytest.fixture
+async def connect(stack: AsyncExitStack, daemon: EmbeddedDaemon) -> Open:
+    """Open a socket, logged in unless told otherwise, that ends with the test."""
+
+    async def begin(to: EmbeddedDaemon | None = None, *, login: bool = True, **more: Any) -> Watcher:
+        target = to or daemon
+        watcher = Watcher(target.url)
+        stack.push_async_callback(watcher.close)
+        await watcher.open(**more)
+        if login:
+            await watcher.login(target)
+        return watcher
+
+    return begin
+
+
+@pytest.fixture
+async def http(daemon: EmbeddedDaemon) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(base_url=daemon.url, headers={"X-API-Key": daemon.api_key or ""}) as client:
+        yield client
