@@ -47,7 +47,8 @@ export function createApp({ tokenLife, rooms, secret }) {
   app.use('users', new Rows({ kind: 'User', id: 'user_id', prefixes: false, missing: usersMissing }))
   logins(app)
   app.use('sessions', new Sessions({ app }), { events: EVENTS.sessions })
-  app.use('tasks', new Tasks({ app }), { events: EVENTS.tasks })
+  const tasks = new Tasks({ app })
+  app.use('tasks', tasks, { events: EVENTS.tasks })
   app.use('messages', new Messages({ app }), { events: EVENTS.messages })
   app.use('boards', new Rows({ kind: 'Board', id: 'board_id' }))
   app.use('branches', new Rows({ kind: 'Branch', id: 'branch_id' }))
@@ -58,6 +59,7 @@ export function createApp({ tokenLife, rooms, secret }) {
     }
   })
   const work = new Work(app, rooms ? 'dispatching' : 'created')
+  tasks.work = work
   routes(app, work)
   if (rooms) sessionStreams(app)
 

@@ -4,6 +4,8 @@ import { MemoryService } from '@feathersjs/memory'
 
 import { bare, newId } from './ids.mjs'
 
+const PAGE = 10_000
+
 // Plain exceptions: over a socket they arrive with a stack and no numeric code, over REST as a 500.
 export class DomainError extends Error {
   constructor(name, message, extra = {}) {
@@ -16,7 +18,7 @@ export const notFound = (kind, id) =>
   new DomainError('NotFoundError', `${kind} not found: ${id}`, { code: 'NOT_FOUND', resourceType: kind, id })
 
 export const sqlError = (table, row) =>
-  new DomainError('DrizzleQueryError', `Failed query: insert into "${table}" (…) values (…)`, {
+  new DomainError(undefined, `Failed query: insert into "${table}" (…) values (…)`, {
     query: `insert into "${table}" (…) values (…)`,
     params: Object.values(row ?? {}),
     cause: { code: 'SQLITE_CONSTRAINT', name: 'LibsqlError' }
@@ -25,7 +27,7 @@ export const sqlError = (table, row) =>
 export class Rows extends MemoryService {
   // `kind` names the row in errors; `prefixes: false` is for services that take full ids only.
   constructor({ kind, id, prefixes = true, multi = false, missing = notFound }) {
-    super({ id, multi, paginate: { default: 10_000, max: 10_000 } })
+    super({ id, multi, paginate: { default: PAGE, max: PAGE } })
     Object.assign(this, { kind, prefixes, missing })
   }
 
@@ -54,19 +56,25 @@ export class Rows extends MemoryService {
     this.emit(event, null, params ?? {})
   }
 
+  async find(params) {
+    // A query that a schema has checked gets no default page from the adapter.
+    return super.find({ ...params, query: { $limit: PAGE, ...params?.query } })
+  }
+
   async get(id, params) {
     return super.get(this.resolve(id), params)
   }
 
+  // Several at once are one call, so that FeathersJS itself tells of each row once.
   async create(data, params) {
-    if (Array.isArray(data)) return Promise.all(data.map((item) => this.create(item, params)))
-    const row = await super.create(this.fill(data), params)
-    this.twin('created', params)
-    return row
+    const rows = await super.create(Array.isArray(data) ? data.map((item) => this.fill(item)) : this.fill(data), params)
+    for (const _row of [rows].flat()) this.twin('created', params)
+    return rows
   }
 
+  // The daemon's update replaces what is sent and keeps the rest.
   async update(id, data, params) {
-    const row = await super.update(this.resolve(id), data, params)
+    const row = await super.patch(this.resolve(id), data, params)
     this.twin('updated', params)
     return row
   }
@@ -87,6 +95,6 @@ export class Rows extends MemoryService {
 }
 
 // One page of rows, cut as the daemon cuts them: REST strings are not coerced, so "1" + "2" is 12.
-export function cut(rows, { $skip = 0, $limit = 10_000 } = {}) {
+export function cut(rows, { $skip = 0, $limit = PAGE } = {}) {
   return { total: rows.length, limit: $limit, skip: $skip, data: rows.slice($skip, $skip + $limit) }
 }

@@ -82,10 +82,13 @@ export class Tasks extends Rows {
     return task
   }
 
-  // What is not a column is echoed in the answer and the event, and forgotten: `started_at` among them.
+  // What is not a column is echoed in the answer and the event, and forgotten: `started_at` among them. The end of a task
+  // lets its session rest and the next one start before FeathersJS tells of the patch, which it does when we return.
   async patch(id, data, params) {
     const kept = Object.fromEntries(Object.entries(data).filter(([key]) => TASK_FIELDS.includes(key)))
+    const ran = id !== null && this.store[this.resolve(id)].status === 'running'
     const row = await super.patch(id, kept, params)
+    if (ran && ['completed', 'failed', 'timed_out'].includes(data.status)) await this.work.goOn(row.session_id)
     return Array.isArray(row) ? row.map((one) => ({ ...one, ...data })) : { ...row, ...data }
   }
 }
@@ -193,21 +196,21 @@ export class Work {
     return this.service('sessions').patch(session, { status: 'idle', ready_for_prompt: true })
   }
 
-  // The session rests, the next task starts, and only then is the finished one seen to have ended.
-  async end(id, status, extra = {}) {
-    const tasks = this.service('tasks')
-    const { task_id: full, session_id: session } = await tasks.get(id)
+  goOn(session) {
     return this.alone(session, async () => {
-      const task = tasks.store[full]
-      if (task.status === 'running' && this.tasksOf(session, 'running').length === 1) {
-        await this.rest(session)
-        await this.drain(session)
-      }
-      const now = stamp()
-      const range = { ...task.message_range, end_timestamp: now }
-      const spent = Date.parse(now) - Date.parse(task.message_range.start_timestamp)
-      return tasks.patch(full, { status, completed_at: now, duration_ms: spent, message_range: range, ...extra })
+      if (this.tasksOf(session, 'running').length) return
+      await this.rest(session)
+      await this.drain(session)
     })
+  }
+
+  async end(id, status, extra = {}) {
+    const task = await this.service('tasks').get(id)
+    const now = stamp()
+    const range = { ...task.message_range, end_timestamp: now }
+    const spent = Date.parse(now) - Date.parse(task.message_range.start_timestamp)
+    const changes = { status, completed_at: now, duration_ms: spent, message_range: range, ...extra }
+    return this.service('tasks').patch(task.task_id, changes)
   }
 
   async run(id, { messageSource } = {}) {
