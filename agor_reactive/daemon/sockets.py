@@ -27,6 +27,7 @@ __all__ = ["MAX_FRAME", "Sockets"]
 MAX_FRAME = 1_000_000
 _ARGUMENTS = {"find": 0, "get": 1, "remove": 1, "create": 1, "update": 2, "patch": 2}
 _LOGGED_IN = "authenticated"
+_FAREWELL = 0.1
 
 
 class Sockets:
@@ -72,11 +73,14 @@ class Sockets:
         """Close every connection that is left and end the outbox."""
         for peer in self._peers.values():
             peer.forget_expiry()
-        closing = [asyncio.ensure_future(self.server.eio.disconnect(sid)) for sid in list(self.server.eio.sockets)]
-        if closing:
-            _, late = await asyncio.wait(closing, timeout=0.3)
-            for task in late:
-                task.cancel()
+        engines = list(self.server.eio.sockets.values())
+        for engine in engines:
+            # Not waiting here: the library would wait for a writer that may be gone already.
+            await engine.close(wait=False, reason=self.server.reason.SERVER_DISCONNECT)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + _FAREWELL
+        while any(self._has_more_to_say(engine) for engine in engines) and loop.time() < until:
+            await asyncio.sleep(0.001)
         self._stopped = True
         for mark in self._marks:
             if not mark.done():
@@ -85,6 +89,9 @@ class Sockets:
         for task in ending:
             task.cancel()
         await asyncio.gather(*ending, return_exceptions=True)
+
+    def _has_more_to_say(self, engine: Any) -> bool:
+        return engine.sid in self.server.eio.sockets and not engine.queue.empty()
 
     async def kick_all(self) -> None:
         """Cut every connection the way a server does it on purpose (a namespace disconnect)."""

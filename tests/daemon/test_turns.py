@@ -168,7 +168,9 @@ async def test_a_permission_is_asked_waited_for_and_answered_once(daemon: Embedd
     watcher = await connect()
     session_id = await watcher.new_session(daemon)
     task = await watcher.prompt(session_id, "May I? [permission]")
-    await watcher.until(lambda: [row for row in watcher.of("sessions patched") if row["status"] == "awaiting_permission"])
+    await watcher.until(
+        lambda: [row for row in watcher.of("sessions patched") if row["status"] == "awaiting_permission"]
+    )
     request = next(row for row in watcher.of("messages created") if row["type"] == "permission_request")
     assert request["content"]["status"] == "pending"
     assert watcher.of("tasks patched")[-1]["status"] == "awaiting_permission"
@@ -184,7 +186,9 @@ async def test_a_permission_is_asked_waited_for_and_answered_once(daemon: Embedd
     assert (resolved["sessionId"], resolved["taskId"], resolved["allow"]) == (session_id, task["task_id"], True)
 
 
-async def test_shuffled_chunks_still_make_the_saved_text_by_their_numbers(daemon: EmbeddedDaemon, connect: Open) -> None:
+async def test_shuffled_chunks_still_make_the_saved_text_by_their_numbers(
+    daemon: EmbeddedDaemon, connect: Open
+) -> None:
     watcher = await connect()
     session_id = await watcher.new_session(daemon)
     task = await watcher.prompt(session_id, "Mix. [shuffle] [tools:0] [chunks:80]")
@@ -266,7 +270,9 @@ async def test_removing_a_session_ends_its_agent_and_tells_only_of_the_session(
     assert (await watcher.ok("find", "tasks", {"session_id": session_id}))["total"] == 0
 
 
-async def test_the_old_era_speaks_of_worktrees_and_answers_prompts_with_an_envelope(start: Start, connect: Open) -> None:
+async def test_the_old_era_speaks_of_worktrees_and_answers_prompts_with_an_envelope(
+    start: Start, connect: Open
+) -> None:
     daemon = await start(era="worktrees")
     watcher = await connect(daemon)
     session_id = await watcher.new_session(daemon)
