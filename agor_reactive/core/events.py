@@ -25,6 +25,7 @@ __all__ = [
     "Malformed",
     "MessageRemoved",
     "MessageSaved",
+    "NotResolved",
     "OlderTasksRequested",
     "QueueMoved",
     "ResyncRequested",
@@ -244,6 +245,12 @@ class OlderTasksRequested(NamedTuple):
     """The user wants the next page of older tasks (lean hydration)."""
 
 
+class NotResolved(NamedTuple):
+    """The short id the session was asked by could not be made a full one."""
+
+    failure: Failure
+
+
 class ResyncRequested(NamedTuple):
     """The user wants everything read again."""
 
@@ -276,6 +283,7 @@ Event = (
     | LoadRequested
     | UnloadRequested
     | OlderTasksRequested
+    | NotResolved
     | ResyncRequested
     | Disposed
 )

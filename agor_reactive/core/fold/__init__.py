@@ -28,7 +28,7 @@ from agor_reactive.models.wire import LinkStatus
 __all__ = ["fold", "initial_state"]
 
 
-def initial_state(session_id: str, *, task_hydration: str = "lazy") -> SessionState:
+def initial_state(session_id: str, *, task_hydration: str = "lazy", revision: int = 0) -> SessionState:
     """Before anything is known of a session. `task_hydration` is one of `HYDRATIONS`."""
     draft = object.__new__(Draft)
     draft.session = None
@@ -40,7 +40,7 @@ def initial_state(session_id: str, *, task_hydration: str = "lazy") -> SessionSt
     draft.loaded_task_ids = LoadedTasks(PMap())
     draft.standing = Standing(session_id, task_hydration, LinkStatus("connecting"))
     draft.sync = Sync()
-    draft.revision = 0
+    draft.revision = revision
     draft._tools = None
     draft.__class__ = SessionState
     return draft  # type: ignore[return-value]
@@ -83,6 +83,7 @@ _OF_SHELL: Mapping[type, Callable[[Draft, Any], None]] = {
     e.LoadRequested: hydration.load_requested,
     e.UnloadRequested: hydration.unload_requested,
     e.ResyncRequested: hydration.resync_requested,
+    e.NotResolved: link.not_resolved,
     e.Disposed: link.disposed,
 }
 

@@ -47,5 +47,9 @@ def task_moved_after(draft: Draft, task_id: str, begun: int) -> bool:
 def close_journal(draft: Draft) -> None:
     """Nothing is in flight any more: forget."""
     sync = draft.sync
-    if not in_flight(draft) and (sync.journal_tasks or sync.journal_messages or sync.wishes):
-        draft.sync = sync._replace(journal_tasks=PMap(), journal_messages=PMap(), wishes=type(sync.wishes)())
+    if in_flight(draft):
+        return
+    if sync.journal_tasks or sync.journal_messages or sync.wishes or sync.session_moved:
+        draft.sync = sync._replace(
+            journal_tasks=PMap(), journal_messages=PMap(), wishes=type(sync.wishes)(), session_moved=0
+        )

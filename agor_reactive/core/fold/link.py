@@ -10,7 +10,7 @@ from agor_reactive.core import events as e
 from agor_reactive.core.fold import hydration, journal, rows, streams
 from agor_reactive.core.snapshot import Draft
 
-__all__ = ["disposed", "link_changed"]
+__all__ = ["disposed", "link_changed", "not_resolved"]
 
 
 def link_changed(draft: Draft, event: e.LinkChanged) -> None:
@@ -32,6 +32,14 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     if now.phase == "closed":
         hydration.set_error(draft, "link", "The client was closed; nothing more will come.")
         draft.standing = draft.standing._replace(loading=False)
+
+
+def not_resolved(draft: Draft, event: e.NotResolved) -> None:
+    """There is no session of that short id, or several: final. Anything else may pass."""
+    failure = event.failure
+    terminal = failure.kind in ("not_found", "forbidden", "refused")
+    hydration.set_error(draft, "sync", failure.text)
+    draft.standing = draft.standing._replace(loading=False, terminal=terminal)
 
 
 def disposed(draft: Draft, event: e.Disposed) -> None:

@@ -1,0 +1,187 @@
+"""What a user holds: a lease on a shared session."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from reactivex import Observable
+
+from agor_reactive.core.events import UnloadRequested
+from agor_reactive.core.snapshot import SessionState
+from agor_reactive.errors import HandleDisposed, UsageError, WrongLoop
+from agor_reactive.models.message import Message
+from agor_reactive.models.task import Task
+from agor_reactive.models.wire import RawEvent
+from agor_reactive.session.pipeline import Subscription
+from agor_reactive.session.shared import SharedSession
+
+__all__ = ["SessionHandle"]
+
+
+class _Prompter(Protocol):
+    prompt: Callable[..., Awaitable[Task]] | None
+
+
+class SessionHandle:
+    """A live mirror of one session, shared with everybody who retains the same one on the same client.
+
+    Made by `retain_reactive_session`; release it when done, or use it as an async context manager. Every method may be
+    called on the event loop of the client only (`WrongLoop` otherwise); after `release` most raise `HandleDisposed`.
+
+    >>> async with retain_reactive_session(client, session_id) as handle:   # doctest: +SKIP
+    ...     state = await handle.ready()
+    ...     print(state.session.title, len(state.tasks))
+    """
+
+    def __init__(self, shared: SharedSession, prompter: _Prompter) -> None:
+        self._leased = shared
+        self._prompter = prompter
+        self._released = False
+
+    @property
+    def shared(self) -> SharedSession:
+        """What is shared: the same object for all who retain the same session with the same hydration."""
+        while self._leased.successor is not None:
+            self._leased = self._leased.successor
+        return self._leased
+
+    @property
+    def session_id(self) -> str:
+        """The session's full id, once known; until then the short one it was retained by."""
+        return self.shared.session_id
+
+    @property
+    def state(self) -> SessionState:
+        """The newest snapshot. Empty after the last release."""
+        return self.shared.state
+
+    @property
+    def released(self) -> bool:
+        """Whether this handle was released."""
+        return self._released
+
+    def _use(self) -> SharedSession:
+        shared = self.shared
+        if self._released or shared.disposed:
+            raise HandleDisposed("The handle was released; retain the session again.")
+        self._check_loop(shared)
+        return shared
+
+    @staticmethod
+    def _check_loop(shared: SharedSession) -> None:
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if running is not shared.loop:
+            raise WrongLoop("This handle belongs to another event loop; use agor_reactive.connect() across threads.")
+
+    # ------------------------------------------------------------------------------------------------------- looking
+
+    async def ready(self) -> SessionState:
+        """Wait for the first reading of the session to end, and return that snapshot.
+
+        It ends well or not: `state.error` and `state.terminal` say so; passing failures are tried again by themselves.
+        """
+        return await self._use().ready()
+
+    def subscribe(self, callback: Callable[[SessionState], Any]) -> Subscription:
+        """Call `callback` with the current snapshot at once, then with each newer one, at most once per loop tick.
+
+        Returns the undo (call it, or its `dispose`). What `callback` raises is reported once and harms nobody else.
+        """
+        return self._use().latest.add(callback)
+
+    @property
+    def snapshots(self) -> Observable[SessionState]:
+        """Snapshots as an RxPY Observable: the current one at once, then each newest; completes on the last release."""
+        return self._use().latest
+
+    @property
+    def events(self) -> Observable[RawEvent]:
+        """Every event of this session as it comes, in order, secrets taken out, none left out."""
+        return self._use().events
+
+    async def states(self) -> AsyncIterator[SessionState]:
+        """The current snapshot, then the newest one whenever there is a newer: never a backlog.
+
+        Ends when the handle is disposed. Breaking out of the loop unsubscribes.
+        """
+        latest = self._use().latest
+        changed = asyncio.Event()
+        over = False
+
+        def complete() -> None:
+            nonlocal over
+            over = True
+            changed.set()
+
+        subscription = latest.add(lambda state: changed.set(), complete)
+        told = -1
+        try:
+            while True:
+                await changed.wait()
+                changed.clear()
+                ending = over
+                state = self.state
+                if state.revision > told and not state.standing.disposed:
+                    told = state.revision
+                    yield state
+                if ending:
+                    return
+        finally:
+            subscription.dispose()
+
+    # -------------------------------------------------------------------------------------------------------- acting
+
+    async def prompt(self, text: str, **options: Any) -> Task:
+        """Send a prompt; on a busy session it queues. Returns the task as the daemon admitted it.
+
+        `options` are those of `client.sessions.prompt`. Raises what that raises.
+        """
+        shared = self._use()
+        if self._prompter.prompt is None:
+            raise UsageError("this handle was made without a client that can prompt")
+        return await self._prompter.prompt(shared.session_id, text, **options)
+
+    async def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
+        """Read a task's messages and keep them in the state from now on. Returns them in order.
+
+        Loads of the same task at the same time are one request. Raises `NotConnected` while the link is down or when it
+        drops, and what the daemon answers.
+        """
+        return await asyncio.shield(self._use().load(task_id))
+
+    def unload_task_messages(self, task_id: str) -> None:
+        """Let go of a task's messages; a fetch under way will not bring them back."""
+        self._use().apply(UnloadRequested(task_id))
+
+    async def resync(self) -> SessionState:
+        """Read everything again and return the snapshot after it. One at a time; does nothing while disconnected."""
+        shared = self._use()
+        return await asyncio.shield(shared.resync())
+
+    # ------------------------------------------------------------------------------------------------------- the end
+
+    def release(self) -> None:
+        """Give the lease back. Twice changes nothing. The last release of a session ends its mirror."""
+        if not self._released:
+            shared = self.shared
+            self._check_loop(shared)
+            self._released = True
+            if not shared.disposed:
+                shared.release()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.release()
+
+    def __repr__(self) -> str:
+        return f"<SessionHandle {self.session_id}{' released' if self._released else ''} of {self.state!r}>"

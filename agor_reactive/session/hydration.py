@@ -1,0 +1,189 @@
+"""Doing what the core asks for: joining, reading pages of rows, waiting. Answers go back as events.
+
+Facts of the wire: `find tasks` with a `session_id` ignores `$sort` and every other filter, but honours `$limit` and
+`$skip` (each at most 10,000, else refused); `find messages` by session or task comes by index. So only what works
+everywhere is asked, and sorting is done here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+from agor_reactive.core.asks import Ask
+from agor_reactive.core.events import AskAnswered, AskFailed, Rows
+from agor_reactive.errors import AgorError, ProtocolError
+from agor_reactive.models.base import WireModel, row_from_wire
+from agor_reactive.models.message import Message
+from agor_reactive.models.session import Session
+from agor_reactive.models.task import Task
+from agor_reactive.session.failures import failure_of
+from agor_reactive.session.rooms import Rooms
+from agor_reactive.transport.seam import Link
+
+__all__ = ["PAGE", "Hydrator", "read_rows", "walk"]
+
+R = TypeVar("R", bound=WireModel)
+
+PAGE = 1000
+"""Rows a page."""
+
+FURTHEST = 10_000
+"""The largest `$skip` and `$limit` that daemons take."""
+
+WALKS = 4
+"""How often a walk over pages is begun again when rows come and go under it."""
+
+
+class Hydrator:
+    """The shell of one session: carries out `SessionState.asks` and reports to `emit`.
+
+    At most so many reads at once as `limiter` lets through (shared by all sessions of a client).
+    """
+
+    def __init__(
+        self,
+        session_id: str,
+        link: Link,
+        rooms: Rooms,
+        *,
+        limiter: asyncio.Semaphore,
+        emit: Callable[[AskAnswered | AskFailed, AgorError | None], None],
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._session_id = session_id
+        self._link = link
+        self._rooms = rooms
+        self._limiter = limiter
+        self._emit = emit
+        self._clock = clock
+        self._sleep = sleep
+        self._running: dict[int, asyncio.Task[None]] = {}
+
+    @property
+    def running(self) -> int:
+        """How many asks are being carried out."""
+        return len(self._running)
+
+    def carry_out(self, asks: tuple[Ask, ...]) -> None:
+        """Start what is asked and not yet running; stop what is no longer asked."""
+        wanted = {ask.ask_id for ask in asks}
+        for ask_id in [ask_id for ask_id in self._running if ask_id not in wanted]:
+            self._running.pop(ask_id).cancel()
+        for ask in asks:
+            if ask.ask_id not in self._running:
+                task = asyncio.get_running_loop().create_task(self._carry(ask), name=f"agor {ask.kind}")
+                self._running[ask.ask_id] = task
+
+    async def _carry(self, ask: Ask) -> None:
+        optional = ask.kind in ("join", "queue")
+        event: AskAnswered | AskFailed
+        failed: AgorError | None = None
+        try:
+            if ask.kind == "join":
+                await self._rooms.join(self._session_id)
+                rows = Rows()
+            elif ask.kind == "wait":
+                await self._sleep(ask.delay)
+                rows = Rows()
+            else:
+                async with self._limiter:
+                    rows = await self._read(ask)
+            event = AskAnswered(ask.ask_id, rows, self._clock())
+        except AgorError as error:
+            failed = error
+            event = AskFailed(ask.ask_id, failure_of(error, optional=optional), self._clock())
+        self._running.pop(ask.ask_id, None)
+        self._emit(event, failed)
+
+    async def _read(self, ask: Ask) -> Rows:
+        session_id = self._session_id
+        if ask.kind == "session":
+            row = await self._link.call("get", "sessions", session_id)
+            if not isinstance(row, dict):
+                raise ProtocolError("the daemon answered `get sessions` with something that is no session")
+            return Rows(session=row_from_wire(Session, row))
+        if ask.kind == "queue":
+            answer = await self._link.call("find", f"sessions/{session_id}/tasks/queue")
+            queued, rejected = read_rows(Task, rows_of(answer)[0])
+            return Rows(tasks=queued, rejected=rejected)
+        if ask.kind == "tasks":
+            tasks, complete, rejected = await walk(self._link, "tasks", {"session_id": session_id}, Task)
+            return Rows(tasks=tasks, complete=complete, rejected=rejected)
+        scope = {"task_id": ask.task_id} if ask.kind == "messages" else {"session_id": session_id}
+        query = {**scope, "$sort": {"index": 1}}
+        messages, complete, rejected = await walk(self._link, "messages", query, Message)
+        return Rows(messages=messages, complete=complete, rejected=rejected)
+
+    def stop(self) -> None:
+        """Give up everything."""
+        self.carry_out(())
+
+
+def rows_of(answer: Any) -> tuple[list[Any], int | None]:
+    """The rows of a find and how many there are in all, from a page or a bare list. Raises `ProtocolError`."""
+    if isinstance(answer, list):
+        return answer, len(answer)
+    if isinstance(answer, dict) and isinstance(answer.get("data"), list):
+        total = answer.get("total")
+        return answer["data"], total if isinstance(total, int) else None
+    raise ProtocolError("the daemon answered a find with neither a page nor a list of rows")
+
+
+def read_rows(model: type[R], rows: list[Any]) -> tuple[tuple[R, ...], int]:
+    """The rows as models, and how many could not be read at all."""
+    found: list[R] = []
+    for row in rows:
+        if isinstance(row, dict):
+            read = row_from_wire(model, row)
+            if read.row_id:
+                found.append(read)
+    return tuple(found), len(rows) - len(found)
+
+
+async def walk(link: Link, service: str, query: dict[str, Any], model: type[R]) -> tuple[tuple[R, ...], bool, int]:
+    """All rows of a query, page by page: the rows, whether they are all, and how many could not be read.
+
+    Rows that come and go meanwhile shift the pages. So each page begins with the last row of the one before it; if that
+    is another row now, the walk begins again. Raises what the daemon answers, and `ProtocolError` if the rows never
+    keep still.
+    """
+    for _ in range(WALKS):
+        walked = await _walk_once(link, service, query, model)
+        if walked is not None:
+            return walked
+    raise ProtocolError(f"the rows of {service} kept moving while they were read; read them again later")
+
+
+async def _walk_once(
+    link: Link, service: str, query: dict[str, Any], model: type[R]
+) -> tuple[tuple[R, ...], bool, int] | None:
+    found: dict[str, R] = {}
+    rejected = 0
+    raw_count = 0
+    last: Any = None
+    while True:
+        skip = max(raw_count - 1, 0)
+        if skip > FURTHEST:
+            return tuple(found.values()), False, rejected
+        limit = PAGE if skip < FURTHEST else FURTHEST
+        page = {**query, "$limit": limit, **({"$skip": skip} if skip else {})}
+        rows, total = rows_of(await link.call("find", service, page))
+        if skip:
+            if not rows or (rows[0] != last and _id(rows[0], model) != _id(last, model)):
+                return None
+            rows = rows[1:]
+        read, bad = read_rows(model, rows)
+        rejected += bad
+        for row in read:
+            found[row.row_id] = row
+        raw_count += len(rows)
+        if len(rows) + bool(skip) < limit or not rows or (total is not None and raw_count >= total):
+            return tuple(found.values()), True, rejected
+        last = rows[-1]
+
+
+def _id(row: Any, model: type[WireModel]) -> Any:
+    return row.get(model.id_field) if isinstance(row, dict) else None

@@ -1,0 +1,138 @@
+"""Telling listeners without being harmed by them.
+
+A listener that raises, unsubscribes itself or changes what it listens to while being told harms no sibling and does not
+reach the producer. Its failure is reported, once per listener, through a hook.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from reactivex import Observable, abc
+from reactivex.disposable import Disposable
+
+__all__ = ["Hot", "ListenerFailure", "OnListenerFailure", "log_failure"]
+
+T = TypeVar("T")
+
+_log = logging.getLogger("agor_reactive")
+
+
+@dataclass(frozen=True, slots=True)
+class ListenerFailure:
+    """A listener raised: `error` is what it raised, `emitting` says what it was being told, `listener` who it is."""
+
+    error: Exception
+    emitting: str
+    listener: str
+
+
+OnListenerFailure = Callable[[ListenerFailure], None]
+
+
+def log_failure(failure: ListenerFailure) -> None:
+    """The hook that is used when none is given: one ERROR line with the listener's traceback."""
+    _log.error("%s raised while being told of %s", failure.listener, failure.emitting, exc_info=failure.error)
+
+
+def name_of(listener: Any) -> str:
+    """What to call a listener in a report."""
+    return getattr(listener, "__qualname__", None) or type(listener).__qualname__
+
+
+class _Listening(Generic[T]):
+    """One who listens, and where: undoing finds it wherever it has been moved to."""
+
+    __slots__ = ("callback", "home", "observer", "reported")
+
+    def __init__(self, home: Hot[T], callback: Callable[[T], Any], observer: abc.ObserverBase[T] | None) -> None:
+        self.home: Hot[T] | None = home
+        self.callback = callback
+        self.observer = observer
+        self.reported = False
+
+    def undo(self) -> None:
+        home, self.home = self.home, None
+        if home is not None:
+            home.forget(self)
+
+
+class Hot(Observable[T], Generic[T]):
+    """A hot Observable fed by one serial writer. Late observers get what comes after they came.
+
+    Unlike RxPY's Subject it takes no lock, and an observer that raises is reported, once, and left subscribed: the
+    stream of the others goes on, the producer never notices.
+    """
+
+    def __init__(self, emitting: str, on_failure: OnListenerFailure) -> None:
+        super().__init__()
+        self._emitting = emitting
+        self._on_failure = on_failure
+        self._listening: tuple[_Listening[T], ...] = ()
+        self._completed = False
+
+    @property
+    def listener_count(self) -> int:
+        """How many listen."""
+        return len(self._listening)
+
+    @property
+    def observed(self) -> bool:
+        """Whether anybody listens."""
+        return bool(self._listening)
+
+    def listen(self, callback: Callable[[T], Any]) -> Callable[[], None]:
+        """Call `callback` with every item. Returns the undo."""
+        return self._add(_Listening(self, callback, None)).undo
+
+    def _add(self, listening: _Listening[T]) -> _Listening[T]:
+        self._listening = (*self._listening, listening)
+        return listening
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        if self._completed:
+            observer.on_completed()
+            return Disposable()
+        return Disposable(self._add(_Listening(self, observer.on_next, observer)).undo)
+
+    def forget(self, listening: _Listening[T]) -> None:
+        """Tell that one no more."""
+        self._listening = tuple(other for other in self._listening if other is not listening)
+
+    def emit(self, item: T) -> None:
+        """Tell everybody who listens at this moment."""
+        for listening in self._listening:
+            if listening.home is self:
+                try:
+                    listening.callback(item)
+                except Exception as error:  # noqa: BLE001 - whatever a listener raises is reported, never passed on
+                    self._report(error, listening)
+
+    def _report(self, error: Exception, listening: _Listening[T]) -> None:
+        if not listening.reported:
+            listening.reported = True
+            self._on_failure(ListenerFailure(error, self._emitting, name_of(listening.callback)))
+
+    def move_to(self, other: Hot[T]) -> None:
+        """Let everybody listen to `other` from now on."""
+        moving, self._listening = self._listening, ()
+        for listening in moving:
+            listening.home = other
+        other._listening = (*other._listening, *moving)
+
+    def complete(self) -> None:
+        """No more items: tell observers, let go of everybody."""
+        self._completed = True
+        ending, self._listening = self._listening, ()
+        for listening in ending:
+            listening.home = None
+            if listening.observer is not None:
+                try:
+                    listening.observer.on_completed()
+                except Exception as error:  # noqa: BLE001 - as above
+                    self._report(error, listening)

@@ -1,0 +1,177 @@
+"""From raw events to snapshots: parse, fold, keep the latest, tell once per loop tick.
+
+`fold_events` is the same as an RxPY operator, for logs, tests and streams of one's own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from reactivex import Observable, abc
+from reactivex.disposable import Disposable
+
+from agor_reactive.core.fold import fold, initial_state
+from agor_reactive.core.parse import parse_payload
+from agor_reactive.core.snapshot import SessionState
+from agor_reactive.models.wire import RawEvent
+from agor_reactive.session.observers import ListenerFailure, OnListenerFailure, name_of
+
+__all__ = ["Latest", "Subscription", "fold_events"]
+
+
+def fold_events(
+    session_id: str, *, task_hydration: str = "lazy", state: SessionState | None = None
+) -> Callable[[Observable[Any]], Observable[SessionState]]:
+    """An RxPY operator: an Observable of `RawEvent` or core events in, an Observable of `SessionState` out.
+
+    Emits one snapshot per event that changes something, from `state` on (default: nothing known). It parses and folds
+    in one step, so that a pipeline over a log costs little more than the fold.
+
+    >>> import reactivex
+    >>> from agor_reactive.models import RawEvent
+    >>> chunk = {"session_id": "s", "message_id": "m", "chunk": "Hi", "sequence": 0}
+    >>> seen = []
+    >>> _ = reactivex.of(RawEvent("messages streaming:chunk", chunk)).pipe(fold_events("s")).subscribe(seen.append)
+    >>> seen[-1].streaming_messages["m"].text
+    'Hi'
+    """
+
+    def operate(source: Observable[Any]) -> Observable[SessionState]:
+        def subscribe(
+            observer: abc.ObserverBase[SessionState], scheduler: abc.SchedulerBase | None = None
+        ) -> abc.DisposableBase:
+            current = state if state is not None else initial_state(session_id, task_hydration=task_hydration)
+
+            def on_next(item: Any) -> None:
+                nonlocal current
+                event = parse_payload(item.topic, item.payload) if type(item) is RawEvent else item
+                if event is not None:
+                    after = fold(current, event)
+                    if after is not current:
+                        current = after
+                        observer.on_next(after)
+
+            return source.subscribe(on_next, observer.on_error, observer.on_completed, scheduler=scheduler)
+
+        return Observable(subscribe)
+
+    return operate
+
+
+class Subscription:
+    """One who is told of snapshots. Calling it, or `dispose`, ends that; twice changes nothing."""
+
+    __slots__ = ("_latest", "_tell", "_told", "on_completed", "reported")
+
+    def __init__(
+        self, latest: Latest, tell: Callable[[SessionState], Any], on_completed: Callable[[], Any] | None
+    ) -> None:
+        self._latest: Latest | None = latest
+        self._tell = tell
+        self._told = -1
+        self.on_completed = on_completed
+        self.reported = False
+
+    def tell(self, state: SessionState) -> None:
+        """Tell of `state`, unless it, or a later one, has been told, or nobody listens any more."""
+        latest = self._latest
+        if latest is None or state.revision <= self._told:
+            return
+        self._told = state.revision
+        try:
+            self._tell(state)
+        except Exception as error:  # noqa: BLE001 - a subscriber's failure is reported once and harms nobody
+            if not self.reported:
+                self.reported = True
+                latest.on_failure(ListenerFailure(error, "a snapshot of a session", name_of(self._tell)))
+
+    def dispose(self) -> None:
+        """Be told no more."""
+        latest, self._latest = self._latest, None
+        if latest is not None:
+            latest.forget(self)
+
+    __call__ = dispose
+
+
+class Latest(Observable[SessionState]):
+    """The newest snapshot, and those who want to be told of it: at most once per loop tick, in rising revision.
+
+    As an Observable it gives a new observer the current snapshot at once, then each newest one.
+    """
+
+    def __init__(self, state: SessionState, loop: asyncio.AbstractEventLoop, on_failure: OnListenerFailure) -> None:
+        super().__init__()
+        self.value = state
+        self.on_failure = on_failure
+        self._loop = loop
+        self._subscriptions: tuple[Subscription, ...] = ()
+        self._scheduled: asyncio.Handle | None = None
+        self._completed = False
+
+    @property
+    def subscription_count(self) -> int:
+        """How many are told."""
+        return len(self._subscriptions)
+
+    def put(self, state: SessionState) -> None:
+        """Here is a newer snapshot; whoever listens is told on the next tick, of the newest there is then."""
+        self.value = state
+        if self._scheduled is None and self._subscriptions:
+            self._scheduled = self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = None
+        state = self.value
+        for subscription in self._subscriptions:
+            subscription.tell(state)
+
+    def add(self, tell: Callable[[SessionState], Any], on_completed: Callable[[], Any] | None = None) -> Subscription:
+        """Tell of the current snapshot at once, and of each newest one from now on."""
+        subscription = Subscription(self, tell, on_completed)
+        if self._completed:
+            if on_completed is not None:
+                on_completed()
+            return subscription
+        self._subscriptions = (*self._subscriptions, subscription)
+        subscription.tell(self.value)
+        return subscription
+
+    def move_to(self, other: Latest) -> None:
+        """Hand every subscription over to another session's line of snapshots."""
+        moving, self._subscriptions = self._subscriptions, ()
+        for subscription in moving:
+            subscription._latest = other
+            subscription._told = -1
+        other._subscriptions = (*other._subscriptions, *moving)
+        for subscription in moving:
+            subscription.tell(other.value)
+        self._cancel()
+
+    def forget(self, subscription: Subscription) -> None:
+        """Tell that one no more."""
+        self._subscriptions = tuple(other for other in self._subscriptions if other is not subscription)
+
+    def _cancel(self) -> None:
+        if self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
+
+    def complete(self) -> None:
+        """Tell the last snapshot, then that no more come, then let go of everybody."""
+        if self._completed:
+            return
+        self._completed = True
+        self._cancel()
+        self._flush()
+        ending, self._subscriptions = self._subscriptions, ()
+        for subscription in ending:
+            if subscription.on_completed is not None:
+                subscription.on_completed()
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[SessionState], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        return Disposable(self.add(observer.on_next, observer.on_completed).dispose)

@@ -1,0 +1,163 @@
+"""All sessions that one client mirrors: who shares what, under which id, and the end of it all."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from agor_reactive.core.events import Failure, NotResolved
+from agor_reactive.core.snapshot import HYDRATIONS
+from agor_reactive.errors import (
+    AgorError,
+    AmbiguousId,
+    LinkError,
+    NotAuthenticated,
+    ProtocolError,
+    ServerError,
+    UsageError,
+)
+from agor_reactive.models.task import Task
+from agor_reactive.session.failures import failure_of
+from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.rooms import JOIN_TIMEOUT, Rooms
+from agor_reactive.session.router import Router
+from agor_reactive.session.shared import SharedSession
+from agor_reactive.transport.seam import Link
+
+__all__ = ["AT_ONCE", "SessionRegistry"]
+
+AT_ONCE = 4
+"""How many reads the sessions of one client make at the same time."""
+
+RESOLVE_DELAY = 2.0
+"""Seconds before a short id is looked up again, when looking it up failed in passing."""
+
+Prompt = Callable[..., Awaitable[Task]]
+
+_SHORT = re.compile(r"[0-9a-fA-F-]{1,35}\Z")
+_FULL = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
+
+
+class SessionRegistry:
+    """The shared sessions of one client. Belongs to one event loop.
+
+    `prompt` sends a prompt to a session (the client's `sessions.prompt`). `clock` gives epoch seconds, `sleep` waits.
+    """
+
+    def __init__(
+        self,
+        link: Link,
+        router: Router,
+        *,
+        prompt: Prompt | None = None,
+        clock: Callable[[], float] = time.time,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        join_timeout: float = JOIN_TIMEOUT,
+    ) -> None:
+        self.router = router
+        self.rooms = Rooms(link, timeout=join_timeout)
+        self.limiter = asyncio.Semaphore(AT_ONCE)
+        self.clock = clock
+        self.sleep = sleep
+        self.prompt = prompt
+        self._link = link
+        self._shared: dict[tuple[str, str], SharedSession] = {}
+        self._full: dict[str, str] = {}
+        self._resolving: dict[SharedSession, asyncio.Task[None]] = {}
+        self._closed = False
+
+    @property
+    def sessions(self) -> tuple[SharedSession, ...]:
+        """The sessions mirrored now."""
+        return tuple(self._shared.values())
+
+    def retain(self, session_id: str, *, task_hydration: str = "lazy") -> SessionHandle:
+        """A handle of that session (full or short id), to be released. The mirror behind it is shared.
+
+        Raises `UsageError` for an unknown `task_hydration`, an empty id, or a closed client.
+        """
+        if task_hydration not in HYDRATIONS:
+            raise UsageError(f"task_hydration is one of {', '.join(HYDRATIONS)}, not {task_hydration!r}")
+        if not isinstance(session_id, str) or not session_id:
+            raise UsageError("a session id is a non-empty string")
+        if self._closed:
+            raise UsageError("the client is closed; make a new one")
+        known = self._full.get(session_id, session_id)
+        shared = self._shared.get((known, task_hydration))
+        if shared is None:
+            shared = SharedSession(known, task_hydration, self)
+            self._shared[shared.key] = shared
+            if _SHORT.match(known) and not _FULL.match(known):
+                self._resolving[shared] = asyncio.get_running_loop().create_task(self._resolve(shared))
+            else:
+                shared.start(known)
+        shared.lease()
+        return SessionHandle(shared, self)
+
+    def ended(self, shared: SharedSession) -> None:
+        """That one has been disposed."""
+        if self._shared.get(shared.key) is shared:
+            del self._shared[shared.key]
+        resolving = self._resolving.pop(shared, None)
+        if resolving is not None and resolving is not asyncio.current_task():
+            resolving.cancel()
+
+    async def _resolve(self, shared: SharedSession) -> None:
+        """Make a short id a full one, once, by reading the session. Facts of the wire: short ids are prefixes, several
+        routes take full ids only, and 8 characters are soon ambiguous."""
+        short = shared.session_id
+        full: str | None = None
+        while full is None:
+            await self._until_up()
+            try:
+                row: Any = await self._link.call("get", "sessions", short)
+                full = row.get("session_id") if isinstance(row, dict) else None
+                if not isinstance(full, str) or not full:
+                    raise ProtocolError("the daemon answered `get sessions` with something that is no session")
+            except LinkError as error:
+                shared.apply(NotResolved(failure_of(error, optional=False)))
+                await self.sleep(RESOLVE_DELAY)
+            except (NotAuthenticated, ServerError) as error:
+                shared.apply(NotResolved(failure_of(error, optional=False)))
+                await self.sleep(RESOLVE_DELAY)
+            except AmbiguousId as error:
+                text = f"{error} Use more of the id: {', '.join(error.matches) or short}"
+                shared.apply(NotResolved(Failure("refused", text)))
+                return
+            except AgorError as error:
+                shared.apply(NotResolved(failure_of(error, optional=False)))
+                return
+        self._full[short] = full
+        self._resolving.pop(shared, None)
+        del self._shared[shared.key]
+        other = self._shared.get((full, shared.task_hydration))
+        if other is not None:
+            shared.move_into(other)
+        else:
+            self._shared[(full, shared.task_hydration)] = shared
+            shared.start(full)
+
+    async def _until_up(self) -> None:
+        if self._link.status.up:
+            return
+        up: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        undo = self.router.on_status(lambda status: up.set_result(None) if status.up and not up.done() else None)
+        try:
+            await up
+        finally:
+            undo()
+
+    async def close(self) -> None:
+        """Dispose every session, leave every room."""
+        self._closed = True
+        for shared in tuple(self._shared.values()):
+            shared.dispose()
+        resolving = tuple(self._resolving.values())
+        for task in resolving:
+            task.cancel()
+        await asyncio.gather(*resolving, return_exceptions=True)
+        self._resolving.clear()
+        await self.rooms.close()

@@ -1,0 +1,122 @@
+"""Where every event of the link goes: by session id to that session, by name to listeners, redacted to everybody.
+
+One listener on the link per client, one dictionary look-up per event whatever the number of handles. Facts of the wire:
+everybody's events reach every socket, some with secrets; the bare ``created`` twins carry null; routes announce
+themselves. None of that reaches a session it does not belong to.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+from reactivex import Observable
+
+from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.session.observers import Hot, OnListenerFailure, log_failure
+from agor_reactive.transport.redaction import redact
+from agor_reactive.transport.seam import Link
+
+__all__ = ["Router"]
+
+Sink = Callable[[RawEvent], None]
+
+
+class Router:
+    """The one listener of a link. `events` is the Observable of every server event, secrets taken out."""
+
+    def __init__(self, link: Link, *, on_listener_failure: OnListenerFailure = log_failure) -> None:
+        self.link = link
+        self.on_listener_failure = on_listener_failure
+        self._sinks: dict[str, tuple[Sink, ...]] = {}
+        self._topics: dict[str, Hot[Any]] = {}
+        self._all: Hot[RawEvent] = Hot("client.events", on_listener_failure)
+        self._status: Hot[LinkStatus] = Hot("a change of the link", on_listener_failure)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        link.listen(self.receive, self._status_changed)
+
+    @property
+    def events(self) -> Observable[RawEvent]:
+        """Every server event as it comes, noise included, secrets replaced by ``[redacted]``."""
+        return self._all
+
+    @property
+    def sink_count(self) -> int:
+        """How many session pipelines are fed."""
+        return sum(len(sinks) for sinks in self._sinks.values())
+
+    @property
+    def listener_count(self) -> int:
+        """How many listeners of `on` and of the link's status there are."""
+        return sum(hot.listener_count for hot in self._topics.values()) + self._status.listener_count
+
+    def receive(self, event: RawEvent) -> None:
+        """Take one event of the link. Hot path: to sessions first, then to whoever listens."""
+        payload = event.payload
+        if type(payload) is dict:
+            session_id = payload.get("session_id")
+            if session_id is None:
+                session_id = payload.get("sessionId")
+            if type(session_id) is str:
+                for sink in self._sinks.get(session_id, ()):
+                    sink(event)
+        if self._topics:
+            listeners = self._topics.get(event.topic)
+            if listeners is not None:
+                listeners.emit(payload)
+        if self._all.observed:
+            shown = redact(event.topic, payload)
+            self._all.emit(event if shown is payload else RawEvent(event.topic, shown, event.at))
+
+    def receive_threadsafe(self, event: RawEvent) -> None:
+        """`receive` from any thread: handed over to the loop, where there is one serial writer. Needs `bind` first."""
+        if self._loop is None:
+            raise RuntimeError("the router is not bound to a loop yet")
+        self._loop.call_soon_threadsafe(self.receive, event)
+
+    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Say which loop this router lives on."""
+        self._loop = loop
+
+    def feed(self, session_id: str, sink: Sink) -> Callable[[], None]:
+        """Give `sink` every event of that session (full id). Returns the undo."""
+        self._sinks[session_id] = (*self._sinks.get(session_id, ()), sink)
+
+        def undo() -> None:
+            left = tuple(other for other in self._sinks.get(session_id, ()) if other is not sink)
+            if left:
+                self._sinks[session_id] = left
+            else:
+                self._sinks.pop(session_id, None)
+
+        return undo
+
+    def on(self, service: str, name: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
+        """Call `callback` with the payload of every ``"<service> <name>"`` event. Returns the undo."""
+        topic = f"{service} {name}" if service else name
+        hot = self._topics.get(topic)
+        if hot is None:
+            hot = self._topics[topic] = Hot(topic, self.on_listener_failure)
+        inner = hot.listen(callback)
+        here = hot
+
+        def undo() -> None:
+            inner()
+            if not here.observed and self._topics.get(topic) is here:
+                del self._topics[topic]
+
+        return undo
+
+    def on_status(self, callback: Callable[[LinkStatus], Any]) -> Callable[[], None]:
+        """Call `callback` whenever the link stands elsewhere. Returns the undo."""
+        return self._status.listen(callback)
+
+    def _status_changed(self, status: LinkStatus) -> None:
+        self._status.emit(status)
+
+    def close(self) -> None:
+        """Complete `events`, let go of every listener."""
+        self._all.complete()
+        self._topics.clear()
+        self._sinks.clear()

@@ -1,0 +1,283 @@
+"""One session of one client, mirrored once however many handles look at it.
+
+It lives from the first lease to the last release. The last release leaves no listener, task, timer or room behind, and
+the state empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from agor_reactive.core import events as e
+from agor_reactive.core.fold import fold, initial_state
+from agor_reactive.core.parse import parse_payload
+from agor_reactive.core.snapshot import SessionState
+from agor_reactive.errors import AgorError, HandleDisposed, NotConnected
+from agor_reactive.models.message import Message
+from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.session.hydration import Hydrator
+from agor_reactive.session.observers import Hot
+from agor_reactive.session.pipeline import Latest
+from agor_reactive.session.rooms import Rooms
+from agor_reactive.session.router import Router
+from agor_reactive.transport.redaction import redact
+
+__all__ = ["SharedSession", "Surroundings"]
+
+_log = logging.getLogger("agor_reactive")
+
+
+class Surroundings(Protocol):
+    """What a shared session needs of its client."""
+
+    router: Router
+    rooms: Rooms
+    limiter: asyncio.Semaphore
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+
+    def ended(self, shared: SharedSession) -> None: ...
+
+
+class SharedSession:
+    """The pipeline of one (client, session, hydration): router, parse, fold, latest snapshot."""
+
+    def __init__(self, session_id: str, task_hydration: str, around: Surroundings) -> None:
+        self.task_hydration = task_hydration
+        self._around = around
+        self._link = around.router.link
+        self.loop = asyncio.get_running_loop()
+        self.leases = 0
+        self.disposed = False
+        self.successor: SharedSession | None = None
+        self._state = initial_state(session_id, task_hydration=task_hydration)
+        self.latest = Latest(self._state, self.loop, around.router.on_listener_failure)
+        self.events: Hot[RawEvent] = Hot("an event of a session", around.router.on_listener_failure)
+        self._settled: list[asyncio.Future[SessionState]] = []
+        self._loads: dict[int, list[asyncio.Future[tuple[Message, ...]]]] = {}
+        self._resyncs: list[asyncio.Future[SessionState]] = []
+        self._undo: list[Callable[[], None]] = []
+        self._hydrator: Hydrator | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Session id and hydration: the same for all who share it."""
+        return (self.session_id, self.task_hydration)
+
+    @property
+    def session_id(self) -> str:
+        """The session's full id; the short one it was asked by as long as the full one is not known."""
+        return self._state.session_id
+
+    @property
+    def state(self) -> SessionState:
+        """The newest snapshot."""
+        return self._state
+
+    @property
+    def running(self) -> int:
+        """How many asks of the core are being carried out."""
+        return self._hydrator.running if self._hydrator is not None else 0
+
+    def start(self, session_id: str) -> None:
+        """Its full id is known: be fed, and begin with where the link stands."""
+        around = self._around
+        if session_id != self.session_id:
+            revision = self._state.revision
+            self._state = initial_state(session_id, task_hydration=self.task_hydration, revision=revision + 1)
+            self.latest.put(self._state)
+        self._hydrator = Hydrator(
+            session_id,
+            self._link,
+            around.rooms,
+            limiter=around.limiter,
+            emit=self._asked,
+            clock=around.clock,
+            sleep=around.sleep,
+        )
+        around.rooms.want(session_id)
+        self._undo = [
+            self._around.router.feed(self.session_id, self._received),
+            self._around.router.on_status(self._link_changed),
+        ]
+        self._link_changed(self._link.status)
+
+    # ------------------------------------------------------------------------------------------------- what comes in
+
+    def _received(self, raw: RawEvent) -> None:
+        """An event of this session. Hot path."""
+        event = parse_payload(raw.topic, raw.payload)
+        if event is not None:
+            before = self._state
+            after = fold(before, event)
+            if after is not before:
+                self._state = after
+                self.latest.put(after)
+                if after.sync is not before.sync or after.standing is not before.standing:
+                    self._look(before, after)
+        if self.events.observed:
+            shown = redact(raw.topic, raw.payload)
+            self.events.emit(raw if shown is raw.payload else RawEvent(raw.topic, shown, raw.at))
+
+    def _link_changed(self, status: LinkStatus) -> None:
+        self.apply(e.LinkChanged(status))
+
+    def _asked(self, event: e.AskAnswered | e.AskFailed, failed: AgorError | None) -> None:
+        waiting = self._loads.pop(event.ask_id, ())
+        self.apply(event)
+        if failed is not None:
+            _reject(waiting, failed)
+        elif isinstance(event, e.AskAnswered):
+            _resolve(waiting, tuple(sorted(event.rows.messages, key=lambda row: (row.index, row.message_id))))
+
+    def apply(self, event: Any) -> None:
+        """Fold an event of our own."""
+        before = self._state
+        after = fold(before, event)
+        if after is not before:
+            self._state = after
+            self.latest.put(after)
+            self._look(before, after)
+
+    def _look(self, before: SessionState, after: SessionState) -> None:
+        """See to what the change asks of the shell."""
+        if after.sync.asks is not before.sync.asks and self._hydrator is not None:
+            self._hydrator.carry_out(after.sync.asks)
+            self._given_up(after)
+        if after.standing is not before.standing:
+            self._report(before, after)
+        if self._settled and is_settled(after):
+            settled, self._settled = self._settled, []
+            _resolve(settled, after)
+        if self._resyncs and after.sync.round is None and not after.loading:
+            resyncs, self._resyncs = self._resyncs, []
+            _resolve(resyncs, after)
+
+    def _given_up(self, after: SessionState) -> None:
+        wanted = {ask.ask_id for ask in after.sync.asks}
+        for ask_id in [ask_id for ask_id in self._loads if ask_id not in wanted]:
+            lost = NotConnected("The link dropped before the messages came; load them again once connected.")
+            _reject(self._loads.pop(ask_id), lost)
+
+    def _report(self, before: SessionState, after: SessionState) -> None:
+        """At most one log line per change: a new kind of anomaly, a new error."""
+        if after.anomalies is not before.anomalies:
+            for kind in after.anomalies:
+                if kind not in before.anomalies:
+                    _log.warning(
+                        "session %s: an event %r could not be read; more are only counted", self.session_id, kind
+                    )
+        if after.error != before.error and after.error is not None:
+            _log.warning("session %s: %s", self.session_id, after.error)
+
+    # ---------------------------------------------------------------------------------------------- what users want
+
+    def ready(self) -> asyncio.Future[SessionState]:
+        """A future of the first snapshot that has settled."""
+        future: asyncio.Future[SessionState] = self.loop.create_future()
+        if self.disposed:
+            future.set_exception(HandleDisposed("The handle was released; retain the session again."))
+        elif is_settled(self._state):
+            future.set_result(self._state)
+        else:
+            self._settled.append(future)
+        return future
+
+    def load(self, task_id: str) -> asyncio.Future[tuple[Message, ...]]:
+        """A future of the task's messages as read."""
+        future: asyncio.Future[tuple[Message, ...]] = self.loop.create_future()
+        if not self._state.connected:
+            future.set_exception(NotConnected("The link is down; load the messages once it is up again."))
+            return future
+        self.apply(e.LoadRequested(task_id))
+        for ask in self._state.asks:
+            if ask.kind == "messages" and ask.task_id == task_id and not ask.of_round:
+                self._loads.setdefault(ask.ask_id, []).append(future)
+                return future
+        future.set_result(())  # removed: there is nothing to load
+        return future
+
+    def resync(self) -> asyncio.Future[SessionState]:
+        """A future of the snapshot after everything has been read again."""
+        future: asyncio.Future[SessionState] = self.loop.create_future()
+        if self.disposed or not self._state.connected:
+            future.set_result(self._state)
+            return future
+        self._resyncs.append(future)
+        self.apply(e.ResyncRequested())
+        if self._resyncs and self._state.sync.round is None and not any(a.kind == "join" for a in self._state.asks):
+            self._resyncs.clear()
+            future.set_result(self._state)
+        return future
+
+    # ------------------------------------------------------------------------------------------------------ its end
+
+    def lease(self) -> None:
+        """One more handle."""
+        self.leases += 1
+
+    def release(self) -> None:
+        """One handle less; the last one ends it."""
+        self.leases -= 1
+        if self.leases <= 0:
+            self.dispose()
+
+    def move_into(self, other: SharedSession) -> None:
+        """It turned out to be the same session as `other`: hand everything over."""
+        self.successor = other
+        other.leases += self.leases
+        self.leases = 0
+        waiting, self._settled = self._settled, []
+        for future in waiting:
+            if is_settled(other.state):
+                _resolve([future], other.state)
+            else:
+                other._settled.append(future)
+        self.latest.move_to(other.latest)
+        self.events.move_to(other.events)
+        self.dispose()
+
+    def dispose(self) -> None:
+        """Stop everything, empty the state, tell whoever still listens that no more comes."""
+        if self.disposed:
+            return
+        self.disposed = True
+        started = self._hydrator is not None
+        for undo in self._undo:
+            undo()
+        self._undo = []
+        if self._hydrator is not None:
+            self._hydrator.stop()
+            self._hydrator = None
+        self.apply(e.Disposed())
+        gone = HandleDisposed("The handle was released while this was under way.")
+        for waiting in (self._settled, self._resyncs, *self._loads.values()):
+            _reject(waiting, gone)
+        self._settled, self._resyncs, self._loads = [], [], {}
+        self.latest.complete()
+        self.events.complete()
+        if started:
+            self._around.rooms.leave(self.session_id)
+        self._around.ended(self)
+
+
+def is_settled(state: SessionState) -> bool:
+    """Whether the first reading has come to an end, well or not."""
+    return state.last_synced_at is not None or state.terminal or (state.error is not None and not state.loading)
+
+
+def _resolve(futures: Any, value: Any) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_result(value)
+
+
+def _reject(futures: Any, error: Exception) -> None:
+    for future in futures:
+        if not future.done():
+            future.set_exception(error)
+            # Nobody may be waiting any more; then it is not an error that nobody looked.
+            future.exception()
