@@ -32,7 +32,8 @@ __all__ = ["ConnectOptions", "Connection"]
 _quiet = logging.getLogger("agor_reactive.transport.wire")
 _quiet.setLevel(logging.ERROR)
 
-_CLOSING_GRACE: Final = 0.4
+_CLOSING_GRACE: Final = 0.4  # seconds
+_MOST_PACKETS_A_POLL: Final = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class Connection:
     async def open(self) -> None:
         """Connect, bare. Raises `CannotConnect`; then, and when cancelled, nothing is left open."""
         options = self._options
+        if "polling" in options.transports:
+            _allow_busy_polls()
         try:
             async with asyncio.timeout(options.timeout):
                 await self._sio.connect(
@@ -193,6 +196,16 @@ class Connection:
         for ack_id, waiting in tuple(table.items()):
             if waiting is callback:
                 del table[ack_id]
+
+
+def _allow_busy_polls() -> None:
+    """Let one poll bring as many packets as a busy daemon puts in it.
+
+    python-engineio drops the connection above 16. The documented way to raise that is this process-wide setting, so it
+    is only touched when polling was asked for, and never lowered.
+    """
+    payload = engineio.payload.Payload
+    payload.max_decode_packets = max(payload.max_decode_packets, _MOST_PACKETS_A_POLL)
 
 
 def _innermost(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """A small daemon-like server for these tests: real Socket.IO over real sockets, acks as Feathers gives them.
 
-Everything about it can be turned wrong on purpose: refuse logins, let them expire, kick, abort the TCP connection, never
-answer. It runs on the test's own loop, on loopback, on a port of its own.
+Everything about it can be turned wrong on purpose: refuse logins, let them expire, kick, abort the TCP connection,
+never answer. It runs on the test's own loop, on loopback, on a port of its own.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class FeathersServer:
         for timer in self._logged_in.values():
             if timer is not None:
                 timer.cancel()
+        for listening in self._server.servers:
+            listening.close()
         self._server.should_exit = True
         self.abort()
         await self._serving
@@ -195,5 +197,5 @@ NEVER = object()
 async def until(condition: Callable[[], Any], within: float = 5.0) -> None:
     """Wait for a condition, looking at it every few milliseconds; fails after `within` seconds."""
     async with asyncio.timeout(within):
-        while not condition():
+        while not condition():  # noqa: ASYNC110 - what is waited for is another party's doing
             await asyncio.sleep(0.002)

@@ -1,4 +1,4 @@
-"""The live link against a real Socket.IO server: order, drops, kicks, logins, sizes, closing, and nothing left behind."""
+"""The live link against a real Socket.IO server: order, drops, kicks, logins, sizes, closing, no leaks."""
 
 from __future__ import annotations
 

@@ -1,0 +1,57 @@
+"""Is there an Agor daemon at this address? Asked of ``/health``, which needs no login."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from agor_reactive.errors import UsageError
+from agor_reactive.transport.address import Address, daemon_url
+
+__all__ = ["is_daemon_running", "is_daemon_running_async"]
+
+
+def is_daemon_running(url: str | None = None, *, timeout: float = 2.0) -> bool:
+    """True if an Agor daemon answers there within `timeout` seconds; False for anything else. Never raises.
+
+    `url` defaults to ``AGOR_DAEMON_URL``, else ``http://localhost:3030``.
+    """
+    import httpx  # brings click and rich with it: not before it is needed
+
+    try:
+        address = Address.parse(url or daemon_url())
+        answer = httpx.get(f"{address.url}/health", timeout=timeout, trust_env=not address.is_loopback)
+    except (httpx.HTTPError, httpx.InvalidURL, UsageError):
+        return False
+    return _is_ours(answer.status_code, answer.content)
+
+
+async def is_daemon_running_async(url: str | None = None, *, timeout: float = 2.0) -> bool:
+    """`is_daemon_running`, without blocking the loop."""
+    import httpx
+
+    try:
+        address = Address.parse(url or daemon_url())
+        async with httpx.AsyncClient(timeout=timeout, trust_env=not address.is_loopback) as client:
+            answer = await client.get(f"{address.url}/health")
+    except (httpx.HTTPError, httpx.InvalidURL, UsageError):
+        return False
+    return _is_ours(answer.status_code, answer.content)
+
+
+def _is_ours(status: int, body: bytes) -> bool:
+    """Other servers have a ``/health`` too; the daemon's tells the time and a version."""
+    if status != 200:
+        return False
+    try:
+        health: Any = orjson.loads(body)
+    except ValueError:
+        return False
+    return (
+        isinstance(health, Mapping)
+        and health.get("status") == "ok"
+        and isinstance(health.get("timestamp"), (int, float))
+        and isinstance(health.get("version"), str)
+    )

@@ -1,0 +1,49 @@
+"""Ids, and the environment a script runs in. No IO.
+
+Ids are UUIDv7: their first 8 hex digits are a time bucket of about a minute, so two rows made together share them. The
+8 digits that people read are for display; address rows by their full id.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import time
+from collections.abc import Mapping
+from typing import Final
+from uuid import UUID
+
+from agor_reactive.transport.address import DEFAULT_URL, daemon_url
+
+__all__ = ["DEFAULT_URL", "daemon_url", "format_short_id", "get_api_key_from_env", "is_full_id", "new_id"]
+
+_FULL: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+
+
+def format_short_id(full_id: str, length: int = 8) -> str:
+    """The first `length` hex digits of an id, without dashes: 8 to show, 24 (the daemon's own short form) to tell apart.
+
+    >>> format_short_id("01970a3f-91c2-7b1e-8d55-0c1f2a3b4c5d")
+    '01970a3f'
+    >>> format_short_id("01970a3f-91c2-7b1e-8d55-0c1f2a3b4c5d", 24)
+    '01970a3f91c27b1e8d550c1f'
+    """
+    return full_id.replace("-", "")[: max(0, length)]
+
+
+def is_full_id(text: str) -> bool:
+    """Whether `text` is a whole id, not a prefix of one."""
+    return _FULL.fullmatch(text) is not None
+
+
+def new_id() -> str:
+    """A fresh UUIDv7, as the daemon makes them. Some rows (messages) need theirs from the client."""
+    stamp = time.time_ns() // 1_000_000
+    value = (stamp & (1 << 48) - 1) << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    return str(UUID(int=value))
+
+
+def get_api_key_from_env(env: Mapping[str, str] | None = None) -> str | None:
+    """The personal key in ``AGOR_API_KEY``, or None. `env` defaults to `os.environ`."""
+    return (os.environ if env is None else env).get("AGOR_API_KEY", "").strip() or None

@@ -1,0 +1,274 @@
+"""The two faces of REST: the same exchange done on `httpx.Client` and on `httpx.AsyncClient`.
+
+They move bytes, wait, and hold the lock under which one caller renews for all. What to send, when, and what an answer
+means is in `rest`. No httpx exception leaves this file.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random as _random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from inspect import isawaitable
+from typing import Any
+
+import httpx
+
+from agor_reactive.errors import CallTimeout, NotAuthenticated, OutcomeUnknown, ProtocolError, UsageError
+from agor_reactive.transport.address import Address
+from agor_reactive.transport.credentials import Credentials, Login, LoginStep
+from agor_reactive.transport.methods import is_read, lost_in_flight
+from agor_reactive.transport.rest import (
+    Effect,
+    Renew,
+    RestAnswer,
+    RetryPolicy,
+    Send,
+    Session,
+    Wait,
+    exchange,
+    never_reached,
+)
+from agor_reactive.transport.steps import AskProvider, Call, Steps, drive, drive_async
+
+__all__ = ["AsyncRest", "Rest"]
+
+# Node closes idle connections after 5 s; a write on one that is just being closed would have an unknown outcome.
+_LIMITS = httpx.Limits(keepalive_expiry=2.0)
+
+
+class _RestBase:
+    """What both faces know. `timeout` in seconds covers connecting and each read; `random` gives numbers in [0, 1)."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        credentials: Credentials | None = None,
+        timeout: float = 30.0,
+        retry: RetryPolicy | None = None,
+        headers: Mapping[str, str] | None = None,
+        verify: Any = True,
+        random: Callable[[], float] = _random.random,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._address = Address.parse(url)
+        self._retry = retry or RetryPolicy()
+        self._random = random
+        self._wall = wall
+        self._options: dict[str, Any] = {
+            "base_url": self._address.url,
+            "timeout": timeout,
+            "headers": dict(headers or {}),
+            "limits": _LIMITS,
+            "follow_redirects": False,
+            "trust_env": not self._address.is_loopback,
+            "verify": verify,
+        }
+        self._closed = False
+        self.session = Session(None if credentials is None else self._login_for(credentials))
+
+    @property
+    def url(self) -> str:
+        """The daemon's address."""
+        return self._address.url
+
+    def _login_for(self, credentials: Credentials) -> Login:
+        self._address.warn_if_exposed()
+        return Login(credentials, monotonic=time.monotonic, wall=self._wall)
+
+    def _steps(self, call: Call, *, login: bool = True) -> Steps[Effect, Any]:
+        if self._closed:
+            raise UsageError("this client was closed; make a new one")
+        return exchange(call, self.session, retry=self._retry, random=self._random, login=login)
+
+    def _request(self, client: httpx.Client | httpx.AsyncClient, send: Send, timeout: float | None) -> httpx.Request:
+        wanted = send.request
+        url = client.base_url.copy_with(raw_path=(self._address.prefix + wanted.target).encode("ascii"))
+        extra: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        return client.build_request(wanted.verb, url, content=wanted.body, headers=dict(wanted.headers), **extra)
+
+    def _renewal(self, seen: int) -> Steps[LoginStep, Mapping[str, Any]] | None:
+        """How to get a new token; None when another caller just got one. Raises the refusal another caller met."""
+        session, login = self.session, self.session.login
+        if session.generation != seen or login is None:
+            return None
+        if session.refusal is not None:
+            raise session.refusal
+        return login.log_in() if login.tokens.access is None else login.renew()
+
+
+def _read_answer(response: httpx.Response) -> RestAnswer:
+    return RestAnswer(response.status_code, response.content, response.headers)
+
+
+def _link_error(error: Exception, send: Send, url: str) -> Exception:
+    """What a failure of httpx means for this call."""
+    call, why = send.what, type(error).__name__
+    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)):
+        return never_reached(call, url, str(error) or why)
+    if isinstance(error, httpx.TimeoutException):
+        what = f"{call.method} {call.service}: no answer in time"
+        if is_read(call.method):
+            return CallTimeout(f"{what}; ask again, or allow more (timeout=, in seconds)")
+        return OutcomeUnknown(f"{what}; it may or may not have happened, so look before you repeat it")
+    if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
+        return UsageError(f"{url} cannot be asked ({why})")
+    if isinstance(error, (httpx.DecodingError, httpx.TooManyRedirects)):
+        return ProtocolError(f"{call.method} {call.service}: the answer cannot be read ({why})")
+    return lost_in_flight(call.method, call.service, str(error)[:100] or why)
+
+
+class Rest(_RestBase):
+    """REST on the calling thread. Safe to share between threads. Close it, or use it as a context manager."""
+
+    def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep, **options: Any) -> None:
+        super().__init__(url, **options)
+        self._sleep = sleep
+        self._lock = threading.Lock()
+        self._client = httpx.Client(**self._options)
+
+    def call(self, call: Call, *, timeout: float | None = None) -> Any:
+        """Make one call. Raises `LinkError` and `DaemonError` kinds, `ProtocolError`, `UsageError`."""
+        return drive(self._steps(call), lambda effect: self._perform(effect, timeout))
+
+    def log_in(self, credentials: Credentials) -> Mapping[str, Any]:
+        """Log in, and be so from now on. Raises `NotAuthenticated`; the login before then stays in force."""
+        login = self._login_for(credentials)
+        with self._lock:
+            answer = self._run_login(login.log_in())
+            self.session.adopt(login)
+        return answer
+
+    def renew(self) -> Mapping[str, Any]:
+        """Get a new token by the credentials at hand. Raises `NotAuthenticated`."""
+        with self._lock:
+            login = self.session.login
+            if login is None:
+                raise NotAuthenticated("there is no login to renew; authenticate first")
+            answer = self._run_login(login.renew() if login.renewable else login.log_in())
+            self.session.renewed()
+        return answer
+
+    def close(self) -> None:
+        """Close every connection. Idempotent."""
+        self._closed = True
+        self._client.close()
+
+    def _perform(self, effect: Effect, timeout: float | None) -> Any:
+        if isinstance(effect, Wait):
+            self._sleep(effect.seconds)
+            return None
+        if isinstance(effect, Renew):
+            self._renew_once(effect.generation)
+            return None
+        try:
+            return _read_answer(self._client.send(self._request(self._client, effect, timeout)))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _link_error(error, effect, self.url) from None
+
+    def _renew_once(self, seen: int) -> None:
+        with self._lock:
+            steps = self._renewal(seen)
+            if steps is None:
+                return
+            try:
+                self._run_login(steps)
+            except NotAuthenticated as error:
+                self.session.refused(error)
+                raise
+            self.session.renewed()
+
+    def _run_login(self, steps: Steps[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
+        def perform(step: LoginStep) -> Any:
+            if isinstance(step, AskProvider):
+                token = step.provider()
+                if isawaitable(token):
+                    raise UsageError("an async token provider needs an async client (create_async_rest_client)")
+                return token
+            return drive(self._steps(step, login=False), lambda effect: self._perform(effect, None))
+
+        return drive(steps, perform)
+
+
+class AsyncRest(_RestBase):
+    """REST on the running event loop. One loop per client. Close it, or use it as an async context manager."""
+
+    def __init__(self, url: str, *, sleep: Callable[[float], Any] = asyncio.sleep, **options: Any) -> None:
+        super().__init__(url, **options)
+        self._sleep = sleep
+        self._lock = asyncio.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._client = httpx.AsyncClient(**self._options)
+
+    async def call(self, call: Call, *, timeout: float | None = None) -> Any:
+        """Make one call. Raises `LinkError` and `DaemonError` kinds, `ProtocolError`, `UsageError`, `WrongLoop`."""
+        self._here()
+        return await drive_async(self._steps(call), lambda effect: self._perform(effect, timeout))
+
+    async def log_in(self, credentials: Credentials) -> Mapping[str, Any]:
+        """Log in, and be so from now on. Raises `NotAuthenticated`; the login before then stays in force."""
+        self._here()
+        login = self._login_for(credentials)
+        async with self._lock:
+            answer = await self._run_login(login.log_in())
+            self.session.adopt(login)
+        return answer
+
+    async def renew(self) -> Mapping[str, Any]:
+        """Get a new token by the credentials at hand. Raises `NotAuthenticated`."""
+        self._here()
+        async with self._lock:
+            login = self.session.login
+            if login is None:
+                raise NotAuthenticated("there is no login to renew; authenticate first")
+            answer = await self._run_login(login.renew() if login.renewable else login.log_in())
+            self.session.renewed()
+        return answer
+
+    async def close(self) -> None:
+        """Close every connection. Idempotent."""
+        self._closed = True
+        await self._client.aclose()
+
+    async def _perform(self, effect: Effect, timeout: float | None) -> Any:
+        if isinstance(effect, Wait):
+            await self._sleep(effect.seconds)
+            return None
+        if isinstance(effect, Renew):
+            await self._renew_once(effect.generation)
+            return None
+        try:
+            return _read_answer(await self._client.send(self._request(self._client, effect, timeout)))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise _link_error(error, effect, self.url) from None
+
+    async def _renew_once(self, seen: int) -> None:
+        async with self._lock:
+            steps = self._renewal(seen)
+            if steps is None:
+                return
+            try:
+                await self._run_login(steps)
+            except NotAuthenticated as error:
+                self.session.refused(error)
+                raise
+            self.session.renewed()
+
+    async def _run_login(self, steps: Steps[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
+        async def perform(step: LoginStep) -> Any:
+            if isinstance(step, AskProvider):
+                token = step.provider()
+                return await token if isawaitable(token) else token
+            return await drive_async(self._steps(step, login=False), lambda effect: self._perform(effect, None))
+
+        return await drive_async(steps, perform)
+
+    def _here(self) -> None:
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise WrongLoop("this client belongs to another event loop; make one client per loop")

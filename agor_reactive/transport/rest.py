@@ -1,0 +1,271 @@
+"""REST, sans-IO: a service call as the HTTP request it becomes, an HTTP answer as what it says, and the whole exchange
+between them (login, retries, refresh) as steps for a face to do. `http` has the two faces. Knows no HTTP library.
+
+REST has the six standard methods and the routes (``POST sessions/<id>/prompt`` is ``create`` on that path). Custom
+methods exist over the live link only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import quote
+
+import orjson
+
+from agor_reactive.errors import (
+    AgorError,
+    CannotConnect,
+    ConnectionLost,
+    LinkError,
+    NotAuthenticated,
+    ProtocolError,
+    TooManyRequests,
+    Unavailable,
+    UsageError,
+)
+from agor_reactive.transport.codec import arguments, daemon_error, dumps
+from agor_reactive.transport.credentials import ApiKey, Login
+from agor_reactive.transport.methods import STANDARD_METHODS, is_read
+from agor_reactive.transport.query import LocalSlice, rest_query, to_query_string
+from agor_reactive.transport.steps import Call, Steps
+
+__all__ = ["Effect", "Renew", "RestAnswer", "RestRequest", "RetryPolicy", "Send", "Session", "Wait", "exchange"]
+
+_VERBS: Final[Mapping[str, str]] = {
+    "find": "GET",
+    "get": "GET",
+    "create": "POST",
+    "update": "PUT",
+    "patch": "PATCH",
+    "remove": "DELETE",
+}
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RestRequest:
+    """One HTTP request. `target` is path and query, percent-encoded, beginning with a slash."""
+
+    verb: str
+    target: str
+    body: bytes | None
+    headers: Mapping[str, str]
+
+    def __repr__(self) -> str:
+        return f"RestRequest({self.verb} {self.target.partition('?')[0]})"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RestAnswer:
+    """One HTTP answer; header names in lower case."""
+
+    status: int
+    body: bytes
+    headers: Mapping[str, str]
+
+
+def build(call: Call) -> tuple[RestRequest, LocalSlice | None]:
+    """The request of a call, and what to cut from its answer. Raises `UsageError` for what REST cannot say."""
+    if call.method not in STANDARD_METHODS:
+        raise UsageError(
+            f"{call.method} on {call.service} is a custom method, which REST does not have; use a live client "
+            "(create_client), or the route for it if there is one"
+        )
+    method, path, *args = arguments(call.method, call.service, call.args)
+    query = args.pop() if len(args) == _places_before_query(method) + 1 else None
+    cut: LocalSlice | None = None
+    if method == "find":
+        query, cut = rest_query(path, query)
+    target = "/" + "/".join(quote(part, safe="@") for part in path.split("/"))
+    if method in ("get", "update", "patch", "remove") and args and args[0] is not None:
+        target += "/" + quote(str(args[0]), safe="")
+    body = None
+    if method in ("create", "update", "patch"):
+        body = dumps({} if args[-1] is None else args[-1])  # a body of `null` is refused by the daemon's parser
+    if query:
+        target += "?" + to_query_string(query)
+    headers = {"accept": "application/json"}
+    if body is not None:
+        headers["content-type"] = "application/json"
+    return RestRequest(_VERBS[method], target, body, headers), cut
+
+
+def _places_before_query(method: str) -> int:
+    return {"find": 0, "get": 1, "create": 1, "update": 2, "patch": 2, "remove": 1}[method]
+
+
+def read(answer: RestAnswer, cut: LocalSlice | None = None) -> Any:
+    """The result in an answer. Raises the `DaemonError` it means, or `ProtocolError` when it cannot be read."""
+    if answer.status >= 400:
+        raise daemon_error(_body(answer), status=answer.status, retry_after=_retry_after(answer))
+    if answer.status >= 300:
+        where = answer.headers.get("location", "")
+        raise ProtocolError(
+            f"the daemon's address redirects (HTTP {answer.status}); use the address it names: {where[:200]}"
+        )
+    if not answer.body:
+        return None
+    try:
+        result = orjson.loads(answer.body)
+    except ValueError:
+        kind = answer.headers.get("content-type", "no content type")
+        raise ProtocolError(f"the answer is not JSON ({kind[:80]}); is this the address of an Agor daemon?") from None
+    return _numbered(cut.of(result) if cut is not None else result)
+
+
+def _body(answer: RestAnswer) -> Any:
+    try:
+        return orjson.loads(answer.body)
+    except ValueError:
+        return answer.body[:20_000].decode("utf-8", "replace")
+
+
+def _retry_after(answer: RestAnswer) -> float | None:
+    try:
+        return max(0.0, float(answer.headers.get("retry-after", "")))
+    except ValueError:
+        return None  # a date, or nothing: our own back-off will do
+
+
+def _numbered(result: Any) -> Any:
+    """A page whose limit and skip came back as the strings they were sent as."""
+    if isinstance(result, dict) and isinstance(result.get("data"), list):
+        for key in ("limit", "skip", "total"):
+            value = result.get(key)
+            if isinstance(value, str) and value.isascii() and value.isdigit():
+                result[key] = int(value)
+    return result
+
+
+# ---- the exchange ----
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """Tries for a read that met a busy or absent daemon; delays in seconds, doubling, with jitter. Writes have one try.
+
+    A daemon that asks for a longer pause than `longest_wait` is not waited for: `TooManyRequests` tells.
+    """
+
+    tries: int = 3
+    first: float = 0.2
+    longest_wait: float = 30.0
+
+    def delay(self, failed: int, random: Callable[[], float]) -> float:
+        """The pause after `failed` tries."""
+        return self.first * 2.0 ** (failed - 1) * (0.5 + random())
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Make this request; the `RestAnswer` is wanted, or a `LinkError` raised."""
+
+    request: RestRequest
+    what: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let this many seconds pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Renew:
+    """A new token is wanted, unless another caller got one since `generation`. One at a time."""
+
+    generation: int
+
+
+Effect = Send | Wait | Renew
+
+
+class Session:
+    """What a REST client is logged in with. `generation` counts tokens, so that many callers renew once."""
+
+    def __init__(self, login: Login | None = None) -> None:
+        self.generation = 0
+        self.login = login
+        self.refusal: NotAuthenticated | None = None
+
+    def adopt(self, login: Login | None) -> None:
+        """From now on, be this one."""
+        self.login = login
+        self.renewed()
+
+    def renewed(self) -> None:
+        """There is a new token."""
+        self.generation += 1
+        self.refusal = None
+
+    def refused(self, error: NotAuthenticated) -> None:
+        """There is no way to a new token: callers are told so, and the daemon is not asked again, until a new login."""
+        self.refusal = error
+
+    @property
+    def token(self) -> str | None:
+        """What goes into the Authorization header: keys and access tokens alike."""
+        if self.login is None:
+            return None
+        given = self.login.credentials
+        return given.key if isinstance(given, ApiKey) else self.login.tokens.access
+
+    @property
+    def needs_login(self) -> bool:
+        """Whether credentials are there and no token yet."""
+        return self.login is not None and self.token is None and self.refusal is None
+
+    @property
+    def can_renew(self) -> bool:
+        """Whether a refused token can be followed by another try."""
+        login = self.login
+        return (
+            login is not None and self.refusal is None and login.renewable and not isinstance(login.credentials, ApiKey)
+        )
+
+
+def exchange(
+    call: Call, session: Session, *, retry: RetryPolicy, random: Callable[[], float], login: bool = True
+) -> Steps[Effect, Any]:
+    """One call from first request to result: logs in first where needed, renews once on a 401, retries reads.
+
+    With `login` false the call goes out as it is (it is part of a login itself).
+    """
+    request, cut = build(call)
+    if login and session.needs_login:
+        yield Renew(session.generation)
+    renewed = False
+    failed = 0
+    while True:
+        seen = session.generation
+        token = session.token if login else None
+        headers = {**request.headers, "authorization": f"Bearer {token}"} if token else request.headers
+        try:
+            answer: RestAnswer = yield Send(replace(request, headers=headers), call)
+            return read(answer, cut)
+        except NotAuthenticated:
+            # A 401 means that nothing was done: asking again is safe for writes too.
+            if not login or renewed or not (session.can_renew or session.generation != seen):
+                raise
+            renewed = True
+            yield Renew(seen)
+        except (Unavailable, TooManyRequests, CannotConnect, ConnectionLost) as error:
+            failed += 1
+            pause = _pause(error, failed, retry, random)
+            if not is_read(call.method) or failed >= retry.tries or pause is None:
+                raise
+            yield Wait(pause)
+
+
+def _pause(error: AgorError, failed: int, retry: RetryPolicy, random: Callable[[], float]) -> float | None:
+    asked = error.retry_after if isinstance(error, TooManyRequests) else None
+    if asked is None:
+        return retry.delay(failed, random)
+    return asked + retry.first * random() if asked <= retry.longest_wait else None
+
+
+def never_reached(call: Call, url: str, why: str) -> LinkError:
+    """The error for a request that was not even sent."""
+    return CannotConnect(f"{call.method} {call.service}: no Agor daemon answered at {url} ({why}); is it running?")
