@@ -1,5 +1,134 @@
-"""agor_reactive: the Agor daemon's API in Python, with a reactive mirror of a session's live state."""
+"""agor_reactive: the Agor daemon's API in Python, with a reactive mirror of a session's live state.
+
+::
+
+    import agor_reactive as agor
+
+    with agor.create_rest_client(api_key=agor.get_api_key_from_env()) as client:        # plain scripts
+        task = client.sessions.prompt(session_id, "Run the tests.")
+
+    async with agor.create_client(api_key=agor.get_api_key_from_env()) as client:       # live
+        async with agor.retain_reactive_session(client, session_id) as handle:
+            async for state in handle.states():
+                ...
+"""
 
 from agor_reactive._version import __version__
+from agor_reactive.client import (
+    AsyncRestClient,
+    Client,
+    LiveService,
+    RestClient,
+    create_async_rest_client,
+    create_client,
+    create_rest_client,
+    retain_reactive_session,
+)
+from agor_reactive.core.snapshot import SessionState
+from agor_reactive.errors import (
+    AgorError,
+    AmbiguousId,
+    BadRequest,
+    CallTimeout,
+    CannotConnect,
+    Conflict,
+    ConnectionLost,
+    DaemonError,
+    Forbidden,
+    HandleDisposed,
+    LinkError,
+    MethodNotAllowed,
+    MissingExtra,
+    NotAuthenticated,
+    NotConnected,
+    NotFound,
+    OutcomeUnknown,
+    PayloadTooLarge,
+    ProtocolError,
+    ServerError,
+    TooManyRequests,
+    Unavailable,
+    UsageError,
+    WrongLoop,
+)
+from agor_reactive.health import is_daemon_running, is_daemon_running_async
+from agor_reactive.ids import daemon_url, format_short_id, get_api_key_from_env, is_full_id, new_id
+from agor_reactive.models import (
+    AuthenticationResult,
+    Board,
+    Branch,
+    LinkStatus,
+    Message,
+    Page,
+    RawEvent,
+    Repo,
+    Session,
+    Task,
+    User,
+    WireModel,
+    Worktree,
+)
+from agor_reactive.services import AsyncService, Service
+from agor_reactive.session.handles import SessionHandle
+from agor_reactive.transport.address import InsecureKeyWarning
 
-__all__ = ["__version__"]
+__all__ = [
+    "AgorError",
+    "AmbiguousId",
+    "AsyncRestClient",
+    "AsyncService",
+    "AuthenticationResult",
+    "BadRequest",
+    "Board",
+    "Branch",
+    "CallTimeout",
+    "CannotConnect",
+    "Client",
+    "Conflict",
+    "ConnectionLost",
+    "DaemonError",
+    "Forbidden",
+    "HandleDisposed",
+    "InsecureKeyWarning",
+    "LinkError",
+    "LinkStatus",
+    "LiveService",
+    "Message",
+    "MethodNotAllowed",
+    "MissingExtra",
+    "NotAuthenticated",
+    "NotConnected",
+    "NotFound",
+    "OutcomeUnknown",
+    "Page",
+    "PayloadTooLarge",
+    "ProtocolError",
+    "RawEvent",
+    "Repo",
+    "RestClient",
+    "ServerError",
+    "Service",
+    "Session",
+    "SessionHandle",
+    "SessionState",
+    "Task",
+    "TooManyRequests",
+    "Unavailable",
+    "UsageError",
+    "User",
+    "WireModel",
+    "Worktree",
+    "WrongLoop",
+    "__version__",
+    "create_async_rest_client",
+    "create_client",
+    "create_rest_client",
+    "daemon_url",
+    "format_short_id",
+    "get_api_key_from_env",
+    "is_daemon_running",
+    "is_daemon_running_async",
+    "is_full_id",
+    "new_id",
+    "retain_reactive_session",
+]

@@ -22,7 +22,7 @@ _FULL: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGN
 
 
 def format_short_id(full_id: str, length: int = 8) -> str:
-    """The first `length` hex digits of an id, without dashes: 8 to show, 24 (the daemon's own short form) to tell apart.
+    """The first `length` hex digits of an id, no dashes: 8 to show, 24 (the daemon's own short form) to tell apart.
 
     >>> format_short_id("01970a3f-91c2-7b1e-8d55-0c1f2a3b4c5d")
     '01970a3f'

@@ -61,23 +61,28 @@ class Service(Generic[R]):
 
     def get(self, row_id: str, query: Query | None = None) -> R:
         """One row. Sessions, tasks and boards take a unique prefix of the id too; `AmbiguousId` lists the matches."""
-        return self._run(op.ask("get", self.path, (row_id,), query))
+        row: R = self._run(op.ask("get", self.path, (row_id,), query))
+        return row
 
     def create(self, data: Any, query: Query | None = None) -> R:
         """Make a row (a list makes many, and answers a tuple where the service allows it)."""
-        return self._run(op.ask("create", self.path, (data,), query))
+        row: R = self._run(op.ask("create", self.path, (data,), query))
+        return row
 
     def update(self, row_id: str, data: Any, query: Query | None = None) -> R:
         """Replace a row."""
-        return self._run(op.ask("update", self.path, (row_id, data), query))
+        row: R = self._run(op.ask("update", self.path, (row_id, data), query))
+        return row
 
     def patch(self, row_id: str | None, data: Any, query: Query | None = None) -> R:
         """Change some fields of a row; with the id None of every row that fits the query, where that is allowed."""
-        return self._run(op.ask("patch", self.path, (row_id, data), query))
+        row: R = self._run(op.ask("patch", self.path, (row_id, data), query))
+        return row
 
     def remove(self, row_id: str | None, query: Query | None = None) -> R:
         """Remove a row, and answer what it was."""
-        return self._run(op.ask("remove", self.path, (row_id,), query))
+        row: R = self._run(op.ask("remove", self.path, (row_id,), query))
+        return row
 
     def call(self, method: str, data: Any = None, query: Query | None = None) -> Any:
         """Any method by its name on the wire. Custom ones need a live client: `UsageError` over REST."""
@@ -160,7 +165,7 @@ class Sessions:
         return self._run(op.prompt(session_id, prompt, options))
 
     def stop(self, session_id: str, reason: str | None = None) -> Any:
-        """Stop the running task; the queue drains on. Answers ``{success, status, reason?}``: nothing to stop is no error."""
+        """Stop the running task; the queue drains on. Answers ``{success, status, reason?}``, also when nothing ran."""
         return self._run(op.session_deed(session_id, "stop", op.sent(reason=reason)))
 
     def queue(self, session_id: str) -> tuple[Task, ...]:

@@ -16,7 +16,14 @@ from typing import Any
 
 import httpx
 
-from agor_reactive.errors import CallTimeout, NotAuthenticated, OutcomeUnknown, ProtocolError, UsageError
+from agor_reactive.errors import (
+    CallTimeout,
+    NotAuthenticated,
+    OutcomeUnknown,
+    ProtocolError,
+    UsageError,
+    WrongLoop,
+)
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep
 from agor_reactive.transport.methods import is_read, lost_in_flight
