@@ -34,10 +34,12 @@ class Tool(NamedTuple):
 
 
 class LiveTool(NamedTuple):
-    """What events have told of a tool."""
+    """What has been told of a tool. `saved`: by a saved message too, which from then on is the witness that it was used:
+    without it, the tool is no more."""
 
     name: str | None
     complete: bool
+    saved: bool = False
 
 
 class Heard(FrozenDict):
@@ -60,7 +62,7 @@ def told_by(message: Message) -> Iterator[tuple[str, LiveTool]]:
     """The tools that a saved message tells of, for tasks whose messages are not kept."""
     for kind, tool_use_id, block in _tool_blocks(message):
         name = block.get("name")
-        yield tool_use_id, LiveTool(name if isinstance(name, str) else None, kind == "tool_result")
+        yield tool_use_id, LiveTool(name if isinstance(name, str) else None, kind == "tool_result", True)
 
 
 def _tool_blocks(message: Message) -> Iterator[tuple[str, str, FrozenDict]]:
@@ -149,8 +151,9 @@ def _derive(task_id: str, bucket: MessageBucket | None, live: Mapping[str, LiveT
                 used.setdefault(tool_use_id, (None, message.message_id))
             elif used.get(tool_use_id, (None, None))[0] is None:
                 used[tool_use_id] = (block, message.message_id)
-    for tool_use_id in live:
-        used.setdefault(tool_use_id, (None, None))
+    for tool_use_id, told in live.items():
+        if bucket is None or not told.saved:
+            used.setdefault(tool_use_id, (None, None))
     for tool_use_id, (block, message_id) in used.items():
         heard = live.get(tool_use_id)
         result = results.get(tool_use_id)

@@ -196,7 +196,7 @@ def _hear(draft: Draft, task_id: str, tool_use_id: str, told: LiveTool) -> None:
     heard = draft.live_tools.get(task_id)
     known: LiveTool | None = heard.get(tool_use_id) if heard is not None else None
     if known is not None:
-        told = LiveTool(known.name or told.name, known.complete or told.complete)
+        told = LiveTool(known.name or told.name, known.complete or told.complete, known.saved or told.saved)
         if told == known:
             return
     heard = (heard if heard is not None else Heard()).with_tool(tool_use_id, told)
@@ -204,14 +204,22 @@ def _hear(draft: Draft, task_id: str, tool_use_id: str, told: LiveTool) -> None:
 
 
 def tools_are_saved(draft: Draft, task_id: str, row: Message, *, removed: bool = False) -> None:
-    """What a kept message tells of need not be remembered from events, once its result is there or it is gone."""
+    """A kept message is now the witness for its tools. Nothing of a tool need be remembered from events once its result
+    is saved, or its message gone."""
     heard = draft.live_tools.get(task_id)
     if heard is None:
         return
-    over = {use for use, told in told_by(row) if use in heard and (told.complete or removed)}
-    if not over:
+    left = Heard(heard)
+    for use, told in told_by(row):
+        known: LiveTool | None = left.get(use)
+        if known is None:
+            continue
+        if told.complete or removed:
+            left = Heard({key: value for key, value in left.items() if key != use})
+        elif not known.saved:
+            left = left.with_tool(use, known._replace(saved=True))
+    if left == heard:
         return
-    left = Heard({use: told for use, told in heard.items() if use not in over})
     if left:
         draft.live_tools = draft.live_tools.insert(task_id, left)
     else:

@@ -1,0 +1,178 @@
+"""L5: for any interleaving of live events with fetches begun, answered, failed or abandoned, once all is quiet the
+state equals a fresh bootstrap of the same server with the same tasks loaded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from agor_reactive.core import SessionState
+from agor_reactive.core import events as e
+from tests.core.server import Server, Wire, bootstrap
+
+some = st.integers(0, 1_000_000)
+
+
+def rows_of(state: SessionState) -> dict[str, Any]:
+    """What must be equal: everything read from the daemon, and what follows from it."""
+    dump = state.dump()
+    loaded = set(dump["loaded_task_ids"])
+    return {
+        "session": dump["session"],
+        "tasks": dump["tasks"],
+        "queued_tasks": dump["queued_tasks"],
+        "loaded": dump["loaded_task_ids"],
+        "messages": {t: rows for t, rows in dump["messages_by_task"].items()},
+        "tools": {t: tools for t, tools in dump["tools_by_task"].items() if t in loaded},
+        "loading": dump["loading"],
+        "error": dump["error"],
+        "terminal": dump["terminal"],
+    }
+
+
+class Convergence(RuleBasedStateMachine):
+    """One server, one mirror, and everything that can happen between them."""
+
+    @initialize(hydration=st.sampled_from(["none", "lazy", "eager"]), tasks=st.integers(0, 4))
+    def begin(self, hydration: str, tasks: int) -> None:
+        self.hydration = hydration
+        self.server = Server()
+        for _ in range(tasks):
+            self.server.new_task("completed")
+            self.server.new_message(self.server.order[-1], "tool with result")
+        self.wire = Wire(self.server, hydration)
+        self.wire.connect()
+
+    def pick(self, n: int, ids: Any) -> str | None:
+        listed = sorted(ids)
+        return listed[n % len(listed)] if listed else None
+
+    @rule(status=st.sampled_from(["created", "running", "queued", "queued", "dispatching"]))
+    def a_task_is_made(self, status: str) -> None:
+        self.wire.emit(self.server.new_task(status))
+
+    @rule(n=some, status=st.sampled_from(["running", "stopping", "completed", "failed", "stopped", "zz_new"]))
+    def a_task_moves_on(self, n: int, status: str) -> None:
+        if task_id := self.pick(n, self.server.tasks):
+            self.wire.emit(self.server.set_status(task_id, status))
+
+    @rule(n=some, position=st.one_of(st.none(), st.integers(0, 4)))
+    def the_queue_is_reordered(self, n: int, position: int | None) -> None:
+        waiting = [t for t, row in self.server.tasks.items() if row["status"] == "queued"]
+        if task_id := self.pick(n, waiting):
+            self.wire.emit(self.server.move_in_queue(task_id, position))
+
+    @rule(n=some)
+    def a_task_is_removed(self, n: int) -> None:
+        if task_id := self.pick(n, self.server.tasks):
+            self.wire.emit(self.server.remove_task(task_id))
+
+    @rule(n=some, shape=st.sampled_from(["text", "tool", "tool with result"]))
+    def a_message_is_saved(self, n: int, shape: str) -> None:
+        if task_id := self.pick(n, [t for t, row in self.server.tasks.items() if row["status"] != "queued"]):
+            self.wire.emit(self.server.new_message(task_id, shape))
+
+    @rule(n=some)
+    def a_message_is_edited(self, n: int) -> None:
+        if message_id := self.pick(n, self.server.messages):
+            self.wire.emit(self.server.edit_message(message_id))
+
+    @rule(n=some)
+    def a_message_is_removed(self, n: int) -> None:
+        if message_id := self.pick(n, self.server.messages):
+            self.wire.emit(self.server.remove_message(message_id))
+
+    @rule(n=some, chunks=st.integers(0, 4), numbered=st.booleans(), save=st.booleans())
+    def a_reply_is_streamed(self, n: int, chunks: int, numbered: bool, save: bool) -> None:
+        if task_id := self.pick(n, [t for t, row in self.server.tasks.items() if row["status"] == "running"]):
+            self.wire.emit(self.server.stream(task_id, chunks, numbered=numbered, save=save))
+
+    @rule()
+    def the_session_is_patched(self) -> None:
+        self.wire.emit(self.server.reorder())
+
+    @rule(count=st.integers(1, 12))
+    def events_arrive(self, count: int) -> None:
+        self.wire.deliver(count)
+
+    @rule(n=some)
+    @precondition(lambda self: self.wire.events)
+    def an_event_arrives_twice(self, n: int) -> None:
+        event = self.wire.events[0]
+        if "chunk" in event.topic and "sequence" not in event.payload:
+            return  # unnumbered text repeated is text
+        self.wire.mirror.feed(event)
+
+    @rule(n=some)
+    @precondition(lambda self: self.wire.open_asks())
+    def the_daemon_reads_for_a_fetch(self, n: int) -> None:
+        asks = self.wire.open_asks()
+        self.wire.serve(asks[n % len(asks)])
+
+    @rule(n=some, kind=st.sampled_from(["server", "timeout"]))
+    @precondition(lambda self: self.wire.open_asks())
+    def a_fetch_fails(self, n: int, kind: str) -> None:
+        asks = [ask for ask in self.wire.open_asks() if ask.kind != "wait"]
+        if asks:
+            self.wire.refuse(asks[n % len(asks)], kind)
+
+    @rule(n=some)
+    @precondition(lambda self: self.wire.answers)
+    def an_answer_lands(self, n: int) -> None:
+        waiting = sorted(self.wire.answers)
+        self.wire.land(waiting[n % len(waiting)])
+
+    @rule()
+    def the_link_drops(self) -> None:
+        self.wire.drop()
+
+    @rule()
+    def the_link_returns(self) -> None:
+        self.wire.connect()
+
+    @rule(n=some)
+    def the_user_loads(self, n: int) -> None:
+        if task_id := self.pick(n, [task.task_id for task in self.wire.mirror.state.tasks]):
+            self.wire.mirror.feed(e.LoadRequested(task_id))
+
+    @rule(n=some)
+    def the_user_unloads(self, n: int) -> None:
+        if task_id := self.pick(n, [task.task_id for task in self.wire.mirror.state.tasks]):
+            self.wire.mirror.feed(e.UnloadRequested(task_id))
+
+    @rule()
+    def the_user_resyncs(self) -> None:
+        self.wire.mirror.feed(e.ResyncRequested())
+
+    @rule()
+    def all_is_quiet(self) -> None:
+        self.converged()
+
+    def converged(self) -> None:
+        self.wire.quiesce()
+        # A failed fetch leaves its task as it was: the law speaks of the state after the last one has landed.
+        self.wire.mirror.feed(e.ResyncRequested())
+        self.wire.quiesce()
+        state = self.wire.mirror.state
+        fresh = bootstrap(self.server, self.hydration, set(state.loaded_task_ids)).state
+        assert rows_of(state) == rows_of(fresh)
+        assert not state.sync.asks
+        assert not state.sync.journal_tasks
+        assert not state.sync.journal_messages
+        for stream in state.streaming_messages.values():
+            assert stream.message_id not in state.messages_by_task.task_of, "a saved message still streams"
+            assert stream.task_id in self.server.tasks, "a removed task still streams"
+            if self.server.tasks[stream.task_id]["status"] in ("completed", "failed", "stopped"):
+                assert stream.settled
+                assert stream.text
+
+    def teardown(self) -> None:
+        if hasattr(self, "wire"):
+            self.converged()
+
+
+TestConvergence = Convergence.TestCase
+TestConvergence.pytestmark = [pytest.mark.timeout(600)]
