@@ -101,6 +101,20 @@ async def test_after_a_kick_or_a_cut_the_client_comes_back_logged_in_and_in_step
         await settled(handle.release())
 
 
+async def test_after_logging_out_and_in_again_a_handle_hears_its_streams(client: Any, daemon: Daemon) -> None:
+    async with agor.create_async_rest_client(daemon.url, api_key=daemon.api_key) as rest:
+        scene, handle, task = await watched(daemon, client)
+        await client.logout()
+        await client.authenticate(strategy="api-key", api_key=daemon.api_key)
+        await eventually(lambda: not handle.state.loading)
+        ids = {"session_id": task.session_id, "message_id": str(uuid.uuid4()), "task_id": task.task_id}
+        data = {**ids, "chunk": "heard", "sequence": 0}
+        await rest.service("messages/streaming").create({"event": "streaming:chunk", "data": data})
+        await eventually(lambda: [stream.text for stream in handle.state.get_streaming_messages()] == ["heard"], 5)
+        await settled(handle.release())
+        await scene.clean()
+
+
 @pytest.mark.parametrize("graceful", [True, False], ids=["stopped", "killed"])
 async def test_a_restarted_daemon_is_found_again_and_its_truth_taken(own: Daemon, graceful: bool) -> None:
     if not graceful and own.name == "peer":

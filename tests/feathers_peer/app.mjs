@@ -75,7 +75,6 @@ export function createApp({ tokenLife, rooms, secret }) {
   })
 
   app.on('login', (_result, { connection }) => connection && app.channel('authenticated').join(connection))
-  app.on('logout', (_result, { connection }) => connection && app.channel(app.channels).leave(connection))
   app.publish(() => app.channel('authenticated'))
   // No notFound(): an unknown path is express's own HTML page.
   app.use(express.errorHandler({ logger: false }))
