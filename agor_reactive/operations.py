@@ -105,24 +105,32 @@ def find(path: str, query: Query | None) -> Operation[Any]:
 
 
 def find_all(path: str, query: Query | None, page_size: int) -> Operation[tuple[Any, ...]]:
-    """Every row that fits. Ends on any daemon: one that ignores `$skip` brings nothing new, and that is the end."""
+    """Every row that fits, each once. Ends on any daemon: also on one that ignores `$skip` or `$limit`."""
     asked = dict(query or {})
     size = min(_whole(asked.pop("$limit", None)) or page_size, _MOST_ROWS_A_PAGE)
     skip = _whole(asked.pop("$skip", None)) or 0
     if size < 1:
         raise UsageError("a page has at least one row")
-    model = model_of(path)
-    found: dict[Any, Any] = {}
     if is_empty_match(query):
         return ()
+    model = model_of(path)
+    found: dict[Any, Any] = {}
+    first: Any = None
     while True:
         paging = {"$limit": size, "$skip": skip} if skip else {"$limit": size}
         page = page_of(model, (yield Call("find", path, ({**asked, **paging},))))
+        keys = [_identity(row, skip + position) for position, row in enumerate(page.data)]
         known = len(found)
-        for position, row in enumerate(page.data):
-            found[_identity(row, skip + position)] = row
-        skip += len(page)
-        if not page.data or len(found) == known or skip >= page.total:
+        found.update(zip(keys, page.data, strict=True))
+        if not keys or len(found) >= page.total:
+            break
+        if known == 0:
+            first = keys[0]
+        elif keys[0] == first and "$skip" in paging:  # `$skip` is ignored here: all at one go, then
+            skip, size = 0, min(page.total, _MOST_ROWS_A_PAGE)
+            continue
+        skip += len(keys)
+        if len(found) == known or skip >= page.total:
             break
         # The rest at one go: a daemon that has to be asked without `$skip` would send the rows so far each time.
         size = min(max(size, page.total - skip), _MOST_ROWS_A_PAGE)

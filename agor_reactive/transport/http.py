@@ -11,7 +11,7 @@ import random as _random
 import threading
 import time
 from collections.abc import Callable, Mapping
-from inspect import isawaitable
+from inspect import isawaitable, iscoroutine
 from typing import Any
 
 import httpx
@@ -193,6 +193,8 @@ class Rest(_RestBase):
             if isinstance(step, AskProvider):
                 token = step.provider()
                 if isawaitable(token):
+                    if iscoroutine(token):
+                        token.close()
                     raise UsageError("an async token provider needs an async client (create_async_rest_client)")
                 return token
             return drive(self._steps(step, login=False), lambda effect: self._perform(effect, None))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -12,6 +12,7 @@ import pytest
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.transport.socketio import Backoff, SocketLink
 from tests.transport.feathers import FeathersServer
+from tests.transport.rest_server import RestServer
 
 FAST = Backoff(first=0.01, most=0.05, steady=60.0)
 
@@ -61,3 +62,10 @@ def no_leaks() -> Any:
 
     check.tasks = tasks  # type: ignore[attr-defined]
     return check
+
+
+@pytest.fixture
+def rest_server() -> Iterator[RestServer]:
+    server = RestServer()
+    yield server
+    server.stop()
