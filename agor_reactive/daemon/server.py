@@ -133,6 +133,8 @@ class EmbeddedDaemon:
             return
         if graceful:
             await running.sockets.kick_all()
+        else:
+            running.serving.drop()
         await running.turns.close()
         await running.sockets.stop()
         await running.serving.end()

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 import socketio
+from engineio.packet import NOOP, Packet
 
 from agor_reactive.daemon.accounts import Accounts, public_user
 from agor_reactive.daemon.events import Publication
@@ -63,7 +64,9 @@ class Sockets:
         # Pings and handlers in flight are tasks of the library; ours to end, or they outlive the daemon by a ping.
         self.server.eio.start_background_task = self._start_background_task
         self._engine_message = self.server.eio.handlers["message"]
+        self._engine_disconnect = self.server.eio.handlers["disconnect"]
         self.server.eio.on("message", self._guarded_message)
+        self.server.eio.on("disconnect", self._engine_gone)
 
     def start(self) -> None:
         self._pump = asyncio.get_running_loop().create_task(self._run_outbox(), name="daemon outbox")
@@ -79,7 +82,8 @@ class Sockets:
             await engine.close(wait=False, reason=self.server.reason.SERVER_DISCONNECT)
         loop = asyncio.get_running_loop()
         until = loop.time() + _FAREWELL
-        while any(self._has_more_to_say(engine) for engine in engines) and loop.time() < until:
+        # The library tells nobody when a queue has run dry, so this looks.
+        while any(self._has_more_to_say(engine) for engine in engines) and loop.time() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         self._stopped = True
         for mark in self._marks:
@@ -124,7 +128,6 @@ class Sockets:
     async def _cut(self, peer: _Peer) -> None:
         if self._peers.get(peer.sid) is not peer:
             return
-        self._kicked &= set(self.server.eio.sockets)
         self._kicked.add(peer.engine_sid)
         await self.server.disconnect(peer.sid)
 
@@ -168,11 +171,21 @@ class Sockets:
         # A call sent after the kick, on the same engine connection, gets the connection closed.
         if engine_sid in self._kicked:
             if not (isinstance(data, str) and data.startswith("0")):
-                self._kicked.discard(engine_sid)
-                await self.server.eio.disconnect(engine_sid)
+                engine = self.server.eio.sockets[engine_sid]
+                await engine.close(wait=False, reason=self.server.reason.SERVER_DISCONNECT)
+                # The end of the writer: it closes the websocket itself, rather than asking the peer to.
+                engine.queue.put_nowait(None)
                 return
             self._kicked.discard(engine_sid)
         await self._engine_message(engine_sid, data)
+
+    async def _engine_gone(self, engine_sid: str, reason: str) -> None:
+        await self._engine_disconnect(engine_sid, reason)
+        self._kicked.discard(engine_sid)
+        engine = self.server.eio.sockets.get(engine_sid)
+        if engine is not None:
+            # A poll that is waiting would wait on for a minute: the library answers none when its peer says goodbye.
+            engine.queue.put_nowait(Packet(NOOP))
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         peer = _Peer(self, sid, self.server.manager.eio_sid_from_sid(sid, "/"))

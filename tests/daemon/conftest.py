@@ -106,7 +106,7 @@ def place_id(daemon: EmbeddedDaemon) -> str:
 
 def steps(watcher: Watcher) -> list[str]:
     """What was heard, as `name status`, without chunks and the noise of the streaming doors; twins stay."""
-    found = []
+    found: list[str] = []
     for name, payload in watcher.heard:
         if name in ("messages/streaming created", "tasks/streaming created", "server-info"):
             continue

@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from socketio.exceptions import ConnectionError as SocketConnectionError
 
 from agor_reactive.daemon import EmbeddedDaemon
 
@@ -159,9 +160,12 @@ async def test_a_token_in_the_handshake_connects_and_hears_no_events(daemon: Emb
     assert (await early.ok("find", "sessions"))["total"] == 1
     assert early.names() == ["server-info"]
     refused = Watcher(daemon.url)
-    with pytest.raises(Exception, match="Invalid or expired authentication token"):
+    reasons: list[dict[str, str]] = []
+    refused.client.on("connect_error", reasons.append)
+    with pytest.raises(SocketConnectionError):
         await refused.open(auth={"token": daemon.api_key})
     await refused.close()
+    assert reasons == [{"message": "Invalid or expired authentication token"}]
 
 
 async def test_too_many_wrong_guesses_are_slowed_down(start: Start, connect: Open) -> None:
@@ -202,7 +206,8 @@ async def test_a_new_key_works_is_told_to_all_and_ends_when_removed(
 ) -> None:
     watcher = await connect()
     made = (await http.post("/api/v1/user/api-keys", json={"name": "ci"})).json()
-    assert watcher.of("api/v1/user/api-keys created")[0]["rawKey"] == made["rawKey"]
+    told = await watcher.until(lambda: watcher.of("api/v1/user/api-keys created"))
+    assert told[0]["rawKey"] == made["rawKey"]
     headers = {"Authorization": f"Bearer {made['rawKey']}", "X-API-Key": ""}
     assert (await http.get("/sessions", headers=headers)).status_code == 200
     listed = (await http.get("/api/v1/user/api-keys")).json()

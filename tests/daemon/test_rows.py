@@ -21,7 +21,7 @@ def message(session_id: str, number: int, **fields: Any) -> dict[str, Any]:
 
 
 async def filled(watcher: Watcher, daemon: EmbeddedDaemon, count: int) -> str:
-    session_id = await watcher.new_session(daemon)
+    session_id: str = await watcher.new_session(daemon)
     await watcher.ok("create", "messages", [message(session_id, number) for number in range(count)])
     return session_id
 
