@@ -64,6 +64,12 @@ class Rooms:
         joining = self._follow(room, "join", before)
         await asyncio.shield(joining)
 
+    def forget(self, session_id: str) -> None:
+        """The login ended and took the membership along, though the connection stayed: FeathersJS leaves all channels."""
+        room = self._rooms.get(session_id)
+        if room is not None:
+            room.member_since = None
+
     def leave(self, session_id: str) -> None:
         """One pipeline less wants them. The last one leaves the room, after whatever is on its way."""
         room = self._rooms.get(session_id)

@@ -123,6 +123,8 @@ class SharedSession:
             self.events.emit(raw if shown is raw.payload else RawEvent(raw.topic, shown, raw.at))
 
     def _link_changed(self, status: LinkStatus) -> None:
+        if status.phase == "unauthenticated":
+            self._around.rooms.forget(self.session_id)
         self.apply(e.LinkChanged(status))
 
     def _asked(self, event: e.AskAnswered | e.AskFailed, failed: AgorError | None) -> None:
