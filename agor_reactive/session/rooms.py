@@ -65,7 +65,7 @@ class Rooms:
         await asyncio.shield(joining)
 
     def forget(self, session_id: str) -> None:
-        """The login ended and took the membership along, though the connection stayed: FeathersJS leaves all channels."""
+        """The login ended and took the membership along, though the connection stayed (FeathersJS does so)."""
         room = self._rooms.get(session_id)
         if room is not None:
             room.member_since = None

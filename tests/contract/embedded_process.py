@@ -29,6 +29,8 @@ async def obey(daemon: EmbeddedDaemon) -> bool:
         deed = json.loads(line)["do"]
         if deed == "kick":
             await daemon.kick_all()
+        elif deed == "cut":
+            await daemon.cut_all()
         elif deed in ("stop", "drop"):
             say({"done": deed})
             return bool(deed == "stop")

@@ -82,10 +82,12 @@ async def test_numbered_chunks_are_put_in_order_and_repeats_dropped(watched: Wat
     await eventually(lambda: watched.stream is not None and watched.stream.complete and not watched.stream.streaming)
 
 
-@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-async def test_whatever_the_order_of_arrival_the_text_is_the_same(watched: Watched, order: tuple[int, ...]) -> None:
-    await watched.chunks(*((number, "xyz"[number]) for number in order))
-    await watched.text_is("xyz")
+async def test_whatever_the_order_of_arrival_the_text_is_the_same(watched: Watched) -> None:
+    for order in itertools.permutations(range(3)):
+        watched.message_id = str(uuid.uuid4())
+        await watched.chunks(*((number, "xyz"[number]) for number in order))
+        await watched.text_is("xyz")
+        assert watched.stream.complete
 
 
 async def test_unnumbered_chunks_keep_the_order_of_arrival(watched: Watched) -> None:
@@ -215,7 +217,6 @@ async def test_messages_made_in_bulk_are_seen(watched: Watched) -> None:
     await eventually(lambda: wanted <= {m.message_id for m in watched.handle.state.get_task_messages(watched.task_id)})
 
 
-@pytest.mark.timeout(60)
 async def test_three_thousand_numbered_chunks_arrive_whole_and_in_order(watched: Watched) -> None:
     seen: list[int] = []
     stop = watched.handle.subscribe(lambda state: seen.append(state.revision))
