@@ -124,6 +124,10 @@ class EmbeddedDaemon:
         """Cut every socket as a server does on purpose; the daemon goes on."""
         await self._now_running.sockets.kick_all()
 
+    async def cut_all(self) -> None:
+        """Drop every connection without a word, as a failing network does; the daemon goes on."""
+        self._now_running.serving.drop()
+
     async def stop(self, *, graceful: bool = True) -> None:
         """End within a second. Graceful: sockets are cut on purpose first, and the next start knows it was in order.
         Otherwise connections just drop and the next start takes it for a crash.

@@ -24,6 +24,7 @@ class Watcher:
         self.heard: list[tuple[str, Any]] = []
         self.raw: list[tuple[Any, ...]] = []
         self.gone: list[str] = []
+        self.gone_at = 0.0
         self._changed = asyncio.Event()
         self.client = socketio.AsyncClient(reconnection=False)
         self.client.on("*", self._hear)
@@ -97,6 +98,7 @@ class Watcher:
 
     def _leave(self, reason: str) -> None:
         self.gone.append(reason)
+        self.gone_at = asyncio.get_running_loop().time()
         self._changed.set()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -163,7 +164,7 @@ async def test_a_graceful_stop_kicks_and_is_quick(start: Start, connect: Open) -
     await daemon.stop()
     assert loop.time() - began < 1
     for watcher in watchers[:2]:
-        await watcher.until(lambda watcher=watcher: watcher.gone)
+        await watcher.until(partial(getattr, watcher, "gone"))
         assert watcher.gone == ["server disconnect"]
 
 
@@ -173,6 +174,15 @@ async def test_an_abrupt_stop_is_a_lost_transport(start: Start, connect: Open) -
     await daemon.stop(graceful=False)
     await watcher.until(lambda: watcher.gone)
     assert watcher.gone != ["server disconnect"]
+
+
+async def test_a_cut_is_a_lost_transport_and_the_daemon_goes_on(daemon: EmbeddedDaemon, connect: Open) -> None:
+    watcher = await connect()
+    await daemon.cut_all()
+    await watcher.until(partial(getattr, watcher, "gone"))
+    assert watcher.gone != ["server disconnect"]
+    again = await connect()
+    assert (await again.ok("find", "sessions"))["total"] == 0
 
 
 async def test_a_stopped_daemon_leaves_no_task_behind() -> None:
