@@ -397,6 +397,16 @@ class Client:
         await self.link.close()
         self.router.close()
 
+    async def wait_closed(self) -> None:
+        """Wait until the client is closed for good; drops and reconnects in between do not end it."""
+        closed = asyncio.Event()
+        undo = self.router.on_status(lambda status: closed.set() if status.phase == "closed" else None)
+        try:
+            if self.status.phase != "closed":
+                await closed.wait()
+        finally:
+            undo()
+
     async def __aenter__(self) -> Self:
         await self.open()
         return self

@@ -22,7 +22,7 @@ def is_daemon_running(url: str | None = None, *, timeout: float = 2.0) -> bool:
 
     try:
         address = Address.parse(url or daemon_url())
-        answer = httpx.get(f"{address.url}/health", timeout=timeout, trust_env=not address.is_loopback)
+        answer = httpx.get(f"{address.url}/health", **_options(address, timeout))
     except (httpx.HTTPError, httpx.InvalidURL, UsageError):
         return False
     return _is_ours(answer.status_code, answer.content)
@@ -34,11 +34,15 @@ async def is_daemon_running_async(url: str | None = None, *, timeout: float = 2.
 
     try:
         address = Address.parse(url or daemon_url())
-        async with httpx.AsyncClient(timeout=timeout, trust_env=not address.is_loopback) as client:
+        async with httpx.AsyncClient(**_options(address, timeout)) as client:
             answer = await client.get(f"{address.url}/health")
     except (httpx.HTTPError, httpx.InvalidURL, UsageError):
         return False
     return _is_ours(answer.status_code, answer.content)
+
+
+def _options(address: Address, timeout: float) -> dict[str, Any]:
+    return {"timeout": timeout, "trust_env": not address.is_loopback, "verify": address.url.startswith("https:")}
 
 
 def _is_ours(status: int, body: bytes) -> bool:

@@ -60,16 +60,10 @@ class Connection:
         self._in_flight: dict[asyncio.Future[tuple[Any, ...]], tuple[str, str]] = {}
         self._session = aiohttp.ClientSession(
             ws_response_class=event_lane(self._deliver, self._took_max_payload),
+            connector=aiohttp.TCPConnector(ssl=options.ssl if options.ssl is not None else True),
             trust_env=options.proxy_from_env and not address.is_loopback,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=options.timeout),
         )
-        ws_options: dict[str, Any] = {
-            # aiohttp gives up on frames above 4 MB, taking the next one with it.
-            "max_msg_size": 0,
-            "timeout": aiohttp.ClientWSTimeout(ws_close=_CLOSING_GRACE),
-        }
-        if options.ssl is not None:
-            ws_options["ssl"] = options.ssl
         self._sio = socketio.AsyncClient(
             reconnection=False,
             handle_sigint=False,
@@ -77,7 +71,11 @@ class Connection:
             engineio_logger=_quiet,
             serializer=WirePacket,
             http_session=self._session,
-            websocket_extra_options=ws_options,
+            websocket_extra_options={
+                # aiohttp gives up on frames above 4 MB, taking the next one with it.
+                "max_msg_size": 0,
+                "timeout": aiohttp.ClientWSTimeout(ws_close=_CLOSING_GRACE),
+            },
             request_timeout=options.timeout,
         )
         # Plain functions: python-socketio runs them in order, where coroutines would overtake one another.

@@ -72,7 +72,8 @@ class _RestBase:
             "limits": _LIMITS,
             "follow_redirects": False,
             "trust_env": not self._address.is_loopback,
-            "verify": verify,
+            # Loading the certificates of the machine takes longer than a request; without TLS nobody looks at them.
+            "verify": verify if self._address.url.startswith("https:") else False,
         }
         self._closed = False
         self.session = Session(None if credentials is None else self._login_for(credentials))

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from agor_reactive.errors import (
     AgorError,
+    CannotConnect,
     ConnectionLost,
     Forbidden,
     LinkError,
@@ -247,6 +248,8 @@ class SocketLink:
                 raise
             # Asking again would be refused again: stay connected, bare, until someone authenticates.
             self._tell("unauthenticated", reason=str(error))
+        except LinkError as error:
+            raise CannotConnect(f"{self._address.url} was reached, but its login was not answered: {error}") from None
 
     async def _keep_logged_in(self, connection: Connection) -> None:
         """Until the connection ends: renew the login ahead of its expiry."""

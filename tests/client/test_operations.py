@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -257,3 +258,15 @@ async def test_a_login_answers_who_one_is_and_shows_no_token(link: ScriptedLink,
     await client.re_authenticate()
     await client.logout()
     assert client.status.phase == "unauthenticated"
+
+
+async def test_waiting_for_the_end_outlasts_a_blip(link: ScriptedLink, client: agor.Client) -> None:
+    waiting = asyncio.ensure_future(client.wait_closed())
+    await asyncio.sleep(0)
+    link.drop()
+    link.restore()
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    await client.close()
+    await waiting
+    await client.wait_closed()

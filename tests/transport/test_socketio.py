@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import socket
+import threading
 from typing import Any
 
 import pytest
@@ -47,14 +48,20 @@ async def test_a_bare_link_connects_and_waits_for_a_login(server: FeathersServer
         assert {status.epoch for status in heard.statuses} == {1}
 
 
-async def test_three_thousand_chunks_arrive_in_order_over_both_transports(server: FeathersServer) -> None:
-    for transports in (("websocket",), ("polling",), ("polling", "websocket")):
-        async with Heard(server.url, credentials=KEY, transports=transports) as heard:
-            for number in range(3000):
-                await server.emit("messages streaming:chunk", {"chunk": f"{number},"})
-            await until(lambda heard=heard: len(heard.events) == 3000)
-            text = "".join(event.payload["chunk"] for event in heard.events)
-            assert text == "".join(f"{number}," for number in range(3000))
+@pytest.mark.parametrize(
+    ("transports", "count"), [(("websocket",), 3000), (("polling",), 500), (("polling", "websocket"), 500)]
+)
+async def test_thousands_of_chunks_arrive_in_order(
+    server: FeathersServer, transports: tuple[str, ...], count: int
+) -> None:
+    threads = threading.active_count()
+    async with Heard(server.url, credentials=KEY, transports=transports) as heard:
+        for number in range(count):
+            await server.emit("messages streaming:chunk", {"chunk": f"{number},"})
+        await until(lambda: len(heard.events) == count)
+        text = "".join(event.payload["chunk"] for event in heard.events)
+        assert text == "".join(f"{number}," for number in range(count))
+        assert threading.active_count() == threads
 
 
 async def test_order_holds_between_plain_and_binary_events(server: FeathersServer) -> None:
@@ -203,6 +210,24 @@ async def test_refused_credentials_are_raised_by_open(server: FeathersServer, no
     assert "agor_sk" not in str(caught.value)
     await no_leaks(before)
     assert server.logins() == ["api-key"]
+
+
+async def test_a_login_that_is_never_answered_is_cannot_connect(server: FeathersServer, no_leaks: Any) -> None:
+    before = no_leaks.tasks()
+    server.auth_gate = asyncio.Event()
+    with pytest.raises(CannotConnect, match="login"):
+        await SocketLink(server.url, credentials=KEY, timeout=0.1).open()
+    server.auth_gate.set()
+    await no_leaks(before)
+
+
+async def test_a_daemon_that_kicks_on_sight_is_not_hammered(server: FeathersServer) -> None:
+    server.life, server.kick_at_expiry = 0.0, True
+    slow = Backoff(first=0.001, most=30.0)
+    async with Heard(server.url, credentials=KEY, backoff=slow) as heard:
+        await until(lambda: heard.link.status.attempt >= 6)
+    delays = [status.next_try_in for status in heard.statuses if status.next_try_in]
+    assert delays == sorted(set(delays))
 
 
 async def test_credentials_refused_on_reconnect_leave_a_bare_connection_and_no_storm(server: FeathersServer) -> None:
