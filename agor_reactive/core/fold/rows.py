@@ -140,8 +140,7 @@ def message_saved(draft: Draft, event: e.MessageSaved) -> None:
     sync = draft.sync
     if message_id in sync.gone_messages or (task_id is not None and task_id in sync.gone_tasks):
         return
-    if not streams.saved(draft, message_id, task_id):
-        return
+    streams.saved(draft, message_id, task_id)
     journal.note_message(draft, message_id, row)
     if task_id is None:
         draft.messages_by_task = draft.messages_by_task.drop(message_id)

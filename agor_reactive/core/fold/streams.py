@@ -56,10 +56,10 @@ def text_chunk(state: SessionState, event: e.TextChunk) -> SessionState:
     known: Stream | None = state.streaming_messages.get(message_id)
     rev = state.revision + 1
     if known is not None:
-        if known.settled or (task_id is not None and known.task_id is not None and task_id != known.task_id):
+        if known.settled or (task_id is not None and task_id != known.task_id and not may_adopt(state, known, task_id)):
             return state
         stream = draft_of(known, rev)
-        if known.task_id is None:
+        if task_id is not None:
             stream.task_id = task_id
         if not with_chunk(stream, chunk, sequence):
             return state
@@ -85,12 +85,19 @@ def is_over(state: Draft, message_id: str, task_id: str | None) -> bool:
     sync = state.sync
     if message_id in state.messages_by_task.task_of or message_id in sync.settled or message_id in sync.gone_messages:
         return True
-    if task_id is None:
-        return False
-    if task_id in sync.gone_tasks:
+    return task_id is not None and _task_is_over(state, task_id)
+
+
+def _task_is_over(state: Draft, task_id: str) -> bool:
+    if task_id in state.sync.gone_tasks:
         return True
     task = state.tasks.get(task_id)
     return task is not None and task.ended
+
+
+def may_adopt(state: Draft, known: Stream, task_id: str) -> bool:
+    """Whether a stream of no known task may become this task's."""
+    return known.task_id is None and not _task_is_over(state, task_id)
 
 
 def _draft_for(draft: Draft, message_id: str, task_id: str | None) -> StreamDraft | None:
@@ -104,10 +111,10 @@ def _draft_for(draft: Draft, message_id: str, task_id: str | None) -> StreamDraf
 
 
 def _known_for(draft: Draft, known: Stream, task_id: str | None) -> StreamDraft | None:
-    if known.settled or (task_id is not None and known.task_id is not None and task_id != known.task_id):
+    if known.settled or (task_id is not None and task_id != known.task_id and not may_adopt(draft, known, task_id)):
         return None
     stream = draft_of(known, draft.revision)
-    if known.task_id is None:
+    if task_id is not None:
         stream.task_id = task_id
     return stream
 
@@ -174,9 +181,11 @@ def stream_failed(draft: Draft, event: e.StreamFailed) -> None:
     if known is None:
         _show_late_error(draft, event)
         return
-    if event.task_id is not None and known.task_id is not None and event.task_id != known.task_id:
+    task_id = event.task_id
+    if task_id is not None and task_id != known.task_id and not may_adopt(draft, known, task_id):
         return
     stream = draft_of(known, draft.revision)
+    stream.task_id = task_id or known.task_id
     stream.error = event.error
     stream.streaming = stream.is_thinking = False
     put_stream(draft, stream)
@@ -257,14 +266,11 @@ def settle(draft: Draft, message_id: str, task_id: str | None, how: str) -> None
     draft.sync = draft.sync._replace(settled=FrozenDict(kept))
 
 
-def saved(draft: Draft, message_id: str, task_id: str | None) -> bool:
-    """The message is saved: its stream has done its work. False if the stream is another task's."""
+def saved(draft: Draft, message_id: str, task_id: str | None) -> None:
+    """The message is saved: its stream has done its work, unless it is another task's."""
     known: Stream | None = draft.streaming_messages.get(message_id)
-    if known is not None:
-        if known.task_id is not None and task_id is not None and known.task_id != task_id:
-            return False
+    if known is not None and (known.task_id is None or task_id is None or known.task_id == task_id):
         without_stream(draft, message_id)
-    return True
 
 
 def settle_task(draft: Draft, task_id: str) -> None:

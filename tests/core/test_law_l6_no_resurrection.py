@@ -1,0 +1,119 @@
+"""L6: what was removed stays removed against every late event and every answer asked for before the removal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agor_reactive.core import SessionState
+from agor_reactive.core import events as e
+from agor_reactive.models import RawEvent
+from tests.core.build import SID, Mirror, chunk, hydrated, message_row, saved, session_row, start, task_row, thinking
+from tests.core.strategies import hydrations, sequences, wire_events
+
+
+def holds(state: SessionState, task_id: str) -> bool:
+    """Whether the task is in any collection."""
+    return (
+        state.get_task(task_id) is not None
+        or task_id in state.messages_by_task
+        or task_id in state.loaded_task_ids
+        or task_id in state.tools_by_task
+        or any(task.task_id == task_id for task in state.queued_tasks)
+        or bool(state.get_streaming_messages(task_id))
+    )
+
+
+@given(hydrations, sequences, st.lists(wire_events, max_size=25))
+def test_l6_no_late_event_brings_a_removed_task_back(hydration: str, items: list[Any], late: list[Any]) -> None:
+    mirror = Mirror(hydration)
+    mirror.feed(*items, saved("tasks", task_row("t1"), "removed"))
+    mirror.feed(*late, *[item for item in items if isinstance(item, RawEvent)])
+    assert not holds(mirror.state, "t1")
+
+
+@given(hydrations, sequences, st.lists(wire_events, max_size=25))
+def test_l6_no_late_event_brings_a_removed_message_back(hydration: str, items: list[Any], late: list[Any]) -> None:
+    mirror = Mirror(hydration)
+    mirror.feed(*items, saved("messages", message_row("m1", "t1"), "removed"))
+    mirror.feed(*late, *[item for item in items if isinstance(item, RawEvent)])
+    assert "m1" not in mirror.state.messages_by_task.task_of
+    assert all("m1" not in bucket.rows for bucket in mirror.state.messages_by_task.values())
+
+
+@given(hydrations, st.lists(wire_events, max_size=25))
+def test_l6_after_the_sessions_removal_nothing_comes_any_more(hydration: str, late: list[Any]) -> None:
+    mirror = hydrated(hydration)
+    gone = mirror.feed(saved("sessions", session_row(), "removed"))
+    assert gone.terminal
+    assert gone.session is None
+    assert gone.error is not None
+    assert mirror.feed(*late) is gone
+
+
+def test_a13_a_message_removed_while_a_resync_reads_it_is_not_resurrected() -> None:
+    mirror = hydrated(messages={"t1": [message_row("m1", "t1")]})
+    mirror.feed(e.ResyncRequested())
+    mirror.feed(saved("messages", message_row("m1", "t1"), "removed"))
+    mirror.land([task_row("t1")], messages={"t1": [message_row("m1", "t1")]})
+    # Asked for after its removal: the round's session and tasks came first, so the messages are newer. Once more, now
+    # with the removal in flight.
+    mirror = hydrated(messages={"t1": [message_row("m1", "t1")]})
+    mirror.feed(e.ResyncRequested())
+    mirror.answer("session", session=session_row(["t1"]))
+    mirror.answer("tasks", tasks=[task_row("t1")])
+    mirror.answer("queue")
+    mirror.feed(saved("messages", message_row("m1", "t1"), "removed"))
+    mirror.answer("messages", "t1", messages=[message_row("m1", "t1")])
+    assert mirror.message_ids("t1") == []
+
+
+def test_a14_a_task_removed_while_its_messages_load_leaves_no_trace() -> None:
+    mirror = hydrated(tasks=[task_row("t1"), task_row("t0", "completed")])
+    mirror.feed(e.LoadRequested("t0"))
+    mirror.feed(saved("tasks", task_row("t0"), "removed"))
+    mirror.answer("messages", "t0", messages=[message_row("m1", "t0")])
+    assert not holds(mirror.state, "t0")
+
+
+def test_a16_a_row_removed_while_a_full_page_is_read_is_the_only_one_missing_and_one_fetch_was_made() -> None:
+    mirror = hydrated(tasks=[task_row("t1"), task_row("t0", "completed")])
+    mirror.feed(e.LoadRequested("t0"))
+    rows = [message_row(f"m{n}", "t0", n) for n in range(1000)]
+    mirror.feed(saved("messages", rows[0], "removed"))
+    mirror.answer("messages", "t0", messages=rows)
+    assert len(mirror.state.get_task_messages("t0")) == 999
+    assert mirror.asked() == []
+
+
+def test_what_the_daemon_has_again_is_back() -> None:
+    mirror = hydrated()
+    mirror.feed(saved("tasks", task_row("t1"), "removed"))
+    mirror.answer("queue") if "queue" in mirror.asked() else None
+    mirror.feed(e.ResyncRequested())
+    mirror.land([task_row("t1")])
+    assert mirror.ids() == ["t1"]
+    assert mirror.feed(saved("tasks", task_row("t1", "completed"), "patched")).tasks[0].status == "completed"
+
+
+def test_b51_what_the_server_no_longer_has_is_in_no_collection_after_a_resync() -> None:
+    mirror = hydrated(
+        "eager",
+        tasks=[task_row("t1"), task_row("t2")],
+        messages={"t2": [message_row("m2", "t2", content=[{"type": "tool_use", "id": "u", "name": "Bash"}])]},
+    )
+    mirror.feed(start("m9", task_id="t2"), chunk("m9", "text", 0, task_id="t2"))
+    mirror.down().up(2).land([task_row("t1")])
+    assert not holds(mirror.state, "t2")
+    before = mirror.state
+    assert mirror.feed(chunk("m9", "late", 1), thinking("m9", "late", task_id="t2")) is before
+
+
+def test_a_removed_tasks_stream_is_not_revived_by_chunks_that_name_no_task() -> None:
+    mirror = hydrated()
+    mirror.feed(chunk("m1", "a", 0, task_id="t1"), saved("tasks", task_row("t1"), "removed"))
+    assert not mirror.state.streaming_messages
+    mirror.feed(chunk("m1", "b", 1), RawEvent("messages thinking:start", {"session_id": SID, "message_id": "m1"}))
+    assert not mirror.state.streaming_messages
