@@ -14,16 +14,7 @@
 """
 
 from agor_reactive._version import __version__
-from agor_reactive.client import (
-    AsyncRestClient,
-    Client,
-    LiveService,
-    RestClient,
-    create_async_rest_client,
-    create_client,
-    create_rest_client,
-    retain_reactive_session,
-)
+from agor_reactive.client import Client, LiveService, create_client, retain_reactive_session
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import (
     AgorError,
@@ -67,6 +58,12 @@ from agor_reactive.models import (
     User,
     WireModel,
     Worktree,
+)
+from agor_reactive.rest_clients import (
+    AsyncRestClient,
+    RestClient,
+    create_async_rest_client,
+    create_rest_client,
 )
 from agor_reactive.services import AsyncService, Service
 from agor_reactive.session.handles import SessionHandle

@@ -98,7 +98,9 @@ class DaemonError(AgorError):
     None), except that stack traces, SQL and parameters are dropped.
     """
 
-    def __init__(self, message: str, *, name: str | None = None, code: int | str | None = None, data: Any = None) -> None:
+    def __init__(
+        self, message: str, *, name: str | None = None, code: int | str | None = None, data: Any = None
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.name = name

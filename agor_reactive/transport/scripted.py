@@ -4,11 +4,14 @@ Shipped, so that whoever builds on the session layer can test without a daemon. 
 no threads, no clock but the one given. Answers come from responders, at once and without yielding to the loop; a call
 that shall stay in flight is *held*.
 
->>> link = ScriptedLink()
->>> undo = link.on_call("get", "sessions", lambda args: {"session_id": args[0], "status": "idle"})
->>> link.hold("find", "tasks")             # doctest: +SKIP
->>> pending = link.pending[0]              # doctest: +SKIP
->>> pending.answer({"total": 0, "data": []})   # doctest: +SKIP
+::
+
+    link = ScriptedLink()
+    link.on_call("get", "sessions", lambda args: {"session_id": args[0], "status": "idle"})
+    link.hold("find", "tasks")
+    ...                                             # something asks for the tasks
+    link.emit("tasks created", {"task_id": "t1"})
+    link.pending[0].answer({"total": 0, "data": []})
 """
 
 from __future__ import annotations

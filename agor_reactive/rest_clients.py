@@ -1,0 +1,260 @@
+"""The daemon over REST: `RestClient` for plain scripts, `AsyncRestClient` the same, awaited. No socket, no live events.
+
+They hold a login and run `operations`; bytes are moved by `transport.http`, which is imported where a client is made:
+httpx brings click and rich with it, and `import agor_reactive` stays cheap.
+"""
+
+from __future__ import annotations
+
+import ssl as _ssl
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+
+from agor_reactive.models import (
+    AuthenticationResult,
+    Board,
+    Branch,
+    Message,
+    Repo,
+    Session,
+    Task,
+    User,
+    Worktree,
+    row_from_wire,
+)
+from agor_reactive.services import AsyncService, AsyncSessions, AsyncTasks, Service, Sessions, Tasks
+from agor_reactive.transport.address import DEFAULT_URL
+from agor_reactive.transport.credentials import Credentials, Strategy, credentials
+from agor_reactive.transport.steps import Operation, TokenProvider, drive, drive_async
+
+if TYPE_CHECKING:
+    from agor_reactive.transport.http import AsyncRest, Rest
+
+__all__ = ["AsyncRestClient", "RestClient", "create_async_rest_client", "create_rest_client"]
+
+T = TypeVar("T")
+
+
+def given_credentials(**ways: Any) -> Credentials | None:
+    """The credentials among these arguments, if any."""
+    return credentials(**ways) if any(value is not None for value in ways.values()) else None
+
+
+def login_result(answer: Mapping[str, Any]) -> AuthenticationResult:
+    return row_from_wire(AuthenticationResult, dict(answer))
+
+
+class RestClient:
+    """The daemon over REST, on the calling thread: no socket, no loop. Close it, or use it as a context manager."""
+
+    def __init__(self, rest: Rest) -> None:
+        self._rest = rest
+        self.sessions = Sessions(self._run)
+        self.tasks = Tasks(self._run)
+
+    @property
+    def url(self) -> str:
+        """The daemon's address."""
+        return self._rest.url
+
+    @overload
+    def service(self, path: Literal["sessions"]) -> Service[Session]: ...
+    @overload
+    def service(self, path: Literal["tasks"]) -> Service[Task]: ...
+    @overload
+    def service(self, path: Literal["messages"]) -> Service[Message]: ...
+    @overload
+    def service(self, path: Literal["boards"]) -> Service[Board]: ...
+    @overload
+    def service(self, path: Literal["branches"]) -> Service[Branch]: ...
+    @overload
+    def service(self, path: Literal["worktrees"]) -> Service[Worktree]: ...
+    @overload
+    def service(self, path: Literal["repos"]) -> Service[Repo]: ...
+    @overload
+    def service(self, path: Literal["users"]) -> Service[User]: ...
+    @overload
+    def service(self, path: str) -> Service[Any]: ...
+    def service(self, path: str) -> Service[Any]:
+        """The service at `path`: ``"sessions"``, ``"sessions/<id>/prompt"``, any other."""
+        return Service(path, self._run)
+
+    def authenticate(
+        self,
+        strategy: Strategy | None = None,
+        *,
+        api_key: str | None = None,
+        access_token: str | None = None,
+        refresh_token: str | None = None,
+        email: str | None = None,
+        password: str | None = None,
+    ) -> AuthenticationResult:
+        """Log in, and stay so: an expired token is refreshed by itself. Raises `NotAuthenticated`.
+
+        Strategies: ``"api-key"`` (`api_key`), ``"jwt"`` (`access_token`, `refresh_token` if there is one), ``"local"``
+        (`email`, `password`); left out, it is the one the arguments are for.
+        """
+        given = credentials(
+            strategy,
+            api_key=api_key,
+            access_token=access_token,
+            refresh_token=refresh_token,
+            email=email,
+            password=password,
+        )
+        return login_result(self._rest.log_in(given))
+
+    def re_authenticate(self) -> AuthenticationResult:
+        """Get a fresh token with the credentials at hand. Raises `NotAuthenticated`."""
+        return login_result(self._rest.renew())
+
+    def logout(self) -> None:
+        """Forget the login. The daemon revokes nothing: a token stays good until it expires."""
+        self._rest.session.adopt(None)
+
+    def close(self) -> None:
+        """Close every connection. Idempotent."""
+        self._rest.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<RestClient {self.url}>"
+
+    def _run(self, operation: Operation[T], /) -> T:
+        return drive(operation, self._rest.call)
+
+
+class AsyncRestClient:
+    """The daemon over REST, awaited; see `RestClient` for what each method means."""
+
+    def __init__(self, rest: AsyncRest) -> None:
+        self._rest = rest
+        self.sessions = AsyncSessions(self._run)
+        self.tasks = AsyncTasks(self._run)
+
+    @property
+    def url(self) -> str:
+        """The daemon's address."""
+        return self._rest.url
+
+    @overload
+    def service(self, path: Literal["sessions"]) -> AsyncService[Session]: ...
+    @overload
+    def service(self, path: Literal["tasks"]) -> AsyncService[Task]: ...
+    @overload
+    def service(self, path: Literal["messages"]) -> AsyncService[Message]: ...
+    @overload
+    def service(self, path: Literal["boards"]) -> AsyncService[Board]: ...
+    @overload
+    def service(self, path: Literal["branches"]) -> AsyncService[Branch]: ...
+    @overload
+    def service(self, path: Literal["worktrees"]) -> AsyncService[Worktree]: ...
+    @overload
+    def service(self, path: Literal["repos"]) -> AsyncService[Repo]: ...
+    @overload
+    def service(self, path: Literal["users"]) -> AsyncService[User]: ...
+    @overload
+    def service(self, path: str) -> AsyncService[Any]: ...
+    def service(self, path: str) -> AsyncService[Any]:
+        """The service at `path`."""
+        return AsyncService(path, self._run)
+
+    async def authenticate(
+        self,
+        strategy: Strategy | None = None,
+        *,
+        api_key: str | None = None,
+        access_token: str | None = None,
+        refresh_token: str | None = None,
+        email: str | None = None,
+        password: str | None = None,
+    ) -> AuthenticationResult:
+        """Log in, and stay so; see `RestClient.authenticate`."""
+        given = credentials(
+            strategy,
+            api_key=api_key,
+            access_token=access_token,
+            refresh_token=refresh_token,
+            email=email,
+            password=password,
+        )
+        return login_result(await self._rest.log_in(given))
+
+    async def re_authenticate(self) -> AuthenticationResult:
+        """Get a fresh token with the credentials at hand. Raises `NotAuthenticated`."""
+        return login_result(await self._rest.renew())
+
+    async def logout(self) -> None:
+        """Forget the login. The daemon revokes nothing: a token stays good until it expires."""
+        self._rest.session.adopt(None)
+
+    async def close(self) -> None:
+        """Close every connection. Idempotent."""
+        await self._rest.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<AsyncRestClient {self.url}>"
+
+    async def _run(self, operation: Operation[T], /) -> T:
+        return await drive_async(operation, self._rest.call)
+
+
+def create_rest_client(
+    url: str = DEFAULT_URL,
+    *,
+    api_key: str | None = None,
+    access_token: str | None = None,
+    refresh_token: str | None = None,
+    token_provider: TokenProvider | None = None,
+    timeout: float = 30.0,
+    headers: Mapping[str, str] | None = None,
+    verify: bool | _ssl.SSLContext = True,
+) -> RestClient:
+    """A client for plain scripts: REST, no socket, no loop. Nothing is sent until it is asked something.
+
+    Credentials may be given here or to `authenticate` later. `timeout` is in seconds. Reads that meet a busy or absent
+    daemon are tried again, writes never.
+
+    >>> with create_rest_client("http://localhost:3030", api_key=key) as client:      # doctest: +SKIP
+    ...     client.service("sessions").find({"$limit": 5})
+    """
+    from agor_reactive.transport.http import Rest
+
+    given = given_credentials(
+        api_key=api_key, access_token=access_token, refresh_token=refresh_token, token_provider=token_provider
+    )
+    return RestClient(Rest(url, credentials=given, timeout=timeout, headers=headers, verify=verify))
+
+
+def create_async_rest_client(
+    url: str = DEFAULT_URL,
+    *,
+    api_key: str | None = None,
+    access_token: str | None = None,
+    refresh_token: str | None = None,
+    token_provider: TokenProvider | None = None,
+    timeout: float = 30.0,
+    headers: Mapping[str, str] | None = None,
+    verify: bool | _ssl.SSLContext = True,
+) -> AsyncRestClient:
+    """`create_rest_client`, awaited. It belongs to the event loop that uses it first."""
+    from agor_reactive.transport.http import AsyncRest
+
+    given = given_credentials(
+        api_key=api_key, access_token=access_token, refresh_token=refresh_token, token_provider=token_provider
+    )
+    return AsyncRestClient(AsyncRest(url, credentials=given, timeout=timeout, headers=headers, verify=verify))
