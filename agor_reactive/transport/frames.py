@@ -79,7 +79,7 @@ class EventLane(aiohttp.ClientWebSocketResponse):
     """A websocket whose `receive` hands plain events to `deliver` itself and returns everything else.
 
     Order holds between the two ways: a frame that was let through is handled, in a task of python-socketio's, before
-    the next event is taken.
+    the next event is taken (before Python 3.12, `asyncio.wait_for` around `receive` sees to that by itself).
     """
 
     deliver: OnFrame
