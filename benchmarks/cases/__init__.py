@@ -1,0 +1,47 @@
+"""The cases of the table, by name. Each is a function of `Plan` that gives lines, imported when it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+
+from benchmarks.measure import Timing
+from benchmarks.table import Line
+from benchmarks.workloads import Scale
+
+__all__ = ["CASES", "Case", "Plan", "case"]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How large, and how often."""
+
+    scale: Scale
+    timing: Timing
+
+
+Case = Callable[[Plan], Iterator[Line]]
+
+CASES: Mapping[str, tuple[str, str]] = {
+    "chat": ("folds", "chat"),
+    "long": ("folds", "long"),
+    "huge": ("folds", "huge"),
+    "stream": ("folds", "stream"),
+    "message": ("folds", "message"),
+    "noise": ("folds", "noise"),
+    "equal": ("equality", "equal"),
+    "growth": ("growth", "growth"),
+    "fanout": ("fanout", "fanout"),
+    "memory": ("memory", "memory"),
+    "socket": ("sockets", "socket"),
+    "hydrate": ("hydrate", "hydrate"),
+}
+"""Name of a case: its module here, and the function in it. `widget` comes with the notebook."""
+
+
+def case(name: str) -> Case:
+    """The case of that name."""
+    module, function = CASES[name]
+    found: Case = getattr(import_module(f"benchmarks.cases.{module}"), function)
+    return found

@@ -1,0 +1,117 @@
+"""A session's events folded from its first to its last: the bare fold, and the whole pipeline, beside the decode.
+
+The pipeline is all that happens after decoding: the router, parsing (rows are validated there), the fold, and one
+subscriber told once per turn of the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from benchmarks import mirror, workloads
+from benchmarks.bases import decode_all
+from benchmarks.cases import Plan
+from benchmarks.measure import Side, Turns, interleave, quiet, timed
+from benchmarks.mirror import Feed
+from benchmarks.table import Line, Row
+from benchmarks.workloads import FOLDED, Workload
+
+__all__ = ["chat", "huge", "long", "message", "noise", "stream"]
+
+FOLD_BOUND = 0.35
+PIPELINE_BOUND = 0.7
+FLAT_BOUND = 1.5
+DECODE = "socketio decode"
+
+
+def chat(plan: Plan) -> Iterator[Line]:
+    yield from _folds(FOLDED["chat"](plan.scale), plan)
+
+
+def long(plan: Plan) -> Iterator[Line]:
+    yield from _folds(FOLDED["long"](plan.scale), plan)
+
+
+def huge(plan: Plan) -> Iterator[Line]:
+    yield from _folds(FOLDED["huge"](plan.scale), plan)
+
+
+def stream(plan: Plan) -> Iterator[Line]:
+    yield from _folds(FOLDED["stream"](plan.scale), plan)
+
+
+def _folds(load: Workload, plan: Plan) -> Iterator[Line]:
+    timing = plan.timing
+    frames = workloads.frames(load.events)
+    start = mirror.read_state(load.session_id)
+    events = mirror.parsed(load.events)
+    count = len(load.events)
+
+    feed = Feed([load.session_id])
+    begin = feed.handles[0].state
+
+    def pipeline() -> float:
+        feed.put_back(begin)
+        with quiet(timing):
+            return feed.run(load.events) / count
+
+    sides: dict[str, Side] = {
+        "decode": lambda: timed(lambda: decode_all(frames), timing) / count,
+        "fold": lambda: timed(lambda: mirror.folded(start, events), timing) / count,
+        "pipeline": pipeline,
+    }
+    try:
+        turns = interleave(sides, timing)
+    finally:
+        feed.close()
+    for name, bound in (("fold", FOLD_BOUND), ("pipeline", PIPELINE_BOUND)):
+        yield Row(f"{name} {load.name}", turns.ns(name), DECODE, turns.ns("decode"), turns.ratio(name, "decode"), bound)
+
+
+def noise(plan: Plan) -> Iterator[Line]:
+    """What the daemon says besides and nobody wants: `messages/streaming created` per chunk, twins with null."""
+    load = FOLDED["chat"](plan.scale)
+    frames = workloads.frames(load.noise)
+    timing, count = plan.timing, len(load.noise)
+    feed = Feed([load.session_id])
+
+    def pass_by() -> float:
+        with quiet(timing):
+            return feed.run(load.noise) / count
+
+    sides: dict[str, Side] = {"decode": lambda: timed(lambda: decode_all(frames), timing) / count, "noise": pass_by}
+    try:
+        turns = interleave(sides, timing)
+    finally:
+        feed.close()
+    yield Row("noise of chat", turns.ns("noise"), DECODE, turns.ns("decode"), turns.ratio("noise", "decode"))
+
+
+def message(plan: Plan) -> Iterator[Line]:
+    """One message of 100,000 chunks: the last thousand beside the first thousand, through the whole pipeline."""
+    chunks = plan.scale(100_000, 3_000)
+    part = plan.scale(1_000, 100)
+    load = workloads.one_message(chunks)
+    head, body, tail = load.events[1 : part + 1], load.events[part + 1 : -part], load.events[-part:]
+    taken: dict[str, list[float]] = {"first": [], "last": []}
+    feed = Feed([load.session_id])
+    begin = feed.handles[0].state
+    try:
+        for _ in range(plan.timing.rounds + 1):
+            feed.put_back(begin)
+            feed.run(load.events[:1])
+            with quiet(plan.timing):
+                taken["first"].append(feed.run(head) / part)
+                feed.run(body)
+                taken["last"].append(feed.run(tail) / part)
+    finally:
+        feed.close()
+    turns = Turns({name: times[1:] for name, times in taken.items()})
+    yield Row(
+        f"last {part:,} of {chunks:,} chunks",
+        turns.ns("last"),
+        f"first {part:,}",
+        turns.ns("first"),
+        turns.ratio("last", "first"),
+        FLAT_BOUND,
+    )

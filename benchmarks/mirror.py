@@ -1,0 +1,113 @@
+"""Our side of the fold and pipeline cases: a state that has read its session, and a client on a scripted link."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from agor_reactive.core import SessionState, fold, initial_state
+from agor_reactive.core import events as e
+from agor_reactive.core.parse import parse_payload
+from agor_reactive.models.session import Session
+from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.registry import SessionRegistry
+from agor_reactive.session.router import Router
+from agor_reactive.transport.scripted import ScriptedLink
+from benchmarks.wire import Event
+
+__all__ = ["Feed", "folded", "parsed", "read_state"]
+
+TURN = 256
+"""After so many events the loop gets its turn, as the socket's read path gives it: then subscribers are told."""
+
+
+def read_state(session_id: str) -> SessionState:
+    """The state of a session without tasks, read to the end, nothing in flight."""
+    state = fold(initial_state(session_id), e.LinkChanged(LinkStatus("live", epoch=1)))
+    for _ in range(10):
+        asks = state.asks
+        if not asks:
+            return state
+        for ask in asks:
+            rows = e.Rows(session=Session(session_id=session_id) if ask.kind == "session" else None)
+            state = fold(state, e.AskAnswered(ask.ask_id, rows, 1.0))
+    raise AssertionError("the first reading never ends")
+
+
+def parsed(events: Iterable[Event]) -> list[Any]:
+    """The events of the core."""
+    found = [parse_payload(topic, payload) for topic, payload in events]
+    return [event for event in found if event is not None]
+
+
+def folded(state: SessionState, events: Iterable[Any]) -> SessionState:
+    """The state after them."""
+    for event in events:
+        state = fold(state, event)
+    return state
+
+
+class Feed:
+    """A client's inside without a socket: a router on a scripted link, handles, one subscriber each.
+
+    It has an event loop of its own, since that is what subscribers are told by. Close it.
+    """
+
+    def __init__(self, session_ids: Sequence[str]) -> None:
+        self._runner = asyncio.Runner()
+        self.told = 0
+        self.link = ScriptedLink()
+        self.link.on_call("get", "sessions", lambda args: {"session_id": args[0]})
+        self.link.on_call("find", "*", lambda args: {"total": 0, "data": []})
+        self.handles: list[SessionHandle] = self._runner.run(self._retain(session_ids))
+
+    async def _retain(self, session_ids: Sequence[str]) -> list[SessionHandle]:
+        self.router = Router(self.link)
+        self.registry = SessionRegistry(self.link, self.router)
+        await self.link.open()
+        handles = [self.registry.retain(session_id) for session_id in session_ids]
+        for handle in handles:
+            await handle.ready()
+            handle.subscribe(self._tell)
+        return handles
+
+    def _tell(self, state: SessionState) -> None:
+        self.told += 1
+
+    def put_back(self, state: SessionState) -> None:
+        """Let the first handle's session stand at `state` again. Reaches inside: only a benchmark turns time back."""
+        shared = self.handles[0].shared
+        shared._state = shared.latest.value = state
+        for subscription in shared.latest._subscriptions:
+            subscription._told = -1
+
+    def run(self, events: Sequence[Event], *, turn: int = TURN) -> int:
+        """Receive them all, as the link would hand them over, and tell the subscribers. Returns the ns it took."""
+        return self._runner.run(self._run(events, turn))
+
+    async def _run(self, events: Sequence[Event], turn: int) -> int:
+        receive: Callable[[RawEvent], None] = self.router.receive
+        left = turn
+        begun = time.perf_counter_ns()
+        for topic, payload in events:
+            receive(RawEvent(topic, payload, 1.0))
+            left -= 1
+            if not left:
+                left = turn
+                await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return time.perf_counter_ns() - begun
+
+    def close(self) -> None:
+        """Release everything and end the loop."""
+        self._runner.run(self._close())
+        self._runner.close()
+
+    async def _close(self) -> None:
+        for handle in self.handles:
+            handle.release()
+        await self.registry.close()
+        await self.link.close()
