@@ -26,9 +26,9 @@ def task_row(task_id: str, status: str = "running", *, second: int = 0, **fields
     return {"task_id": task_id, "session_id": SID, "status": status, "created_at": stamp(second), **fields}
 
 
-def message_row(message_id: str, task_id: str | None, index: int = 0, **fields: Any) -> dict[str, Any]:
+def message_row(message_id: str, task_id: str | None, index: float = 0, **fields: Any) -> dict[str, Any]:
     row = {"message_id": message_id, "session_id": SID, "type": "assistant", "role": "assistant", "index": index}
-    row |= {"timestamp": stamp(index), "content_preview": "", "content": f"content of {message_id}", **fields}
+    row |= {"timestamp": stamp(int(index)), "content_preview": "", "content": f"content of {message_id}", **fields}
     return row if task_id is None else {**row, "task_id": task_id}
 
 

@@ -77,7 +77,7 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
     elif draft.sync.queue_absent:
         queue.take_from_tasks(draft)
     for of_task, landed in current.landed:
-        _commit_messages(draft, of_task, landed)
+        _commit_messages(draft, current, of_task, landed)
     for task in draft.tasks:
         if task.ended:
             old = before.get(task.task_id)
@@ -89,9 +89,9 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
     draft.sync = draft.sync._replace(removed=False)
 
 
-def _commit_messages(draft: Draft, task_id: str | None, landed: Landed) -> None:
+def _commit_messages(draft: Draft, current: Round, task_id: str | None, landed: Landed) -> None:
     if task_id is not None:
-        _commit_task(draft, task_id, landed.messages, landed.begun)
+        _commit_task(draft, task_id, landed.messages, asked=landed.begun, since=current.begun)
         return
     by_task: dict[str, list[Message]] = {task.task_id: [] for task in draft.tasks if not task.queued}
     for message in landed.messages:
@@ -99,25 +99,29 @@ def _commit_messages(draft: Draft, task_id: str | None, landed: Landed) -> None:
             by_task.setdefault(message.task_id, []).append(message)
     for each, messages in by_task.items():
         if draft.tasks.get(each) is not None:
-            _commit_task(draft, each, tuple(messages), landed.begun)
+            _commit_task(draft, each, tuple(messages), asked=landed.begun, since=current.begun)
 
 
 def commit_load(draft: Draft, done: Ask, found: e.Rows) -> None:
     """A load by the user is here."""
     if done.task_id is not None:
-        _commit_task(draft, done.task_id, found.messages, done.begun)
+        _commit_task(draft, done.task_id, found.messages, asked=done.begun, since=done.begun)
 
 
-def _commit_task(draft: Draft, task_id: str, messages: tuple[Message, ...], begun: int) -> None:
-    """Take over a task's messages as fetched, unless the user or a newer fetch has decided otherwise meanwhile."""
+def _commit_task(draft: Draft, task_id: str, messages: tuple[Message, ...], *, asked: int, since: int) -> None:
+    """Take over a task's messages as fetched, unless the user or a newer fetch has decided otherwise meanwhile.
+
+    `asked` is when this fetch was asked for; what the journal has from `since` on wins over its rows. A whole round
+    shares one `since`, its beginning: a daemon may answer from before what it told us live.
+    """
     sync = draft.sync
-    if _gone(sync.gone_tasks.get(task_id), begun):
+    if _gone(sync.gone_tasks.get(task_id), since):
         return
     wish = sync.wishes.get(task_id)
-    if wish is not None and not wish[1] and wish[0] >= begun:
+    if wish is not None and not wish[1] and wish[0] >= asked:
         return
-    since = draft.loaded_task_ids.since.get(task_id)
-    if since is not None and since > begun:
+    loaded_at = draft.loaded_task_ids.since.get(task_id)
+    if loaded_at is not None and loaded_at > asked:
         return
     kept: dict[str, Message] = {}
     for message in messages:
@@ -125,19 +129,19 @@ def _commit_task(draft: Draft, task_id: str, messages: tuple[Message, ...], begu
         if message.task_id != task_id or message.session_id not in ("", draft.standing.session_id):
             continue
         moved = sync.journal_messages.get(message_id)
-        if (moved is not None and moved[0] > begun) or _gone(sync.gone_messages.get(message_id), begun):
+        if (moved is not None and moved[0] > since) or _gone(sync.gone_messages.get(message_id), since):
             continue
         kept[message_id] = message
         stream = draft.streaming_messages.get(message_id)
-        if stream is not None and stream.moved_at <= begun and stream.task_id in (None, task_id):
+        if stream is not None and stream.moved_at <= asked and stream.task_id in (None, task_id):
             streams.without_stream(draft, message_id)
     for message_id, (moved_at, row) in sync.journal_messages.items():
-        if moved_at > begun and row is not None and row.task_id == task_id and message_id not in sync.gone_messages:
+        if moved_at > since and row is not None and row.task_id == task_id and message_id not in sync.gone_messages:
             kept[message_id] = row
     _mark_absent(draft, task_id, kept)
     draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, kept)
-    if since != begun:
-        draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, begun)
+    if loaded_at != asked:
+        draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, asked)
     for message in kept.values():
         rows.tools_are_saved(draft, task_id, message)
 

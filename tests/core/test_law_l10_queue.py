@@ -1,0 +1,147 @@
+"""L10: the queue shows what the daemon last said, minus what has since been seen dispatched or removed; every event that
+touches it asks for one fresh read; a failed read keeps the rows and says so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agor_reactive.core import events as e
+from agor_reactive.models import RawEvent
+from tests.core.build import Mirror, hydrated, raw, saved, task_row
+
+
+def waiting(task_id: str, position: Any = None, **more: Any) -> dict[str, Any]:
+    row = task_row(task_id, "queued", **more)
+    return row if position is None else {**row, "queue_position": position}
+
+
+def with_queue(hydration: str = "lazy") -> Mirror:
+    return hydrated(hydration, tasks=[task_row("t1"), waiting("a", 1, second=1), waiting("b", 2, second=2)])
+
+
+def test_a49_positions_and_removals_show_at_once() -> None:
+    mirror = with_queue()
+    running = mirror.state.tasks[0]
+    assert mirror.queue() == ["a", "b"]
+    mirror.feed(saved("tasks", waiting("b", 1), "patched"), saved("tasks", waiting("a", 2), "patched"))
+    assert mirror.queue() == ["b", "a"]
+    mirror.feed(saved("tasks", waiting("b", 1), "removed"))
+    assert mirror.queue() == ["a"]
+    assert mirror.state.tasks[0] is running
+
+
+def test_one_fresh_read_however_many_events_and_again_if_it_moved_meanwhile() -> None:
+    mirror = with_queue()
+    mirror.feed(saved("tasks", waiting("c", 3), "queued"))
+    assert mirror.asked() == ["queue"]
+    mirror.feed(saved("tasks", waiting("d", 4), "queued"), saved("tasks", waiting("e", 5), "queued"))
+    assert mirror.asked() == ["queue"]
+    mirror.answer("queue", tasks=[waiting("a", 1), waiting("b", 2), waiting("c", 3)])
+    assert mirror.queue() == ["a", "b", "c", "d", "e"], "what came since the read began stays"
+    assert mirror.asked() == ["queue"], "it moved meanwhile: read once more"
+    mirror.answer("queue", tasks=[waiting(t, n) for n, t in enumerate("abcde", 1)])
+    assert mirror.asked() == []
+
+
+def test_what_was_dispatched_or_removed_since_the_read_began_does_not_come_back() -> None:
+    mirror = with_queue()
+    mirror.feed(saved("tasks", waiting("c", 3), "queued"))
+    mirror.feed(saved("tasks", task_row("a", "running"), "patched"), saved("tasks", waiting("b", 2), "removed"))
+    mirror.answer("queue", tasks=[waiting("a", 1), waiting("b", 2), waiting("c", 3)])
+    assert mirror.queue() == ["c"]
+
+
+def test_a2_a_task_born_dispatching_never_shows_in_the_queue_and_is_one_row() -> None:
+    mirror = hydrated(tasks=[])
+    row = task_row("t1", "dispatching")
+    mirror.feed(saved("tasks", row), saved("tasks", row), saved("tasks", task_row("t1", "running"), "patched"))
+    assert [task.status for task in mirror.state.tasks] == ["running"]
+    assert all(not state.queued_tasks for state in mirror.seen)
+
+
+@pytest.mark.parametrize("order", [("created", "queued"), ("queued", "created"), ("queued", "queued"), ("created", "patched")])
+def test_b18_a_queued_prompt_is_one_row_in_the_queue_and_one_among_tasks(order: tuple[str, str]) -> None:
+    mirror = hydrated()
+    mirror.feed(*[saved("tasks", waiting("t9", 1, second=9), verb) for verb in order])
+    assert mirror.queue() == ["t9"]
+    assert mirror.ids() == ["t1", "t9"]
+
+
+def test_b19_a_missing_position_sorts_last_and_ties_keep_their_order() -> None:
+    mirror = hydrated(tasks=[task_row("t1"), waiting("x"), waiting("a", 1), waiting("b", 1)])
+    assert mirror.queue() == ["a", "b", "x"]
+
+
+def test_a_position_that_was_never_cleared_does_not_keep_a_task_in_the_queue() -> None:
+    mirror = with_queue()
+    mirror.feed(saved("tasks", {**waiting("a", 1), "status": "running"}, "patched"))
+    mirror.answer("queue", tasks=[{**waiting("a", 1), "status": "running"}, waiting("b", 2)])
+    assert mirror.queue() == ["b"]
+
+
+def test_a50_a51_failures_show_in_turn_the_queue_stays_and_another_error_survives_its_recovery() -> None:
+    mirror = with_queue()
+    mirror.feed(saved("tasks", waiting("c", 3), "queued"))
+    assert "Timeout" in (mirror.fail("queue", "timeout", "Timeout").error or "")
+    assert mirror.queue() == ["a", "b", "c"]
+    mirror.feed(e.LoadRequested("t1"))
+    mirror.fail("messages", "server", "history is gone", "t1")
+    assert "history is gone" in (mirror.state.error or "")
+    mirror.feed(saved("tasks", waiting("d", 4), "queued"))
+    assert "disk full" in (mirror.fail("queue", "server", "disk full").error or "")
+    mirror.feed(saved("tasks", waiting("d", 5), "patched"))
+    mirror.answer("queue", tasks=[waiting("a", 1)])
+    assert mirror.queue() == ["a"]
+    assert "history is gone" in (mirror.state.error or "")
+    mirror.feed(e.LoadRequested("t1"))
+    assert mirror.answer("messages", "t1").error is None
+
+
+@pytest.mark.parametrize("hydration", ["none", "lazy", "eager"])
+def test_a53_a_task_removed_during_the_bootstrap_is_in_no_list_afterwards(hydration: str) -> None:
+    mirror = Mirror(hydration).up()
+    mirror.feed(saved("tasks", waiting("b", 2), "removed"), saved("tasks", waiting("b", 2), "patched"))
+    mirror.land([task_row("t1"), waiting("a", 1), waiting("b", 2)])
+    assert mirror.queue() == ["a"]
+    assert mirror.ids() == ["t1", "a"]
+    mirror.feed(e.ResyncRequested(), saved("tasks", waiting("a", 1), "removed"), saved("tasks", waiting("a", 1), "queued"))
+    mirror.land([task_row("t1"), waiting("a", 1)])
+    assert mirror.queue() == []
+    assert mirror.ids() == ["t1"]
+
+
+def test_b19_a_task_drained_while_away_is_not_in_the_queue_after_the_resync() -> None:
+    mirror = with_queue()
+    mirror.down().up(2).land([task_row("t1", "completed"), task_row("a", "completed"), task_row("b")], queue=[])
+    assert mirror.queue() == []
+
+
+def test_a_daemon_without_the_route_has_its_queue_from_its_tasks() -> None:
+    mirror = Mirror().up()
+    mirror.fail("queue", "absent", "Service not found")
+    mirror.answer("session", session={"session_id": mirror.state.session_id, "tasks": ["t1", "a"]})
+    mirror.answer("tasks", tasks=[task_row("t1"), waiting("a", 1)])
+    mirror.answer("messages", "t1")
+    assert mirror.queue() == ["a"]
+    assert mirror.state.error is None
+    mirror.feed(saved("tasks", waiting("b", 2), "queued"))
+    assert mirror.queue() == ["a", "b"]
+    assert mirror.asked() == [], "what is not there is not asked for"
+
+
+def test_an_old_daemons_queued_message_asks_for_a_read() -> None:
+    mirror = hydrated()
+    mirror.feed(raw("messages queued", message_id="m1"))
+    assert mirror.asked() == ["queue"]
+
+
+def test_a_queue_that_did_not_change_is_the_same_object() -> None:
+    mirror = with_queue()
+    before = mirror.state.queued_tasks
+    mirror.feed(saved("tasks", waiting("a", 1, second=1), "patched"))
+    assert mirror.state.queued_tasks is before
+    mirror.feed(RawEvent("messages queued", {"session_id": mirror.state.session_id}))
+    mirror.answer("queue", tasks=[waiting("a", 1, second=1), waiting("b", 2, second=2)])
+    assert mirror.state.queued_tasks is before

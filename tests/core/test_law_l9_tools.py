@@ -1,0 +1,122 @@
+"""L9: a tool starts once, completes once, never executes after its task or its result; who comes late sees the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from agor_reactive.core import events as e
+from agor_reactive.core.tools import Tool
+from agor_reactive.models import RawEvent
+from tests.core.build import Mirror, hydrated, message_row, raw, saved, session_row, task_row
+
+
+def tool(kind: str, use: str, task_id: str = "t1") -> RawEvent:
+    named = {"tool_name": "Bash"} if kind == "start" else {}
+    return raw(f"tasks tool:{kind}", task_id=task_id, tool_use_id=use, **named)
+
+
+def used(use: str) -> dict[str, Any]:
+    return {"type": "tool_use", "id": use, "name": "Bash", "input": {"command": "ls"}}
+
+
+def result(use: str, **more: Any) -> dict[str, Any]:
+    return {"type": "tool_result", "tool_use_id": use, "content": "README.md", **more}
+
+
+def tools(mirror: Mirror, task_id: str = "t1") -> list[tuple[str, str]]:
+    return [(each.tool_use_id, each.status) for each in mirror.state.get_task_tools(task_id)]
+
+
+def test_a66_start_once_complete_flips_and_a_resync_keeps_all() -> None:
+    mirror = hydrated()
+    mirror.feed(tool("start", "1"), tool("complete", "1"), tool("start", "2"), tool("start", "2"), tool("complete", "1"))
+    assert tools(mirror) == [("1", "complete"), ("2", "executing")]
+    rows = [message_row("b", "t1", 1), message_row("a", "t1", 0)]
+    mirror.feed(*[saved("messages", row) for row in (*rows, *rows)])
+    assert mirror.message_ids("t1") == ["a", "b"]
+    mirror.feed(tool("start", "3"), tool("complete", "2"), e.ResyncRequested())
+    mirror.land([task_row("t1")], messages={"t1": rows})
+    assert tools(mirror) == [("1", "complete"), ("2", "complete"), ("3", "executing")]
+
+
+def test_a_completion_of_a_tool_nobody_heard_of_is_nothing() -> None:
+    mirror = hydrated()
+    before = mirror.state
+    assert mirror.feed(tool("complete", "1"), tool("complete", "1", "t9")) is before
+
+
+@pytest.mark.parametrize("status", ["completed", "failed", "stopped", "timed_out"])
+def test_no_tool_executes_after_its_task_has_ended(status: str) -> None:
+    mirror = hydrated()
+    mirror.feed(tool("start", "1"), saved("messages", message_row("m1", "t1", content=[used("2")])))
+    assert tools(mirror) == [("2", "executing"), ("1", "executing")]
+    mirror.feed(saved("tasks", task_row("t1", status), "patched"))
+    assert [status for _, status in tools(mirror)] == ["complete", "complete"]
+
+
+def test_no_tool_executes_after_its_result_is_saved() -> None:
+    mirror = hydrated()
+    mirror.feed(tool("start", "1"), saved("messages", message_row("m1", "t1", 1, content=[used("1")])))
+    assert tools(mirror) == [("1", "executing")]
+    failed = result("1", is_error=True)
+    mirror.feed(saved("messages", message_row("m2", "t1", 2, role="user", content=[failed])))
+    (found,) = mirror.state.get_task_tools("t1")
+    assert found == Tool("1", "Bash", "t1", "complete", {"command": "ls"}, "README.md", True, "m1")
+
+
+def test_one_who_comes_late_sees_the_same_tools_as_one_who_watched() -> None:
+    rows = [
+        message_row("m1", "t1", 1, content=[used("1"), {"type": "text", "text": "and"}, used("2")]),
+        message_row("m2", "t1", 2, role="user", content=[result("2")]),
+        message_row("m3", "t1", 3, content="plain", tool_uses=[{"id": "3", "name": "Read", "input": {}}]),
+    ]
+    watched = hydrated()
+    watched.feed(tool("start", "1"), tool("start", "2"), tool("complete", "2"), tool("start", "3"))
+    watched.feed(*[saved("messages", row) for row in rows])
+    late = hydrated(messages={"t1": rows})
+    assert watched.state.get_task_tools("t1") == late.state.get_task_tools("t1")
+    assert tools(late) == [("1", "executing"), ("2", "complete"), ("3", "executing")]
+
+
+def test_a_task_that_is_not_loaded_has_the_tools_its_passing_messages_tell_of() -> None:
+    mirror = hydrated("none")
+    mirror.feed(saved("messages", message_row("m1", "t1", content=[used("1")])))
+    assert tools(mirror) == [("1", "executing")]
+    mirror.feed(saved("messages", message_row("m2", "t1", content=[result("1")])))
+    assert tools(mirror) == [("1", "complete")]
+    assert mirror.message_ids("t1") == []
+
+
+def test_a_tool_goes_with_the_message_that_told_of_it() -> None:
+    row = message_row("m1", "t1", content=[used("1")])
+    mirror = hydrated()
+    mirror.feed(tool("start", "1"), saved("messages", row))
+    mirror.feed(saved("messages", row, "removed"))
+    assert tools(mirror) == []
+    mirror.feed(tool("start", "2"), saved("messages", message_row("m2", "t1", content=[used("2")])))
+    mirror.feed(saved("messages", message_row("m2", "t1", content="edited"), "patched"))
+    assert tools(mirror) == []
+
+
+def test_an_unchanged_tasks_tools_are_the_same_object_from_snapshot_to_snapshot() -> None:
+    tasks = [task_row("t1"), task_row("t2", second=1)]
+    mirror = hydrated("eager", tasks=tasks, messages={"t1": [message_row("m1", "t1", content=[used("1")])]})
+    mirror.feed(tool("start", "9", "t2"))
+    before = mirror.state
+    mirror.feed(saved("messages", message_row("m2", "t2")), saved("sessions", session_row(["t2", "t1"]), "patched"))
+    after = mirror.state
+    for task_id in ("t1", "t2"):
+        if task_id == "t1":
+            assert after.tools_by_task[task_id] is before.tools_by_task[task_id]
+        assert after.tools_by_task[task_id] == before.tools_by_task[task_id]
+    assert set(after.tools_by_task) == {"t1", "t2"}
+    with pytest.raises(KeyError):
+        after.tools_by_task["t9"]
+
+
+def test_misshapen_blocks_tell_of_no_tool() -> None:
+    content = ["text", None, 5, {"type": "tool_use"}, {"type": "tool_use", "id": 7}, {"type": "tool_result"}]
+    mirror = hydrated(messages={"t1": [message_row("m1", "t1", content=content, tool_uses=[None, {"id": ""}])]})
+    assert tools(mirror) == []
