@@ -85,6 +85,7 @@ class SessionRegistry:
             raise UsageError("a session id is a non-empty string")
         if self._closed:
             raise UsageError("the client is closed; make a new one")
+        self.router.bind(asyncio.get_running_loop())
         known = self._full.get(session_id, session_id)
         shared = self._shared.get((known, task_hydration))
         if shared is None:

@@ -31,6 +31,7 @@ class _Room:
     wanted_by: int = 0
     member_since: int | None = None
     known_as: str = ""
+    lost: int = 0
     last: asyncio.Task[None] | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -69,6 +70,7 @@ class Rooms:
         room = self._rooms.get(session_id)
         if room is not None:
             room.member_since = None
+            room.lost += 1
 
     def leave(self, session_id: str) -> None:
         """One pipeline less wants them. The last one leaves the room, after whatever is on its way."""
@@ -90,11 +92,12 @@ class Rooms:
 
     async def _join(self, room: _Room, before: asyncio.Task[None] | None) -> None:
         await _settled(before)
-        epoch = self._link.status.epoch
+        epoch, lost = self._link.status.epoch, room.lost
         answer: Any = await self._link.call("create", SERVICE, {"session_id": room.session_id}, timeout=self._timeout)
         named = answer.get("session_id") if isinstance(answer, dict) else None
         room.known_as = named if isinstance(named, str) and named else room.session_id
-        room.member_since = epoch
+        if room.lost == lost:  # else the login ended while this was under way, and the membership with it
+            room.member_since = epoch
 
     async def _leave(self, room: _Room, before: asyncio.Task[None] | None) -> None:
         await _settled(before)

@@ -13,6 +13,7 @@ from typing import Any
 
 from reactivex import Observable
 
+from agor_reactive.errors import UsageError
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.session.observers import Hot, OnListenerFailure, log_failure
 from agor_reactive.transport.redaction import redact
@@ -70,9 +71,12 @@ class Router:
             self._all.emit(event if shown is payload else RawEvent(event.topic, shown, event.at))
 
     def receive_threadsafe(self, event: RawEvent) -> None:
-        """`receive` from any thread: handed over to the loop, where there is one serial writer. Needs `bind` first."""
+        """`receive` from any thread: handed over to the loop, where there is one serial writer.
+
+        Raises `UsageError` before the first session is retained: until then there is no loop to hand over to.
+        """
         if self._loop is None:
-            raise RuntimeError("the router is not bound to a loop yet")
+            raise UsageError("retain a session first: the router does not know its event loop yet")
         self._loop.call_soon_threadsafe(self.receive, event)
 
     def bind(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -46,7 +46,9 @@ def chunk(message_id: str, text: Any, sequence: Any = None, **more: Any) -> RawE
 
 
 def end(message_id: str, count: int | None = None, **more: Any) -> RawEvent:
-    return raw("messages streaming:end", message_id=message_id, **({} if count is None else {"sequence": count}), **more)
+    return raw(
+        "messages streaming:end", message_id=message_id, **({} if count is None else {"sequence": count}), **more
+    )
 
 
 def error(message_id: str, text: str = "overloaded", **more: Any) -> RawEvent:
@@ -102,7 +104,9 @@ class Mirror:
         wanted = self.ask(kind, task_id)
         return self.feed(e.AskAnswered(wanted.ask_id, answer_of(**rows), at))
 
-    def fail(self, kind: str, failure: str = "server", text: str = "it broke", task_id: str | None = None) -> SessionState:
+    def fail(
+        self, kind: str, failure: str = "server", text: str = "it broke", task_id: str | None = None
+    ) -> SessionState:
         wanted = self.ask(kind, task_id)
         return self.feed(e.AskFailed(wanted.ask_id, e.Failure(failure, text), 1.0))  # type: ignore[arg-type]
 

@@ -14,7 +14,18 @@ from tests.core.build import SID, answer_of, message_row, session_row, stamp, ta
 
 TASKS = ["t1", "t2", "t3"]
 MESSAGES = ["m1", "m2", "m3", "m4"]
-STATUSES = ["queued", "created", "dispatching", "running", "stopping", "completed", "failed", "stopped", "timed_out", "zz"]
+STATUSES = [
+    "queued",
+    "created",
+    "dispatching",
+    "running",
+    "stopping",
+    "completed",
+    "failed",
+    "stopped",
+    "timed_out",
+    "zz",
+]
 
 task_ids = st.sampled_from(TASKS)
 message_ids = st.sampled_from(MESSAGES)
@@ -72,8 +83,18 @@ def session_rows(draw: st.DrawFn) -> dict[str, Any]:
 def stream_events(draw: st.DrawFn) -> RawEvent:
     topic = draw(
         st.sampled_from(
-            ["messages streaming:start", "messages streaming:chunk", "messages streaming:chunk", "messages streaming:end"]
-            + ["messages streaming:error", "messages thinking:start", "messages thinking:chunk", "messages thinking:end"]
+            [
+                "messages streaming:start",
+                "messages streaming:chunk",
+                "messages streaming:chunk",
+                "messages streaming:end",
+            ]
+            + [
+                "messages streaming:error",
+                "messages thinking:start",
+                "messages thinking:chunk",
+                "messages thinking:end",
+            ]
         )
     )
     payload: dict[str, Any] = {"session_id": draw(session_ids), "message_id": draw(message_ids)}

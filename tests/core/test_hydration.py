@@ -30,7 +30,9 @@ def test_a26_a28_the_room_is_joined_before_anything_is_read_each_time_the_link_c
 
 
 @pytest.mark.parametrize(("failure", "degraded"), [("absent", False), ("timeout", True), ("server", True)])
-def test_a30_b13_a_daemon_that_has_no_rooms_or_does_not_answer_is_read_all_the_same(failure: str, degraded: bool) -> None:
+def test_a30_b13_a_daemon_that_has_no_rooms_or_does_not_answer_is_read_all_the_same(
+    failure: str, degraded: bool
+) -> None:
     mirror = Mirror()
     mirror.feed(e.LinkChanged(LinkStatus("live", epoch=1)))
     mirror.fail("join", failure)
@@ -117,7 +119,9 @@ def test_a12_what_happens_while_a_load_is_in_flight_is_replayed_over_its_answer(
     two = message_row("m2", "t0", 2)
     foreign = {**message_row("m9", "t0", 9), "session_id": "another"}
     mirror.feed(saved("messages", two), saved("messages", two))
-    mirror.feed(saved("messages", {**two, "content": "patched"}, "patched"), saved("messages", message_row("m1", "t0", 1)))
+    mirror.feed(
+        saved("messages", {**two, "content": "patched"}, "patched"), saved("messages", message_row("m1", "t0", 1))
+    )
     mirror.feed(saved("messages", foreign))
     mirror.answer("messages", "t0", messages=[])
     assert [(m.index, m.content) for m in mirror.state.messages_by_task["t0"]] == [(1, "content of m1"), (2, "patched")]
@@ -370,7 +374,9 @@ def test_l16_a_row_with_a_misfit_field_is_kept_as_far_as_it_goes() -> None:
 
 
 def test_a11_nested_tool_results_are_stored_unchanged() -> None:
-    content = [{"type": "tool_result", "tool_use_id": "u", "content": [{"type": "text", "text": "x", "n": {"m": [None]}}]}]
+    content = [
+        {"type": "tool_result", "tool_use_id": "u", "content": [{"type": "text", "text": "x", "n": {"m": [None]}}]}
+    ]
     mirror = hydrated()
     mirror.feed(saved("messages", message_row("m1", "t1", content=content)))
     assert mirror.state.messages_by_task["t1"][0].to_wire()["content"] == content

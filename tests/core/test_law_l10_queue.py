@@ -61,7 +61,9 @@ def test_a2_a_task_born_dispatching_never_shows_in_the_queue_and_is_one_row() ->
     assert all(not state.queued_tasks for state in mirror.seen)
 
 
-@pytest.mark.parametrize("order", [("created", "queued"), ("queued", "created"), ("queued", "queued"), ("created", "patched")])
+@pytest.mark.parametrize(
+    "order", [("created", "queued"), ("queued", "created"), ("queued", "queued"), ("created", "patched")]
+)
 def test_b18_a_queued_prompt_is_one_row_in_the_queue_and_one_among_tasks(order: tuple[str, str]) -> None:
     mirror = hydrated()
     mirror.feed(*[saved("tasks", waiting("t9", 1, second=9), verb) for verb in order])
@@ -106,7 +108,9 @@ def test_a53_a_task_removed_during_the_bootstrap_is_in_no_list_afterwards(hydrat
     mirror.land([task_row("t1"), waiting("a", 1), waiting("b", 2)])
     assert mirror.queue() == ["a"]
     assert mirror.ids() == ["t1", "a"]
-    mirror.feed(e.ResyncRequested(), saved("tasks", waiting("a", 1), "removed"), saved("tasks", waiting("a", 1), "queued"))
+    mirror.feed(
+        e.ResyncRequested(), saved("tasks", waiting("a", 1), "removed"), saved("tasks", waiting("a", 1), "queued")
+    )
     mirror.land([task_row("t1"), waiting("a", 1)])
     assert mirror.queue() == []
     assert mirror.ids() == ["t1"]

@@ -46,7 +46,9 @@ def test_equal_instants_are_ordered_by_id_and_a_listed_task_is_listed_once() -> 
     assert [task.task_id for task in TaskTable.of(tasks, ("b", "b"))] == ["b", "a", "c"]
 
 
-@given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abcdef")), max_size=12), st.randoms(use_true_random=False))
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.sampled_from("abcdef")), max_size=12), st.randoms(use_true_random=False)
+)
 def test_messages_are_ordered_by_index_then_id(pairs: list[tuple[int, str]], rnd: random.Random) -> None:
     rows = {message_id: message_row(message_id, "t1", index) for index, message_id in pairs}
     order = list(rows.values())

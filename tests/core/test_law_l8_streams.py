@@ -189,7 +189,9 @@ def test_a73_the_missed_end_of_a_task_settles_its_streams_at_the_resync() -> Non
 def test_a74_forty_failing_turns_leave_forty_errors_and_no_thinking() -> None:
     mirror = hydrated(tasks=[])
     for n in range(40):
-        mirror.feed(saved("tasks", task_row(f"t{n}", "running", second=n)), think_start(f"a{n}"), thinking(f"a{n}", "x"))
+        mirror.feed(
+            saved("tasks", task_row(f"t{n}", "running", second=n)), think_start(f"a{n}"), thinking(f"a{n}", "x")
+        )
         mirror.feed(start(f"b{n}"), chunk(f"b{n}", "part", 0), error(f"b{n}"), finish(f"t{n}", "failed"))
     streams = mirror.state.streaming_messages
     assert len(streams) == 40
@@ -210,7 +212,9 @@ def test_a78_late_and_repeated_chunks_after_saving_are_nothing(hydration: str) -
     mirror = hydrated(hydration)
     mirror.feed(start("m1"), chunk("m1", "a", 0), end("m1", 1), saved("messages", message_row("m1", "t1")))
     before = mirror.state
-    assert mirror.feed(chunk("m1", "a", 0), chunk("m1", "b", 1), end("m1", 2), start("m1"), thinking("m1", "x")) is before
+    assert (
+        mirror.feed(chunk("m1", "a", 0), chunk("m1", "b", 1), end("m1", 2), start("m1"), thinking("m1", "x")) is before
+    )
     mirror.feed(finish("t1"))
     before = mirror.state
     assert mirror.feed(chunk("m1", "a", 0), chunk("m9", "b", 1, task_id="t1"), error("m1")) is before
@@ -223,7 +227,10 @@ def test_a79_another_sessions_events_are_nothing() -> None:
     late = [chunk("m1", "b", 1), end("m1", 1), error("m1")]
     for item in late:
         item.payload.update(foreign)
-    rows = [saved("messages", {**message_row("m1", "t1"), **foreign}), saved("tasks", {**task_row("t1", "failed"), **foreign})]
+    rows = [
+        saved("messages", {**message_row("m1", "t1"), **foreign}),
+        saved("tasks", {**task_row("t1", "failed"), **foreign}),
+    ]
     assert mirror.feed(*late, *rows, saved("sessions", {**session_row(), "session_id": "another"}, "removed")) is before
 
 

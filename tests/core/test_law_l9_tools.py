@@ -31,7 +31,9 @@ def tools(mirror: Mirror, task_id: str = "t1") -> list[tuple[str, str]]:
 
 def test_a66_start_once_complete_flips_and_a_resync_keeps_all() -> None:
     mirror = hydrated()
-    mirror.feed(tool("start", "1"), tool("complete", "1"), tool("start", "2"), tool("start", "2"), tool("complete", "1"))
+    mirror.feed(
+        tool("start", "1"), tool("complete", "1"), tool("start", "2"), tool("start", "2"), tool("complete", "1")
+    )
     assert tools(mirror) == [("1", "complete"), ("2", "executing")]
     rows = [message_row("b", "t1", 1), message_row("a", "t1", 0)]
     mirror.feed(*[saved("messages", row) for row in (*rows, *rows)])

@@ -98,7 +98,9 @@ def spoil(value: Any) -> None:
 
 
 def test_l2_every_way_to_change_a_snapshot_raises() -> None:
-    mirror = hydrated(messages={"t1": [message_row("m1", "t1", content=[{"type": "text", "text": "x", "more": {"a": [1]}}])]})
+    mirror = hydrated(
+        messages={"t1": [message_row("m1", "t1", content=[{"type": "text", "text": "x", "more": {"a": [1]}}])]}
+    )
     mirror.feed(chunk("m2", "hi", 0))
     state = mirror.state
     row = state.messages_by_task["t1"][0]
