@@ -43,6 +43,7 @@ class Rooms:
         self._link = link
         self._timeout = timeout
         self._rooms: dict[str, _Room] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def count(self) -> int:
@@ -51,6 +52,7 @@ class Rooms:
 
     def want(self, session_id: str) -> None:
         """One more pipeline wants that session's events."""
+        self._loop = asyncio.get_running_loop()
         self._rooms.setdefault(session_id, _Room(session_id)).wanted_by += 1
 
     async def join(self, session_id: str) -> None:
@@ -83,7 +85,8 @@ class Rooms:
 
     def _follow(self, room: _Room, name: str, before: asyncio.Task[None] | None) -> asyncio.Task[None]:
         step = self._join(room, before) if name == "join" else self._leave(room, before)
-        task = asyncio.get_running_loop().create_task(step, name=name)
+        # The last release may come when the loop does not run (a REPL): the leave goes out when it does.
+        task = (self._loop or asyncio.get_running_loop()).create_task(step, name=name)
         room.last = task
         room.tasks.add(task)
         task.add_done_callback(room.tasks.discard)

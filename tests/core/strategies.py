@@ -88,8 +88,6 @@ def stream_events(draw: st.DrawFn) -> RawEvent:
                 "messages streaming:chunk",
                 "messages streaming:chunk",
                 "messages streaming:end",
-            ]
-            + [
                 "messages streaming:error",
                 "messages thinking:start",
                 "messages thinking:chunk",
@@ -138,7 +136,7 @@ def malformed_events(draw: st.DrawFn) -> RawEvent:
     payload = draw(json_values)
     if isinstance(payload, dict) and draw(st.booleans()):
         known = {"session_id": SID, "message_id": "m1", "task_id": "t1", "tool_use_id": "u1", "chunk": "x"}
-        payload = {**known, **payload, **{draw(st.sampled_from(sorted(known))): draw(json_values)}}
+        payload = {**known, **payload, draw(st.sampled_from(sorted(known))): draw(json_values)}
     return RawEvent(topic, payload)
 
 

@@ -1,5 +1,5 @@
-"""L10: the queue shows what the daemon last said, minus what has since been seen dispatched or removed; every event that
-touches it asks for one fresh read; a failed read keeps the rows and says so."""
+"""L10: the queue shows what the daemon last said, minus what has since been seen dispatched or removed; every event
+that touches it asks for one fresh read; a failed read keeps the rows and says so."""
 
 from __future__ import annotations
 

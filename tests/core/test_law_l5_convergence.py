@@ -25,7 +25,7 @@ def rows_of(state: SessionState) -> dict[str, Any]:
         "tasks": dump["tasks"],
         "queued_tasks": dump["queued_tasks"],
         "loaded": dump["loaded_task_ids"],
-        "messages": {t: rows for t, rows in dump["messages_by_task"].items()},
+        "messages": dump["messages_by_task"],
         # A tool only heard of live is like text not yet saved: whoever comes later cannot know it.
         "tools": [
             tool for t, tools in dump["tools_by_task"].items() if t in loaded for tool in tools if tool["message_id"]

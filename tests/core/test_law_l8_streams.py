@@ -376,4 +376,4 @@ def test_a_message_without_a_task_only_clears_its_stream() -> None:
     mirror.feed(chunk("m1", "a", 0), RawEvent("messages created", message_row("m1", None)))
     assert not mirror.state.streaming_messages
     assert mirror.message_ids("t1") == []
-    assert SID == mirror.state.session_id
+    assert mirror.state.session_id == SID
