@@ -1,0 +1,101 @@
+"""Following a session on the screen of a terminal: paints at most ten times a second, the last snapshot always."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from agor_reactive.adapters.terminal.layout import Layouts
+from agor_reactive.adapters.terminal.lines import LineView
+from agor_reactive.adapters.terminal.view import SessionView
+from agor_reactive.core.snapshot import SessionState
+
+__all__ = ["LiveView", "View", "follow"]
+
+INTERVAL = 0.1
+"""Seconds between two paintings, at least."""
+
+
+class View(Protocol):
+    """Something that follows a session: a context manager to be fed with snapshots."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None: ...
+    def show(self, state: SessionState) -> None: ...
+
+
+def follow(console: Console, *, hint: str = "") -> View:
+    """The view that suits the console: the whole screen of a terminal, plain lines for anything else."""
+    if console.is_terminal and not console.is_dumb_terminal:
+        return LiveView(console, hint=hint)
+    return LineView(console)
+
+
+class LiveView:
+    """The newest snapshot, on the whole screen. On leaving, the screen is as before, and the last snapshot is printed.
+
+    `show` is for `handle.subscribe`, on the event loop. Paints at once when the last painting is `interval` seconds
+    ago, else when that time is over. What is printed at the end is the whole session, newest lines last.
+    """
+
+    def __init__(self, console: Console, *, hint: str = "", interval: float = INTERVAL) -> None:
+        self._console = console
+        self._hint = hint
+        self._interval = interval
+        self._layouts = Layouts()
+        self._live: Live | None = None
+        self._state: SessionState | None = None
+        self._painted: SessionState | None = None
+        self._painted_at = float("-inf")
+        self._timer: asyncio.TimerHandle | None = None
+        self.painted = 0
+
+    def __enter__(self) -> Self:
+        self._live = Live(Text(), console=self._console, screen=True, auto_refresh=False)
+        self._live.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        live, self._live = self._live, None
+        if live is not None:
+            live.stop()
+        if self._state is not None:
+            self._console.print(SessionView(self._state, layouts=self._layouts), end="")
+
+    def show(self, state: SessionState) -> None:
+        """Here is a newer snapshot."""
+        # What a released handle still tells is empty; the last thing seen stays.
+        if state.standing.disposed:
+            return
+        self._state = state
+        if self._live is None or self._timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        wait = self._painted_at + self._interval - loop.time()
+        if wait <= 0:
+            self._paint()
+        else:
+            self._timer = loop.call_later(wait, self._paint)
+
+    def _paint(self) -> None:
+        self._timer = None
+        state = self._state
+        if self._live is None or state is None or state is self._painted:
+            return
+        self._painted = state
+        self.painted += 1
+        size = self._console.size
+        view = SessionView(state, height=size.height, hint=self._hint, layouts=self._layouts)
+        self._live.update(view, refresh=True)
+        # From after the painting: a slow terminal gets as much rest as a quick one.
+        self._painted_at = asyncio.get_running_loop().time()

@@ -1,0 +1,58 @@
+"""Markdown as agents write it, calm in a terminal: headings at the left, code without a box, links spelt out."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from rich.console import Console, ConsoleOptions, RenderResult
+from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.text import Text
+
+__all__ = ["prose", "tail_of"]
+
+_FENCE = "```"
+
+
+class _Heading(Heading):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        heading = self.text.copy()
+        heading.justify = "left"
+        heading.stylize("bold" if self.tag in ("h1", "h2") else "bold dim")
+        yield heading
+
+
+class _Code(CodeBlock):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        code = Syntax(
+            str(self.text).rstrip(), self.lexer_name, theme="ansi_dark", word_wrap=True, background_color="default"
+        )
+        yield Padding(code, (0, 0, 0, 2))
+
+
+class _Markdown(Markdown):
+    elements: ClassVar[dict[str, type[MarkdownElement]]] = {
+        **Markdown.elements,
+        "heading_open": _Heading,
+        "fence": _Code,
+        "code_block": _Code,
+    }
+
+
+def prose(text: str) -> Markdown | Text:
+    """The text as Markdown. Links show their address instead of hiding it; nothing is fetched."""
+    return _Markdown(text, hyperlinks=False) if text else Text()
+
+
+def tail_of(text: str, limit: int) -> str:
+    """The end of a long text, from a paragraph on, about `limit` characters; a code block cut in two opens again."""
+    if len(text) <= limit:
+        return text
+    cut = len(text) - limit
+    at = text.find("\n\n", cut)
+    if at < 0:
+        at = text.find("\n", cut)
+    at = cut if at < 0 else at
+    opened = _FENCE + "\n" if text.count("\n" + _FENCE, 0, at) + text.startswith(_FENCE) & 1 else ""
+    return opened + text[at:].lstrip("\n")

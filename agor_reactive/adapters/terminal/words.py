@@ -1,0 +1,137 @@
+"""How a session is spoken of in a terminal: signs, colours, durations, a tool's input in one line. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from agor_reactive.adapters.terminal.plain import one_line
+from agor_reactive.core.tools import Tool
+from agor_reactive.models.base import instant, thaw
+from agor_reactive.models.task import Task
+
+__all__ = ["ASCII", "SIGNS", "Signs", "duration", "seconds_text", "sign_of", "status_style", "tool_input", "words_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """The signs used, all one cell wide."""
+
+    done: str = "✓"
+    failed: str = "✗"
+    busy: str = "●"
+    waiting: str = "○"
+    stopped: str = "■"
+    bar: str = "▌"
+    cursor: str = "▍"
+    thought: str = "∴"
+    note: str = "!"
+    asks: str = "?"
+    said: str = "›"
+    more: str = "…"
+    dot: str = "·"
+    rule: str = "─"
+
+
+SIGNS = Signs()
+ASCII = Signs("+", "x", "*", "o", "#", "|", "_", ":", "!", "?", ">", "...", "-", "-")
+"""For consoles whose encoding has no more than that (old Windows code pages)."""
+
+_STYLES: Mapping[str, str] = {
+    "idle": "green",
+    "completed": "green",
+    "complete": "green",
+    "live": "green",
+    "running": "cyan",
+    "executing": "cyan",
+    "dispatching": "cyan",
+    "created": "blue",
+    "queued": "blue",
+    "connecting": "yellow",
+    "reconnecting": "yellow",
+    "stopping": "yellow",
+    "stopped": "yellow",
+    "awaiting_permission": "bold yellow",
+    "awaiting_input": "bold yellow",
+    "timed_out": "red",
+    "failed": "red",
+    "unauthenticated": "red",
+    "closed": "red",
+}
+
+# What of a tool's input tells most, first one first.
+_TELLING = ("command", "file_path", "notebook_path", "path", "pattern", "query", "url", "description", "prompt", "name")
+
+
+def status_style(status: str) -> str:
+    """The colour of a status; an unknown one has none."""
+    return _STYLES.get(status, "default")
+
+
+def words_of(status: str) -> str:
+    """A status for people: ``awaiting_permission`` is *awaiting permission*."""
+    return one_line(status.replace("_", " "), 40) or "unknown"
+
+
+def sign_of(status: str, signs: Signs) -> str:
+    """The sign of a status."""
+    if status in ("completed", "complete", "idle"):
+        return signs.done
+    if status in ("failed", "timed_out"):
+        return signs.failed
+    if status == "stopped":
+        return signs.stopped
+    return signs.waiting if status in ("queued", "created", "") else signs.busy
+
+
+def seconds_text(seconds: float) -> str:
+    """A span for people: ``0.4 s``, ``12.3 s``, ``3 m 05 s``, ``2 h 10 m``."""
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(int(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} m {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} m"
+
+
+def duration(task: Task) -> str:
+    """How long an ended task took by its own row, ``""`` when it does not say."""
+    if isinstance(task.duration_ms, int | float) and task.duration_ms >= 0:
+        return seconds_text(task.duration_ms / 1000)
+    began, ended = instant(task.started_at or task.created_at), instant(task.completed_at)
+    return seconds_text(ended - began) if began is not None and ended is not None and ended >= began else ""
+
+
+def tool_input(tool: Tool) -> str:
+    """A tool's input in one line: what tells most of it, else all of it as JSON."""
+    given = tool.input
+    if isinstance(given, str):
+        return one_line(given)
+    if not isinstance(given, Mapping) or not given:
+        return ""
+    for key in _TELLING:
+        value = given.get(key)
+        if isinstance(value, str) and value:
+            return one_line(value)
+    return one_line(_json(given))
+
+
+def result_text(tool: Tool) -> str:
+    """The beginning of a tool's result in one line."""
+    result: Any = tool.result
+    if isinstance(result, tuple):
+        texts = [block.get("text") for block in result if isinstance(block, Mapping)]
+        result = " ".join(text for text in texts if isinstance(text, str))
+    if isinstance(result, str):
+        return one_line(result)
+    return one_line(_json(result)) if result else ""
+
+
+def _json(value: Any) -> str:
+    try:
+        return orjson.dumps(thaw(value)).decode()
+    except (TypeError, ValueError, RecursionError):
+        return ""
