@@ -14,7 +14,7 @@ import orjson
 
 from benchmarks.wire import Event, SessionScript
 
-__all__ = ["FOLDED", "Scale", "Workload", "chat", "dump", "frames", "huge", "long", "mix", "one_message", "stream"]
+__all__ = ["FOLDED", "Scale", "Workload", "chat", "dump", "frames", "huge", "long", "mix", "one_message", "payloads", "stream"]
 
 SEED = "agor"
 
@@ -110,6 +110,11 @@ def one_message(chunks: int) -> Workload:
 def frames(events: Iterable[Event]) -> list[str]:
     """The websocket frames the daemon sends them in."""
     return ["42" + json.dumps([*event], separators=(",", ":"), ensure_ascii=False) for event in events]
+
+
+def payloads(events: Iterable[Event]) -> list[bytes]:
+    """The same without the packet types: ``[topic, payload]``, as bytes."""
+    return [orjson.dumps(event) for event in events]
 
 
 def dump(directory: Path, scale: Scale) -> list[Path]:

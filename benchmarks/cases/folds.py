@@ -44,8 +44,8 @@ def _folds(load: Workload, plan: Plan) -> Iterator[Line]:
     timing = plan.timing
     frames = workloads.frames(load.events)
     start = mirror.read_state(load.session_id)
-    events = mirror.parsed(load.events)
-    count = len(load.events)
+    told = workloads.payloads(load.events)
+    count = len(told)
 
     feed = Feed([load.session_id])
     begin = feed.handles[0].state
@@ -53,11 +53,15 @@ def _folds(load: Workload, plan: Plan) -> Iterator[Line]:
     def pipeline() -> float:
         feed.put_back(begin)
         with quiet(timing):
-            return feed.run(load.events) / count
+            return feed.run_frames(told) / count
+
+    def fold() -> float:
+        with quiet(timing):
+            return mirror.fold_frames(start, told) / count
 
     sides: dict[str, Side] = {
         "decode": lambda: timed(lambda: decode_all(frames), timing) / count,
-        "fold": lambda: timed(lambda: mirror.folded(start, events), timing) / count,
+        "fold": fold,
         "pipeline": pipeline,
     }
     try:

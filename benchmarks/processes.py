@@ -1,0 +1,79 @@
+"""Other processes that a case needs: started, spoken to in JSON lines, ended with it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+__all__ = ["NODE", "Talker", "node_client_is_here", "talk"]
+
+ROOT = Path(__file__).resolve().parent.parent
+NODE = Path(__file__).resolve().parent / "node"
+_INSTALL_TIMEOUT = 120.0  # seconds
+
+
+class Talker:
+    """A child that answers lines with JSON lines."""
+
+    def __init__(self, child: subprocess.Popen[str]) -> None:
+        self._child = child
+
+    def hear(self) -> dict[str, Any]:
+        """Its next line. Raises `RuntimeError` when it has ended."""
+        assert self._child.stdout is not None
+        line = self._child.stdout.readline()
+        if not line:
+            raise RuntimeError(f"{self._child.args!r} ended")
+        answer: dict[str, Any] = json.loads(line)
+        return answer
+
+    def say(self, line: str) -> None:
+        """Send it a line."""
+        assert self._child.stdin is not None
+        self._child.stdin.write(line + "\n")
+        self._child.stdin.flush()
+
+
+@contextmanager
+def talk(*command: str, env: Mapping[str, str] | None = None) -> Iterator[Talker]:
+    """Run the command (``python`` is this one), and end it afterwards."""
+    words = [sys.executable if word == "python" else word for word in command]
+    child = subprocess.Popen(
+        words, cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
+    )
+    try:
+        yield Talker(child)
+    finally:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.close()
+        try:
+            child.wait(5)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+        child.stdout.close()
+
+
+def node_client_is_here() -> str | None:
+    """None when socket.io-client can be run here (it is installed if need be), else why not."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node is None:
+        return "there is no node"
+    if (NODE / "node_modules" / "socket.io-client").is_dir():
+        return None
+    if npm is None:
+        return "there is no npm to install it with"
+    try:
+        subprocess.run(
+            [npm, "ci", "--no-audit", "--no-fund"], cwd=NODE, check=True, capture_output=True, timeout=_INSTALL_TIMEOUT
+        )
+    except (subprocess.SubprocessError, OSError) as failure:
+        return f"npm could not install it ({type(failure).__name__})"
+    return None
