@@ -1,0 +1,125 @@
+"""`demo`: a daemon of our own, a session, two prompts of which one queues, watched until all is settled.
+
+Needs the extra ``[daemon]``; everything happens in this process, on loopback.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.text import Text
+
+from agor_reactive import Client, create_client, retain_reactive_session
+from agor_reactive.adapters.terminal.words import seconds_text
+from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
+from agor_reactive.cli.output import console, is_idle
+from agor_reactive.cli.watching import look, verdict, view_of
+from agor_reactive.core.snapshot import SessionState
+from agor_reactive.daemon import EmbeddedDaemon, EraName
+from agor_reactive.models.wire import RawEvent
+from agor_reactive.session.handles import SessionHandle
+
+__all__ = ["PROMPTS", "demo"]
+
+PROMPTS = (
+    "Two buyers got the last teapot. Find out how, and fix it.",
+    "Now write down for the team what you changed and why.",
+)
+TITLE = "The last teapot"
+PACE = 0.7
+"""At speed 1 a person can follow; the scripted agent alone is a little quicker than that."""
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What went by. Written by the callbacks of one demo."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    snapshots: int = 0
+    picture: SessionState | None = None
+
+    def hear(self, event: RawEvent) -> None:
+        self.kinds[event.name] += 1
+
+    def see(self, state: SessionState) -> None:
+        self.snapshots += 1
+        streams = state.get_streaming_messages()
+        if state.queued_tasks and any(len(stream.text) > 330 and stream.streaming for stream in streams):
+            self.picture = state
+
+
+async def demo(stop: Stop, *, json: bool, speed: float, seed: int, era: EraName, picture: Path | None = None) -> int:
+    """Run it. 1 if the two prompts did not both complete; `picture` saves the busiest moment as an SVG."""
+    tally = _Tally()
+    began = time.monotonic()
+    async with (
+        EmbeddedDaemon(speed=speed * PACE, seed=seed, era=era) as daemon,
+        create_client(daemon.url, api_key=daemon.api_key) as client,
+    ):
+        place = "worktree_id" if era == "worktrees" else "branch_id"
+        session = await client.service("sessions").create(
+            {place: daemon.workspace_id, "agentic_tool": "claude-code", "title": TITLE}
+        )
+        async with retain_reactive_session(client, session.session_id, task_hydration="eager") as handle:
+            await handle.ready()
+            last = await _play(client, handle, tally, stop, json=json)
+    if picture is not None and tally.picture is not None:
+        from agor_reactive.cli.picture import save
+
+        save(tally.picture, picture)
+    if stop.wanted:
+        return WELL
+    if not _as_promised(last):
+        complain("the demo did not end as it should: " + ", ".join(task.status for task in last.tasks))
+        return verdict(last) or FAULT
+    if not json and not stop.lost_reader:
+        _close(last, tally, time.monotonic() - began)
+    return WELL
+
+
+async def _play(client: Client, handle: SessionHandle, tally: _Tally, stop: Stop, *, json: bool) -> SessionState:
+    undo: Callable[[], None] = client.events.subscribe(tally.hear).dispose
+    counting = handle.subscribe(tally.see)
+    try:
+        with view_of(json=json, hint="agor-reactive demo: a scripted agent on a daemon of its own") as view:
+            for prompt in PROMPTS:
+                await handle.prompt(prompt)
+            return await look(handle, view, stop, until=_settled)
+    finally:
+        counting()
+        undo()
+
+
+def _settled(state: SessionState) -> bool:
+    return (
+        len(state.tasks) == len(PROMPTS)
+        and all(task.ended for task in state.tasks)
+        and not state.streaming_messages
+        and is_idle(state)
+    )
+
+
+def _as_promised(state: SessionState) -> bool:
+    return _settled(state) and all(
+        task.status == "completed" and state.is_task_loaded(task.task_id) for task in state.tasks
+    )
+
+
+def _close(state: SessionState, tally: _Tally, took: float) -> None:
+    """Say what was seen, in a few lines."""
+    out = console()
+    tools = sum(len(used) for used in state.tools_by_task.values())
+    messages = sum(len(bucket) for bucket in state.messages_by_task.values())
+    out.print()
+    out.print(
+        Text("Two prompts answered", "bold green")
+        + Text(f" in {seconds_text(took)}; the second waited in the queue for the first.", "default")
+    )
+    chunks = f"{tally.kinds['thinking:chunk']} chunks of thinking, {tally.kinds['streaming:chunk']} of text"
+    out.print(f"{chunks}, {tools} tools, {messages} saved messages.")
+    out.print(f"{tally.kinds.total()} events became {tally.snapshots} snapshots.")
+    out.print(Text("Next: agor-reactive serve, and the scripts in README.md.", "dim"))

@@ -1,0 +1,41 @@
+"""A snapshot as an SVG of a terminal, for pages that show what it looks like."""
+
+from __future__ import annotations
+
+import io
+import re
+from pathlib import Path
+
+from rich.console import Console
+
+from agor_reactive.adapters.terminal.view import SessionView
+from agor_reactive.core.snapshot import SessionState
+
+__all__ = ["draw", "save"]
+
+WIDTH, HEIGHT = 96, 27
+# Rich names fonts of a server of others; a page must load nothing from there.
+_FONT_FACE = re.compile(r"\s*@font-face\s*\{[^}]*\}")
+
+
+def draw(state: SessionState, *, title: str = "agor-reactive demo") -> str:
+    """The SVG, which asks nothing of the network."""
+    paper = Console(
+        record=True,
+        width=WIDTH,
+        height=HEIGHT,
+        file=io.StringIO(),
+        force_terminal=True,
+        color_system="truecolor",
+        legacy_windows=False,
+        markup=False,
+        emoji=False,
+        highlight=False,
+    )
+    paper.print(SessionView(state, height=HEIGHT, hint="Ctrl-C leaves"), end="")
+    return _FONT_FACE.sub("", paper.export_svg(title=title, unique_id="agor-reactive"))
+
+
+def save(state: SessionState, file: Path) -> None:
+    """Write the SVG to a file, with the same line ends everywhere."""
+    file.write_text(draw(state), encoding="utf-8", newline="\n")

@@ -1,0 +1,135 @@
+"""`sessions`, `new`, `prompt`, `stop`: one question to the daemon over REST, and its answer for people."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from agor_reactive import RestClient
+from agor_reactive.adapters.terminal.layout import signs_for
+from agor_reactive.adapters.terminal.plain import one_line
+from agor_reactive.adapters.terminal.words import sign_of, status_style, words_of
+from agor_reactive.cli.endings import WELL
+from agor_reactive.cli.output import console, json_line
+from agor_reactive.cli.reach import Reach
+from agor_reactive.errors import MethodNotAllowed, NotFound, UsageError
+from agor_reactive.ids import format_short_id
+from agor_reactive.models import Session
+from agor_reactive.models.base import instant
+
+__all__ = ["list_sessions", "new_session", "send_prompt", "stop_session"]
+
+
+def list_sessions(reach: Reach, *, json: bool, limit: int, everything: bool) -> int:
+    """The newest sessions, as a table or one JSON row a line."""
+    with reach.rest() as client:
+        found = client.service("sessions").find_all()
+    # Sorted and filtered here: daemons drop what they do not know of a query, silently.
+    kept = sorted((row for row in found if everything or not row.archived), key=_moment, reverse=True)
+    shown = kept[:limit]
+    if json:
+        for row in shown:
+            print(json_line(row.to_wire()))
+        return WELL
+    out = console()
+    if not shown:
+        out.print("No sessions yet. Make one: agor-reactive new 'A title'")
+        return WELL
+    length = _telling_length([row.session_id for row in kept])
+    signs = signs_for(out)
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("session", no_wrap=True)
+    table.add_column("status", no_wrap=True)
+    table.add_column("title", no_wrap=True, overflow="ellipsis", ratio=1)
+    table.add_column("tasks", justify="right", no_wrap=True)
+    table.add_column("updated", no_wrap=True)
+    for row in shown:
+        table.add_row(
+            Text(format_short_id(row.session_id, length)),
+            Text(f"{sign_of(row.status, signs)} {words_of(row.status)}", style=status_style(row.status)),
+            Text(one_line(row.title or row.description or "", 120)),
+            Text(str(len(row.tasks))),
+            Text(_when(_moment(row)), style="dim"),
+        )
+    out.print(table)
+    if len(kept) > len(shown):
+        out.print(Text(f"and {len(kept) - len(shown)} older ones; --limit shows more", style="dim"))
+    return WELL
+
+
+def _moment(row: Session) -> float:
+    return instant(row.last_updated) or instant(row.created_at) or 0.0
+
+
+def _when(moment: float) -> str:
+    return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M") if moment > 0 else ""
+
+
+def _telling_length(ids: Sequence[str]) -> int:
+    """How many digits tell these ids apart: 8 is not enough for those made in the same minute."""
+    digits = [format_short_id(one, 32) for one in ids]
+    return next((length for length in range(8, 32) if len({one[:length] for one in digits}) == len(digits)), 32)
+
+
+def new_session(reach: Reach, title: str, *, workspace: str | None, agent: str) -> int:
+    """Make a session and print its id. Without a `workspace` it is made in the first one there is."""
+    with reach.rest() as client:
+        field, place = _workspace(client, workspace)
+        row = client.service("sessions").create({field: place, "agentic_tool": agent, "title": title})
+    print(row.session_id)
+    return WELL
+
+
+def _workspace(client: RestClient, wanted: str | None) -> tuple[str, str]:
+    """The field that says where a session works, and its value: newer daemons say branches, older ones worktrees."""
+    for service, field in (("branches", "branch_id"), ("worktrees", "worktree_id")):
+        try:
+            page: Any = client.service(service).find({"$limit": 100})
+        except (NotFound, MethodNotAllowed):
+            continue
+        ids = [str(getattr(row, field)) for row in page]
+        if wanted is None and ids:
+            return field, ids[0]
+        if wanted is not None:
+            digits = format_short_id(wanted, 32)
+            fits = [one for one in ids if format_short_id(one, 32).startswith(digits)]
+            return field, fits[0] if len(fits) == 1 else wanted
+    raise UsageError("the daemon has no branch or worktree to work in; make one there first, or name it: --workspace")
+
+
+def send_prompt(reach: Reach, session_id: str, text: str) -> int:
+    """Send a prompt and say what became of it."""
+    with reach.rest() as client:
+        task = client.sessions.prompt(session_id, text)
+    where = f", position {task.queue_position:g}" if task.queued and task.queue_position is not None else ""
+    print(f"task {task.task_id}: {words_of(task.status)}{where}")
+    return WELL
+
+
+def stop_session(reach: Reach, session_id: str) -> int:
+    """Stop what runs in a session. That nothing runs is no fault."""
+    with reach.rest() as client:
+        answer = client.sessions.stop(session_id)
+    told = answer if isinstance(answer, dict) else {}
+    reason = one_line(str(told.get("reason") or ""), 200)
+    if told.get("success") is False:
+        print(f"nothing was stopped: {reason or 'the session is not at work'}")
+    else:
+        print("stopped; queued prompts go on" + (f" ({reason})" if reason else ""))
+    return WELL
+
+
+def text_of(text: str) -> str:
+    """The prompt, from stdin if it is ``-``. Raises `UsageError` if it is empty."""
+    if text == "-":
+        import sys
+
+        text = sys.stdin.read()
+    if not text.strip():
+        raise UsageError("the prompt is empty")
+    return text.rstrip(os.linesep).rstrip("\n")

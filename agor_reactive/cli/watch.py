@@ -1,0 +1,53 @@
+"""`watch` and `prompt --follow`: a live session on the screen."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from agor_reactive import retain_reactive_session
+from agor_reactive.adapters.terminal.words import words_of
+from agor_reactive.cli.endings import FAULT, Stop, complain
+from agor_reactive.cli.output import is_idle
+from agor_reactive.cli.reach import Reach
+from agor_reactive.cli.watching import look, verdict, view_of
+from agor_reactive.core.snapshot import SessionState
+
+__all__ = ["prompt_and_follow", "watch"]
+
+
+async def watch(
+    reach: Reach,
+    session_id: str,
+    stop: Stop,
+    *,
+    json: bool,
+    hydration: Literal["none", "lazy", "eager"],
+    until_idle: bool,
+) -> int:
+    """Watch until Ctrl-C, until nothing more can come, or with `until_idle` until nothing is at work."""
+    hint = "Ctrl-C leaves" + ("; ends when the session is idle" if until_idle else "")
+    async with reach.live() as client, retain_reactive_session(client, session_id, task_hydration=hydration) as handle:
+        with view_of(json=json, hint=hint) as view:
+            last = await look(handle, view, stop, until=is_idle if until_idle else None)
+    return verdict(last)
+
+
+async def prompt_and_follow(reach: Reach, session_id: str, text: str, stop: Stop, *, json: bool) -> int:
+    """Send a prompt and watch until its task has ended; 1 if it did not complete."""
+    async with reach.live() as client, retain_reactive_session(client, session_id, task_hydration="lazy") as handle:
+        first = await handle.ready()
+        if first.terminal:
+            return verdict(first)
+        task_id = (await handle.prompt(text)).task_id
+
+        def answered(state: SessionState) -> bool:
+            task = state.get_task(task_id)
+            return task is not None and task.ended and not state.loading
+
+        with view_of(json=json, hint="Ctrl-C leaves; the session goes on") as view:
+            last = await look(handle, view, stop, until=answered)
+    task = last.get_task(task_id)
+    if not last.terminal and task is not None and task.ended and task.status != "completed":
+        complain(f"the task ended {words_of(task.status)}" + (f": {task.error_message}" if task.error_message else ""))
+        return FAULT
+    return verdict(last)

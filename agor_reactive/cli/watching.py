@@ -1,0 +1,61 @@
+"""Looking at a session until something holds: the part that `watch`, `prompt --follow` and `demo` share."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from agor_reactive.adapters.terminal.live import View, follow
+from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
+from agor_reactive.cli.output import JsonLines, console
+from agor_reactive.core.snapshot import SessionState
+from agor_reactive.session.handles import SessionHandle
+
+__all__ = ["look", "verdict", "view_of"]
+
+
+def view_of(*, json: bool, hint: str = "") -> View:
+    """What to look through: JSON lines, the screen of a terminal, or plain lines."""
+    return JsonLines() if json else follow(console(), hint=hint)
+
+
+async def look(
+    handle: SessionHandle, view: View, stop: Stop, *, until: Callable[[SessionState], bool] | None = None
+) -> SessionState:
+    """Show every snapshot until `until` holds, nothing more can come, or somebody stops it. Answers the last one.
+
+    A link that drops ends nothing: it comes back by itself, and so does the view.
+    """
+    stop.graceful = True
+    over = asyncio.Event()
+    last = handle.state
+
+    def show(state: SessionState) -> None:
+        nonlocal last
+        if state.standing.disposed:
+            return
+        last = state
+        try:
+            view.show(state)
+        except BrokenPipeError:
+            stop.lose_reader()
+        if state.terminal or (until is not None and until(state)):
+            over.set()
+
+    unsubscribe = handle.subscribe(show)
+    waits = [asyncio.ensure_future(over.wait()), asyncio.ensure_future(stop.wait())]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        unsubscribe()
+        for wait in waits:
+            wait.cancel()
+    return last
+
+
+def verdict(state: SessionState) -> int:
+    """The exit code that a last snapshot deserves; says why it is not 0."""
+    if state.terminal:
+        complain(state.error or "the session cannot be read")
+        return FAULT
+    return WELL
