@@ -14,7 +14,7 @@ from agor_reactive.models.task import Task
 
 __all__ = ["RETRY_DELAYS", "Ask", "AskKind", "Landed", "Round"]
 
-AskKind = Literal["join", "session", "tasks", "queue", "messages", "all_messages", "wait"]
+AskKind = Literal["join", "session", "tasks", "older", "queue", "messages", "history", "all_messages", "wait"]
 
 RETRY_DELAYS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Seconds before a bootstrap or resync that failed in passing is tried again; the last goes on for ever."""
@@ -23,9 +23,11 @@ RETRY_DELAYS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 class Ask(NamedTuple):
     """One thing to be done.
 
-    ``join`` the session's room, ``session`` read its row, ``tasks`` all its tasks, ``queue`` its queue, ``messages``
-    those of `task_id`, ``all_messages`` those of all tasks, ``wait`` for `delay` seconds. `begun` is the revision at
-    which it was asked: what happened later is newer than the answer. `of_round`: part of a bootstrap or resync.
+    ``join`` the session's room, ``session`` read its row, ``tasks`` its tasks, ``older`` more of them, ``queue`` its
+    queue, ``messages`` those of `task_id`, ``history`` the same without the payload of tools, ``all_messages`` those of
+    all tasks, ``wait`` for `delay` seconds. `begun` is the revision at which it was asked: what happened later is newer
+    than the answer. `of_round`: part of a bootstrap or resync. `limit`: not all tasks but the newest so many that do
+    not wait, and (`since`, a timestamp) all that are not older than that.
     """
 
     ask_id: int
@@ -34,6 +36,8 @@ class Ask(NamedTuple):
     of_round: bool = False
     task_id: str | None = None
     delay: float = 0.0
+    limit: int = 0
+    since: str = ""
 
 
 class Landed(NamedTuple):
@@ -42,6 +46,7 @@ class Landed(NamedTuple):
     begun: int
     messages: tuple[Message, ...]
     complete: bool
+    projected: bool = False
 
 
 class Round(NamedTuple):
@@ -54,6 +59,7 @@ class Round(NamedTuple):
     session_begun: int = 0
     tasks: tuple[Task, ...] = ()
     tasks_complete: bool = True
+    older: bool = False
     tasks_begun: int = 0
     queue: tuple[Task, ...] | None = None
     queue_begun: int = 0

@@ -198,13 +198,15 @@ class Failure(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """What a fetch brought. Which fields are used depends on the ask; `complete` is False if rows are known to lack."""
+    """What a fetch brought. Which fields are used depends on the ask. `complete` is False if rows are known to lack;
+    `older`: there are tasks before the first of these."""
 
     session: Session | None = None
     tasks: tuple[Task, ...] = ()
     messages: tuple[Message, ...] = ()
     complete: bool = True
     rejected: int = 0
+    older: bool = False
 
 
 class AskAnswered(NamedTuple):

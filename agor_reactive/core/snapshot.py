@@ -20,11 +20,16 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import LinkStatus
 
-__all__ = ["HYDRATIONS", "Draft", "SessionState", "Standing", "Sync", "TaskHydration"]
+__all__ = ["HYDRATIONS", "WINDOWS", "Draft", "SessionState", "Standing", "Sync", "TaskHydration"]
 
 TaskHydration = str
-HYDRATIONS = ("none", "lazy", "eager")
-"""Which tasks have their messages fetched: none of them, the newest that is not queued, or all."""
+HYDRATIONS = ("none", "lazy", "eager", "lean", "preview")
+"""What is read of a session at first. ``none``, ``lazy``, ``eager``: all its tasks, and the messages of none of them,
+of the newest that does not wait, or of all. ``lean``: the ten newest tasks, the messages of those at work whole, of the
+others without the payload of tools where the daemon offers that. ``preview``: the newest task only, whatever comes."""
+
+WINDOWS = {"lean": 10, "preview": 1}
+"""How many tasks the hydrations that do not read all of them begin with; a page of older ones is as many."""
 
 
 class Standing(NamedTuple):
@@ -35,6 +40,7 @@ class Standing(NamedTuple):
     link: LinkStatus
     loading: bool = True
     degraded: bool = False
+    has_older_tasks: bool = False
     terminal: bool = False
     last_synced_at: float | None = None
     errors: tuple[tuple[str, str], ...] = ()
@@ -47,7 +53,8 @@ class Sync(NamedTuple):
 
     `journal_*`: what happened to which row while a fetch is in flight: id to (revision, row, or None if removed).
     `gone_*`: ids that were removed, and when. `wishes`: loads and unloads by the user while a fetch is in flight.
-    `settled`: messages whose stream is over, and their task: the newest 256.
+    `settled`: messages whose stream is over, and their task: the newest 256. `window`: how many tasks are wanted, 0 for
+    all. `projects`: the daemon is new enough to leave out the payload of tools.
     """
 
     asks: tuple[Ask, ...] = ()
@@ -65,6 +72,8 @@ class Sync(NamedTuple):
     queue_absent: bool = False
     settled: FrozenDict = FrozenDict()
     stale_since: int = 0
+    window: int = 0
+    projects: bool = False
     removed: bool = False
 
 
@@ -111,6 +120,7 @@ class SessionState(Draft):
     - `connected`, `connection`: whether the link is up, and where it stands
     - `loading`: a bootstrap or resync is under way; `last_synced_at`: when one last ended well, epoch seconds
     - `error`: what failed last and is not mended, in words; `terminal`: nothing will be tried again by itself
+    - `has_older_tasks`: there are tasks before the first of `tasks` (see `load_older_tasks`)
     - `degraded`: the daemon did not confirm that it will send stream events
     - `revision`: rises with every change; `anomalies`: event kind to how many could not be read
     """
@@ -143,6 +153,10 @@ class SessionState(Draft):
     @property
     def degraded(self) -> bool:
         return self.standing.degraded
+
+    @property
+    def has_older_tasks(self) -> bool:
+        return self.standing.has_older_tasks
 
     @property
     def terminal(self) -> bool:
@@ -230,6 +244,7 @@ class SessionState(Draft):
             "error": self.error,
             "terminal": self.terminal,
             "degraded": self.degraded,
+            "has_older_tasks": self.has_older_tasks,
             "last_synced_at": self.last_synced_at,
             "revision": self.revision,
             "anomalies": dict(self.anomalies),

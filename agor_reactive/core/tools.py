@@ -36,7 +36,7 @@ class Tool(NamedTuple):
 class LiveTool(NamedTuple):
     """What has been told of a tool.
 
-    `saved`: by a saved message too, which from then on is the witness that it was used: without it, the tool is no more.
+    `saved`: by a saved message too, which from then on is the witness that it was used; without it the tool is no more.
     """
 
     name: str | None

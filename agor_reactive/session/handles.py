@@ -159,6 +159,14 @@ class SessionHandle:
         """Let go of a task's messages; a fetch under way will not bring them back."""
         self._use().apply(UnloadRequested(task_id))
 
+    async def load_older_tasks(self) -> SessionState:
+        """Read one page more of older tasks (``lean`` hydration) and return the snapshot with them.
+
+        Does nothing if there are none (`state.has_older_tasks`). Calls at the same time are one request. Raises
+        `NotConnected` while the link is down or when it drops, and what the daemon answers.
+        """
+        return await asyncio.shield(self._use().older())
+
     async def resync(self) -> SessionState:
         """Read everything again and return the snapshot after it. One at a time; does nothing while disconnected."""
         shared = self._use()

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from agor_reactive.core.asks import Ask
 from agor_reactive.core.events import AskAnswered, AskFailed, Rows
 from agor_reactive.errors import AgorError, ProtocolError
-from agor_reactive.models.base import WireModel, row_from_wire
+from agor_reactive.models.base import WireModel, instant, row_from_wire
 from agor_reactive.models.message import Message
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
@@ -109,11 +109,14 @@ class Hydrator:
             answer = await self._link.call("find", f"sessions/{session_id}/tasks/queue")
             queued, rejected = read_rows(Task, rows_of(answer)[0])
             return Rows(tasks=queued, rejected=rejected)
+        if ask.limit:
+            tasks, older, rejected = await newest_tasks(self._link, session_id, count=ask.limit, since=ask.since)
+            return Rows(tasks=tasks, older=older, rejected=rejected)
         if ask.kind == "tasks":
             tasks, complete, rejected = await walk(self._link, "tasks", {"session_id": session_id}, Task)
             return Rows(tasks=tasks, complete=complete, rejected=rejected)
-        scope = {"task_id": ask.task_id} if ask.kind == "messages" else {"session_id": session_id}
-        query = {**scope, "$sort": {"index": 1}}
+        scope = {"session_id": session_id} if ask.kind == "all_messages" else {"task_id": ask.task_id}
+        query = {**scope, "$sort": {"index": 1}, **({"transcript": "lean"} if ask.kind == "history" else {})}
         messages, complete, rejected = await walk(self._link, "messages", query, Message)
         return Rows(messages=messages, complete=complete, rejected=rejected)
 
@@ -183,6 +186,48 @@ async def _walk_once(
         if len(rows) + bool(skip) < limit or not rows or (total is not None and raw_count >= total):
             return tuple(found.values()), True, rejected
         last = rows[-1]
+
+
+async def newest_tasks(
+    link: Link, session_id: str, *, count: int, since: str = ""
+) -> tuple[tuple[Task, ...], bool, int]:
+    """The newest `count` tasks that do not wait, all that are not older than `since`, and those that wait among them.
+
+    Read from the end backwards, since daemons give a session's tasks in order of creation only; removals meanwhile
+    shift nothing that is still to be read. Also whether there are older ones, and how many rows could not be read.
+    """
+    _, total = rows_of(await link.call("find", "tasks", {"session_id": session_id, "$limit": 0}))
+    end = total or 0
+    found: dict[str, Task] = {}
+    rejected = 0
+    oldest_wanted = instant(since)
+    while end > 0:
+        begun = max(end - (count if not found else PAGE // 10), 0)
+        skip = min(begun, FURTHEST)
+        query = {"session_id": session_id, "$limit": end - skip, **({"$skip": skip} if skip else {})}
+        rows, _ = rows_of(await link.call("find", "tasks", query))
+        tasks, bad = read_rows(Task, rows[begun - skip :])
+        rejected += bad
+        for task in tasks:
+            found.setdefault(task.task_id, task)
+        end = begun
+        enough = sum(1 for task in found.values() if not task.queued) >= count
+        first = min((instant(task.created_at) or 0.0 for task in found.values()), default=0.0)
+        if enough and (oldest_wanted is None or first <= oldest_wanted):
+            break
+    kept, older = _newest(tuple(found.values()), count, oldest_wanted)
+    return kept, older or end > 0, rejected
+
+
+def _newest(tasks: tuple[Task, ...], count: int, since: float | None) -> tuple[tuple[Task, ...], bool]:
+    """Of what was read, no more than was asked for; and whether something was left out."""
+    made = sorted((instant(task.created_at) or 0.0 for task in tasks if not task.queued), reverse=True)
+    if len(made) <= count:
+        return tasks, False
+    first = made[count - 1]
+    first = first if since is None else min(first, since)
+    kept = tuple(task for task in tasks if task.queued or (instant(task.created_at) or 0.0) >= first)
+    return kept, len(kept) < len(tasks)
 
 
 def _id(row: Any, model: type[WireModel]) -> Any:

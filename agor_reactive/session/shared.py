@@ -58,6 +58,7 @@ class SharedSession:
         self.events: Hot[RawEvent] = Hot("an event of a session", around.router.on_listener_failure)
         self._settled: list[asyncio.Future[SessionState]] = []
         self._loads: dict[int, list[asyncio.Future[tuple[Message, ...]]]] = {}
+        self._pages: dict[int, list[asyncio.Future[SessionState]]] = {}
         self._resyncs: list[asyncio.Future[SessionState]] = []
         self._undo: list[Callable[[], None]] = []
         self._hydrator: Hydrator | None = None
@@ -129,10 +130,13 @@ class SharedSession:
 
     def _asked(self, event: e.AskAnswered | e.AskFailed, failed: AgorError | None) -> None:
         waiting = self._loads.pop(event.ask_id, ())
+        pages = self._pages.pop(event.ask_id, ())
         self.apply(event)
         if failed is not None:
-            _reject(waiting, failed)
-        elif isinstance(event, e.AskAnswered):
+            _reject((*waiting, *pages), failed)
+            return
+        _resolve(pages, self._state)
+        if isinstance(event, e.AskAnswered):
             _resolve(waiting, tuple(sorted(event.rows.messages, key=lambda row: (row.index, row.message_id))))
 
     def apply(self, event: Any) -> None:
@@ -159,10 +163,14 @@ class SharedSession:
             _resolve(resyncs, after)
 
     def _given_up(self, after: SessionState) -> None:
+        """Whoever waits for what is no longer asked for is told so."""
         wanted = {ask.ask_id for ask in after.sync.asks}
-        for ask_id in [ask_id for ask_id in self._loads if ask_id not in wanted]:
-            lost = NotConnected("The link dropped before the messages came; load them again once connected.")
-            _reject(self._loads.pop(ask_id), lost)
+        waiting: dict[int, list[asyncio.Future[Any]]]
+        for waiting in (self._loads, self._pages):
+            for ask_id in [ask_id for ask_id in waiting if ask_id not in wanted]:
+                _reject(
+                    waiting.pop(ask_id), NotConnected("The link dropped before the rows came; ask again once it is up.")
+                )
 
     def _report(self, before: SessionState, after: SessionState) -> None:
         """At most one log line per change: a new kind of anomaly, a new error."""
@@ -200,6 +208,20 @@ class SharedSession:
                 self._loads.setdefault(ask.ask_id, []).append(future)
                 return future
         future.set_result(())  # removed: there is nothing to load
+        return future
+
+    def older(self) -> asyncio.Future[SessionState]:
+        """A future of the snapshot with one page more of older tasks."""
+        future: asyncio.Future[SessionState] = self.loop.create_future()
+        if not self._state.connected:
+            future.set_exception(NotConnected("The link is down; read older tasks once it is up again."))
+            return future
+        self.apply(e.OlderTasksRequested())
+        for ask in self._state.asks:
+            if ask.kind == "older":
+                self._pages.setdefault(ask.ask_id, []).append(future)
+                return future
+        future.set_result(self._state)  # there are none, or everything is being read anew anyway
         return future
 
     def resync(self) -> asyncio.Future[SessionState]:
@@ -256,9 +278,9 @@ class SharedSession:
             self._hydrator = None
         self.apply(e.Disposed())
         gone = HandleDisposed("The handle was released while this was under way.")
-        for waiting in (self._settled, self._resyncs, *self._loads.values()):
+        for waiting in (self._settled, self._resyncs, *self._loads.values(), *self._pages.values()):
             _reject(waiting, gone)
-        self._settled, self._resyncs, self._loads = [], [], {}
+        self._settled, self._resyncs, self._loads, self._pages = [], [], {}, {}
         self.latest.complete()
         self.events.complete()
         if started:

@@ -124,6 +124,8 @@ class Server:
             waiting.sort(key=lambda row: row.get("queue_position", 10**9))
             return answer_of(tasks=copy.deepcopy(waiting))
         rows = [m for m in self.messages.values() if ask.kind == "all_messages" or m["task_id"] == ask.task_id]
+        if ask.kind == "history":
+            rows = [row for row in rows if isinstance(row["content"], str)]
         return answer_of(messages=copy.deepcopy(sorted(rows, key=lambda row: row["index"])))
 
 

@@ -176,4 +176,4 @@ own_deeds = st.one_of(
 wire_events = st.one_of(row_events(), row_events(), stream_events(), stream_events(), tool_events())
 anything = st.one_of(wire_events, wire_events, own_deeds, malformed_events())
 sequences = st.lists(anything, max_size=40)
-hydrations = st.sampled_from(["none", "lazy", "eager"])
+hydrations = st.sampled_from(["none", "lazy", "eager", "lean", "preview"])

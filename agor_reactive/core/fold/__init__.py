@@ -20,7 +20,7 @@ from agor_reactive.core import events as e
 from agor_reactive.core.fold import hydration, link, queue, rows, streams
 from agor_reactive.core.fold.draft import settle_draft, start_draft
 from agor_reactive.core.persistent import PMap
-from agor_reactive.core.snapshot import Draft, SessionState, Standing, Sync
+from agor_reactive.core.snapshot import WINDOWS, Draft, SessionState, Standing, Sync
 from agor_reactive.core.tables import LoadedTasks, MessagesByTask, TaskTable
 from agor_reactive.models.base import FrozenDict
 from agor_reactive.models.wire import LinkStatus
@@ -39,7 +39,7 @@ def initial_state(session_id: str, *, task_hydration: str = "lazy", revision: in
     draft.live_tools = PMap()
     draft.loaded_task_ids = LoadedTasks(PMap())
     draft.standing = Standing(session_id, task_hydration, LinkStatus("connecting"))
-    draft.sync = Sync()
+    draft.sync = Sync(window=WINDOWS.get(task_hydration, 0))
     draft.revision = revision
     draft._tools = None
     draft.__class__ = SessionState
@@ -82,6 +82,7 @@ _OF_SHELL: Mapping[type, Callable[[Draft, Any], None]] = {
     e.AskFailed: hydration.ask_failed,
     e.LoadRequested: hydration.load_requested,
     e.UnloadRequested: hydration.unload_requested,
+    e.OlderTasksRequested: hydration.older_requested,
     e.ResyncRequested: hydration.resync_requested,
     e.NotResolved: link.not_resolved,
     e.Disposed: link.disposed,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.asks import Ask, Landed, Round
-from agor_reactive.core.fold import queue, rows, streams
+from agor_reactive.core.fold import queue, rows, streams, window
 from agor_reactive.core.snapshot import Draft
 from agor_reactive.core.tables import TaskTable
 from agor_reactive.models.base import instant
 from agor_reactive.models.message import Message
 from agor_reactive.models.task import Task
 
-__all__ = ["commit_load", "commit_round", "merged_tasks", "moment"]
+__all__ = ["commit_load", "commit_older", "commit_round", "merged_tasks", "moment"]
 
 
 def moment(task: Task) -> float:
@@ -46,6 +46,12 @@ def merged_tasks(draft: Draft, current: Round) -> TaskTable:
         # The daemon could not give all rows: what is missing from its answer is not thereby gone.
         for task_id, row in known.rows.items():
             merged.setdefault(task_id, row)
+    elif current.older:
+        # All from some moment on were asked for: what was known from before that is not thereby gone.
+        first = min((moment(task) for task in current.tasks), default=0.0)
+        for task_id, row in known.rows.items():
+            if moment(row) < first:
+                merged.setdefault(task_id, row)
     session = draft.session if sync.session_moved > current.session_begun else current.session
     hint = session.tasks if session is not None else known.hint
     if len(merged) == len(known) and all(known.get(task_id) is row for task_id, row in merged.items()):
@@ -72,6 +78,7 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
             gone = gone.remove(task_id)
         draft.sync = draft.sync._replace(gone_tasks=gone)
     draft.tasks = after
+    draft.standing = draft.standing._replace(has_older_tasks=current.older)
     if current.queue is not None:
         queue.take_queue(draft, current.queue, current.queue_begun)
     elif draft.sync.queue_absent:
@@ -84,6 +91,7 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
             if old is None or not old.ended:
                 streams.settle_task(draft, task.task_id)
     streams.stamp(draft)
+    window.slide(draft)
     kept = tuple(pair for pair in draft.standing.errors if pair[0] in current.failed)
     draft.standing = draft.standing._replace(loading=False, terminal=False, last_synced_at=at, errors=kept)
     draft.sync = draft.sync._replace(removed=False)
@@ -91,7 +99,10 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
 
 def _commit_messages(draft: Draft, current: Round, task_id: str | None, landed: Landed) -> None:
     if task_id is not None:
-        _commit_task(draft, task_id, landed.messages, asked=landed.begun, since=current.begun)
+        if landed.projected:
+            _commit_history(draft, task_id, landed.messages, asked=landed.begun, since=current.begun)
+        else:
+            _commit_task(draft, task_id, landed.messages, asked=landed.begun, since=current.begun)
         return
     by_task: dict[str, list[Message]] = {task.task_id: [] for task in draft.tasks if not task.queued}
     for message in landed.messages:
@@ -104,7 +115,11 @@ def _commit_messages(draft: Draft, current: Round, task_id: str | None, landed: 
 
 def commit_load(draft: Draft, done: Ask, found: e.Rows) -> None:
     """A load by the user is here."""
-    if done.task_id is not None:
+    if done.task_id is None:
+        return
+    if done.kind == "history":
+        _commit_history(draft, done.task_id, found.messages, asked=done.begun, since=done.begun)
+    else:
         _commit_task(draft, done.task_id, found.messages, asked=done.begun, since=done.begun)
 
 
@@ -123,6 +138,20 @@ def _commit_task(draft: Draft, task_id: str, messages: tuple[Message, ...], *, a
     loaded_at = draft.loaded_task_ids.since.get(task_id)
     if loaded_at is not None and loaded_at > asked:
         return
+    _take_messages(draft, task_id, messages, asked=asked, since=since)
+    if loaded_at != asked:
+        draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, asked)
+
+
+def _commit_history(draft: Draft, task_id: str, messages: tuple[Message, ...], *, asked: int, since: int) -> None:
+    """Take over a task's messages without the payload of tools: never over whole ones, and it counts as not loaded."""
+    wish = draft.sync.wishes.get(task_id)
+    if task_id not in draft.loaded_task_ids and draft.tasks.get(task_id) is not None and wish is None:
+        _take_messages(draft, task_id, messages, asked=asked, since=since)
+
+
+def _take_messages(draft: Draft, task_id: str, messages: tuple[Message, ...], *, asked: int, since: int) -> None:
+    sync = draft.sync
     kept: dict[str, Message] = {}
     for message in messages:
         message_id = message.message_id
@@ -140,10 +169,16 @@ def _commit_task(draft: Draft, task_id: str, messages: tuple[Message, ...], *, a
             kept[message_id] = row
     _mark_absent(draft, task_id, kept)
     draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, kept)
-    if loaded_at != asked:
-        draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, asked)
     for message in kept.values():
         rows.tools_are_saved(draft, task_id, message)
+
+
+def commit_older(draft: Draft, done: Ask, found: e.Rows) -> None:
+    """A page of older tasks is here: nothing else was read, nothing else changes."""
+    page = Round(done.begun, frozenset(), tasks=found.tasks, tasks_begun=done.begun, tasks_complete=False)
+    page = page._replace(session=draft.session, session_begun=draft.revision)
+    draft.tasks = merged_tasks(draft, page)
+    draft.standing = draft.standing._replace(has_older_tasks=found.older)
 
 
 def _mark_absent(draft: Draft, task_id: str, kept: dict[str, Message]) -> None:

@@ -10,21 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agor_reactive.core import events as e
-from agor_reactive.core.asks import RETRY_DELAYS, Ask, AskKind, Landed, Round
-from agor_reactive.core.fold import commit, journal, queue, streams
+from agor_reactive.core.asks import RETRY_DELAYS, Ask, Landed, Round
+from agor_reactive.core.fold import commit, journal, queue, streams, window
+from agor_reactive.core.fold.window import ask
 from agor_reactive.core.snapshot import Draft
-from agor_reactive.core.tables import TaskTable
+from agor_reactive.core.tables import TaskTable, is_active
 from agor_reactive.models.task import Task
 
-__all__ = ["abandon", "ask", "ask_answered", "ask_failed", "begin_round", "load_requested", "resync_requested"]
-
-
-def ask(draft: Draft, kind: AskKind, *, task_id: str | None = None, of_round: bool = False, delay: float = 0.0) -> Ask:
-    """Want something done."""
-    sync = draft.sync
-    wanted = Ask(sync.next_ask, kind, draft.revision, of_round, task_id, delay)
-    draft.sync = sync._replace(asks=(*sync.asks, wanted), next_ask=sync.next_ask + 1)
-    return wanted
+__all__ = [
+    "abandon",
+    "ask_answered",
+    "ask_failed",
+    "begin_round",
+    "load_requested",
+    "older_requested",
+    "resync_requested",
+    "set_error",
+    "unload_requested",
+]
 
 
 def begin_round(draft: Draft) -> None:
@@ -32,7 +35,7 @@ def begin_round(draft: Draft) -> None:
     sync = draft.sync
     kept = tuple(a for a in sync.asks if a.kind == "messages" and not a.of_round)
     draft.sync = sync._replace(asks=kept, again=False, queue_moved=False)
-    wanted = [ask(draft, kind, of_round=True) for kind in ("session", "tasks")]
+    wanted = [ask(draft, "session", of_round=True), window.ask_for_tasks(draft)]
     if not draft.sync.queue_absent:
         wanted.append(ask(draft, "queue", of_round=True))
     draft.sync = draft.sync._replace(round=Round(draft.revision, frozenset(a.ask_id for a in wanted)))
@@ -96,6 +99,7 @@ def ask_answered(draft: Draft, event: e.AskAnswered) -> None:
     if done.kind in ("join", "wait"):
         if done.kind == "join":
             draft.standing = draft.standing._replace(degraded=False)
+            draft.sync = draft.sync._replace(projects=True)
         begin_round(draft)
     elif done.of_round:
         _land(draft, done, event.rows)
@@ -105,6 +109,10 @@ def ask_answered(draft: Draft, event: e.AskAnswered) -> None:
         _clear_error(draft, "queue")
         if draft.sync.queue_moved:
             queue.read_queue(draft)
+    elif done.kind == "older":
+        commit.commit_older(draft, done, event.rows)
+        _ask_for_history(draft, draft.tasks, of_round=False)
+        _clear_error(draft, "history")
     else:
         commit.commit_load(draft, done, event.rows)
         _clear_error(draft, "history")
@@ -136,11 +144,13 @@ def _land(draft: Draft, done: Ask, rows: e.Rows) -> None:
     if done.kind == "session":
         current = current._replace(session=rows.session, session_begun=done.begun)
     elif done.kind == "tasks":
-        current = current._replace(tasks=rows.tasks, tasks_complete=rows.complete, tasks_begun=done.begun)
+        current = current._replace(
+            tasks=rows.tasks, tasks_complete=rows.complete, older=rows.older, tasks_begun=done.begun
+        )
     elif done.kind == "queue":
         current = current._replace(queue=rows.tasks, queue_begun=done.begun)
     else:
-        landed = Landed(done.begun, rows.messages, rows.complete)
+        landed = Landed(done.begun, rows.messages, rows.complete, done.kind == "history")
         current = current._replace(landed=(*current.landed, (done.task_id, landed)))
     draft.sync = draft.sync._replace(round=current)
 
@@ -180,13 +190,53 @@ def _plan(draft: Draft, current: Round) -> None:
     elif hydration == "none":
         # Loaded by the user; read again only if something may have been missed since.
         wanted = {t for t in loaded if tasks.get(t) and loaded.since[t] < draft.sync.stale_since}
+    elif draft.sync.window:
+        # Whole: what is at work or was expanded, and what has used tools before our eyes. The rest: its history.
+        for task in tasks:
+            since = loaded.since.get(task.task_id)
+            stale = since is None or since < current.begun
+            whole = since is not None or is_active(task) or task.task_id in draft.live_tools
+            if whole and stale and not task.queued:
+                wanted.add(task.task_id)
+        newest = newest_task(tasks)
+        if newest is not None and newest.task_id not in loaded:
+            wanted.add(newest.task_id)
     wanted = {task_id for task_id in wanted if _may_load(draft, task_id, current.begun)}
     if wanted_all:
         asked = [ask(draft, "all_messages", of_round=True)]
     else:
         in_order = [task.task_id for task in tasks if task.task_id in wanted]
         asked = [ask(draft, "messages", task_id=task_id, of_round=True) for task_id in reversed(in_order)]
+        asked += _ask_for_history(draft, tasks, of_round=True)
     draft.sync = draft.sync._replace(round=current._replace(planned=True, waiting=frozenset(a.ask_id for a in asked)))
+
+
+def _ask_for_history(draft: Draft, tasks: TaskTable, *, of_round: bool) -> list[Ask]:
+    """Where the daemon can leave out the payload of tools: the messages of tasks not read whole, without it."""
+    if not draft.sync.window or not draft.sync.projects or draft.standing.hydration == "preview":
+        return []
+    on_the_way = {a.task_id for a in draft.sync.asks if a.kind in ("messages", "history")}
+    wanted = [
+        task.task_id
+        for task in reversed(tasks)
+        if not task.queued
+        and task.task_id not in draft.loaded_task_ids
+        and task.task_id not in on_the_way
+        and (of_round or task.task_id not in draft.messages_by_task)
+        and _may_load(draft, task.task_id, draft.revision)
+    ]
+    return [ask(draft, "history", task_id=task_id, of_round=of_round) for task_id in wanted]
+
+
+def older_requested(draft: Draft, event: e.OlderTasksRequested) -> None:
+    """The user wants a page of older tasks: one at a time."""
+    sync = draft.sync
+    standing = draft.standing
+    if standing.hydration != "lean" or not standing.has_older_tasks or not standing.link.up or sync.round is not None:
+        return
+    if any(a.kind == "older" for a in sync.asks):
+        return
+    window.widen(draft)
 
 
 def _may_load(draft: Draft, task_id: str, begun: int) -> bool:
@@ -220,6 +270,7 @@ def ask_failed(draft: Draft, event: e.AskFailed) -> None:
     if done.kind == "join":
         # An older daemon has no rooms and sends everything to everyone; a silent one may not. Read on either way.
         draft.standing = draft.standing._replace(degraded=failure.kind != "absent")
+        draft.sync = draft.sync._replace(projects=False)
         begin_round(draft)
     elif done.kind == "wait":
         begin_round(draft)
@@ -227,6 +278,8 @@ def ask_failed(draft: Draft, event: e.AskFailed) -> None:
         _queue_failed(draft, done, failure, event.at)
     elif done.kind in ("session", "tasks"):
         _round_failed(draft, failure)
+    elif done.kind == "older":
+        set_error(draft, "history", f"Older tasks could not be read: {failure.text}")
     elif done.of_round:
         _messages_failed(draft, done, failure)
         _advance(draft, event.at)

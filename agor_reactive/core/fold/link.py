@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import hydration, journal, rows, streams
-from agor_reactive.core.snapshot import Draft
+from agor_reactive.core.fold.window import ask
+from agor_reactive.core.snapshot import Draft, Sync
 
 __all__ = ["disposed", "link_changed", "not_resolved"]
 
@@ -28,7 +29,7 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     if (fresh or logged_in) and not draft.standing.terminal:
         hydration.abandon(draft)
         draft.standing = draft.standing._replace(loading=True)
-        hydration.ask(draft, "join")
+        ask(draft, "join")
     if now.phase == "closed":
         hydration.set_error(draft, "link", "The client was closed; nothing more will come.")
         draft.standing = draft.standing._replace(loading=False)
@@ -45,6 +46,6 @@ def not_resolved(draft: Draft, event: e.NotResolved) -> None:
 def disposed(draft: Draft, event: e.Disposed) -> None:
     """The last handle was released: let go of everything."""
     rows.empty(draft)
-    draft.sync = type(draft.sync)()
+    draft.sync = Sync()
     draft.standing = draft.standing._replace(loading=False, errors=(), disposed=True)
     journal.close_journal(draft)

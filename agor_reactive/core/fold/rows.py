@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agor_reactive.core import events as e
-from agor_reactive.core.fold import journal, queue, streams
+from agor_reactive.core.fold import journal, queue, streams, window
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import Draft
 from agor_reactive.core.tables import LoadedTasks, MessagesByTask, TaskTable, is_active
@@ -78,9 +78,17 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
     if task_id in draft.sync.gone_tasks:
         return
     old = draft.tasks.get(task_id)
+    if old is None and not event.born and window.is_before(draft, row):
+        return
     journal.note_task(draft, task_id, row)
     queue.task_moved(draft, old, row)
     put_task(draft, old, row)
+    _load_at_birth(draft, old, event)
+    window.slide(draft)
+
+
+def _load_at_birth(draft: Draft, old: Task | None, event: e.TaskSaved) -> None:
+    row, task_id = event.row, event.row.task_id
     if draft.standing.hydration == "none" or row.queued or task_id in draft.loaded_task_ids:
         return
     # Whoever sees a task born, or leave the queue, sees all its messages: it is loaded without being fetched.
@@ -145,7 +153,7 @@ def message_saved(draft: Draft, event: e.MessageSaved) -> None:
     if task_id is None:
         draft.messages_by_task = draft.messages_by_task.drop(message_id)
         streams.settle(draft, message_id, None, "saved")
-    elif task_id in draft.loaded_task_ids:
+    elif task_id in draft.messages_by_task:
         draft.messages_by_task = draft.messages_by_task.put(task_id, row)
         tools_are_saved(draft, task_id, row)
     else:

@@ -1,0 +1,82 @@
+"""Not all tasks but the newest: the window of the ``lean`` and ``preview`` hydrations.
+
+The window grows by pages on demand, and by what is made while we watch; a preview's does not grow, it slides. Facts of
+the wire: `find tasks` by session comes in order of creation whatever `$sort` says, and honours `$skip` and `$limit`.
+"""
+
+from __future__ import annotations
+
+from agor_reactive.core.asks import Ask, AskKind
+from agor_reactive.core.fold import streams
+from agor_reactive.core.snapshot import WINDOWS, Draft
+from agor_reactive.core.tables import is_active
+from agor_reactive.models.base import instant
+from agor_reactive.models.task import Task
+
+__all__ = ["ask", "ask_for_tasks", "is_before", "slide", "widen"]
+
+
+def ask(
+    draft: Draft,
+    kind: AskKind,
+    *,
+    task_id: str | None = None,
+    of_round: bool = False,
+    delay: float = 0.0,
+    limit: int = 0,
+    since: str = "",
+) -> Ask:
+    """Want something done."""
+    sync = draft.sync
+    wanted = Ask(sync.next_ask, kind, draft.revision, of_round, task_id, delay, limit, since)
+    draft.sync = sync._replace(asks=(*sync.asks, wanted), next_ask=sync.next_ask + 1)
+    return wanted
+
+
+def ask_for_tasks(draft: Draft) -> Ask:
+    """Ask for the session's tasks: all, or those of the window, back to the oldest that is known."""
+    size = draft.sync.window
+    since = _oldest(draft) if draft.standing.hydration == "lean" else ""
+    return ask(draft, "tasks", of_round=True, limit=size, since=since)
+
+
+def _oldest(draft: Draft) -> str:
+    stamps = [task.created_at for task in draft.tasks.rows.values() if instant(task.created_at) is not None]
+    return min(stamps, key=lambda stamp: instant(stamp) or 0.0, default="")
+
+
+def widen(draft: Draft) -> None:
+    """Ask for one page more."""
+    page = WINDOWS[draft.standing.hydration]
+    known = sum(1 for task in draft.tasks.rows.values() if not task.queued)
+    draft.sync = draft.sync._replace(window=known + page)
+    ask(draft, "older", limit=known + page)
+
+
+def is_before(draft: Draft, row: Task) -> bool:
+    """Whether a task lies before the window: to show it would leave a hole."""
+    if not draft.standing.has_older_tasks:
+        return False
+    made, first = instant(row.created_at), instant(_oldest(draft))
+    return made is not None and first is not None and made < first
+
+
+def slide(draft: Draft) -> None:
+    """A preview holds the newest task that does not wait, those at work and those that wait; the others go, quietly."""
+    if draft.standing.hydration != "preview":
+        return
+    done = [task for task in draft.tasks if not task.queued]
+    if len(done) < 2 or sum(not is_active(task) for task in done) == 0:
+        return
+    newest = max(done, key=lambda task: (instant(task.created_at) or 0.0, task.task_id))
+    for task in done:
+        if task is not newest and not is_active(task):
+            task_id = task.task_id
+            draft.tasks = draft.tasks.drop(task_id)
+            draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
+            draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
+            draft.live_tools = draft.live_tools.discard(task_id)
+            for stream in tuple(draft.streaming_messages.values()):
+                if stream.task_id == task_id:
+                    streams.without_stream(draft, stream.message_id)
+            draft.standing = draft.standing._replace(has_older_tasks=True)
