@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
+
 from agor_reactive.core import SessionState, fold, initial_state
 from agor_reactive.core import events as e
 from agor_reactive.core.parse import parse_payload

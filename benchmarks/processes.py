@@ -33,6 +33,10 @@ class Talker:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
+    def end(self) -> None:
+        """Tell it to end, for those that do not end with their standard input."""
+        self._child.terminate()
+
     def say(self, line: str) -> None:
         """Send it a line."""
         assert self._child.stdin is not None

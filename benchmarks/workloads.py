@@ -14,7 +14,20 @@ import orjson
 
 from benchmarks.wire import Event, SessionScript
 
-__all__ = ["FOLDED", "Scale", "Workload", "chat", "dump", "frames", "huge", "long", "mix", "one_message", "payloads", "stream"]
+__all__ = [
+    "FOLDED",
+    "Scale",
+    "Workload",
+    "chat",
+    "dump",
+    "frames",
+    "huge",
+    "long",
+    "mix",
+    "one_message",
+    "payloads",
+    "stream",
+]
 
 SEED = "agor"
 

@@ -1,0 +1,136 @@
+"""10,000 messages from the embedded daemon, in a process of its own, into a state.
+
+Over REST: the async client's `find_all`, and what it found folded as the answer of an eager read. Over the live link: a
+handle from `retain` to `ready`. Beside both, plain httpx and orjson: the same requests, the same pages, decoded.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx
+import orjson
+
+from agor_reactive import AsyncRestClient, create_async_rest_client, create_client, retain_reactive_session
+from agor_reactive.core import SessionState, fold, initial_state
+from agor_reactive.core import events as e
+from agor_reactive.models import LinkStatus
+from benchmarks.cases import Plan
+from benchmarks.measure import Side, interleave, quiet
+from benchmarks.processes import talk
+from benchmarks.table import Line, Row
+from benchmarks.wire import SessionScript
+
+__all__ = ["hydrate"]
+
+BOUND = 2.5
+_KEY = "agor_sk_" + "0123456789abcdef" * 4
+_BULK = 500
+
+
+def hydrate(plan: Plan) -> Iterator[Line]:
+    messages = plan.scale(10_000, 300)
+    command = ("python", "-m", "agor_reactive.daemon", "--quiet")
+    with asyncio.Runner() as runner, talk(*command, env={**os.environ, "AGOR_DAEMON_API_KEY": _KEY}) as daemon:
+        said = daemon.hear()
+        url: str = said["url"]
+        try:
+            session_id = runner.run(_plant(url, said["workspace_id"], messages))
+
+            def side(work: Callable[[], Awaitable[int]]) -> Side:
+                async def once() -> int:
+                    begun = time.perf_counter_ns()
+                    found = await work()
+                    taken = time.perf_counter_ns() - begun
+                    assert found == messages, f"{found} of {messages} messages"
+                    return taken
+
+                def run() -> float:
+                    with quiet(plan.timing):
+                        return runner.run(once()) / messages
+
+                return run
+
+            turns = interleave(
+                {
+                    "plain": side(lambda: _plain(url, session_id, messages)),
+                    "rest": side(lambda: _rest(url, session_id)),
+                    "live": side(lambda: _live(url, session_id)),
+                },
+                plan.timing,
+            )
+        finally:
+            daemon.end()
+    base = turns.ns("plain")
+    rest, live = turns.ratio("rest", "plain"), turns.ratio("live", "plain")
+    yield Row(f"hydrate {messages:,} messages, REST", turns.ns("rest"), "plain httpx", base, rest, BOUND)
+    # No bound: pages of the live link cannot be asked for over REST, and the daemon reads all rows for each.
+    yield Row(f"hydrate {messages:,} messages, live", turns.ns("live"), "plain httpx", base, live)
+
+
+async def _plant(url: str, place: str, messages: int) -> str:
+    """A session of so many messages, a hundred a task."""
+    async with create_async_rest_client(url, api_key=_KEY) as client:
+        session = await client.service("sessions").create({"branch_id": place, "agentic_tool": "claude-code"})
+        script = SessionScript("hydrate")
+        script.session_id = session.session_id
+        while len(script.events) < messages:
+            task_id = script.id()
+            script.task_ids.append(task_id)
+            for _ in range(100):
+                script.reply(task_id, chunks=8, tool=False)
+            script.events = [event for event in script.events if event[0] == "messages created"]
+        tasks = [
+            {"task_id": task_id, "session_id": session.session_id, "status": "completed", "created_by": "bench"}
+            for task_id in script.task_ids
+        ]
+        await client.service("tasks/bulk").create(tasks)
+        rows = [payload for _, payload in script.events[:messages]]
+        for at in range(0, len(rows), _BULK):
+            await client.service("messages/bulk").create(rows[at : at + _BULK])
+    return session.session_id
+
+
+async def _plain(url: str, session_id: str, messages: int) -> int:
+    """What `find_all` asks for, and nothing made of it: a first page, then all rows, since REST cannot skip."""
+    found: dict[str, Any] = {}
+    async with httpx.AsyncClient(headers={"authorization": f"Bearer {_KEY}"}, verify=False, trust_env=False) as client:
+        for limit in (1_000, messages) if messages > 1_000 else (1_000,):
+            answer = await client.get(f"{url}/messages", params={"session_id": session_id, "$limit": limit})
+            found = orjson.loads(answer.content)
+    return len(found["data"])
+
+
+async def _rest(url: str, session_id: str) -> int:
+    async with create_async_rest_client(url, api_key=_KEY) as client:
+        state = await _read(client, session_id)
+    return sum(len(rows) for rows in state.messages_by_task.values())
+
+
+async def _read(client: AsyncRestClient, session_id: str) -> SessionState:
+    """An eager read of the session, asked for by the core and done over REST."""
+    state = fold(initial_state(session_id, task_hydration="eager"), e.LinkChanged(LinkStatus("live", epoch=1)))
+    while state.asks:
+        for ask in state.asks:
+            rows = e.Rows()
+            if ask.kind == "session":
+                rows = e.Rows(session=await client.service("sessions").get(session_id))
+            elif ask.kind == "tasks":
+                rows = e.Rows(tasks=await client.service("tasks").find_all({"session_id": session_id}))
+            elif ask.kind == "all_messages":
+                rows = e.Rows(messages=await client.service("messages").find_all({"session_id": session_id}))
+            state = fold(state, e.AskAnswered(ask.ask_id, rows, 1.0))
+    return state
+
+
+async def _live(url: str, session_id: str) -> int:
+    async with (
+        create_client(url, api_key=_KEY) as client,
+        retain_reactive_session(client, session_id, task_hydration="eager") as handle,
+    ):
+        state = await handle.ready()
+        return sum(len(rows) for rows in state.messages_by_task.values())
