@@ -26,8 +26,8 @@ from agor_reactive.session.handles import SessionHandle
 __all__ = ["PROMPTS", "demo"]
 
 PROMPTS = (
-    "Two buyers got the last teapot. Find out how, and fix it.",
-    "Now write down for the team what you changed and why.",
+    "How two buyers could get the last teapot",
+    "A test that sells the last teapot twice",
 )
 TITLE = "The last teapot"
 PACE = 0.7

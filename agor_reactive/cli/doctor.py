@@ -51,7 +51,7 @@ async def doctor(reach: Reach, session_id: str | None) -> int:
             marks = {True: (signs.done, "green"), False: (signs.failed, "red"), None: (signs.dot, "dim")}
             sign, style = marks[finding.well]
             took = time.monotonic() - began
-            line = Text.assemble((f"{sign} ", style), (f"{finding.step:<13}", "bold"), scrub_text(finding.seen))
+            line = Text.assemble((f"{sign} ", style), (f"{finding.step:<14}", "bold"), scrub_text(finding.seen))
             out.print(line.append(f"  {seconds_text(took)}", style="dim"), soft_wrap=True)
             if finding.advice:
                 out.print(Text(f"  {signs.said} {finding.advice}", style="yellow"), soft_wrap=True)

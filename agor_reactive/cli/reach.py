@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,11 +58,16 @@ class Reach:
             code=error.code,
         )
 
-    def rest(self) -> RestClient:
-        """A REST client. Raises `UsageError` without a key."""
+    @contextmanager
+    def rest(self) -> Iterator[RestClient]:
+        """A REST client. Raises `UsageError` without a key; what is asked of it may raise `NotAuthenticated`."""
         from agor_reactive import create_rest_client
 
-        return create_rest_client(self.url, api_key=self.wanted_key())
+        with create_rest_client(self.url, api_key=self.wanted_key()) as client:
+            try:
+                yield client
+            except NotAuthenticated as error:
+                raise self.refused(error) from None
 
     @asynccontextmanager
     async def live(self) -> AsyncIterator[Client]:
