@@ -38,6 +38,7 @@ class Standing(NamedTuple):
     session_id: str
     hydration: TaskHydration
     link: LinkStatus
+    connection: LinkStatus
     loading: bool = True
     degraded: bool = False
     has_older_tasks: bool = False
@@ -117,7 +118,7 @@ class SessionState(Draft):
     - `streaming_messages`: message id to `Stream`, for messages being written
     - `tools_by_task`: task id to a tuple of `Tool`
     - `loaded_task_ids`: the tasks whose messages are here, whole
-    - `connected`, `connection`: whether the link is up, and where it stands
+    - `connected`, `connection`: whether the link is up, and where it stands (phase, attempt, next try, reason)
     - `loading`: a bootstrap or resync is under way; `last_synced_at`: when one last ended well, epoch seconds
     - `error`: what failed last and is not mended, in words; `terminal`: nothing will be tried again by itself
     - `has_older_tasks`: there are tasks before the first of `tasks` (see `load_older_tasks`)
@@ -140,7 +141,7 @@ class SessionState(Draft):
 
     @property
     def connection(self) -> LinkStatus:
-        return self.standing.link
+        return self.standing.connection
 
     @property
     def connected(self) -> bool:

@@ -47,7 +47,7 @@ class RawEvent:
         return f"RawEvent({self.topic!r}, at={self.at!r})"
 
 
-LinkPhase = Literal["connecting", "live", "unauthenticated", "reconnecting", "closed"]
+LinkPhase = Literal["connecting", "live", "degraded", "unauthenticated", "reconnecting", "closed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,8 @@ class LinkStatus:
 
     `phase`: ``connecting`` the first time; ``live`` connected and logged in; ``unauthenticated`` connected but not
     logged in (no credentials given yet, or refused: see `reason`); ``reconnecting`` the link dropped and comes back by
-    itself; ``closed`` for good. `attempt` counts tries since the link was last up; `next_try_in` is in seconds.
+    itself; ``closed`` for good. A session's state also says ``degraded``: live, but the daemon did not confirm that it
+    sends this session's stream events (see `reason`); a link itself never does. `attempt` counts tries since the link was last up; `next_try_in` is in seconds.
     `epoch` counts connections made: it changes on every (re)connection and never otherwise.
     """
 
@@ -69,4 +70,4 @@ class LinkStatus:
     @property
     def up(self) -> bool:
         """Whether calls can be sent."""
-        return self.phase in ("live", "unauthenticated")
+        return self.phase in ("live", "degraded", "unauthenticated")

@@ -37,6 +37,8 @@ def test_a30_b13_a_daemon_that_has_no_rooms_or_does_not_answer_is_read_all_the_s
     mirror.feed(e.LinkChanged(LinkStatus("live", epoch=1)))
     mirror.fail("join", failure)
     assert mirror.land([task_row("t1")]).state.degraded is degraded
+    assert mirror.state.connection.phase == ("degraded" if degraded else "live")
+    assert mirror.state.connected
     assert mirror.state.error is None
 
 
@@ -388,3 +390,19 @@ def test_anomalies_are_counted_by_kind_rows_too() -> None:
     ask = mirror.ask("messages")
     mirror.feed(e.AskAnswered(ask.ask_id, e.Rows(rejected=3), 1.0))
     assert mirror.state.anomalies == {"tasks created": 2, "messages rows": 3}
+
+
+def test_the_connection_says_where_it_stands() -> None:
+    mirror = Mirror()
+    stands = [
+        LinkStatus("live", epoch=1),
+        LinkStatus("reconnecting", attempt=3, next_try_in=1.5, reason="transport error", epoch=1),
+        LinkStatus("unauthenticated", reason="token expired", epoch=2),
+        LinkStatus("closed", epoch=2),
+    ]
+    assert mirror.state.connection.phase == "connecting"
+    for status in stands:
+        mirror.feed(e.LinkChanged(status))
+        assert mirror.state.connection == status
+        assert mirror.state.connected == (status.phase in ("live", "unauthenticated"))
+    assert "closed" in (mirror.state.error or "")

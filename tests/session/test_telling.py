@@ -13,7 +13,7 @@ from reactivex.testing import ReactiveTest, TestScheduler
 
 from agor_reactive.core import SessionState
 from agor_reactive.errors import WrongLoop
-from agor_reactive.models import RawEvent
+from agor_reactive.models import LinkStatus, RawEvent
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.pipeline import fold_events
 from tests.core.build import SID, chunk
@@ -273,3 +273,17 @@ async def test_a3_prompt_delegates_and_returns_what_was_admitted() -> None:
     assert await handle.prompt("hello", stream=True) is admitted
     assert asked == [((SID, "hello"), {"stream": True})]
     handle.release()
+
+
+async def test_a_change_of_the_link_is_one_log_line_however_many_attempts(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("DEBUG", "agor_reactive")
+    world, handle = await ready()
+    second = world.registry.retain(SID, task_hydration="eager")
+    caplog.clear()
+    for attempt in range(1, 6):
+        world.link.set_status(LinkStatus("reconnecting", attempt=attempt, reason="transport error", epoch=1))
+    world.link.restore()
+    await world.settle()
+    assert [record.getMessage() for record in caplog.records] == ["link reconnecting: transport error", "link live"]
+    handle.release()
+    second.release()

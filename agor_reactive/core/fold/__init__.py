@@ -38,7 +38,7 @@ def initial_state(session_id: str, *, task_hydration: str = "lazy", revision: in
     draft.streaming_messages = FrozenDict()
     draft.live_tools = PMap()
     draft.loaded_task_ids = LoadedTasks(PMap())
-    draft.standing = Standing(session_id, task_hydration, LinkStatus("connecting"))
+    draft.standing = Standing(session_id, task_hydration, LinkStatus("connecting"), LinkStatus("connecting"))
     draft.sync = Sync(window=WINDOWS.get(task_hydration, 0))
     draft.revision = revision
     draft._tools = None

@@ -8,6 +8,7 @@ replayed over it. A round that fails in passing is tried again after a while; on
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from agor_reactive.core import events as e
 from agor_reactive.core.asks import RETRY_DELAYS, Ask, Landed, Round
@@ -98,7 +99,6 @@ def ask_answered(draft: Draft, event: e.AskAnswered) -> None:
         _count_rejected(draft, done.kind, event.rows.rejected)
     if done.kind in ("join", "wait"):
         if done.kind == "join":
-            draft.standing = draft.standing._replace(degraded=False)
             draft.sync = draft.sync._replace(projects=True)
         begin_round(draft)
     elif done.of_round:
@@ -269,7 +269,11 @@ def ask_failed(draft: Draft, event: e.AskFailed) -> None:
     failure = event.failure
     if done.kind == "join":
         # An older daemon has no rooms and sends everything to everyone; a silent one may not. Read on either way.
-        draft.standing = draft.standing._replace(degraded=failure.kind != "absent")
+        if failure.kind != "absent":
+            shown = replace(
+                draft.standing.link, phase="degraded", reason=f"the room could not be joined: {failure.text}"
+            )
+            draft.standing = draft.standing._replace(degraded=True, connection=shown)
         draft.sync = draft.sync._replace(projects=False)
         begin_round(draft)
     elif done.kind == "wait":

@@ -19,7 +19,7 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     was, now = draft.standing.link, event.status
     if was == now:
         return
-    draft.standing = draft.standing._replace(link=now)
+    draft.standing = draft.standing._replace(link=now, connection=now, degraded=False)
     fresh = now.up and (not was.up or was.epoch != now.epoch)
     logged_in = now.phase == "live" and was.phase == "unauthenticated"
     if was.up and (not now.up or was.epoch != now.epoch):
