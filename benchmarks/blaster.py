@@ -73,7 +73,7 @@ class Blaster:
                     if ack:
                         await socket.send_str(f"43{ack}" + json.dumps([None, self._answer(call)]))
                     if call[0] == "blast":
-                        request.transport.write(ready)  # type: ignore[attr-defined]
+                        request.transport.write(ready)
                         ready = self.next_blast()
         finally:
             pings.cancel()

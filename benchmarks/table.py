@@ -69,12 +69,12 @@ def print_rows(lines: Iterable[Line]) -> None:
     rows = [line for line in all_lines if isinstance(line, Row)]
     cells = [_HEAD, *(_cells(row) for row in rows)]
     widths = [max(len(line[column]) for line in cells) for column in range(len(_HEAD) - 1)]
-    for line in cells:
+    for texts in cells:
         parts = [
             text.ljust(width) if column in (0, 3) else text.rjust(width)
-            for column, (text, width) in enumerate(zip(line, widths, strict=False))
+            for column, (text, width) in enumerate(zip(texts, widths, strict=False))
         ]
-        print("  ".join([*parts, line[-1]]).rstrip())
+        print("  ".join([*parts, texts[-1]]).rstrip())
     for line in all_lines:
         if isinstance(line, Skipped):
             print(f"skipped: {line.work}: {line.why}")

@@ -97,6 +97,7 @@ class State:
             "error": None,
             "terminal": False,
             "degraded": False,
+            "has_older_tasks": False,
             "last_synced_at": self.last_synced_at,
             "anomalies": {},
         }
@@ -109,16 +110,14 @@ def _dump_stream(stream: Stream) -> dict[str, Any]:
 
 def from_state(state: SessionState) -> State:
     """The same moment, in these terms. Streams are left out."""
+    tools = state.tools_by_task.items()
     return State(
         state.session_id,
         state.session,
         tuple(state.tasks),
         {task_id: tuple(rows) for task_id, rows in state.messages_by_task.items()},
         {},
-        {
-            task_id: {t.tool_use_id: Tool(**t._asdict()) for t in tools}
-            for task_id, tools in state.tools_by_task.items()
-        },
+        {task_id: {tool.tool_use_id: Tool(**tool._asdict()) for tool in used} for task_id, used in tools},
         frozenset(state.loaded_task_ids),
         state.last_synced_at,
     )
@@ -131,9 +130,11 @@ def _in_order(tasks: Iterable[Task], session: Session | None) -> tuple[Task, ...
     """As the session lists them, the rest by time and id."""
     place = {task_id: number for number, task_id in enumerate(session.tasks if session is not None else ())}
     last = len(place)
-    return tuple(
-        sorted(tasks, key=lambda task: (place.get(task.task_id, last), _moment(task.created_at), task.task_id))
-    )
+
+    def key(task: Task) -> tuple[int, float | None, str]:
+        return (place.get(task.task_id, last), _moment(task.created_at), task.task_id)
+
+    return tuple(sorted(tasks, key=key))
 
 
 def _session_saved(state: State, event: e.SessionSaved) -> State:
@@ -184,12 +185,16 @@ def _tools_told(state: State, row: Message) -> State:
     for block in row.blocks:
         if block.get("type") == "tool_use":
             tool = state.tools_by_task.get(task_id, {}).get(block["id"]) or Tool(block["id"], None, task_id)
-            named = {"tool_name": block["name"], "input": block["input"], "message_id": row.message_id}
+            named: dict[str, Any] = {"tool_name": block["name"], "input": block["input"], "message_id": row.message_id}
             state = _with_tool(state, replace(tool, **named))
         elif block.get("type") == "tool_result":
             use_id = block["tool_use_id"]
             tool = state.tools_by_task.get(task_id, {}).get(use_id) or Tool(use_id, None, task_id)
-            told = {"status": "complete", "result": block.get("content"), "failed": bool(block.get("is_error"))}
+            told: dict[str, Any] = {
+                "status": "complete",
+                "result": block.get("content"),
+                "failed": bool(block.get("is_error")),
+            }
             state = _with_tool(state, replace(tool, **told))
     return state
 

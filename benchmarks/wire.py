@@ -15,49 +15,11 @@ Event = tuple[str, Any]
 """Topic and payload."""
 
 _BEGIN = datetime(2026, 11, 25, 9, 0, tzinfo=UTC)
-_WORDS = [
-    "the",
-    "a",
-    "test",
-    "fails",
-    "because",
-    "branch",
-    "reads",
-    "old",
-    "value",
-    "so",
-    "we",
-    "change",
-    "it",
-    "and",
-    "run",
-    "again",
-    "file",
-    "line",
-    "42",
-    "returns",
-    "None",
-    "instead",
-    "of",
-    "empty",
-    "list",
-    "which",
-    "breaks",
-    "callers",
-    "—",
-    "let",
-    "me",
-    "look",
-    "at",
-    "`parse()`",
-    "first",
-    "then",
-    "fix",
-    "naïve",
-    "check",
-    "\n\n-",
-    "",
-]
+_TEXT = (
+    "the a test fails because branch reads old value so we change it and run again file line 42 returns None instead"
+    " of empty list which breaks callers — let me look at `parse()` first then fix naïve check \n\n-"
+)
+_WORDS = _TEXT.split(" ")
 
 
 class SessionScript:

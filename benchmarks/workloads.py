@@ -21,6 +21,7 @@ __all__ = [
     "chat",
     "dump",
     "frames",
+    "history",
     "huge",
     "long",
     "mix",
