@@ -8,6 +8,7 @@ themselves. None of that reaches a session it does not belong to.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -20,6 +21,8 @@ from agor_reactive.transport.redaction import redact
 from agor_reactive.transport.seam import Link
 
 __all__ = ["Router"]
+
+_log = logging.getLogger("agor_reactive")
 
 Sink = Callable[[RawEvent], None]
 
@@ -35,6 +38,7 @@ class Router:
         self._all: Hot[RawEvent] = Hot("client.events", on_listener_failure)
         self._status: Hot[LinkStatus] = Hot("a change of the link", on_listener_failure)
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._phase = link.status.phase
         link.listen(self.receive, self._status_changed)
 
     @property
@@ -117,6 +121,9 @@ class Router:
         return self._status.listen(callback)
 
     def _status_changed(self, status: LinkStatus) -> None:
+        if status.phase != self._phase:  # one line per change, not one per attempt
+            self._phase = status.phase
+            _log.info("link %s%s", status.phase, f": {status.reason}" if status.reason else "")
         self._status.emit(status)
 
     def close(self) -> None:

@@ -270,9 +270,8 @@ def ask_failed(draft: Draft, event: e.AskFailed) -> None:
     if done.kind == "join":
         # An older daemon has no rooms and sends everything to everyone; a silent one may not. Read on either way.
         if failure.kind != "absent":
-            shown = replace(
-                draft.standing.link, phase="degraded", reason=f"the room could not be joined: {failure.text}"
-            )
+            reason = f"the room could not be joined: {failure.text}"
+            shown = replace(draft.standing.link, phase="degraded", reason=reason)
             draft.standing = draft.standing._replace(degraded=True, connection=shown)
         draft.sync = draft.sync._replace(projects=False)
         begin_round(draft)

@@ -37,6 +37,8 @@ class Messages(Service):
             )
             if isinstance(session_id, str) and "type" in query:
                 rows = [row for row in rows if row["type"] == query["type"]]
+            if self._kernel.era.rooms and query.get("transcript") == "lean":
+                rows = [row for row in map(_lean, rows) if row is not None]
             return js_page(rows, query)
         rows = [row for row in self._kernel.messages.all() if matches(row, query)]
         paging: dict[str, Any] = {name: _clamped(query[name]) for name in ("$limit", "$skip") if name in query}
@@ -122,6 +124,19 @@ class Messages(Service):
         task_id = row.get("task_id")
         if not known or (task_id is not None and self._kernel.tasks.find(task_id) is None):
             raise sql_fault("messages", "FOREIGN KEY constraint failed")
+
+
+def _lean(row: Row) -> Row | None:
+    """What newer daemons give of a message when asked for the lean transcript: no payload of tools, no thinking; None
+    of one that is nothing else."""
+    content = row.get("content")
+    if not isinstance(content, list):
+        return row
+    left_out = ("tool_use", "tool_result", "thinking")
+    kept = [block for block in content if not (isinstance(block, dict) and block.get("type") in left_out)]
+    if not kept:
+        return None
+    return {key: value for key, value in row.items() if key != "tool_uses"} | {"content": kept}
 
 
 class _Bulk(Service):
