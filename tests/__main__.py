@@ -1,0 +1,189 @@
+"""`python3 -m tests`: everything that must hold, from a fresh clone, with nothing installed but Python (and Node).
+
+Makes ``.venv`` (or takes the one named by ``--python-env``), installs the package with its test extra, installs the
+FeathersJS peer where Node is, and runs the steps, all of them, whatever fails on the way. Standard library only.
+Run some of them by name: ``python3 -m tests lint types``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+from xml.etree import ElementTree
+
+ROOT = Path(__file__).resolve().parents[1]
+OLDEST = (3, 11)
+
+
+class Step(NamedTuple):
+    """A name to ask for it by, what it checks, its commands (each begins with a module of the environment)."""
+
+    name: str
+    about: str
+    commands: tuple[tuple[str, ...], ...]
+
+
+# More steps (browsers, chaos, benchmarks) are more rows; a row whose name starts with + runs only when asked for.
+STEPS = (
+    Step("lint", "style and mistakes", (("ruff", "check", "."), ("ruff", "format", "--check", "."))),
+    Step("types", "types", (("mypy", "--strict"),)),
+    Step("imports", "layers", (("lint-imports",),)),
+    Step("unit", "behaviour", (("pytest",),)),
+)
+
+
+@dataclass
+class Outcome:
+    """How one step went."""
+
+    name: str
+    well: bool
+    seconds: float
+    tests: Counter[str] = field(default_factory=Counter)
+    skips: Counter[str] = field(default_factory=Counter)
+
+
+def main() -> int:
+    """Set up, run, say how it went. 0 only if everything is well."""
+    names = [step.name.removeprefix("+") for step in STEPS]
+    parser = argparse.ArgumentParser(prog="python3 -m tests", description=__doc__.split("\n\n")[0])
+    parser.add_argument("steps", nargs="*", metavar="STEP", help=f"which to run: {', '.join(names)} (default: all)")
+    parser.add_argument("--python-env", type=Path, metavar="DIR", default=ROOT / ".venv", help="default: .venv")
+    asked = parser.parse_args()
+    if unknown := [name for name in asked.steps if name not in names]:
+        parser.error(f"no step {', '.join(unknown)}; there are {', '.join(names)}")
+    if sys.version_info < OLDEST:
+        sys.stderr.write(f"Python {'.'.join(map(str, OLDEST))} or newer is needed; this is {sys.version.split()[0]}\n")
+        return 2
+    wanted = [s for s in STEPS if s.name.removeprefix("+") in asked.steps or not (asked.steps or s.name[0] == "+")]
+    began = time.monotonic()
+    environment = Environment(asked.python_env)
+    try:
+        timed("setup: Python environment", environment.ready)
+        if any(step.name == "unit" for step in wanted):
+            timed("setup: FeathersJS peer", ready_peer)
+    except subprocess.CalledProcessError as error:
+        print(f"setup failed: {' '.join(map(str, error.cmd))} exited with {error.returncode}", flush=True)
+        return 1
+    outcomes = [run_step(step, environment) for step in wanted]
+    report(outcomes, time.monotonic() - began)
+    return 0 if all(outcome.well for outcome in outcomes) else 1
+
+
+class Environment:
+    """A virtual environment with the package and its test extra in it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder if folder.is_absolute() else Path.cwd() / folder
+        self.programs = self.folder / ("Scripts" if os.name == "nt" else "bin")
+
+    def ready(self) -> str:
+        """Make it, or bring it up to date if what the package asks for has changed since."""
+        python = self.programs / ("python.exe" if os.name == "nt" else "python")
+        stamp = self.folder / ".agor-reactive-tests"
+        wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode()).hexdigest()
+        made = not python.exists()
+        if made:
+            try:
+                venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(self.folder)
+            except subprocess.CalledProcessError:
+                print("this Python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv")
+                raise
+        if made or not stamp.exists() or stamp.read_text(encoding="ascii") != wanted:
+            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, "-e", ".[test]"], cwd=ROOT, check=True)
+            stamp.write_text(wanted, encoding="ascii")
+            return f"installed in {self.folder}"
+        return f"{self.folder} is up to date"
+
+    def run(self, command: Sequence[str]) -> int:
+        """Run one of its programs from the root of the project, output as it comes; answers the exit code."""
+        program = shutil.which(command[0], path=str(self.programs)) or command[0]
+        return subprocess.run([program, *command[1:]], cwd=ROOT, env=clean_environment(self), check=False).returncode
+
+
+def clean_environment(environment: Environment) -> dict[str, str]:
+    """Ours, without what would lead a test to somebody's daemon."""
+    theirs = {"AGOR_DAEMON_URL", "AGOR_API_KEY", "AGOR_DAEMON_API_KEY", "PYTHONHOME"}
+    kept = {name: value for name, value in os.environ.items() if name not in theirs}
+    path = os.pathsep.join([str(environment.programs), kept.get("PATH", "")])
+    return {**kept, "VIRTUAL_ENV": str(environment.folder), "PATH": path, "PYTHONUTF8": "1"}
+
+
+def ready_peer() -> str:
+    """Install the npm packages of the peer; without Node its tests are skipped, and counted."""
+    from tests.feathers_peer.process import PeerUnavailable, install
+
+    try:
+        install()
+    except PeerUnavailable as why:
+        return f"not available, its tests will be skipped: {why}"
+    return "ready"
+
+
+def timed(heading: str, deed: Callable[[], str]) -> None:
+    """Do something under a heading, and say how long it took."""
+    print(f"\n== {heading}", flush=True)
+    began = time.monotonic()
+    said = deed()
+    print(f"   {said} ({time.monotonic() - began:.1f} s)", flush=True)
+
+
+def run_step(step: Step, environment: Environment) -> Outcome:
+    """Run every command of a step, also after one failed."""
+    outcome = Outcome(step.name.removeprefix("+"), True, 0.0)
+    began = time.monotonic()
+    for command in step.commands:
+        print(f"\n== {outcome.name}: {' '.join(command)} ({step.about})", flush=True)
+        with tempfile.TemporaryDirectory() as scratch:
+            record = Path(scratch) / "record.xml"
+            recorded = (*command, f"--junit-xml={record}") if command[0] == "pytest" else command
+            outcome.well = environment.run(recorded) == 0 and outcome.well
+            if record.exists():
+                count(record, outcome)
+    outcome.seconds = time.monotonic() - began
+    print(f"   {'well' if outcome.well else 'FAILED'} ({outcome.seconds:.1f} s)", flush=True)
+    return outcome
+
+
+def count(record: Path, outcome: Outcome) -> None:
+    """Take the numbers and the reasons for skips from pytest's record."""
+    for case in ElementTree.parse(record).iter("testcase"):
+        tags = {child.tag for child in case}
+        skipped = case.find("skipped")
+        if skipped is not None:
+            outcome.skips[(skipped.get("message") or "no reason given").removeprefix("Skipped: ")] += 1
+        kind = "failed" if tags & {"failure", "error"} else "skipped" if skipped is not None else "passed"
+        outcome.tests[kind] += 1
+
+
+def report(outcomes: Sequence[Outcome], seconds: float) -> None:
+    """The last lines: every step, every reason for a skip, the total."""
+    print("\n== summary")
+    for outcome in outcomes:
+        numbers = ", ".join(f"{number} {kind}" for kind, number in sorted(outcome.tests.items()))
+        line = f"   {outcome.name:<8} {'well' if outcome.well else 'FAILED':<7} {outcome.seconds:6.1f} s"
+        print(f"{line}  {numbers}".rstrip())
+        for reason, number in outcome.skips.most_common():
+            print(f"            skipped {number}: {reason}")
+    failed = [outcome.name for outcome in outcomes if not outcome.well]
+    tests = sum((outcome.tests for outcome in outcomes), Counter[str]())
+    numbers = ", ".join(f"{tests[kind]} {kind}" for kind in ("passed", "failed", "skipped"))
+    verdict = f"FAILED: {', '.join(failed)}" if failed else "all well"
+    print(f"   {verdict}; tests: {numbers}; {seconds:.0f} s in all", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
