@@ -49,7 +49,7 @@ def spells(seed: int) -> Iterator[Spell]:
     kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
     while True:
         kind = chance.choices(kinds, weights)[0]
-        yield Spell(kind, chance.uniform(0.4, 2.8), chance.uniform(0.3, 2.0), chance.random())
+        yield Spell(kind, chance.uniform(0.3, 2.3), chance.uniform(0.3, 1.8), chance.random())
 
 
 class Weather:

@@ -1,0 +1,76 @@
+"""Whether a mirror says what the daemon says: the same session read afresh, by another client, on a calm way."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import agor_reactive as agor
+from agor_reactive.core import SessionState
+
+__all__ = ["difference", "fresh_state", "rows_of", "unfinished"]
+
+
+def rows_of(state: SessionState) -> dict[str, Any]:
+    """What must be equal: everything read from the daemon and what follows from it. Times, counts and words of our own
+    are left out, and text that is not saved."""
+    dump = state.dump()
+    loaded = set(dump["loaded_task_ids"])
+    return {
+        "session": dump["session"],
+        "tasks": dump["tasks"],
+        "queue": dump["queued_tasks"],
+        "loaded": dump["loaded_task_ids"],
+        "messages": dump["messages_by_task"],
+        # A tool only heard of live is like text not yet saved: whoever comes later cannot know it.
+        "tools": [
+            tool for t, tools in dump["tools_by_task"].items() if t in loaded for tool in tools if tool["message_id"]
+        ],
+        "terminal": dump["terminal"],
+    }
+
+
+def unfinished(state: SessionState) -> str | None:
+    """What is still under way though all tasks have ended, in words; None when nothing is."""
+    for stream in state.streaming_messages.values():
+        if stream.message_id in state.messages_by_task.task_of:
+            return f"message {stream.message_id} is saved and still streams"
+        if stream.streaming or stream.is_thinking:
+            return f"stream {stream.message_id} of task {stream.task_id} goes on though the task has ended"
+    for task_id, tools in state.tools_by_task.items():
+        for tool in tools:
+            if tool.status == "executing":
+                return f"tool {tool.tool_use_id} of task {task_id} goes on though the task has ended"
+    return None
+
+
+async def fresh_state(client: agor.Client, state: SessionState) -> SessionState:
+    """The same session as `client` reads it now, with the same tasks loaded as in `state`."""
+    loaded = set(state.loaded_task_ids)
+    async with agor.retain_reactive_session(client, state.session_id, task_hydration=state.task_hydration) as handle:
+        here = await handle.ready()
+        for task_id in set(here.loaded_task_ids) - loaded:
+            handle.unload_task_messages(task_id)
+        await asyncio.gather(*(handle.load_task_messages(task_id) for task_id in loaded - set(here.loaded_task_ids)))
+        return handle.state
+
+
+def difference(ours: Any, theirs: Any, at: str = "") -> str | None:
+    """The first place where two trees of data differ, in words; None when they are equal."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        for key in [*ours, *(key for key in theirs if key not in ours)]:
+            if key not in ours or key not in theirs:
+                return f"{at}.{key} is only {'in the fresh read' if key not in ours else 'in the mirror'}"
+            found = difference(ours[key], theirs[key], f"{at}.{key}")
+            if found:
+                return found
+        return None
+    if isinstance(ours, list) and isinstance(theirs, list):
+        for number, (mine, other) in enumerate(zip(ours, theirs, strict=False)):
+            found = difference(mine, other, f"{at}[{number}]")
+            if found:
+                return found
+        if len(ours) != len(theirs):
+            return f"{at} has {len(ours)} items, in the fresh read {len(theirs)}"
+        return None
+    return None if ours == theirs else f"{at} is {str(ours)[:100]!r}, in the fresh read {str(theirs)[:100]!r}"

@@ -1,0 +1,346 @@
+"""One run: daemon, bad network, one live client with many handles, a driver; then calm, comparison, and the bill."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import tempfile
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import agor_reactive as agor
+from agor_reactive.errors import AgorError
+from agor_reactive.models import LinkStatus, RawEvent
+from agor_reactive.session.shared import SharedSession
+from agor_reactive.transport.credentials import Provider
+from agor_reactive.transport.socketio import Backoff, SocketLink
+from tests.chaos.comparison import difference, fresh_state, rows_of, unfinished
+from tests.chaos.complaints import Complaints
+from tests.chaos.driver import Driver
+from tests.chaos.leaks import Process, client_counts, still_alive
+from tests.chaos.process import DaemonProcess, Settings
+from tests.chaos.proxy import Proxy
+from tests.chaos.report import Mirror, Report
+from tests.chaos.users import Users, seats
+from tests.chaos.weather import Weather
+
+__all__ = ["Options", "tell"]
+
+SESSIONS = 10
+CALM = 60.0
+"""Seconds that everything has to become quiet once the weather is calm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """`speed` is the pace of the daemon's agent, `token_life` in seconds. `progress` is told how it goes."""
+
+    seconds: float
+    seed: int
+    era: str = "session-streams"
+    speed: float = 6.0
+    token_life: float = 5.0
+    progress: Callable[[str], None] = lambda line: None
+
+
+@dataclass
+class _Scene:
+    """Everything that is there while chaos reigns."""
+
+    options: Options
+    daemon: DaemonProcess
+    proxy: Proxy
+    weather: Weather
+    driver: Driver
+    client: agor.Client
+    users: Users
+    complaints: Complaints
+    events: Counter[str]
+    phases: Counter[str]
+    logins: list[int]
+
+
+async def tell(options: Options) -> Report:
+    """Let it happen and say what came of it."""
+    with tempfile.TemporaryDirectory(prefix="agor-chaos-", ignore_cleanup_errors=True) as folder, Complaints() as heard:
+        settings = Settings(Path(folder) / "chaos.sqlite", options.era, options.speed, options.seed, options.token_life)
+        daemon = DaemonProcess(settings)
+        report = Report(options.seconds, options.seed, options.era)
+        await daemon.start()
+        try:
+            await _warm_up(daemon)
+            before = Process.now()
+            await _between(options, daemon, heard, report)
+            await _bill(before, report)
+        finally:
+            await daemon.end()
+        report.complaints = {
+            "task exceptions never retrieved": heard.never_retrieved,
+            "left unclosed": heard.unclosed,
+            "errors without a name": heard.unnamed,
+            "other complaints": heard.other,
+        }
+        report.facts["log lines of the package"] = heard.warned
+        report.facts["unruly callbacks reported"] = heard.unruly
+    return report
+
+
+async def _warm_up(daemon: DaemonProcess) -> None:
+    """Use everything once, so that what libraries make once and keep is not taken for a leak."""
+    async with (
+        agor.create_async_rest_client(daemon.url, api_key=daemon.api_key) as rest,
+        agor.create_client(daemon.url, api_key=daemon.api_key) as client,
+        Proxy(daemon.url),
+    ):
+        row = await rest.service("sessions").create({"branch_id": daemon.workspace_id, "agentic_tool": "claude-code"})
+        async with agor.retain_reactive_session(client, row.session_id) as handle:
+            await handle.ready()
+        await rest.service("sessions").remove(row.session_id)
+
+
+async def _between(options: Options, daemon: DaemonProcess, heard: Complaints, report: Report) -> None:
+    """The run itself; when it returns, everything that was opened is closed."""
+    async with (
+        agor.create_async_rest_client(daemon.url, api_key=daemon.api_key, timeout=5.0) as rest,
+        Proxy(daemon.url) as proxy,
+    ):
+        driver = Driver(rest, {"branch_id": daemon.workspace_id}, options.seed)
+        await driver.make_sessions(SESSIONS)
+        await driver.until_idle(within=CALM)
+        logins: list[int] = []
+
+        def key() -> str:
+            logins.append(1)
+            return daemon.api_key
+
+        link = SocketLink(
+            proxy.url,
+            credentials=Provider(key),
+            timeout=3.0,
+            connect_timeout=3.0,
+            backoff=Backoff(first=0.1, most=1.0, steady=2.0),
+            random=Random(f"back-off/{options.seed}").random,
+        )
+        async with agor.create_client(link=link) as client:
+            events: Counter[str] = Counter()
+            phases: Counter[str] = Counter()
+
+            def count(event: RawEvent) -> None:
+                events[event.topic] += 1
+
+            def note(status: LinkStatus) -> None:
+                phases[f"{status.phase}: {status.reason}" if status.reason else status.phase] += 1
+
+            counting = client.events.subscribe(count)
+            noting = client.on_status(note)
+            users = Users(client, seats(driver.sessions), heard, options.seed)
+            weather = Weather(proxy, options.seed)
+            scene = _Scene(options, daemon, proxy, weather, driver, client, users, heard, events, phases, logins)
+            for number in range(len(seats(driver.sessions))):
+                users.sit(number)
+            await _reign(scene)
+            try:
+                await _quiet(scene)
+                await _compare(scene, report)
+            except TimeoutError:
+                report.faults.append(f"not quiet within {CALM:g} s: {_unquiet(scene)}")
+            users.leave_all()
+            _facts(scene, report)
+            noting()
+            await _nothing_held(scene, report)
+            counting.dispose()
+        made = users.made
+        del users, scene, client, link, counting, noting
+    await asyncio.sleep(0)
+    alive = still_alive(made)
+    report.leaks += [f"{count} × {name} never collected" for name, count in alive.items()]
+
+
+async def _reign(scene: _Scene) -> None:
+    """Bad weather, restarts, work and use, all at once, for as long as asked."""
+    async with _going_on(scene.weather.blow(), scene.driver.drive(), scene.users.be(), _restarts(scene)):
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        while (passed := loop.time() - began) < scene.options.seconds:
+            scene.options.progress(_progress(scene, passed))
+            await asyncio.sleep(min(1.0, scene.options.seconds - passed))
+    scene.options.progress("calm; waiting until all is quiet")
+
+
+@contextlib.asynccontextmanager
+async def _going_on(*what: Any) -> AsyncIterator[None]:
+    """All of that, until the end of the context; what ends by itself with an error ends the run."""
+    tasks = [asyncio.ensure_future(one) for one in what]
+    try:
+        yield
+        for task in tasks:
+            if task.done():
+                task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _restarts(scene: _Scene) -> None:
+    """Kill the daemon at least once, at least three times in two minutes; now and then end it in order instead."""
+    chance = Random(f"restarts/{scene.options.seed}")
+    kills = max(1, math.ceil(scene.options.seconds / 35))
+    span = scene.options.seconds / kills
+    for number in range(kills):
+        before = span * chance.uniform(0.3, 0.6)
+        await asyncio.sleep(before)
+        in_order = number % 2 == 1
+        await asyncio.shield(_restart(scene.daemon, down=chance.uniform(0.0, 1.0), in_order=False))
+        if in_order:
+            await asyncio.sleep(min(span * 0.15, 3.0))
+            before += min(span * 0.15, 3.0)
+            await asyncio.shield(_restart(scene.daemon, down=chance.uniform(0.0, 0.5), in_order=True))
+        await asyncio.sleep(max(0.0, span - before - 3.0))
+
+
+async def _restart(daemon: DaemonProcess, *, down: float, in_order: bool) -> None:
+    await (daemon.stop() if in_order else daemon.kill())
+    await asyncio.sleep(down)
+    await daemon.start()
+
+
+def _progress(scene: _Scene, passed: float) -> str:
+    return (
+        f"{passed:4.0f} s of {scene.options.seconds:g}: {scene.weather.drops} drops, {scene.daemon.kills} kills, "
+        f"{scene.events.total()} events, {len(scene.users.syncs)} syncs, "
+        f"{scene.users.failed.total()} calls failed, link {scene.client.status.phase}"
+    )
+
+
+# ---- the end ----
+
+
+async def _quiet(scene: _Scene) -> None:
+    """Wait until nothing is under way anywhere. Raises TimeoutError."""
+    async with asyncio.timeout(CALM):
+        await scene.users.settle()
+        await scene.driver.until_idle(within=CALM)
+        await _until(lambda: not _unquiet(scene))
+        await _flush(scene)
+        await _until(lambda: not _unquiet(scene))
+
+
+async def _until(holds: Callable[[], bool]) -> None:
+    """Look every few milliseconds."""
+    while not holds():  # noqa: ASYNC110 - what is waited for is another party's doing
+        await asyncio.sleep(0.02)
+
+
+async def _flush(scene: _Scene) -> None:
+    """Whatever the daemon told before it answers this has been heard when it is answered."""
+    while True:
+        try:
+            await scene.client.service("sessions").find(query={"$limit": 1})
+        except AgorError:
+            await asyncio.sleep(0.05)  # a renewal or a late cut came between
+        else:
+            return
+
+
+def _unquiet(scene: _Scene) -> str:
+    """What is not quiet yet, in words."""
+    if scene.client.status.phase != "live":
+        return f"the link is {scene.client.status.phase}"
+    for shared in scene.client.registry.sessions:
+        state = shared.state
+        waiting = [ask.kind for ask in state.asks]
+        if waiting or state.loading or not state.connected:
+            return f"{_name(shared)} still asks for {waiting} (loading {state.loading}, error {state.error})"
+    return ""
+
+
+def _name(shared: SharedSession) -> str:
+    return f"{shared.session_id[-12:]} {shared.task_hydration}"
+
+
+async def _compare(scene: _Scene, report: Report) -> None:
+    """Every mirror against a fresh read by another client, on a calm way: as it stands, and after a resync."""
+    scene.options.progress("quiet; reading everything afresh")
+    daemon = scene.daemon
+    async with agor.create_client(daemon.url, api_key=daemon.api_key) as fresh:
+        for shared in scene.client.registry.sessions:
+            ours = shared.state
+            theirs = await fresh_state(fresh, ours)
+            differs = difference(rows_of(ours), rows_of(theirs)) or unfinished(ours)
+            stale = ours.error
+            await shared.resync()
+            again = shared.state
+            theirs = await fresh_state(fresh, again)
+            after = difference(rows_of(again), rows_of(theirs)) or unfinished(again)
+            after = after or (f"it says: {again.error}" if again.error else None)
+            messages = len(again.messages_by_task.task_of)
+            size = f"{len(again.tasks)} tasks, {len(again.loaded_task_ids)} loaded, {messages} messages"
+            report.mirrors.append(Mirror(_name(shared), size, differs, stale, after))
+            if again.anomalies:
+                report.faults.append(f"{_name(shared)} could not read {dict(again.anomalies)}")
+    if len({mirror.name.split()[0] for mirror in report.mirrors}) < SESSIONS:
+        report.faults.append("a session was not mirrored at the end")
+
+
+def _facts(scene: _Scene, report: Report) -> None:
+    weather, users, daemon = scene.weather, scene.users, scene.daemon
+    epochs = scene.client.status.epoch
+    least = math.floor(30 * scene.options.seconds / 120)
+    report.failed_calls = users.failed
+    report.facts |= {
+        "drops": f"{weather.drops} (all the weather: {', '.join(f'{k} {n}' for k, n in sorted(weather.hit.items()))})",
+        "kills": f"{daemon.kills}, and {daemon.restarts} restarts in order",
+        "connections": f"{epochs} made, {scene.proxy.refused} refused, {scene.proxy.unreachable} with nobody there",
+        "logins": f"{len(scene.logins)}, so {max(0, len(scene.logins) - epochs)} tokens were renewed in place",
+        "cut by the daemon": sum(n for why, n in scene.phases.items() if "server disconnect" in why),
+        "events": f"{scene.events.total()}, {scene.events['messages streaming:chunk']} of them chunks",
+        "bootstraps and resyncs": len(users.syncs),
+        "handles made": len(users.made) // 2,
+        "users did": users.did,
+        "the driver did": scene.driver.done,
+        "the driver could not": scene.driver.failed,
+    }
+    if weather.drops < least:
+        report.faults.append(f"only {weather.drops} drops, wanted {least}")
+    if users.backwards:
+        report.faults.append(f"{users.backwards} snapshots told out of order")
+
+
+async def _nothing_held(scene: _Scene, report: Report) -> None:
+    """Nobody holds a handle: the client holds nothing for them, and the daemon sends them nothing."""
+    report.looked_for = (
+        "asyncio tasks", "sockets", "aiohttp sessions", "engineio clients", *client_counts(scene.client), "handles",
+        "mirrors in memory", "memberships at the daemon", "memory",
+    )  # fmt: skip
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(10):
+            await _until(lambda: not any(client_counts(scene.client).values()))
+    report.leaks += [f"{count} {what} left" for what, count in client_counts(scene.client).items() if count]
+    if scene.options.era != "session-streams":
+        return
+    before = scene.events["messages streaming:chunk"]
+    await scene.driver.prompt_all("[tools:0] [say:Is anybody there?]")
+    await scene.driver.until_idle(within=CALM)
+    await _flush(scene)
+    if scene.events["messages streaming:chunk"] != before:
+        report.leaks.append("a membership at the daemon: its stream events still come")
+
+
+async def _bill(before: Process, report: Report) -> None:
+    """What the process has more of than before."""
+    for _ in range(50):
+        after = Process.now()
+        if not after.tasks - before.tasks:
+            break
+        await asyncio.sleep(0.02)
+    report.leaks += after.grown_since(before)
+    grown = f"{after.blocks - before.blocks:+} blocks"
+    if after.resident is not None and before.resident is not None:
+        grown += f", {(after.resident - before.resident) / 1e6:+.1f} MB resident"
+    report.facts["memory since the start"] = grown
