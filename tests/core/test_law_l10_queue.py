@@ -6,6 +6,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agor_reactive.core import events as e
 from agor_reactive.models import RawEvent
@@ -149,3 +151,53 @@ def test_a_queue_that_did_not_change_is_the_same_object() -> None:
     mirror.feed(RawEvent("messages queued", {"session_id": mirror.state.session_id}))
     mirror.answer("queue", tasks=[waiting("a", 1, second=1), waiting("b", 2, second=2)])
     assert mirror.state.queued_tasks is before
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["queue", "dispatch", "remove", "read"]), st.sampled_from("abc")), max_size=20)
+)
+def test_l10_once_quiet_the_queue_is_what_the_daemon_has(steps: list[tuple[str, str]]) -> None:
+    """The daemon reads its queue for a fetch at any moment; whatever moved meanwhile is read again."""
+    mirror = hydrated()
+    daemon: dict[str, dict[str, Any]] = {}
+    read: list[dict[str, Any]] | None = None
+    position = 0
+    for step, task_id in steps:
+        asked = "queue" in mirror.asked()
+        if step == "read" and asked:
+            # Told from before what the last events said, as a slow answer is.
+            mirror.answer("queue", tasks=read if read is not None else list(daemon.values()))
+            read = None
+            continue
+        if asked and read is None:
+            read = list(daemon.values())
+        position += 1
+        if step == "queue" and task_id not in daemon and mirror.state.get_task(task_id) is None:
+            daemon[task_id] = waiting(task_id, -position)
+            mirror.feed(saved("tasks", daemon[task_id], "queued"))
+        elif step == "dispatch" and task_id in daemon:
+            del daemon[task_id]
+            mirror.feed(saved("tasks", task_row(task_id), "patched"))
+        elif step == "remove" and task_id in daemon:
+            mirror.feed(saved("tasks", daemon.pop(task_id), "removed"))
+    for _ in range(3):
+        if "queue" in mirror.asked():
+            mirror.answer("queue", tasks=read if read is not None else list(daemon.values()))
+            read = None
+    assert "queue" not in mirror.asked()
+    assert sorted(mirror.queue()) == sorted(daemon)
+
+
+@given(st.lists(st.sampled_from(["event", "answer"]), max_size=20))
+def test_l10_a_read_is_asked_again_if_and_only_if_the_queue_moved_while_it_was_read(steps: list[str]) -> None:
+    mirror = hydrated()
+    reading = moved = False
+    for n, step in enumerate(steps):
+        if step == "event":
+            moved = moved or reading
+            reading = True
+            mirror.feed(saved("tasks", waiting(f"q{n}", n), "queued"))
+        elif reading:
+            mirror.answer("queue", tasks=[])
+            reading, moved = moved, False
+        assert ("queue" in mirror.asked()) == reading

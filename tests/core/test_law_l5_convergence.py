@@ -43,6 +43,7 @@ class Convergence(RuleBasedStateMachine):
     @initialize(hydration=st.sampled_from(["none", "lazy", "eager", "lean"]), tasks=st.integers(0, 4))
     def begin(self, hydration: str, tasks: int) -> None:
         self.hydration = hydration
+        self.failed = False
         self.server = Server()
         for _ in range(tasks):
             self.server.new_task("completed")
@@ -121,6 +122,7 @@ class Convergence(RuleBasedStateMachine):
     def a_fetch_fails(self, n: int, kind: str) -> None:
         asks = [ask for ask in self.wire.open_asks() if ask.kind != "wait"]
         if asks:
+            self.failed = True
             self.wire.refuse(asks[n % len(asks)], kind)
 
     @rule(n=some)
@@ -157,9 +159,18 @@ class Convergence(RuleBasedStateMachine):
 
     def converged(self) -> None:
         self.wire.quiesce()
+        if not self.failed:
+            self.equals_a_fresh_bootstrap()
         # A failed fetch leaves its task as it was: the law speaks of the state after the last one has landed.
+        self.failed = False
         self.wire.mirror.feed(e.ResyncRequested())
         self.wire.quiesce()
+        self.equals_a_fresh_bootstrap()
+        state = self.wire.mirror.state
+        for stream in state.streaming_messages.values():
+            assert stream.message_id not in state.messages_by_task.task_of, "a saved message still streams"
+
+    def equals_a_fresh_bootstrap(self) -> None:
         state = self.wire.mirror.state
         fresh = bootstrap(self.server, self.hydration, set(state.loaded_task_ids)).state
         assert rows_of(state) == rows_of(fresh)
@@ -169,7 +180,6 @@ class Convergence(RuleBasedStateMachine):
         assert not state.sync.journal_tasks
         assert not state.sync.journal_messages
         for stream in state.streaming_messages.values():
-            assert stream.message_id not in state.messages_by_task.task_of, "a saved message still streams"
             assert stream.task_id in self.server.tasks, "a removed task still streams"
             if self.server.tasks[stream.task_id]["status"] in ("completed", "failed", "stopped"):
                 assert stream.settled

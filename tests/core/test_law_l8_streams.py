@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from agor_reactive.core import events as e
 from agor_reactive.models import RawEvent
+from agor_reactive.models.task import ENDED_STATUSES
 from tests.core.build import (
     SID,
     Mirror,
@@ -377,3 +380,49 @@ def test_a_message_without_a_task_only_clears_its_stream() -> None:
     assert not mirror.state.streaming_messages
     assert mirror.message_ids("t1") == []
     assert mirror.state.session_id == SID
+
+
+@given(st.lists(st.sampled_from(["chunk", "thought", "ask", "row"]), min_size=1, max_size=12))
+def test_l8_a_fetched_row_takes_its_stream_only_if_it_has_not_moved_since_the_fetch_began(steps: list[str]) -> None:
+    """Whatever the interleaving: text that came after a fetch was asked for is never taken away by its answer."""
+    mirror = hydrated(tasks=[task_row("t1", "running"), task_row("t0", "completed")])
+    moved_since_ask = False
+    shown = ""
+    for n, step in enumerate(steps):
+        if step == "chunk" or step == "thought":
+            text = f"<{n}>"
+            mirror.feed(chunk("m1", text, task_id="t1") if step == "chunk" else thinking("m1", text, task_id="t1"))
+            if "m1" in mirror.state.streaming_messages:
+                shown += text if step == "chunk" else ""
+                moved_since_ask = True
+        elif step == "ask":
+            if "messages t1" not in mirror.asked():
+                moved_since_ask = False
+            mirror.feed(e.LoadRequested("t1"))
+        elif "messages t1" in mirror.asked():
+            was_there = "m1" in mirror.state.streaming_messages
+            mirror.answer("messages", "t1", messages=[message_row("m1", "t1")])
+            assert ("m1" in mirror.state.streaming_messages) == (was_there and moved_since_ask)
+        if "m1" in mirror.state.streaming_messages:
+            assert mirror.state.streaming_messages["m1"].text == shown
+
+
+@given(
+    st.lists(st.sampled_from(["start", "chunk", "thinking", "error", "end"]), max_size=8),
+    st.sampled_from(sorted(ENDED_STATUSES)),
+)
+def test_l8_when_its_task_ends_nothing_of_a_stream_is_left_under_way(steps: list[str], status: str) -> None:
+    made = {"start": start, "end": end, "error": error}
+    mirror = hydrated()
+    for n, step in enumerate(steps):
+        item = (
+            chunk("m1", "x", n) if step == "chunk" else thinking("m1", "x") if step == "thinking" else made[step]("m1")
+        )
+        mirror.feed(item)
+    known = mirror.state.streaming_messages.get("m1")
+    mirror.feed(finish("t1", status))
+    left = mirror.state.streaming_messages.get("m1")
+    assert (left is not None) == (known is not None and bool(known.text or known.error))
+    if left is not None and known is not None:
+        assert (left.settled, left.streaming, left.is_thinking) == (True, False, False)
+        assert (left.text, left.error) == (known.text, known.error)
