@@ -406,3 +406,11 @@ def test_the_connection_says_where_it_stands() -> None:
         assert mirror.state.connection == status
         assert mirror.state.connected == (status.phase in ("live", "unauthenticated"))
     assert "closed" in (mirror.state.error or "")
+
+
+def test_a_session_patched_while_it_is_first_read_does_not_lose_what_only_the_read_tells() -> None:
+    mirror = Mirror().up()
+    mirror.feed(RawEvent("sessions patched", session_row(title="renamed")))
+    mirror.land([task_row("t1")], session={**session_row(title="before"), "mcp_token": "token"})
+    assert mirror.state.session is not None
+    assert (mirror.state.session.title, mirror.state.session.mcp_token) == ("renamed", "token")

@@ -64,8 +64,12 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
     sync = draft.sync
     before = draft.tasks
     after = merged_tasks(draft, current)
-    if current.session is not None and sync.session_moved <= current.session_begun:
-        rows.keep_session(draft, current.session)
+    read = current.session
+    if read is not None and sync.session_moved <= current.session_begun:
+        rows.keep_session(draft, read)
+    elif read is not None and draft.session is not None and draft.session.mcp_token is None and read.mcp_token:
+        # The row told meanwhile is newer, but only a `get` has the token.
+        draft.session = draft.session.model_copy(update={"mcp_token": read.mcp_token})
     for task_id in tuple(before.rows):
         if after.get(task_id) is None:
             rows.forget_task(draft, task_id)
