@@ -183,7 +183,8 @@ def with_chunk(stream: StreamDraft, chunk: str, sequence: int | None) -> bool:
     if runs:
         last = runs[-1]
         if sequence == last.end:
-            stream.runs = (*runs[:-1], last.append(chunk, step=1))
+            longer = last.append(chunk, step=1)
+            stream.runs = (longer,) if len(runs) == 1 else (*runs[:-1], longer)
             # The chunk that continues what we had before a reconnect proves that none was missed in between.
             stream.gap = False
         elif not with_late_chunk(stream, chunk, sequence):

@@ -11,12 +11,13 @@ from typing import Any, TypeVar, overload
 from agor_reactive.core.persistent import PMap
 from agor_reactive.models.base import instant
 from agor_reactive.models.message import Message
-from agor_reactive.models.task import Task
+from agor_reactive.models.task import ENDED_STATUSES, Task
 
 __all__ = ["LoadedTasks", "MessageBucket", "MessagesByTask", "TaskTable", "is_active"]
 
 R = TypeVar("R", Task, Message)
 _FAR = float("inf")
+_AT_REST = ENDED_STATUSES | {"queued", "created", ""}
 
 
 class _Rows(Sequence[R]):
@@ -74,7 +75,7 @@ class _Rows(Sequence[R]):
 
 def is_active(task: Task) -> bool:
     """Whether a task is at work: begun, not ended. An unknown status counts as at work."""
-    return not task.ended and task.status not in ("queued", "created", "")
+    return task.status not in _AT_REST
 
 
 class TaskTable(_Rows[Task]):
@@ -117,16 +118,17 @@ class TaskTable(_Rows[Task]):
 
     def put(self, task: Task) -> TaskTable:
         """With this row in place of the one of the same id. The same table if nothing differs."""
-        old = self.rows.get(task.task_id)
+        task_id = task.task_id
+        old = self.rows.get(task_id)
         if old is not None and old == task:
             return self
         active = self.active
         if is_active(task):
-            if task.task_id not in active:
-                active = (*active, task.task_id)
-        elif task.task_id in active:
-            active = tuple(task_id for task_id in active if task_id != task.task_id)
-        return TaskTable(self.rows.insert(task.task_id, task), self.hint, active)
+            if task_id not in active:
+                active = (*active, task_id)
+        elif task_id in active:
+            active = tuple([other for other in active if other != task_id])
+        return TaskTable(self.rows.insert(task_id, task), self.hint, active)
 
     def drop(self, task_id: str) -> TaskTable:
         """Without the row of that id."""
@@ -216,13 +218,14 @@ class MessagesByTask(Mapping[str, MessageBucket]):
 
     def put(self, task_id: str, message: Message) -> MessagesByTask:
         """With this message in this task, and in no other."""
-        was_in = self.task_of.get(message.message_id)
-        here = self if was_in is None or was_in == task_id else self.drop(message.message_id)
+        message_id = message.message_id
+        was_in = self.task_of.get(message_id)
+        here = self if was_in is None or was_in == task_id else self.drop(message_id)
         bucket = here.buckets.get(task_id)
         grown = (bucket if bucket is not None else NO_MESSAGES).put(message)
         if grown is bucket:
             return here
-        task_of = here.task_of if was_in == task_id else here.task_of.insert(message.message_id, task_id)
+        task_of = here.task_of if was_in == task_id else here.task_of.insert(message_id, task_id)
         return MessagesByTask(here.buckets.insert(task_id, grown), task_of)
 
     def drop(self, message_id: str) -> MessagesByTask:
@@ -237,6 +240,8 @@ class MessagesByTask(Mapping[str, MessageBucket]):
     def with_bucket(self, task_id: str, messages: Mapping[str, Message]) -> MessagesByTask:
         """With just these messages in the task; rows that are equal stay the same objects."""
         old = self.buckets.get(task_id)
+        if old is None and not messages:
+            return MessagesByTask(self.buckets.insert(task_id, MessageBucket(NO_MESSAGES.rows)), self.task_of)
         kept: dict[str, Message] = {}
         same = old is not None and len(old) == len(messages)
         for message_id, message in messages.items():

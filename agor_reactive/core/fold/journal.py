@@ -17,7 +17,8 @@ __all__ = ["close_journal", "in_flight", "note_message", "note_task", "task_move
 
 def in_flight(draft: Draft) -> bool:
     """Whether an answer is awaited that could undo what happens now."""
-    return any(ask.kind not in ("join", "wait") for ask in draft.sync.asks)
+    asks = draft.sync.asks
+    return bool(asks) and any(ask.kind not in ("join", "wait") for ask in asks)
 
 
 def note_task(draft: Draft, task_id: str, row: Task | None) -> None:

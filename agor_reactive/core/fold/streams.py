@@ -45,6 +45,7 @@ SETTLED_LIMIT = 256
 """How many finished messages are remembered, so that what comes late for them is known to be late."""
 
 _set_item = dict.__setitem__
+_del_item = dict.__delitem__
 
 
 def text_chunk(state: SessionState, event: e.TextChunk) -> SessionState:
@@ -125,7 +126,9 @@ def put_stream(draft: Draft, stream: StreamDraft) -> None:
     old = draft.streaming_messages.get(frozen.message_id)
     if old is not None and _same(old, frozen):
         return
-    draft.streaming_messages = FrozenDict({**draft.streaming_messages, frozen.message_id: frozen})
+    streams = FrozenDict(draft.streaming_messages)
+    _set_item(streams, frozen.message_id, frozen)
+    draft.streaming_messages = streams
 
 
 def _same(old: Stream, new: Stream) -> bool:
@@ -248,9 +251,9 @@ def thinking_ended(draft: Draft, event: e.ThinkingEnded) -> None:
 def without_stream(draft: Draft, message_id: str) -> None:
     """Take a stream away."""
     if message_id in draft.streaming_messages:
-        draft.streaming_messages = FrozenDict(
-            {key: value for key, value in draft.streaming_messages.items() if key != message_id}
-        )
+        left = FrozenDict(draft.streaming_messages)
+        _del_item(left, message_id)
+        draft.streaming_messages = left
 
 
 def settle(draft: Draft, message_id: str, task_id: str | None, how: str) -> None:
@@ -275,6 +278,8 @@ def saved(draft: Draft, message_id: str, task_id: str | None) -> None:
 
 def settle_task(draft: Draft, task_id: str) -> None:
     """A task has ended: its empty streams go, the others settle."""
+    if not draft.streaming_messages:
+        return
     left: dict[str, Stream] = {}
     changed = False
     for message_id, stream in draft.streaming_messages.items():
@@ -301,7 +306,7 @@ def drop_streams_of(draft: Draft, task_id: str) -> None:
 
 def stamp(draft: Draft) -> None:
     """Streams that came before any task was known belong to the one at work."""
-    active = draft.tasks.active_task_id
+    active = draft.tasks.active_task_id if draft.streaming_messages else None
     if active is None:
         return
     for stream in tuple(draft.streaming_messages.values()):
