@@ -63,7 +63,7 @@ def _maybe_text(value: Any) -> str | None:
 
 def _row(model: type[Any], payload: Any) -> Any:
     row: WireModel = row_from_wire(model, payload)
-    if not row.row_id:
+    if not row.__dict__[model.id_field]:
         raise _Unreadable
     return row
 
