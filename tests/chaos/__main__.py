@@ -41,7 +41,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1, help="decides everything but the timing")
     parser.add_argument("--era", choices=sorted(set(ERAS) - {"worktrees"}), default="session-streams")
     parser.add_argument("--speed", type=float, default=6.0, help="pace of the daemon's agent")
-    parser.add_argument("--token-life", type=float, default=5.0, help="seconds that a login lasts")
+    parser.add_argument("--token-life", type=float, default=2.5, help="seconds that a login lasts")
     given = parser.parse_args()
     progress = _Progress()
     report = asyncio.run(tell(Options(given.seconds, given.seed, given.era, given.speed, given.token_life, progress)))

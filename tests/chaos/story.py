@@ -44,7 +44,7 @@ class Options:
     seed: int
     era: str = "session-streams"
     speed: float = 6.0
-    token_life: float = 5.0
+    token_life: float = 2.5
     progress: Callable[[str], None] = lambda line: None
 
 
@@ -144,6 +144,7 @@ async def _between(options: Options, daemon: DaemonProcess, heard: Complaints, r
             for number in range(len(seats(driver.sessions))):
                 users.sit(number)
             await _reign(scene)
+            await _work_on(scene)
             try:
                 await _quiet(scene)
                 await _compare(scene, report)
@@ -169,7 +170,15 @@ async def _reign(scene: _Scene) -> None:
         while (passed := loop.time() - began) < scene.options.seconds:
             scene.options.progress(_progress(scene, passed))
             await asyncio.sleep(min(1.0, scene.options.seconds - passed))
-    scene.options.progress("calm; waiting until all is quiet")
+
+
+async def _work_on(scene: _Scene) -> None:
+    """The weather is calm and nobody asks for a resync: what the mirrors show from now on they have from events."""
+    scene.options.progress("calm; the work goes on for a while")
+    await scene.users.settle()
+    async with _going_on(scene.driver.drive()):
+        await asyncio.sleep(min(5.0, scene.options.seconds / 5))
+    scene.options.progress("waiting until all is quiet")
 
 
 @contextlib.asynccontextmanager
@@ -224,7 +233,6 @@ def _progress(scene: _Scene, passed: float) -> str:
 async def _quiet(scene: _Scene) -> None:
     """Wait until nothing is under way anywhere. Raises TimeoutError."""
     async with asyncio.timeout(CALM):
-        await scene.users.settle()
         await scene.driver.until_idle(within=CALM)
         await _until(lambda: not _unquiet(scene))
         await _flush(scene)

@@ -49,7 +49,7 @@ def spells(seed: int) -> Iterator[Spell]:
     kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
     while True:
         kind = chance.choices(kinds, weights)[0]
-        yield Spell(kind, chance.uniform(0.3, 2.3), chance.uniform(0.3, 1.8), chance.random())
+        yield Spell(kind, chance.uniform(0.2, 1.8), chance.uniform(0.3, 1.8), chance.random())
 
 
 class Weather:
@@ -83,7 +83,7 @@ class Weather:
             hit = proxy.cut_mid_frame(towards_client=spell.kind == "cut to client")
         elif spell.kind in ("stall", "stall then drop"):
             proxy.stall()
-            await asyncio.sleep(spell.lasting)
+            await asyncio.sleep(spell.lasting * (1 + 2 * spell.degree))  # the worst outlast a call's patience
             hit = proxy.drop() if spell.kind == "stall then drop" else hit
             proxy.go_on()
         elif spell.kind == "delay":
