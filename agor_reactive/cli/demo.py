@@ -47,9 +47,10 @@ class _Tally:
 
     def see(self, state: SessionState) -> None:
         self.snapshots += 1
-        streams = state.get_streaming_messages()
-        if state.queued_tasks and any(len(stream.text) > 330 and stream.streaming for stream in streams):
-            self.picture = state
+        if self.picture is None and state.queued_tasks:
+            writing = [stream for stream in state.get_streaming_messages() if stream.streaming]
+            if any(len(stream.text) > 400 for stream in writing):
+                self.picture = state
 
 
 async def demo(stop: Stop, *, json: bool, speed: float, seed: int, era: EraName, picture: Path | None = None) -> int:

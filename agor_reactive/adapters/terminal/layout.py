@@ -109,7 +109,7 @@ class Painter:
         if status:
             left.append(f"  {sign_of(status, self.signs)} {words_of(status)}", style=f"not bold {status_style(status)}")
         phase = state.connection.phase
-        right = Text(phase, style=status_style(phase))
+        right = Text.assemble((phase, status_style(phase)))
         model = self._model()
         if model:
             right.append(f" {self.signs.dot} {model}", style="dim")
