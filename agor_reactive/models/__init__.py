@@ -1,34 +1,61 @@
-"""Frozen rows of the wire, one module a group of entities, and which service speaks in which."""
+"""Frozen rows of the wire, one module a subject, and which service speaks in which."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agor_reactive.models.artifact import Artifact
 from agor_reactive.models.base import FrozenDict, JsonValue, WireModel, freeze, instant, row_from_wire, thaw
-from agor_reactive.models.board import Board
-from agor_reactive.models.message import Message
+from agor_reactive.models.board import Board, BoardComment, BoardEntity
+from agor_reactive.models.card import Card, CardType
+from agor_reactive.models.context import ContextFile
+from agor_reactive.models.gateway import GatewayChannel, ThreadSession
+from agor_reactive.models.knowledge import KnowledgeDocument, KnowledgeNamespace, KnowledgeVersion
+from agor_reactive.models.mcp import McpServer
+from agor_reactive.models.message import Message, PermissionAsked
 from agor_reactive.models.page import Page
 from agor_reactive.models.realtime import payload_of
-from agor_reactive.models.session import Session
+from agor_reactive.models.schedule import Schedule
+from agor_reactive.models.session import Session, SessionEnvSelection, SessionMcpServer
 from agor_reactive.models.task import Task
-from agor_reactive.models.user import AuthenticationResult, User
+from agor_reactive.models.user import ApiKeyRecord, AuthenticationResult, Group, GroupMembership, NewApiKey, User
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.models.workspace import Branch, Repo, Worktree
 
 __all__ = [
     "MODEL_OF_SERVICE",
+    "ApiKeyRecord",
+    "Artifact",
     "AuthenticationResult",
     "Board",
+    "BoardComment",
+    "BoardEntity",
     "Branch",
+    "Card",
+    "CardType",
+    "ContextFile",
     "FrozenDict",
+    "GatewayChannel",
+    "Group",
+    "GroupMembership",
     "JsonValue",
+    "KnowledgeDocument",
+    "KnowledgeNamespace",
+    "KnowledgeVersion",
     "LinkStatus",
+    "McpServer",
     "Message",
+    "NewApiKey",
     "Page",
+    "PermissionAsked",
     "RawEvent",
     "Repo",
+    "Schedule",
     "Session",
+    "SessionEnvSelection",
+    "SessionMcpServer",
     "Task",
+    "ThreadSession",
     "User",
     "WireModel",
     "Worktree",
@@ -44,10 +71,31 @@ MODEL_OF_SERVICE: Mapping[str, type[WireModel]] = {
     "tasks": Task,
     "messages": Message,
     "boards": Board,
+    "board-objects": BoardEntity,
+    "board-comments": BoardComment,
+    "cards": Card,
+    "card-types": CardType,
+    "artifacts": Artifact,
     "branches": Branch,
     "worktrees": Worktree,
     "repos": Repo,
+    "schedules": Schedule,
     "users": User,
+    "groups": Group,
+    "group-memberships": GroupMembership,
+    "mcp-servers": McpServer,
+    "session-mcp-servers": SessionMcpServer,
+    "session-env-selections": SessionEnvSelection,
+    "gateway-channels": GatewayChannel,
+    "thread-session-map": ThreadSession,
+    "kb/namespaces": KnowledgeNamespace,
+    "kb/documents": KnowledgeDocument,
+    "kb/versions": KnowledgeVersion,
+    "context": ContextFile,
+    "api/v1/user/api-keys": ApiKeyRecord,
     "authentication": AuthenticationResult,
+    "authentication/refresh": AuthenticationResult,
+    "authentication/impersonate": AuthenticationResult,
+    "auth/launch": AuthenticationResult,
 }
 """The row model of each service path that has one."""

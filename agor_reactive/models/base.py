@@ -9,13 +9,26 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, NoReturn, Self, TypeVar, cast
+from types import UnionType
+from typing import Annotated, Any, ClassVar, NoReturn, Self, TypeVar, Union, cast, get_args, get_origin
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
-__all__ = ["FrozenDict", "Json", "JsonValue", "WireModel", "freeze", "instant", "row_from_wire", "thaw"]
+__all__ = [
+    "CamelModel",
+    "FrozenDict",
+    "FrozenMap",
+    "Json",
+    "JsonValue",
+    "WireModel",
+    "freeze",
+    "instant",
+    "row_from_wire",
+    "thaw",
+]
 
 JsonValue = TypeAliasType("JsonValue", "str | int | float | bool | tuple[JsonValue, ...] | FrozenDict | None")
 """A JSON value as we keep it: arrays are tuples, objects are `FrozenDict`."""
@@ -62,7 +75,11 @@ def _freeze_in(item: Any) -> Any:
 
 
 def thaw(value: Any) -> Any:
-    """A mutable deep copy: tuples become lists, `FrozenDict` becomes dict."""
+    """A mutable deep copy: tuples become lists, `FrozenDict` becomes dict, rows what they are on the wire."""
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, WireModel):
+        return value.to_wire()
     if isinstance(value, Mapping):
         return {key: thaw(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -72,6 +89,11 @@ def thaw(value: Any) -> Any:
 
 Json = BeforeValidator(freeze)
 """Marks a field that holds any JSON, kept frozen: ``Annotated[Any, Json]``."""
+
+V = TypeVar("V")
+
+FrozenMap = Annotated[Mapping[str, V], AfterValidator(FrozenDict)]
+"""A field that maps names to values of one kind, kept frozen: ``FrozenMap[str]``."""
 
 _NOTHING = FrozenDict()
 
@@ -119,11 +141,22 @@ class WireModel(BaseModel):
         """Fields that came with a type this model does not know, verbatim, by their name on the wire."""
         return cast(Mapping[str, Any], self.__dict__.get("_invalid", _NOTHING))
 
+    @classmethod
+    def part_of(cls, value: Any) -> Self | None:
+        """Read a part of a row that was kept as JSON; None when it is no object or lacks what identifies it."""
+        if not isinstance(value, dict) or (cls.id_field and not isinstance(value.get(cls.id_field), str)):
+            return None
+        return row_from_wire(cls, value)
+
     def to_wire(self) -> dict[str, Any]:
         """The row as JSON-ready data, only what was sent, unknown and misfit fields included. Free to change."""
-        sent = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        sent.pop("_invalid", None)
-        sent.update(thaw(self.invalid))
+        held, given = self.__dict__, self.model_fields_set
+        sent = {
+            field.alias or name: thaw(held[name]) for name, field in type(self).model_fields.items() if name in given
+        }
+        for more in (self.__pydantic_extra__, self.invalid):
+            if more:
+                sent.update(thaw(more))
         return sent
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
@@ -153,6 +186,12 @@ class WireModel(BaseModel):
             return default
 
 
+class CamelModel(WireModel):
+    """A part of a row whose fields the wire writes in camelCase; here they are snake_case like all others."""
+
+    model_config = ConfigDict(alias_generator=to_camel)
+
+
 Row = TypeVar("Row", bound=WireModel)
 
 
@@ -171,9 +210,14 @@ def row_from_wire(model: type[Row], payload: Any) -> Row:
 
 
 def _keep_what_fits(model: type[Row], payload: Mapping[str, Any], failure: ValidationError) -> Row:
-    """Set the fields that do not fit aside, and read the rest."""
+    """Set the fields that do not fit aside, and read the rest. Parts that are models keep what fits of them, too."""
     bad = {str(error["loc"][0]) for error in failure.errors(include_url=False) if error["loc"]}
     good = {key: value for key, value in payload.items() if key not in bad}
+    for name, field in model.model_fields.items():
+        key = field.alias or name
+        if key in bad and (part := _read_part(field.annotation, payload.get(key))) is not None:
+            bad.discard(key)
+            good[key] = part
     aside = {key: payload[key] for key in bad if key in payload}
     for name, field in model.model_fields.items():
         if field.is_required() and name not in good and (field.alias or name) not in good:
@@ -188,6 +232,33 @@ def _keep_what_fits(model: type[Row], payload: Mapping[str, Any], failure: Valid
     if aside:
         row.__dict__["_invalid"] = freeze(aside)
     return row
+
+
+def _read_part(annotation: Any, value: Any) -> Any:
+    """The value of a field that did not fit as a whole, each model in it read by itself; None when it has none."""
+    for option in _options(annotation):
+        if _is_model(option):
+            if isinstance(value, dict):
+                return row_from_wire(option, value)
+            continue
+        model = next((kind for kind in get_args(option) if _is_model(kind)), None)
+        if model is None:
+            continue
+        if isinstance(value, list) and all(isinstance(item, dict) for item in value):
+            return tuple(row_from_wire(model, item) for item in value)
+        if isinstance(value, dict) and all(isinstance(item, dict) for item in value.values()):
+            return {key: row_from_wire(model, item) for key, item in value.items()}
+    return None
+
+
+def _options(annotation: Any) -> Iterator[Any]:
+    """What a field's type allows: the members of a union, without what pydantic was told beside the type."""
+    for member in get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,):
+        yield get_args(member)[0] if hasattr(member, "__metadata__") else member
+
+
+def _is_model(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, WireModel)
 
 
 def _blank(field: FieldInfo) -> Any:

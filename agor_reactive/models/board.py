@@ -1,16 +1,135 @@
-"""Boards: the canvas on which branches are laid out."""
+"""Boards: the canvas on which branches are laid out, what lies on it, and what people say about it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar
 
-from agor_reactive.models.base import Json, WireModel
+from pydantic import Field, PlainSerializer, PlainValidator
 
-__all__ = ["Board"]
+from agor_reactive.models.base import CamelModel, FrozenDict, FrozenMap, Json, WireModel, freeze, row_from_wire, thaw
+
+__all__ = [
+    "AppObject",
+    "ArtifactObject",
+    "Board",
+    "BoardComment",
+    "BoardEntity",
+    "BoardObject",
+    "CommentPosition",
+    "CommentReaction",
+    "MarkdownObject",
+    "Offset",
+    "Point",
+    "TextObject",
+    "ZoneObject",
+    "ZoneTrigger",
+]
+
+
+class Point(WireModel):
+    """A place on the canvas."""
+
+    x: int | float = 0
+    y: int | float = 0
+
+
+class _Placed(CamelModel):
+    """What every object on a board has."""
+
+    type: str = ""
+    x: int | float = 0
+    y: int | float = 0
+    width: int | float | None = None
+    height: int | float | None = None
+
+
+class TextObject(_Placed):
+    """A piece of text."""
+
+    content: str = ""
+    color: str | None = None
+    background: str | None = None
+    font_size: int | float | None = None
+
+
+class MarkdownObject(_Placed):
+    """A note in Markdown."""
+
+    content: str = ""
+    background_color: str | None = None
+    font_size: int | float | None = None
+
+
+class ZoneTrigger(WireModel):
+    """What happens to a branch dropped into a zone: `template` is the prompt, `behavior` ``always_new`` or
+    ``show_picker``."""
+
+    behavior: str = ""
+    template: str = ""
+    agent: str | None = None
+
+
+class ZoneObject(_Placed):
+    """A named area, which may prompt what is dropped into it."""
+
+    label: str = ""
+    status: str | None = None
+    color: str | None = None
+    background_color: str | None = None
+    border_color: str | None = None
+    locked: bool | None = None
+    trigger: ZoneTrigger | None = None
+
+
+class AppObject(_Placed):
+    """A small web application, written on the board itself; `files` maps paths to their text."""
+
+    title: str = ""
+    description: str | None = None
+    template: str | None = None
+    files: FrozenMap[str] | None = None
+    dependencies: FrozenMap[str] | None = None
+    entry_file: str | None = None
+    show_console: bool | None = None
+    show_editor: bool | None = None
+
+
+class ArtifactObject(_Placed):
+    """An artifact shown on the board."""
+
+    artifact_id: str | None = Field(default=None, alias="artifact_id")
+
+
+BoardObject = TextObject | ZoneObject | MarkdownObject | AppObject | ArtifactObject | FrozenDict
+"""Whatever lies on a board; a kind that is not known stays JSON."""
+
+_KINDS: Mapping[str, type[_Placed]] = {
+    "text": TextObject,
+    "zone": ZoneObject,
+    "markdown": MarkdownObject,
+    "app": AppObject,
+    "artifact": ArtifactObject,
+}
+
+
+def _read_objects(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return freeze(value)
+    return FrozenDict({key: _read_object(item) for key, item in value.items()})
+
+
+def _read_object(value: Any) -> Any:
+    kind = _KINDS.get(str(value.get("type"))) if isinstance(value, dict) else None
+    return freeze(value) if kind is None else row_from_wire(kind, value)
 
 
 class Board(WireModel):
-    """One board. `objects` maps object ids to texts, zones, markdown and apps, as they came."""
+    """One board. `objects` maps object ids to texts, zones, notes, applications and artifacts.
+
+    `access_mode` is ``private`` or ``shared``; `default_others_can` is what others may do with its branches (``none
+    view session prompt all``), `default_others_fs_access` with their files (``none read write``).
+    """
 
     id_field: ClassVar[str] = "board_id"
 
@@ -22,7 +141,9 @@ class Board(WireModel):
     color: str | None = None
     background_color: str | None = None
     custom_css: str | None = None
-    objects: Annotated[Any, Json] = None
+    objects: Annotated[
+        Mapping[str, BoardObject], PlainValidator(_read_objects), PlainSerializer(thaw, return_type=Any)
+    ] = FrozenDict()
     custom_context: Annotated[Any, Json] = None
     access_mode: str | None = None
     primary_assistant_id: str | None = None
@@ -36,3 +157,66 @@ class Board(WireModel):
     archived: bool | None = None
     archived_at: str | None = None
     archived_by: str | None = None
+
+
+class BoardEntity(WireModel):
+    """Where a branch or a card lies on a board. Seen as ids and a position; all but the id may be missing."""
+
+    id_field: ClassVar[str] = "object_id"
+
+    object_id: str
+    board_id: str = ""
+    branch_id: str | None = None
+    worktree_id: str | None = None
+    card_id: str | None = None
+    zone_id: str | None = None
+    position: Point | None = None
+    created_at: str = ""
+
+
+class CommentReaction(WireModel):
+    """One person's emoji under a comment."""
+
+    emoji: str = ""
+    user_id: str = ""
+
+
+class Offset(WireModel):
+    """A place relative to what it is pinned to; `parent_type` is ``session zone branch``."""
+
+    parent_id: str = ""
+    parent_type: str = ""
+    offset_x: int | float = 0
+    offset_y: int | float = 0
+
+
+class CommentPosition(WireModel):
+    """Where a comment is pinned: to the canvas, or to something on it."""
+
+    absolute: Point | None = None
+    relative: Offset | None = None
+
+
+class BoardComment(WireModel):
+    """A comment on a board or on something of it; a reply has `parent_comment_id`."""
+
+    id_field: ClassVar[str] = "comment_id"
+
+    comment_id: str
+    board_id: str = ""
+    content: str = ""
+    content_preview: str = ""
+    created_by: str | None = None
+    created_at: str = ""
+    updated_at: str | None = None
+    edited: bool | None = None
+    resolved: bool | None = None
+    mentions: tuple[str, ...] = ()
+    reactions: tuple[CommentReaction, ...] = ()
+    parent_comment_id: str | None = None
+    branch_id: str | None = None
+    worktree_id: str | None = None
+    session_id: str | None = None
+    task_id: str | None = None
+    message_id: str | None = None
+    position: CommentPosition | None = None

@@ -4,9 +4,133 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from agor_reactive.models.base import FrozenDict, Json, WireModel, iter_blocks
+from pydantic import Field
 
-__all__ = ["Message"]
+from agor_reactive.models.base import CamelModel, FrozenDict, FrozenMap, Json, WireModel, iter_blocks
+
+__all__ = [
+    "AnswerNotes",
+    "InputOption",
+    "InputQuestion",
+    "InputRequest",
+    "Message",
+    "MessageMetadata",
+    "MessageTokens",
+    "PermissionAsked",
+    "ToolUse",
+    "Widget",
+]
+
+
+class PermissionAsked(WireModel):
+    """The content of a message of type ``permission_request``.
+
+    `status` is ``pending approved denied timed_out``; `scope` is how far the answer reached (``once project user
+    local``).
+    """
+
+    id_field: ClassVar[str] = "request_id"
+
+    request_id: str
+    status: str = ""
+    tool_name: str = ""
+    tool_input: Annotated[Any, Json] = None
+    tool_use_id: str | None = None
+    task_id: str | None = None
+    scope: str | None = None
+    approved_at: str | None = None
+    approved_by: str | None = None
+
+
+class InputOption(WireModel):
+    """One of the answers that are offered."""
+
+    label: str = ""
+    description: str = ""
+    markdown: str | None = None
+
+
+class InputQuestion(CamelModel):
+    """One question of an agent to the user; `multi_select`: several answers are allowed."""
+
+    question: str = ""
+    header: str = ""
+    multi_select: bool = False
+    options: tuple[InputOption, ...] = ()
+
+
+class AnswerNotes(WireModel):
+    """What the user wrote beside an answer."""
+
+    markdown: str | None = None
+    notes: str | None = None
+
+
+class InputRequest(WireModel):
+    """The content of a message of type ``input_request``; `status` is ``pending answered timed_out``."""
+
+    id_field: ClassVar[str] = "request_id"
+
+    request_id: str
+    status: str = ""
+    questions: tuple[InputQuestion, ...] = ()
+    answers: FrozenMap[str] | None = None
+    annotations: FrozenMap[AnswerNotes] | None = None
+    answered_at: str | None = None
+    answered_by: str | None = None
+    task_id: str | None = None
+
+
+class ToolUse(WireModel):
+    """A tool the agent called: its `name`, and what went in."""
+
+    id_field: ClassVar[str] = "id"
+
+    id: str
+    name: str = ""
+    input: Annotated[Any, Json] = None
+
+
+class Widget(WireModel):
+    """A form or choice that the agent put into the conversation (``widget_request``).
+
+    `status` is ``pending submitted dismissed already_present``; `params` is what it was asked with, `result_meta` what
+    came of it.
+    """
+
+    id_field: ClassVar[str] = "widget_id"
+
+    widget_id: str
+    widget_type: str = ""
+    status: str = ""
+    schema_version: int | float | None = None
+    params: Annotated[Any, Json] = None
+    result_meta: Annotated[Any, Json] = None
+    auto_resume: bool | None = None
+    requested_at: str | None = None
+    resolved_at: str | None = None
+    submitted_by: str | None = None
+
+
+class MessageTokens(WireModel):
+    """Tokens that one message took and gave."""
+
+    input: int | float = 0
+    output: int | float = 0
+
+
+class MessageMetadata(WireModel):
+    """Where a message came from, and what it answers."""
+
+    model: str | None = None
+    source: str | None = None
+    tokens: MessageTokens | None = None
+    is_meta: bool | None = None
+    system_authored: bool | None = None
+    original_id: str | None = None
+    parent_id: str | None = None
+    widget: Widget | None = None
+    widget_id: str | None = None
 
 
 class Message(WireModel):
@@ -27,8 +151,8 @@ class Message(WireModel):
     role: str = ""
     index: int | float = 0
     timestamp: str = ""
-    content_preview: str = ""
-    content: Annotated[Any, Json] = ""
+    content_preview: str = Field(default="", repr=False)
+    content: Annotated[Any, Json] = Field(default="", repr=False)
     tool_uses: Annotated[Any, Json] = None
     parent_tool_use_id: str | None = None
     metadata: Annotated[Any, Json] = None
@@ -51,3 +175,24 @@ class Message(WireModel):
         """The ``thinking`` blocks, joined by blank lines."""
         parts = [block.get("thinking") for block in iter_blocks(self.content) if block.get("type") == "thinking"]
         return "\n\n".join(part for part in parts if isinstance(part, str) and part)
+
+    @property
+    def tools(self) -> tuple[ToolUse, ...]:
+        """`tool_uses`, read."""
+        listed = self.tool_uses if isinstance(self.tool_uses, tuple) else ()
+        return tuple(tool for use in listed if (tool := ToolUse.part_of(use)) is not None)
+
+    @property
+    def details(self) -> MessageMetadata:
+        """`metadata`, read; empty when there is none."""
+        return MessageMetadata.part_of(self.metadata) or MessageMetadata()
+
+    @property
+    def permission(self) -> PermissionAsked | None:
+        """The permission it asks for, if it is a ``permission_request``."""
+        return PermissionAsked.part_of(self.content) if self.type == "permission_request" else None
+
+    @property
+    def input_request(self) -> InputRequest | None:
+        """The questions it asks the user, if it is an ``input_request``."""
+        return InputRequest.part_of(self.content) if self.type == "input_request" else None

@@ -6,9 +6,24 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from agor_reactive.models.base import Json, WireModel
+from agor_reactive.models.base import CamelModel, Json, WireModel
 
-__all__ = ["Genealogy", "Session", "SessionGitState", "SessionModel"]
+__all__ = [
+    "ActiveTurn",
+    "CallbackConfig",
+    "CliState",
+    "CodexPermissions",
+    "Genealogy",
+    "PermissionConfig",
+    "ScheduleSnapshot",
+    "ScheduledRun",
+    "Session",
+    "SessionContext",
+    "SessionEnvSelection",
+    "SessionGitState",
+    "SessionMcpServer",
+    "SessionModel",
+]
 
 
 class SessionGitState(WireModel):
@@ -25,9 +40,9 @@ class Genealogy(WireModel):
     parent_session_id: str | None = None
     forked_from_session_id: str | None = None
     fork_point_task_id: str | None = None
-    fork_point_message_index: int | None = None
+    fork_point_message_index: int | float | None = None
     spawn_point_task_id: str | None = None
-    spawn_point_message_index: int | None = None
+    spawn_point_message_index: int | float | None = None
     children: tuple[str, ...] = ()
 
 
@@ -43,13 +58,89 @@ class SessionModel(WireModel):
     updated_at: str | None = None
 
 
+class CodexPermissions(CamelModel):
+    """What a Codex agent may do without asking."""
+
+    approval_policy: str | None = None
+    network_access: bool | None = None
+    sandbox_mode: str | None = None
+
+
+class PermissionConfig(WireModel):
+    """When the agent asks for permission: `mode` is one of `words.PermissionMode`."""
+
+    mode: str | None = None
+    codex: CodexPermissions | None = None
+
+
+class CallbackConfig(WireModel):
+    """Whether and how the session tells its parent that it is done; `callback_mode` is ``once`` or ``persistent``."""
+
+    enabled: bool | None = None
+    callback_mode: str | None = None
+    callback_session_id: str | None = None
+    callback_created_by: str | None = None
+    include_last_message: bool | None = None
+    include_original_prompt: bool | None = None
+    template: str | None = None
+
+
+class ActiveTurn(WireModel):
+    """The turn a command-line agent is at. `started_at_ms` is in epoch milliseconds."""
+
+    task_id: str = ""
+    started_at_ms: int | float | None = None
+    user_message_index: int | float | None = None
+
+
+class CliState(WireModel):
+    """Where the watcher of a command-line agent's transcript stands."""
+
+    active_turn: ActiveTurn | None = None
+    jsonl_path: str | None = None
+    last_event_ts: str | None = None
+    last_event_uuid: str | None = None
+    slug: str | None = None
+    watcher_offset: int | float | None = None
+    zellij_pane_id: str | None = None
+    zellij_tab_name: str | None = None
+
+
+class ScheduleSnapshot(WireModel):
+    """The schedule as it was when it began a run."""
+
+    schedule_id: str | None = None
+    cron: str = ""
+    timezone: str | None = None
+    retention: int | float | None = None
+    allow_concurrent_runs: bool | None = None
+
+
+class ScheduledRun(WireModel):
+    """Which run of a schedule a session is, and the prompt it was given."""
+
+    rendered_prompt: str = Field(default="", repr=False)
+    run_index: int | float | None = None
+    schedule_config_snapshot: ScheduleSnapshot | None = None
+    triggered_by: str | None = None
+    triggered_manually: bool | None = None
+
+
+class SessionContext(WireModel):
+    """What was noted with the session; other keys are the user's own (`context["key"]`)."""
+
+    scheduled_run: ScheduledRun | None = None
+
+
 class Session(WireModel):
     """One session.
 
     `status` is one of ``idle running stopping awaiting_permission awaiting_input timed_out completed failed`` or
     whatever a newer daemon says. A session turns ``idle`` before its last task is seen completed: wait on the task.
     `worktree_id` is what older daemons call `branch_id`; `workspace_id` is whichever came. `tasks` are task ids in
-    the daemon's order. `mcp_token` comes only to the owner and never shows in a repr.
+    the daemon's order. `mcp_token` comes only to the owner and never shows in a repr. `archived_reason` is
+    ``branch_archived``, ``manual`` or ``btw_completed``, `fork_origin` ``btw`` for an aside, `billing_mode`
+    ``subscription``, ``api-key`` or ``unknown``; `scheduled_run_at` is in epoch milliseconds.
     """
 
     id_field: ClassVar[str] = "session_id"
@@ -73,11 +164,11 @@ class Session(WireModel):
     genealogy: Genealogy | None = None
     context_files: Annotated[Any, Json] = Field(default=(), alias="contextFiles")
     tasks: tuple[str, ...] = ()
-    permission_config: Annotated[Any, Json] = None
+    permission_config: PermissionConfig | None = None
     model_settings: SessionModel | None = Field(default=None, alias="model_config")
-    callback_config: Annotated[Any, Json] = None
-    custom_context: Annotated[Any, Json] = None
-    cli_state: Annotated[Any, Json] = None
+    callback_config: CallbackConfig | None = None
+    custom_context: SessionContext | None = None
+    cli_state: CliState | None = None
     context_window_limit: int | float | None = None
     current_context_usage: int | float | None = None
     last_context_update_at: str | None = None
@@ -97,3 +188,20 @@ class Session(WireModel):
     def workspace_id(self) -> str | None:
         """`branch_id`, or on older daemons `worktree_id`."""
         return self.branch_id or self.worktree_id
+
+
+class SessionMcpServer(WireModel):
+    """An MCP server that a session may use."""
+
+    session_id: str = ""
+    mcp_server_id: str = ""
+    enabled: bool | None = None
+    added_at: str | None = None
+
+
+class SessionEnvSelection(WireModel):
+    """An environment variable of its owner's that a session may see, by name."""
+
+    session_id: str = ""
+    env_var_name: str = ""
+    created_at: str | None = None

@@ -6,9 +6,22 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from agor_reactive.models.base import Json, WireModel
+from agor_reactive.models.base import CamelModel, Json, WireModel
 
-__all__ = ["ENDED_STATUSES", "QUEUED_STATUS", "MessageRange", "Task", "TaskGitState"]
+__all__ = [
+    "ENDED_STATUSES",
+    "QUEUED_STATUS",
+    "CallbackDispatch",
+    "ContextUsage",
+    "MessageRange",
+    "Task",
+    "TaskGitState",
+    "TaskMetadata",
+    "TaskPermissionRequest",
+    "TaskReport",
+    "TaskUsage",
+    "TokenUsage",
+]
 
 ENDED_STATUSES = frozenset({"completed", "failed", "stopped", "timed_out"})
 """Statuses after which a task does no more work. ``stopping`` is not one; an unknown status is not one either."""
@@ -19,8 +32,8 @@ QUEUED_STATUS = "queued"
 class MessageRange(WireModel):
     """Indexes of the task's first and last message, -1 when it has none yet, and their ISO timestamps."""
 
-    start_index: int = -1
-    end_index: int = -1
+    start_index: int | float = -1
+    end_index: int | float = -1
     start_timestamp: str | None = None
     end_timestamp: str | None = None
 
@@ -34,12 +47,85 @@ class TaskGitState(WireModel):
     commit_message: str | None = None
 
 
+class CallbackDispatch(WireModel):
+    """That another session was told of this task's end; `event` is ``session_completion``."""
+
+    event: str = ""
+    dispatched_at: str = ""
+    target_session_id: str = ""
+    queued_task_id: str | None = None
+
+
+class TaskMetadata(WireModel):
+    """Who queued the task, for whom, and where it came from (`source`: ``gateway``, ``agor`` or ``cli-repl``)."""
+
+    queued_by_user_id: str | None = None
+    source: str | None = None
+    system_authored: bool | None = None
+    is_agor_callback: bool | None = None
+    child_session_id: str | None = None
+    child_task_id: str | None = None
+    widget_id: str | None = None
+    callback_dispatches: tuple[CallbackDispatch, ...] = ()
+
+
+class TokenUsage(CamelModel):
+    """Tokens of one turn."""
+
+    input_tokens: int | float = 0
+    output_tokens: int | float = 0
+    total_tokens: int | float = 0
+    cache_creation_tokens: int | float | None = None
+    cache_read_tokens: int | float | None = None
+
+
+class ContextUsage(CamelModel):
+    """How full the model's context was; `percentage` is 0 to 100."""
+
+    total_tokens: int | float = 0
+    max_tokens: int | float = 0
+    percentage: int | float = 0
+
+
+class TaskUsage(CamelModel):
+    """What a turn used: `cost_usd` in dollars, `duration_ms` in milliseconds."""
+
+    token_usage: TokenUsage | None = None
+    context_usage_snapshot: ContextUsage | None = None
+    context_window_limit: int | float | None = None
+    cost_usd: int | float | None = None
+    duration_ms: int | float | None = None
+    primary_model: str | None = None
+
+
+class TaskPermissionRequest(WireModel):
+    """The permission a task waits for (older daemons; others save a ``permission_request`` message)."""
+
+    request_id: str = ""
+    tool_name: str = ""
+    tool_input: Annotated[Any, Json] = None
+    tool_use_id: str | None = None
+    requested_at: str | None = None
+    approved_at: str | None = None
+    approved_by: str | None = None
+
+
+class TaskReport(WireModel):
+    """The report written about a task; `template` is ``standard technical summary custom``."""
+
+    path: str = ""
+    template: str | None = None
+    generated_at: str | None = None
+
+
 class Task(WireModel):
     """One task.
 
     `status` is one of ``queued created dispatching running stopping awaiting_permission awaiting_input timed_out
     completed failed stopped`` or whatever a newer daemon says. `queue_position` is never cleared by the daemon: only
     `status` tells whether a task is queued. `started_at` is sent once, with the first ``running``, and lacks later.
+    `metadata`, `normalized_sdk_response` and `permission_request` are JSON as it came; `details`, `usage` and
+    `permission` read them.
     """
 
     id_field: ClassVar[str] = "task_id"
@@ -65,7 +151,7 @@ class Task(WireModel):
     normalized_sdk_response: Annotated[Any, Json] = None
     raw_sdk_response: Annotated[Any, Json] = Field(default=None, repr=False)
     computed_context_window: int | float | None = None
-    report: Annotated[Any, Json] = None
+    report: TaskReport | None = None
     agent_session_id: str | None = None
     session_md5: str | None = None
 
@@ -78,3 +164,18 @@ class Task(WireModel):
     def queued(self) -> bool:
         """Whether the task waits for its turn."""
         return self.status == QUEUED_STATUS
+
+    @property
+    def details(self) -> TaskMetadata:
+        """`metadata`, read; empty when there is none."""
+        return TaskMetadata.part_of(self.metadata) or TaskMetadata()
+
+    @property
+    def usage(self) -> TaskUsage | None:
+        """`normalized_sdk_response`, read: tokens, cost, duration."""
+        return TaskUsage.part_of(self.normalized_sdk_response)
+
+    @property
+    def permission(self) -> TaskPermissionRequest | None:
+        """`permission_request`, read."""
+        return TaskPermissionRequest.part_of(self.permission_request)

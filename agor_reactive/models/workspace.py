@@ -1,12 +1,63 @@
-"""Where sessions work: repositories and their branches, which older daemons call worktrees."""
+"""Where sessions work: repositories and their branches, which older daemons call worktrees, and what runs in them."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from agor_reactive.models.base import Json, WireModel
+from pydantic import Field
 
-__all__ = ["Branch", "Repo", "Worktree"]
+from agor_reactive.models.base import FrozenMap, Json, WireModel
+
+__all__ = [
+    "AccessUrl",
+    "Branch",
+    "CloneError",
+    "Environment",
+    "EnvironmentConfig",
+    "EnvironmentHealth",
+    "EnvironmentProcess",
+    "EnvironmentVariant",
+    "HealthCheck",
+    "LegacyEnvironmentConfig",
+    "Repo",
+    "Worktree",
+    "WorktreeSchedule",
+    "WorktreeScheduleModel",
+]
+
+
+class AccessUrl(WireModel):
+    """A named address of what runs in a branch."""
+
+    name: str = ""
+    url: str = ""
+
+
+class EnvironmentHealth(WireModel):
+    """What the last look at a running environment found: `status` is ``healthy unhealthy unknown``."""
+
+    status: str = ""
+    message: str | None = None
+    timestamp: str = ""
+
+
+class EnvironmentProcess(WireModel):
+    """The process of a running environment."""
+
+    pid: int | float | None = None
+    started_at: str | None = None
+    uptime: str | None = None
+
+
+class Environment(WireModel):
+    """What runs in a branch: `status` is ``stopped starting running stopping error``."""
+
+    status: str = ""
+    access_urls: tuple[AccessUrl, ...] = ()
+    process: EnvironmentProcess | None = None
+    last_health_check: EnvironmentHealth | None = None
+    last_error: str | None = None
+    logs: tuple[str, ...] = ()
 
 
 class _Workspace(WireModel):
@@ -34,7 +85,7 @@ class _Workspace(WireModel):
     start_command: str | None = None
     stop_command: str | None = None
     logs_command: str | None = None
-    environment_instance: Annotated[Any, Json] = None
+    environment_instance: Environment | None = None
     custom_context: Annotated[Any, Json] = None
     needs_attention: bool | None = None
     created_at: str = ""
@@ -47,13 +98,18 @@ class _Workspace(WireModel):
 
 
 class Branch(_Workspace):
-    """An isolated git branch for sessions. `filesystem_status` is ``creating``, then ``ready`` or ``failed``."""
+    """An isolated git branch for sessions.
+
+    `filesystem_status` is ``creating``, then ``ready`` or ``failed``, later ``preserved cleaned deleted``;
+    `storage_mode` is ``worktree`` or ``clone``; `others_can` is ``none view session prompt all``, set on the branch
+    (`permission_source` ``override``) or by its board (``board``).
+    """
 
     id_field: ClassVar[str] = "branch_id"
 
     branch_id: str
-    branch_unique_id: int | None = None
-    clone_depth: int | None = None
+    branch_unique_id: int | float | None = None
+    clone_depth: int | float | None = None
     storage_mode: str | None = None
     environment_variant: str | None = None
     nuke_command: str | None = None
@@ -65,22 +121,95 @@ class Branch(_Workspace):
     mcp_server_ids: tuple[str, ...] = ()
 
 
+class WorktreeScheduleModel(WireModel):
+    """The model of a scheduled run: `mode` is ``default`` or ``custom``."""
+
+    mode: str = ""
+    model: str | None = None
+
+
+class WorktreeSchedule(WireModel):
+    """The one schedule of a worktree, before schedules had a service. `created_at` is in epoch milliseconds."""
+
+    agentic_tool: str = ""
+    prompt_template: str = ""
+    timezone: str = ""
+    retention: int | float | None = None
+    permission_mode: str | None = None
+    model_settings: WorktreeScheduleModel | None = Field(default=None, alias="model_config")
+    context_files: tuple[str, ...] = ()
+    mcp_server_ids: tuple[str, ...] = ()
+    created_at: int | float | None = None
+    created_by: str | None = None
+
+
 class Worktree(_Workspace):
-    """What older daemons call a `Branch`."""
+    """What older daemons call a `Branch`. The `schedule_…_at` fields are epoch milliseconds."""
 
     id_field: ClassVar[str] = "worktree_id"
 
     worktree_id: str
-    worktree_unique_id: int | None = None
-    schedule: Annotated[Any, Json] = None
+    worktree_unique_id: int | float | None = None
+    schedule: WorktreeSchedule | None = None
     schedule_cron: str | None = None
     schedule_enabled: bool | None = None
     schedule_last_triggered_at: int | float | None = None
     schedule_next_run_at: int | float | None = None
 
 
+class CloneError(WireModel):
+    """Why cloning failed: `category` is ``auth_failed not_found network unknown``."""
+
+    category: str = ""
+    exit_code: int | float | None = None
+    message: str = ""
+
+
+class EnvironmentVariant(WireModel):
+    """One way to run a repository's application: templates of commands and addresses."""
+
+    description: str | None = None
+    extends: str | None = None
+    start: str | None = None
+    stop: str | None = None
+    nuke: str | None = None
+    logs: str | None = None
+    health: str | None = None
+    app: str | None = None
+
+
+class EnvironmentConfig(WireModel):
+    """How a repository's application is run: named variants, and which of them is the default."""
+
+    version: int | float | None = None
+    default: str = ""
+    variants: FrozenMap[EnvironmentVariant] | None = None
+    template_overrides: Annotated[Any, Json] = None
+
+
+class HealthCheck(WireModel):
+    """How to tell that it runs: `type` is ``http tcp process``."""
+
+    type: str = ""
+    url_template: str | None = None
+
+
+class LegacyEnvironmentConfig(WireModel):
+    """The same before there were variants."""
+
+    up_command: str = ""
+    down_command: str = ""
+    nuke_command: str | None = None
+    logs_command: str | None = None
+    app_url_template: str | None = None
+    health_check: HealthCheck | None = None
+
+
 class Repo(WireModel):
-    """A repository the daemon knows, on its own disk or cloned from `remote_url`."""
+    """A repository the daemon knows: on its own disk (`repo_type` ``local``) or cloned from `remote_url` (``remote``).
+
+    `clone_status` is ``cloning``, then ``ready`` or ``failed`` (see `clone_error`).
+    """
 
     id_field: ClassVar[str] = "repo_id"
 
@@ -92,9 +221,9 @@ class Repo(WireModel):
     remote_url: str | None = None
     default_branch: str | None = None
     clone_status: str | None = None
-    clone_error: Annotated[Any, Json] = None
-    environment: Annotated[Any, Json] = None
-    environment_config: Annotated[Any, Json] = None
+    clone_error: CloneError | None = None
+    environment: EnvironmentConfig | None = None
+    environment_config: LegacyEnvironmentConfig | None = None
     unix_group: str | None = None
     created_at: str = ""
     last_updated: str | None = None

@@ -1,0 +1,23 @@
+"""Context files: notes in the daemon's own directory that sessions can be given."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from agor_reactive.models.base import CamelModel
+
+__all__ = ["ContextFile"]
+
+
+class ContextFile(CamelModel):
+    """One file, by its `path`; `content` comes with `get` only. `size` is in bytes."""
+
+    id_field: ClassVar[str] = "path"
+
+    path: str
+    title: str = ""
+    size: int | float = 0
+    last_modified: str = ""
+    content: str | None = Field(default=None, repr=False)

@@ -1,0 +1,51 @@
+"""Schedules: prompts that begin a session by themselves, by the clock."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from agor_reactive.models.base import WireModel
+from agor_reactive.models.settings import AgentModel
+
+__all__ = ["Schedule", "ScheduleAgent"]
+
+
+class ScheduleAgent(WireModel):
+    """Which agent runs, with which model, permissions and tools."""
+
+    agentic_tool: str = ""
+    permission_mode: str | None = None
+    model_settings: AgentModel | None = Field(default=None, alias="model_config")
+    codex_approval_policy: str | None = None
+    codex_network_access: bool | None = None
+    codex_sandbox_mode: str | None = None
+    context_files: tuple[str, ...] = ()
+    mcp_server_ids: tuple[str, ...] = ()
+
+
+class Schedule(WireModel):
+    """One schedule of a branch. `last_run_at` and `next_run_at` are epoch milliseconds; `timezone_mode` is ``local`` or
+    ``utc``; `retention` is how many sessions of it are kept."""
+
+    id_field: ClassVar[str] = "schedule_id"
+
+    schedule_id: str
+    branch_id: str = ""
+    name: str = ""
+    description: str | None = None
+    prompt: str = Field(default="", repr=False)
+    cron_expression: str = ""
+    timezone: str | None = None
+    timezone_mode: str | None = None
+    enabled: bool | None = None
+    allow_concurrent_runs: bool | None = None
+    retention: int | float | None = None
+    agentic_tool_config: ScheduleAgent | None = None
+    last_run_at: int | float | None = None
+    last_run_session_id: str | None = None
+    next_run_at: int | float | None = None
+    created_by: str | None = None
+    created_at: str = ""
+    updated_at: str | None = None

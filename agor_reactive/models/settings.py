@@ -1,0 +1,45 @@
+"""How an agent is set up, wherever that is noted: by a user as a default, on a schedule, for a gateway channel."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from agor_reactive.models.base import CamelModel
+
+__all__ = ["AgentModel", "AgentSettings", "GatewayAgent", "GatewayEnvVar"]
+
+
+class AgentModel(CamelModel):
+    """Which model: `mode` is ``alias`` or ``exact``, `effort` ``low medium high max``."""
+
+    mode: str | None = None
+    model: str | None = None
+    effort: str | None = None
+    advisor_model: str | None = None
+    provider: str | None = None
+
+
+class AgentSettings(CamelModel):
+    """How an agent is started unless said otherwise."""
+
+    permission_mode: str | None = None
+    model_settings: AgentModel | None = Field(default=None, alias="modelConfig")
+    mcp_server_ids: tuple[str, ...] = ()
+    codex_approval_policy: str | None = None
+    codex_network_access: bool | None = None
+    codex_sandbox_mode: str | None = None
+
+
+class GatewayEnvVar(CamelModel):
+    """A variable set for sessions of a gateway channel."""
+
+    key: str = ""
+    value: str = ""
+    force_override: bool = False
+
+
+class GatewayAgent(AgentSettings):
+    """The agent that answers on a gateway channel."""
+
+    agent: str = ""
+    env_vars: tuple[GatewayEnvVar, ...] = ()
