@@ -38,6 +38,7 @@ class Hydration(StrEnum):
     NONE = "none"
     LAZY = "lazy"
     EAGER = "eager"
+    LEAN = "lean"
 
 
 Json = Annotated[bool, typer.Option("--json", help="JSON lines instead of a view.")]

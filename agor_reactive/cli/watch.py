@@ -21,7 +21,7 @@ async def watch(
     stop: Stop,
     *,
     json: bool,
-    hydration: Literal["none", "lazy", "eager"],
+    hydration: Literal["none", "lazy", "eager", "lean"],
     until_idle: bool,
 ) -> int:
     """Watch until Ctrl-C, until nothing more can come, or with `until_idle` until nothing is at work."""

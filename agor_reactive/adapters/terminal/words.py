@@ -45,6 +45,7 @@ _STYLES: Mapping[str, str] = {
     "completed": "green",
     "complete": "green",
     "live": "green",
+    "degraded": "yellow",
     "running": "cyan",
     "executing": "cyan",
     "dispatching": "cyan",
