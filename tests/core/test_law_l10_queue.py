@@ -154,7 +154,7 @@ def test_a_queue_that_did_not_change_is_the_same_object() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.sampled_from(["queue", "dispatch", "remove", "read"]), st.sampled_from("abc")), max_size=20)
+    st.lists(st.tuples(st.sampled_from(["queue", "dispatch", "remove", "read"]), st.sampled_from("abcde")), max_size=20)
 )
 def test_l10_once_quiet_the_queue_is_what_the_daemon_has(steps: list[tuple[str, str]]) -> None:
     """The daemon reads its queue for a fetch at any moment; whatever moved meanwhile is read again."""
@@ -162,6 +162,7 @@ def test_l10_once_quiet_the_queue_is_what_the_daemon_has(steps: list[tuple[str, 
     daemon: dict[str, dict[str, Any]] = {}
     read: list[dict[str, Any]] | None = None
     position = 0
+    used: set[str] = set()  # an id that was removed is never used again: it stays removed (L6)
     for step, task_id in steps:
         asked = "queue" in mirror.asked()
         if step == "read" and asked:
@@ -172,7 +173,8 @@ def test_l10_once_quiet_the_queue_is_what_the_daemon_has(steps: list[tuple[str, 
         if asked and read is None:
             read = list(daemon.values())
         position += 1
-        if step == "queue" and task_id not in daemon and mirror.state.get_task(task_id) is None:
+        if step == "queue" and task_id not in used:
+            used.add(task_id)
             daemon[task_id] = waiting(task_id, -position)
             mirror.feed(saved("tasks", daemon[task_id], "queued"))
         elif step == "dispatch" and task_id in daemon:
