@@ -42,6 +42,15 @@ def test_a30_b13_a_daemon_that_has_no_rooms_or_does_not_answer_is_read_all_the_s
     assert mirror.state.error is None
 
 
+def test_who_is_not_logged_in_is_shown_as_that_and_not_as_degraded() -> None:
+    mirror = Mirror()
+    mirror.feed(e.LinkChanged(LinkStatus("unauthenticated", epoch=1)))
+    mirror.fail("join", "unauthenticated")
+    mirror.fail("session", "unauthenticated")
+    assert (mirror.state.connection.phase, mirror.state.degraded) == ("unauthenticated", False)
+    assert "authenticate" in (mirror.state.error or "")
+
+
 def test_a4_lazy_loads_the_newest_that_does_not_wait_whatever_order_rows_come_in() -> None:
     mirror = Mirror().up()
     mirror.answer("tasks", tasks=[THREE[2], THREE[0], THREE[1]])

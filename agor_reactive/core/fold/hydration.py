@@ -269,7 +269,8 @@ def ask_failed(draft: Draft, event: e.AskFailed) -> None:
     failure = event.failure
     if done.kind == "join":
         # An older daemon has no rooms and sends everything to everyone; a silent one may not. Read on either way.
-        if failure.kind != "absent":
+        # Who is not logged in is told that, not that stream events may be missing.
+        if failure.kind != "absent" and draft.standing.link.phase == "live":
             reason = f"the room could not be joined: {failure.text}"
             shown = replace(draft.standing.link, phase="degraded", reason=reason)
             draft.standing = draft.standing._replace(degraded=True, connection=shown)
