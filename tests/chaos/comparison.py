@@ -8,7 +8,7 @@ from typing import Any
 import agor_reactive as agor
 from agor_reactive.core import SessionState
 
-__all__ = ["difference", "fresh_state", "rows_of", "unfinished"]
+__all__ = ["compared", "difference", "fresh_state", "unfinished"]
 
 
 def rows_of(state: SessionState) -> dict[str, Any]:
@@ -21,7 +21,8 @@ def rows_of(state: SessionState) -> dict[str, Any]:
         "tasks": dump["tasks"],
         "queue": dump["queued_tasks"],
         "loaded": dump["loaded_task_ids"],
-        "messages": dump["messages_by_task"],
+        # Lean history may be fuller for one who watched: what is loaded must be equal.
+        "messages": {t: rows for t, rows in dump["messages_by_task"].items() if t in loaded},
         # A tool only heard of live is like text not yet saved: whoever comes later cannot know it.
         "tools": [
             tool for t, tools in dump["tools_by_task"].items() if t in loaded for tool in tools if tool["message_id"]
@@ -51,8 +52,28 @@ async def fresh_state(client: agor.Client, state: SessionState) -> SessionState:
         here = await handle.ready()
         for task_id in set(here.loaded_task_ids) - loaded:
             handle.unload_task_messages(task_id)
+        while (
+            handle.state.has_older_tasks and state.task_hydration == "lean" and _oldest(handle.state) > _oldest(state)
+        ):
+            await handle.load_older_tasks()
         await asyncio.gather(*(handle.load_task_messages(task_id) for task_id in loaded - set(here.loaded_task_ids)))
         return handle.state
+
+
+def _oldest(state: SessionState) -> str:
+    """When the oldest task of those that are shown was made."""
+    return min((task.created_at or "" for task in state.tasks), default="")
+
+
+def compared(ours: SessionState, theirs: SessionState) -> str | None:
+    """The first difference between a mirror and a fresh read, in words; None when they are equal.
+
+    Both may show the newest tasks only: a page more of older ones is no difference, a hole is.
+    """
+    mine, others = rows_of(ours), rows_of(theirs)
+    if theirs.task_hydration == "lean":
+        others["tasks"] = [task for task in others["tasks"] if task["created_at"] >= _oldest(ours)]
+    return difference(mine, others)
 
 
 def difference(ours: Any, theirs: Any, at: str = "") -> str | None:

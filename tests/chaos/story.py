@@ -19,7 +19,7 @@ from agor_reactive.models import LinkStatus, RawEvent
 from agor_reactive.session.shared import SharedSession
 from agor_reactive.transport.credentials import Provider
 from agor_reactive.transport.socketio import Backoff, SocketLink
-from tests.chaos.comparison import difference, fresh_state, rows_of, unfinished
+from tests.chaos.comparison import compared, fresh_state, unfinished
 from tests.chaos.complaints import Complaints
 from tests.chaos.driver import Driver
 from tests.chaos.leaks import Process, client_counts, still_alive
@@ -280,12 +280,12 @@ async def _compare(scene: _Scene, report: Report) -> None:
         for shared in scene.client.registry.sessions:
             ours = shared.state
             theirs = await fresh_state(fresh, ours)
-            differs = difference(rows_of(ours), rows_of(theirs)) or unfinished(ours)
+            differs = compared(ours, theirs) or unfinished(ours)
             stale = ours.error
             await shared.resync()
             again = shared.state
             theirs = await fresh_state(fresh, again)
-            after = difference(rows_of(again), rows_of(theirs)) or unfinished(again)
+            after = compared(again, theirs) or unfinished(again)
             after = after or (f"it says: {again.error}" if again.error else None)
             messages = len(again.messages_by_task.task_of)
             size = f"{len(again.tasks)} tasks, {len(again.loaded_task_ids)} loaded, {messages} messages"

@@ -40,10 +40,10 @@ class Seat:
 
 def seats(session_ids: list[str]) -> list[Seat]:
     """One seat a session, of mixed kinds; some share a session, by the same reading or by another."""
-    kinds = ("lazy", "eager", "lazy", "none")
+    kinds = ("lazy", "eager", "lean", "lazy", "none")
     found = [Seat(one, kinds[n % len(kinds)], short=n % 3 == 2) for n, one in enumerate(session_ids)]
     twice = [Seat(seat.session_id, seat.hydration) for seat in found[2:4]]
-    otherwise = [Seat(found[0].session_id, "eager", short=True)]
+    otherwise = [Seat(found[0].session_id, "eager", short=True), Seat(found[1].session_id, "preview")]
     return [*found, *twice, *otherwise]
 
 
@@ -126,7 +126,14 @@ class Users:
 
     async def be(self) -> None:
         """Do this and that until cancelled."""
-        deeds = ((self._load, 6), (self._unload, 3), (self._resync, 2), (self._prompt, 2), (self._find, 2))
+        deeds = (
+            (self._load, 6),
+            (self._unload, 3),
+            (self._resync, 2),
+            (self._older, 2),
+            (self._prompt, 2),
+            (self._find, 2),
+        )
         ways, weights = [deed for deed, _ in deeds], [weight for _, weight in deeds]
         while True:
             await asyncio.sleep(self._chance.uniform(0.02, 0.2))
@@ -172,6 +179,9 @@ class Users:
 
     async def _resync(self, handle: SessionHandle) -> None:
         await handle.resync()
+
+    async def _older(self, handle: SessionHandle) -> None:
+        await handle.load_older_tasks()
 
     async def _prompt(self, handle: SessionHandle) -> None:
         await handle.prompt("From a user, in passing. [tools:0] [say:As you say.]")
