@@ -407,6 +407,16 @@ def test_l8_a_fetched_row_takes_its_stream_only_if_it_has_not_moved_since_the_fe
             assert mirror.state.streaming_messages["m1"].text == shown
 
 
+def test_a_stream_of_a_task_that_is_not_there_is_gone_once_all_tasks_have_been_read_after_it() -> None:
+    mirror = hydrated()
+    mirror.feed(chunk("mx", "of a task made and removed while nobody listened", 0, task_id="t9"))
+    assert "mx" in mirror.state.streaming_messages
+    mirror.feed(e.ResyncRequested())
+    mirror.feed(chunk("my", "its task may yet be told of", 0, task_id="t8"))
+    mirror.land([task_row("t1")], messages={"t1": []})
+    assert list(mirror.state.streaming_messages) == ["my"]
+
+
 @given(
     st.lists(st.sampled_from(["start", "chunk", "thinking", "error", "end"]), max_size=8),
     st.sampled_from(sorted(ENDED_STATUSES)),

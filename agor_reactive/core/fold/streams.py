@@ -24,6 +24,7 @@ from agor_reactive.core.streams import (
 from agor_reactive.models.base import FrozenDict
 
 __all__ = [
+    "drop_strays",
     "drop_streams_of",
     "mark_gap",
     "put_stream",
@@ -52,23 +53,25 @@ def text_chunk(state: SessionState, event: e.TextChunk) -> SessionState:
     """The hot path: one chunk costs a few small copies, whatever the number of tasks, handles and chunks."""
     session_id, message_id, task_id, chunk, sequence = event
     standing = state.standing
-    if session_id != standing.session_id or standing.disposed or state.sync.removed:
+    if session_id != standing.session_id:
         return state
     known: Stream | None = state.streaming_messages.get(message_id)
     rev = state.revision + 1
     if known is not None:
-        if known.settled or (task_id is not None and task_id != known.task_id and not may_adopt(state, known, task_id)):
+        adopter = task_id if task_id != known.task_id else None
+        if known.settled or (adopter is not None and not may_adopt(state, known, adopter)):
             return state
         stream = draft_of(known, rev)
-        if task_id is not None:
-            stream.task_id = task_id
+        if adopter is not None:
+            stream.task_id = adopter
         if not with_chunk(stream, chunk, sequence):
             return state
         # Text that still arrives after its end was said (late, out of order) does not reopen it.
         if stream.expected is None and stream.error is None:
             stream.streaming = True
     else:
-        if is_over(state, message_id, task_id):
+        # Only looked at here: a session that is removed or let go of has no streams.
+        if standing.disposed or state.sync.removed or is_over(state, message_id, task_id):
             return state
         stream = open_stream(message_id, task_id or state.tasks.active_task_id, rev)
         stream.streaming = True
@@ -302,6 +305,13 @@ def drop_streams_of(draft: Draft, task_id: str) -> None:
         if stream.task_id == task_id:
             without_stream(draft, message_id)
             settle(draft, message_id, task_id, "saved")
+
+
+def drop_strays(draft: Draft, begun: int) -> None:
+    """All tasks have been read since `begun`: what was written before under one that is not among them goes."""
+    for message_id, stream in tuple(draft.streaming_messages.items()):
+        if stream.task_id is not None and stream.moved_at <= begun and draft.tasks.get(stream.task_id) is None:
+            without_stream(draft, message_id)
 
 
 def stamp(draft: Draft) -> None:
