@@ -31,9 +31,15 @@ def rows_of(state: SessionState) -> dict[str, Any]:
     }
 
 
-def unfinished(state: SessionState) -> str | None:
-    """What is still under way though all tasks have ended, in words; None when nothing is."""
+def unfinished(state: SessionState, *, just_read: bool) -> str | None:
+    """What is still under way though all tasks have ended, in words; None when nothing is.
+
+    Where not all tasks are read, a stream of one that is not shown cannot be known to be over until the next read.
+    """
+    unsure = state.has_older_tasks and not just_read
     for stream in state.streaming_messages.values():
+        if unsure and state.get_task(stream.task_id or "") is None:
+            continue
         if stream.message_id in state.messages_by_task.task_of:
             return f"message {stream.message_id} is saved and still streams"
         if stream.streaming or stream.is_thinking:

@@ -280,12 +280,12 @@ async def _compare(scene: _Scene, report: Report) -> None:
         for shared in scene.client.registry.sessions:
             ours = shared.state
             theirs = await fresh_state(fresh, ours)
-            differs = compared(ours, theirs) or unfinished(ours)
+            differs = compared(ours, theirs) or unfinished(ours, just_read=False)
             stale = ours.error
             await shared.resync()
             again = shared.state
             theirs = await fresh_state(fresh, again)
-            after = compared(again, theirs) or unfinished(again)
+            after = compared(again, theirs) or unfinished(again, just_read=True)
             after = after or (f"it says: {again.error}" if again.error else None)
             messages = len(again.messages_by_task.task_of)
             size = f"{len(again.tasks)} tasks, {len(again.loaded_task_ids)} loaded, {messages} messages"
