@@ -14,6 +14,7 @@
 """
 
 from agor_reactive._version import __version__
+from agor_reactive.blocking import BlockingClient, BlockingHandle, connect
 from agor_reactive.client import Client, LiveService, create_client, retain_reactive_session
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import (
@@ -66,6 +67,7 @@ from agor_reactive.rest_clients import (
     create_rest_client,
 )
 from agor_reactive.services import AsyncService, Service
+from agor_reactive.session.collection import SessionCollection, SessionRows, retain_sessions
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.transport.address import InsecureKeyWarning
 
@@ -76,6 +78,8 @@ __all__ = [
     "AsyncService",
     "AuthenticationResult",
     "BadRequest",
+    "BlockingClient",
+    "BlockingHandle",
     "Board",
     "Branch",
     "CallTimeout",
@@ -106,7 +110,9 @@ __all__ = [
     "ServerError",
     "Service",
     "Session",
+    "SessionCollection",
     "SessionHandle",
+    "SessionRows",
     "SessionState",
     "Task",
     "TooManyRequests",
@@ -117,6 +123,7 @@ __all__ = [
     "Worktree",
     "WrongLoop",
     "__version__",
+    "connect",
     "create_async_rest_client",
     "create_client",
     "create_rest_client",
@@ -128,4 +135,5 @@ __all__ = [
     "is_full_id",
     "new_id",
     "retain_reactive_session",
+    "retain_sessions",
 ]

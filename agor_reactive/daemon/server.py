@@ -108,9 +108,8 @@ class EmbeddedDaemon:
 
     @property
     def workspace_id(self) -> str:
-        """The id of the oldest branch (worktree) there is."""
-        kernel = self._now_running.kernel
-        return str(kernel.places.all()[0][kernel.era.place_id])
+        """The id of the branch (worktree) that was the oldest at the start. Like the rest, readable from any thread."""
+        return self._now_running.workspace_id
 
     async def start(self) -> Self:
         """Listen. Idempotent while running."""
@@ -178,7 +177,8 @@ class EmbeddedDaemon:
             registry = _registry(kernel, turns, accounts)
             sockets = Sockets(kernel, registry, accounts)
             gate = Gate(socketio.ASGIApp(sockets.server), Rest(registry, accounts))
-            return _Running(port, kernel, credentials, turns, sockets, Serving(gate, sock))
+            workspace_id = str(kernel.places.all()[0][kernel.era.place_id])
+            return _Running(port, kernel, credentials, turns, sockets, Serving(gate, sock), workspace_id)
         except BaseException:
             sock.close()
             store.close()
@@ -212,6 +212,7 @@ class _Running:
     turns: Turns
     sockets: Sockets
     serving: Serving
+    workspace_id: str
 
 
 def _registry(kernel: Kernel, turns: Turns, accounts: Accounts) -> Registry:

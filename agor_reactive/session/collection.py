@@ -1,0 +1,257 @@
+"""A live collection of session rows, for boards and monitors: read once, kept by events, read again after a drop.
+
+The same rule as for one session: what was told live since a read was asked for wins over its answer, and what was
+removed stays removed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from reactivex import Observable, abc
+from reactivex.disposable import Disposable
+
+from agor_reactive.core.persistent import PMap
+from agor_reactive.errors import AgorError, HandleDisposed
+from agor_reactive.models.base import instant, row_from_wire
+from agor_reactive.models.session import Session
+from agor_reactive.models.wire import LinkStatus
+from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.hydration import walk
+from agor_reactive.session.observers import ListenerFailure, name_of
+from agor_reactive.session.registry import SessionRegistry
+
+__all__ = ["SessionCollection", "SessionRows", "retain_sessions"]
+
+
+class SessionRows(Mapping[str, Session]):
+    """Session rows at one moment: id to row, newest change first. Immutable.
+
+    `loading` is True until the first read has ended; `error` says what failed last, in words.
+    """
+
+    __slots__ = ("_order", "error", "loading", "revision", "rows")
+
+    def __init__(self, rows: PMap[str, Session], *, revision: int, loading: bool, error: str | None) -> None:
+        self.rows = rows
+        self.revision = revision
+        self.loading = loading
+        self.error = error
+        self._order: tuple[Session, ...] | None = None
+
+    @property
+    def ordered(self) -> tuple[Session, ...]:
+        """The rows, newest change first."""
+        if self._order is None:
+            self._order = tuple(sorted(self.rows.values(), key=_recent, reverse=True))
+        return self._order
+
+    def __getitem__(self, session_id: str) -> Session:
+        return self.rows[session_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return (row.session_id for row in self.ordered)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return f"<SessionRows {len(self)}{' loading' if self.loading else ''}>"
+
+
+def _recent(row: Session) -> tuple[float, str]:
+    return (instant(row.last_updated) or instant(row.created_at) or 0.0, row.session_id)
+
+
+class _Retaining(Protocol):
+    registry: SessionRegistry
+
+
+class SessionCollection(Observable[SessionRows]):
+    """Sessions that fit a query, live. An Observable of `SessionRows`: the current ones at once, then each newer.
+
+    The query is the daemon's own for the first read; live rows are taken if the query's plain fields equal theirs
+    (operators are left to the daemon). Belongs to one event loop; close it, or ``async with``.
+
+    >>> async with retain_sessions(client, query={"archived": False}) as sessions:    # doctest: +SKIP
+    ...     await sessions.ready()
+    ...     handle = sessions.retain(next(iter(sessions.rows)))
+    """
+
+    def __init__(self, client: _Retaining, query: Mapping[str, Any] | None = None) -> None:
+        super().__init__()
+        self._registry = client.registry
+        self._router = client.registry.router
+        self._query = dict(query or {})
+        self._plain = {k: v for k, v in self._query.items() if not k.startswith("$") and not isinstance(v, Mapping)}
+        self._loop = asyncio.get_running_loop()
+        self.rows = SessionRows(PMap(), revision=0, loading=True, error=None)
+        self._callbacks: tuple[tuple[Callable[[SessionRows], Any], Callable[[], None] | None], ...] = ()
+        self._reported: set[int] = set()
+        self._flushing: asyncio.Handle | None = None
+        self._moved: dict[str, Session | None] | None = None
+        self._gone: set[str] = set()
+        self._reading: asyncio.Task[None] | None = None
+        self._ready: asyncio.Future[SessionRows] = self._loop.create_future()
+        self._closed = False
+        self._undo = [
+            *(self._router.on("sessions", name, self._saved) for name in ("created", "patched", "updated")),
+            self._router.on("sessions", "removed", self._removed),
+            self._router.on_status(self._link_changed),
+        ]
+        self._epoch: int | None = None
+        self._link_changed(self._router.link.status)
+
+    # ------------------------------------------------------------------------------------------------ what comes in
+
+    def _link_changed(self, status: LinkStatus) -> None:
+        if status.up and (status.phase == "live" or self._epoch != status.epoch):
+            self._epoch = status.epoch
+            self._read()
+        elif not status.up and self._reading is not None:
+            self._reading.cancel()
+            self._reading = self._moved = None
+
+    def _read(self) -> None:
+        if self._reading is not None:
+            self._reading.cancel()
+        self._moved = {}
+        self._reading = self._loop.create_task(self._fetch(self._moved), name="agor sessions")
+
+    async def _fetch(self, moved: dict[str, Session | None]) -> None:
+        try:
+            async with self._registry.limiter:
+                found, complete, _ = await walk(self._router.link, "sessions", self._query, Session)
+        except AgorError as error:
+            self._reading = self._moved = None
+            self._put(self.rows.rows, loading=False, error=f"The sessions could not be read: {error}")
+            return
+        self._reading = self._moved = None
+        rows = {row.session_id: row for row in found}
+        self._gone -= {session_id for session_id in rows if session_id not in moved}
+        if not complete:
+            rows = {**self.rows.rows, **rows}
+        for session_id, row in moved.items():
+            if row is None:
+                rows.pop(session_id, None)
+            else:
+                rows[session_id] = row
+        known = self.rows.rows
+        kept = {k: known[k] if k in known and known[k] == row else row for k, row in rows.items()}
+        self._put(PMap(kept), loading=False, error=None)
+
+    def _saved(self, payload: Any) -> None:
+        if not isinstance(payload, dict):
+            return
+        row = row_from_wire(Session, payload)
+        session_id = row.session_id
+        if not session_id or session_id in self._gone:
+            return
+        fits = all(row.get(key) == value for key, value in self._plain.items())
+        if self._moved is not None:
+            self._moved[session_id] = row if fits else None
+        known = self.rows.rows.get(session_id)
+        if fits and known != row:
+            self._put(self.rows.rows.insert(session_id, row))
+        elif not fits and known is not None:
+            self._put(self.rows.rows.remove(session_id))
+
+    def _removed(self, payload: Any) -> None:
+        session_id = payload.get("session_id") if isinstance(payload, dict) else None
+        if not isinstance(session_id, str):
+            return
+        self._gone.add(session_id)
+        if self._moved is not None:
+            self._moved[session_id] = None
+        if session_id in self.rows.rows:
+            self._put(self.rows.rows.remove(session_id))
+
+    def _put(self, rows: PMap[str, Session], *, loading: bool | None = None, error: str | None = None) -> None:
+        now = self.rows
+        still = now.loading if loading is None else loading
+        self.rows = SessionRows(rows, revision=now.revision + 1, loading=still, error=error)
+        if not still and not self._ready.done():
+            self._ready.set_result(self.rows)
+        if self._flushing is None and self._callbacks:
+            self._flushing = self._loop.call_soon(self._flush)
+
+    # ------------------------------------------------------------------------------------------------- who is told
+
+    def _flush(self) -> None:
+        self._flushing = None
+        for callback, _ in self._callbacks:
+            self._tell(callback)
+
+    def _tell(self, callback: Callable[[SessionRows], Any]) -> None:
+        try:
+            callback(self.rows)
+        except Exception as error:  # noqa: BLE001 - a listener's failure is reported once and harms nobody
+            if id(callback) not in self._reported:
+                self._reported.add(id(callback))
+                self._router.on_listener_failure(ListenerFailure(error, "the sessions", name_of(callback)))
+
+    def listen(
+        self, callback: Callable[[SessionRows], Any], on_completed: Callable[[], None] | None = None
+    ) -> Callable[[], None]:
+        """Call `callback` with the current rows at once, then each newer, at most once per tick. Returns the undo."""
+        if self._closed:
+            raise HandleDisposed("The collection was closed; make a new one.")
+        entry = (callback, on_completed)
+        self._callbacks = (*self._callbacks, entry)
+        self._tell(callback)
+
+        def undo() -> None:
+            self._callbacks = tuple(other for other in self._callbacks if other is not entry)
+            self._reported.discard(id(callback))
+
+        return undo
+
+    def _subscribe_core(
+        self, observer: abc.ObserverBase[SessionRows], scheduler: abc.SchedulerBase | None = None
+    ) -> abc.DisposableBase:
+        return Disposable(self.listen(observer.on_next, observer.on_completed))
+
+    # ------------------------------------------------------------------------------------------------------- its use
+
+    async def ready(self) -> SessionRows:
+        """Wait for the first read to end, well or not (`error`)."""
+        return await asyncio.shield(self._ready)
+
+    def retain(self, session_id: str, *, task_hydration: str = "preview") -> SessionHandle:
+        """A handle of one of them (or any session), to be released; shared as all handles are."""
+        return self._registry.retain(session_id, task_hydration=task_hydration)
+
+    def close(self) -> None:
+        """Stop following. Handles made by `retain` live on until released. Idempotent."""
+        if self._closed:
+            return
+        self._closed = True
+        for undo in self._undo:
+            undo()
+        if self._reading is not None:
+            self._reading.cancel()
+        if self._flushing is not None:
+            self._flushing.cancel()
+        if not self._ready.done():
+            self._ready.set_exception(HandleDisposed("The collection was closed before its first read ended."))
+            self._ready.exception()
+        ending, self._callbacks = self._callbacks, ()
+        for _, on_completed in ending:
+            if on_completed is not None:
+                on_completed()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def retain_sessions(client: _Retaining, *, query: Mapping[str, Any] | None = None) -> SessionCollection:
+    """A live collection of the sessions that fit `query`, with handles on demand. Close it, or ``async with``."""
+    return SessionCollection(client, query)

@@ -1,0 +1,164 @@
+"""Many sessions: rows read once, kept by events, read again after a drop; handles on demand."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from agor_reactive.errors import HandleDisposed, ServerError
+from agor_reactive.session.collection import SessionCollection, SessionRows
+from tests.core.build import SID, session_row, stamp
+from tests.session.world import World
+
+
+def row(session_id: str, second: int = 0, **fields: Any) -> dict[str, Any]:
+    return {**session_row(), "session_id": session_id, "last_updated": stamp(second), "archived": False, **fields}
+
+
+async def opened(rows: list[dict[str, Any]], query: dict[str, Any] | None = None) -> tuple[World, SessionCollection]:
+    world = World()
+    world.link.on_call("find", "sessions", lambda args: world.page(None, rows, args[0]))
+    await world.link.open()
+    return world, SessionCollection(world, query)
+
+
+async def test_rows_are_read_once_and_come_newest_change_first() -> None:
+    world, sessions = await opened([row("a", 1), row("b", 3), row("c", 2)])
+    assert sessions.rows.loading
+    rows = await sessions.ready()
+    assert list(rows) == ["b", "c", "a"]
+    assert rows["a"].session_id == "a"
+    assert len(world.calls("sessions", "find")) == 1
+    sessions.close()
+
+
+async def test_events_keep_the_rows_and_subscribers_are_told_once_per_tick() -> None:
+    world, sessions = await opened([row("a", 1)])
+    await sessions.ready()
+    told: list[SessionRows] = []
+    sessions.listen(told.append)
+    world.link.emit("sessions created", row("b", 2))
+    world.link.emit("sessions patched", row("a", 3, status="running"))
+    world.link.emit("sessions patched", row("a", 3, status="running"))
+    world.link.emit("sessions patched", None)
+    await asyncio.sleep(0)
+    assert [list(rows) for rows in told] == [["a"], ["a", "b"]]
+    assert told[-1]["a"].status == "running"
+    world.link.emit("sessions removed", row("a"))
+    world.link.emit("sessions patched", row("a", 9))
+    await asyncio.sleep(0)
+    assert list(told[-1]) == ["b"], "what was removed stays removed"
+    sessions.close()
+
+
+async def test_a_row_that_no_longer_fits_the_query_leaves_and_one_that_fits_comes() -> None:
+    world, sessions = await opened([row("a", 1)], {"archived": False, "$sort": {"last_updated": -1}})
+    await sessions.ready()
+    world.link.emit("sessions patched", row("a", 2, archived=True))
+    assert list(sessions.rows) == []
+    world.link.emit("sessions patched", row("a", 3))
+    world.link.emit("sessions created", row("z", 4, archived=True))
+    assert list(sessions.rows) == ["a"]
+    sessions.close()
+
+
+async def test_what_is_told_while_the_rows_are_read_wins_over_the_answer() -> None:
+    rows = [row("a", 1), row("gone", 1)]
+    world = World()
+    world.link.on_call("find", "sessions", lambda args: world.page(None, rows, args[0]))
+    world.link.hold("find", "sessions")
+    await world.link.open()
+    sessions = SessionCollection(world)
+    await world.settle(lambda: world.link.pending)
+    world.link.emit("sessions patched", row("a", 5, status="running"))
+    world.link.emit("sessions created", row("new", 6))
+    world.link.emit("sessions removed", row("gone"))
+    world.link.release()
+    await sessions.ready()
+    assert list(sessions.rows) == ["new", "a"]
+    assert sessions.rows["a"].status == "running"
+    sessions.close()
+
+
+async def test_after_a_drop_the_rows_are_read_again_and_unchanged_ones_stay_the_same_objects() -> None:
+    rows = [row("a", 1), row("b", 2)]
+    world, sessions = await opened(rows)
+    await sessions.ready()
+    before = sessions.rows["a"]
+    world.link.drop()
+    assert list(sessions.rows) == ["b", "a"]
+    rows[1] = row("c", 3)
+    world.link.restore()
+    await world.settle(lambda: "c" in sessions.rows)
+    assert list(sessions.rows) == ["c", "a"]
+    assert sessions.rows["a"] is before
+    sessions.close()
+
+
+async def test_a_read_that_fails_keeps_the_rows_and_says_so() -> None:
+    world, sessions = await opened([row("a", 1)])
+    await sessions.ready()
+
+    def broken(args: object) -> object:
+        raise ServerError("disk full", code=500)
+
+    undo = world.link.on_call("find", "sessions", broken)
+    world.link.drop()
+    world.link.restore()
+    await world.settle(lambda: sessions.rows.error)
+    assert "disk full" in (sessions.rows.error or "")
+    assert list(sessions.rows) == ["a"]
+    undo()
+    world.link.drop()
+    world.link.restore()
+    await world.settle(lambda: sessions.rows.error is None)
+    assert sessions.rows.error is None
+    sessions.close()
+
+
+async def test_it_is_an_observable_and_completes_when_closed() -> None:
+    world, sessions = await opened([row("a", 1)])
+    await sessions.ready()
+    seen: list[Any] = []
+    sessions.subscribe(lambda rows: seen.append(list(rows)), on_completed=lambda: seen.append("completed"))
+
+    def bad(rows: SessionRows) -> None:
+        raise ValueError("mine")
+
+    sessions.listen(bad)
+    world.link.emit("sessions created", row("b", 2))
+    await asyncio.sleep(0)
+    sessions.close()
+    sessions.close()
+    assert seen == [["a"], ["b", "a"], "completed"]
+    assert len(world.failures) == 1
+    with pytest.raises(HandleDisposed):
+        sessions.listen(print)
+
+
+async def test_handles_on_demand_are_the_shared_ones_and_outlive_the_collection() -> None:
+    world, sessions = await opened([row(SID, 1)])
+    await sessions.ready()
+    handle = sessions.retain(SID)
+    other = world.registry.retain(SID, task_hydration="preview")
+    assert handle.shared is other.shared
+    sessions.close()
+    assert (await handle.ready()).tasks
+    handle.release()
+    other.release()
+    await world.settle()
+    assert world.counts == (0, 0, 0, 0, 0, 0)
+
+
+async def test_closed_before_its_first_read_ends_leaves_nothing() -> None:
+    world, sessions = await opened([row("a", 1)])
+    world.link.hold("find", "sessions")
+    await world.settle(lambda: world.link.pending, turns=5)
+    sessions.close()
+    with pytest.raises(HandleDisposed):
+        await sessions.ready()
+    world.link.release()
+    await world.settle()
+    assert world.counts == (0, 0, 0, 0, 0, 0)
