@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -96,6 +97,52 @@ class Subscription:
     __call__ = dispose
 
 
+class _Tick:
+    """Who is to be told on a loop's next tick: one callback on the loop, however many sessions moved."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        # Weak, since the loop is this tick's key: kept by it, it would never go.
+        self._loop = weakref.ref(loop)
+        self._waiting: dict[Latest, None] = {}
+        self._scheduled: asyncio.Handle | None = None
+
+    def add(self, latest: Latest) -> None:
+        """Flush it on the next tick."""
+        self._waiting[latest] = None
+        if self._scheduled is None:
+            loop = self._loop()
+            if loop is not None:
+                self._scheduled = loop.call_soon(self._flush)
+
+    def remove(self, latest: Latest) -> None:
+        """It need not be flushed any more."""
+        self._waiting.pop(latest, None)
+        if not self._waiting and self._scheduled is not None:
+            self._scheduled.cancel()
+            self._scheduled = None
+
+    def _flush(self) -> None:
+        self._scheduled = None
+        waiting, self._waiting = self._waiting, {}
+        for number, latest in enumerate(waiting):
+            try:
+                latest.flush()
+            except BaseException:  # an interrupt, or the hook for failures failed: the others still have their turn
+                for other in tuple(waiting)[number + 1 :]:
+                    self.add(other)
+                raise
+
+
+_ticks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Tick] = weakref.WeakKeyDictionary()
+
+
+def _tick_of(loop: asyncio.AbstractEventLoop) -> _Tick:
+    tick = _ticks.get(loop)
+    if tick is None:
+        tick = _ticks[loop] = _Tick(loop)
+    return tick
+
+
 class Latest(Observable[SessionState]):
     """The newest snapshot, and those who want to be told of it: at most once per loop tick, in rising revision.
 
@@ -106,9 +153,9 @@ class Latest(Observable[SessionState]):
         super().__init__()
         self.value = state
         self.on_failure = on_failure
-        self._loop = loop
+        self._tick = _tick_of(loop)
+        self._waits = False
         self._subscriptions: tuple[Subscription, ...] = ()
-        self._scheduled: asyncio.Handle | None = None
         self._completed = False
 
     @property
@@ -119,11 +166,13 @@ class Latest(Observable[SessionState]):
     def put(self, state: SessionState) -> None:
         """Here is a newer snapshot; whoever listens is told on the next tick, of the newest there is then."""
         self.value = state
-        if self._scheduled is None and self._subscriptions:
-            self._scheduled = self._loop.call_soon(self._flush)
+        if not self._waits and self._subscriptions:
+            self._waits = True
+            self._tick.add(self)
 
-    def _flush(self) -> None:
-        self._scheduled = None
+    def flush(self) -> None:
+        """Tell of the newest snapshot now."""
+        self._waits = False
         state = self.value
         for subscription in self._subscriptions:
             subscription.tell(state)
@@ -155,9 +204,9 @@ class Latest(Observable[SessionState]):
         self._subscriptions = tuple(other for other in self._subscriptions if other is not subscription)
 
     def _cancel(self) -> None:
-        if self._scheduled is not None:
-            self._scheduled.cancel()
-            self._scheduled = None
+        if self._waits:
+            self._waits = False
+            self._tick.remove(self)
 
     def complete(self) -> None:
         """Tell the last snapshot, then that no more come, then let go of everybody."""
@@ -165,7 +214,7 @@ class Latest(Observable[SessionState]):
             return
         self._completed = True
         self._cancel()
-        self._flush()
+        self.flush()
         ending, self._subscriptions = self._subscriptions, ()
         for subscription in ending:
             if subscription.on_completed is not None:
