@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -18,6 +17,7 @@ from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.registry import SessionRegistry
 from agor_reactive.session.router import Router
 from agor_reactive.transport.scripted import ScriptedLink
+from benchmarks.measure import now
 from benchmarks.wire import Event
 
 __all__ = ["Feed", "fold_frames", "folded", "parsed", "read_state"]
@@ -58,10 +58,10 @@ def fold_frames(state: SessionState, frames: Sequence[bytes]) -> int:
     taken = 0
     for at in range(0, len(frames), TURN):
         events = parsed([orjson.loads(frame) for frame in frames[at : at + TURN]])
-        begun = time.perf_counter_ns()
+        begun = now()
         for event in events:
             state = fold(state, event)
-        taken += time.perf_counter_ns() - begun
+        taken += now() - begun
     return taken
 
 
@@ -108,11 +108,11 @@ class Feed:
         taken = 0
         for at in range(0, len(events), TURN):
             turn = events[at : at + TURN]
-            begun = time.perf_counter_ns()
+            begun = now()
             for topic, payload in turn:
                 receive(RawEvent(topic, payload, 1.0))
             await asyncio.sleep(0)
-            taken += time.perf_counter_ns() - begun
+            taken += now() - begun
         return taken
 
     def run_frames(self, frames: Sequence[bytes]) -> int:

@@ -12,6 +12,7 @@ from benchmarks.cases import Plan
 from benchmarks.measure import interleave, quiet
 from benchmarks.mirror import Feed
 from benchmarks.table import Line, Row
+from benchmarks.workloads import payloads
 from benchmarks.wire import Event, SessionScript
 
 __all__ = ["chunks_over", "fanout"]
@@ -41,8 +42,9 @@ def _side(plan: Plan, feed: Feed, events: list[Event]) -> Callable[[], float]:
             payload["message_id"]: ("messages removed", {k: payload[k] for k in ("session_id", "message_id")})
             for _, payload in fresh
         }
+        told = payloads(fresh)
         with quiet(plan.timing):
-            taken = feed.run(fresh)
+            taken = feed.run_frames(told)
         feed.run(list(ends.values()))
         return taken / len(fresh)
 
