@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import io
+import os
+import signal
 
+import pytest
 from rich.console import Console
 
 from agor_reactive.adapters.terminal import LineView, LiveView, follow
 from agor_reactive.core import events as e
 from agor_reactive.models import LinkStatus
-from tests.core.build import chunk, hydrated, message_row, raw, saved, start, task_row
+from tests.core.build import Mirror, chunk, hydrated, message_row, raw, saved, session_row, start, task_row
 
 
 class Paper(io.StringIO):
@@ -62,6 +65,22 @@ async def test_leaving_shows_the_last_snapshot_even_if_it_was_never_painted() ->
     assert "\x1b[?25h" in after
 
 
+@pytest.mark.skipif(not hasattr(signal, "SIGWINCH"), reason="windows of this system tell nobody of their size")
+async def test_a_window_that_changes_its_size_is_painted_again() -> None:
+    made, out = console()
+    mirror = hydrated(tasks=[task_row("t1", full_prompt="Count")])
+    with LiveView(made) as view:
+        view.show(mirror.state)
+        assert view.painted == 1
+        made.width = 40
+        os.kill(os.getpid(), signal.SIGWINCH)
+        async with asyncio.timeout(5):
+            while view.painted < 2:
+                out.written.clear()
+                await out.written.wait()
+    assert "─" * 40 + "\n" in out.getvalue()
+
+
 async def test_a_released_handle_does_not_empty_the_view() -> None:
     made, out = console()
     mirror = hydrated(tasks=[task_row("t1", full_prompt="Count")])
@@ -96,3 +115,15 @@ def test_a_pipe_gets_each_thing_once_when_it_is_finished() -> None:
         "· reconnecting",
         "",
     ]
+
+
+def test_a_pipe_gets_what_was_there_before_what_comes_meanwhile() -> None:
+    made, out = console(terminal=False)
+    mirror = Mirror("eager").up()
+    with LineView(made) as view:
+        view.show(mirror.feed(saved("tasks", task_row("t2", second=2, full_prompt="later"))))
+        assert out.getvalue() == ""
+        done = task_row("t1", "completed", second=1, full_prompt="earlier", duration_ms=500)
+        mirror.land([done, task_row("t2", second=2, full_prompt="later")], session=session_row(["t1", "t2"]))
+        view.show(mirror.state)
+    assert out.getvalue().split("\n") == ["▌ earlier", "✓ completed 0.5 s", "▌ later", ""]

@@ -74,7 +74,7 @@ def test_the_picture_is_a_drawing_that_asks_nothing_of_the_network(cli: Cli, tmp
 
 def test_a_reader_that_goes_away_ends_it_quietly() -> None:
     for words in (["--json"], []):
-        command = [sys.executable, "-m", "agor_reactive", "demo", "--speed", "3", *words]
+        command = [sys.executable, "-m", "agor_reactive", "demo", "--speed", "10", *words]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:
             assert process.stdout is not None

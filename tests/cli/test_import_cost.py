@@ -11,7 +11,7 @@ HEAVY = ("ipywidgets", "anywidget", "starlette", "uvicorn", "websockets", "rich"
 CORE = ("socketio", "httpx", "reactivex", "pydantic", "rpds", "orjson")
 LOADED = ("asyncio", "pydantic.main", "reactivex", "rpds", "orjson")
 """Of the core dependencies those that the import itself loads; the ways to the daemon come when a client is made."""
-ROUNDS = 4
+ROUNDS = 3
 
 
 def fresh(code: str, **more: str) -> str:

@@ -198,7 +198,7 @@ def stream_items(stream: Stream, signs: Signs) -> Iterator[Item]:
 
 
 def _missing(stream: Stream) -> str:
-    if stream.complete:
+    if stream.complete or (stream.settled and stream.error is None):
         return ""
     runs = stream.runs
     if not stream.numbered or not runs or runs[0].start > 0:

@@ -47,8 +47,11 @@ class LineView:
             return
         if before is None or before.standing is not state.standing:
             self._standing(state)
+        if state.loading:
+            return  # what came live may be known before what was there earlier: it waits its turn
         if (
             before is not None
+            and not before.loading
             and before.tasks is state.tasks
             and before.messages_by_task is state.messages_by_task
             and before.live_tools is state.live_tools

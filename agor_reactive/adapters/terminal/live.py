@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import signal
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -55,17 +58,20 @@ class LiveView:
         self._painted: SessionState | None = None
         self._painted_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
+        self._unwatch_size: Callable[[], object] = lambda: None
         self.painted = 0
 
     def __enter__(self) -> Self:
         self._live = Live(Text(), console=self._console, screen=True, auto_refresh=False)
         self._live.start()
+        self._watch_size()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._unwatch_size()
         live, self._live = self._live, None
         if live is not None:
             live.stop()
@@ -86,6 +92,21 @@ class LiveView:
             self._paint()
         else:
             self._timer = loop.call_later(wait, self._paint)
+
+    def _watch_size(self) -> None:
+        """Paint again when the window changes its size, also while the session is quiet."""
+        resized = getattr(signal, "SIGWINCH", None)
+        if resized is not None:
+            # Only the main thread's loop hears signals; elsewhere the next snapshot will do.
+            with contextlib.suppress(RuntimeError, ValueError, NotImplementedError):
+                loop = asyncio.get_running_loop()
+                loop.add_signal_handler(resized, self._resize)
+                self._unwatch_size = lambda: loop.remove_signal_handler(resized)
+
+    def _resize(self) -> None:
+        self._painted = None
+        if self._timer is None:
+            self._paint()
 
     def _paint(self) -> None:
         self._timer = None
