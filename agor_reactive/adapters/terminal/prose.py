@@ -1,13 +1,14 @@
-"""Markdown as agents write it, calm in a terminal: headings at the left, code without a box, links spelt out."""
+"""Markdown as agents write it, calm in a terminal: headings at the left, code and tables without a box, links spelt out."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement
+from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement, TableElement
 from rich.padding import Padding
 from rich.syntax import Syntax
+from rich.table import Table
 from rich.text import Text
 
 __all__ = ["prose", "tail_of"]
@@ -31,12 +32,21 @@ class _Code(CodeBlock):
         yield Padding(code, (0, 0, 0, 2))
 
 
+class _Table(TableElement):
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        for part in super().__rich_console__(console, options):
+            if isinstance(part, Table):
+                part.show_edge = False
+            yield part
+
+
 class _Markdown(Markdown):
     elements: ClassVar[dict[str, type[MarkdownElement]]] = {
         **Markdown.elements,
         "heading_open": _Heading,
         "fence": _Code,
         "code_block": _Code,
+        "table_open": _Table,
     }
 
 

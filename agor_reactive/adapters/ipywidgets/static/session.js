@@ -483,7 +483,12 @@ class SessionPane {
       const deadline = performance.now() + SLICE;
       let done = 0;
       while (done < this.steps.length) {
-        const more = this.steps[done](deadline);
+        let more = false;
+        try {
+          more = this.steps[done](deadline);
+        } catch (error) {
+          console.error("agor_reactive: a part of the page could not be shown", error);
+        }
         if (typeof more === "function") {
           this.steps[done] = more;
           continue;
