@@ -1,4 +1,4 @@
-"""Markdown as agents write it, calm in a terminal: headings at the left, code and tables without a box, links spelt out."""
+"""Markdown as agents write it, calm in a terminal: headings at the left, code and tables unboxed, links spelt out."""
 
 from __future__ import annotations
 
