@@ -60,6 +60,7 @@ class Round(NamedTuple):
     tasks: tuple[Task, ...] = ()
     tasks_complete: bool = True
     older: bool = False
+    since: str = ""
     tasks_begun: int = 0
     queue: tuple[Task, ...] | None = None
     queue_begun: int = 0

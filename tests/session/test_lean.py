@@ -271,6 +271,38 @@ async def test_a_task_removed_while_away_is_gone_from_the_window_and_older_ones_
     handle.release()
 
 
+async def test_the_oldest_task_of_a_grown_window_removed_while_away_is_gone() -> None:
+    world, handle = await opened(24)
+    for n in range(25, 28):
+        world.tasks.append(done(n))
+        world.link.emit("tasks created", done(n))
+    assert ids(handle.state) == named(15, 27)
+    world.link.drop()
+    world.tasks = [task for task in world.tasks if task["task_id"] != "t15"]
+    world.link.restore()
+    await world.settle(lambda: not handle.state.loading and handle.state.connected, turns=400)
+    assert ids(handle.state) == named(16, 27)
+    handle.release()
+
+
+async def test_a_preview_learns_that_a_task_at_work_ended_while_it_was_away_though_a_newer_one_came() -> None:
+    world, handle = await opened(3, "preview")
+    world.tasks.append(task_row("t04", "running", second=4))
+    world.link.emit("tasks created", world.tasks[-1])
+    assert ids(handle.state) == ["t04"]
+    world.tasks.append(task_row("t05", "created", second=5))
+    world.link.emit("tasks created", world.tasks[-1])
+    assert ids(handle.state) == ["t04", "t05"], "at work, and the newest"
+    await handle.resync()
+    assert ids(handle.state) == ["t04", "t05"]
+    world.link.drop()
+    world.tasks[3] = task_row("t04", "completed", second=4)
+    world.link.restore()
+    await world.settle(lambda: not handle.state.loading and handle.state.connected, turns=400)
+    assert ids(handle.state) == ["t05"]
+    handle.release()
+
+
 async def test_a_session_of_more_than_twenty_thousand_tasks_still_gives_its_newest() -> None:
     world, handle = await opened(0)
     world.tasks = [done(n) for n in range(1, 12_001)]

@@ -49,6 +49,8 @@ def merged_tasks(draft: Draft, current: Round) -> TaskTable:
     elif current.older:
         # All from some moment on were asked for: what was known from before that is not thereby gone.
         first = min((moment(task) for task in current.tasks), default=0.0)
+        asked = instant(current.since)
+        first = first if asked is None else min(first, asked)
         for task_id, row in known.rows.items():
             if moment(row) < first:
                 merged.setdefault(task_id, row)

@@ -145,7 +145,11 @@ def _land(draft: Draft, done: Ask, rows: e.Rows) -> None:
         current = current._replace(session=rows.session, session_begun=done.begun)
     elif done.kind == "tasks":
         current = current._replace(
-            tasks=rows.tasks, tasks_complete=rows.complete, older=rows.older, tasks_begun=done.begun
+            tasks=rows.tasks,
+            tasks_complete=rows.complete,
+            older=rows.older,
+            since=done.since,
+            tasks_begun=done.begun,
         )
     elif done.kind == "queue":
         current = current._replace(queue=rows.tasks, queue_begun=done.begun)

@@ -6,6 +6,8 @@ the wire: `find tasks` by session comes in order of creation whatever `$sort` sa
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from agor_reactive.core.asks import Ask, AskKind
 from agor_reactive.core.fold import streams
 from agor_reactive.core.snapshot import WINDOWS, Draft
@@ -34,14 +36,22 @@ def ask(
 
 
 def ask_for_tasks(draft: Draft) -> Ask:
-    """Ask for the session's tasks: all, or those of the window, back to the oldest that is known."""
+    """Ask for the session's tasks: all, or those of the window, back to the oldest that is known.
+
+    A preview lets go of what it knows, but for tasks that seem to be at work: whether they are is to be read, too.
+    """
     size = draft.sync.window
-    since = _oldest(draft) if draft.standing.hydration == "lean" else ""
+    rows = draft.tasks.rows.values()
+    since = ""
+    if draft.standing.hydration == "lean":
+        since = _oldest(rows)
+    elif size:
+        since = _oldest(task for task in rows if is_active(task))
     return ask(draft, "tasks", of_round=True, limit=size, since=since)
 
 
-def _oldest(draft: Draft) -> str:
-    stamps = [task.created_at for task in draft.tasks.rows.values() if instant(task.created_at) is not None]
+def _oldest(tasks: Iterable[Task]) -> str:
+    stamps = [task.created_at for task in tasks if instant(task.created_at) is not None]
     return min(stamps, key=lambda stamp: instant(stamp) or 0.0, default="")
 
 
@@ -57,7 +67,7 @@ def is_before(draft: Draft, row: Task) -> bool:
     """Whether a task lies before the window: to show it would leave a hole."""
     if not draft.standing.has_older_tasks:
         return False
-    made, first = instant(row.created_at), instant(_oldest(draft))
+    made, first = instant(row.created_at), instant(_oldest(draft.tasks.rows.values()))
     return made is not None and first is not None and made < first
 
 
