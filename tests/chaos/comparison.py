@@ -54,7 +54,7 @@ def unfinished(state: SessionState, *, just_read: bool) -> str | None:
 async def fresh_state(client: agor.Client, state: SessionState) -> SessionState:
     """The same session as `client` reads it now, with the same tasks loaded as in `state`."""
     loaded = set(state.loaded_task_ids)
-    async with agor.retain_reactive_session(client, state.session_id, task_hydration=state.task_hydration) as handle:
+    async with client.registry.retain(state.session_id, task_hydration=state.task_hydration) as handle:
         here = await handle.ready()
         for task_id in set(here.loaded_task_ids) - loaded:
             handle.unload_task_messages(task_id)

@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 
 import agor_reactive as agor
-from agor_reactive.errors import AgorError
+from agor_reactive.errors import AgorError, NotFound
 
 __all__ = ["Driver"]
 
@@ -38,6 +38,7 @@ class Driver:
         self._place = place
         self._chance = Random(f"driver/{seed}")
         self.sessions: list[str] = []
+        self._doomed = ""
         self.done: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
 
@@ -49,6 +50,25 @@ class Driver:
             )
             self.sessions.append(row.session_id)
             await self._rest.sessions.prompt(row.session_id, f"Begin. [say:I have begun, number {number}.]")
+
+    def doom_one(self) -> str:
+        """Take one of the sessions out of the work: `remove_doomed` removes it. Answers its id."""
+        self._doomed = self.sessions.pop()
+        return self._doomed
+
+    async def remove_doomed(self, *, after: float) -> None:
+        """Remove that session after so many seconds, whatever it takes."""
+        await asyncio.sleep(after)
+        while True:
+            try:
+                await self._rest.service("sessions").remove(self._doomed)
+            except NotFound:
+                return
+            except AgorError as error:
+                self.failed[type(error).__name__] += 1
+                await asyncio.sleep(0.1)
+            else:
+                return
 
     async def drive(self) -> None:
         """Go on until cancelled."""

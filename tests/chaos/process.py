@@ -40,6 +40,7 @@ class DaemonProcess:
         self.kills = 0
         self.restarts = 0
         self._process: asyncio.subprocess.Process | None = None
+        self._restarting: asyncio.Future[None] | None = None
 
     async def start(self) -> None:
         """Listen: on a port of its own the first time, on the same one from then on."""
@@ -71,8 +72,24 @@ class DaemonProcess:
         self.restarts += 1
         await self._end(lambda process: process.terminate())
 
+    async def restart(self, *, down: float, in_order: bool) -> None:
+        """Kill or stop it and start it again after `down` seconds. Once begun it is done, whoever is cancelled."""
+        self._restarting = asyncio.ensure_future(self._restart(down, in_order))
+        await asyncio.shield(self._restarting)
+
+    async def _restart(self, down: float, in_order: bool) -> None:
+        await (self.stop() if in_order else self.kill())
+        await asyncio.sleep(down)
+        await self.start()
+
+    async def settled(self) -> None:
+        """A restart under way has come to its end."""
+        if self._restarting is not None:
+            await self._restarting
+
     async def end(self) -> None:
         """End it for good, uncounted."""
+        await self.settled()
         await self._end(lambda process: process.terminate())
 
     async def _end(self, how: object) -> None:

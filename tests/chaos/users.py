@@ -69,11 +69,7 @@ class Users:
     def sit(self, number: int) -> None:
         """Retain the seat's session, and be told of it."""
         seat = self._seats[number]
-        handle = agor.retain_reactive_session(
-            self._client,
-            seat.asked_by,
-            task_hydration=seat.hydration,  # type: ignore[arg-type]
-        )
+        handle = self._client.registry.retain(seat.asked_by, task_hydration=seat.hydration)
         self.held[number] = handle
         self.made += [weakref.ref(handle), weakref.ref(handle.shared)]
         handle.subscribe(self._watcher())

@@ -76,6 +76,8 @@ class Weather:
 
     async def _do(self, spell: Spell) -> None:
         proxy = self._proxy
+        if spell.kind in DROPS:
+            await self._until_there_is_something_to_end()
         hit = proxy.open_count
         if spell.kind == "drop":
             hit = proxy.drop()
@@ -100,3 +102,9 @@ class Weather:
             proxy.refuse(refusing=False)
             hit = 1
         self.hit[spell.kind] += hit
+
+    async def _until_there_is_something_to_end(self) -> None:
+        for _ in range(200):
+            if self._proxy.open_count:
+                return
+            await asyncio.sleep(0.01)
