@@ -15,7 +15,7 @@
 
 from agor_reactive._version import __version__
 from agor_reactive.blocking import BlockingClient, BlockingHandle, connect
-from agor_reactive.client import Client, LiveService, create_client, retain_reactive_session
+from agor_reactive.client import Client, create_client, retain_reactive_session
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import (
     AgorError,
@@ -66,7 +66,7 @@ from agor_reactive.rest_clients import (
     create_async_rest_client,
     create_rest_client,
 )
-from agor_reactive.services import AsyncService, Service
+from agor_reactive.services import Service
 from agor_reactive.session.collection import SessionCollection, SessionRows, retain_sessions
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.transport.address import InsecureKeyWarning
@@ -75,7 +75,6 @@ __all__ = [
     "AgorError",
     "AmbiguousId",
     "AsyncRestClient",
-    "AsyncService",
     "AuthenticationResult",
     "BadRequest",
     "BlockingClient",
@@ -93,7 +92,6 @@ __all__ = [
     "InsecureKeyWarning",
     "LinkError",
     "LinkStatus",
-    "LiveService",
     "Message",
     "MethodNotAllowed",
     "MissingExtra",

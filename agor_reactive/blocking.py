@@ -21,20 +21,18 @@ from reactivex import Observable
 from agor_reactive.client import Client, create_client
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import CallTimeout, UsageError
+from agor_reactive.faces import LiveBlocked, Pages
 from agor_reactive.models import AuthenticationResult, Message, Task
 from agor_reactive.models.wire import LinkStatus, RawEvent
-from agor_reactive.services import Service, Sessions, Tasks
+from agor_reactive.services import SERVICES, Deliver, Service, Services
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.steps import Operation
 
-__all__ = ["BlockingClient", "BlockingHandle", "BlockingService", "Deliver", "connect"]
+__all__ = ["BlockingClient", "BlockingHandle", "connect"]
 
 T = TypeVar("T")
-Deliver = Callable[[Callable[[], Any]], Any]
-"""Puts a call somewhere: ``executor.submit``, ``queue.put``, ``root.after_idle``, ``loop.call_soon_threadsafe``."""
-
 _TICK = 0.2
 """Seconds after which a waiting main thread looks up, so that Ctrl-C is heard on Windows too."""
 
@@ -244,22 +242,22 @@ class BlockingHandle:
         return repr(self._handle).replace("SessionHandle", "BlockingHandle", 1)
 
 
-class BlockingService(Service[Any]):
-    """A service over the live link, blocking, with listeners."""
+class _PortalRunner:
+    """Runs operations on the client's loop, for whoever waits on another thread."""
 
-    def __init__(self, path: str, client: BlockingClient) -> None:
-        super().__init__(path, client._run)
-        self._client = client
+    def __init__(self, live: Client, portal: LoopThread) -> None:
+        self._live = live
+        self._portal = portal
 
-    def on(self, event: str, callback: Callable[[Any], Any], *, deliver: Deliver | None = None) -> Callable[[], None]:
-        """Call `callback` with what each such event carries, on the loop's thread or by `deliver`; returns the undo."""
-        portal, service = self._client._portal, self._client.live.service(self.path)
-        tell = callback if deliver is None else lambda payload: deliver(lambda: callback(payload))
-        undo = portal.call(service.on, event, tell)
-        return lambda: portal.call(undo)
+    def run(self, operation: Operation[T], timeout: float | None, /) -> T:
+        return self._portal.run(self._live.runner.run(operation, timeout))
+
+    def walk(self, pages: Pages[T], timeout: float | None, /) -> Iterator[T]:
+        while (rows := self.run(pages.step(), timeout)) is not None:
+            yield from rows
 
 
-class BlockingClient:
+class BlockingClient(Services[LiveBlocked]):
     """The live client for plain threads. Made by `connect`; close it, or use it as a context manager.
 
     `live` is the async client behind it, `sessions` and `tasks` are its helpers, blocking.
@@ -268,13 +266,13 @@ class BlockingClient:
     def __init__(self, live: Client, portal: LoopThread) -> None:
         self.live = live
         self._portal = portal
-        self.sessions = Sessions(self._run)
-        self.tasks = Tasks(self._run)
+        self._runner = _PortalRunner(live, portal)
         # One that is forgotten without being closed must not keep its thread and connection.
         self._finalizer = weakref.finalize(self, _end, live, portal)
 
-    def _run(self, operation: Operation[T], /) -> T:
-        return self._portal.run(self.live._run(operation))
+    def _listen(self, path: str, event: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
+        undo = self._portal.call(self.live.router.on, path, event, callback)
+        return lambda: self._portal.call(undo)
 
     @property
     def url(self) -> str:
@@ -291,9 +289,8 @@ class BlockingClient:
         """Every server event, secrets taken out; it calls on the loop's thread."""
         return self.live.events
 
-    def service(self, path: str) -> BlockingService:
-        """The service at `path`; see `Client.service`."""
-        return BlockingService(service_path(path), self)
+    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
+        return SERVICES.get(service_path(path), Service)(path, self._runner, self._listen)
 
     def retain(self, session_id: str, *, task_hydration: str = "lazy") -> BlockingHandle:
         """A live mirror of one session, to be released. See `retain_reactive_session`."""

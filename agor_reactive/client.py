@@ -10,99 +10,42 @@ import asyncio
 import ssl as _ssl
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, cast
 
-from agor_reactive.models import AuthenticationResult, Board, Branch, Message, Repo, Session, Task, User, Worktree
+from agor_reactive.faces import AwaitedRunner, Live
+from agor_reactive.models import AuthenticationResult
 from agor_reactive.models.wire import LinkStatus, RawEvent
-from agor_reactive.operations import model_of, row_of
 from agor_reactive.rest_clients import given_credentials, login_result
-from agor_reactive.services import AsyncService, AsyncSessions, AsyncTasks
+from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.session.registry import SessionRegistry
 from agor_reactive.session.router import Router
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import Strategy, credentials
 from agor_reactive.transport.seam import Link
-from agor_reactive.transport.steps import Call, Operation, TokenProvider, drive_async
+from agor_reactive.transport.steps import Call, TokenProvider
 
 if TYPE_CHECKING:
     from reactivex import Observable
 
     from agor_reactive.session.handles import SessionHandle
 
-__all__ = ["Client", "LiveService", "create_client", "retain_reactive_session"]
-
-T = TypeVar("T")
-R = TypeVar("R")
-
-_ROW_EVENTS = frozenset({"created", "patched", "updated", "removed", "queued"})
+__all__ = ["Client", "create_client", "retain_reactive_session"]
 
 
-class LiveService(AsyncService[R]):
-    """A service over the live link: it also has custom methods as attributes, and listeners.
-
-    ``await client.service("messages").find_by_task({"task_id": …})`` calls the wire's ``findByTask``.
-    """
-
-    def __init__(self, path: str, client: Client) -> None:
-        super().__init__(path, client._run)
-        self._router = client.router
-        self._undos: list[tuple[str, Callable[[Any], Any], Callable[[], None]]] = []
-
-    def on(self, event: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
-        """Call `callback` with what every such event carries (a typed row, where there is one); returns the undo.
-
-        Called on the loop, in order of arrival. One that raises is reported and harms nobody.
-        """
-        model = model_of(self.path) if event in _ROW_EVENTS else None
-
-        def tell(payload: Any) -> Any:
-            return callback(row_of(model, payload))
-
-        undo = self._router.on(self.path, event, tell)
-        entry = (event, callback, undo)
-        self._undos.append(entry)
-
-        def leave() -> None:
-            if entry in self._undos:
-                self._undos.remove(entry)
-            undo()
-
-        return leave
-
-    def off(self, event: str, callback: Callable[[Any], Any] | None = None) -> None:
-        """Stop calling `callback` (or every callback) for `event`. Unknown ones change nothing."""
-        for entry in tuple(self._undos):
-            if entry[0] == event and callback in (None, entry[1]):
-                self._undos.remove(entry)
-                entry[2]()
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        if name.startswith("_"):
-            raise AttributeError(name)
-        head, *rest = name.split("_")
-        method = head + "".join(part[:1].upper() + part[1:] for part in rest)
-
-        async def custom(data: Any = None, query: Mapping[str, Any] | None = None) -> Any:
-            return await self.call(method, data, query)
-
-        return custom
-
-
-class Client:
+class Client(Services[Live]):
     """The daemon over a live link, on the running event loop. Use it as an async context manager, or open and close it.
 
-    `link`, `router` and `registry` are the layers below; `events` is the Observable of every server event, secrets
-    taken out.
+    `link`, `router`, `registry` and `runner` are the layers below; `events` is the Observable of every server event,
+    secrets taken out.
     """
 
     def __init__(self, link: Link) -> None:
         self.link = link
         self.router = Router(link)
-        self.sessions = AsyncSessions(self._run)
-        self.tasks = AsyncTasks(self._run)
+        self.runner = AwaitedRunner(self._call)
+        self._services: dict[str, Service[Any, Any, Any, Any]] = {}
         self.registry = SessionRegistry(link, self.router, prompt=self.sessions.prompt)
-        self._services: dict[str, LiveService[Any]] = {}
 
     @property
     def url(self) -> str:
@@ -122,35 +65,6 @@ class Client:
     def on_status(self, callback: Callable[[LinkStatus], Any]) -> Callable[[], None]:
         """Call `callback` whenever the link stands elsewhere; returns the undo."""
         return self.router.on_status(callback)
-
-    @overload
-    def service(self, path: Literal["sessions"]) -> LiveService[Session]: ...
-    @overload
-    def service(self, path: Literal["tasks"]) -> LiveService[Task]: ...
-    @overload
-    def service(self, path: Literal["messages"]) -> LiveService[Message]: ...
-    @overload
-    def service(self, path: Literal["boards"]) -> LiveService[Board]: ...
-    @overload
-    def service(self, path: Literal["branches"]) -> LiveService[Branch]: ...
-    @overload
-    def service(self, path: Literal["worktrees"]) -> LiveService[Worktree]: ...
-    @overload
-    def service(self, path: Literal["repos"]) -> LiveService[Repo]: ...
-    @overload
-    def service(self, path: Literal["users"]) -> LiveService[User]: ...
-    @overload
-    def service(self, path: str) -> LiveService[Any]: ...
-    def service(self, path: str) -> LiveService[Any]:
-        """The service at `path`; the same object while it has listeners, so that `off` finds what `on` added."""
-        path = service_path(path)
-        service = self._services.get(path)
-        if service is None:
-            # Routes with ids in them are many and have no listeners: only top-level services are kept.
-            service = LiveService(path, self)
-            if path.count("/") < 2:
-                self._services[path] = service
-        return service
 
     async def authenticate(
         self,
@@ -220,11 +134,19 @@ class Client:
     def __repr__(self) -> str:
         return f"<Client {self.url} {self.status.phase}>"
 
-    async def _run(self, operation: Operation[T], /) -> T:
-        return await drive_async(operation, self._call)
+    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
+        """The same object while it has listeners, so that `off` finds what `on` added."""
+        path = service_path(path)
+        service = self._services.get(path)
+        if service is None:
+            service = SERVICES.get(path, Service)(path, self.runner, self.router.on)
+            # Routes with ids in them are many and have no listeners: only top-level services are kept.
+            if path in SERVICES or path.count("/") < 2:
+                self._services[path] = service
+        return service
 
-    async def _call(self, call: Call) -> Any:
-        return await self.link.call(call.method, call.service, *call.args)
+    async def _call(self, call: Call, timeout: float | None) -> Any:
+        return await self.link.call(call.method, call.service, *call.args, timeout=timeout)
 
 
 def create_client(

@@ -9,31 +9,20 @@ from __future__ import annotations
 import ssl as _ssl
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self
 
-from agor_reactive.models import (
-    AuthenticationResult,
-    Board,
-    Branch,
-    Message,
-    Repo,
-    Session,
-    Task,
-    User,
-    Worktree,
-    row_from_wire,
-)
-from agor_reactive.services import AsyncService, AsyncSessions, AsyncTasks, Service, Sessions, Tasks
+from agor_reactive.faces import Awaited, AwaitedRunner, Blocked, BlockingRunner
+from agor_reactive.models import AuthenticationResult, row_from_wire
+from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
+from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import Credentials, Strategy, credentials
-from agor_reactive.transport.steps import Operation, TokenProvider, drive, drive_async
+from agor_reactive.transport.steps import TokenProvider
 
 if TYPE_CHECKING:
     from agor_reactive.transport.http import AsyncRest, Rest
 
 __all__ = ["AsyncRestClient", "RestClient", "create_async_rest_client", "create_rest_client"]
-
-T = TypeVar("T")
 
 
 def given_credentials(**ways: Any) -> Credentials | None:
@@ -45,40 +34,17 @@ def login_result(answer: Mapping[str, Any]) -> AuthenticationResult:
     return row_from_wire(AuthenticationResult, dict(answer))
 
 
-class RestClient:
+class RestClient(Services[Blocked]):
     """The daemon over REST, on the calling thread: no socket, no loop. Close it, or use it as a context manager."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self.sessions = Sessions(self._run)
-        self.tasks = Tasks(self._run)
+        self._runner = BlockingRunner(lambda call, timeout: rest.call(call, timeout=timeout), sleep=rest.sleep)
 
     @property
     def url(self) -> str:
         """The daemon's address."""
         return self._rest.url
-
-    @overload
-    def service(self, path: Literal["sessions"]) -> Service[Session]: ...
-    @overload
-    def service(self, path: Literal["tasks"]) -> Service[Task]: ...
-    @overload
-    def service(self, path: Literal["messages"]) -> Service[Message]: ...
-    @overload
-    def service(self, path: Literal["boards"]) -> Service[Board]: ...
-    @overload
-    def service(self, path: Literal["branches"]) -> Service[Branch]: ...
-    @overload
-    def service(self, path: Literal["worktrees"]) -> Service[Worktree]: ...
-    @overload
-    def service(self, path: Literal["repos"]) -> Service[Repo]: ...
-    @overload
-    def service(self, path: Literal["users"]) -> Service[User]: ...
-    @overload
-    def service(self, path: str) -> Service[Any]: ...
-    def service(self, path: str) -> Service[Any]:
-        """The service at `path`: ``"sessions"``, ``"sessions/<id>/prompt"``, any other."""
-        return Service(path, self._run)
 
     def authenticate(
         self,
@@ -126,44 +92,21 @@ class RestClient:
     def __repr__(self) -> str:
         return f"<RestClient {self.url}>"
 
-    def _run(self, operation: Operation[T], /) -> T:
-        return drive(operation, self._rest.call)
+    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
+        return SERVICES.get(service_path(path), Service)(path, self._runner)
 
 
-class AsyncRestClient:
+class AsyncRestClient(Services[Awaited]):
     """The daemon over REST, awaited; see `RestClient` for what each method means."""
 
     def __init__(self, rest: AsyncRest) -> None:
         self._rest = rest
-        self.sessions = AsyncSessions(self._run)
-        self.tasks = AsyncTasks(self._run)
+        self._runner = AwaitedRunner(lambda call, timeout: rest.call(call, timeout=timeout), sleep=rest.sleep)
 
     @property
     def url(self) -> str:
         """The daemon's address."""
         return self._rest.url
-
-    @overload
-    def service(self, path: Literal["sessions"]) -> AsyncService[Session]: ...
-    @overload
-    def service(self, path: Literal["tasks"]) -> AsyncService[Task]: ...
-    @overload
-    def service(self, path: Literal["messages"]) -> AsyncService[Message]: ...
-    @overload
-    def service(self, path: Literal["boards"]) -> AsyncService[Board]: ...
-    @overload
-    def service(self, path: Literal["branches"]) -> AsyncService[Branch]: ...
-    @overload
-    def service(self, path: Literal["worktrees"]) -> AsyncService[Worktree]: ...
-    @overload
-    def service(self, path: Literal["repos"]) -> AsyncService[Repo]: ...
-    @overload
-    def service(self, path: Literal["users"]) -> AsyncService[User]: ...
-    @overload
-    def service(self, path: str) -> AsyncService[Any]: ...
-    def service(self, path: str) -> AsyncService[Any]:
-        """The service at `path`."""
-        return AsyncService(path, self._run)
 
     async def authenticate(
         self,
@@ -209,8 +152,8 @@ class AsyncRestClient:
     def __repr__(self) -> str:
         return f"<AsyncRestClient {self.url}>"
 
-    async def _run(self, operation: Operation[T], /) -> T:
-        return await drive_async(operation, self._rest.call)
+    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
+        return SERVICES.get(service_path(path), Service)(path, self._runner)
 
 
 def create_rest_client(

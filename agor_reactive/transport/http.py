@@ -134,7 +134,7 @@ class Rest(_RestBase):
 
     def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep, **options: Any) -> None:
         super().__init__(url, **options)
-        self._sleep = sleep
+        self.sleep = sleep
         self._lock = threading.Lock()
         self._client = httpx.Client(**self._options)
 
@@ -167,7 +167,7 @@ class Rest(_RestBase):
 
     def _perform(self, effect: Effect, timeout: float | None) -> Any:
         if isinstance(effect, Wait):
-            self._sleep(effect.seconds)
+            self.sleep(effect.seconds)
             return None
         if isinstance(effect, Renew):
             self._renew_once(effect.generation)
@@ -208,7 +208,7 @@ class AsyncRest(_RestBase):
 
     def __init__(self, url: str, *, sleep: Callable[[float], Any] = asyncio.sleep, **options: Any) -> None:
         super().__init__(url, **options)
-        self._sleep = sleep
+        self.sleep = sleep
         self._lock = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._client = httpx.AsyncClient(**self._options)
@@ -245,7 +245,7 @@ class AsyncRest(_RestBase):
 
     async def _perform(self, effect: Effect, timeout: float | None) -> Any:
         if isinstance(effect, Wait):
-            await self._sleep(effect.seconds)
+            await self.sleep(effect.seconds)
             return None
         if isinstance(effect, Renew):
             await self._renew_once(effect.generation)

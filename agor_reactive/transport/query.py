@@ -16,9 +16,12 @@ from uuid import UUID
 
 from agor_reactive.errors import UsageError
 
-__all__ = ["LocalSlice", "is_empty_match", "rest_query", "to_query_string"]
+__all__ = ["MOST_ALTERNATIVES", "LocalSlice", "is_empty_match", "rest_query", "to_query_string"]
 
 Query = Mapping[str, Any]
+
+MOST_ALTERNATIVES: Final = 20
+"""Objects in one list (`$or`): qs reads a list with a higher index as an object."""
 
 _DEEPEST: Final = 5  # qs reads nesting no deeper than this; the rest becomes one odd key
 
@@ -50,6 +53,11 @@ def _pairs(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
             yield from _pairs(item, f"{name}[{key}]" if name else str(key), depth + 1)
     elif _is_list(value):
         for index, item in enumerate(value):
+            if index >= MOST_ALTERNATIVES and isinstance(item, Mapping):
+                raise UsageError(
+                    f"{name} has more than {MOST_ALTERNATIVES} alternatives, which REST cannot say; "
+                    "find_all and iterate ask for them in parts"
+                )
             # Objects in a list need their index to stay together; scalars must not have one.
             nested = isinstance(item, Mapping) or _is_list(item)
             yield from _pairs(item, f"{name}[{index}]" if nested else f"{name}[]", depth + 1)

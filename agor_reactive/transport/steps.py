@@ -1,6 +1,7 @@
 """Work that needs answers on the way, written once: a generator says what it wants, a face does it and sends back.
 
-An *operation* yields `Call`s and returns its result; it knows no socket, no HTTP, no loop. `drive` runs one with a
+An *operation* yields `Call`s (and, to wait, `Pause` and `Now`) and returns its result; it knows no socket, no HTTP, no
+loop, no clock. `drive` runs one with a
 function, `drive_async` with a coroutine function. Errors of the face are raised at the generator's ``yield``.
 """
 
@@ -10,7 +11,7 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-__all__ = ["AskProvider", "Call", "Operation", "Steps", "TokenProvider", "drive", "drive_async"]
+__all__ = ["AskProvider", "Call", "Now", "Operation", "Pause", "Steps", "TokenProvider", "Wish", "drive", "drive_async"]
 
 T = TypeVar("T")
 Effect = TypeVar("Effect")
@@ -30,6 +31,20 @@ class Call:
         return f"Call({self.method} {self.service})"  # arguments may hold prompts and secrets
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """This many seconds should pass."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """What a clock that never goes back says, in seconds, is wanted."""
+
+
+Wish = Call | Pause | Now
+
 TokenProvider = Callable[[], str | Awaitable[str]]
 
 
@@ -40,7 +55,7 @@ class AskProvider:
     provider: TokenProvider
 
 
-Operation = Generator[Call, Any, T]
+Operation = Generator[Wish, Any, T]
 
 
 def drive(steps: Steps[Effect, T], perform: Callable[[Effect], Any]) -> T:

@@ -123,8 +123,8 @@ def test_the_table_of_names_names_what_exists() -> None:
     homes = (
         agor_reactive,
         agor_reactive.Client,
-        agor_reactive.LiveService,
-        agor_reactive.services.AsyncSessions,
+        agor_reactive.Service,
+        agor_reactive.services.SessionService,
         SessionHandle,
         agor_reactive.SessionState,
     )

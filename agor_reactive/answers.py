@@ -1,0 +1,136 @@
+"""Reading what a daemon answers: rows of a service or route as their models, pages, and anything else as frozen JSON.
+
+An answer nested deeper than `DEEPEST` levels is refused: no daemon means that, and it would break whoever walks it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from agor_reactive.errors import ProtocolError
+from agor_reactive.models import (
+    MODEL_OF_SERVICE,
+    BoardComment,
+    Branch,
+    Message,
+    NewApiKey,
+    Page,
+    Repo,
+    Session,
+    SessionEnvSelection,
+    Task,
+    WireModel,
+    Worktree,
+    freeze,
+    row_from_wire,
+)
+
+__all__ = ["DEEPEST", "answer_of", "checked", "model_of", "page_of", "row_of", "typed_row", "whole_number"]
+
+M = TypeVar("M", bound=WireModel)
+
+DEEPEST: Final = 100
+"""Levels of lists and objects inside each other that an answer may have."""
+
+# Routes that answer with rows of another service. `:id` stands for any id.
+_ROWS_OF_ROUTE: Final[Mapping[tuple[str, ...], type[WireModel]]] = {
+    ("sessions", ":id", "tasks", "queue"): Task,
+    ("sessions", ":id", "prompt"): Task,
+    ("sessions", ":id", "fork"): Session,
+    ("sessions", ":id", "spawn"): Session,
+    ("sessions", ":id", "env-selections"): SessionEnvSelection,
+    ("tasks", ":id", "run"): Task,
+    ("tasks", ":id", "complete"): Task,
+    ("tasks", ":id", "fail"): Task,
+    ("tasks", "bulk"): Task,
+    ("messages", "bulk"): Message,
+    ("board-comments", ":id", "reply"): BoardComment,
+    ("board-comments", ":id", "toggle-reaction"): BoardComment,
+    ("repos", ":id", "branches"): Branch,
+    ("repos", ":id", "branches", ":id"): Branch,
+    ("repos", ":id", "worktrees"): Worktree,
+    ("repos", ":id", "worktrees", ":id"): Worktree,
+    ("repos", "local"): Repo,
+    ("repos", "clone"): Repo,
+    **{
+        (service, ":id", deed): model
+        for service, model in (("branches", Branch), ("worktrees", Worktree))
+        for deed in ("start", "stop", "restart", "nuke", "render-environment", "archive-or-delete", "unarchive")
+    },
+}
+
+
+def model_of(path: str, method: str = "find") -> type[WireModel] | None:
+    """The row model of a service or route, None where there is none."""
+    if method == "create" and path == "api/v1/user/api-keys":
+        return NewApiKey
+    model = MODEL_OF_SERVICE.get(path)
+    if model is None and "/" in path:
+        parts = path.split("/")
+        for pattern, candidate in _ROWS_OF_ROUTE.items():
+            if len(pattern) == len(parts) and all(p in (":id", q) for p, q in zip(pattern, parts, strict=True)):
+                return candidate
+    return model
+
+
+def checked(answer: Any) -> Any:
+    """`answer` itself. Raises `ProtocolError` when it is nested deeper than `DEEPEST`."""
+    level = [answer] if isinstance(answer, dict | list) else []
+    depth = 0
+    while level:
+        depth += 1
+        if depth > DEEPEST:
+            raise ProtocolError(f"the answer is nested deeper than {DEEPEST} levels; it was not read")
+        level = [
+            item
+            for holder in level
+            for item in (holder.values() if type(holder) is dict else holder)
+            if type(item) is dict or type(item) is list
+        ]
+    return answer
+
+
+def row_of(model: type[WireModel] | None, answer: Any) -> Any:
+    """One row as its model, if it is one; else the answer as frozen JSON."""
+    if model is None or not isinstance(answer, dict) or (model.id_field and model.id_field not in answer):
+        return freeze(answer)
+    return row_from_wire(model, answer)
+
+
+def typed_row(model: type[M], answer: Any) -> M:
+    """One row. Raises `ProtocolError` when the answer is no object."""
+    if not isinstance(answer, dict):
+        raise ProtocolError(f"the daemon answered with {type(answer).__name__} instead of a {model.__name__}")
+    return row_from_wire(model, checked(answer))
+
+
+def answer_of(model: type[WireModel] | None, answer: Any) -> Any:
+    """Whatever came back: a page, a tuple of rows, one row, or other JSON, frozen."""
+    checked(answer)
+    if isinstance(answer, list):
+        return tuple(row_of(model, item) for item in answer)
+    if isinstance(answer, dict) and isinstance(answer.get("data"), list) and "total" in answer:
+        return _page(model, answer)
+    return row_of(model, answer)
+
+
+def page_of(model: type[WireModel] | None, answer: Any) -> Page[Any]:
+    """A find's rows as a page, also when a bare list came. Raises `ProtocolError` when it is neither."""
+    checked(answer)
+    if isinstance(answer, list):
+        return Page(tuple(row_of(model, item) for item in answer), len(answer))
+    if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
+        raise ProtocolError(f"the daemon answered a find with {type(answer).__name__} instead of rows")
+    return _page(model, answer)
+
+
+def _page(model: type[WireModel] | None, answer: dict[str, Any]) -> Page[Any]:
+    data = tuple(row_of(model, item) for item in answer["data"])
+    total, limit, skip = (whole_number(answer.get(key)) for key in ("total", "limit", "skip"))
+    return Page(data, total if total is not None else len(data), limit, skip or 0)
+
+
+def whole_number(value: Any) -> int | None:
+    """`value` if it is an int, else None."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else None

@@ -1,0 +1,188 @@
+"""What goes into sessions, tasks and messages. See `agor_reactive.models.inputs`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from agor_reactive.models import words
+
+__all__ = [
+    "CallbackConfigInput",
+    "CodexInput",
+    "MessageCreate",
+    "MessagePatch",
+    "PermissionConfigInput",
+    "SessionCreate",
+    "SessionEnvSelectionCreate",
+    "SessionMcpServerCreate",
+    "SessionModelInput",
+    "SessionPatch",
+    "SpawnConfig",
+    "SpawnModelInput",
+    "TaskCreate",
+    "TaskPatch",
+]
+
+
+class CodexInput(TypedDict, total=False):
+    """What a Codex agent may do without asking."""
+
+    approvalPolicy: words.CodexApprovalPolicy | str
+    sandboxMode: words.CodexSandboxMode | str
+    networkAccess: bool
+
+
+class PermissionConfigInput(TypedDict, total=False):
+    """When the agent asks for permission."""
+
+    mode: words.PermissionMode | str
+    codex: CodexInput
+
+
+class SessionModelInput(TypedDict, total=False):
+    """The model the agent runs on."""
+
+    mode: words.ModelMode | str
+    model: str
+    provider: str
+    effort: words.Effort | str
+    advisorModel: str
+    notes: str
+
+
+class CallbackConfigInput(TypedDict, total=False):
+    """Whether and how the session tells its parent that it is done."""
+
+    enabled: bool
+    callback_mode: words.CallbackMode | str
+    callback_session_id: str
+    include_last_message: bool
+    include_original_prompt: bool
+    template: str
+
+
+class SessionPatch(TypedDict, total=False):
+    """What may change of a session."""
+
+    title: str | None
+    description: str | None
+    status: words.SessionStatus | str
+    ready_for_prompt: bool
+    archived: bool
+    archived_reason: words.ArchivedReason | str
+    agentic_tool: words.AgenticTool | str
+    permission_config: PermissionConfigInput
+    model_config: SessionModelInput
+    callback_config: CallbackConfigInput
+    contextFiles: Sequence[str]
+    custom_context: Mapping[str, Any]
+    unix_username: str | None
+
+
+class SessionCreate(SessionPatch, total=False):
+    """A session to make: `branch_id` (older daemons: `worktree_id`) says where, and must be there."""
+
+    branch_id: str
+    worktree_id: str
+    initial_prompt: str
+
+
+class SpawnModelInput(TypedDict, total=False):
+    """The model of a spawned session."""
+
+    mode: words.ModelMode | str
+    model: str
+    provider: str
+    effort: words.Effort | str
+    advisorModel: str
+
+
+class SpawnConfig(TypedDict, total=False):
+    """How a child session is set up, beyond its prompt."""
+
+    title: str
+    agent: words.AgenticTool | str
+    task_id: str
+    permissionMode: words.PermissionMode | str
+    modelConfig: SpawnModelInput
+    codexApprovalPolicy: words.CodexApprovalPolicy | str
+    codexSandboxMode: words.CodexSandboxMode | str
+    codexNetworkAccess: bool
+    enableCallback: bool
+    callbackMode: words.CallbackMode | str
+    includeLastMessage: bool
+    includeOriginalPrompt: bool
+    extraInstructions: str
+    envVarNames: Sequence[str]
+    mcpServerIds: Sequence[str]
+
+
+class TaskPatch(TypedDict, total=False):
+    """What may change of a task."""
+
+    status: words.TaskStatus | str
+    full_prompt: str
+    completed_at: str
+    error_message: str
+    model: str
+    duration_ms: float
+    tool_use_count: int
+    message_range: Mapping[str, Any]
+    git_state: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    report: Mapping[str, Any]
+
+
+class _TaskMade(TypedDict):
+    session_id: str
+
+
+class TaskCreate(_TaskMade, TaskPatch, total=False):
+    """A task to make: ``status="created"`` waits for `tasks.run`. `tasks.create_many` needs `created_by` in each."""
+
+    task_id: str
+    created_by: str
+
+
+class MessagePatch(TypedDict, total=False):
+    """What may change of a message."""
+
+    content: str | Sequence[Mapping[str, Any]] | Mapping[str, Any]
+    content_preview: str
+    metadata: Mapping[str, Any]
+    tool_uses: Sequence[Mapping[str, Any]]
+
+
+class _MessageMade(TypedDict):
+    message_id: str
+    session_id: str
+    type: words.MessageType | str
+    role: words.MessageRole | str
+    index: int
+    timestamp: str
+    content: str | Sequence[Mapping[str, Any]] | Mapping[str, Any]
+    content_preview: str
+
+
+class MessageCreate(_MessageMade, total=False):
+    """A message to save: its id is the client's to choose (`agor_reactive.new_id`)."""
+
+    task_id: str
+    parent_tool_use_id: str | None
+    tool_uses: Sequence[Mapping[str, Any]]
+    metadata: Mapping[str, Any]
+
+
+class SessionMcpServerCreate(TypedDict):
+    """An MCP server for a session to use."""
+
+    session_id: str
+    mcp_server_id: str
+
+
+class SessionEnvSelectionCreate(TypedDict):
+    """An environment variable for a session to see."""
+
+    session_id: str
+    env_var_name: str

@@ -1,0 +1,148 @@
+"""What goes into branches, repositories and schedules. See `agor_reactive.models.inputs`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, TypedDict
+
+from agor_reactive.models import words
+
+__all__ = [
+    "AgentModelInput",
+    "BranchCreate",
+    "BranchPatch",
+    "RepoCreate",
+    "RepoPatch",
+    "ScheduleAgentInput",
+    "ScheduleCreate",
+    "SchedulePatch",
+    "WorktreeCreate",
+    "WorktreePatch",
+]
+
+
+class BranchPatch(TypedDict, total=False):
+    """What may change of a branch."""
+
+    name: str
+    board_id: str | None
+    notes: str
+    issue_url: str
+    pull_request_url: str
+    custom_context: Mapping[str, Any]
+    needs_attention: bool
+    archived: bool
+    app_url: str
+    health_check_url: str
+    start_command: str
+    stop_command: str
+    nuke_command: str
+    logs_command: str
+    environment_variant: str
+    mcp_server_ids: Sequence[str]
+    others_can: words.BranchPermission | str
+    others_fs_access: words.FilesystemAccess | str
+    permission_source: words.PermissionSource | str
+    dangerously_allow_session_sharing: bool
+
+
+class BranchCreate(BranchPatch, total=False):
+    """A branch to make as a row; `repos` `branches` makes it on disk too."""
+
+    repo_id: str
+    ref: str
+    path: str
+    base_ref: str
+    new_branch: bool
+
+
+class WorktreePatch(TypedDict, total=False):
+    """What may change of a worktree."""
+
+    name: str
+    board_id: str | None
+    notes: str
+    issue_url: str
+    pull_request_url: str
+    custom_context: Mapping[str, Any]
+    needs_attention: bool
+    archived: bool
+    app_url: str
+    health_check_url: str
+    start_command: str
+    stop_command: str
+    logs_command: str
+    schedule: Mapping[str, Any]
+    schedule_cron: str
+    schedule_enabled: bool
+
+
+class WorktreeCreate(WorktreePatch, total=False):
+    """A worktree to make as a row; `repos` `worktrees` makes it on disk too."""
+
+    repo_id: str
+    ref: str
+    path: str
+    base_ref: str
+    new_branch: bool
+
+
+class RepoPatch(TypedDict, total=False):
+    """What may change of a repository."""
+
+    name: str
+    slug: str
+    default_branch: str
+    environment: Mapping[str, Any]
+    environment_config: Mapping[str, Any]
+
+
+class RepoCreate(RepoPatch, total=False):
+    """A repository to make as a row; `repos` `clone` and `local` do the work too."""
+
+    repo_type: words.RepoType | str
+    local_path: str
+    remote_url: str
+
+
+class AgentModelInput(TypedDict, total=False):
+    """Which model."""
+
+    mode: words.ModelMode | str
+    model: str
+    effort: words.Effort | str
+    advisorModel: str
+
+
+class ScheduleAgentInput(TypedDict, total=False):
+    """Which agent a schedule runs, and how."""
+
+    agentic_tool: words.AgenticTool | str
+    permission_mode: words.PermissionMode | str
+    model_config: AgentModelInput
+    codex_approval_policy: words.CodexApprovalPolicy | str
+    codex_network_access: bool
+    codex_sandbox_mode: words.CodexSandboxMode | str
+    context_files: Sequence[str]
+    mcp_server_ids: Sequence[str]
+
+
+class SchedulePatch(TypedDict, total=False):
+    """What may change of a schedule."""
+
+    name: str
+    description: str
+    prompt: str
+    cron_expression: str
+    timezone: str
+    timezone_mode: words.TimezoneMode | str
+    enabled: bool
+    allow_concurrent_runs: bool
+    retention: int
+    agentic_tool_config: ScheduleAgentInput
+
+
+class ScheduleCreate(SchedulePatch, total=False):
+    """A schedule to make."""
+
+    branch_id: str

@@ -1,0 +1,118 @@
+"""What came of a prompt: one class for each end, all with the task and the messages of it.
+
+::
+
+    Outcome
+    ├── Done                 the task completed; `text` is the reply
+    ├── Failed               it failed; `reason` says why, as far as the daemon told
+    ├── Stopped              somebody stopped it
+    ├── PermissionNeeded     it waits for permission; `requests` are what for
+    ├── InputNeeded          it waits for answers to its questions
+    └── TimedOut             it took longer than was allowed, or the daemon gave it up; `task.ended` tells which
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from agor_reactive.models.message import InputRequest, Message, PermissionAsked
+from agor_reactive.models.task import Task
+
+__all__ = [
+    "Done",
+    "Failed",
+    "InputNeeded",
+    "Outcome",
+    "PermissionNeeded",
+    "Stopped",
+    "TimedOut",
+    "outcome_of",
+    "waits_for_someone",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The end of one prompt, or where it stands. `was_queued`: it had to wait for its turn first."""
+
+    task: Task
+    messages: tuple[Message, ...] = field(default=(), repr=False)
+    was_queued: bool = False
+
+    @property
+    def text(self) -> str:
+        """The text of the last message that the assistant wrote, ``""`` when there is none."""
+        for message in reversed(self.messages):
+            if message.role == "assistant" and message.text:
+                return message.text
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Done(Outcome):
+    """The task completed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(Outcome):
+    """The task failed."""
+
+    @property
+    def reason(self) -> str:
+        """Why, in the daemon's words; many failures come without any."""
+        return self.task.error_message or "the daemon gave no reason"
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped(Outcome):
+    """The task was stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class PermissionNeeded(Outcome):
+    """The task waits for permission to use a tool. Once decided, it goes on: wait for it again."""
+
+    @property
+    def requests(self) -> tuple[PermissionAsked, ...]:
+        """What it asks for and nobody has decided yet."""
+        asked = (message.permission for message in self.messages)
+        return tuple(request for request in asked if request is not None and request.status == "pending")
+
+
+@dataclass(frozen=True, slots=True)
+class InputNeeded(Outcome):
+    """The task waits for answers."""
+
+    @property
+    def requests(self) -> tuple[InputRequest, ...]:
+        """What it asks and nobody has answered yet."""
+        asked = (message.input_request for message in self.messages)
+        return tuple(request for request in asked if request is not None and request.status == "pending")
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut(Outcome):
+    """Time was up: ours (the task goes on) or the daemon's (`task.ended`)."""
+
+
+_KINDS: Final[Mapping[str, type[Outcome]]] = {
+    "completed": Done,
+    "failed": Failed,
+    "stopped": Stopped,
+    "timed_out": TimedOut,
+    "awaiting_permission": PermissionNeeded,
+    "awaiting_input": InputNeeded,
+}
+
+
+def waits_for_someone(task: Task) -> bool:
+    """Whether the task does nothing until a person answers it."""
+    return task.status in ("awaiting_permission", "awaiting_input")
+
+
+def outcome_of(task: Task, messages: Any, *, was_queued: bool) -> Outcome:
+    """The outcome that the task's status means; `TimedOut` while it is still at work."""
+    kind = _KINDS.get(task.status, TimedOut)
+    return kind(task, tuple(messages), was_queued)

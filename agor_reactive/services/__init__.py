@@ -1,0 +1,36 @@
+"""The daemon's services as objects: a class for each that has methods of its own, whatever client holds it."""
+
+from __future__ import annotations
+
+from agor_reactive.services.base import Deliver, Listen, Service
+from agor_reactive.services.boards import BoardCommentService, BoardService
+from agor_reactive.services.catalogue import SERVICES, Services
+from agor_reactive.services.conversation import MessageService, SessionService, TaskService
+from agor_reactive.services.others import (
+    KnowledgeDocumentService,
+    KnowledgeNamespaceService,
+    McpServerService,
+    UserService,
+)
+from agor_reactive.services.workspaces import BranchService, RepoService, ScheduleService, WorktreeService
+
+__all__ = [
+    "SERVICES",
+    "BoardCommentService",
+    "BoardService",
+    "BranchService",
+    "Deliver",
+    "KnowledgeDocumentService",
+    "KnowledgeNamespaceService",
+    "Listen",
+    "McpServerService",
+    "MessageService",
+    "RepoService",
+    "ScheduleService",
+    "Service",
+    "Services",
+    "SessionService",
+    "TaskService",
+    "UserService",
+    "WorktreeService",
+]

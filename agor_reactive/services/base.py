@@ -1,0 +1,212 @@
+"""Any service of the daemon: its rows, and every method by its name. What a method means is said here, once.
+
+The type parameters are the kind of face (`faces`), the row, and what goes into `create` and `patch`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from agor_reactive import operations as op
+from agor_reactive import paging
+from agor_reactive.answers import model_of, row_of
+from agor_reactive.errors import UsageError
+from agor_reactive.faces import Face, Hearing, Kind, Runner, deed, stream
+from agor_reactive.models import Page
+from agor_reactive.transport.codec import service_path
+from agor_reactive.transport.steps import Operation
+
+__all__ = ["Deliver", "Listen", "Query", "Service"]
+
+R = TypeVar("R")
+C = TypeVar("C")
+U = TypeVar("U")
+K = TypeVar("K")
+Query = Mapping[str, Any]
+Listen = Callable[[str, str, Callable[[Any], Any]], Callable[[], None]]
+Deliver = Callable[[Callable[[], Any]], Any]
+"""Puts a call somewhere: ``executor.submit``, ``queue.put``, ``root.after_idle``, ``loop.call_soon_threadsafe``."""
+
+_ROW_EVENTS = frozenset({"created", "patched", "updated", "removed", "queued"})
+
+
+class Service(Face[Kind], Generic[Kind, R, C, U]):
+    """One service of the daemon. Known paths answer with typed rows, others with frozen JSON.
+
+    Every method takes `timeout`, in seconds, for each request it makes; None is the client's own. Reads that meet a
+    busy daemon are tried again over REST, writes never. Cancelling a call, or breaking out of `iterate`, leaves nothing
+    behind here; what a write had begun at the daemon goes on there.
+    """
+
+    def __init__(self, path: str, runner: Runner, listen: Listen | None = None) -> None:
+        super().__init__(runner)
+        self.path = service_path(path)
+        self._listen = listen
+        self._heard: list[tuple[str, Callable[[Any], Any], Callable[[], None]]] = []
+
+    # ---- rows ----
+
+    @deed
+    def find(self, query: Query | None = None, *, timeout: float | None = None) -> Operation[Page[R]]:
+        """The rows that fit, in the daemon's order.
+
+        The query goes out as it is, and daemons differ in what they heed: sessions and tasks refuse operators
+        (``$in``, ``$ne``) with a `BadRequest` and drop unknown fields silently; tasks of one session come by creation,
+        whatever ``$sort`` says. Over REST, ``$skip`` on ``messages`` is applied here (the daemon would page wrongly),
+        so the rows before it are fetched too. A few services answer a single object; then that is the result.
+
+        ``$in`` of nothing answers an empty page without asking. ``$in`` of more than 100 values is asked for in
+        several calls whose rows make one page, sorted and cut here; above 10,000 values it raises `UsageError`.
+        """
+        page: Page[R] = yield from paging.find(self.path, query)
+        return page
+
+    @deed
+    def find_all(
+        self,
+        query: Query | None = None,
+        *,
+        page_size: int = 1_000,
+        on_progress: paging.OnProgress | None = None,
+        timeout: float | None = None,
+    ) -> Operation[tuple[R, ...]]:
+        """Every row that fits, page by page, each once; sorted here if the query has ``$sort``.
+
+        ``$limit`` in the query is the size of a page, ``$skip`` where to begin. `on_progress` is told the number of
+        rows so far, and how many there will be (None as long as that is not known).
+        """
+        rows: tuple[R, ...] = yield from paging.find_all(self.path, query, page_size, on_progress)
+        return rows
+
+    @stream
+    def iterate(
+        self,
+        query: Query | None = None,
+        *,
+        page_size: int = 1_000,
+        on_progress: paging.OnProgress | None = None,
+        timeout: float | None = None,
+    ) -> paging.Walk[R]:
+        """The rows of `find_all` as they come, a page at a time in memory: with `for`, or `async for` where awaited.
+
+        Pages begin at a value where the order allows (one ``$sort`` field, operators heeded), else at the last row of
+        the page before. Rows that come or go meanwhile shift nothing out of sight; none comes twice.
+        """
+        return paging.Walk(self.path, query, page_size, on_progress)
+
+    @deed
+    def get(self, row_id: str, query: Query | None = None, *, timeout: float | None = None) -> Operation[R]:
+        """One row. Sessions, tasks and boards take a unique prefix of the id too; `AmbiguousId` lists the matches."""
+        row: R = yield from op.ask("get", self.path, (row_id,), query)
+        return row
+
+    @deed
+    def create(
+        self, data: C | Mapping[str, Any], query: Query | None = None, *, timeout: float | None = None
+    ) -> Operation[R]:
+        """Make a row."""
+        row: R = yield from op.ask("create", self.path, (data,), query)
+        return row
+
+    @deed
+    def create_many(
+        self, rows: Sequence[C | Mapping[str, Any]], *, timeout: float | None = None
+    ) -> Operation[tuple[R, ...]]:
+        """Make many rows in one call, where the service allows it."""
+        made: tuple[R, ...] = yield from op.ask("create", self.path, (list(rows),))
+        return made
+
+    @deed
+    def update(
+        self, row_id: str, data: C | Mapping[str, Any], query: Query | None = None, *, timeout: float | None = None
+    ) -> Operation[R]:
+        """Replace a row."""
+        row: R = yield from op.ask("update", self.path, (row_id, data), query)
+        return row
+
+    @deed
+    def patch(
+        self,
+        row_id: str | None,
+        data: U | Mapping[str, Any],
+        query: Query | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Operation[R]:
+        """Change some fields of a row; with the id None of every row that fits the query, where that is allowed."""
+        row: R = yield from op.ask("patch", self.path, (row_id, data), query)
+        return row
+
+    @deed
+    def remove(self, row_id: str | None, query: Query | None = None, *, timeout: float | None = None) -> Operation[R]:
+        """Remove a row, and answer what it was."""
+        row: R = yield from op.ask("remove", self.path, (row_id,), query)
+        return row
+
+    @deed
+    def call(
+        self, method: str, data: Any = None, query: Query | None = None, *, timeout: float | None = None
+    ) -> Operation[Any]:
+        """Any method by its name on the wire (`findByTask`). Custom ones need a live client: `UsageError` over REST.
+
+        A daemon never answers a method it does not know: that ends with the timeout.
+        """
+        return (yield from op.custom(method, self.path, data, query))
+
+    # ---- events ----
+
+    def on(
+        self: Service[Hearing, R, C, U],
+        event: str,
+        callback: Callable[[Any], Any],
+        *,
+        deliver: Deliver | None = None,
+    ) -> Callable[[], None]:
+        """Call `callback` with what every such event carries (a typed row, where there is one); returns the undo.
+
+        Called on the client's loop, in order of arrival, or by `deliver`. One that raises there is reported and harms
+        nobody.
+        """
+        if self._listen is None:
+            raise UsageError("REST has no events; use a live client (create_client)")
+        model = model_of(self.path) if event in _ROW_EVENTS else None
+
+        def tell(payload: Any) -> Any:
+            row = row_of(model, payload)
+            return callback(row) if deliver is None else deliver(lambda: callback(row))
+
+        undo = self._listen(self.path, event, tell)
+        entry = (event, callback, undo)
+        self._heard.append(entry)
+
+        def leave() -> None:
+            if entry in self._heard:
+                self._heard.remove(entry)
+            undo()
+
+        return leave
+
+    def off(self: Service[Hearing, R, C, U], event: str, callback: Callable[[Any], Any] | None = None) -> None:
+        """Stop calling `callback` (or every callback) for `event`. Unknown ones change nothing."""
+        for entry in tuple(self._heard):
+            if entry[0] == event and callback in (None, entry[1]):
+                self._heard.remove(entry)
+                entry[2]()
+
+    if not TYPE_CHECKING:  # a type checker must not take a slip of the pen for a method
+
+        def __getattr__(self, name: str) -> Any:
+            """A custom method of the wire: ``find_by_range`` calls `findByRange`. Type checkers are shown `call`."""
+            if name.startswith("_"):
+                raise AttributeError(name)
+            head, *rest = name.split("_")
+            method = head + "".join(part[:1].upper() + part[1:] for part in rest)
+
+            def custom(data: Any = None, query: Query | None = None, *, timeout: float | None = None) -> Any:
+                return self.call(method, data, query, timeout=timeout)
+
+            return custom
+
+    def __repr__(self) -> str:
+        return f"<service {self.path}>"

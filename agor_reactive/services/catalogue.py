@@ -1,0 +1,146 @@
+"""Which path leads to which service: typed where it is known, anything else untyped. One list for every client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Generic, Literal, overload
+
+from agor_reactive.faces import Kind
+from agor_reactive.models import (
+    ApiKeyRecord,
+    Artifact,
+    BoardEntity,
+    Card,
+    CardType,
+    ContextFile,
+    GatewayChannel,
+    Group,
+    GroupMembership,
+    KnowledgeVersion,
+    SessionEnvSelection,
+    SessionMcpServer,
+    ThreadSession,
+    inputs,
+)
+from agor_reactive.services.base import Service
+from agor_reactive.services.boards import BoardCommentService, BoardService
+from agor_reactive.services.conversation import MessageService, SessionService, TaskService
+from agor_reactive.services.others import (
+    KnowledgeDocumentService,
+    KnowledgeNamespaceService,
+    McpServerService,
+    UserService,
+)
+from agor_reactive.services.workspaces import BranchService, RepoService, ScheduleService, WorktreeService
+
+__all__ = ["SERVICES", "Services"]
+
+SERVICES: Mapping[str, type[Service[Any, Any, Any, Any]]] = {
+    "sessions": SessionService,
+    "tasks": TaskService,
+    "messages": MessageService,
+    "boards": BoardService,
+    "board-comments": BoardCommentService,
+    "branches": BranchService,
+    "worktrees": WorktreeService,
+    "repos": RepoService,
+    "schedules": ScheduleService,
+    "users": UserService,
+    "mcp-servers": McpServerService,
+    "kb/documents": KnowledgeDocumentService,
+    "kb/namespaces": KnowledgeNamespaceService,
+}
+"""The services that have methods of their own."""
+
+
+class Services(Generic[Kind]):
+    """What every client has: `service`, typed by the path."""
+
+    @overload
+    def service(self, path: Literal["sessions"]) -> SessionService[Kind]: ...
+    @overload
+    def service(self, path: Literal["tasks"]) -> TaskService[Kind]: ...
+    @overload
+    def service(self, path: Literal["messages"]) -> MessageService[Kind]: ...
+    @overload
+    def service(self, path: Literal["boards"]) -> BoardService[Kind]: ...
+    @overload
+    def service(
+        self, path: Literal["board-objects"]
+    ) -> Service[Kind, BoardEntity, inputs.BoardEntityCreate, inputs.BoardEntityPatch]: ...
+    @overload
+    def service(self, path: Literal["board-comments"]) -> BoardCommentService[Kind]: ...
+    @overload
+    def service(self, path: Literal["cards"]) -> Service[Kind, Card, inputs.CardCreate, inputs.CardPatch]: ...
+    @overload
+    def service(
+        self, path: Literal["card-types"]
+    ) -> Service[Kind, CardType, inputs.CardTypeCreate, inputs.CardTypePatch]: ...
+    @overload
+    def service(
+        self, path: Literal["artifacts"]
+    ) -> Service[Kind, Artifact, inputs.ArtifactCreate, inputs.ArtifactPatch]: ...
+    @overload
+    def service(self, path: Literal["branches"]) -> BranchService[Kind]: ...
+    @overload
+    def service(self, path: Literal["worktrees"]) -> WorktreeService[Kind]: ...
+    @overload
+    def service(self, path: Literal["repos"]) -> RepoService[Kind]: ...
+    @overload
+    def service(self, path: Literal["schedules"]) -> ScheduleService[Kind]: ...
+    @overload
+    def service(self, path: Literal["users"]) -> UserService[Kind]: ...
+    @overload
+    def service(self, path: Literal["groups"]) -> Service[Kind, Group, inputs.GroupCreate, inputs.GroupPatch]: ...
+    @overload
+    def service(
+        self, path: Literal["group-memberships"]
+    ) -> Service[Kind, GroupMembership, inputs.GroupMembershipCreate, Any]: ...
+    @overload
+    def service(self, path: Literal["mcp-servers"]) -> McpServerService[Kind]: ...
+    @overload
+    def service(
+        self, path: Literal["session-mcp-servers"]
+    ) -> Service[Kind, SessionMcpServer, inputs.SessionMcpServerCreate, Any]: ...
+    @overload
+    def service(
+        self, path: Literal["session-env-selections"]
+    ) -> Service[Kind, SessionEnvSelection, inputs.SessionEnvSelectionCreate, Any]: ...
+    @overload
+    def service(
+        self, path: Literal["gateway-channels"]
+    ) -> Service[Kind, GatewayChannel, inputs.GatewayChannelCreate, inputs.GatewayChannelPatch]: ...
+    @overload
+    def service(
+        self, path: Literal["thread-session-map"]
+    ) -> Service[Kind, ThreadSession, inputs.ThreadSessionCreate, inputs.ThreadSessionPatch]: ...
+    @overload
+    def service(self, path: Literal["kb/documents"]) -> KnowledgeDocumentService[Kind]: ...
+    @overload
+    def service(self, path: Literal["kb/namespaces"]) -> KnowledgeNamespaceService[Kind]: ...
+    @overload
+    def service(self, path: Literal["kb/versions"]) -> Service[Kind, KnowledgeVersion, Any, Any]: ...
+    @overload
+    def service(self, path: Literal["context"]) -> Service[Kind, ContextFile, Any, Any]: ...
+    @overload
+    def service(
+        self, path: Literal["api/v1/user/api-keys"]
+    ) -> Service[Kind, ApiKeyRecord, inputs.ApiKeyCreate, inputs.ApiKeyPatch]: ...
+    @overload
+    def service(self, path: str) -> Service[Kind, Any, Any, Any]: ...
+    def service(self, path: str) -> Any:
+        """The service at `path`: ``"sessions"``, ``"sessions/<id>/prompt"``, any other."""
+        return self._make_service(path)
+
+    @property
+    def sessions(self) -> SessionService[Kind]:
+        """The same as ``service("sessions")``."""
+        return self.service("sessions")
+
+    @property
+    def tasks(self) -> TaskService[Kind]:
+        """The same as ``service("tasks")``."""
+        return self.service("tasks")
+
+    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
+        raise NotImplementedError

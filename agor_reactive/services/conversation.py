@@ -1,0 +1,256 @@
+"""Sessions, tasks and messages: to prompt, to wait for what comes of it, to decide, to fork."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Unpack
+
+from agor_reactive import operations as op
+from agor_reactive import paging
+from agor_reactive.answers import answer_of
+from agor_reactive.faces import Kind, deed
+from agor_reactive.models import Message, Session, SessionEnvSelection, Task, words
+from agor_reactive.models.inputs import (
+    MessageCreate,
+    MessagePatch,
+    SessionCreate,
+    SessionPatch,
+    SpawnConfig,
+    TaskCreate,
+    TaskPatch,
+)
+from agor_reactive.models.outcome import Outcome
+from agor_reactive.services.base import Service
+from agor_reactive.transport.steps import Call, Operation
+
+__all__ = ["MessageService", "SessionService", "TaskService"]
+
+
+class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
+    """Sessions, and what one does with them. Short ids are expanded to the full one first."""
+
+    @deed
+    def prompt(
+        self,
+        session_id: str,
+        prompt: str,
+        *,
+        permission_mode: words.PermissionMode | str | None = None,
+        stream: bool | None = None,
+        message_source: words.MessageSource | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Operation[Task]:
+        """Send a prompt; answers its task: running on an idle session, queued (atomically) on a busy one.
+
+        Never repeated by us: raises `OutcomeUnknown` when the answer was lost.
+        """
+        options = op.sent(
+            permissionMode=permission_mode, stream=stream, messageSource=message_source, metadata=metadata
+        )
+        return (yield from op.prompt(session_id, prompt, options))
+
+    @deed
+    def ask(
+        self,
+        session_id: str,
+        prompt: str,
+        *,
+        longest: float | None = None,
+        at_permission: bool = True,
+        permission_mode: words.PermissionMode | str | None = None,
+        message_source: words.MessageSource | str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        timeout: float | None = None,
+    ) -> Operation[Outcome]:
+        """Send a prompt and wait until its task has ended, by looking at it (at most every 5 seconds).
+
+        `longest` is in seconds, None for ever: after it the outcome is `TimedOut`, and the task goes on. With
+        `at_permission`, a task that waits for someone ends the wait as `PermissionNeeded` or `InputNeeded`;
+        `tasks.wait` takes it up again. A live client does better: `handle.ask` is told.
+        """
+        options = op.sent(permissionMode=permission_mode, messageSource=message_source, metadata=metadata)
+        task = yield from op.prompt(session_id, prompt, options)
+        return (yield from op.outcome(task.task_id, longest, at_permission, task.queued))
+
+    @deed
+    def stop(self, session_id: str, reason: str | None = None, *, timeout: float | None = None) -> Operation[Any]:
+        """Stop the running task; the queue drains on. Answers ``{success, status, reason?}``, also when nothing ran."""
+        return (yield from op.session_deed(session_id, "stop", op.sent(reason=reason)))
+
+    @deed
+    def queue(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[Task, ...]]:
+        """The queued tasks, first one first."""
+        return (yield from op.queue(session_id))
+
+    @deed
+    def fork(
+        self,
+        session_id: str,
+        prompt: str | None = None,
+        *,
+        task_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Operation[Session]:
+        """A sibling session from here on (or from `task_id`). The prompt titles it; nothing is run."""
+        return (yield from op.session_born(session_id, "fork", op.sent(prompt=prompt, task_id=task_id)))
+
+    @deed
+    def spawn(
+        self,
+        session_id: str,
+        prompt: str | None = None,
+        *,
+        timeout: float | None = None,
+        **config: Unpack[SpawnConfig],
+    ) -> Operation[Session]:
+        """A child session, set up by `config`. The prompt titles it; nothing is run."""
+        return (yield from op.session_born(session_id, "spawn", {**op.sent(prompt=prompt), **config}))
+
+    @deed
+    def genealogy(self, session_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """``{session, ancestors, children}``, as JSON."""
+        return (yield from op.of_session(session_id, "genealogy"))
+
+    @deed
+    def permission_decision(
+        self,
+        session_id: str,
+        request_id: str,
+        allow: bool,
+        *,
+        decided_by: str | None = None,
+        remember: bool = False,
+        scope: words.PermissionScope | str = "once",
+        reason: str | None = None,
+        timeout: float | None = None,
+    ) -> Operation[Any]:
+        """Answer a permission request (a message of type ``permission_request``). Answers ``{success, …}``.
+
+        `decided_by` is the id of the user who decides; some daemons insist on it.
+        """
+        data = op.sent(
+            requestId=request_id, allow=allow, remember=remember, scope=scope, decidedBy=decided_by, reason=reason
+        )
+        return (yield from op.session_deed(session_id, "permission-decision", data))
+
+    @deed
+    def mcp_servers(self, session_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """The MCP servers the session may use, as the daemon lists them."""
+        return (yield from op.of_session(session_id, "mcp-servers"))
+
+    @deed
+    def env_selections(
+        self, session_id: str, *, timeout: float | None = None
+    ) -> Operation[tuple[SessionEnvSelection, ...]]:
+        """The environment variables the session may see."""
+        found = yield from op.of_session(session_id, "env-selections")
+        return tuple(found) if not isinstance(found, SessionEnvSelection) else (found,)
+
+
+class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
+    """Tasks, and what one does with them."""
+
+    @deed
+    def run(
+        self,
+        task_id: str,
+        *,
+        permission_mode: words.PermissionMode | str | None = None,
+        stream: bool | None = None,
+        message_source: words.MessageSource | str | None = None,
+        timeout: float | None = None,
+    ) -> Operation[Task]:
+        """Run a task that was created with status ``created``. `Conflict` on any other, or on a busy session."""
+        options = op.sent(permissionMode=permission_mode, stream=stream, messageSource=message_source)
+        return (yield from op.run_task(task_id, options))
+
+    @deed
+    def wait(
+        self,
+        task_id: str,
+        *,
+        longest: float | None = None,
+        at_permission: bool = True,
+        timeout: float | None = None,
+    ) -> Operation[Outcome]:
+        """Wait until a task has ended, by looking at it; see `sessions.ask` for what the arguments mean."""
+        return (yield from op.outcome(task_id, longest, at_permission))
+
+    @deed
+    def complete(self, task_id: str, report: Any = None, *, timeout: float | None = None) -> Operation[Task]:
+        """End a task well (for executors)."""
+        return (yield from op.task_deed(task_id, "complete", op.sent(report=report)))
+
+    @deed
+    def fail(self, task_id: str, error: str | None = None, *, timeout: float | None = None) -> Operation[Task]:
+        """End a task badly (for executors). Daemons of June 2026 drop the text of `error`."""
+        return (yield from op.task_deed(task_id, "fail", op.sent(error=error)))
+
+    @deed
+    def create_many(
+        self, rows: Sequence[TaskCreate | Mapping[str, Any]], *, timeout: float | None = None
+    ) -> Operation[tuple[Task, ...]]:
+        """Make many tasks in one call; each needs `created_by`. Only ``tasks/bulk created`` tells of them."""
+        made: tuple[Task, ...] = yield from op.ask("create", "tasks/bulk", (list(rows),))
+        return made
+
+    @deed
+    def tell(self, event: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
+        """Pass an event on to everybody who listens, as executors do: ``tool:start``, ``thinking:chunk`` …"""
+        return (yield from op.ask("create", "tasks/streaming", ({"event": event, "data": dict(data)},)))
+
+
+class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
+    """Messages. The client chooses their ids (`new_id`)."""
+
+    @deed
+    def find_by_session(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[Message, ...]]:
+        """All messages of a session, by index."""
+        rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
+        return _by_index(rows)
+
+    @deed
+    def find_by_task(self, task_id: str, *, timeout: float | None = None) -> Operation[tuple[Message, ...]]:
+        """All messages of a task, by index."""
+        rows: tuple[Message, ...] = yield from paging.find_all("messages", {"task_id": task_id}, 1_000, None)
+        return _by_index(rows)
+
+    @deed
+    def find_by_range(
+        self, session_id: str, start_index: int, end_index: int, *, timeout: float | None = None
+    ) -> Operation[tuple[Message, ...]]:
+        """The messages of a session whose index is in this range, both ends included. The others are read too."""
+        rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
+        return _by_index(tuple(row for row in rows if start_index <= row.index <= end_index))
+
+    @deed
+    def create_many(
+        self, rows: Sequence[MessageCreate | Mapping[str, Any]], *, timeout: float | None = None
+    ) -> Operation[tuple[Message, ...]]:
+        """Save many messages in one call. Only ``messages/bulk created`` tells of them."""
+        made: tuple[Message, ...] = yield from op.ask("create", "messages/bulk", (list(rows),))
+        return made
+
+    @deed
+    def tell(self, event: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
+        """Pass an event on to everybody who listens, as executors do: ``streaming:chunk``, ``thinking:start`` …"""
+        return (yield from op.ask("create", "messages/streaming", ({"event": event, "data": dict(data)},)))
+
+    @deed
+    def submit_widget(
+        self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> Operation[Any]:
+        """Answer a ``widget_request``."""
+        return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "submit"), (dict(data or {}),))))
+
+    @deed
+    def dismiss_widget(
+        self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> Operation[Any]:
+        """Put a ``widget_request`` away unanswered."""
+        return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "dismiss"), (dict(data or {}),))))
+
+
+def _by_index(rows: tuple[Message, ...]) -> tuple[Message, ...]:
+    return tuple(sorted(rows, key=lambda message: (message.index, message.message_id)))

@@ -1,0 +1,117 @@
+"""Users, MCP servers, the knowledge base, the gateway: services with a few methods beyond their rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from agor_reactive import operations as op
+from agor_reactive.faces import Kind, deed
+from agor_reactive.models import KnowledgeDocument, KnowledgeNamespace, McpServer, User
+from agor_reactive.models.inputs import (
+    KnowledgeDocumentCreate,
+    KnowledgeDocumentPatch,
+    KnowledgeNamespaceCreate,
+    KnowledgeNamespacePatch,
+    McpServerCreate,
+    McpServerPatch,
+    UserCreate,
+    UserPatch,
+)
+from agor_reactive.services.base import Service
+from agor_reactive.transport.steps import Operation
+
+__all__ = ["KnowledgeDocumentService", "KnowledgeNamespaceService", "McpServerService", "UserService"]
+
+JsonData = Mapping[str, Any]
+
+
+class UserService(Service[Kind, User, UserCreate, UserPatch]):
+    """Users. REST refuses every credential here: use a live client."""
+
+    @deed
+    def get_git_environment(self, user_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """The environment variables git runs with for a user. Holds secrets: mind where you show it."""
+        return (yield from op.ask("getGitEnvironment", "users", ({"userId": user_id},)))
+
+
+class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]):
+    """MCP servers. What the routes take differs between kinds of servers: `data` goes out as it is."""
+
+    @deed
+    def discover(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Ask a server what tools, resources and prompts it has."""
+        return (yield from op.ask("create", "mcp-servers/discover", (dict(data),)))
+
+    @deed
+    def test_jwt(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Try a login by token."""
+        return (yield from op.ask("create", "mcp-servers/test-jwt", (dict(data),)))
+
+    @deed
+    def test_oauth(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Try a login by OAuth."""
+        return (yield from op.ask("create", "mcp-servers/test-oauth", (dict(data),)))
+
+    @deed
+    def oauth_start(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Begin a login by OAuth: answers where to send the user."""
+        return (yield from op.ask("create", "mcp-servers/oauth-start", (dict(data),)))
+
+    @deed
+    def oauth_complete(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """End a login by OAuth with what came back."""
+        return (yield from op.ask("create", "mcp-servers/oauth-complete", (dict(data),)))
+
+    @deed
+    def oauth_disconnect(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Forget a login by OAuth."""
+        return (yield from op.ask("create", "mcp-servers/oauth-disconnect", (dict(data),)))
+
+    @deed
+    def oauth_status(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Whether there is a login by OAuth."""
+        return (yield from op.ask("create", "mcp-servers/oauth-status", (dict(data),)))
+
+    @deed
+    def oauth_refresh(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Renew a login by OAuth."""
+        return (yield from op.ask("create", "mcp-servers/oauth-refresh", (dict(data),)))
+
+    @deed
+    def oauth_auth_headers(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """The headers to send with a login by OAuth. They are secrets."""
+        return (yield from op.ask("create", "mcp-servers/oauth-auth-headers", (dict(data),)))
+
+
+class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumentCreate, KnowledgeDocumentPatch]):
+    """Documents of the knowledge base. Their text needs a live client."""
+
+    @deed
+    def get_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """A document with its text; `data` names it, as the daemon wants it (`documentId`, or namespace and path)."""
+        return (yield from op.ask("getDocument", "kb/documents", (dict(data),)))
+
+    @deed
+    def put_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Write a document's text: a new version of it, or a new document."""
+        return (yield from op.ask("putDocument", "kb/documents", (dict(data),)))
+
+
+class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNamespaceCreate, KnowledgeNamespacePatch]):
+    """Namespaces of the knowledge base, and who may do what in them (needs a live client)."""
+
+    @deed
+    def list_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Who may do what in a namespace."""
+        return (yield from op.ask("listAcl", "kb/namespaces", (dict(data),)))
+
+    @deed
+    def set_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Allow somebody something."""
+        return (yield from op.ask("setAcl", "kb/namespaces", (dict(data),)))
+
+    @deed
+    def remove_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Take it back."""
+        return (yield from op.ask("removeAcl", "kb/namespaces", (dict(data),)))

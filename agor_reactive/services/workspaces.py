@@ -1,0 +1,184 @@
+"""Where sessions work: branches (worktrees, before) with what runs in them, repositories, schedules."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from agor_reactive import operations as op
+from agor_reactive.faces import Kind, deed
+from agor_reactive.models import Branch, Repo, Schedule, Worktree
+from agor_reactive.models.inputs import (
+    BranchCreate,
+    BranchPatch,
+    RepoCreate,
+    RepoPatch,
+    ScheduleCreate,
+    SchedulePatch,
+    WorktreeCreate,
+    WorktreePatch,
+)
+from agor_reactive.services.base import C, R, Service, U
+from agor_reactive.transport.steps import Operation
+
+__all__ = ["BranchService", "RepoService", "ScheduleService", "WorktreeService"]
+
+
+class _Workspaces(Service[Kind, R, C, U]):
+    """What branches and worktrees can do alike. A daemon that knows them by the other name is asked by that."""
+
+    def _do(self, row_id: str, deed: str, data: Mapping[str, Any]) -> Operation[Any]:
+        return (yield from op.either("create", self._paths(row_id, deed), (dict(data),)))
+
+    def _paths(self, row_id: str, deed: str) -> tuple[str, ...]:
+        other = "worktrees" if self.path == "branches" else "branches"
+        return tuple(op.route(name, row_id, deed) for name in (self.path, other))
+
+    @deed
+    def start(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
+        """Start its environment. `environment_instance.status` tells when it runs."""
+        row: R = yield from self._do(row_id, "start", {})
+        return row
+
+    @deed
+    def stop(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
+        """Stop its environment."""
+        row: R = yield from self._do(row_id, "stop", {})
+        return row
+
+    @deed
+    def restart(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
+        """Stop its environment and start it again."""
+        row: R = yield from self._do(row_id, "restart", {})
+        return row
+
+    @deed
+    def nuke(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
+        """Take its environment down with all it has stored (its `nuke_command`)."""
+        row: R = yield from self._do(row_id, "nuke", {})
+        return row
+
+    @deed
+    def health(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """Look whether its environment is well, now."""
+        return (yield from op.either("find", self._paths(row_id, "health"), ()))
+
+    @deed
+    def logs(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """The newest output of its environment."""
+        field = "branch_id" if self.path == "branches" else "worktree_id"
+        return (yield from op.ask("find", f"{self.path}/logs", (), {field: row_id}))
+
+    @deed
+    def render_environment(
+        self, row_id: str, variant: str | None = None, *, timeout: float | None = None
+    ) -> Operation[R]:
+        """Make its commands and addresses anew from the repository's templates."""
+        row: R = yield from self._do(row_id, "render-environment", op.sent(variant=variant))
+        return row
+
+    @deed
+    def archive_or_delete(
+        self,
+        row_id: str,
+        *,
+        metadata: Literal["archive", "delete"] = "archive",
+        filesystem: Literal["preserved", "cleaned", "deleted"] = "preserved",
+        timeout: float | None = None,
+    ) -> Operation[Any]:
+        """Put it away: what becomes of its row, and of its files."""
+        data = {"metadataAction": metadata, "filesystemAction": filesystem}
+        return (yield from self._do(row_id, "archive-or-delete", data))
+
+    @deed
+    def unarchive(self, row_id: str, *, board_id: str | None = None, timeout: float | None = None) -> Operation[R]:
+        """Bring it back, onto a board if one is given."""
+        row: R = yield from self._do(row_id, "unarchive", op.sent(boardId=board_id))
+        return row
+
+    @deed
+    def fire_zone_trigger(
+        self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> Operation[Any]:
+        """Do what the zone it lies in does to a branch dropped there."""
+        return (yield from self._do(row_id, "fire-zone-trigger", data or {}))
+
+    @deed
+    def execute_schedule_now(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """Run its schedule once, now."""
+        return (yield from self._do(row_id, "execute-schedule-now", {}))
+
+
+class BranchService(_Workspaces[Kind, Branch, BranchCreate, BranchPatch]):
+    """Branches. On a daemon that calls them worktrees the rows are under ``worktrees``; the other methods find them."""
+
+
+class WorktreeService(_Workspaces[Kind, Worktree, WorktreeCreate, WorktreePatch]):
+    """Worktrees, as older daemons call branches."""
+
+
+class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
+    """Repositories."""
+
+    @deed
+    def local(self, path: str, *, slug: str | None = None, timeout: float | None = None) -> Operation[Repo]:
+        """Make a repository on the daemon's disk known. Some daemons want an ``.agor.yml`` in it (`BadRequest`)."""
+        row: Repo = yield from op.ask("create", "repos/local", ({"path": path, **op.sent(slug=slug)},))
+        return row
+
+    @deed
+    def clone(
+        self, url: str, *, name: str | None = None, destination: str | None = None, timeout: float | None = None
+    ) -> Operation[Any]:
+        """Begin to clone a repository. Answers the row, or an envelope with a status; look at `clone_status` later."""
+        data = {"url": url, **op.sent(name=name, destination=destination)}
+        return (yield from op.ask("create", "repos/clone", (data,)))
+
+    @deed
+    def create_branch(
+        self,
+        repo_id: str,
+        name: str,
+        *,
+        ref: str | None = None,
+        create_branch: bool = True,
+        source_branch: str | None = None,
+        board_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Operation[Branch | Worktree]:
+        """Make a branch (older daemons: a worktree) to work in. It is ``creating``, and ``ready`` later."""
+        data = {
+            "name": name,
+            "ref": ref or name,
+            "createBranch": create_branch,
+            **op.sent(sourceBranch=source_branch, boardId=board_id),
+        }
+        paths = tuple(op.route("repos", repo_id, kind) for kind in ("branches", "worktrees"))
+        row: Branch | Worktree = yield from op.either("create", paths, (data,))
+        return row
+
+    @deed
+    def remove_branch(self, repo_id: str, name: str, *, timeout: float | None = None) -> Operation[Any]:
+        """Remove a branch of a repository by its name, from the disk too."""
+        part = op.name_in_route(name)
+        first, second = (op.route("repos", repo_id, kind, part) for kind in ("branches", "worktrees"))
+        return (yield from op.either("remove", (first, second), (None,)))
+
+    @deed
+    def import_agor_yml(self, repo_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """Read the environment from the repository's ``.agor.yml``."""
+        return (yield from op.ask("create", op.route("repos", repo_id, "import-agor-yml"), ({},)))
+
+    @deed
+    def export_agor_yml(self, repo_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """Write the environment into the repository's ``.agor.yml``."""
+        return (yield from op.ask("create", op.route("repos", repo_id, "export-agor-yml"), ({},)))
+
+
+class ScheduleService(Service[Kind, Schedule, ScheduleCreate, SchedulePatch]):
+    """Schedules."""
+
+    @deed
+    def run_now(self, schedule_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """Run a schedule once, now."""
+        return (yield from op.ask("create", op.route("schedules", schedule_id, "run-now"), ({},)))
