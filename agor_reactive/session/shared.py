@@ -24,6 +24,7 @@ from agor_reactive.session.pipeline import Latest
 from agor_reactive.session.rooms import Rooms
 from agor_reactive.session.router import Router
 from agor_reactive.transport.redaction import redact
+from agor_reactive.transport.seam import Link
 
 __all__ = ["SharedSession", "Surroundings"]
 
@@ -77,6 +78,11 @@ class SharedSession:
     def state(self) -> SessionState:
         """The newest snapshot."""
         return self._state
+
+    @property
+    def link(self) -> Link:
+        """The way to the daemon."""
+        return self._link
 
     @property
     def running(self) -> int:

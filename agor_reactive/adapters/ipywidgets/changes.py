@@ -3,15 +3,14 @@
 Text that grew travels as what was appended; a row, as the fields that differ; an order, only when it cannot be told by
 what went and what came where. A snapshot is the patch against an empty page. Pure.
 
-A patch has, each only if it changed: ``head`` (fields), ``queue`` (all of it), ``tasks`` and ``parts`` by task: lists as
-``{"gone": [key], "put": [[key, place or None, fields, cut, more]], "order": [key]}``. ``cut`` is how much of the text
-stays, in UTF-16 units as a browser counts, None for all of it; ``more`` is what follows.
+A patch has, each only if it changed: ``head`` (fields), ``queue`` (all of it), ``tasks`` and ``parts`` by task: lists
+as ``{"gone": [key], "put": [[key, place or None, fields, cut, more]], "order": [key]}``. ``cut`` is how much of the
+text stays, in UTF-16 units as a browser counts, None for all of it; ``more`` is what follows.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from os.path import commonprefix
 from typing import Any, TypeVar
 
 from agor_reactive.adapters.ipywidgets.document import Document, Part
@@ -58,8 +57,20 @@ def _part(old: Part, new: Part) -> list[Any]:
         return [fields] if fields else []
     if new.text.startswith(old.text):
         return [fields, None, new.text[len(old.text) :]]
-    kept = commonprefix((old.text, new.text))
-    return [fields, len(kept.encode("utf-16-le")) // 2, new.text[len(kept) :]]
+    kept = _common(old.text, new.text)
+    return [fields, len(new.text[:kept].encode("utf-16-le")) // 2, new.text[kept:]]
+
+
+def _common(one: str, other: str) -> int:
+    """How many characters the two begin with alike."""
+    low, high = 0, min(len(one), len(other))
+    while low < high:
+        middle = (low + high + 1) // 2
+        if one[low:middle] == other[low:middle]:
+            low = middle
+        else:
+            high = middle - 1
+    return low
 
 
 def _listed(

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from agor_reactive.adapters.ipywidgets.facts import Head, TaskRow, head_of, task_row
+from agor_reactive.adapters.ipywidgets.facts import PROMPT_SHOWN, Head, TaskRow, head_of, task_row
 from agor_reactive.adapters.terminal.plain import one_line, plain
 from agor_reactive.adapters.terminal.words import result_text, tool_input, words_of
 from agor_reactive.core.snapshot import SessionState
@@ -24,7 +24,7 @@ __all__ = ["Document", "Part", "Parts", "Scribe"]
 
 
 class Part(NamedTuple):
-    """A part of a task: `fields` (with its ``kind``: text, said, thought, tool, note) and its `text`, which may grow."""
+    """A part of a task: `fields` with its ``kind`` (text, said, thought, tool, note), and `text`, which may grow."""
 
     fields: Mapping[str, Any]
     text: str = ""
@@ -86,9 +86,8 @@ class Scribe:
         streams = state.get_streaming_messages(task_id)
         made_of = (task, messages, tools, *streams)
         known = self._parts.get(task_id)
-        if known is not None and len(known[0]) == len(made_of):
-            if all(a is b for a, b in zip(known[0], made_of, strict=True)):
-                return known[1]
+        if known is not None and _same(known[0], made_of):
+            return known[1]
         parts: dict[str, Part] = {}
         by_id = {tool.tool_use_id: tool for tool in tools}
         for message in messages or ():
@@ -127,6 +126,10 @@ class Scribe:
             self._messages = {key: kept for key, kept in self._messages.items() if key in shown}
 
 
+def _same(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:
+    return len(old) == len(new) and all(a is b for a, b in zip(old, new, strict=True))
+
+
 def _tool_ids(message: Message) -> tuple[str, ...]:
     found = [block.get("id") for block in message.blocks if block.get("type") == "tool_use"]
     if isinstance(message.tool_uses, tuple):
@@ -152,17 +155,17 @@ def _said(message: Message, tools: Mapping[str, Tool], prompt: str) -> Iterator[
     """What a saved message shows. The user's own words are left out where they are the prompt that heads the task."""
     key = message.message_id
     if message.type in ("permission_request", "input_request"):
-        yield f"{key}/text", Part({"kind": "note", "tone": "warn"}, _request(message))
+        yield f"{key}/note", Part({"kind": "note", "tone": "warn"}, _request(message))
         return
     if message.role == "user":
-        text = message.text
-        if text and (text != prompt or len(text) > 300):
-            yield f"{key}/text", Part({"kind": "said"}, plain(text))
+        said = message.text
+        if said and (said != prompt or len(said) > PROMPT_SHOWN):
+            yield f"{key}/said", Part({"kind": "said"}, plain(said))
         return
     if message.role == "system" or message.type not in ("assistant", ""):
         said = one_line(message.text or message.content_preview)
         if said:
-            yield f"{key}/text", Part({"kind": "note", "tone": "warn"}, said)
+            yield f"{key}/note", Part({"kind": "note", "tone": "warn"}, said)
         return
     left = dict.fromkeys(_tool_ids(message))
     counts: dict[str, int] = {}

@@ -14,7 +14,7 @@ from agor_reactive.models.base import instant
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 
-__all__ = ["Head", "TaskRow", "head_of", "is_at_work", "task_row", "tone_of"]
+__all__ = ["PROMPT_SHOWN", "Head", "TaskRow", "head_of", "is_at_work", "task_row", "tone_of"]
 
 Head: TypeAlias = Mapping[str, Any]
 TaskRow: TypeAlias = Mapping[str, Any]

@@ -1,0 +1,48 @@
+"""How a handle shows itself where somebody ends a line with it: a live view in a notebook, a summary in a terminal."""
+
+from __future__ import annotations
+
+import io
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from agor_reactive.adapters.terminal.view import SessionView as Summary
+from agor_reactive.errors import MissingExtra
+from agor_reactive.session.handles import SessionHandle
+
+if TYPE_CHECKING:
+    from agor_reactive.adapters.ipywidgets import SessionView
+
+__all__ = ["mimebundle", "summary"]
+
+_shown: weakref.WeakKeyDictionary[SessionHandle, weakref.ref[SessionView]] = weakref.WeakKeyDictionary()
+
+
+def mimebundle(handle: SessionHandle) -> Any:
+    """What IPython is to show of the handle. Showing the same handle again shows the same view again."""
+    try:
+        from agor_reactive.adapters.ipywidgets import SessionView
+        from agor_reactive.adapters.ipywidgets.cells import in_kernel
+    except MissingExtra:
+        return {"text/plain": summary(handle)}
+    if not in_kernel():
+        return {"text/plain": summary(handle, colours=True)}
+    known = _shown.get(handle)
+    view = known() if known is not None else None
+    if view is None or view.closed:
+        view = SessionView(handle)
+        _shown[handle] = weakref.ref(view)
+    return view._repr_mimebundle_()
+
+
+def summary(handle: SessionHandle, *, colours: bool = False, width: int = 100, height: int = 40) -> str:
+    """The newest lines of the session as text."""
+    console = Console(file=io.StringIO(), force_terminal=colours, width=width, legacy_windows=False)
+    if not colours:
+        console.no_color = True
+    with console.capture() as capture:
+        console.print(Summary(handle.state), end="")
+    lines = capture.get().rstrip().splitlines()
+    return "\n".join(lines if len(lines) <= height else [*lines[:2], "…", *lines[-(height - 3) :]])

@@ -1,0 +1,82 @@
+"""`SessionView`: one session, live, as one widget."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import anywidget
+import traitlets
+
+from agor_reactive.adapters.ipywidgets.cells import took_place
+from agor_reactive.adapters.ipywidgets.feed import Feed
+from agor_reactive.adapters.ipywidgets.pages import script, style
+from agor_reactive.adapters.ipywidgets.transcript import transcript
+from agor_reactive.core.snapshot import SessionState
+from agor_reactive.session.handles import SessionHandle
+
+__all__ = ["SessionView"]
+
+
+class SessionView(anywidget.AnyWidget):
+    """A session in a notebook: its conversation as it happens, old turns on demand, tools, the queue, a prompt box.
+
+    Works wherever anywidget does (JupyterLab, Notebook 7, VS Code, Colab, marimo). Displays at most ten updates a
+    second and costs nothing while out of sight. `text` is the conversation as plain text as of when nothing was being
+    written, for saved notebooks. `close` it when done, or run its cell again: the new view takes the old one's place.
+    The handle stays yours to release.
+
+    >>> view = SessionView(handle)      # doctest: +SKIP
+    """
+
+    _esm = traitlets.Unicode(script("prose", "session", "session_widget")).tag(sync=True)
+    _css = traitlets.Unicode(style()).tag(sync=True)
+    text = traitlets.Unicode("", read_only=True).tag(sync=True)
+
+    def __init__(self, handle: SessionHandle, **options: Any) -> None:
+        super().__init__(**options)
+        self._feed: Feed | None = Feed(handle, self.send, settled=self._settled)
+        self._handle: SessionHandle | None = handle
+        self._settled(handle.state)
+        self.on_msg(self._heard)
+        took_place(self)
+
+    @property
+    def displayed(self) -> bool:
+        """Whether a page shows it, in sight."""
+        return self._feed is not None and self._feed.displayed
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._handle is None
+
+    def _heard(self, _: Any, content: Any, buffers: Any) -> None:
+        if self._feed is not None:
+            self._feed.hear(content)
+
+    def _settled(self, state: SessionState) -> None:
+        text = transcript(state)
+        if text != self.text and not state.standing.disposed:
+            self.set_trait("text", text)
+
+    def close(self) -> None:
+        """Take it off every page; leave nothing behind. Idempotent."""
+        feed, self._feed, self._handle = self._feed, None, None
+        if feed is not None:
+            feed.close()
+            layout = self.layout
+            self.on_msg(self._heard, remove=True)
+            super().close()
+            layout.close()
+
+    def _repr_mimebundle_(self, **options: Any) -> Any:
+        if self._handle is not None:
+            self._settled(self._handle.state)
+        bundle = super()._repr_mimebundle_(**options)
+        data = bundle[0] if isinstance(bundle, tuple) else bundle
+        if isinstance(data, dict):
+            data["text/plain"] = self.text
+        return bundle
+
+    def __repr__(self) -> str:
+        return f"<SessionView {'closed' if self._handle is None else self._handle.session_id}>"
