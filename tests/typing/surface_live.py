@@ -1,0 +1,39 @@
+"""What type checkers must know of the live clients. Checked by mypy --strict and pyright, never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, assert_type
+
+import agor_reactive as agor
+from agor_reactive.models import Board, Message, Page, Session, Task
+from agor_reactive.models.inputs import MessageCreate, SessionCreate, TaskPatch
+
+
+async def the_live_client_is_awaited_and_hears(client: agor.Client) -> None:
+    assert_type(await client.service("tasks").get("t"), Task)
+    assert_type(await client.service("tasks").find(), Page[Task])
+    assert_type(client.service("messages").iterate(), AsyncIterator[Message])
+    assert_type(client.service("messages").on("created", print), Callable[[], None])
+    assert_type(await client.service("boards").clone("b", "copy"), Board)
+    assert_type(await client.sessions.prompt("s", "hi"), Task)
+    assert_type(await client.service("other").call("doIt"), Any)
+
+
+def the_blocking_one_does_not_await(client: agor.BlockingClient) -> None:
+    assert_type(client.service("tasks").get("t"), Task)
+    assert_type(client.service("sessions").iterate(), Iterator[Session])
+    assert_type(client.sessions.prompt("s", "hi"), Task)
+    client.service("messages").on("created", print)
+
+
+async def inputs_are_completed_and_checked(client: agor.Client) -> None:
+    session: SessionCreate = {"branch_id": "b", "agentic_tool": "claude-code", "permission_config": {"mode": "plan"}}
+    await client.service("sessions").create(session)
+    await client.service("sessions").create({"branch_id": "b", "a_field_of_tomorrow": 1})
+    change: TaskPatch = {"status": "failed", "error_message": "no"}
+    await client.service("tasks").patch("t", change)
+    message: MessageCreate = {"message_id": "m"}  # type: ignore[typeddict-item]
+    await client.service("messages").create(message)
+    wrong: TaskPatch = {"statuss": "failed"}  # type: ignore[typeddict-unknown-key]
+    await client.service("tasks").patch("t", wrong)

@@ -1,0 +1,85 @@
+"""What type checkers must know of the REST clients. Checked by mypy --strict and pyright, never run."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any, assert_type
+
+import agor_reactive as agor
+from agor_reactive.models import (
+    ApiKeyRecord,
+    Board,
+    BoardComment,
+    Branch,
+    Card,
+    KnowledgeDocument,
+    McpServer,
+    Message,
+    Page,
+    Repo,
+    Schedule,
+    Session,
+    Task,
+    User,
+    Worktree,
+)
+from agor_reactive.models.outcome import Outcome
+
+
+def rows_are_typed_by_the_path(client: agor.RestClient) -> None:
+    assert_type(client.service("tasks").get("t"), Task)
+    assert_type(client.service("sessions").find({"archived": False}), Page[Session])
+    assert_type(client.service("messages").find_all(), tuple[Message, ...])
+    assert_type(client.service("boards").iterate(page_size=10), Iterator[Board])
+    assert_type(client.service("branches").patch("b", {"notes": "x"}), Branch)
+    assert_type(client.service("worktrees").remove("w"), Worktree)
+    assert_type(client.service("repos").create({"slug": "a/b"}), Repo)
+    assert_type(client.service("users").update("u", {"email": "a@b.test", "password": "p"}), User)
+    assert_type(client.service("cards").create_many([{"title": "a"}]), tuple[Card, ...])
+    assert_type(client.service("schedules").get("s", timeout=3.0), Schedule)
+    assert_type(client.service("mcp-servers").get("m"), McpServer)
+    assert_type(client.service("kb/documents").get("d"), KnowledgeDocument)
+    assert_type(client.service("api/v1/user/api-keys").find(), Page[ApiKeyRecord])
+    for message in client.service("messages").iterate({"session_id": "s"}):
+        assert_type(message, Message)
+    assert_type(client.service("tasks").find().data[0].status, str)
+
+
+def any_other_path_works_untyped(client: agor.RestClient, path: str) -> None:
+    assert_type(client.service(path).get("x"), Any)
+    assert_type(client.service("leaderboard").find().data[0], Any)
+    assert_type(client.service("boards").call("toBlob", {"id": "b"}), Any)
+
+
+def deeds_are_typed(client: agor.RestClient) -> None:
+    assert_type(client.sessions.prompt("s", "hi", permission_mode="plan"), Task)
+    assert_type(client.sessions.ask("s", "hi", longest=60), Outcome)
+    assert_type(client.service("sessions").fork("s", "hi"), Session)
+    assert_type(client.sessions.spawn("s", "hi", agent="codex", enableCallback=True, timeout=9), Session)
+    assert_type(client.sessions.queue("s"), tuple[Task, ...])
+    assert_type(client.tasks.run("t"), Task)
+    assert_type(client.tasks.wait("t"), Outcome)
+    assert_type(client.service("tasks").create_many([{"session_id": "s", "created_by": "u"}]), tuple[Task, ...])
+    assert_type(client.service("messages").find_by_task("t"), tuple[Message, ...])
+    assert_type(client.service("branches").start("b"), Branch)
+    assert_type(client.service("worktrees").start("b"), Worktree)
+    assert_type(client.service("repos").create_branch("r", "feature"), Branch | Worktree)
+    assert_type(client.service("board-comments").reply("c", "yes", created_by="u"), BoardComment)
+
+
+async def the_async_client_is_the_same_awaited(client: agor.AsyncRestClient) -> None:
+    assert_type(await client.service("tasks").get("t"), Task)
+    assert_type(await client.service("sessions").find(), Page[Session])
+    assert_type(client.service("boards").iterate(), AsyncIterator[Board])
+    async for board in client.service("boards").iterate():
+        assert_type(board, Board)
+    assert_type(await client.sessions.prompt("s", "hi"), Task)
+    assert_type(await client.service("anything").get("x"), Any)
+
+
+def mistakes_are_seen(client: agor.RestClient) -> None:
+    client.service("tasks").get(3)  # type: ignore[arg-type]
+    client.service("tasks").find(limit=3)  # type: ignore[call-arg]
+    client.sessions.promt("s", "hi")  # type: ignore[attr-defined]
+    client.service("messages").on("created", print)  # type: ignore[misc]
+    client.sessions.spawn("s", "hi", agents="codex")  # type: ignore[call-arg]
