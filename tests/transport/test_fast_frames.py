@@ -1,0 +1,169 @@
+"""Plain events take a lane past python-socketio; everything else does not.
+
+Here the server is bytes on a socket, so that frames of both kinds come in one read, in the order that the test says."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from aiohttp import WSMsgType, web
+
+from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.transport.frames import _BURST
+from agor_reactive.transport.socketio import Backoff, SocketLink
+from tests.transport.feathers import until
+
+WITHIN = 5.0
+OPEN = '0{"sid":"e","upgrades":[],"pingInterval":25000,"pingTimeout":60000,"maxPayload":1000000}'
+Blast = Callable[[web.WebSocketResponse, str], Awaitable[None]]
+
+
+class Heard:
+    """What the link told, in order: payloads of events, ``("ack", result)`` once a call has its answer."""
+
+    def __init__(self, link: SocketLink) -> None:
+        self.link = link
+        self.received: list[str] = []  # what the server got
+        self.items: list[Any] = []
+        self.statuses: list[LinkStatus] = []
+        link.listen(self._event, self.statuses.append)
+
+    def _event(self, event: RawEvent) -> None:
+        self.items.append(event.payload)
+
+    async def call(self) -> None:
+        self.items.append(("ack", await self.link.call("get", "frames", "1", timeout=WITHIN)))
+
+
+@asynccontextmanager
+async def serving(blast: Blast) -> AsyncIterator[Heard]:
+    """A link to a server that answers any call by `blast(socket, ack id)`."""
+    received: list[str] = []
+
+    async def serve(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        await socket.send_str(OPEN)
+        async for message in socket:
+            if message.type is not WSMsgType.TEXT:
+                continue
+            received.append(message.data)
+            if message.data.startswith("40"):
+                await socket.send_str('40{"sid":"s"}')
+            elif message.data.startswith("42") and '"get"' in message.data:
+                await blast(socket, message.data[2 : message.data.index("[")])
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/socket.io/", serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    link = SocketLink(f"http://127.0.0.1:{runner.addresses[0][1]}", backoff=Backoff(first=0.01))
+    heard = Heard(link)
+    try:
+        await link.open()
+        heard.received = received
+        yield heard
+    finally:
+        await link.close()
+        await runner.cleanup()
+
+
+def event(payload: Any) -> str:
+    return "42" + json.dumps(["messages created", payload])
+
+
+async def test_order_holds_whichever_way_a_frame_takes() -> None:
+    async def blast(socket: web.WebSocketResponse, ack: str) -> None:
+        for number in range(0, 60, 6):
+            await socket.send_str(event(number))
+            await socket.send_str(f'42/other,["messages created",{number}]')  # another namespace: not ours
+            await socket.send_str('451-["messages created",{"_placeholder":true,"num":0}]')
+            await socket.send_bytes(b"binary")
+            await socket.send_str(event(number + 2))
+            await socket.send_str(f'427["messages created",{number + 3}]')  # asks for an ack
+            await socket.send_str(event(number + 4))
+            await socket.send_str(event(number + 5))
+        await socket.send_str(f"43{ack}[null,true]")
+
+    async with serving(blast) as heard:
+        await heard.call()
+        expected: list[Any] = []
+        for number in range(0, 60, 6):
+            expected += [number, b"binary", number + 2, number + 3, number + 4, number + 5]
+        assert heard.items == [*expected, ("ack", True)]
+
+
+async def test_an_ack_is_not_seen_before_the_events_that_came_ahead_of_it() -> None:
+    async def blast(socket: web.WebSocketResponse, ack: str) -> None:
+        frames = [event(number) for number in range(2 * _BURST + 7)]
+        await asyncio.gather(*(socket.send_str(frame) for frame in (*frames, f"43{ack}[null,1]", event("after"))))
+
+    async with serving(blast) as heard:
+        await heard.call()
+        await until(lambda: "after" in heard.items)
+        at = heard.items.index(("ack", 1))
+        assert [item for item in heard.items[:at] if item != "after"] == list(range(2 * _BURST + 7))
+
+
+async def test_the_loop_gets_its_turn_during_a_long_run_of_events() -> None:
+    turns: list[int] = []
+
+    async def blast(socket: web.WebSocketResponse, ack: str) -> None:
+        await asyncio.gather(*(socket.send_str(event(number)) for number in range(20 * _BURST)))
+        await socket.send_str(f"43{ack}[null,1]")
+
+    async with serving(blast) as heard:
+        over = asyncio.ensure_future(heard.call())
+        while not over.done():
+            turns.append(len(heard.items))
+            await asyncio.sleep(0)
+        await over
+    steps = [later - earlier for earlier, later in pairwise(turns)]
+    assert max(steps) <= 2 * _BURST
+
+
+async def test_an_event_larger_than_aiohttps_own_limit_and_the_one_after_it_arrive() -> None:
+    async def blast(socket: web.WebSocketResponse, ack: str) -> None:
+        await socket.send_str(event("x" * 5_000_000))
+        await socket.send_str(event("small"))
+        await socket.send_str(f"43{ack}[null,1]")
+
+    async with serving(blast) as heard:
+        await heard.call()
+        assert [len(item) for item in heard.items[:-1]] == [5_000_000, 5]
+
+
+async def test_a_ping_among_events_is_answered() -> None:
+    async def blast(socket: web.WebSocketResponse, ack: str) -> None:
+        for frame in (event(1), "2", event(2), f"43{ack}[null,1]"):
+            await socket.send_str(frame)
+
+    async with serving(blast) as heard:
+        await heard.call()
+        await until(lambda: "3" in heard.received)
+        assert heard.items == [1, 2, ("ack", 1)]
+
+
+@pytest.mark.parametrize("ending", ["frame", "packet", "kick"])
+async def test_events_ahead_of_an_end_arrive_and_the_end_is_seen(ending: str) -> None:
+    async def blast(socket: web.WebSocketResponse, ack: str) -> None:
+        await socket.send_str(f"43{ack}[null,1]")
+        await socket.send_str(event("last"))
+        if ending == "frame":
+            await socket.close()
+        else:
+            await socket.send_str("1" if ending == "packet" else "41")
+
+    async with serving(blast) as heard:
+        await heard.call()
+        await until(lambda: any(status.phase == "reconnecting" for status in heard.statuses))
+        assert "last" in heard.items
