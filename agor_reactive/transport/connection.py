@@ -158,10 +158,12 @@ class Connection:
         finally:
             for task in loops:
                 task.cancel()
-            await asyncio.gather(*loops, return_exceptions=True)
-            with suppress(ValueError):
-                engineio.base_client.connected_clients.remove(eio)
-            await self._session.close()
+            try:
+                await asyncio.gather(*loops, return_exceptions=True)
+            finally:  # who is cancelled here, closing, must still not leave the HTTP session open
+                with suppress(ValueError):
+                    engineio.base_client.connected_clients.remove(eio)
+                await self._session.close()
 
     # ---- called by python-socketio and by the lane ----
 
