@@ -15,7 +15,7 @@ __all__ = ["NODE", "Talker", "node_client_is_here", "talk"]
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE = Path(__file__).resolve().parent / "node"
-_INSTALL_TIMEOUT = 120.0  # seconds
+_INSTALL_TIMEOUT = 45.0  # seconds
 
 
 class Talker:

@@ -36,8 +36,9 @@ CASES: Mapping[str, tuple[str, str]] = {
     "memory": ("memory", "memory"),
     "socket": ("sockets", "socket"),
     "hydrate": ("hydrate", "hydrate"),
+    "widget": ("widget", "widget"),
 }
-"""Name of a case: its module here, and the function in it. `widget` comes with the notebook."""
+"""Name of a case: its module here, and the function in it."""
 
 
 def case(name: str) -> Case:

@@ -1,0 +1,81 @@
+"""Every case of the table runs, quickly, and says what it should. Times are not judged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import orjson
+import pytest
+
+from benchmarks import processes
+from benchmarks.__main__ import main
+from benchmarks.cases import CASES, Plan, case
+from benchmarks.measure import Timing, Turns, interleave
+from benchmarks.table import Row, Skipped, print_rows
+from benchmarks.workloads import Scale
+
+PLAN = Plan(Scale(quick=True), Timing(rounds=1))
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name != "socket"])
+def test_a_case_gives_lines(name: str) -> None:
+    lines = list(case(name)(PLAN))
+    assert lines
+    for line in lines:
+        assert isinstance(line, Row)
+        assert line.ns > 0
+        assert line.bound is None or line.passed in (True, False)
+
+
+def test_without_node_the_socket_case_is_ours_and_the_stock_client_and_a_counted_skip(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(processes.shutil, "which", lambda name: None)
+    lines = list(case("socket")(PLAN))
+    assert [line.work for line in lines if isinstance(line, Row)] == [
+        "stock socketio, empty handler",
+        "socket to state",
+    ]
+    assert [line.why for line in lines if isinstance(line, Skipped)] == ["there is no node"]
+    print_rows(lines)
+    assert "1 skipped" in capsys.readouterr().out
+
+
+def test_sides_run_in_turns_after_one_to_warm_up() -> None:
+    ran: list[str] = []
+
+    def side(name: str, ns: float) -> float:
+        ran.append(name)
+        return ns
+
+    turns = interleave({"a": lambda: side("a", 3.0), "b": lambda: side("b", 6.0)}, Timing(rounds=2))
+    assert ran == ["a", "b", "a", "b", "b", "a"]
+    assert turns.ratio("a", "b") == 0.5
+
+
+def test_a_ratio_is_the_median_of_the_rounds_own_ratios() -> None:
+    # The machine was three times as slow in one round: for both.
+    turns = Turns({"a": [1.0, 3.0, 1.2], "b": [2.0, 6.0, 2.0]})
+    assert turns.ratio("a", "b") == 0.5
+
+
+def test_bounds_hold_from_their_side() -> None:
+    assert Row("x", 1.0, "y", 2.0, 0.5, 0.7).passed is True
+    assert Row("x", 1.0, "y", 2.0, 2.9, 3.0, ">=").passed is False
+    assert Row("x", 1.0).passed is None
+
+
+def test_the_command_prints_one_table_and_writes_it_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "table.json"
+    main(["--quick", "--rounds", "1", "--only", "stream", "--only", "memory", "--json", str(file)])
+    said = capsys.readouterr().out
+    assert "processor" in said
+    assert "pipeline stream" in said
+    written = orjson.loads(file.read_bytes())
+    assert written["machine"]["python"]
+    assert [row["work"] for row in written["rows"]] == ["fold stream", "pipeline stream", "50 snapshots held"]
+
+
+def test_workloads_are_dumped_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["workloads", "--quick", "--dump", str(tmp_path)])
+    assert (tmp_path / "stream.jsonl").stat().st_size > 0
