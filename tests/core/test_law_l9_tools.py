@@ -122,3 +122,12 @@ def test_misshapen_blocks_tell_of_no_tool() -> None:
     content = ["text", None, 5, {"type": "tool_use"}, {"type": "tool_use", "id": 7}, {"type": "tool_result"}]
     mirror = hydrated(messages={"t1": [message_row("m1", "t1", content=content, tool_uses=[None, {"id": ""}])]})
     assert tools(mirror) == []
+
+
+def test_a_tool_of_a_task_that_came_and_went_while_nobody_listened_is_gone_once_all_tasks_are_read() -> None:
+    mirror = Mirror().up()
+    mirror.feed(raw("tasks tool:start", task_id="t9", tool_use_id="u9", tool_name="Bash"))
+    assert mirror.state.tools_by_task["t9"][0].status == "executing"
+    mirror.down()
+    mirror.up(2).land([task_row("t1")])
+    assert "t9" not in mirror.state.tools_by_task

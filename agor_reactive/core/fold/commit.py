@@ -98,6 +98,7 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
                 streams.settle_task(draft, task.task_id)
     streams.stamp(draft)
     streams.drop_strays(draft, current.tasks_begun)
+    rows.drop_stray_tools(draft)
     window.slide(draft)
     kept = tuple(pair for pair in draft.standing.errors if pair[0] in current.failed)
     draft.standing = draft.standing._replace(loading=False, terminal=False, last_synced_at=at, errors=kept)

@@ -14,6 +14,7 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 
 __all__ = [
+    "drop_stray_tools",
     "empty",
     "forget_task",
     "keep_session",
@@ -208,6 +209,16 @@ def _hear(draft: Draft, task_id: str, tool_use_id: str, told: LiveTool) -> None:
             return
     heard = (heard if heard is not None else Heard()).with_tool(tool_use_id, told)
     draft.live_tools = draft.live_tools.insert(task_id, heard)
+
+
+def drop_stray_tools(draft: Draft) -> None:
+    """All tasks have been read: what was heard of the tools of one that is not among them is of no task.
+
+    One that was made since the read would be among them: the daemon tells of a task before it tells of its tools.
+    """
+    for task_id in tuple(draft.live_tools):
+        if draft.tasks.get(task_id) is None:
+            draft.live_tools = draft.live_tools.remove(task_id)
 
 
 def tools_are_saved(draft: Draft, task_id: str, row: Message, *, removed: bool = False) -> None:
