@@ -121,8 +121,8 @@ class Feed:
     def _begin(self, page: str) -> None:
         """A page has nothing yet: all of it, after those that have something were told what is new."""
         alone = not self.displayed
-        self._pages[page] = True
         self._watch()
+        self._pages[page] = True
         if alone:
             # Whoever is out of sight cannot follow what is not sent, and asks for a snapshot in its turn.
             self._told, self._sent = self._state, self._write(self._state)

@@ -39,11 +39,14 @@ def transcript(state: SessionState, *, limit: int = MOST) -> str:
     room = limit
     for task in reversed(state.tasks):
         block = "\n".join(_lines(task, state))
-        room -= len(block) + 2
-        if room < 0:
-            blocks.append("…")
+        if len(block) > room:
+            blocks.append("… " + block[len(block) - room :])
             break
         blocks.append(block)
+        room -= len(block) + 2
+        if room <= 0:
+            blocks.append("…")
+            break
     return harmless("\n\n".join([head, *reversed(blocks)]))
 
 

@@ -9,6 +9,7 @@ import traitlets
 
 from agor_reactive.adapters.ipywidgets.cells import took_place
 from agor_reactive.adapters.ipywidgets.feed import Feed
+from agor_reactive.adapters.ipywidgets.pace import Timers
 from agor_reactive.adapters.ipywidgets.pages import script, style
 from agor_reactive.adapters.ipywidgets.transcript import transcript
 from agor_reactive.core.snapshot import SessionState
@@ -23,7 +24,7 @@ class SessionView(anywidget.AnyWidget):
     Works wherever anywidget does (JupyterLab, Notebook 7, VS Code, Colab, marimo). Displays at most ten updates a
     second and costs nothing while out of sight. `text` is the conversation as plain text as of when nothing was being
     written, for saved notebooks. `close` it when done, or run its cell again: the new view takes the old one's place.
-    The handle stays yours to release.
+    The handle stays yours to release. `timers` replaces the loop's clock, for tests.
 
     >>> view = SessionView(handle)      # doctest: +SKIP
     """
@@ -32,9 +33,9 @@ class SessionView(anywidget.AnyWidget):
     _css = traitlets.Unicode(style()).tag(sync=True)
     text = traitlets.Unicode("", read_only=True).tag(sync=True)
 
-    def __init__(self, handle: SessionHandle, **options: Any) -> None:
+    def __init__(self, handle: SessionHandle, *, timers: Timers | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self._feed: Feed | None = Feed(handle, self.send, settled=self._settled)
+        self._feed: Feed | None = Feed(handle, self.send, settled=self._settled, timers=timers)
         self._handle: SessionHandle | None = handle
         self._settled(handle.state)
         self.on_msg(self._heard)
@@ -51,6 +52,10 @@ class SessionView(anywidget.AnyWidget):
         return self._handle is None
 
     def _heard(self, _: Any, content: Any, buffers: Any) -> None:
+        self.hear(content)
+
+    def hear(self, content: Any) -> None:
+        """A page said something (see `feed`)."""
         if self._feed is not None:
             self._feed.hear(content)
 

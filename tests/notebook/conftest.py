@@ -1,0 +1,26 @@
+"""What tests of the notebook share. Without the extra ``[notebook-test]`` one test is left, skipped, and says so."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from importlib.util import find_spec
+
+import pytest
+
+from benchmarks.comms import Clock, Comms, spied
+
+collect_ignore_glob = [] if find_spec("anywidget") else ["test_[!e]*.py"]
+
+
+@pytest.fixture
+def comms() -> Iterator[Comms]:
+    """Widgets of the test have counted comms."""
+    with spied() as seen:
+        yield seen
+    gc.collect()
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
