@@ -219,9 +219,11 @@ def _keep_what_fits(model: type[Row], payload: Mapping[str, Any], failure: Valid
             bad.discard(key)
             good[key] = part
     aside = {key: payload[key] for key in bad if key in payload}
+    blank: set[str] = set()
     for name, field in model.model_fields.items():
         if field.is_required() and name not in good and (field.alias or name) not in good:
             good[field.alias or name] = _blank(field)
+            blank.add(name)
     row: Row
     try:
         row = model.model_validate(good)
@@ -229,6 +231,9 @@ def _keep_what_fits(model: type[Row], payload: Mapping[str, Any], failure: Valid
         blanks = {n: _blank(f) for n, f in model.model_fields.items() if f.is_required()}
         row = cast(Row, model.model_construct(**blanks))
         aside = dict(payload)
+        blank = set(blanks)
+    # A blank was never sent, so it does not go back to the wire either.
+    row.__pydantic_fields_set__.difference_update(blank)
     if aside:
         row.__dict__["_invalid"] = freeze(aside)
     return row
