@@ -60,6 +60,15 @@ from agor_reactive.models import (
     WireModel,
     Worktree,
 )
+from agor_reactive.models.outcome import (
+    Done,
+    Failed,
+    InputNeeded,
+    Outcome,
+    PermissionNeeded,
+    Stopped,
+    TimedOut,
+)
 from agor_reactive.rest_clients import (
     AsyncRestClient,
     RestClient,
@@ -69,6 +78,7 @@ from agor_reactive.rest_clients import (
 from agor_reactive.services import Service
 from agor_reactive.session.collection import SessionCollection, SessionRows, retain_sessions
 from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.permissions import PendingPermission
 from agor_reactive.transport.address import InsecureKeyWarning
 
 __all__ = [
@@ -87,8 +97,11 @@ __all__ = [
     "Conflict",
     "ConnectionLost",
     "DaemonError",
+    "Done",
+    "Failed",
     "Forbidden",
     "HandleDisposed",
+    "InputNeeded",
     "InsecureKeyWarning",
     "LinkError",
     "LinkStatus",
@@ -98,9 +111,12 @@ __all__ = [
     "NotAuthenticated",
     "NotConnected",
     "NotFound",
+    "Outcome",
     "OutcomeUnknown",
     "Page",
     "PayloadTooLarge",
+    "PendingPermission",
+    "PermissionNeeded",
     "ProtocolError",
     "RawEvent",
     "Repo",
@@ -112,7 +128,9 @@ __all__ = [
     "SessionHandle",
     "SessionRows",
     "SessionState",
+    "Stopped",
     "Task",
+    "TimedOut",
     "TooManyRequests",
     "Unavailable",
     "UsageError",

@@ -23,6 +23,7 @@ from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import CallTimeout, UsageError
 from agor_reactive.faces import LiveBlocked, Pages
 from agor_reactive.models import AuthenticationResult, Message, Task
+from agor_reactive.models.outcome import Outcome
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.services import SERVICES, Deliver, Service, Services
 from agor_reactive.session.handles import SessionHandle
@@ -210,6 +211,14 @@ class BlockingHandle:
     def prompt(self, text: str, **options: Any) -> Task:
         """Send a prompt; see `SessionHandle.prompt`."""
         return self._portal.run(self._handle.prompt(text, **options))
+
+    def ask(self, text: str, *, timeout: float | None = None, at_permission: bool = True, **options: Any) -> Outcome:
+        """Send a prompt and wait for its end; see `SessionHandle.ask`."""
+        return self._portal.run(self._handle.ask(text, timeout=timeout, at_permission=at_permission, **options))
+
+    def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
+        """Wait for the end of a task; see `SessionHandle.wait`."""
+        return self._portal.run(self._handle.wait(task_id, timeout=timeout, at_permission=at_permission))
 
     def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
         """Read a task's messages and keep them; see `SessionHandle.load_task_messages`."""

@@ -5,7 +5,7 @@ kinds, `Blocked` or `Awaited`: the kind is a type parameter, so that a type chec
 ``Coroutine[Task]``. A `Runner` behind the face does the wishes. Knows no REST, no socket, no service.
 
 Every deed takes `timeout`, in seconds, for each request that it makes; None is the client's own. The face takes it out:
-the body of a deed never looks at it.
+the body of a deed never looks at it. What lasts (`lasting`) takes it for the whole, and looks at it itself.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ __all__ = [
     "Runner",
     "Stream",
     "deed",
+    "lasting",
     "stream",
 ]
 
@@ -86,10 +87,14 @@ class Face(Generic[Kind]):
 class Deed(Generic[P, T]):
     """A method of a face, made of an operation."""
 
-    def __init__(self, operation: Callable[Concatenate[Any, P], Operation[T]]) -> None:
+    def __init__(self, operation: Callable[Concatenate[Any, P], Operation[T]], *, lasting: bool = False) -> None:
+        begin: Callable[..., Operation[T]] = operation
+
         @wraps(operation)
         def method(face: Face[Any], *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
-            return face._runner.run(operation(face, *args, **kwargs), timeout)
+            if lasting:
+                return face._runner.run(begin(face, *args, timeout=timeout, **kwargs), None)
+            return face._runner.run(begin(face, *args, **kwargs), timeout)
 
         self.operation = operation
         self._method = method
@@ -130,6 +135,11 @@ class Stream(Generic[P, T]):
 def deed(operation: Callable[Concatenate[Any, P], Operation[T]]) -> Deed[P, T]:
     """Make a method of an operation. Its signature must have `timeout`."""
     return Deed(operation)
+
+
+def lasting(operation: Callable[Concatenate[Any, P], Operation[T]]) -> Deed[P, T]:
+    """Make a method of an operation that waits: its `timeout` is for the whole, and its own business."""
+    return Deed(operation, lasting=True)
 
 
 def stream(pages: Callable[Concatenate[Any, P], Pages[T]]) -> Stream[P, T]:

@@ -11,10 +11,18 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from agor_reactive.answers import answer_of, checked, model_of, page_of, typed_row
-from agor_reactive.errors import BadRequest, DaemonError, MethodNotAllowed, NotFound, ProtocolError, UsageError
+from agor_reactive.errors import (
+    BadRequest,
+    DaemonError,
+    LinkError,
+    MethodNotAllowed,
+    NotFound,
+    ProtocolError,
+    UsageError,
+)
 from agor_reactive.ids import is_full_id
 from agor_reactive.models import Message, Session, Task, freeze
-from agor_reactive.models.outcome import Outcome, outcome_of, waits_for_someone
+from agor_reactive.models.outcome import Outcome, outcome_of, unanswered, waits_for_someone
 from agor_reactive.transport.steps import Call, Now, Operation, Pause
 
 Query = Mapping[str, Any]
@@ -100,7 +108,12 @@ def admitted_task(answer: Any) -> Operation[Task]:
         for holder in (answer, message if isinstance(message, dict) else {}):
             task_id = holder.get("taskId") or holder.get("task_id")
             if isinstance(task_id, str) and task_id:
-                return typed_row(Task, (yield Call("get", "tasks", (task_id,))))
+                try:
+                    row = yield Call("get", "tasks", (task_id,))
+                except LinkError:
+                    # It was admitted all the same, and whoever is told otherwise would send it twice.
+                    row = {"task_id": task_id, "status": answer.get("status") or ""}
+                return typed_row(Task, row)
     raise ProtocolError("the daemon took the prompt and named no task; look at the session's tasks before repeating it")
 
 
@@ -138,16 +151,19 @@ def of_session(session_id: str, *what: str) -> Operation[Any]:
 # ---- waiting by looking ----
 
 
-def outcome(task_id: str, longest: float | None, at_permission: bool, was_queued: bool = False) -> Operation[Outcome]:
+def outcome(task_id: str, timeout: float | None, at_permission: bool, was_queued: bool = False) -> Operation[Outcome]:
     """Look at a task until it has ended or waits for someone: often at first, then ever more seldom."""
     began = yield Now()
     pause = _FIRST_LOOK
     while True:
         task = typed_row(Task, (yield Call("get", "tasks", (task_id,))))
         was_queued = was_queued or task.queued
-        left = None if longest is None else longest - ((yield Now()) - began)
-        if task.ended or (at_permission and waits_for_someone(task)) or (left is not None and left <= 0):
-            return outcome_of(task, (yield from messages_of(task)), was_queued=was_queued)
+        left = None if timeout is None else timeout - ((yield Now()) - began)
+        late = left is not None and left <= 0
+        if task.ended or late or (at_permission and waits_for_someone(task)):
+            messages = yield from messages_of(task)
+            if task.ended or late or unanswered(messages):
+                return outcome_of(task, messages, was_queued=was_queued)
         yield Pause(pause if left is None else min(pause, left))
         pause = min(pause * _SLOWER, LONGEST_LOOK)
 

@@ -13,9 +13,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final
 
 from agor_reactive.models.message import InputRequest, Message, PermissionAsked
 from agor_reactive.models.task import Task
@@ -29,6 +29,7 @@ __all__ = [
     "Stopped",
     "TimedOut",
     "outcome_of",
+    "unanswered",
     "waits_for_someone",
 ]
 
@@ -108,11 +109,17 @@ _KINDS: Final[Mapping[str, type[Outcome]]] = {
 
 
 def waits_for_someone(task: Task) -> bool:
-    """Whether the task does nothing until a person answers it."""
+    """Whether the task says that it waits for a person. It says so a moment longer than it does: see `unanswered`."""
     return task.status in ("awaiting_permission", "awaiting_input")
 
 
-def outcome_of(task: Task, messages: Any, *, was_queued: bool) -> Outcome:
+def unanswered(messages: Iterable[Message]) -> bool:
+    """Whether, by the messages of a task that waits, somebody has still to answer. True when they do not tell."""
+    asked = [request for message in messages if (request := message.permission or message.input_request) is not None]
+    return not asked or any(request.status == "pending" for request in asked)
+
+
+def outcome_of(task: Task, messages: Iterable[Message], *, was_queued: bool) -> Outcome:
     """The outcome that the task's status means; `TimedOut` while it is still at work."""
     kind = _KINDS.get(task.status, TimedOut)
     return kind(task, tuple(messages), was_queued)

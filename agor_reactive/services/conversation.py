@@ -8,7 +8,7 @@ from typing import Any, Unpack
 from agor_reactive import operations as op
 from agor_reactive import paging
 from agor_reactive.answers import answer_of
-from agor_reactive.faces import Kind, deed
+from agor_reactive.faces import Kind, deed, lasting
 from agor_reactive.models import Message, Session, SessionEnvSelection, Task, words
 from agor_reactive.models.inputs import (
     MessageCreate,
@@ -21,7 +21,7 @@ from agor_reactive.models.inputs import (
 )
 from agor_reactive.models.outcome import Outcome
 from agor_reactive.services.base import Service
-from agor_reactive.transport.steps import Call, Operation
+from agor_reactive.transport.steps import Call, Now, Operation
 
 __all__ = ["MessageService", "SessionService", "TaskService"]
 
@@ -50,28 +50,30 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         )
         return (yield from op.prompt(session_id, prompt, options))
 
-    @deed
+    @lasting
     def ask(
         self,
         session_id: str,
         prompt: str,
         *,
-        longest: float | None = None,
         at_permission: bool = True,
         permission_mode: words.PermissionMode | str | None = None,
         message_source: words.MessageSource | str | None = None,
         metadata: Mapping[str, Any] | None = None,
         timeout: float | None = None,
     ) -> Operation[Outcome]:
-        """Send a prompt and wait until its task has ended, by looking at it (at most every 5 seconds).
+        """Send a prompt and wait for its end, by looking at its task (ever more seldom, at least every 5 seconds).
 
-        `longest` is in seconds, None for ever: after it the outcome is `TimedOut`, and the task goes on. With
-        `at_permission`, a task that waits for someone ends the wait as `PermissionNeeded` or `InputNeeded`;
-        `tasks.wait` takes it up again. A live client does better: `handle.ask` is told.
+        Answers a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or `TimedOut`, with the task, its
+        messages and the text of the reply. `timeout` is for all of it, in seconds, None for ever; after it the task
+        goes on. With `at_permission`, a task that waits for someone ends the wait; `tasks.wait` takes it up again. On a
+        live client `handle.ask` does without looking: it is told.
         """
         options = op.sent(permissionMode=permission_mode, messageSource=message_source, metadata=metadata)
+        began = yield Now()
         task = yield from op.prompt(session_id, prompt, options)
-        return (yield from op.outcome(task.task_id, longest, at_permission, task.queued))
+        left = None if timeout is None else timeout - ((yield Now()) - began)
+        return (yield from op.outcome(task.task_id, left, at_permission, task.queued))
 
     @deed
     def stop(self, session_id: str, reason: str | None = None, *, timeout: float | None = None) -> Operation[Any]:
@@ -165,17 +167,10 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
         options = op.sent(permissionMode=permission_mode, stream=stream, messageSource=message_source)
         return (yield from op.run_task(task_id, options))
 
-    @deed
-    def wait(
-        self,
-        task_id: str,
-        *,
-        longest: float | None = None,
-        at_permission: bool = True,
-        timeout: float | None = None,
-    ) -> Operation[Outcome]:
-        """Wait until a task has ended, by looking at it; see `sessions.ask` for what the arguments mean."""
-        return (yield from op.outcome(task_id, longest, at_permission))
+    @lasting
+    def wait(self, task_id: str, *, at_permission: bool = True, timeout: float | None = None) -> Operation[Outcome]:
+        """Wait until a task has ended, by looking at it; see `sessions.ask`."""
+        return (yield from op.outcome(task_id, timeout, at_permission))
 
     @deed
     def complete(self, task_id: str, report: Any = None, *, timeout: float | None = None) -> Operation[Task]:

@@ -13,9 +13,13 @@ from reactivex import Observable
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import HandleDisposed, UsageError, WrongLoop
+from agor_reactive.models.base import freeze
 from agor_reactive.models.message import Message
+from agor_reactive.models.outcome import Outcome
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import RawEvent
+from agor_reactive.session import ask as asking
+from agor_reactive.session.permissions import Permissions
 from agor_reactive.session.pipeline import Subscription
 from agor_reactive.session.shared import SharedSession
 
@@ -147,6 +151,37 @@ class SessionHandle:
         if self._prompter.prompt is None:
             raise UsageError("this handle was made without a client that can prompt")
         return await self._prompter.prompt(shared.session_id, text, **options)
+
+    async def ask(
+        self, text: str, *, timeout: float | None = None, at_permission: bool = True, **options: Any
+    ) -> Outcome:
+        """Send a prompt and wait for its end: a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or
+        `TimedOut` (see `agor_reactive.models.outcome`), with the task, its messages and the text of the reply.
+
+        `timeout` is in seconds, None for ever; after it the task goes on. With `at_permission`, a task that waits for
+        someone ends the wait; `wait` takes it up again. `options` and errors are those of `prompt`; `NotFound` when the
+        session goes away meanwhile. Drops and reconnects are waited out. Cancelling it leaves the task alone.
+        """
+        shared = self._use()
+        return await asking.ask(
+            shared, shared.link, lambda: self.prompt(text, **options), timeout=timeout, at_permission=at_permission
+        )
+
+    async def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
+        """Wait for the end of a task of this session; see `ask`."""
+        shared = self._use()
+        return await asking.wait(shared, shared.link, task_id, timeout=timeout, at_permission=at_permission)
+
+    @property
+    def permissions(self) -> Permissions:
+        """Requests for permission as an Observable: those that wait now, then each new one, to `approve` or `deny`."""
+        shared = self._use()
+
+        async def decide(session_id: str, answer: dict[str, Any]) -> Any:
+            path = f"sessions/{session_id}/permission-decision"
+            return freeze(await shared.link.call("create", path, answer))
+
+        return Permissions(shared, decide, lambda: shared.link.user_id)
 
     async def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
         """Read a task's messages and keep them in the state from now on. Returns them in order.

@@ -162,6 +162,12 @@ class Login:
         return self.tokens.refresh is not None or not isinstance(self.credentials, Jwt)
 
     @property
+    def user_id(self) -> str | None:
+        """Whom the access token is for; None when there is none, or it does not say."""
+        subject = _claims(self.tokens.access or "").get("sub")
+        return subject if isinstance(subject, str) else None
+
+    @property
     def renew_at(self) -> float | None:
         """When to renew, on the monotonic clock; None when there is no need or no way."""
         return self.tokens.renew_at if self.renewable else None

@@ -189,6 +189,10 @@ class ScriptedLink:
     def status(self) -> LinkStatus:
         return self._status
 
+    @property
+    def user_id(self) -> str | None:
+        return None if self._login is None else self._login.user_id
+
     def listen(self, on_event: OnEvent, on_status: OnStatus) -> None:
         self._on_event = on_event
         self._on_status = on_status

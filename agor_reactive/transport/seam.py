@@ -27,6 +27,11 @@ class Link(Protocol):
     @property
     def status(self) -> LinkStatus: ...
 
+    @property
+    def user_id(self) -> str | None:
+        """Who is logged in, as far as the token says; None when nobody is, or it does not say."""
+        ...
+
     def listen(self, on_event: OnEvent, on_status: OnStatus) -> None: ...
 
     async def open(self) -> None:

@@ -115,6 +115,10 @@ class SocketLink:
         """The daemon's address."""
         return self._address.url
 
+    @property
+    def user_id(self) -> str | None:
+        return None if self._login is None else self._login.user_id
+
     def listen(self, on_event: OnEvent, on_status: OnStatus) -> None:
         self._on_event = on_event
         self._on_status = on_status

@@ -53,7 +53,7 @@ def any_other_path_works_untyped(client: agor.RestClient, path: str) -> None:
 
 def deeds_are_typed(client: agor.RestClient) -> None:
     assert_type(client.sessions.prompt("s", "hi", permission_mode="plan"), Task)
-    assert_type(client.sessions.ask("s", "hi", longest=60), Outcome)
+    assert_type(client.sessions.ask("s", "hi", timeout=60), Outcome)
     assert_type(client.service("sessions").fork("s", "hi"), Session)
     assert_type(client.sessions.spawn("s", "hi", agent="codex", enableCallback=True, timeout=9), Session)
     assert_type(client.sessions.queue("s"), tuple[Task, ...])

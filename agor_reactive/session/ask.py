@@ -1,0 +1,148 @@
+"""Prompt and wait: what came of one task, told by the mirror of its session.
+
+Facts of the wire: a session turns idle before its task is seen completed, and the next one may be running by then. So
+only the task's own status counts. Where the mirror does not hold the task (one of its windows has moved on), the daemon
+is asked now and then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
+
+from agor_reactive.errors import AgorError, HandleDisposed, LinkError, NotFound, ProtocolError
+from agor_reactive.models.base import row_from_wire
+from agor_reactive.models.message import Message
+from agor_reactive.models.outcome import Outcome, TimedOut, outcome_of, unanswered, waits_for_someone
+from agor_reactive.models.task import Task
+from agor_reactive.session.hydration import walk
+from agor_reactive.session.shared import SharedSession
+from agor_reactive.transport.seam import Link
+
+__all__ = ["ask", "wait"]
+
+LOOK: Final = 2.0
+"""Seconds between two questions about a task that the mirror does not hold."""
+
+
+async def ask(
+    shared: SharedSession,
+    link: Link,
+    admit: Callable[[], Awaitable[Task]],
+    *,
+    timeout: float | None,
+    at_permission: bool,
+) -> Outcome:
+    """Have a task admitted, then `wait` for it. `timeout` covers both; a prompt not admitted in time raises."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    task = await admit()
+    left = None if timeout is None else max(timeout - (loop.time() - began), 0.0)
+    return await wait(shared, link, task.task_id, timeout=left, at_permission=at_permission, admitted=task)
+
+
+async def wait(
+    shared: SharedSession,
+    link: Link,
+    task_id: str,
+    *,
+    timeout: float | None,
+    at_permission: bool,
+    admitted: Task | None = None,
+) -> Outcome:
+    """The outcome of a task of this session; see `SessionHandle.wait`."""
+    watch = _Watch(shared, link, task_id, admitted)
+    try:
+        async with asyncio.timeout(timeout):
+            task, messages = await watch.until_over(at_permission)
+    except TimeoutError:
+        if watch.task is None:
+            raise NotFound(f"nothing was heard of task {task_id} in {timeout:g} s") from None
+        return TimedOut(watch.task, watch.messages_here(), watch.was_queued)
+    finally:
+        watch.close()
+    return outcome_of(task, messages, was_queued=watch.was_queued)
+
+
+class _Watch:
+    """Follows one task in a mirror. `task` is the newest that is known of it."""
+
+    def __init__(self, shared: SharedSession, link: Link, task_id: str, admitted: Task | None) -> None:
+        self.task = admitted
+        self.was_queued = admitted is not None and admitted.queued
+        self._shared = shared
+        self._link = link
+        self._task_id = task_id
+        self._changed = asyncio.Event()
+        self._subscription = shared.latest.add(lambda state: self._changed.set(), self._changed.set)
+
+    def close(self) -> None:
+        self._subscription.dispose()
+
+    async def until_over(self, at_permission: bool) -> tuple[Task, tuple[Message, ...]]:
+        while True:
+            self._changed.clear()
+            held = self._look()
+            task = self.task if held else await self._asked()
+            if task is not None:
+                self.task = task
+                self.was_queued = self.was_queued or task.queued
+                if task.ended or (at_permission and waits_for_someone(task)):
+                    messages = await self._messages()
+                    if task.ended or unanswered(messages):
+                        return task, messages
+            await self._news(None if held else LOOK)
+
+    def _look(self) -> bool:
+        """Take the task from the mirror; False when it is not there. Raises when it will not come any more."""
+        shared = self._shared
+        while shared.successor is not None:  # a short id turned out to be a session that was mirrored already
+            shared = self._shared = shared.successor
+        if shared.disposed:
+            raise HandleDisposed("The handle was released while a task was waited for; the task goes on.")
+        state = shared.state
+        if state.terminal:
+            raise NotFound(f"task {self._task_id}: its session is gone ({state.error})")
+        held = state.get_task(self._task_id)
+        if held is not None:
+            self.task = held
+        return held is not None
+
+    async def _asked(self) -> Task | None:
+        """The task as the daemon has it now; None while it cannot be asked."""
+        try:
+            row: Any = await self._link.call("get", "tasks", self._task_id)
+        except LinkError:
+            return None
+        if not isinstance(row, dict):
+            raise ProtocolError("the daemon answered `get tasks` with something that is no task")
+        return row_from_wire(Task, row)
+
+    async def _news(self, longest: float | None) -> None:
+        try:
+            async with asyncio.timeout(longest):
+                await self._changed.wait()
+        except TimeoutError:
+            if longest is None:
+                raise
+
+    async def _messages(self) -> tuple[Message, ...]:
+        """All messages of the task, read once it is over; while the link is down, as soon as it is up again."""
+        while True:
+            self._changed.clear()
+            try:
+                rows, _, _ = await walk(self._link, "messages", {"task_id": self._task_id}, Message)
+            except LinkError:
+                self._look()
+                await self._news(LOOK)
+            except AgorError:
+                if here := self.messages_here():
+                    return here
+                raise
+            else:
+                return tuple(sorted(rows, key=lambda row: (row.index, row.message_id)))
+
+    def messages_here(self) -> tuple[Message, ...]:
+        """The messages of the task that the mirror holds."""
+        return tuple(self._shared.state.get_task_messages(self._task_id))
