@@ -131,3 +131,14 @@ def test_a_tool_of_a_task_that_came_and_went_while_nobody_listened_is_gone_once_
     mirror.down()
     mirror.up(2).land([task_row("t1")])
     assert "t9" not in mirror.state.tools_by_task
+
+
+def test_a_message_of_a_task_that_is_not_there_tells_of_no_tool_once_all_tasks_are_known() -> None:
+    orphan = message_row("m9", "t9", content=[{"type": "tool_use", "id": "u9", "name": "Bash"}])
+    mirror = hydrated(tasks=[task_row("t1")])
+    before = mirror.state.tools_by_task
+    mirror.feed(saved("messages", orphan, "patched"))
+    assert dict(mirror.state.tools_by_task) == dict(before) == {}
+    mirror.feed(e.ResyncRequested())
+    mirror.feed(saved("messages", orphan, "patched"))
+    assert "t9" in mirror.state.tools_by_task, "while tasks are read it may be a new one's"

@@ -160,8 +160,9 @@ def message_saved(draft: Draft, event: e.MessageSaved) -> None:
     else:
         draft.messages_by_task = draft.messages_by_task.drop(message_id)
         streams.settle(draft, message_id, task_id, "saved")
-        for tool_use_id, told in told_by(row):
-            _hear(draft, task_id, tool_use_id, told)
+        if not _is_of_no_task(draft, task_id):
+            for tool_use_id, told in told_by(row):
+                _hear(draft, task_id, tool_use_id, told)
 
 
 def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
@@ -181,6 +182,14 @@ def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
 
 
 # -------------------------------------------------------------------------------------------------------------- tools
+
+
+def _is_of_no_task(draft: Draft, task_id: str) -> bool:
+    """Whether there is no such task: not shown, though all that are to be shown are known and none is being read."""
+    if draft.tasks.get(task_id) is not None or draft.standing.last_synced_at is None:
+        return False
+    sync = draft.sync
+    return sync.round is None and draft.standing.link.up and not any(a.kind in ("join", "wait") for a in sync.asks)
 
 
 def tool_started(draft: Draft, event: e.ToolStarted) -> None:
