@@ -107,6 +107,8 @@ class WireModel(BaseModel):
 
     model_config = ConfigDict(
         frozen=True,
+        # Built when the first row comes: importing the package does not wait for models nobody reads.
+        defer_build=True,
         extra="allow",
         populate_by_name=True,
         serialize_by_alias=True,
