@@ -12,8 +12,8 @@ from benchmarks.cases import Plan
 from benchmarks.measure import interleave, quiet
 from benchmarks.mirror import Feed
 from benchmarks.table import Line, Row
-from benchmarks.workloads import payloads
 from benchmarks.wire import Event, SessionScript
+from benchmarks.workloads import payloads
 
 __all__ = ["chunks_over", "fanout"]
 
