@@ -1,4 +1,4 @@
-"""Sessions in a notebook: `SessionView` shows one, `observe` binds any widget to any slice of its state.
+"""Sessions in a notebook: `SessionView` shows one, `SessionsView` lists them, `observe` binds any widget to any slice.
 
 Needs the extra ``[notebook]``. Everything that comes from models, tools, titles and errors is shown as text; nothing is
 fetched by a page itself. Updates are at most ten a second, only what changed, and none while nobody looks.
@@ -15,6 +15,7 @@ except ImportError as missing:
     raise MissingExtra(f'the notebook view needs {missing.name}: pip install "agor-reactive[notebook]"') from missing
 
 from agor_reactive.adapters.ipywidgets.observe import observe
+from agor_reactive.adapters.ipywidgets.sessions import SessionsView
 from agor_reactive.adapters.ipywidgets.view import SessionView
 
-__all__ = ["SessionView", "observe"]
+__all__ = ["SessionView", "SessionsView", "observe"]

@@ -32,11 +32,13 @@ class SessionView(anywidget.AnyWidget):
     _esm = traitlets.Unicode(script("prose", "session", "session_widget")).tag(sync=True)
     _css = traitlets.Unicode(style()).tag(sync=True)
     text = traitlets.Unicode("", read_only=True).tag(sync=True)
+    _feed: Feed | None = None
+    _handle: SessionHandle | None = None
 
     def __init__(self, handle: SessionHandle, *, timers: Timers | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self._feed: Feed | None = Feed(handle, self.send, settled=self._settled, timers=timers)
-        self._handle: SessionHandle | None = handle
+        self._feed = Feed(handle, self.send, settled=self._settled, timers=timers)
+        self._handle = handle
         self._settled(handle.state)
         self.on_msg(self._heard)
         took_place(self)

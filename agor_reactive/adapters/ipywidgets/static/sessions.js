@@ -1,0 +1,198 @@
+// Many sessions as a table that is sorted and filtered here, and the one that is open below it.
+
+const AT_ONCE = 100; // rows made at a time
+
+function ago(milliseconds) {
+  const seconds = Math.max(0, Math.round(milliseconds / 1000));
+  if (seconds < 60) return "just now";
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
+  if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+  return `${Math.floor(seconds / 86400)} d ago`;
+}
+
+class SessionList {
+  constructor(parent, port) {
+    this.port = port;
+    this.view = Math.random().toString(36).slice(2);
+    this.rows = new Map();
+    this.lines = new Map();
+    this.seq = null;
+    this.skew = 0;
+    this.most = AT_ONCE;
+    this.selected = "";
+    this.build(parent);
+    this.clock = setInterval(() => this.visible && this.draw(), 30000);
+    this.visible = true;
+    const tell = () => {
+      const visible = this.near && document.visibilityState !== "hidden";
+      if (visible !== this.visible) {
+        this.visible = visible;
+        this.send({ op: visible ? "wake" : "rest" });
+      }
+    };
+    this.near = true;
+    this.seen = new IntersectionObserver((entries) => {
+      this.near = entries[entries.length - 1].isIntersecting;
+      tell();
+    }, { rootMargin: "200px" });
+    this.seen.observe(this.root);
+    this.onVisibility = tell;
+    document.addEventListener("visibilitychange", tell);
+    this.send({ op: "sync" });
+    this.retry = setTimeout(() => this.seq === null && this.send({ op: "sync" }), 1500);
+  }
+
+  send(message) {
+    this.port.send({ ...message, view: this.view });
+  }
+
+  build(parent) {
+    const root = (this.root = make("div", "ag-list"));
+    root.setAttribute("role", "region");
+    root.setAttribute("aria-label", "Agor sessions");
+    const bar = root.appendChild(make("div", "ag-bar"));
+    this.total = bar.appendChild(make("span", "ag-title"));
+    this.filter = bar.appendChild(make("input", "ag-filter"));
+    this.filter.type = "search";
+    this.filter.placeholder = "Filter by title, agent, branch…";
+    this.filter.setAttribute("aria-label", "Filter");
+    this.filter.addEventListener("keydown", (event) => event.stopPropagation());
+    this.filter.addEventListener("input", () => this.draw());
+    this.status = bar.appendChild(make("select", "ag-choice"));
+    this.status.setAttribute("aria-label", "Status");
+    this.status.addEventListener("change", () => this.draw());
+    this.note = root.appendChild(make("div", "ag-notes"));
+    this.saved = root.appendChild(make("pre", "ag-saved", this.port.text));
+    this.saved.hidden = !this.port.text;
+    this.body = root.appendChild(make("div", "ag-rows"));
+    this.body.setAttribute("role", "list");
+    this.more = root.appendChild(button("ag-older", "Show more", "", () => {
+      this.most += AT_ONCE;
+      this.draw();
+    }));
+    this.more.hidden = true;
+    this.place = make("div", "ag-opened");
+    parent.append(root, this.place);
+  }
+
+  receive(message) {
+    if (message.op === "pane") {
+      if (message.pane === this.pane?.number) this.pane.receive(message.message);
+    } else if (message.op === "opened") this.open(message);
+    else if (message.op === "snapshot" || message.op === "patch") this.apply(message);
+  }
+
+  apply(message) {
+    if (message.op === "patch") {
+      if (this.seq === null || message.seq <= this.seq) return;
+      if (message.seq !== this.seq + 1) {
+        this.seq = null;
+        this.send({ op: "sync" });
+        return;
+      }
+    } else if (message.seq === this.seq) return;
+    else this.rows.clear();
+    this.seq = message.seq;
+    this.skew = Date.now() - message.now;
+    this.saved.hidden = true;
+    for (const id of message.gone ?? []) this.rows.delete(id);
+    for (const [id, row] of message.put ?? []) this.rows.set(id, row);
+    if (message.note !== undefined) {
+      this.note.replaceChildren(...(message.note ? [make("div", "ag-note", message.note)] : []));
+    }
+    if (!this.acking) {
+      this.acking = setTimeout(() => {
+        this.acking = null;
+        this.send({ op: "seen", seq: this.seq });
+      }, 900);
+    }
+    this.draw();
+  }
+
+  draw() {
+    const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
+    this.choices();
+    const wanted = this.status.value;
+    const found = [...this.rows].filter(([, row]) => {
+      if (wanted && row.status !== wanted) return false;
+      const text = `${row.title} ${row.agent} ${row.ref} ${row.status}`.toLowerCase();
+      return words.every((word) => text.includes(word));
+    });
+    found.sort(([a, one], [b, other]) => (other.when ?? 0) - (one.when ?? 0) || (a < b ? 1 : -1));
+    const shown = found.slice(0, this.most);
+    const total = this.rows.size;
+    this.total.textContent = found.length === total ? `${total} session${total === 1 ? "" : "s"}` : `${found.length} of ${total}`;
+    this.more.hidden = shown.length === found.length;
+    const ids = new Set(shown.map(([id]) => id));
+    for (const [id, line] of this.lines) {
+      if (!ids.has(id)) {
+        line.root.remove();
+        this.lines.delete(id);
+      }
+    }
+    shown.forEach(([id, row], at) => {
+      const line = this.lines.get(id) ?? this.line(id);
+      line.show(row);
+      const there = this.body.children[at];
+      if (there !== line.root) this.body.insertBefore(line.root, there ?? null);
+    });
+  }
+
+  choices() {
+    const known = [...new Set([...this.rows.values()].map((row) => row.status))].sort();
+    if (known.join("\n") === this.known) return;
+    this.known = known.join("\n");
+    const kept = this.status.value;
+    this.status.replaceChildren(...["", ...known].map((status) => {
+      const option = make("option", "", status || "any status");
+      option.value = status;
+      return option;
+    }));
+    this.status.value = known.includes(kept) ? kept : "";
+  }
+
+  line(id) {
+    const root = button("ag-row", "", "", () => this.send({ op: "pick", session: id }));
+    const parts = ["ag-dot", "ag-prompt", "ag-status", "ag-agent", "ag-count", "ag-when"].map((name) => root.appendChild(make("span", name)));
+    const [, title, status, agent, count, when] = parts;
+    const line = {
+      root,
+      show: (row) => {
+        root.dataset.tone = row.tone;
+        root.setAttribute("aria-current", String(id === this.selected));
+        title.textContent = row.title;
+        status.textContent = row.status;
+        agent.textContent = [row.agent, row.ref].filter(Boolean).join(" · ");
+        count.textContent = row.tasks ? `${row.tasks} task${row.tasks === 1 ? "" : "s"}` : "";
+        when.textContent = row.when === null ? "" : ago(Date.now() - this.skew - row.when);
+      },
+    };
+    this.lines.set(id, line);
+    return line;
+  }
+
+  open({ pane, session }) {
+    if (this.pane?.number === pane) return;
+    this.pane?.dispose();
+    this.selected = session;
+    this.place.replaceChildren();
+    this.pane = new SessionPane(this.place, {
+      send: (message) => this.port.send({ pane, message }),
+      text: "",
+    });
+    this.pane.number = pane;
+    this.draw();
+  }
+
+  dispose() {
+    clearInterval(this.clock);
+    clearTimeout(this.acking);
+    clearTimeout(this.retry);
+    document.removeEventListener("visibilitychange", this.onVisibility);
+    this.seen.disconnect();
+    this.pane?.dispose();
+    this.root.remove();
+    this.place.remove();
+    this.send({ op: "bye" });
+  }
+}
