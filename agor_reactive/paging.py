@@ -178,6 +178,7 @@ class _Cursor:
         self._last: Any = None
         self._overlap = 0
         self._fruitless = 0
+        self._step = 1  # how many rows a page really brings: a daemon may clamp
         self._whole = False  # `$skip` is ignored here: all at one go, then
         self._clamped = False
         self._values = _Values.of(path, query)
@@ -204,13 +205,14 @@ class _Cursor:
         fresh = sum(1 for key, _ in rows if key not in seen)
         self.count += fresh
         self._fruitless = 0 if fresh else self._fruitless + 1
+        self._step = max(self._step, min(len(rows) - self._overlap, self._size))
         if by_value:
             self._by_value(page, fresh)
         elif not self._by_place(page, rows, skip, seen):
             rows, self.count = [], self.count - fresh
         if self._values is not None:
             self._values.note(page.data)
-        if self._fruitless > _MOST_FRUITLESS + self._position // self._size:
+        if self._fruitless > _MOST_FRUITLESS + self._position // self._step:
             self.done = True
         return rows
 
@@ -236,7 +238,11 @@ class _Cursor:
         self.total = page.total
         keys = [key for key, _ in rows]
         if self._whole:
-            self.done = True
+            self.done = len(keys) >= page.total
+            if not self.done and all(key in seen for key in keys):
+                # Not all fit into one answer, and nothing is new: perhaps rows had come before the first one, no more.
+                self._whole, self._first = False, None
+                self._position, self._last, self._overlap = len(keys), keys[-1] if keys else None, int(bool(keys))
             return True
         if self._last is not None:
             if keys and keys[0] == self._first and self._last != self._first and skip > self._start:
@@ -244,7 +250,7 @@ class _Cursor:
                 return True
             if skip > self._start and not any(key in seen for key in keys):
                 # The row this page should have begun with is not in it: rows before it have gone.
-                self._position, self._overlap = max(self._start, skip - self._size), 0
+                self._position, self._overlap = max(self._start, skip - self._step), 0
                 return False
         elif keys:
             self._first = keys[0]

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
+
+from agor_reactive.errors import MissingExtra
+from agor_reactive.models.base import thaw
 
 __all__ = ["Page"]
 
 T = TypeVar("T")
+
+_MOMENTS = ("_at", "timestamp", "last_updated", "last_used")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +37,20 @@ class Page(Generic[T]):
 
     def __getitem__(self, position: int) -> T:
         return self.data[position]
+
+    def dataframe(self) -> Any:
+        """The rows as a pandas `DataFrame`: a column for each field that any row has, named as on the wire.
+
+        Moments written in ISO 8601 become UTC timestamps; what is nested stays a dict or a list. Needs pandas
+        (`MissingExtra` without it). For all rows of a query: ``Page(rows, len(rows)).dataframe()`` of `find_all`.
+        """
+        try:
+            import pandas
+        except ImportError:
+            raise MissingExtra('a data frame needs pandas: pip install "agor-reactive[pandas]"') from None
+        frame = pandas.DataFrame([thaw(row) for row in self.data])
+        for name in frame.columns:
+            told = frame[name].dropna()
+            if str(name).endswith(_MOMENTS) and len(told) and all(isinstance(moment, str) for moment in told):
+                frame[name] = pandas.to_datetime(frame[name], utc=True, format="ISO8601", errors="coerce")
+        return frame

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any, Final
 
 import orjson
@@ -35,6 +36,7 @@ __all__ = [
     "checked_frame",
     "daemon_error",
     "dumps",
+    "moment",
     "read_ack",
     "service_path",
 ]
@@ -58,11 +60,19 @@ _CUSTOM_ARITY: Final = (0, 2)
 
 
 def dumps(value: Any) -> bytes:
-    """`value` as JSON; rows of `agor_reactive.models` go out as the wire has them. Raises `UsageError`."""
+    """`value` as JSON; rows go out as the wire has them, moments as `moment` writes them. Raises `UsageError`."""
     try:
-        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS)
-    except TypeError as error:
+        return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
+    except (TypeError, RecursionError) as error:
         raise UsageError(f"this cannot be sent as JSON: {error}") from None
+
+
+def moment(value: datetime) -> str:
+    """A moment as rows of the wire have it, so that it compares with them: UTC, milliseconds, ``Z``.
+
+    One without an offset is local time, as everywhere in Python.
+    """
+    return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _plain(value: Any) -> Any:
@@ -72,6 +82,10 @@ def _plain(value: Any) -> Any:
         return dict(value)
     if isinstance(value, (set, frozenset)):
         return sorted(value)
+    if isinstance(value, datetime):
+        return moment(value)
+    if isinstance(value, date):
+        return value.isoformat()
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from enum import Enum
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
 from agor_reactive.errors import UsageError
+from agor_reactive.transport.codec import moment
 
 __all__ = ["MOST_ALTERNATIVES", "LocalSlice", "is_empty_match", "rest_query", "to_query_string"]
 
@@ -75,8 +76,7 @@ def _scalar(value: Any, name: str) -> str:
     if isinstance(value, float) and not math.isfinite(value):
         raise UsageError(f"{value} at {name!r} cannot be sent in a query")
     if isinstance(value, datetime):
-        stamped = value.astimezone(UTC).isoformat(timespec="milliseconds")
-        return stamped.replace("+00:00", "Z")
+        return moment(value)
     if isinstance(value, (str, int, float, date, UUID)):
         return str(value)
     raise UsageError(f"a {type(value).__name__} at {name!r} cannot be sent in a query")
