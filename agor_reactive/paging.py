@@ -180,6 +180,7 @@ class _Cursor:
         self._fruitless = 0
         self._step = 1  # how many rows a page really brings: a daemon may clamp
         self._whole = False  # `$skip` is ignored here: all at one go, then
+        self._same: list[Any] | None = None  # what came without `$skip`; with it the same means that nothing helps
         self._clamped = False
         self._values = _Values.of(path, query)
 
@@ -241,8 +242,11 @@ class _Cursor:
             self.done = len(keys) >= page.total
             if not self.done and all(key in seen for key in keys):
                 # Not all fit into one answer, and nothing is new: perhaps rows had come before the first one, no more.
-                self._whole, self._first = False, None
+                self._whole, self._first, self._same = False, None, keys
                 self._position, self._last, self._overlap = len(keys), keys[-1] if keys else None, int(bool(keys))
+            return True
+        if keys and keys == self._same and skip > self._start:
+            self.done = True
             return True
         if self._last is not None:
             if keys and keys[0] == self._first and self._last != self._first and skip > self._start:
