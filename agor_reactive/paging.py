@@ -245,7 +245,7 @@ class _Cursor:
                 self._whole, self._first, self._same = False, None, keys
                 self._position, self._last, self._overlap = len(keys), keys[-1] if keys else None, int(bool(keys))
             return True
-        if keys and keys == self._same and skip > self._start:
+        if keys and keys == self._same and skip > self._start and self._fruitless > 4:
             self.done = True
             return True
         if self._last is not None:
