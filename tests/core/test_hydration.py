@@ -324,6 +324,19 @@ def test_l12_a_later_good_resync_clears_terminal_and_error() -> None:
     assert (state.terminal, state.error) == (False, None)
 
 
+def test_l12_a_session_removed_while_away_is_as_empty_as_one_removed_before_our_eyes() -> None:
+    mirror = hydrated(tasks=[done("t1", 1)], messages={"t1": [message_row("m1", "t1")]})
+    mirror.feed(chunk("m2", "being written", 0, task_id="t1"))
+    mirror.down()
+    mirror.up(2)
+    mirror.feed(e.LoadRequested("t1"))
+    state = mirror.fail("session", "not_found", "Session not found: x")
+    assert (state.terminal, state.loading, mirror.asked()) == (True, False, [])
+    assert "not found" in (state.error or "")
+    assert state.session is None
+    assert not (state.tasks or state.messages_by_task or state.loaded_task_ids or state.streaming_messages)
+
+
 def test_l12_a_terminal_session_is_not_read_again_when_the_link_returns() -> None:
     mirror = Mirror().up()
     mirror.fail("session", "forbidden")

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from agor_reactive.core import events as e
 from agor_reactive.core.asks import RETRY_DELAYS, Ask, Landed, Round
-from agor_reactive.core.fold import commit, journal, queue, streams, window
+from agor_reactive.core.fold import commit, journal, queue, rows, streams, window
 from agor_reactive.core.fold.window import ask
 from agor_reactive.core.snapshot import Draft
 from agor_reactive.core.tables import TaskTable, is_active
@@ -286,6 +286,10 @@ def ask_failed(draft: Draft, event: e.AskFailed) -> None:
         _queue_failed(draft, done, failure, event.at)
     elif done.kind in ("session", "tasks"):
         _round_failed(draft, failure)
+        if done.kind == "session" and failure.kind == "not_found":
+            # Removed while we were away, and all that belongs to it with it.
+            rows.empty(draft)
+            draft.sync = draft.sync._replace(asks=())
     elif done.kind == "older":
         set_error(draft, "history", f"Older tasks could not be read: {failure.text}")
     elif done.of_round:
