@@ -35,12 +35,13 @@ class Step(NamedTuple):
     commands: tuple[tuple[str, ...], ...]
 
 
-# More steps (browsers, chaos, benchmarks) are more rows; a row whose name starts with + runs only when asked for.
+# More steps (browsers, benchmarks) are more rows; a row whose name starts with + runs only when asked for.
 STEPS = (
     Step("lint", "style and mistakes", (("ruff", "check", "."), ("ruff", "format", "--check", "."))),
     Step("types", "types", (("mypy", "--strict"),)),
     Step("imports", "layers", (("lint-imports",),)),
     Step("unit", "behaviour", (("pytest",),)),
+    Step("chaos", "a wire broken on purpose", (("python", "-m", "tests.chaos", "--seconds", "20"),)),
 )
 
 

@@ -178,6 +178,7 @@ async def _work_on(scene: _Scene) -> None:
     """The weather is calm and nobody asks for a resync: what the mirrors show from now on they have from events."""
     scene.options.progress("calm; the work goes on for a while")
     await scene.daemon.settled()
+    await scene.driver.remove_doomed(after=0)
     await scene.users.settle()
     async with _going_on(scene.driver.drive()):
         await asyncio.sleep(min(5.0, scene.options.seconds / 5))
