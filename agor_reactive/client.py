@@ -7,7 +7,6 @@ It runs the same `operations` as the REST clients. python-socketio and aiohttp a
 from __future__ import annotations
 
 import asyncio
-import ssl as _ssl
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, cast
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, cast
 from agor_reactive.faces import AwaitedRunner, Live
 from agor_reactive.models import AuthenticationResult
 from agor_reactive.models.wire import LinkStatus, RawEvent
-from agor_reactive.rest_clients import given_credentials, login_result
+from agor_reactive.rest_clients import given_credentials, http_options, login_result
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.session.registry import SessionRegistry
 from agor_reactive.session.router import Router
@@ -24,6 +23,7 @@ from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import Strategy, credentials
 from agor_reactive.transport.seam import Link
 from agor_reactive.transport.steps import Call, TokenProvider
+from agor_reactive.transport.tls import Verify
 
 if TYPE_CHECKING:
     from reactivex import Observable
@@ -161,15 +161,18 @@ def create_client(
     keep_trying: bool = False,
     transports: Sequence[str] = ("websocket",),
     headers: Mapping[str, str] | None = None,
-    ssl: _ssl.SSLContext | None = None,
+    verify: Verify = True,
+    proxy: str | None = None,
+    max_response: int | None = None,
     link: Link | None = None,
 ) -> Client:
     """A live client: the same surface, plus events and reactive sessions, over a link that heals itself.
 
     Nothing happens until it is opened (``async with``). Credentials may be given here or to `authenticate` later.
     `timeout` is for each call, `connect_timeout` for the first connect, in seconds; with `keep_trying`, opening waits
-    for a daemon that is not up yet instead of raising `CannotConnect`. `link` replaces the connection (for tests:
-    `agor_reactive.transport.scripted.ScriptedLink`).
+    for a daemon that is not up yet instead of raising `CannotConnect`. `verify`, `proxy` and `max_response` are as in
+    `create_rest_client`; a frame above the bound ends the connection, and the status says why. `link` replaces the
+    connection (for tests: `agor_reactive.transport.scripted.ScriptedLink`).
 
     >>> async with create_client("http://localhost:3030", api_key=key) as client:     # doctest: +SKIP
     ...     off = client.service("messages").on("created", print)
@@ -187,8 +190,7 @@ def create_client(
             timeout=timeout,
             connect_timeout=connect_timeout,
             keep_trying=keep_trying,
-            headers=headers,
-            ssl=ssl,
+            **http_options(headers, verify, proxy, max_response),
         )
     return Client(link)
 

@@ -6,7 +6,6 @@ httpx brings click and rich with it, and `import agor_reactive` stays cheap.
 
 from __future__ import annotations
 
-import ssl as _ssl
 from collections.abc import Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
@@ -18,8 +17,11 @@ from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import Credentials, Strategy, credentials
 from agor_reactive.transport.steps import TokenProvider
+from agor_reactive.transport.tls import Verify
 
 if TYPE_CHECKING:
+    import httpx
+
     from agor_reactive.transport.http import AsyncRest, Rest
 
 __all__ = ["AsyncRestClient", "RestClient", "create_async_rest_client", "create_rest_client"]
@@ -28,6 +30,14 @@ __all__ = ["AsyncRestClient", "RestClient", "create_async_rest_client", "create_
 def given_credentials(**ways: Any) -> Credentials | None:
     """The credentials among these arguments, if any."""
     return credentials(**ways) if any(value is not None for value in ways.values()) else None
+
+
+def http_options(
+    headers: Mapping[str, str] | None, verify: Verify, proxy: str | None, max_response: int | None
+) -> dict[str, Any]:
+    """The options that every way to a daemon has, for its transport; what was left out is the transport's to choose."""
+    most = {} if max_response is None else {"max_response": max_response}
+    return {"headers": headers, "verify": verify, "proxy": proxy, **most}
 
 
 def login_result(answer: Mapping[str, Any]) -> AuthenticationResult:
@@ -163,14 +173,18 @@ def create_rest_client(
     access_token: str | None = None,
     refresh_token: str | None = None,
     token_provider: TokenProvider | None = None,
-    timeout: float = 30.0,
+    timeout: float | httpx.Timeout = 30.0,
     headers: Mapping[str, str] | None = None,
-    verify: bool | _ssl.SSLContext = True,
+    verify: Verify = True,
+    proxy: str | None = None,
+    max_response: int | None = None,
 ) -> RestClient:
     """A client for plain scripts: REST, no socket, no loop. Nothing is sent until it is asked something.
 
-    Credentials may be given here or to `authenticate` later. `timeout` is in seconds. Reads that meet a busy or absent
-    daemon are tried again, writes never.
+    Credentials may be given here or to `authenticate` later. Reads that meet a busy or absent daemon are tried again,
+    writes never. As in httpx: `timeout` in seconds, or a `httpx.Timeout`; `verify`, the authorities to trust (True,
+    False, a path, an `ssl.SSLContext`); `proxy`, an address, else the environment's. `max_response` bounds one answer,
+    in bytes (64 MB if left out): beyond it a `ProtocolError`.
 
     >>> with create_rest_client("http://localhost:3030", api_key=key) as client:      # doctest: +SKIP
     ...     client.service("sessions").find({"$limit": 5})
@@ -180,7 +194,9 @@ def create_rest_client(
     given = given_credentials(
         api_key=api_key, access_token=access_token, refresh_token=refresh_token, token_provider=token_provider
     )
-    return RestClient(Rest(url, credentials=given, timeout=timeout, headers=headers, verify=verify))
+    return RestClient(
+        Rest(url, credentials=given, timeout=timeout, **http_options(headers, verify, proxy, max_response))
+    )
 
 
 def create_async_rest_client(
@@ -190,9 +206,11 @@ def create_async_rest_client(
     access_token: str | None = None,
     refresh_token: str | None = None,
     token_provider: TokenProvider | None = None,
-    timeout: float = 30.0,
+    timeout: float | httpx.Timeout = 30.0,
     headers: Mapping[str, str] | None = None,
-    verify: bool | _ssl.SSLContext = True,
+    verify: Verify = True,
+    proxy: str | None = None,
+    max_response: int | None = None,
 ) -> AsyncRestClient:
     """`create_rest_client`, awaited. It belongs to the event loop that uses it first."""
     from agor_reactive.transport.http import AsyncRest
@@ -200,4 +218,6 @@ def create_async_rest_client(
     given = given_credentials(
         api_key=api_key, access_token=access_token, refresh_token=refresh_token, token_provider=token_provider
     )
-    return AsyncRestClient(AsyncRest(url, credentials=given, timeout=timeout, headers=headers, verify=verify))
+    return AsyncRestClient(
+        AsyncRest(url, credentials=given, timeout=timeout, **http_options(headers, verify, proxy, max_response))
+    )

@@ -62,6 +62,11 @@ class Address:
         return self.origin + self.prefix
 
     @property
+    def is_tls(self) -> bool:
+        """Whether the way there is encrypted."""
+        return self.origin.startswith("https:")
+
+    @property
     def is_loopback(self) -> bool:
         """Whether it is this very machine."""
         if self.host == "localhost" or self.host.endswith(".localhost"):

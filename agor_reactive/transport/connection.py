@@ -25,12 +25,15 @@ from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, checked_frame, re
 from agor_reactive.transport.frames import WirePacket, event_lane
 from agor_reactive.transport.methods import is_read, lost_in_flight
 
-__all__ = ["ConnectOptions", "Connection"]
+__all__ = ["MAX_FRAME", "ConnectOptions", "Connection"]
 
 # python-socketio logs whole packets, tokens included, at INFO: it gets a logger that no configuration turns up by
 # accident. It also keeps the library from installing a handler of its own.
 _quiet = logging.getLogger("agor_reactive.transport.wire")
 _quiet.setLevel(logging.ERROR)
+
+MAX_FRAME: Final = 64_000_000
+"""Bytes of one frame that are taken of a daemon unless said otherwise."""
 
 _CLOSING_GRACE: Final = 0.4  # seconds
 _MOST_PACKETS_A_POLL: Final = 100_000
@@ -38,13 +41,19 @@ _MOST_PACKETS_A_POLL: Final = 100_000
 
 @dataclass(frozen=True, slots=True)
 class ConnectOptions:
-    """How to reach the daemon. `timeout` in seconds covers one whole connect. `headers` go with the handshake."""
+    """How to reach the daemon. `timeout` in seconds covers one whole connect. `headers` go with the handshake.
+
+    `verify` as `tls.ssl_setting` gives it. `proxy` is the address of one; else the environment's is used, unless
+    `proxy_from_env` is false or the daemon is on this machine. `max_frame` is how many bytes of one frame are taken.
+    """
 
     transports: Sequence[str] = ("websocket",)
     timeout: float = 10.0
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    ssl: ssl.SSLContext | None = None
+    verify: bool | ssl.SSLContext = True
+    proxy: str | None = field(default=None, repr=False)
     proxy_from_env: bool = True
+    max_frame: int = MAX_FRAME
 
 
 class Connection:
@@ -59,9 +68,10 @@ class Connection:
         self._on_event = on_event
         self._in_flight: dict[asyncio.Future[tuple[Any, ...]], tuple[str, str]] = {}
         self._session = aiohttp.ClientSession(
-            ws_response_class=event_lane(self._deliver, self._took_max_payload),
-            connector=aiohttp.TCPConnector(ssl=options.ssl if options.ssl is not None else True),
-            trust_env=options.proxy_from_env and not address.is_loopback,
+            ws_response_class=event_lane(self._deliver, self._took_max_payload, self._oversize),
+            connector=aiohttp.TCPConnector(ssl=options.verify),
+            proxy=options.proxy,
+            trust_env=options.proxy is None and options.proxy_from_env and not address.is_loopback,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=options.timeout),
         )
         self._sio = socketio.AsyncClient(
@@ -72,8 +82,8 @@ class Connection:
             serializer=WirePacket,
             http_session=self._session,
             websocket_extra_options={
-                # aiohttp gives up on frames above 4 MB, taking the next one with it.
-                "max_msg_size": 0,
+                # aiohttp's own bound is 4 MB, which a session of many tasks may exceed; the next frame goes with it.
+                "max_msg_size": options.max_frame,
                 "timeout": aiohttp.ClientWSTimeout(ws_close=_CLOSING_GRACE),
             },
             request_timeout=options.timeout,
@@ -176,6 +186,10 @@ class Connection:
 
     def _took_max_payload(self, size: int) -> None:
         self.max_payload = size
+
+    def _oversize(self) -> None:
+        most = self._options.max_frame
+        self._end(f"the daemon sent more than {most:,} bytes in one frame; ask for less, or allow more (max_response=)")
 
     def _reading_ended(self, reading: asyncio.Task[None]) -> None:
         if not reading.cancelled():

@@ -85,6 +85,7 @@ class EventLane(aiohttp.ClientWebSocketResponse):
     deliver: OnFrame
     max_payload = DEFAULT_MAX_PAYLOAD
     on_max_payload: Callable[[int], None]
+    on_oversize: Callable[[], None]
     _let_through = False
 
     async def receive(self, timeout: float | None = None) -> aiohttp.WSMessage:
@@ -100,6 +101,8 @@ class EventLane(aiohttp.ClientWebSocketResponse):
                 self._let_through = True
                 if message.type is text and frame.startswith("0{"):
                     self._read_open(frame)
+                elif message.type is aiohttp.WSMsgType.ERROR and self.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
+                    self.on_oversize()
                 return message
             try:
                 data = loads(frame[2:])
@@ -124,10 +127,16 @@ class EventLane(aiohttp.ClientWebSocketResponse):
             self.on_max_payload(size)
 
 
-def event_lane(deliver: OnFrame, on_max_payload: Callable[[int], None]) -> type[EventLane]:
+def event_lane(
+    deliver: OnFrame, on_max_payload: Callable[[int], None], on_oversize: Callable[[], None]
+) -> type[EventLane]:
     """An `EventLane` class for one connection: aiohttp makes the instance."""
     return type(
         "ConnectionLane",
         (EventLane,),
-        {"deliver": staticmethod(deliver), "on_max_payload": staticmethod(on_max_payload)},
+        {
+            "deliver": staticmethod(deliver),
+            "on_max_payload": staticmethod(on_max_payload),
+            "on_oversize": staticmethod(on_oversize),
+        },
     )

@@ -39,25 +39,34 @@ from agor_reactive.transport.rest import (
     never_reached,
 )
 from agor_reactive.transport.steps import AskProvider, Call, Steps, drive, drive_async
+from agor_reactive.transport.tls import Verify, ssl_setting
 
-__all__ = ["AsyncRest", "Rest"]
+__all__ = ["MAX_RESPONSE", "AsyncRest", "Rest"]
+
+MAX_RESPONSE = 64_000_000
+"""Bytes of one answer that are read unless said otherwise, counted after decompression."""
 
 # Node closes idle connections after 5 s; a write on one that is just being closed would have an unknown outcome.
 _LIMITS = httpx.Limits(keepalive_expiry=2.0)
 
 
 class _RestBase:
-    """What both faces know. `timeout` in seconds covers connecting and each read; `random` gives numbers in [0, 1)."""
+    """What both faces know. `timeout` in seconds covers connecting and each read; `random` gives numbers in [0, 1).
+
+    `verify` as in `tls`, `proxy` and `timeout` as in httpx; `max_response` is how many bytes of an answer are read.
+    """
 
     def __init__(
         self,
         url: str,
         *,
         credentials: Credentials | None = None,
-        timeout: float = 30.0,
+        timeout: float | httpx.Timeout = 30.0,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
-        verify: Any = True,
+        verify: Verify = True,
+        proxy: str | None = None,
+        max_response: int = MAX_RESPONSE,
         random: Callable[[], float] = _random.random,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -71,10 +80,12 @@ class _RestBase:
             "headers": dict(headers or {}),
             "limits": _LIMITS,
             "follow_redirects": False,
-            "trust_env": not self._address.is_loopback,
+            "proxy": proxy,
+            "trust_env": proxy is None and not self._address.is_loopback,
             # Loading the certificates of the machine takes longer than a request; without TLS nobody looks at them.
-            "verify": verify if self._address.url.startswith("https:") else False,
+            "verify": ssl_setting(verify) if self._address.is_tls else False,
         }
+        self._max_response = max_response
         self._closed = False
         self.session = Session(None if credentials is None else self._login_for(credentials))
 
@@ -108,8 +119,34 @@ class _RestBase:
         return login.log_in() if login.tokens.access is None else login.renew()
 
 
-def _read_answer(response: httpx.Response) -> RestAnswer:
-    return RestAnswer(response.status_code, response.content, response.headers)
+class _Body:
+    """The body of an answer as it comes, up to a bound."""
+
+    def __init__(self, response: httpx.Response, send: Send, most: int) -> None:
+        self._response = response
+        self._send = send
+        self._most = most
+        self._parts: list[bytes] = []
+        self._size = 0
+        told = response.headers.get("content-length", "")
+        if told.isascii() and told.isdigit() and int(told) > most:
+            self._refuse()
+
+    def add(self, part: bytes) -> None:
+        self._parts.append(part)
+        self._size += len(part)
+        if self._size > self._most:
+            self._refuse()
+
+    def answer(self) -> RestAnswer:
+        return RestAnswer(self._response.status_code, b"".join(self._parts), self._response.headers)
+
+    def _refuse(self) -> None:
+        call = self._send.what
+        raise ProtocolError(
+            f"{call.method} {call.service}: the answer is larger than {self._most:,} bytes and was not read; "
+            "ask for less ($limit, $select), or allow more (max_response=)"
+        )
 
 
 def _link_error(error: Exception, send: Send, url: str) -> Exception:
@@ -173,7 +210,14 @@ class Rest(_RestBase):
             self._renew_once(effect.generation)
             return None
         try:
-            return _read_answer(self._client.send(self._request(self._client, effect, timeout)))
+            response = self._client.send(self._request(self._client, effect, timeout), stream=True)
+            try:
+                body = _Body(response, effect, self._max_response)
+                for part in response.iter_bytes():
+                    body.add(part)
+            finally:
+                response.close()
+            return body.answer()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _link_error(error, effect, self.url) from None
 
@@ -251,7 +295,14 @@ class AsyncRest(_RestBase):
             await self._renew_once(effect.generation)
             return None
         try:
-            return _read_answer(await self._client.send(self._request(self._client, effect, timeout)))
+            response = await self._client.send(self._request(self._client, effect, timeout), stream=True)
+            try:
+                body = _Body(response, effect, self._max_response)
+                async for part in response.aiter_bytes():
+                    body.add(part)
+            finally:
+                await response.aclose()
+            return body.answer()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _link_error(error, effect, self.url) from None
 

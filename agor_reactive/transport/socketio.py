@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random as _random
-import ssl as _ssl
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -31,10 +30,11 @@ from agor_reactive.errors import (
 )
 from agor_reactive.models.wire import LinkPhase, LinkStatus, RawEvent
 from agor_reactive.transport.address import Address
-from agor_reactive.transport.connection import Connection, ConnectOptions
+from agor_reactive.transport.connection import MAX_FRAME, Connection, ConnectOptions
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep
 from agor_reactive.transport.seam import OnEvent, OnStatus
 from agor_reactive.transport.steps import AskProvider, Steps, drive_async
+from agor_reactive.transport.tls import Verify, ssl_setting
 
 __all__ = ["Backoff", "SocketLink"]
 
@@ -79,13 +79,23 @@ class SocketLink:
         keep_trying: bool = False,
         backoff: Backoff | None = None,
         headers: Mapping[str, str] | None = None,
-        ssl: _ssl.SSLContext | None = None,
+        verify: Verify = True,
+        proxy: str | None = None,
         proxy_from_env: bool = True,
+        max_response: int = MAX_FRAME,
         random: Callable[[], float] = _random.random,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._address = Address.parse(url)
-        self._options = ConnectOptions(tuple(transports), connect_timeout, dict(headers or {}), ssl, proxy_from_env)
+        self._options = ConnectOptions(
+            tuple(transports),
+            connect_timeout,
+            dict(headers or {}),
+            ssl_setting(verify) if self._address.is_tls else True,
+            proxy,
+            proxy_from_env,
+            max_response,
+        )
         self._timeout = timeout
         self._keep_trying = keep_trying
         self._backoff = backoff or Backoff()
