@@ -1,0 +1,95 @@
+"""Debian's Chromium, driven by playwright against a JupyterLab or a marimo of our own. Loopback only."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from playwright.async_api import Browser, Locator, Page, async_playwright
+
+from tests.notebook.lab import Lab
+
+__all__ = ["ARTIFACTS", "CHROMIUM", "launched", "opened", "picture", "run_all", "until"]
+
+CHROMIUM = next(
+    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
+)
+ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
+
+_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+_FLAGS += ["--disable-component-update", "--disable-sync"]
+
+_LONG_TASKS = """
+window.__long = [];
+new PerformanceObserver((list) => {
+  for (const entry of list.getEntries()) window.__long.push([Math.round(entry.startTime), Math.round(entry.duration)]);
+}).observe({ type: "longtask", buffered: true });
+"""
+
+
+@asynccontextmanager
+async def launched() -> AsyncIterator[Browser]:
+    """A browser."""
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        try:
+            yield browser
+        finally:
+            await browser.close()
+
+
+@asynccontextmanager
+async def opened(browser: Browser, lab: Lab, path: str) -> AsyncIterator[Page]:
+    """A notebook's page with its kernel idle. Afterwards: nothing left the machine, no error was shown."""
+    session = lab.open_session(path)
+    page = await browser.new_page(viewport={"width": 1240, "height": 1000})
+    strayed: list[str] = []
+    wrong: list[str] = []
+    page.on("request", lambda r: None if r.url.startswith((lab.url, "data:", "blob:")) else strayed.append(r.url))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if "agor_reactive" in said.text else None)
+    await page.add_init_script(_LONG_TASKS)
+    try:
+        await page.goto(lab.address(path))
+        await page.wait_for_selector(".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status='idle']")
+
+        async def idle() -> bool:
+            kernel = lab.api(f"kernels/{session['kernel']['id']}")
+            return bool(kernel["connections"] >= 1 and kernel["execution_state"] == "idle")
+
+        await until(idle, "the kernel is connected")
+        yield page
+        assert strayed == []
+        assert wrong == []
+    finally:
+        lab.api(f"sessions/{session['id']}", "DELETE")
+        await page.close()
+
+
+async def run_all(page: Page) -> None:
+    """Run every cell of the notebook."""
+    await page.get_by_role("menuitem", name="Run", exact=True).click()
+    await page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+async def until(
+    condition: Callable[[], Awaitable[Any]], what: str, *, seconds: float = 30.0, every: float = 0.05
+) -> Any:
+    """Wait for it, and give what it gave. Fails after `seconds`."""
+    end = time.monotonic() + seconds
+    while not (found := await condition()):
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {seconds:.0f} s in vain: {what}")
+        await asyncio.sleep(every)
+    return found
+
+
+async def picture(what: Page | Locator, name: str) -> None:
+    """Keep a screenshot under artifacts/."""
+    ARTIFACTS.mkdir(exist_ok=True)
+    await what.screenshot(path=str(ARTIFACTS / f"{name}.png"))

@@ -1,0 +1,272 @@
+"""The view as a person sees it: a real JupyterLab in a real browser. Pictures are kept under artifacts/."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
+pytest.importorskip("jupyterlab", reason='needs pip install "agor-reactive[notebook-test]"')
+
+from tests.notebook.browser import CHROMIUM, launched, opened, picture, run_all, until
+from tests.notebook.lab import Lab
+from tests.notebook.loose import write_notebook
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Locator
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(120),
+]
+NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    root = tmp_path_factory.mktemp("notebooks")
+    for path in NOTEBOOKS.glob("*.ipynb"):
+        shutil.copy(path, root)
+    made = Lab(tmp_path_factory.mktemp("home"), root)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with launched() as found:
+        yield found
+
+
+AT_REST = "() => window.__long.every(([start, took]) => start + took < performance.now() - 1500)"
+
+
+async def shows(view: Locator, selector: str, text: str, *, seconds: float = 30) -> None:
+    """Wait until some such element has that text."""
+
+    async def found() -> bool:
+        return any(text in said for said in await view.locator(selector).all_inner_texts())
+
+    await until(found, f"{selector} shows {text!r}", seconds=seconds)
+
+
+async def prompt(view: Locator, text: str) -> None:
+    await view.get_by_label("Prompt", exact=True).fill(text)
+    await view.locator(".ag-send").click()
+
+
+async def test_a_session_is_watched_asked_queued_stopped_and_survives_its_daemon(browser: Browser, lab: Lab) -> None:
+    async with opened(browser, lab, "02-live-view.ipynb") as page:
+        await run_all(page)
+        view = page.locator(".jp-Notebook .ag").first
+        await view.wait_for(timeout=40_000)
+        await view.evaluate("element => element.scrollIntoView({block: 'center'})")
+
+        # Text grows.
+        live = view.locator(".ag-live.ag-text").last
+        await live.wait_for(timeout=20_000)
+        lengths = {len(await view.locator(".ag-scroll").inner_text())}
+
+        async def grown() -> bool:
+            lengths.add(len(await view.locator(".ag-scroll").inner_text()))
+            return len(lengths) >= 5
+
+        await until(grown, "the reply grows", every=0.15)
+        await picture(page, "notebook-live")
+        await shows(view, ".ag-queued", "Write a test that sells it twice.", seconds=5)
+        await picture(view, "notebook-queue")
+
+        # Both prompts end, the last cell prints them.
+        async def all_done() -> bool:
+            return await view.locator(".ag-task[data-tone='ok']").count() == 4
+
+        await until(all_done, "four tasks completed", seconds=40)
+        await page.get_by_text("completed  Where do we take stock out?").wait_for()
+
+        # An old task is read when it is opened; a tool tells its input and result.
+        first = view.locator(".ag-task").first
+        assert await first.locator(".ag-part").count() == 0
+        await first.locator(".ag-task-head").click()
+        await first.locator(".ag-prose").first.wait_for()
+        await first.locator(".ag-chip").first.click()
+        await shows(first, ".ag-detail", "src/inventory/stock.py")
+        await picture(view, "notebook-old-task")
+
+        # The place is kept while something is written below, until "newest" is asked for.
+        await prompt(view, "A long one [slow]")
+        await view.locator(".ag-live.ag-text").last.wait_for()
+        scroll = view.locator(".ag-scroll")
+        await scroll.evaluate("element => { element.scrollTop = 40; }")
+        await view.locator(".ag-jump").wait_for()
+        before = await view.locator(".ag-live.ag-text").last.text_content()
+
+        async def more() -> bool:
+            return await view.locator(".ag-live.ag-text").last.text_content() != before
+
+        await until(more, "text goes on below")
+        assert await scroll.evaluate("element => element.scrollTop") == 40
+        await view.locator(".ag-jump").click()
+
+        # A prompt on a busy session waits; another is cancelled; stop ends the first, the queue drains.
+        await prompt(view, "This one waits")
+        await shows(view, ".ag-queued", "This one waits")
+        await prompt(view, "This one is cancelled")
+        await shows(view, ".ag-queued", "This one is cancelled")
+        await view.locator(".ag-queued", has_text="cancelled").locator(".ag-cancel").click()
+
+        async def cancelled() -> bool:
+            return await view.locator(".ag-queued").count() == 1
+
+        await until(cancelled, "one prompt is left in the queue")
+        await view.locator(".ag-stop").click()
+        await shows(view, ".ag-task-head", "stopped")
+
+        async def drained() -> bool:
+            done = view.locator(".ag-task", has_text="This one waits").locator("[data-tone='ok']")
+            return await view.locator(".ag-queued").count() == 0 and await done.count() > 0
+
+        await until(drained, "the queue drains", seconds=40)
+
+        # The daemon dies and comes back.
+        await page.get_by_role("button", name="Pull the plug").click()
+        await view.evaluate("element => element.scrollIntoView({block: 'center'})")
+        await shows(view, ".ag-notes", "Reconnecting")
+        await picture(view, "notebook-reconnecting")
+
+        async def back() -> bool:
+            return (
+                not await view.locator(".ag-notes .ag-note").count()
+                and await view.locator(".ag-linkstate").inner_text() == "live"
+            )
+
+        await until(back, "the view recovers", seconds=40)
+        await prompt(view, "Are you there? [tools:1]")
+        await view.locator(".ag-task", has_text="Are you there?").locator("[data-tone='ok']").first.wait_for()
+
+
+async def test_five_hundred_tasks_scroll_and_stream_without_holding_up_the_page(browser: Browser, lab: Lab) -> None:
+    write_notebook(
+        lab.root / "many.ipynb",
+        """
+        import sys
+        sys.path.insert(0, ROOT)
+        from agor_reactive.adapters.ipywidgets import SessionView
+        from tests.notebook.long_session import long_session
+        session = await long_session(tasks=500, messages=6)
+        view = SessionView(session.handle)
+        view
+        """,
+    )
+    async with opened(browser, lab, "many.ipynb") as page:
+        await run_all(page)
+        view = page.locator(".jp-Notebook .ag").first
+        await view.wait_for(timeout=40_000)
+
+        async def all_there() -> bool:
+            return await view.locator(".ag-task").count() >= 500
+
+        await until(all_there, "five hundred tasks")
+        # What Lab itself does at its start is not ours to judge: measure from when the page has come to rest.
+        await until(lambda: page.evaluate(AT_REST), "the page is at rest")
+        await page.evaluate("() => { window.__long.length = 0 }")
+        # Open the newest thirty, then scroll while text arrives.
+        await prompt(view, "stream 2000 6")
+        await page.evaluate(
+            "() => [...document.querySelectorAll('.ag-task-head')].slice(-31, -1).forEach((head) => head.click())"
+        )
+        await view.locator(".ag-live.ag-text").wait_for(timeout=20_000)
+        scroll = view.locator(".ag-scroll")
+        for step in range(40):
+            await scroll.evaluate(f"element => element.scrollBy(0, {-700 if step % 8 < 5 else 1100})")
+            await page.wait_for_timeout(100)
+        await view.locator(".ag-jump").click()
+
+        async def written() -> bool:
+            return "word1999" in await view.locator(".ag-task").last.inner_text()
+
+        await until(written, "the whole reply")
+        loaded = await view.locator(".ag-part").count()
+        long = await page.evaluate("() => window.__long")
+        print(f"\n500 tasks, {loaded} parts on the page, 2,000 chunks: tasks over 50 ms (start, ms): {long}")
+        assert loaded > 150
+        assert [took for _, took in long if took > 100] == []
+
+
+async def test_nothing_that_a_model_says_runs_or_is_fetched_and_a_saved_page_reads(browser: Browser, lab: Lab) -> None:
+    evil = "<img src=x onerror=window.__ran=1></script><script>window.__ran=1</script>"
+    remote = "![x](http://evil.example/x.png) [y](javascript:window.__ran=1) <http://evil.example/>"
+    write_notebook(
+        lab.root / "evil.ipynb",
+        f"""
+        import sys
+        sys.path.insert(0, ROOT)
+        from agor_reactive.adapters.ipywidgets import SessionView
+        from tests.notebook.long_session import long_session
+        evil, remote = {evil!r}, {remote!r}
+        blocks = ["**bold** " + evil, remote, "```html\\n" + evil + "\\n```", "|a|\\n|--|\\n|" + evil + remote + "|"]
+        text = "\\n\\n".join(blocks)
+        session = await long_session(tasks=1, messages=2, title=evil, prompt=evil, text=text, tool=evil)
+        SessionView(session.handle)
+        """,
+    )
+    async with opened(browser, lab, "evil.ipynb") as page:
+        await run_all(page)
+        view = page.locator(".jp-Notebook .ag").first
+        await view.locator(".ag-chip").first.click(timeout=40_000)
+        await view.locator(".ag-detail pre").first.wait_for()
+        assert await view.locator(".ag-title").inner_text() == evil
+        assert await view.locator("img, script, iframe, a[href], [onerror]").count() == 0
+        assert await page.evaluate("() => window.__ran") is None
+        assert await view.locator(".ag-prose strong").first.inner_text() == "bold"
+        # Only what begins with http or mailto can be clicked.
+        titles = await view.locator(".ag-link").evaluate_all("links => [...new Set(links.map((link) => link.title))]")
+        assert all(title.startswith("http://evil.example/") for title in titles)
+        assert titles
+        await picture(view, "notebook-safe")
+
+
+async def test_a_page_reload_and_a_second_view_miss_nothing(browser: Browser, lab: Lab) -> None:
+    write_notebook(
+        lab.root / "again.ipynb",
+        """
+        import sys
+        sys.path.insert(0, ROOT)
+        from agor_reactive.adapters.ipywidgets import SessionView
+        from tests.notebook.long_session import long_session
+        session = await long_session(tasks=3, messages=2)
+        view = SessionView(session.handle)
+        view
+        """,
+        "view",
+        "session.stream(chunks=300, seconds=5)",
+    )
+    async with opened(browser, lab, "again.ipynb") as page:
+        await run_all(page)
+        views = page.locator(".jp-Notebook .ag")
+        await views.nth(1).locator(".ag-live.ag-text").wait_for(timeout=40_000)
+        await page.get_by_role("menuitem", name="File", exact=True).click()
+        await page.get_by_role("menuitem", name=re.compile("^Save Notebook(?! As)")).click()
+
+        async def saved() -> bool:
+            return (lab.root / "again.ipynb").read_text(encoding="utf-8").count("widget-view+json") == 2
+
+        await until(saved, "the notebook is saved with its outputs")
+        await page.reload()
+        last = views.nth(0).locator(".ag-task").last
+
+        async def whole() -> bool:
+            return await views.count() == 2 and "word299" in str(await last.text_content())
+
+        await until(whole, "the reply after a reload")
+        for number in range(2):
+            # Not the text as laid out: a block out of sight is not.
+            text = await views.nth(number).locator(".ag-task").last.text_content()
+            assert [int(number) for number in re.findall(r"word(\d+)", str(text))] == list(range(300))
