@@ -36,6 +36,8 @@ AUTHENTICATION: Final = "authentication"
 REFRESH: Final = "authentication/refresh"
 
 _RENEW_AT: Final = 0.8  # of a token's life: 12 of its 15 minutes
+_RENEW_AHEAD: Final = 10.0  # seconds that are left then, at least …
+_RENEW_SOONEST: Final = 0.5  # … unless that is before the middle of a short life
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -272,7 +274,12 @@ class Login:
         if life is None:
             return tokens
         now = self._monotonic()
-        return Tokens(tokens.access, tokens.refresh, now + life, now + life * _RENEW_AT)
+        return Tokens(tokens.access, tokens.refresh, now + life, now + renewal_due(life))
+
+
+def renewal_due(life: float) -> float:
+    """After how many seconds of a token's life it is renewed: early enough that a slow answer still comes in time."""
+    return max(life * _RENEW_SOONEST, min(life * _RENEW_AT, life - _RENEW_AHEAD))
 
 
 def _payload(answer: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -20,7 +20,7 @@ from tests.contract.waiting import eventually
 
 __all__ = ["EXPIRIES", "LIFE", "outcomes"]
 
-LIFE = 1  # seconds that an access token lives, where the daemon lets us say so
+LIFE = 2  # seconds that an access token lives, where the daemon lets us say so: renewed in the middle of it
 EXPIRIES = 10
 
 

@@ -52,12 +52,12 @@ def minted(access: str, life: float = 900.0, refresh: str | None = "r1") -> dict
     return result if refresh is None else {**result, "refreshToken": refresh}
 
 
-@pytest.mark.parametrize("life", [900.0, 0.5])
-def test_renewal_is_due_at_four_fifths_of_the_life_whatever_the_daemons_clock_says(life: float) -> None:
+@pytest.mark.parametrize(("life", "due"), [(900.0, 720.0), (60.0, 48.0), (30.0, 20.0), (0.5, 0.25)])
+def test_renewal_is_due_well_ahead_of_expiry_whatever_the_daemons_clock_says(life: float, due: float) -> None:
     world = World({"api-key": minted("a", life)})
     login = world.login(ApiKey("agor_sk_x"))
     drive(login.log_in(), world.perform)
-    assert login.renew_at == pytest.approx(100.0 + 0.8 * life)
+    assert login.renew_at == pytest.approx(100.0 + due)
 
 
 def test_the_life_is_read_from_the_token_where_the_answer_does_not_tell() -> None:
