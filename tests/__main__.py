@@ -33,6 +33,7 @@ class Step(NamedTuple):
     name: str
     about: str
     commands: tuple[tuple[str, ...], ...]
+    extra: str = "test"
 
 
 # More steps (browsers, benchmarks) are more rows; a row whose name starts with + runs only when asked for.
@@ -40,7 +41,8 @@ STEPS = (
     Step("lint", "style and mistakes", (("ruff", "check", "."), ("ruff", "format", "--check", "."))),
     Step("types", "types", (("mypy", "--strict"),)),
     Step("imports", "layers", (("lint-imports",),)),
-    Step("unit", "behaviour", (("pytest",),)),
+    Step("unit", "behaviour", (("pytest", "--ignore=tests/notebook"),)),
+    Step("browser", "notebooks, widgets, a real browser", (("pytest", "tests/notebook"),), extra="notebook-test"),
     Step("chaos", "a wire broken on purpose", (("python", "-m", "tests.chaos", "--seconds", "20"),)),
 )
 
@@ -90,10 +92,10 @@ class Environment:
         self.folder = folder if folder.is_absolute() else Path.cwd() / folder
         self.programs = self.folder / ("Scripts" if os.name == "nt" else "bin")
 
-    def ready(self) -> str:
-        """Make it, or bring it up to date if what the package asks for has changed since."""
+    def ready(self, extra: str = "test") -> str:
+        """Make it, or bring it up to date if what the package asks for under that extra has changed since."""
         python = self.programs / ("python.exe" if os.name == "nt" else "python")
-        stamp = self.folder / ".agor-reactive-tests"
+        stamp = self.folder / f".agor-reactive-{extra}"
         wanted = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode()).hexdigest()
         made = not python.exists()
         if made:
@@ -104,7 +106,7 @@ class Environment:
                 raise
         if made or not stamp.exists() or stamp.read_text(encoding="ascii") != wanted:
             pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([*pip, "-e", ".[test]"], cwd=ROOT, check=True)
+            subprocess.run([*pip, "-e", f".[{extra}]"], cwd=ROOT, check=True)
             stamp.write_text(wanted, encoding="ascii")
             return f"installed in {self.folder}"
         return f"{self.folder} is up to date"
@@ -134,6 +136,22 @@ def ready_peer() -> str:
     return "ready"
 
 
+def ready_chromium() -> str:
+    """Install Debian's Chromium where it is missing and may be installed; without it tests are skipped, and counted."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    if found := next((path for name in names if (path := shutil.which(name))), None):
+        return f"ready: {found}"
+    apt, root = shutil.which("apt-get"), getattr(os, "geteuid", lambda: -1)() == 0
+    if not apt or not root:
+        return "not here, its tests will be skipped; on Debian: apt-get install chromium"
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    install = (apt, "install", "-y", "-qq", "--no-install-recommends", "chromium")
+    for command in ((apt, "update", "-qq"), install):
+        if subprocess.run(command, env=quiet, stdout=subprocess.DEVNULL, check=False).returncode != 0:
+            return f"could not be installed ({' '.join(command)}), its tests will be skipped"
+    return "installed"
+
+
 def timed(heading: str, deed: Callable[[], str]) -> None:
     """Do something under a heading, and say how long it took."""
     print(f"\n== {heading}", flush=True)
@@ -146,6 +164,14 @@ def run_step(step: Step, environment: Environment) -> Outcome:
     """Run every command of a step, also after one failed."""
     outcome = Outcome(step.name.removeprefix("+"), True, 0.0)
     began = time.monotonic()
+    if step.extra != "test":
+        try:
+            timed(f"setup: {step.extra}", lambda: environment.ready(step.extra))
+            timed("setup: Chromium", ready_chromium)
+        except subprocess.CalledProcessError as error:
+            print(f"setup failed: {' '.join(map(str, error.cmd))} exited with {error.returncode}", flush=True)
+            outcome.well = False
+            return outcome
     for command in step.commands:
         print(f"\n== {outcome.name}: {' '.join(command)} ({step.about})", flush=True)
         with tempfile.TemporaryDirectory() as scratch:

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import weakref
+from collections.abc import Callable
 
 import ipywidgets
 import pytest
@@ -21,10 +22,12 @@ def widgets_alive() -> int:
     return len(ipywidgets.widgets.widget._instances)
 
 
-async def test_b28_two_thousand_chunks_of_a_reply_of_40_kb_in_a_second_are_few_messages_and_bytes() -> None:
+async def test_b28_two_thousand_chunks_of_a_reply_of_40_kb_in_a_second_are_few_messages_and_bytes(
+    say: Callable[[str], None],
+) -> None:
     found = await reply(2_000, 40_000)
-    print(
-        f"\n2,000 chunks, 40,000 bytes, 1 s: {found.messages} comm messages, {found.sent:,} bytes"
+    say(
+        f"2,000 chunks, 40,000 bytes, 1 s: {found.messages} comm messages, {found.sent:,} bytes"
         f" ({found.sent / found.size:.2f} times the reply)"
     )
     assert found.whole
@@ -99,7 +102,7 @@ async def test_a_page_that_is_gone_without_a_word_is_soon_told_less_and_then_not
         assert page.text().endswith("2998 2999 ")
 
 
-async def test_b30_a_hundred_views_leave_nothing_behind(comms: Comms, clock: Clock) -> None:
+async def test_b30_a_hundred_views_leave_nothing_behind(comms: Comms, clock: Clock, say: Callable[[str], None]) -> None:
     world = World()
     await world.link.open()
     async with world.registry.retain(SID) as handle:
