@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from benchmarks.cases import CASES, Plan, case
+from benchmarks.cases import APART, CASES, Plan, case
 from benchmarks.measure import Timing
 from benchmarks.table import Line, as_json, machine, print_rows
 from benchmarks.workloads import Scale, dump
@@ -25,7 +25,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="small workloads: shows that it runs, not what it costs")
     parser.add_argument("--only", action="append", choices=list(CASES), metavar="NAME", help=", ".join(CASES))
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the table as JSON")
-    parser.add_argument("--rounds", type=int, default=None, help="rounds a ratio (default 7, at least 5; quick: 2)")
+    parser.add_argument("--rounds", type=int, default=None, help="rounds a ratio (default and least 5; with --quick 2)")
     parser.add_argument("--gc", action="store_true", help="leave the garbage collector on while timing")
     commands = parser.add_subparsers(dest="command")
     workloads = commands.add_parser("workloads", help="write the events of every workload as JSON lines")
@@ -57,9 +57,10 @@ def main(argv: list[str] | None = None) -> None:
 
         draw(arguments.svg, quick=arguments.quick)
         return
-    rounds = arguments.rounds or (2 if arguments.quick else 7)
+    names = arguments.only or [name for name in CASES if arguments.quick or name not in APART]
+    rounds = arguments.rounds or (2 if arguments.quick else 5)
     timing = Timing(rounds if arguments.quick else max(rounds, 5), arguments.gc)
-    lines = run(arguments.only or list(CASES), Plan(Scale(arguments.quick), timing))
+    lines = run(names, Plan(Scale(arguments.quick), timing))
     print(" · ".join(f"{name} {version}" for name, version in machine().items()))
     print_rows(lines)
     if arguments.json is not None:

@@ -31,7 +31,7 @@ Side = Callable[[], float]
 class Timing:
     """How to time: so many rounds, with the collector on or off during a run."""
 
-    rounds: int = 7
+    rounds: int = 5
     collect: bool = False
 
 

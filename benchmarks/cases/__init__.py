@@ -10,7 +10,7 @@ from benchmarks.measure import Timing
 from benchmarks.table import Line
 from benchmarks.workloads import Scale
 
-__all__ = ["CASES", "Case", "Plan", "case"]
+__all__ = ["APART", "CASES", "Case", "Plan", "case"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,10 @@ CASES: Mapping[str, tuple[str, str]] = {
     "widget": ("widget", "widget"),
 }
 """Name of a case: its module here, and the function in it."""
+
+
+APART = ("equal",)
+"""Cases that run only when named: the textbook fold of `huge` alone takes minutes."""
 
 
 def case(name: str) -> Case:

@@ -1,7 +1,9 @@
 """How the cost of one event grows with the handles of a client: the same chunks over 1, 100 and 1,000 sessions.
 
-Every handle has one subscriber. Chunks go to the sessions in turns, so each turn of the loop tells a few subscribers of
-one session, or some hundred subscribers of as many.
+Every handle has one subscriber. Chunks go to the sessions in turns, so each turn of the loop tells the subscriber of one
+session, or some hundred subscribers of as many. That all are written at the same moment is the hardest case: no session
+is in the processor's cache when its next chunk comes. Beside it, without a bound, as many handles of which twenty are
+written at a time, one group after the other.
 """
 
 from __future__ import annotations
@@ -18,16 +20,20 @@ from benchmarks.workloads import payloads
 __all__ = ["chunks_over", "fanout"]
 
 FLAT_BOUND = 1.5
+AT_ONCE = 20
 
 
-def chunks_over(sessions: int, chunks: int) -> tuple[list[str], list[Event]]:
-    """Ids of so many sessions, and so many chunks of one message in each, in turns."""
+def chunks_over(sessions: int, chunks: int, *, at_once: int | None = None) -> tuple[list[str], list[Event]]:
+    """Ids of so many sessions, and so many chunks of one message in each: all in turns, or `at_once` in turns, then the
+    next ones."""
     scripts = [SessionScript(f"session {number}/fanout") for number in range(sessions)]
     for script in scripts:
         script.reply(script.id(), chunks=-(-chunks // sessions))
     texts = [[event for event in script.events if event[0].endswith("chunk")] for script in scripts]
-    events = [event for at_once in zip(*texts, strict=True) for event in at_once][:chunks]
-    return [script.session_id for script in scripts], events
+    group = at_once or sessions
+    groups = [texts[at : at + group] for at in range(0, sessions, group)]
+    events = [event for some in groups for turn in zip(*some, strict=True) for event in turn]
+    return [script.session_id for script in scripts], events[:chunks]
 
 
 def _side(plan: Plan, feed: Feed, events: list[Event]) -> Callable[[], float]:
@@ -61,6 +67,9 @@ def fanout(plan: Plan) -> Iterator[Line]:
             ids, events = chunks_over(count, chunks)
             feeds[str(count)] = Feed(ids)
             sides[str(count)] = _side(plan, feeds[str(count)], events)
+        ids, events = chunks_over(counts[-1], chunks, at_once=AT_ONCE)
+        feeds["groups"] = Feed(ids)
+        sides["groups"] = _side(plan, feeds["groups"], events)
         turns = interleave(sides, plan.timing)
     finally:
         for feed in feeds.values():
@@ -71,3 +80,5 @@ def fanout(plan: Plan) -> Iterator[Line]:
         bound = FLAT_BOUND if count == max(counts) else None
         ratio = turns.ratio(str(count), "1")
         yield Row(f"fanout over {count:,} handles", turns.ns(str(count)), "over 1 handle", base, ratio, bound)
+    ratio = turns.ratio("groups", "1")
+    yield Row(f"  of which {AT_ONCE} at a time", turns.ns("groups"), "over 1 handle", base, ratio)
