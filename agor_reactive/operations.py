@@ -58,7 +58,8 @@ def either(method: str, paths: tuple[str, ...], args: tuple[Any, ...]) -> Operat
 
 def route(service: str, row_id: str, *rest: str) -> str:
     """A nested route. Raises `UsageError` for an id that would lead elsewhere."""
-    if not isinstance(row_id, str) or not row_id or any(mark in row_id for mark in "/?#\\") or row_id in (".", ".."):
+    odd = not isinstance(row_id, str) or row_id.strip() in ("", ".", "..") or any(mark in row_id for mark in "/?#\\")
+    if odd:
         raise UsageError(f"{row_id!r} is not an id")
     return "/".join((service, row_id, *rest))
 

@@ -17,6 +17,8 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from typing_extensions import TypeAliasType
 
+from agor_reactive.models.secrecy import REDACTED, is_secret, scrub_text
+
 __all__ = [
     "CamelModel",
     "FrozenDict",
@@ -35,7 +37,10 @@ JsonValue = TypeAliasType("JsonValue", "str | int | float | bool | tuple[JsonVal
 
 
 class FrozenDict(dict[str, Any]):
-    """A dict that refuses to change. Encodes, compares, copies and pickles as a dict does."""
+    """A dict that refuses to change. Encodes, compares, copies and pickles as a dict does.
+
+    Its repr leaves out what sounds like a secret; reading and encoding do not.
+    """
 
     __slots__ = ()
 
@@ -44,6 +49,9 @@ class FrozenDict(dict[str, Any]):
 
     __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = _refuse
     __ior__ = _refuse
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{key!r}: {_shown(key, item)}" for key, item in self.items()) + "}"
 
     def __copy__(self) -> Self:
         return self
@@ -57,6 +65,10 @@ class FrozenDict(dict[str, Any]):
     def copy(self) -> dict[str, Any]:
         """A plain dict with the same items, free to change."""
         return dict(self)
+
+
+def _shown(key: Any, item: Any) -> str:
+    return REDACTED if isinstance(item, str) and isinstance(key, str) and is_secret(key) else scrub_text(repr(item))
 
 
 def freeze(value: Any) -> Any:

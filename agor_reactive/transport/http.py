@@ -24,6 +24,7 @@ from agor_reactive.errors import (
     UsageError,
     WrongLoop,
 )
+from agor_reactive.models.secrecy import scrub_text
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep
 from agor_reactive.transport.methods import is_read, lost_in_flight
@@ -48,6 +49,15 @@ MAX_RESPONSE = 64_000_000
 
 # Node closes idle connections after 5 s; a write on one that is just being closed would have an unknown outcome.
 _LIMITS = httpx.Limits(keepalive_expiry=2.0)
+
+
+class _QuietURL(httpx.URL):
+    """An address that shows itself without its query: httpx logs every one at INFO, and a query may hold anything."""
+
+    def __str__(self) -> str:
+        return scrub_text(super().__str__().partition("?")[0])
+
+    __repr__ = __str__
 
 
 class _RestBase:
@@ -107,7 +117,9 @@ class _RestBase:
         wanted = send.request
         url = client.base_url.copy_with(raw_path=(self._address.prefix + wanted.target).encode("ascii"))
         extra: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
-        return client.build_request(wanted.verb, url, content=wanted.body, headers=dict(wanted.headers), **extra)
+        request = client.build_request(wanted.verb, url, content=wanted.body, headers=dict(wanted.headers), **extra)
+        request.url = _QuietURL(request.url)
+        return request
 
     def _renewal(self, seen: int) -> Steps[LoginStep, Mapping[str, Any]] | None:
         """How to get a new token; None when another caller just got one. Raises the refusal another caller met."""

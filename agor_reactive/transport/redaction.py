@@ -6,13 +6,12 @@ Every socket hears everybody's events, some of which carry secrets. `redact` is 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-__all__ = ["REDACTED", "redact", "scrub", "scrub_text"]
+from agor_reactive.models.secrecy import REDACTED, is_secret, scrub_text
 
-REDACTED: Final = "[redacted]"
+__all__ = ["REDACTED", "redact", "scrub", "scrub_text"]
 
 # Services whose payloads are secrets, whatever their fields are called.
 _SECRET_SERVICES: Final = ("authentication", "auth/", "api/v1/user/api-keys", "config/resolve-api-key")
@@ -21,10 +20,6 @@ _SECRET_SERVICES: Final = ("authentication", "auth/", "api/v1/user/api-keys", "c
 _PLAIN_NAMES: Final = ("streaming:chunk", "thinking:chunk", "streaming:start", "streaming:end", "thinking:start")
 _PLAIN_NAMES_END: Final = (*_PLAIN_NAMES, "thinking:end", "tool:start", "tool:complete")
 
-_SECRET_FIELD: Final = re.compile(
-    r"(?:token|apikey|rawkey|secret|password|passphrase|privatekey|sshkey|authorization|cookie|credential)$"
-)
-_SECRET_TEXT: Final = re.compile(r"agor_sk_\w+|eyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*")
 _DEEPEST: Final = 64
 
 
@@ -42,25 +37,6 @@ def scrub(value: Any) -> Any:
     return _scrub(value, 0)
 
 
-def scrub_text(text: str) -> str:
-    """`text` with API keys and JWTs replaced."""
-    if "agor_sk_" in text or "eyJ" in text:
-        return _SECRET_TEXT.sub(REDACTED, text)
-    return text
-
-
-_known_fields: dict[str, bool] = {}
-
-
-def _is_secret(field: str) -> bool:
-    known = _known_fields.get(field)
-    if known is None:
-        known = _SECRET_FIELD.search(field.lower().replace("_", "").replace("-", "")) is not None
-        if len(_known_fields) < 4096:  # field names are the sender's to choose: bounded
-            _known_fields[field] = known
-    return known
-
-
 def _scrub(value: Any, depth: int) -> Any:
     if isinstance(value, str):
         return scrub_text(value)
@@ -72,7 +48,7 @@ def _scrub(value: Any, depth: int) -> Any:
             if item is None or item is True or item is False:
                 continue
             # Numbers and booleans under such a name are counts and flags (`ANTHROPIC_API_KEY: false`), not secrets.
-            clean = REDACTED if isinstance(item, str) and isinstance(key, str) and _is_secret(key) else None
+            clean = REDACTED if isinstance(item, str) and isinstance(key, str) and is_secret(key) else None
             clean = clean if clean is not None else _scrub(item, depth + 1)
             if clean is not item:
                 changed = dict(value) if changed is None else changed

@@ -1,0 +1,35 @@
+"""What sounds like a secret: names of fields whose text is never shown, and texts that are keys or tokens."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+__all__ = ["REDACTED", "is_secret", "scrub_text"]
+
+REDACTED: Final = "[redacted]"
+
+_SECRET_FIELD: Final = re.compile(
+    r"(?:token|apikey|rawkey|secret|password|passphrase|privatekey|sshkey|authorization|cookie|credential)$"
+)
+_SECRET_TEXT: Final = re.compile(r"agor_sk_\w+|eyJ[\w-]{6,}\.[\w-]{6,}\.[\w-]*")
+_MOST_NAMES: Final = 4096
+
+_known_fields: dict[str, bool] = {}
+
+
+def is_secret(field: str) -> bool:
+    """Whether the text under that name is a secret: ``apiKey``, ``mcp_token``, ``Authorization``."""
+    known = _known_fields.get(field)
+    if known is None:
+        known = _SECRET_FIELD.search(field.lower().replace("_", "").replace("-", "")) is not None
+        if len(_known_fields) < _MOST_NAMES:  # field names are the sender's to choose: bounded
+            _known_fields[field] = known
+    return known
+
+
+def scrub_text(text: str) -> str:
+    """`text` with API keys and JWTs replaced."""
+    if "agor_sk_" in text or "eyJ" in text:
+        return _SECRET_TEXT.sub(REDACTED, text)
+    return text
