@@ -303,6 +303,33 @@ async def test_a_preview_learns_that_a_task_at_work_ended_while_it_was_away_thou
     handle.release()
 
 
+@pytest.mark.parametrize("hydration", ["preview", "lean"])
+async def test_when_all_that_was_shown_is_removed_the_next_older_ones_are_read(hydration: str) -> None:
+    world, handle = await opened(24, hydration)
+    shown = ids(handle.state)
+    for task_id in shown:
+        world.tasks = [task for task in world.tasks if task["task_id"] != task_id]
+        world.link.emit("tasks removed", {"task_id": task_id, "session_id": SID})
+    await world.settle(lambda: len(handle.state.tasks) and not handle.state.loading, turns=400)
+    assert ids(handle.state) == named(25 - 2 * len(shown), 24 - len(shown))
+    assert handle.state.is_task_loaded(ids(handle.state)[-1])
+    handle.release()
+
+
+async def test_what_empties_the_window_while_it_is_read_has_it_read_again() -> None:
+    world, handle = await opened(3, "preview")
+    world.link.hold("find", f"sessions/{SID}/tasks/queue")
+    resync = asyncio.ensure_future(handle.resync())
+    await world.settle(lambda: [call.service for call in world.link.pending] == [f"sessions/{SID}/tasks/queue"])
+    world.tasks.pop()
+    world.link.emit("tasks removed", {"task_id": "t03", "session_id": SID})
+    world.link.release()
+    await resync
+    await world.settle(lambda: len(handle.state.tasks) and not handle.state.loading, turns=400)
+    assert ids(handle.state) == ["t02"]
+    handle.release()
+
+
 async def test_a_session_of_more_than_twenty_thousand_tasks_still_gives_its_newest() -> None:
     world, handle = await opened(0)
     world.tasks = [done(n) for n in range(1, 12_001)]

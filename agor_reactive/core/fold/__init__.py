@@ -57,7 +57,7 @@ def count(anomalies: Mapping[str, int], kind: str, more: int = 1) -> FrozenDict:
 
 # Events of the session: of another session they are nothing, and after its removal or ours they change nothing.
 _OF_SESSION: Mapping[type, Callable[[Draft, Any], None]] = {
-    e.TaskRemoved: rows.task_removed,
+    e.TaskRemoved: hydration.task_removed,
     e.MessageRemoved: rows.message_removed,
     e.StreamStarted: streams.stream_started,
     e.StreamEnded: streams.stream_ended,

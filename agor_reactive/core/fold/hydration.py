@@ -27,6 +27,7 @@ __all__ = [
     "older_requested",
     "resync_requested",
     "set_error",
+    "task_removed",
     "unload_requested",
 ]
 
@@ -56,6 +57,18 @@ def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
     if sync.round is not None or any(a.kind == "join" for a in sync.asks) or not draft.standing.link.up:
         return
     begin_round(draft)
+
+
+def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
+    """A task was removed. If it was the last of a window, the ones before it are read."""
+    rows.task_removed(draft, event)
+    if not window.is_emptied(draft):
+        return
+    sync = draft.sync
+    if sync.round is not None:
+        draft.sync = sync._replace(again=True)
+    elif draft.standing.link.up and not any(a.kind in ("join", "wait") for a in sync.asks):
+        begin_round(draft)
 
 
 def load_requested(draft: Draft, event: e.LoadRequested) -> None:

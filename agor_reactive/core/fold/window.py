@@ -15,7 +15,7 @@ from agor_reactive.core.tables import is_active
 from agor_reactive.models.base import instant
 from agor_reactive.models.task import Task
 
-__all__ = ["ask", "ask_for_tasks", "is_before", "slide", "widen"]
+__all__ = ["ask", "ask_for_tasks", "is_before", "is_emptied", "slide", "widen"]
 
 
 def ask(
@@ -69,6 +69,11 @@ def is_before(draft: Draft, row: Task) -> bool:
         return False
     made, first = instant(row.created_at), instant(_oldest(draft.tasks.rows.values()))
     return made is not None and first is not None and made < first
+
+
+def is_emptied(draft: Draft) -> bool:
+    """Whether nothing is shown though there are older tasks."""
+    return draft.standing.has_older_tasks and all(task.queued for task in draft.tasks)
 
 
 def slide(draft: Draft) -> None:
