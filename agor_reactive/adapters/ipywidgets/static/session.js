@@ -257,7 +257,7 @@ class SessionPane {
     this.scroll.tabIndex = 0;
     this.older = button("ag-older", "Show older tasks", "", () => {
       this.older.disabled = true;
-      this.send({ op: "older" });
+      this.act({ op: "older" });
     });
     this.older.hidden = true;
     const content = this.scroll.appendChild(make("div", "ag-content"));
@@ -343,6 +343,7 @@ class SessionPane {
     this.sent.delete(deed);
     this.submit.disabled = false;
     this.stop.disabled = false;
+    this.older.disabled = false;
     this.said.textContent = error ?? "";
     if (!error) waiting.well?.();
   }
@@ -411,7 +412,6 @@ class SessionPane {
   }
 
   clear() {
-    this.scroll.classList.add("ag-laid");
     this.wasOpen = new Set([...this.tasks.items].filter(([, task]) => task.opened).map(([id]) => id));
     this.top = this.stick ? null : this.scroll.scrollTop;
     for (const rows of [this.tasks, this.loose]) for (const key of [...rows.order]) rows.remove(key);
