@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, Final
-from urllib.parse import quote
 
 from agor_reactive.answers import answer_of, checked, model_of, page_of, typed_row
 from agor_reactive.errors import (
@@ -56,20 +55,13 @@ def either(method: str, paths: tuple[str, ...], args: tuple[Any, ...]) -> Operat
     raise first
 
 
-def route(service: str, row_id: str, *rest: str) -> str:
-    """A nested route. Raises `UsageError` for an id that would lead elsewhere."""
-    odd = not isinstance(row_id, str) or row_id.strip() in ("", ".", "..") or any(mark in row_id for mark in "/?#\\")
-    if odd:
-        raise UsageError(f"{row_id!r} is not an id")
-    return "/".join((service, row_id, *rest))
-
-
-def name_in_route(name: str) -> str:
-    """A free name (of a branch) as one part of a route."""
-    escaped = quote(name, safe="")
-    if not escaped or escaped in (".", ".."):
-        raise UsageError(f"{name!r} cannot be part of a route")
-    return escaped
+def route(service: str, *parts: str) -> str:
+    """A nested route of ids, names and fixed words. Raises `UsageError` for a part that would lead elsewhere."""
+    for part in parts:
+        odd = not isinstance(part, str) or part.strip() in ("", ".", "..") or any(mark in part for mark in "/?#\\")
+        if odd:
+            raise UsageError(f"{part!r} cannot be part of a route; is it an id?")
+    return "/".join((service, *parts))
 
 
 def sent(**options: Any) -> dict[str, Any]:

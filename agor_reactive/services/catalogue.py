@@ -33,7 +33,7 @@ from agor_reactive.services.others import (
 )
 from agor_reactive.services.workspaces import BranchService, RepoService, ScheduleService, WorktreeService
 
-__all__ = ["SERVICES", "Services"]
+__all__ = ["EVENTS", "OFFERS", "SERVICES", "SMALL", "Services"]
 
 SERVICES: Mapping[str, type[Service[Any, Any, Any, Any]]] = {
     "sessions": SessionService,
@@ -51,6 +51,49 @@ SERVICES: Mapping[str, type[Service[Any, Any, Any, Any]]] = {
     "kb/namespaces": KnowledgeNamespaceService,
 }
 """The services that have methods of their own."""
+
+OFFERS: Mapping[str, tuple[str, ...]] = {
+    "session-streams": ("create", "remove"),
+    "users": ("find", "get", "create", "patch", "remove"),
+    "groups": ("find", "get", "create", "patch", "remove"),
+    "group-memberships": ("find", "create", "remove"),
+    "session-mcp-servers": ("find", "create", "remove"),
+    "session-env-selections": ("find", "create", "remove"),
+    "gateway": ("create",),
+    "api/v1/user/api-keys": ("find", "create", "patch", "remove"),
+    "authentication": ("create", "remove"),
+    "authentication/refresh": ("create",),
+    "authentication/impersonate": ("create",),
+    "auth/launch": ("create",),
+    "health": ("find",),
+}
+"""What is offered of the six standard methods, where it is not all of them. For reading: a daemon says itself, by a
+`MethodNotAllowed`, and versions differ."""
+
+SMALL: tuple[str, ...] = (
+    "kb/versions",
+    "kb/search",
+    "kb/graph",
+    "kb/settings",
+    "kb/indexing/status",
+    "kb/indexing/reindex",
+    "context",
+    "file",
+    "files",
+    "templates",
+    "config",
+    "check-auth",
+    "leaderboard",
+    "terminals",
+    "copilot-models",
+    "cursor-models",
+    "opencode/models",
+    "opencode/health",
+)
+"""Services that offer find, get or create, as their names say."""
+
+EVENTS: Mapping[str, tuple[str, ...]] = {"artifacts": ("agor-query",)}
+"""Events of a service that are neither of its rows nor in `models.realtime`."""
 
 
 class Services(Generic[Kind]):

@@ -159,9 +159,8 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
 
     @deed
     def remove_branch(self, repo_id: str, name: str, *, timeout: float | None = None) -> Operation[Any]:
-        """Remove a branch of a repository by its name, from the disk too."""
-        part = op.name_in_route(name)
-        first, second = (op.route("repos", repo_id, kind, part) for kind in ("branches", "worktrees"))
+        """Remove a branch of a repository by its name, from the disk too. A name with a slash is a `UsageError`."""
+        first, second = (op.route("repos", repo_id, kind, name) for kind in ("branches", "worktrees"))
         return (yield from op.either("remove", (first, second), (None,)))
 
     @deed

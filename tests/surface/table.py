@@ -1,0 +1,145 @@
+"""docs/services.md, made from the code: which path leads to which service, row, methods, wire calls and events.
+
+``python -m tests.surface.table`` writes it; a test sees that it is up to date.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+from agor_reactive.faces import Deed, Stream
+from agor_reactive.models import MODEL_OF_SERVICE
+from agor_reactive.models.realtime import PAYLOAD_OF_TOPIC
+from agor_reactive.services import SERVICES, Service
+from agor_reactive.services.catalogue import EVENTS, OFFERS, SMALL
+from agor_reactive.transport.methods import STANDARD_METHODS
+from agor_reactive.transport.steps import Call, Now
+
+PAGE = Path(__file__).parents[2] / "docs" / "services.md"
+SIX = ("find", "get", "create", "update", "patch", "remove")
+SOME_ID = "01970a3f-91c2-7b1e-8d55-0c1f2a3b4c5d"
+ROW_EVENTS = ("created", "patched", "updated", "removed")
+
+HEAD = """# Services
+
+Made from the code by `python -m tests.surface.table`; do not edit it by hand.
+
+`client.service("…")` is typed by its path, on every kind of client. Every service has `find`, `find_all`, `iterate`,
+`get`, `create`, `create_many`, `update`, `patch`, `remove` and `call` (any method by its name on the wire); which of
+the six standard methods a daemon offers is in the table. Any other path works too, untyped. On live clients
+`on(event, …)` hears a service's events: typed rows for `created`, `patched`, `updated`, `removed` and `queued`.
+
+Every method takes `timeout=`, in seconds, for each request it makes (`ask` and `wait`: for the whole).
+
+| path | row | standard methods | methods of its own | events of its own |
+| --- | --- | --- | --- | --- |
+"""
+
+
+def paths() -> list[str]:
+    """Every path that is known, those with methods of their own first."""
+    return list(dict.fromkeys([*SERVICES, *MODEL_OF_SERVICE, *OFFERS, *SMALL]))
+
+
+def deeds(path: str) -> dict[str, Deed[..., Any] | Stream[..., Any]]:
+    """The methods that a service has beyond those of every service."""
+    service = SERVICES.get(path, Service)
+    found: dict[str, Deed[..., Any] | Stream[..., Any]] = {}
+    for kind in reversed(service.__mro__):
+        if kind is not Service and issubclass(kind, Service):
+            found.update({name: deed for name, deed in vars(kind).items() if isinstance(deed, Deed | Stream)})
+    return found
+
+
+def events(path: str) -> list[str]:
+    """The events that a service has beyond those of its rows."""
+    named = [topic.removeprefix(f"{path} ") for topic in PAYLOAD_OF_TOPIC if topic.startswith(f"{path} ")]
+    return [*(name for name in named if name not in ROW_EVENTS), *EVENTS.get(path, ())]
+
+
+def first_call(path: str, deed: Deed[..., Any]) -> Call:
+    """What a method asks first of the daemon, found out by beginning it."""
+    face = SERVICES[path](path, _Nobody())
+    given: dict[str, Any] = {}
+    for name, parameter in list(inspect.signature(deed.operation).parameters.items())[1:]:
+        if parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+            given[name] = _made_up(name, str(parameter.annotation))
+    operation = deed.operation(face, **given)
+    wish = next(operation)
+    while isinstance(wish, Now):
+        wish = operation.send(0.0)
+    operation.close()
+    assert isinstance(wish, Call)
+    return wish
+
+
+class _Nobody:
+    def run(self, *_: Any) -> Any:
+        raise AssertionError("nothing is run here")
+
+    walk = run
+
+
+def _made_up(name: str, annotation: str) -> Any:
+    if annotation.startswith("str"):
+        return SOME_ID if name.endswith("_id") else "NAME"
+    if annotation.startswith(("int", "bool")):
+        return 1
+    return [] if annotation.startswith("Sequence") else {}
+
+
+def on_the_wire(path: str, deed: Deed[..., Any]) -> str:
+    """The call as the socket has it, or REST."""
+    call = first_call(path, deed)
+    where = re.sub("NAME", ":name", call.service.replace(SOME_ID, ":id"))
+    if call.method in STANDARD_METHODS:
+        return f"{call.method} `{where}`"
+    return f"`{call.method}` on `{where}`, live only"
+
+
+def signature(name: str, deed: Deed[..., Any]) -> str:
+    """As a caller writes it, without types."""
+    shown: list[str] = []
+    for parameter in list(inspect.signature(deed.operation).parameters.values())[1:]:
+        if parameter.name == "timeout":
+            continue
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in shown:
+            shown.append("*")
+        star = "**" if parameter.kind is inspect.Parameter.VAR_KEYWORD else ""
+        default = "" if parameter.default is inspect.Parameter.empty else f"={parameter.default!r}"
+        shown.append(f"{star}{parameter.name}{default}")
+    return f"{name}({', '.join(shown)})"
+
+
+def row_line(path: str) -> str:
+    model = MODEL_OF_SERVICE.get(path)
+    offered = OFFERS.get(path, SIX)
+    standard = "all six" if set(offered) == set(SIX) else ", ".join(offered)
+    standard = "find, get or create" if path in SMALL else standard
+    own = ", ".join(f"`{name}`" for name in deeds(path))
+    special = ", ".join(f"`{event}`" for event in events(path))
+    row = f"`{model.__name__}`" if model is not None else "–"
+    return f"| `{path}` | {row} | {standard} | {own} | {special} |"
+
+
+def section(path: str) -> str:
+    lines = [f"\n## {path}\n", "| method | on the wire | what it does |", "| --- | --- | --- |"]
+    for name, deed in deeds(path).items():
+        assert isinstance(deed, Deed)
+        what = " ".join((deed.__doc__ or "").split("\n\n")[0].split()).replace("|", "\\|").replace("``", "`")
+        lines.append(f"| `{signature(name, deed)}` | {on_the_wire(path, deed)} | {what} |")
+    return "\n".join(lines) + "\n"
+
+
+def page() -> str:
+    """The whole page."""
+    table = "\n".join(row_line(path) for path in paths())
+    return HEAD + table + "\n" + "".join(section(path) for path in SERVICES if deeds(path))
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
+    print(f"{PAGE}: {len(paths())} paths, {sum(len(deeds(path)) for path in SERVICES)} methods of their own")

@@ -1,0 +1,134 @@
+"""The catalogue of services: its page is made from it, its paths are typed, its methods go where they should."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from typing import Any, get_args, get_overloads, get_type_hints
+
+import pytest
+
+import agor_reactive as agor
+from agor_reactive.errors import NotFound, UsageError
+from agor_reactive.faces import Deed, Stream
+from agor_reactive.models import MODEL_OF_SERVICE, BoardComment, Branch, Repo, Worktree
+from agor_reactive.services import SERVICES, Service, Services
+from agor_reactive.transport.scripted import ScriptedLink
+from tests.surface import table
+
+
+def test_the_page_of_services_is_up_to_date() -> None:
+    assert table.PAGE.read_text("utf-8") == table.page(), "run python -m tests.surface.table"
+
+
+def typed_paths() -> set[str]:
+    found: set[str] = set()
+    for overload in get_overloads(Services.service):
+        hint = inspect.signature(overload).parameters["path"].annotation
+        if "Literal" in hint:
+            found.add(re.split("[\"']", hint)[1])
+    return found
+
+
+def test_every_path_with_rows_is_typed() -> None:
+    logins = {path for path in MODEL_OF_SERVICE if path.startswith("auth")}
+    assert typed_paths() == set(MODEL_OF_SERVICE) - logins
+    assert set(SERVICES) <= typed_paths()
+
+
+@pytest.mark.parametrize("path", SERVICES)
+def test_every_method_says_what_it_does_and_takes_a_timeout(path: str) -> None:
+    for name, deed in {**vars(Service), **table.deeds(path)}.items():
+        if isinstance(deed, Deed | Stream):
+            made = deed.operation if isinstance(deed, Deed) else deed.pages
+            assert deed.__doc__, name
+            timeout = inspect.signature(made).parameters["timeout"]
+            assert timeout.kind is inspect.Parameter.KEYWORD_ONLY
+            assert timeout.default is None
+
+
+def test_hints_of_inputs_and_rows_can_be_read() -> None:
+    for overload in get_overloads(Services.service):
+        assert get_args(get_type_hints(overload, vars(inspect.getmodule(Services)))["return"])
+
+
+@pytest.fixture
+def link() -> ScriptedLink:
+    return ScriptedLink()
+
+
+OWN_ROUTES: list[tuple[str, str, tuple[Any, ...], dict[str, Any], tuple[str, str, tuple[Any, ...]]]] = [
+    ("boards", "to_blob", ("b",), {}, ("toBlob", "boards", ({"id": "b", "boardId": "b"},))),
+    ("boards", "clone", ("b", "n"), {}, ("clone", "boards", ({"id": "b", "boardId": "b", "name": "n"},))),
+    ("boards", "from_yaml", ("a: 1",), {}, ("fromYaml", "boards", ({"yaml": "a: 1"},))),
+    ("users", "get_git_environment", ("u",), {}, ("getGitEnvironment", "users", ({"userId": "u"},))),
+    ("repos", "local", ("/r",), {"slug": "a/b"}, ("create", "repos/local", ({"path": "/r", "slug": "a/b"},))),
+    ("repos", "clone", ("u",), {}, ("create", "repos/clone", ({"url": "u"},))),
+    ("repos", "remove_branch", ("r", "a"), {}, ("remove", "repos/r/branches/a", (None,))),
+    ("branches", "health", ("b",), {}, ("find", "branches/b/health", ())),
+    (
+        "branches",
+        "archive_or_delete",
+        ("b",),
+        {"metadata": "delete"},
+        (
+            "create",
+            "branches/b/archive-or-delete",
+            ({"metadataAction": "delete", "filesystemAction": "preserved"},),
+        ),
+    ),
+    ("schedules", "run_now", ("s",), {}, ("create", "schedules/s/run-now", ({},))),
+    (
+        "board-comments",
+        "toggle_reaction",
+        ("c", "+1"),
+        {"user_id": "u"},
+        ("create", "board-comments/c/toggle-reaction", ({"emoji": "+1", "user_id": "u"},)),
+    ),
+    ("messages", "submit_widget", ("w", {"a": 1}), {}, ("create", "widgets/w/submit", ({"a": 1},))),
+    ("messages", "dismiss_widget", ("w",), {}, ("create", "widgets/w/dismiss", ({},))),
+    ("mcp-servers", "oauth_start", ({"a": 1},), {}, ("create", "mcp-servers/oauth-start", ({"a": 1},))),
+    ("kb/documents", "put_document", ({"a": 1},), {}, ("putDocument", "kb/documents", ({"a": 1},))),
+    ("kb/namespaces", "set_acl", ({"a": 1},), {}, ("setAcl", "kb/namespaces", ({"a": 1},))),
+    ("tasks", "create_many", ([{"a": 1}],), {}, ("create", "tasks/bulk", ([{"a": 1}],))),
+    ("messages", "tell", ("e", {"a": 1}), {}, ("create", "messages/streaming", ({"event": "e", "data": {"a": 1}},))),
+]
+
+
+@pytest.mark.parametrize(
+    ("path", "name", "args", "options", "call"), OWN_ROUTES, ids=[f"{case[0]}-{case[1]}" for case in OWN_ROUTES]
+)
+async def test_methods_go_where_they_should(
+    link: ScriptedLink, path: str, name: str, args: Any, options: Any, call: Any
+) -> None:
+    link.on_call("*", "*", lambda given: {"ok": True})
+    async with agor.create_client(link=link) as client:
+        await getattr(client.service(path), name)(*args, **options)
+    assert link.calls == [call]
+
+
+async def test_answers_of_routes_are_typed(link: ScriptedLink) -> None:
+    link.on_call("create", "branches/:id/start", lambda given: {"branch_id": "b"})
+    link.on_call("create", "board-comments/:id/reply", lambda given: {"comment_id": "c"})
+    link.on_call("create", "repos/local", lambda given: {"repo_id": "r"})
+    async with agor.create_client(link=link) as client:
+        assert isinstance(await client.service("branches").start("b"), Branch)
+        assert isinstance(await client.service("board-comments").reply("c", "x", created_by="u"), BoardComment)
+        assert isinstance(await client.service("repos").local("/r"), Repo)
+
+
+async def test_an_older_daemon_is_asked_by_its_own_names(link: ScriptedLink) -> None:
+    link.on_call("create", "worktrees/:id/:deed", lambda given: {"worktree_id": "w"})
+    link.on_call("create", "repos/:id/worktrees", lambda given: {"worktree_id": "w"})
+    async with agor.create_client(link=link) as client:
+        assert isinstance(await client.service("branches").restart("w"), Worktree)
+        assert isinstance(await client.service("worktrees").restart("w"), Worktree)
+        assert isinstance(await client.service("repos").create_branch("r", "w"), Worktree)
+        with pytest.raises(NotFound):
+            await client.service("branches").health("w")
+    assert [call[1] for call in link.calls[:3]] == ["branches/w/restart", "worktrees/w/restart", "worktrees/w/restart"]
+
+
+def test_rest_has_no_events() -> None:
+    with agor.create_rest_client() as client, pytest.raises(UsageError, match="live client"):
+        client.service("tasks").on("created", print)  # type: ignore[misc]
