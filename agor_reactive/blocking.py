@@ -140,6 +140,11 @@ class BlockingHandle:
         self._portal = portal
 
     @property
+    def live(self) -> SessionHandle:
+        """The handle behind this one, for views, which find its loop by themselves: ``SessionView(handle.live)``."""
+        return self._handle
+
+    @property
     def session_id(self) -> str:
         """The session's full id, once known."""
         return self._handle.session_id
@@ -246,6 +251,9 @@ class BlockingHandle:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.release()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return self._handle._repr_mimebundle_(include, exclude)
 
     def __repr__(self) -> str:
         return repr(self._handle).replace("SessionHandle", "BlockingHandle", 1)
