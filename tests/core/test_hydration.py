@@ -334,7 +334,8 @@ def test_l12_a_session_removed_while_away_is_as_empty_as_one_removed_before_our_
     assert (state.terminal, state.loading, mirror.asked()) == (True, False, [])
     assert "not found" in (state.error or "")
     assert state.session is None
-    assert not (state.tasks or state.messages_by_task or state.loaded_task_ids or state.streaming_messages)
+    left = (state.tasks, state.messages_by_task, state.loaded_task_ids, state.streaming_messages)
+    assert [len(part) for part in left] == [0, 0, 0, 0]
 
 
 def test_l12_a_terminal_session_is_not_read_again_when_the_link_returns() -> None:
