@@ -5,7 +5,7 @@ An answer nested deeper than `DEEPEST` levels is refused: no daemon means that, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from agor_reactive.errors import ProtocolError
@@ -26,7 +26,7 @@ from agor_reactive.models import (
     row_from_wire,
 )
 
-__all__ = ["DEEPEST", "answer_of", "checked", "model_of", "page_of", "row_of", "typed_row", "whole_number"]
+__all__ = ["DEEPEST", "answer_of", "checked", "model_of", "page_of", "row_of", "rows_in", "typed_row", "whole_number"]
 
 M = TypeVar("M", bound=WireModel)
 
@@ -123,6 +123,11 @@ def page_of(model: type[WireModel] | None, answer: Any) -> Page[Any]:
     if not isinstance(answer, dict) or not isinstance(answer.get("data"), list):
         raise ProtocolError(f"the daemon answered a find with {type(answer).__name__} instead of rows")
     return _page(model, answer)
+
+
+def rows_in(model: type[M], rows: Iterable[Any]) -> tuple[M, ...]:
+    """Those of the rows that are rows; what else a daemon put among them is passed over."""
+    return tuple(row for row in rows if isinstance(row, model))
 
 
 def _page(model: type[WireModel] | None, answer: dict[str, Any]) -> Page[Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from agor_reactive.answers import answer_of, checked, model_of, page_of, typed_row
+from agor_reactive.answers import answer_of, checked, model_of, page_of, rows_in, typed_row
 from agor_reactive.errors import (
     BadRequest,
     DaemonError,
@@ -121,7 +121,7 @@ def task_deed(task_id: str, deed: str, data: Mapping[str, Any]) -> Operation[Tas
 
 def queue(session_id: str) -> Operation[tuple[Task, ...]]:
     full = yield from full_session_id(session_id)
-    return page_of(Task, (yield Call("find", route("sessions", full, "tasks", "queue")))).data
+    return rows_in(Task, page_of(Task, (yield Call("find", route("sessions", full, "tasks", "queue")))))
 
 
 def session_deed(session_id: str, deed: str, data: Mapping[str, Any]) -> Operation[Any]:
@@ -164,4 +164,4 @@ def outcome(task_id: str, timeout: float | None, at_permission: bool, was_queued
 def messages_of(task: Task) -> Operation[tuple[Message, ...]]:
     """The messages of a task, in order."""
     page = page_of(Message, (yield Call("find", "messages", ({"task_id": task.task_id},))))
-    return tuple(sorted(page.data, key=lambda message: (message.index, message.message_id)))
+    return tuple(sorted(rows_in(Message, page), key=lambda message: (message.index, message.message_id)))

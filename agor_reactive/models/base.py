@@ -71,19 +71,35 @@ def _shown(key: Any, item: Any) -> str:
     return REDACTED if isinstance(item, str) and isinstance(key, str) and is_secret(key) else scrub_text(repr(item))
 
 
-def freeze(value: Any) -> Any:
-    """The same JSON value, immutable all the way down. What is frozen already is returned as it is."""
+DEEPEST = 200
+"""Levels of lists and objects inside each other that are kept. No daemon means more; it would break who walks it."""
+
+TOO_DEEP = "[nested too deeply]"
+
+
+def freeze(value: Any, _left: int = DEEPEST) -> Any:
+    """The same JSON value, immutable all the way down. What is frozen already is returned as it is.
+
+    What lies deeper than `DEEPEST` levels is replaced by the text `TOO_DEEP`.
+    """
+    # Scalars inside are told apart here, not in a call of their own: most are, and this runs for every row.
     kind = type(value)
     if kind is dict:
-        return FrozenDict({key: _freeze_in(item) for key, item in value.items()})
+        if not _left:
+            return TOO_DEEP
+        left = _left - 1
+        return FrozenDict(
+            {
+                key: freeze(item, left) if type(item) is dict or type(item) is list else item
+                for key, item in value.items()
+            }
+        )
     if kind is list:
-        return tuple([_freeze_in(item) for item in value])
+        if not _left:
+            return TOO_DEEP
+        left = _left - 1
+        return tuple([freeze(item, left) if type(item) is dict or type(item) is list else item for item in value])
     return value
-
-
-def _freeze_in(item: Any) -> Any:
-    kind = type(item)
-    return freeze(item) if kind is dict or kind is list else item
 
 
 def thaw(value: Any) -> Any:

@@ -7,9 +7,9 @@ from typing import Any, Unpack
 
 from agor_reactive import operations as op
 from agor_reactive import paging
-from agor_reactive.answers import answer_of
+from agor_reactive.answers import answer_of, rows_in
 from agor_reactive.faces import Kind, deed, lasting
-from agor_reactive.models import Message, Session, SessionEnvSelection, Task, words
+from agor_reactive.models import Message, Page, Session, SessionEnvSelection, Task, words
 from agor_reactive.models.inputs import (
     MessageCreate,
     MessagePatch,
@@ -147,7 +147,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
     ) -> Operation[tuple[SessionEnvSelection, ...]]:
         """The environment variables the session may see."""
         found = yield from op.of_session(session_id, "env-selections")
-        return tuple(found) if not isinstance(found, SessionEnvSelection) else (found,)
+        return rows_in(SessionEnvSelection, found if isinstance(found, tuple | Page) else (found,))
 
 
 class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
@@ -217,7 +217,7 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
     ) -> Operation[tuple[Message, ...]]:
         """The messages of a session whose index is in this range, both ends included. The others are read too."""
         rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
-        return _by_index(tuple(row for row in rows if start_index <= row.index <= end_index))
+        return tuple(row for row in _by_index(rows) if start_index <= row.index <= end_index)
 
     @deed
     def create_many(
@@ -248,4 +248,4 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
 
 
 def _by_index(rows: tuple[Message, ...]) -> tuple[Message, ...]:
-    return tuple(sorted(rows, key=lambda message: (message.index, message.message_id)))
+    return tuple(sorted(rows_in(Message, rows), key=lambda message: (message.index, message.message_id)))

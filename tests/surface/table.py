@@ -63,11 +63,7 @@ def events(path: str) -> list[str]:
 def first_call(path: str, deed: Deed[..., Any]) -> Call:
     """What a method asks first of the daemon, found out by beginning it."""
     face = SERVICES[path](path, _Nobody())
-    given: dict[str, Any] = {}
-    for name, parameter in list(inspect.signature(deed.operation).parameters.items())[1:]:
-        if parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
-            given[name] = _made_up(name, str(parameter.annotation))
-    operation = deed.operation(face, **given)
+    operation = deed.operation(face, **made_up_arguments(deed.operation))
     wish = next(operation)
     while isinstance(wish, Now):
         wish = operation.send(0.0)
@@ -81,6 +77,15 @@ class _Nobody:
         raise AssertionError("nothing is run here")
 
     walk = run
+
+
+def made_up_arguments(operation: Any) -> dict[str, Any]:
+    """Something for every argument that a method must be given."""
+    return {
+        name: _made_up(name, str(parameter.annotation))
+        for name, parameter in list(inspect.signature(operation).parameters.items())[1:]
+        if parameter.default is inspect.Parameter.empty and parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    }
 
 
 def _made_up(name: str, annotation: str) -> Any:
