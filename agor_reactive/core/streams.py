@@ -10,7 +10,16 @@ from typing import Any, NoReturn
 
 from agor_reactive.core.text import EMPTY, Run
 
-__all__ = ["Stream", "StreamDraft", "open_stream", "settle_stream", "with_chunk", "with_late_chunk", "with_thought"]
+__all__ = [
+    "Stream",
+    "StreamDraft",
+    "continued",
+    "open_stream",
+    "settle_stream",
+    "with_chunk",
+    "with_late_chunk",
+    "with_thought",
+]
 
 
 class StreamDraft:
@@ -152,6 +161,36 @@ def freeze_stream(draft: StreamDraft) -> Stream:
     return draft  # type: ignore[return-value]
 
 
+def continued(stream: Stream, chunk: str, rev: int) -> Stream:
+    """The stream with just the numbered chunk that it waits for: `draft_of`, `with_chunk`, `freeze_stream` in one.
+
+    Nearly every chunk is that one.
+    """
+    after: StreamDraft = _new(StreamDraft)
+    after.message_id = stream.message_id
+    after.task_id = stream.task_id
+    after.role = stream.role
+    after.timestamp = stream.timestamp
+    after.thought = stream.thought
+    after.is_thinking = stream.is_thinking
+    after.error = stream.error
+    after.settled = stream.settled
+    after.started = stream.started
+    after.thought_gap = stream.thought_gap
+    after.expected = stream.expected
+    runs = stream.runs
+    longer = runs[-1].append(chunk, 1)
+    after.runs = (longer,) if len(runs) == 1 else (*runs[:-1], longer)
+    # The chunk that continues what we had before a reconnect proves that none was missed in between.
+    after.gap = False
+    after.numbered = True
+    # Text that still arrives after its end was said (late, out of order) does not reopen it.
+    after.streaming = stream.streaming or (stream.expected is None and stream.error is None)
+    after.moved_at = rev
+    after.__class__ = Stream
+    return after  # type: ignore[return-value]
+
+
 def open_stream(message_id: str, task_id: str | None, rev: int) -> StreamDraft:
     """An empty stream, to be filled in by the event that opened it."""
     draft: StreamDraft = _new(StreamDraft)
@@ -178,12 +217,12 @@ def with_chunk(stream: StreamDraft, chunk: str, sequence: int | None) -> bool:
     """Put one chunk of text where it belongs. False if it is known already (the draft is then unchanged)."""
     runs = stream.runs
     if sequence is None:
-        stream.runs = (*runs[:-1], runs[-1].append(chunk, step=0)) if runs else (Run(0).append(chunk, step=0),)
+        stream.runs = (*runs[:-1], runs[-1].append(chunk, 0)) if runs else (Run(0).append(chunk, 0),)
         return True
     if runs:
         last = runs[-1]
         if sequence == last.end:
-            longer = last.append(chunk, step=1)
+            longer = last.append(chunk, 1)
             stream.runs = (longer,) if len(runs) == 1 else (*runs[:-1], longer)
             # The chunk that continues what we had before a reconnect proves that none was missed in between.
             stream.gap = False
@@ -207,7 +246,7 @@ def with_late_chunk(stream: StreamDraft, chunk: str, sequence: int) -> bool:
         if sequence < before.end:
             return False
         if sequence == before.end:
-            runs[at - 1] = before.append(chunk, step=1)
+            runs[at - 1] = before.append(chunk, 1)
             at -= 1
         else:
             runs.insert(at, Run(sequence, (chunk,)))
@@ -221,16 +260,19 @@ def with_late_chunk(stream: StreamDraft, chunk: str, sequence: int) -> bool:
 
 def with_thought(stream: StreamDraft, chunk: str) -> None:
     """Append a chunk of thinking, in order of arrival."""
-    stream.thought = stream.thought.append(chunk, step=0)
+    stream.thought = stream.thought.append(chunk, 0)
 
 
-def settle_stream(stream: Stream, rev: int) -> Stream | None:
-    """What is left of a stream when its task ends: nothing of an empty one, the text of one that has some."""
+def settle_stream(stream: Stream) -> Stream | None:
+    """What is left of a stream when its task ends: nothing of an empty one, the text of one that has some.
+
+    Nothing is written by that, so the stream has not moved: a row fetched meanwhile still takes its place.
+    """
     if not stream.runs and stream.error is None:
         return None
     if stream.settled:
         return stream
-    draft = draft_of(stream, rev)
+    draft = draft_of(stream, stream.moved_at)
     draft.settled = True
     draft.streaming = draft.is_thinking = False
     return freeze_stream(draft)

@@ -39,7 +39,7 @@ class Run:
         """How many chunks, numbered or not."""
         return self._count
 
-    def append(self, chunk: str, *, step: int) -> Run:
+    def append(self, chunk: str, step: int) -> Run:
         """A successor with one more chunk; `step` is 1 for a numbered chunk, 0 for one without a number.
 
         Constant time for the newest of a line; a second successor of the same run copies (and is still right).

@@ -14,6 +14,7 @@ from agor_reactive.core.snapshot import Draft, SessionState
 from agor_reactive.core.streams import (
     Stream,
     StreamDraft,
+    continued,
     draft_of,
     freeze_stream,
     open_stream,
@@ -56,32 +57,51 @@ def text_chunk(state: SessionState, event: e.TextChunk) -> SessionState:
     if session_id != standing.session_id:
         return state
     known: Stream | None = state.streaming_messages.get(message_id)
-    rev = state.revision + 1
-    if known is not None:
+    after: Stream | None
+    if known is None:
+        after = _opened_by_chunk(state, event)
+    else:
         adopter = task_id if task_id != known.task_id else None
         if known.settled or (adopter is not None and not may_adopt(state, known, adopter)):
             return state
-        stream = draft_of(known, rev)
-        if adopter is not None:
-            stream.task_id = adopter
-        if not with_chunk(stream, chunk, sequence):
-            return state
-        # Text that still arrives after its end was said (late, out of order) does not reopen it.
-        if stream.expected is None and stream.error is None:
-            stream.streaming = True
-    else:
-        # Only looked at here: a session that is removed or let go of has no streams.
-        if standing.disposed or state.sync.removed or is_over(state, message_id, task_id):
-            return state
-        stream = open_stream(message_id, task_id or state.tasks.active_task_id, rev)
-        stream.streaming = True
-        with_chunk(stream, chunk, sequence)
+        runs = known.runs
+        if adopter is None and runs and sequence == runs[-1].end:
+            after = continued(known, chunk, state.revision + 1)
+        else:
+            after = _changed_by_chunk(known, event, state.revision + 1)
+    if after is None:
+        return state
     streams = FrozenDict(state.streaming_messages)
-    _set_item(streams, message_id, freeze_stream(stream))
+    _set_item(streams, message_id, after)
     draft = start_draft(state)
     draft.streaming_messages = streams
     draft.__class__ = SessionState
     return draft  # type: ignore[return-value]
+
+
+def _opened_by_chunk(state: SessionState, event: e.TextChunk) -> Stream | None:
+    _, message_id, task_id, chunk, sequence = event
+    # Only looked at here: a session that is removed or let go of has no streams.
+    if state.standing.disposed or state.sync.removed or is_over(state, message_id, task_id):
+        return None
+    stream = open_stream(message_id, task_id or state.tasks.active_task_id, state.revision + 1)
+    stream.streaming = True
+    with_chunk(stream, chunk, sequence)
+    return freeze_stream(stream)
+
+
+def _changed_by_chunk(known: Stream, event: e.TextChunk, rev: int) -> Stream | None:
+    """Unnumbered, early, late, known already, or the first that names the stream's task."""
+    _, _, task_id, chunk, sequence = event
+    stream = draft_of(known, rev)
+    if task_id is not None:
+        stream.task_id = task_id
+    if not with_chunk(stream, chunk, sequence):
+        return None
+    # Text that still arrives after its end was said (late, out of order) does not reopen it.
+    if stream.expected is None and stream.error is None:
+        stream.streaming = True
+    return freeze_stream(stream)
 
 
 def is_over(state: Draft, message_id: str, task_id: str | None) -> bool:
@@ -289,7 +309,7 @@ def settle_task(draft: Draft, task_id: str) -> None:
         if stream.task_id != task_id:
             left[message_id] = stream
             continue
-        rest = settle_stream(stream, draft.revision)
+        rest = settle_stream(stream)
         if rest is None:
             settle(draft, message_id, task_id, "dropped")
         else:
