@@ -105,9 +105,9 @@ def _title(row: Session) -> str:
 
 
 def table_text(rows: SessionRows, *, most: int = 50) -> str:
-    """The newest sessions as plain text, for where nothing runs."""
+    """The newest sessions as plain text, for where nothing runs. Ids to 13 characters: 8 are soon ambiguous."""
     lines = [
-        f"{format_short_id(row.session_id)}  {words_of(row.status):<20} {_title(row)}" for row in rows.ordered[:most]
+        f"{one_line(row.session_id, 80)[:13]}  {words_of(row.status):<20} {_title(row)}" for row in rows.ordered[:most]
     ]
     left = len(rows) - len(lines)
     return "\n".join([f"{len(rows)} sessions", *lines, *([f"… and {left} more"] if left > 0 else [])])
