@@ -1,0 +1,111 @@
+"""The typed surface on every daemon: bulk creates, walks, batches of ids, waiting for a task, permissions."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from typing import Any
+
+import agor_reactive as agor
+from agor_reactive.errors import NotFound
+from agor_reactive.models import Message, Task
+from agor_reactive.models.outcome import Done, Failed, PermissionNeeded, Stopped, TimedOut
+from tests.contract.daemons import Daemon
+from tests.contract.scene import Scene, message_row
+from tests.contract.waiting import eventually
+
+SOON = 20.0
+
+
+async def saved(client: Any, session_id: str, count: int) -> tuple[Message, ...]:
+    rows = [message_row(session_id, index, f"text {index}") for index in range(count)]
+    made: tuple[Message, ...] = await client.service("messages").create_many(rows)
+    return made
+
+
+async def test_bulk_creates_answer_with_rows(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    messages = await saved(client, session.session_id, 3)
+    assert [(type(message), message.index) for message in messages] == [(Message, 0), (Message, 1), (Message, 2)]
+    wanted = {"session_id": session.session_id, "full_prompt": "Not now.", "status": "created"}
+    tasks = await client.service("tasks").create_many([{**wanted, "created_by": session.created_by}] * 2)
+    assert [type(task) for task in tasks] == [Task, Task]
+
+
+async def test_every_row_is_walked_once_on_every_way(client: Any, arest: Any, scene: Scene) -> None:
+    session = await scene.session()
+    await saved(client, session.session_id, 25)
+    for face in (client, arest):
+        service = face.service("messages")
+        query = {"session_id": session.session_id}
+        assert [message.index async for message in service.iterate(query, page_size=4)] == list(range(25))
+        assert [message.index for message in await service.find_all(query, page_size=4)] == list(range(25))
+        assert [message.index for message in await service.find_by_session(session.session_id)] == list(range(25))
+
+
+async def test_ids_are_asked_for_in_batches_on_every_way(client: Any, arest: Any, scene: Scene) -> None:
+    session = await scene.session()
+    messages = await saved(client, session.session_id, 25)
+    ids = [message.message_id for message in messages]
+    for face in (client, arest):
+        for wanted in ([], ids[:1], ids, [*ids, *(str(uuid.uuid4()) for _ in range(200))]):
+            found = await face.service("messages").find({"message_id": {"$in": wanted}})
+            assert {message.message_id for message in found} == set(wanted) & set(ids)
+
+
+async def test_a_task_is_waited_for_by_its_own_status(client: Any, arest: Any, scene: Scene) -> None:
+    session = await scene.session()
+    ends = (("complete", Done), ("fail", Failed))
+    async with agor.retain_reactive_session(client, session.session_id) as handle:
+        for deed, end in ends:
+            task = await scene.running_task(session.session_id)
+            await scene.save(session.session_id, 0, "What came of it.", task_id=task.task_id, role="assistant")
+            told = asyncio.ensure_future(handle.wait(task.task_id, timeout=SOON))
+            looked = asyncio.ensure_future(arest.tasks.wait(task.task_id, timeout=SOON))
+            await scene.service(f"tasks/{task.task_id}/{deed}").create({})
+            for outcome in await asyncio.gather(told, looked):
+                assert type(outcome) is end
+                assert outcome.text == "What came of it."
+
+
+async def test_a_wait_ends_with_its_time_and_with_a_stop(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    task = await scene.running_task(session.session_id)
+    async with agor.retain_reactive_session(client, session.session_id) as handle:
+        assert type(await handle.wait(task.task_id, timeout=0.1)) is TimedOut
+        await client.sessions.stop(session.session_id)
+        assert type(await handle.wait(task.task_id, timeout=SOON)) is Stopped
+
+
+async def test_a_permission_is_asked_for_told_and_given(client: Any, scene: Scene) -> None:
+    session = await scene.session()
+    task = await scene.running_task(session.session_id)
+    async with agor.retain_reactive_session(client, session.session_id) as handle:
+        await handle.ready()
+        told: list[Any] = []
+        handle.permissions.subscribe(told.append)
+        asked = {"request_id": str(uuid.uuid4()), "tool_name": "Bash", "tool_input": {}, "status": "pending"}
+        row = message_row(session.session_id, 0, "May I?", task_id=task.task_id, role="system")
+        await client.service("messages").create({**row, "type": "permission_request", "content": asked})
+        await eventually(lambda: told)
+        assert (told[0].request_id, told[0].task_id, told[0].tool_name) == (asked["request_id"], task.task_id, "Bash")
+        await client.service("tasks").patch(task.task_id, {"status": "awaiting_permission"})
+        outcome = await handle.wait(task.task_id, timeout=SOON)
+        assert type(outcome) is PermissionNeeded
+        assert [request.request_id for request in outcome.requests] == [asked["request_id"]]
+        assert (await told[0].approve())["success"] is True
+        assert (await told[0].deny())["alreadyResolved"] is True
+
+
+async def test_a_session_and_its_kin_are_rows(client: Any, daemon: Daemon, scene: Scene) -> None:
+    session = await scene.session()
+    try:
+        child = await client.sessions.spawn(session.session_id, "Look into it.")
+    except NotFound:
+        daemon.not_offered("spawn")
+    twin = await client.sessions.fork(session.session_id, "Another way.")
+    scene.made += [("sessions", child.session_id), ("sessions", twin.session_id)]
+    assert child.genealogy.parent_session_id == session.session_id
+    assert twin.genealogy.forked_from_session_id == session.session_id
+    kin = await client.sessions.genealogy(session.session_id)
+    assert {row["session_id"] for row in kin["children"]} >= {child.session_id}
