@@ -407,6 +407,21 @@ def test_l8_a_fetched_row_takes_its_stream_only_if_it_has_not_moved_since_the_fe
             assert mirror.state.streaming_messages["m1"].text == shown
 
 
+def test_the_end_of_its_task_is_no_movement_that_keeps_a_stream_from_its_fetched_row() -> None:
+    mirror = hydrated()
+    mirror.feed(chunk("m1", "saved while nobody listened", 0, task_id="t1"))
+    mirror.down()
+    mirror.up(2)
+    for kind, row in (("session", {"session": session_row(["t1"])}), ("tasks", {"tasks": [task_row("t1")]})):
+        mirror.answer(kind, **row)
+    mirror.answer("queue", tasks=[])
+    mirror.ask("messages", "t1")
+    mirror.feed(finish("t1"))
+    assert mirror.state.streaming_messages["m1"].settled
+    mirror.answer("messages", "t1", messages=[message_row("m1", "t1")])
+    assert not mirror.state.streaming_messages
+
+
 def test_a_stream_of_a_task_that_is_not_there_is_gone_once_all_tasks_have_been_read_after_it() -> None:
     mirror = hydrated()
     mirror.feed(chunk("mx", "of a task made and removed while nobody listened", 0, task_id="t9"))
