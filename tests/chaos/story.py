@@ -303,7 +303,8 @@ async def _compare(scene: _Scene, report: Report) -> None:
 def _facts(scene: _Scene, report: Report) -> None:
     weather, users, daemon = scene.weather, scene.users, scene.daemon
     epochs = scene.client.status.epoch
-    least = math.floor(scene.options.seconds / 4) if scene.options.seconds >= 10 else 0
+    # Thirty in two minutes; in a run too short for a mean, some.
+    least = math.floor(scene.options.seconds / 4) if scene.options.seconds >= 60 else min(2, scene.options.seconds // 8)
     report.failed_calls = users.failed
     report.facts |= {
         "drops": f"{weather.drops} (all the weather: {', '.join(f'{k} {n}' for k, n in sorted(weather.hit.items()))})",
