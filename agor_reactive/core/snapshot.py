@@ -54,6 +54,7 @@ class Sync(NamedTuple):
 
     `journal_*`: what happened to which row while a fetch is in flight: id to (revision, row, or None if removed).
     `gone_*`: ids that were removed, and when. `wishes`: loads and unloads by the user while a fetch is in flight.
+    `missed`: the link dropped and no round has made good yet what was not heard.
     `settled`: messages whose stream is over, and their task: the newest 256. `window`: how many tasks are wanted, 0 for
     all. `projects`: the daemon is new enough to leave out the payload of tools.
     """
@@ -73,6 +74,7 @@ class Sync(NamedTuple):
     queue_absent: bool = False
     settled: FrozenDict = FrozenDict()
     stale_since: int = 0
+    missed: bool = False
     window: int = 0
     projects: bool = False
     removed: bool = False

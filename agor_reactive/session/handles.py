@@ -186,6 +186,8 @@ class SessionHandle:
     async def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
         """Read a task's messages and keep them in the state from now on. Returns them in order.
 
+        Those of a task that `state.tasks` does not show (see `load_older_tasks`) are returned and not kept.
+
         Loads of the same task at the same time are one request. Raises `NotConnected` while the link is down or when it
         drops, and what the daemon answers.
         """

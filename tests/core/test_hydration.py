@@ -324,6 +324,35 @@ def test_l12_a_later_good_resync_clears_terminal_and_error() -> None:
     assert (state.terminal, state.error) == (False, None)
 
 
+@pytest.mark.parametrize("status", ["running", "failed"])
+@pytest.mark.parametrize("hydration", ["lazy", "eager", "lean"])
+def test_a_task_that_left_the_queue_while_nobody_listened_is_read_not_taken_for_just_begun(
+    hydration: str, status: str
+) -> None:
+    waiting, later = task_row("t2", "queued", second=2), task_row("t2", status, second=2)
+    mirror = hydrated(hydration, tasks=[done("t1", 1), waiting])
+    mirror.down()
+    mirror.up(2)
+    mirror.feed(saved("tasks", later, "patched"))
+    mirror.land([done("t1", 1), later], messages={"t2": [message_row("m1", "t2"), message_row("m2", "t2", 1)]})
+    assert mirror.message_ids("t2") == ["m1", "m2"]
+    assert mirror.state.is_task_loaded("t2")
+
+
+def test_a_task_seen_to_leave_the_queue_after_the_tasks_were_read_again_is_whole_from_its_start() -> None:
+    waiting = task_row("t2", "queued", second=2)
+    mirror = hydrated(tasks=[done("t1", 1), waiting], messages={"t1": [message_row("m1", "t1")]})
+    mirror.down()
+    mirror.up(2)
+    mirror.answer("session", session=session_row(["t1", "t2"]))
+    mirror.answer("tasks", tasks=[done("t1", 1), waiting])
+    mirror.answer("queue", tasks=[waiting])
+    mirror.feed(saved("tasks", task_row("t2", second=2), "patched"), saved("messages", message_row("m2", "t2")))
+    mirror.answer("messages", "t1", messages=[message_row("m1", "t1")])
+    assert set(mirror.state.loaded_task_ids) == {"t1", "t2"}
+    assert mirror.message_ids("t2") == ["m2"]
+
+
 def test_l12_a_session_removed_while_away_is_as_empty_as_one_removed_before_our_eyes() -> None:
     mirror = hydrated(tasks=[done("t1", 1)], messages={"t1": [message_row("m1", "t1")]})
     mirror.feed(chunk("m2", "being written", 0, task_id="t1"))

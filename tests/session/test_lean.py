@@ -330,6 +330,28 @@ async def test_what_empties_the_window_while_it_is_read_has_it_read_again() -> N
     handle.release()
 
 
+async def test_a_task_that_slides_out_of_a_preview_while_its_messages_load_is_not_kept() -> None:
+    world, handle = await opened(3, "preview")
+    world.link.hold("find", "messages")
+    load = asyncio.ensure_future(handle.load_task_messages("t03"))
+    await world.settle(lambda: world.link.pending)
+    world.tasks.append(done(4))
+    world.link.emit("tasks created", done(4))
+    assert ids(handle.state) == ["t04"]
+    world.link.release()
+    assert [m.message_id for m in await load] == ["p03", "u03"], "who asked has it all the same"
+    assert set(handle.state.loaded_task_ids) == {"t04"}
+    assert "t03" not in handle.state.tools_by_task
+    handle.release()
+
+
+async def test_a_task_outside_the_window_is_read_for_who_asks_and_not_kept() -> None:
+    _, handle = await opened(24)
+    assert [m.message_id for m in await handle.load_task_messages("t03")] == ["p03", "u03"]
+    assert not handle.state.is_task_loaded("t03")
+    handle.release()
+
+
 async def test_a_session_of_more_than_twenty_thousand_tasks_still_gives_its_newest() -> None:
     world, handle = await opened(0)
     world.tasks = [done(n) for n in range(1, 12_001)]

@@ -98,11 +98,11 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
                 streams.settle_task(draft, task.task_id)
     streams.stamp(draft)
     streams.drop_strays(draft, current.tasks_begun)
-    rows.drop_stray_tools(draft)
+    rows.drop_strays(draft)
     window.slide(draft)
     kept = tuple(pair for pair in draft.standing.errors if pair[0] in current.failed)
     draft.standing = draft.standing._replace(loading=False, terminal=False, last_synced_at=at, errors=kept)
-    draft.sync = draft.sync._replace(removed=False)
+    draft.sync = draft.sync._replace(removed=False, missed=False)
 
 
 def _commit_messages(draft: Draft, current: Round, task_id: str | None, landed: Landed) -> None:
@@ -122,8 +122,8 @@ def _commit_messages(draft: Draft, current: Round, task_id: str | None, landed: 
 
 
 def commit_load(draft: Draft, done: Ask, found: e.Rows) -> None:
-    """A load by the user is here."""
-    if done.task_id is None:
+    """A load by the user is here. Of a task that is not shown nothing is kept: nobody would keep it right."""
+    if done.task_id is None or rows.is_of_no_task(draft, done.task_id):
         return
     if done.kind == "history":
         _commit_history(draft, done.task_id, found.messages, asked=done.begun, since=done.begun)

@@ -25,7 +25,7 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     if was.up and (not now.up or was.epoch != now.epoch):
         hydration.abandon(draft)
         streams.mark_gap(draft)
-        draft.sync = draft.sync._replace(stale_since=draft.revision)
+        draft.sync = draft.sync._replace(stale_since=draft.revision, missed=True)
     if (fresh or logged_in) and not draft.standing.terminal:
         hydration.abandon(draft)
         draft.standing = draft.standing._replace(loading=True)

@@ -14,9 +14,10 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 
 __all__ = [
-    "drop_stray_tools",
+    "drop_strays",
     "empty",
     "forget_task",
+    "is_of_no_task",
     "keep_session",
     "message_removed",
     "message_saved",
@@ -81,23 +82,42 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
     old = draft.tasks.get(task_id)
     if old is None and not event.born and window.is_before(draft, row):
         return
+    begins = _begins_here(draft, old, event)
     journal.note_task(draft, task_id, row)
     queue.task_moved(draft, old, row)
     put_task(draft, old, row)
-    _load_at_birth(draft, old, event)
+    if begins:
+        _load_at_birth(draft, row)
     window.slide(draft)
 
 
-def _load_at_birth(draft: Draft, old: Task | None, event: e.TaskSaved) -> None:
-    row, task_id = event.row, event.row.task_id
+def _begins_here(draft: Draft, old: Task | None, event: e.TaskSaved) -> bool:
+    """Whether we see the task begin: born at work, or leaving the queue."""
+    if old is None:
+        return event.born
+    if not old.queued:
+        return False
+    sync = draft.sync
+    if not sync.missed:
+        return True
+    # What we know may be from before the link dropped: it may have begun, and said much, while nobody listened. Not if
+    # it has been seen waiting since.
+    heard = sync.journal_tasks.get(old.task_id)
+    if heard is not None and heard[1] is not None and heard[1].queued:
+        return True
+    current = sync.round
+    return current is not None and any(task.queued for task in current.tasks if task.task_id == old.task_id)
+
+
+def _load_at_birth(draft: Draft, row: Task) -> None:
+    """Whoever sees a task begin sees all its messages: it is loaded without being fetched."""
+    task_id = row.task_id
     if draft.standing.hydration == "none" or row.queued or task_id in draft.loaded_task_ids:
         return
-    # Whoever sees a task born, or leave the queue, sees all its messages: it is loaded without being fetched.
-    if (old is None and event.born) or (old is not None and old.queued):
-        wish = draft.sync.wishes.get(task_id)
-        if wish is None or wish[1]:
-            draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, draft.revision)
-            draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, {})
+    wish = draft.sync.wishes.get(task_id)
+    if wish is None or wish[1]:
+        draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, draft.revision)
+        draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, {})
 
 
 def put_task(draft: Draft, old: Task | None, row: Task) -> None:
@@ -160,7 +180,7 @@ def message_saved(draft: Draft, event: e.MessageSaved) -> None:
     else:
         draft.messages_by_task = draft.messages_by_task.drop(message_id)
         streams.settle(draft, message_id, task_id, "saved")
-        if not _is_of_no_task(draft, task_id):
+        if not is_of_no_task(draft, task_id):
             for tool_use_id, told in told_by(row):
                 _hear(draft, task_id, tool_use_id, told)
 
@@ -184,7 +204,7 @@ def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
 # -------------------------------------------------------------------------------------------------------------- tools
 
 
-def _is_of_no_task(draft: Draft, task_id: str) -> bool:
+def is_of_no_task(draft: Draft, task_id: str) -> bool:
     """Whether there is no such task: not shown, though all that are to be shown are known and none is being read."""
     if draft.tasks.get(task_id) is not None or draft.standing.last_synced_at is None:
         return False
@@ -220,14 +240,18 @@ def _hear(draft: Draft, task_id: str, tool_use_id: str, told: LiveTool) -> None:
     draft.live_tools = draft.live_tools.insert(task_id, heard)
 
 
-def drop_stray_tools(draft: Draft) -> None:
-    """All tasks have been read: what was heard of the tools of one that is not among them is of no task.
+def drop_strays(draft: Draft) -> None:
+    """All tasks that are to be shown have been read: tools and messages of one that is not among them go.
 
     One that was made since the read would be among them: the daemon tells of a task before it tells of its tools.
     """
     for task_id in tuple(draft.live_tools):
         if draft.tasks.get(task_id) is None:
             draft.live_tools = draft.live_tools.remove(task_id)
+    for task_id in tuple(draft.messages_by_task):
+        if draft.tasks.get(task_id) is None:
+            draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
+            draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
 
 
 def tools_are_saved(draft: Draft, task_id: str, row: Message, *, removed: bool = False) -> None:
