@@ -70,6 +70,9 @@ async def test_a_session_is_watched_asked_queued_stopped_and_survives_its_daemon
         await view.wait_for(timeout=40_000)
         await view.evaluate("element => element.scrollIntoView({block: 'center'})")
 
+        # The second prompt waits while the first is at work; looked for first, for it does not wait long.
+        await shows(view, ".ag-queued", "Write a test that sells it twice.", seconds=20)
+
         # Text grows.
         live = view.locator(".ag-live.ag-text").last
         await live.wait_for(timeout=20_000)
@@ -81,7 +84,6 @@ async def test_a_session_is_watched_asked_queued_stopped_and_survives_its_daemon
 
         await until(grown, "the reply grows", every=0.15)
         await picture(page, "notebook-live")
-        await shows(view, ".ag-queued", "Write a test that sells it twice.", seconds=5)
         await picture(view, "notebook-queue")
 
         # Both prompts end, the last cell prints them.
