@@ -7,9 +7,9 @@ the daemon differ, it finds out by trying.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
-from agor_reactive.answers import answer_of, checked, model_of, page_of, rows_in, typed_row
+from agor_reactive.answers import answer_of, model_of, page_of, rows_in, typed_row
 from agor_reactive.errors import (
     BadRequest,
     DaemonError,
@@ -20,11 +20,12 @@ from agor_reactive.errors import (
     UsageError,
 )
 from agor_reactive.ids import is_full_id
-from agor_reactive.models import Message, Session, Task, freeze
+from agor_reactive.models import Message, Task, WireModel
 from agor_reactive.models.outcome import Outcome, outcome_of, unanswered, waits_for_someone
 from agor_reactive.transport.steps import Call, Now, Operation, Pause
 
 Query = Mapping[str, Any]
+M = TypeVar("M", bound=WireModel)
 
 LONGEST_LOOK: Final = 5.0
 """Seconds between two looks at a task that is waited for by polling, at most."""
@@ -124,21 +125,22 @@ def queue(session_id: str) -> Operation[tuple[Task, ...]]:
     return rows_in(Task, page_of(Task, (yield Call("find", route("sessions", full, "tasks", "queue")))))
 
 
-def session_deed(session_id: str, deed: str, data: Mapping[str, Any]) -> Operation[Any]:
+def session_deed(kind: type[M], session_id: str, deed: str, data: Mapping[str, Any]) -> Operation[M]:
+    """Do something to a session; `kind` is what the daemon answers it with."""
     full = yield from full_session_id(session_id)
-    return freeze(checked((yield Call("create", route("sessions", full, deed), (dict(data),)))))
+    return typed_row(kind, (yield Call("create", route("sessions", full, deed), (dict(data),))))
 
 
-def session_born(session_id: str, deed: str, data: Mapping[str, Any]) -> Operation[Session]:
+def asked_of_session(session_id: str, *what: str) -> Operation[Any]:
+    """What a route of a session answers to a find, as it came."""
     full = yield from full_session_id(session_id)
-    return typed_row(Session, (yield Call("create", route("sessions", full, deed), (dict(data),))))
+    return (yield Call("find", route("sessions", full, *what)))
 
 
 def of_session(session_id: str, *what: str) -> Operation[Any]:
     """What a route of a session answers to a find."""
-    full = yield from full_session_id(session_id)
-    path = route("sessions", full, *what)
-    return answer_of(model_of(path), (yield Call("find", path)))
+    answer = yield from asked_of_session(session_id, *what)
+    return answer_of(model_of(route("sessions", ":id", *what)), answer)
 
 
 # ---- waiting by looking ----

@@ -115,9 +115,8 @@ def stop_session(reach: Reach, session_id: str) -> int:
     """Stop what runs in a session. That nothing runs is no fault."""
     with reach.rest() as client:
         answer = client.sessions.stop(session_id)
-    told = answer if isinstance(answer, dict) else {}
-    reason = one_line(str(told.get("reason") or ""), 200)
-    if told.get("success") is False:
+    reason = one_line(answer.reason or "", 200)
+    if answer.success is False:
         print(f"nothing was stopped: {reason or 'the session is not at work'}")
     else:
         print("stopped; queued prompts go on" + (f" ({reason})" if reason else ""))

@@ -10,11 +10,13 @@ from agor_reactive.models.board import Board, BoardComment, BoardEntity
 from agor_reactive.models.card import Card, CardType
 from agor_reactive.models.context import ContextFile
 from agor_reactive.models.gateway import GatewayChannel, ThreadSession
+from agor_reactive.models.health import Health
 from agor_reactive.models.knowledge import KnowledgeDocument, KnowledgeNamespace, KnowledgeVersion
 from agor_reactive.models.mcp import McpServer
 from agor_reactive.models.message import Message, PermissionAsked
 from agor_reactive.models.page import Page
 from agor_reactive.models.realtime import payload_of
+from agor_reactive.models.reply import DecisionTaken, Genealogy, SessionStream, StopAnswer
 from agor_reactive.models.schedule import Schedule
 from agor_reactive.models.session import Session, SessionEnvSelection, SessionMcpServer
 from agor_reactive.models.task import Task
@@ -34,10 +36,13 @@ __all__ = [
     "Card",
     "CardType",
     "ContextFile",
+    "DecisionTaken",
     "FrozenDict",
     "GatewayChannel",
+    "Genealogy",
     "Group",
     "GroupMembership",
+    "Health",
     "JsonValue",
     "KnowledgeDocument",
     "KnowledgeNamespace",
@@ -54,6 +59,8 @@ __all__ = [
     "Session",
     "SessionEnvSelection",
     "SessionMcpServer",
+    "SessionStream",
+    "StopAnswer",
     "Task",
     "ThreadSession",
     "User",
@@ -97,5 +104,7 @@ MODEL_OF_SERVICE: Mapping[str, type[WireModel]] = {
     "authentication/refresh": AuthenticationResult,
     "authentication/impersonate": AuthenticationResult,
     "auth/launch": AuthenticationResult,
+    "session-streams": SessionStream,
+    "health": Health,
 }
 """The row model of each service path that has one."""

@@ -7,6 +7,8 @@ from agor_reactive.services.boards import BoardCommentService, BoardService
 from agor_reactive.services.catalogue import SERVICES, Services
 from agor_reactive.services.conversation import MessageService, SessionService, TaskService
 from agor_reactive.services.others import (
+    GatewayService,
+    HealthService,
     KnowledgeDocumentService,
     KnowledgeNamespaceService,
     McpServerService,
@@ -20,6 +22,8 @@ __all__ = [
     "BoardService",
     "BranchService",
     "Deliver",
+    "GatewayService",
+    "HealthService",
     "KnowledgeDocumentService",
     "KnowledgeNamespaceService",
     "Listen",

@@ -29,6 +29,8 @@ Deliver = Callable[[Callable[[], Any]], Any]
 """Puts a call somewhere: ``executor.submit``, ``queue.put``, ``root.after_idle``, ``loop.call_soon_threadsafe``."""
 
 _ROW_EVENTS = frozenset({"created", "patched", "updated", "removed", "queued"})
+_WITHOUT_SERVICE = frozenset({"repo:cloneError"})
+"""Events that daemons send by their bare name."""
 
 
 class Service(Face[Kind], Generic[Kind, R, C, U]):
@@ -176,7 +178,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
             row = row_of(model, payload)
             return callback(row) if deliver is None else deliver(lambda: callback(row))
 
-        undo = self._listen(self.path, event, tell)
+        undo = self._listen("" if event in _WITHOUT_SERVICE else self.path, event, tell)
         entry = (event, callback, undo)
         self._heard.append(entry)
 

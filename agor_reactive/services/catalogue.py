@@ -9,6 +9,7 @@ from agor_reactive.faces import Kind
 from agor_reactive.models import (
     ApiKeyRecord,
     Artifact,
+    AuthenticationResult,
     BoardEntity,
     Card,
     CardType,
@@ -19,6 +20,7 @@ from agor_reactive.models import (
     KnowledgeVersion,
     SessionEnvSelection,
     SessionMcpServer,
+    SessionStream,
     ThreadSession,
     inputs,
 )
@@ -26,6 +28,8 @@ from agor_reactive.services.base import Service
 from agor_reactive.services.boards import BoardCommentService, BoardService
 from agor_reactive.services.conversation import MessageService, SessionService, TaskService
 from agor_reactive.services.others import (
+    GatewayService,
+    HealthService,
     KnowledgeDocumentService,
     KnowledgeNamespaceService,
     McpServerService,
@@ -49,6 +53,8 @@ SERVICES: Mapping[str, type[Service[Any, Any, Any, Any]]] = {
     "mcp-servers": McpServerService,
     "kb/documents": KnowledgeDocumentService,
     "kb/namespaces": KnowledgeNamespaceService,
+    "gateway": GatewayService,
+    "health": HealthService,
 }
 """The services that have methods of their own."""
 
@@ -90,9 +96,10 @@ SMALL: tuple[str, ...] = (
     "opencode/models",
     "opencode/health",
 )
-"""Services that offer find, get or create, as their names say."""
+"""Services that offer find, get or create, as their names say. But for `kb/versions` and `context`, what goes in and
+what comes out is not on record: bodies are passed through as given, answers come as frozen JSON."""
 
-EVENTS: Mapping[str, tuple[str, ...]] = {"artifacts": ("agor-query",)}
+EVENTS: Mapping[str, tuple[str, ...]] = {"artifacts": ("agor-query",), "repos": ("repo:cloneError",)}
 """Events of a service that are neither of its rows nor in `models.realtime`."""
 
 
@@ -169,6 +176,48 @@ class Services(Generic[Kind]):
     def service(
         self, path: Literal["api/v1/user/api-keys"]
     ) -> Service[Kind, ApiKeyRecord, inputs.ApiKeyCreate, inputs.ApiKeyPatch]: ...
+    @overload
+    def service(
+        self, path: Literal["session-streams"]
+    ) -> Service[Kind, SessionStream, inputs.SessionStreamCreate, Any]: ...
+    @overload
+    def service(self, path: Literal["gateway"]) -> GatewayService[Kind]: ...
+    @overload
+    def service(self, path: Literal["health"]) -> HealthService[Kind]: ...
+    @overload
+    def service(
+        self, path: Literal["authentication"]
+    ) -> Service[Kind, AuthenticationResult, inputs.LoginCreate, Any]: ...
+    @overload
+    def service(
+        self, path: Literal["authentication/refresh"]
+    ) -> Service[Kind, AuthenticationResult, inputs.RefreshCreate, Any]: ...
+    @overload
+    def service(
+        self, path: Literal["authentication/impersonate", "auth/launch"]
+    ) -> Service[Kind, AuthenticationResult, Any, Any]: ...
+    @overload
+    def service(
+        self,
+        path: Literal[
+            "kb/search",
+            "kb/graph",
+            "kb/settings",
+            "kb/indexing/status",
+            "kb/indexing/reindex",
+            "file",
+            "files",
+            "templates",
+            "config",
+            "check-auth",
+            "leaderboard",
+            "terminals",
+            "copilot-models",
+            "cursor-models",
+            "opencode/models",
+            "opencode/health",
+        ],
+    ) -> Service[Kind, Any, Any, Any]: ...  # known by name only
     @overload
     def service(self, path: str) -> Service[Kind, Any, Any, Any]: ...
     def service(self, path: str) -> Any:

@@ -7,9 +7,19 @@ from typing import Any, Unpack
 
 from agor_reactive import operations as op
 from agor_reactive import paging
-from agor_reactive.answers import answer_of, rows_in
+from agor_reactive.answers import answer_of, rows_in, typed_row
 from agor_reactive.faces import Kind, deed, lasting
-from agor_reactive.models import Message, Page, Session, SessionEnvSelection, Task, words
+from agor_reactive.models import (
+    DecisionTaken,
+    Genealogy,
+    Message,
+    Page,
+    Session,
+    SessionEnvSelection,
+    StopAnswer,
+    Task,
+    words,
+)
 from agor_reactive.models.inputs import (
     MessageCreate,
     MessagePatch,
@@ -76,9 +86,11 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         return (yield from op.outcome(task.task_id, left, at_permission, task.queued))
 
     @deed
-    def stop(self, session_id: str, reason: str | None = None, *, timeout: float | None = None) -> Operation[Any]:
-        """Stop the running task; the queue drains on. Answers ``{success, status, reason?}``, also when nothing ran."""
-        return (yield from op.session_deed(session_id, "stop", op.sent(reason=reason)))
+    def stop(
+        self, session_id: str, reason: str | None = None, *, timeout: float | None = None
+    ) -> Operation[StopAnswer]:
+        """Stop the running task; the queue drains on. That nothing ran is an answer too (`success` is False)."""
+        return (yield from op.session_deed(StopAnswer, session_id, "stop", op.sent(reason=reason)))
 
     @deed
     def queue(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[Task, ...]]:
@@ -95,7 +107,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         timeout: float | None = None,
     ) -> Operation[Session]:
         """A sibling session from here on (or from `task_id`). The prompt titles it; nothing is run."""
-        return (yield from op.session_born(session_id, "fork", op.sent(prompt=prompt, task_id=task_id)))
+        return (yield from op.session_deed(Session, session_id, "fork", op.sent(prompt=prompt, task_id=task_id)))
 
     @deed
     def spawn(
@@ -107,12 +119,12 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         **config: Unpack[SpawnConfig],
     ) -> Operation[Session]:
         """A child session, set up by `config`. The prompt titles it; nothing is run."""
-        return (yield from op.session_born(session_id, "spawn", {**op.sent(prompt=prompt), **config}))
+        return (yield from op.session_deed(Session, session_id, "spawn", {**op.sent(prompt=prompt), **config}))
 
     @deed
-    def genealogy(self, session_id: str, *, timeout: float | None = None) -> Operation[Any]:
-        """``{session, ancestors, children}``, as JSON."""
-        return (yield from op.of_session(session_id, "genealogy"))
+    def genealogy(self, session_id: str, *, timeout: float | None = None) -> Operation[Genealogy]:
+        """The session among those it came from and those that came from it."""
+        return typed_row(Genealogy, (yield from op.asked_of_session(session_id, "genealogy")))
 
     @deed
     def permission_decision(
@@ -126,15 +138,15 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         scope: words.PermissionScope | str = "once",
         reason: str | None = None,
         timeout: float | None = None,
-    ) -> Operation[Any]:
-        """Answer a permission request (a message of type ``permission_request``). Answers ``{success, …}``.
+    ) -> Operation[DecisionTaken]:
+        """Answer a permission request (a message of type ``permission_request``); one answered before stays as it was.
 
         `decided_by` is the id of the user who decides; some daemons insist on it.
         """
         data = op.sent(
             requestId=request_id, allow=allow, remember=remember, scope=scope, decidedBy=decided_by, reason=reason
         )
-        return (yield from op.session_deed(session_id, "permission-decision", data))
+        return (yield from op.session_deed(DecisionTaken, session_id, "permission-decision", data))
 
     @deed
     def mcp_servers(self, session_id: str, *, timeout: float | None = None) -> Operation[Any]:

@@ -1,4 +1,4 @@
-"""Users, MCP servers, the knowledge base, the gateway: services with a few methods beyond their rows."""
+"""Users, MCP servers, the knowledge base, the gateway, health: services with a few methods beyond their rows."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from agor_reactive import operations as op
+from agor_reactive.answers import typed_row
 from agor_reactive.faces import Kind, deed
-from agor_reactive.models import KnowledgeDocument, KnowledgeNamespace, McpServer, User
+from agor_reactive.models import Health, KnowledgeDocument, KnowledgeNamespace, McpServer, User
 from agor_reactive.models.inputs import (
     KnowledgeDocumentCreate,
     KnowledgeDocumentPatch,
@@ -18,10 +19,17 @@ from agor_reactive.models.inputs import (
     UserCreate,
     UserPatch,
 )
-from agor_reactive.services.base import Service
-from agor_reactive.transport.steps import Operation
+from agor_reactive.services.base import Query, Service
+from agor_reactive.transport.steps import Call, Operation
 
-__all__ = ["KnowledgeDocumentService", "KnowledgeNamespaceService", "McpServerService", "UserService"]
+__all__ = [
+    "GatewayService",
+    "HealthService",
+    "KnowledgeDocumentService",
+    "KnowledgeNamespaceService",
+    "McpServerService",
+    "UserService",
+]
 
 JsonData = Mapping[str, Any]
 
@@ -115,3 +123,25 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
     def remove_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Take it back."""
         return (yield from op.ask("removeAcl", "kb/namespaces", (dict(data),)))
+
+
+class GatewayService(Service[Kind, Any, Any, Any]):
+    """The gateway between channels of other networks and sessions. The shapes of its bodies and answers are not on
+    record: they are passed through as given."""
+
+    @deed
+    def route_message(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Hand over a message that came in on a channel (needs a live client). The shape of the body is not on record;
+        it is passed through as given."""
+        return (yield from op.ask("routeMessage", "gateway", (dict(data),)))
+
+
+class HealthService(Service[Kind, Health, Any, Any]):
+    """What the daemon says of itself. Needs no login."""
+
+    @deed
+    def find(  # type: ignore[override]  # the one service whose find is known to answer a single object
+        self, query: Query | None = None, *, timeout: float | None = None
+    ) -> Operation[Health]:
+        """How the daemon is, which version, what it can do."""
+        return typed_row(Health, (yield Call("find", "health", () if query is None else (dict(query),))))

@@ -32,6 +32,9 @@ Made from the code by `python -m tests.surface.table`; do not edit it by hand.
 the six standard methods a daemon offers is in the table. Any other path works too, untyped. On live clients
 `on(event, …)` hears a service's events: typed rows for `created`, `patched`, `updated`, `removed` and `queued`.
 
+Where the column *row* has a dash, the shape is not on record: what goes in is passed through as given, what comes out
+is frozen JSON.
+
 Every method takes `timeout=`, in seconds, for each request it makes (`ask` and `wait`: for the whole).
 
 | path | row | standard methods | methods of its own | events of its own |

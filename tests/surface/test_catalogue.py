@@ -9,7 +9,7 @@ from typing import Any, get_args, get_overloads, get_type_hints
 import pytest
 
 import agor_reactive as agor
-from agor_reactive.errors import NotFound, UsageError
+from agor_reactive.errors import NotFound, ProtocolError, UsageError
 from agor_reactive.faces import Deed, Stream
 from agor_reactive.models import MODEL_OF_SERVICE, BoardComment, Branch, Repo, Worktree
 from agor_reactive.services import SERVICES, Service, Services
@@ -26,14 +26,62 @@ def typed_paths() -> set[str]:
     for overload in get_overloads(Services.service):
         hint = inspect.signature(overload).parameters["path"].annotation
         if "Literal" in hint:
-            found.add(re.split("[\"']", hint)[1])
+            found.update(re.findall("[\"']([^\"']+)[\"']", hint))
     return found
 
 
-def test_every_path_with_rows_is_typed() -> None:
-    logins = {path for path in MODEL_OF_SERVICE if path.startswith("auth")}
-    assert typed_paths() == set(MODEL_OF_SERVICE) - logins
-    assert set(SERVICES) <= typed_paths()
+def test_every_known_path_is_typed() -> None:
+    assert typed_paths() == set(table.paths())
+
+
+def test_a_service_has_a_row_or_is_said_to_have_none_on_record() -> None:
+    for path in table.paths():
+        hint = next(
+            inspect.signature(overload).return_annotation
+            for overload in get_overloads(Services.service)
+            if f'"{path}"' in inspect.signature(overload).parameters["path"].annotation.replace("'", '"')
+        )
+        untyped = hint == "Service[Kind, Any, Any, Any]" or path == "gateway"
+        assert untyped == (path not in MODEL_OF_SERVICE), path
+
+
+async def test_answers_that_are_no_rows_are_typed(link: ScriptedLink) -> None:
+    link.on_call("find", "health", lambda given: {"status": "ok", "buildSha": "x", "features": {"multiUser": True}})
+    link.on_call("create", "session-streams", lambda given: {"session_id": table.SOME_ID})
+    link.on_call("create", "sessions/:id/stop", lambda given: {"success": False, "reason": "idle"})
+    link.on_call("find", "sessions/:id/genealogy", lambda given: {"session": {"session_id": "s"}, "children": []})
+    link.on_call(
+        "create", "sessions/:id/permission-decision", lambda given: {"success": False, "alreadyResolved": True}
+    )
+    link.on_call("create", "authentication/refresh", lambda given: {"accessToken": "x.y.z"})
+    async with agor.create_client(link=link) as client:
+        health = await client.service("health").find()
+        assert health.well
+        assert health.build_sha == "x"
+        assert health.features is not None
+        assert health.features.multi_user
+        joined = await client.service("session-streams").create({"session_id": "s"})
+        assert joined.session_id == table.SOME_ID
+        stopped = await client.sessions.stop(table.SOME_ID)
+        assert (stopped.success, stopped.reason, stopped["reason"]) == (False, "idle", "idle")
+        family = await client.sessions.genealogy(table.SOME_ID)
+        assert family.session is not None
+        assert family.session.session_id == "s"
+        taken = await client.sessions.permission_decision(table.SOME_ID, "r", True)
+        assert taken.already_resolved
+        assert (await client.service("authentication/refresh").create({"refreshToken": "r"})).access_token == "x.y.z"
+
+
+async def test_an_answer_that_is_no_object_where_one_is_due_is_a_named_error(link: ScriptedLink) -> None:
+    link.on_call("*", "*", lambda given: [1])
+    async with agor.create_client(link=link) as client:
+        for asking in (
+            client.service("health").find(),
+            client.sessions.stop(table.SOME_ID),
+            client.sessions.genealogy(table.SOME_ID),
+        ):
+            with pytest.raises(ProtocolError):
+                await asking
 
 
 @pytest.mark.parametrize("path", SERVICES)
@@ -89,6 +137,7 @@ OWN_ROUTES: list[tuple[str, str, tuple[Any, ...], dict[str, Any], tuple[str, str
     ("messages", "dismiss_widget", ("w",), {}, ("create", "widgets/w/dismiss", ({},))),
     ("mcp-servers", "oauth_start", ({"a": 1},), {}, ("create", "mcp-servers/oauth-start", ({"a": 1},))),
     ("kb/documents", "put_document", ({"a": 1},), {}, ("putDocument", "kb/documents", ({"a": 1},))),
+    ("gateway", "route_message", ({"a": 1},), {}, ("routeMessage", "gateway", ({"a": 1},))),
     ("kb/namespaces", "set_acl", ({"a": 1},), {}, ("setAcl", "kb/namespaces", ({"a": 1},))),
     ("tasks", "create_many", ([{"a": 1}],), {}, ("create", "tasks/bulk", ([{"a": 1}],))),
     ("messages", "tell", ("e", {"a": 1}), {}, ("create", "messages/streaming", ({"event": "e", "data": {"a": 1}},))),
@@ -127,6 +176,14 @@ async def test_an_older_daemon_is_asked_by_its_own_names(link: ScriptedLink) -> 
         with pytest.raises(NotFound):
             await client.service("branches").health("w")
     assert [call[1] for call in link.calls[:3]] == ["branches/w/restart", "worktrees/w/restart", "worktrees/w/restart"]
+
+
+async def test_an_event_that_comes_without_its_service_is_heard_all_the_same(link: ScriptedLink) -> None:
+    async with agor.create_client(link=link) as client:
+        heard: list[Any] = []
+        client.service("repos").on("repo:cloneError", heard.append)
+        link.emit("repo:cloneError", {"slug": "a/b"})
+        assert heard == [{"slug": "a/b"}]
 
 
 def test_rest_has_no_events() -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, assert_type
 
 import agor_reactive as agor
-from agor_reactive.models import Board, Message, Page, Session, Task
+from agor_reactive.models import Board, Health, Message, Page, Session, Task
 from agor_reactive.models.inputs import MessageCreate, SessionCreate, TaskPatch
 
 
@@ -17,6 +17,8 @@ async def the_live_client_is_awaited_and_hears(client: agor.Client) -> None:
     assert_type(client.service("messages").on("created", print), Callable[[], None])
     assert_type(await client.service("boards").clone("b", "copy"), Board)
     assert_type(await client.sessions.prompt("s", "hi"), Task)
+    assert_type(await client.service("health").find(), Health)
+    assert_type(await client.service("gateway").route_message({"text": "x"}), Any)
     assert_type(await client.service("other").call("doIt"), Any)
 
 

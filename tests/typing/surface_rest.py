@@ -8,10 +8,15 @@ from typing import Any, assert_type
 import agor_reactive as agor
 from agor_reactive.models import (
     ApiKeyRecord,
+    AuthenticationResult,
     Board,
     BoardComment,
     Branch,
     Card,
+    ContextFile,
+    DecisionTaken,
+    Genealogy,
+    Health,
     KnowledgeDocument,
     McpServer,
     Message,
@@ -19,6 +24,8 @@ from agor_reactive.models import (
     Repo,
     Schedule,
     Session,
+    SessionStream,
+    StopAnswer,
     Task,
     User,
     Worktree,
@@ -40,6 +47,10 @@ def rows_are_typed_by_the_path(client: agor.RestClient) -> None:
     assert_type(client.service("mcp-servers").get("m"), McpServer)
     assert_type(client.service("kb/documents").get("d"), KnowledgeDocument)
     assert_type(client.service("api/v1/user/api-keys").find(), Page[ApiKeyRecord])
+    assert_type(client.service("context").get("notes.md"), ContextFile)
+    assert_type(client.service("health").find(), Health)
+    assert_type(client.service("authentication/refresh").create({"refreshToken": "r"}), AuthenticationResult)
+    assert_type(client.service("session-streams").create({"session_id": "s"}), SessionStream)
     for message in client.service("messages").iterate({"session_id": "s"}):
         assert_type(message, Message)
     assert_type(client.service("tasks").find().data[0].status, str)
@@ -48,6 +59,8 @@ def rows_are_typed_by_the_path(client: agor.RestClient) -> None:
 def any_other_path_works_untyped(client: agor.RestClient, path: str) -> None:
     assert_type(client.service(path).get("x"), Any)
     assert_type(client.service("leaderboard").find().data[0], Any)
+    assert_type(client.service("templates").get("x"), Any)
+    assert_type(client.service("kb/search").create({"query": "x"}), Any)
     assert_type(client.service("boards").call("toBlob", {"id": "b"}), Any)
 
 
@@ -57,6 +70,9 @@ def deeds_are_typed(client: agor.RestClient) -> None:
     assert_type(client.service("sessions").fork("s", "hi"), Session)
     assert_type(client.sessions.spawn("s", "hi", agent="codex", enableCallback=True, timeout=9), Session)
     assert_type(client.sessions.queue("s"), tuple[Task, ...])
+    assert_type(client.sessions.stop("s"), StopAnswer)
+    assert_type(client.sessions.genealogy("s"), Genealogy)
+    assert_type(client.sessions.permission_decision("s", "r", True), DecisionTaken)
     assert_type(client.tasks.run("t"), Task)
     assert_type(client.tasks.wait("t"), Outcome)
     assert_type(client.service("tasks").create_many([{"session_id": "s", "created_by": "u"}]), tuple[Task, ...])

@@ -18,6 +18,7 @@ __all__ = [
     "SessionMcpServerCreate",
     "SessionModelInput",
     "SessionPatch",
+    "SessionStreamCreate",
     "SpawnConfig",
     "SpawnModelInput",
     "TaskCreate",
@@ -186,3 +187,9 @@ class SessionEnvSelectionCreate(TypedDict):
 
     session_id: str
     env_var_name: str
+
+
+class SessionStreamCreate(TypedDict):
+    """The session whose live text this connection is to hear."""
+
+    session_id: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypedDict
+from typing import Any, Required, TypedDict
 
 from agor_reactive.models import words
 from agor_reactive.models.inputs.workspaces import AgentModelInput
@@ -15,6 +15,8 @@ __all__ = [
     "GroupCreate",
     "GroupMembershipCreate",
     "GroupPatch",
+    "LoginCreate",
+    "RefreshCreate",
     "UserCreate",
     "UserPatch",
 ]
@@ -94,3 +96,19 @@ class ApiKeyPatch(TypedDict, total=False):
     """What may change of a key."""
 
     name: str
+
+
+class LoginCreate(TypedDict, total=False):
+    """A login: `strategy` is ``local`` (`email`, `password`), ``jwt`` (`accessToken`) or ``api-key`` (`apiKey`)."""
+
+    strategy: Required[str]
+    email: str
+    password: str
+    accessToken: str
+    apiKey: str
+
+
+class RefreshCreate(TypedDict):
+    """What a new pair of tokens is made from."""
+
+    refreshToken: str
