@@ -20,7 +20,7 @@ from agor_reactive.errors import (
     UsageError,
 )
 from agor_reactive.ids import is_full_id
-from agor_reactive.models import Message, Task, WireModel
+from agor_reactive.models import Message, Page, Task, WireModel
 from agor_reactive.models.outcome import Outcome, outcome_of, unanswered, waits_for_someone
 from agor_reactive.transport.steps import Call, Now, Operation, Pause
 
@@ -137,10 +137,10 @@ def asked_of_session(session_id: str, *what: str) -> Operation[Any]:
     return (yield Call("find", route("sessions", full, *what)))
 
 
-def of_session(session_id: str, *what: str) -> Operation[Any]:
-    """What a route of a session answers to a find."""
-    answer = yield from asked_of_session(session_id, *what)
-    return answer_of(model_of(route("sessions", ":id", *what)), answer)
+def links_of_session(kind: type[M], session_id: str, *what: str) -> Operation[tuple[M, ...]]:
+    """The links that a route of a session answers a find with, whether as a page, as a list or one alone."""
+    found = answer_of(kind, (yield from asked_of_session(session_id, *what)))
+    return rows_in(kind, found if isinstance(found, tuple | Page) else (found,))
 
 
 # ---- waiting by looking ----

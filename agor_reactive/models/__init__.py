@@ -16,7 +16,7 @@ from agor_reactive.models.mcp import McpServer
 from agor_reactive.models.message import Message, PermissionAsked
 from agor_reactive.models.page import Page
 from agor_reactive.models.realtime import payload_of
-from agor_reactive.models.reply import DecisionTaken, Genealogy, SessionStream, StopAnswer
+from agor_reactive.models.reply import DecisionTaken, SessionFamily, SessionStream, StopAnswer
 from agor_reactive.models.schedule import Schedule
 from agor_reactive.models.session import Session, SessionEnvSelection, SessionMcpServer
 from agor_reactive.models.task import Task
@@ -39,7 +39,6 @@ __all__ = [
     "DecisionTaken",
     "FrozenDict",
     "GatewayChannel",
-    "Genealogy",
     "Group",
     "GroupMembership",
     "Health",
@@ -58,6 +57,7 @@ __all__ = [
     "Schedule",
     "Session",
     "SessionEnvSelection",
+    "SessionFamily",
     "SessionMcpServer",
     "SessionStream",
     "StopAnswer",

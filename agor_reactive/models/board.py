@@ -160,7 +160,10 @@ class Board(WireModel):
 
 
 class BoardEntity(WireModel):
-    """Where a branch or a card lies on a board. Seen as ids and a position; all but the id may be missing."""
+    """Where a branch or a card lies on a board.
+
+    The shape of the row is not on record: what is named here is read if it comes, and all else is kept (`model_extra`).
+    """
 
     id_field: ClassVar[str] = "object_id"
 

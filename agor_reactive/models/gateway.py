@@ -37,7 +37,10 @@ class GatewayChannel(WireModel):
 
 
 class ThreadSession(WireModel):
-    """Which session answers which thread of a channel."""
+    """Which session answers which thread of a channel.
+
+    The shape of the row is not on record: what is named here is read if it comes, and all else is kept (`model_extra`).
+    """
 
     id_field: ClassVar[str] = "id"
 

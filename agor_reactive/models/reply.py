@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from agor_reactive.models.base import CamelModel, Json, WireModel
 from agor_reactive.models.session import Session
 
-__all__ = ["DecisionTaken", "Genealogy", "SessionStream", "StopAnswer"]
+__all__ = ["DecisionTaken", "SessionFamily", "SessionStream", "StopAnswer"]
 
 
 class StopAnswer(WireModel):
@@ -28,7 +28,7 @@ class DecisionTaken(CamelModel):
     message: str | None = None
 
 
-class Genealogy(WireModel):
+class SessionFamily(WireModel):
     """A session among those it came from and those that came from it. The shape of `ancestors` and `children` is not on
     record: JSON as it came."""
 

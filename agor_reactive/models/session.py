@@ -191,7 +191,10 @@ class Session(WireModel):
 
 
 class SessionMcpServer(WireModel):
-    """An MCP server that a session may use."""
+    """That a session may use an MCP server.
+
+    The shape of the link is not on record: what is named here is read if it comes, all else is kept (`model_extra`).
+    """
 
     session_id: str = ""
     mcp_server_id: str = ""
@@ -200,7 +203,10 @@ class SessionMcpServer(WireModel):
 
 
 class SessionEnvSelection(WireModel):
-    """An environment variable of its owner's that a session may see, by name."""
+    """That a session may see an environment variable of its owner's.
+
+    The shape of the link is not on record: what is named here is read if it comes, all else is kept (`model_extra`).
+    """
 
     session_id: str = ""
     env_var_name: str = ""

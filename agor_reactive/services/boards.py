@@ -1,4 +1,8 @@
-"""Boards and what lies on them, and the comments people leave there."""
+"""Boards and what lies on them, and the comments people leave there.
+
+What the custom methods take is not on record. Each has the arguments one would expect, and takes a mapping instead of
+them, which is passed through as given.
+"""
 
 from __future__ import annotations
 
@@ -16,60 +20,86 @@ from agor_reactive.transport.steps import Call, Operation
 __all__ = ["BoardCommentService", "BoardService"]
 
 
-def _board(board_id: str) -> dict[str, Any]:
-    return {"id": board_id, "boardId": board_id}
+Body = Mapping[str, Any]
+
+
+def _board(board: str | Body, **more: Any) -> dict[str, Any]:
+    """What names a board to a custom method."""
+    return dict(board) if isinstance(board, Mapping) else {"id": board, "boardId": board, **op.sent(**more)}
 
 
 class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
     """Boards. All but the rows needs a live client: REST has no routes for it."""
 
     @deed
-    def to_blob(self, board_id: str, *, timeout: float | None = None) -> Operation[Any]:
-        """A board as JSON to keep or to pass on: no ids, no owner."""
-        return answer_of(None, (yield Call("toBlob", "boards", (_board(board_id),))))
+    def to_blob(self, board: str | Body, *, timeout: float | None = None) -> Operation[Any]:
+        """A board as JSON to keep or to pass on, by its id.
+
+        The shape of the body is not on record: an id is sent as `id` and `boardId`, a mapping is passed through as
+        given. So in all methods of boards.
+        """
+        return answer_of(None, (yield Call("toBlob", "boards", (_board(board),))))
 
     @deed
     def from_blob(self, blob: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Board]:
-        """A new board of what `to_blob` gave."""
+        """A new board of what `to_blob` gave. The shape of the body is not on record; it is passed through as given."""
         return typed_row(Board, (yield Call("fromBlob", "boards", (dict(blob),))))
 
     @deed
-    def to_yaml(self, board_id: str, *, timeout: float | None = None) -> Operation[Any]:
-        """A board as YAML text."""
-        return answer_of(None, (yield Call("toYaml", "boards", (_board(board_id),))))
+    def to_yaml(self, board: str | Body, *, timeout: float | None = None) -> Operation[Any]:
+        """A board as YAML, by its id. The shape of the body is not on record; see `to_blob`."""
+        return answer_of(None, (yield Call("toYaml", "boards", (_board(board),))))
 
     @deed
-    def from_yaml(self, text: str, *, timeout: float | None = None) -> Operation[Board]:
-        """A new board of what `to_yaml` gave."""
-        return typed_row(Board, (yield Call("fromYaml", "boards", ({"yaml": text},))))
+    def from_yaml(self, text: str | Body, *, timeout: float | None = None) -> Operation[Board]:
+        """A new board of what `to_yaml` gave.
+
+        The shape of the body is not on record: text is sent as `yaml`, a mapping is passed through as given.
+        """
+        data = {"yaml": text} if isinstance(text, str) else dict(text)
+        return typed_row(Board, (yield Call("fromYaml", "boards", (data,))))
 
     @deed
-    def clone(self, board_id: str, name: str | None = None, *, timeout: float | None = None) -> Operation[Board]:
-        """A copy of a board, under another name."""
-        return typed_row(Board, (yield Call("clone", "boards", ({**_board(board_id), **op.sent(name=name)},))))
+    def clone(self, board: str | Body, name: str | None = None, *, timeout: float | None = None) -> Operation[Board]:
+        """A copy of a board, under another name. The shape of the body is not on record; see `to_blob`."""
+        return typed_row(Board, (yield Call("clone", "boards", (_board(board, name=name),))))
 
     @deed
-    def set_primary_assistant(self, board_id: str, branch_id: str, *, timeout: float | None = None) -> Operation[Board]:
+    def set_primary_assistant(
+        self, board: str | Body, branch_id: str | None = None, *, timeout: float | None = None
+    ) -> Operation[Board]:
         """Make a branch the board's assistant. Newer daemons say teammate (`set_primary_teammate`), and never answer
-        this name."""
-        data = {**_board(board_id), "branchId": branch_id}
-        return typed_row(Board, (yield Call("setPrimaryAssistant", "boards", (data,))))
+        this name.
+
+        The shape of the body is not on record, nor is the method's name; see `to_blob`.
+        """
+        return typed_row(Board, (yield Call("setPrimaryAssistant", "boards", (_board(board, branchId=branch_id),))))
 
     @deed
-    def clear_primary_assistant(self, board_id: str, *, timeout: float | None = None) -> Operation[Board]:
-        """Let the board have no assistant."""
-        return typed_row(Board, (yield Call("clearPrimaryAssistant", "boards", (_board(board_id),))))
+    def clear_primary_assistant(self, board: str | Body, *, timeout: float | None = None) -> Operation[Board]:
+        """Let the board have no assistant.
+
+        The shape of the body is not on record, nor is the method's name; see `to_blob`.
+        """
+        return typed_row(Board, (yield Call("clearPrimaryAssistant", "boards", (_board(board),))))
 
     @deed
-    def set_primary_teammate(self, board_id: str, branch_id: str, *, timeout: float | None = None) -> Operation[Board]:
-        """Make a branch the board's teammate (newer daemons)."""
-        data = {**_board(board_id), "branchId": branch_id}
-        return typed_row(Board, (yield Call("setPrimaryTeammate", "boards", (data,))))
+    def set_primary_teammate(
+        self, board: str | Body, branch_id: str | None = None, *, timeout: float | None = None
+    ) -> Operation[Board]:
+        """Make a branch the board's teammate (newer daemons).
+
+        The shape of the body is not on record, nor is the method's name; see `to_blob`.
+        """
+        return typed_row(Board, (yield Call("setPrimaryTeammate", "boards", (_board(board, branchId=branch_id),))))
 
     @deed
-    def clear_primary_teammate(self, board_id: str, *, timeout: float | None = None) -> Operation[Board]:
-        """Let the board have no teammate (newer daemons)."""
-        return typed_row(Board, (yield Call("clearPrimaryTeammate", "boards", (_board(board_id),))))
+    def clear_primary_teammate(self, board: str | Body, *, timeout: float | None = None) -> Operation[Board]:
+        """Let the board have no teammate (newer daemons).
+
+        The shape of the body is not on record, nor is the method's name; see `to_blob`.
+        """
+        return typed_row(Board, (yield Call("clearPrimaryTeammate", "boards", (_board(board),))))
 
 
 class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardCommentPatch]):
@@ -77,16 +107,26 @@ class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardC
 
     @deed
     def reply(
-        self, comment_id: str, content: str, *, created_by: str, timeout: float | None = None
+        self, comment_id: str, content: str | Body, *, created_by: str | None = None, timeout: float | None = None
     ) -> Operation[BoardComment]:
-        """Answer a comment, as the user `created_by`."""
+        """Answer a comment, as the user `created_by`.
+
+        The shape of the body is not on record: text is sent as `content` beside `created_by`, the fields of a comment;
+        a mapping is passed through as given.
+        """
         path = op.route("board-comments", comment_id, "reply")
-        return typed_row(BoardComment, (yield Call("create", path, ({"content": content, "created_by": created_by},))))
+        data = op.sent(content=content, created_by=created_by) if isinstance(content, str) else dict(content)
+        return typed_row(BoardComment, (yield Call("create", path, (data,))))
 
     @deed
     def toggle_reaction(
-        self, comment_id: str, emoji: str, *, user_id: str, timeout: float | None = None
+        self, comment_id: str, emoji: str | Body, *, user_id: str | None = None, timeout: float | None = None
     ) -> Operation[BoardComment]:
-        """Put a user's emoji under a comment, or take it away."""
+        """Put a user's emoji under a comment, or take it away.
+
+        The shape of the body is not on record: an emoji is sent as `emoji` beside `user_id`, the fields of a reaction;
+        a mapping is passed through as given.
+        """
         path = op.route("board-comments", comment_id, "toggle-reaction")
-        return typed_row(BoardComment, (yield Call("create", path, ({"emoji": emoji, "user_id": user_id},))))
+        data = op.sent(emoji=emoji, user_id=user_id) if isinstance(emoji, str) else dict(emoji)
+        return typed_row(BoardComment, (yield Call("create", path, (data,))))

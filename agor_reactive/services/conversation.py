@@ -11,11 +11,11 @@ from agor_reactive.answers import answer_of, rows_in, typed_row
 from agor_reactive.faces import Kind, deed, lasting
 from agor_reactive.models import (
     DecisionTaken,
-    Genealogy,
     Message,
-    Page,
     Session,
     SessionEnvSelection,
+    SessionFamily,
+    SessionMcpServer,
     StopAnswer,
     Task,
     words,
@@ -122,9 +122,9 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         return (yield from op.session_deed(Session, session_id, "spawn", {**op.sent(prompt=prompt), **config}))
 
     @deed
-    def genealogy(self, session_id: str, *, timeout: float | None = None) -> Operation[Genealogy]:
+    def genealogy(self, session_id: str, *, timeout: float | None = None) -> Operation[SessionFamily]:
         """The session among those it came from and those that came from it."""
-        return typed_row(Genealogy, (yield from op.asked_of_session(session_id, "genealogy")))
+        return typed_row(SessionFamily, (yield from op.asked_of_session(session_id, "genealogy")))
 
     @deed
     def permission_decision(
@@ -149,17 +149,16 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         return (yield from op.session_deed(DecisionTaken, session_id, "permission-decision", data))
 
     @deed
-    def mcp_servers(self, session_id: str, *, timeout: float | None = None) -> Operation[Any]:
-        """The MCP servers the session may use, as the daemon lists them."""
-        return (yield from op.of_session(session_id, "mcp-servers"))
+    def mcp_servers(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[SessionMcpServer, ...]]:
+        """The MCP servers the session may use, as links: `mcp_server_id` names each."""
+        return (yield from op.links_of_session(SessionMcpServer, session_id, "mcp-servers"))
 
     @deed
     def env_selections(
         self, session_id: str, *, timeout: float | None = None
     ) -> Operation[tuple[SessionEnvSelection, ...]]:
         """The environment variables the session may see."""
-        found = yield from op.of_session(session_id, "env-selections")
-        return rows_in(SessionEnvSelection, found if isinstance(found, tuple | Page) else (found,))
+        return (yield from op.links_of_session(SessionEnvSelection, session_id, "env-selections"))
 
 
 class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
@@ -248,14 +247,15 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
     def submit_widget(
         self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
-        """Answer a ``widget_request``."""
+        """Answer a ``widget_request``. The shape of the body is not on record; it is passed through as given."""
         return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "submit"), (dict(data or {}),))))
 
     @deed
     def dismiss_widget(
         self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
-        """Put a ``widget_request`` away unanswered."""
+        """Put a ``widget_request`` away unanswered. The shape of the body is not on record; it is passed through as
+        given."""
         return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "dismiss"), (dict(data or {}),))))
 
 

@@ -38,57 +38,88 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
     """Users. REST refuses every credential here: use a live client."""
 
     @deed
-    def get_git_environment(self, user_id: str, *, timeout: float | None = None) -> Operation[Any]:
-        """The environment variables git runs with for a user. Holds secrets: mind where you show it."""
-        return (yield from op.ask("getGitEnvironment", "users", ({"userId": user_id},)))
+    def get_git_environment(self, user: str | JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """The environment variables git runs with for a user, by the id. Holds secrets: mind where you show it.
+
+        The shape of the body is not on record: an id is sent as `userId`, a mapping is passed through as given.
+        """
+        data = {"userId": user} if isinstance(user, str) else dict(user)
+        return (yield from op.ask("getGitEnvironment", "users", (data,)))
 
 
 class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]):
-    """MCP servers. What the routes take differs between kinds of servers: `data` goes out as it is."""
+    """MCP servers. What the routes take is not on record, and differs between kinds of servers."""
 
     @deed
     def discover(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Ask a server what tools, resources and prompts it has."""
+        """Ask a server what tools, resources and prompts it has.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("create", "mcp-servers/discover", (dict(data),)))
 
     @deed
     def test_jwt(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Try a login by token."""
+        """Try a login by token.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("create", "mcp-servers/test-jwt", (dict(data),)))
 
     @deed
     def test_oauth(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Try a login by OAuth."""
+        """Try a login by OAuth.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("create", "mcp-servers/test-oauth", (dict(data),)))
 
     @deed
     def oauth_start(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Begin a login by OAuth: answers where to send the user."""
+        """Begin a login by OAuth: answers where to send the user.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("create", "mcp-servers/oauth-start", (dict(data),)))
 
     @deed
     def oauth_complete(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """End a login by OAuth with what came back."""
+        """End a login by OAuth with what came back.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("create", "mcp-servers/oauth-complete", (dict(data),)))
 
     @deed
     def oauth_disconnect(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Forget a login by OAuth."""
+        """Forget a login by OAuth.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("create", "mcp-servers/oauth-disconnect", (dict(data),)))
 
     @deed
     def oauth_status(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Whether there is a login by OAuth."""
+        """Whether there is a login by OAuth.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("create", "mcp-servers/oauth-status", (dict(data),)))
 
     @deed
     def oauth_refresh(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Renew a login by OAuth."""
+        """Renew a login by OAuth.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("create", "mcp-servers/oauth-refresh", (dict(data),)))
 
     @deed
     def oauth_auth_headers(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """The headers to send with a login by OAuth. They are secrets."""
+        """The headers to send with a login by OAuth. They are secrets.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("create", "mcp-servers/oauth-auth-headers", (dict(data),)))
 
 
@@ -97,12 +128,18 @@ class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumen
 
     @deed
     def get_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """A document with its text; `data` names it, as the daemon wants it (`documentId`, or namespace and path)."""
+        """A document with its text.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("getDocument", "kb/documents", (dict(data),)))
 
     @deed
     def put_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Write a document's text: a new version of it, or a new document."""
+        """Write a document's text: a new version of it, or a new document.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("putDocument", "kb/documents", (dict(data),)))
 
 
@@ -111,17 +148,26 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
 
     @deed
     def list_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Who may do what in a namespace."""
+        """Who may do what in a namespace.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("listAcl", "kb/namespaces", (dict(data),)))
 
     @deed
     def set_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Allow somebody something."""
+        """Allow somebody something.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("setAcl", "kb/namespaces", (dict(data),)))
 
     @deed
     def remove_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Take it back."""
+        """Take it back.
+
+        The shape of the body is not on record; it is passed through as given.
+        """
         return (yield from op.ask("removeAcl", "kb/namespaces", (dict(data),)))
 
 

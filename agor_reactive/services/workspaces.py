@@ -64,43 +64,68 @@ class _Workspaces(Service[Kind, R, C, U]):
         return (yield from op.either("find", self._paths(row_id, "health"), ()))
 
     @deed
-    def logs(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
-        """The newest output of its environment."""
+    def logs(self, row: str | Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
+        """The newest output of its environment, by its id.
+
+        The shape of the query is not on record: an id is sent as `branch_id` (`worktree_id`), a mapping is passed
+        through as given.
+        """
         field = "branch_id" if self.path == "branches" else "worktree_id"
-        return (yield from op.ask("find", f"{self.path}/logs", (), {field: row_id}))
+        return (yield from op.ask("find", f"{self.path}/logs", (), {field: row} if isinstance(row, str) else row))
 
     @deed
     def render_environment(
-        self, row_id: str, variant: str | None = None, *, timeout: float | None = None
+        self, row_id: str, variant: str | Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[R]:
-        """Make its commands and addresses anew from the repository's templates."""
-        row: R = yield from self._do(row_id, "render-environment", op.sent(variant=variant))
+        """Make its commands and addresses anew from the repository's templates.
+
+        The shape of the body is not on record: a name is sent as `variant`, a mapping is passed through as given.
+        """
+        data = variant if isinstance(variant, Mapping) else op.sent(variant=variant)
+        row: R = yield from self._do(row_id, "render-environment", data)
         return row
 
     @deed
     def archive_or_delete(
         self,
         row_id: str,
+        data: Mapping[str, Any] | None = None,
         *,
         metadata: Literal["archive", "delete"] = "archive",
         filesystem: Literal["preserved", "cleaned", "deleted"] = "preserved",
         timeout: float | None = None,
     ) -> Operation[Any]:
-        """Put it away: what becomes of its row, and of its files."""
-        data = {"metadataAction": metadata, "filesystemAction": filesystem}
-        return (yield from self._do(row_id, "archive-or-delete", data))
+        """Put it away: what becomes of its row, and of its files.
+
+        The shape of the body is not on record: the two are sent as `metadataAction` and `filesystemAction`; `data`,
+        instead of them, is passed through as given.
+        """
+        chosen = {"metadataAction": metadata, "filesystemAction": filesystem} if data is None else data
+        return (yield from self._do(row_id, "archive-or-delete", chosen))
 
     @deed
-    def unarchive(self, row_id: str, *, board_id: str | None = None, timeout: float | None = None) -> Operation[R]:
-        """Bring it back, onto a board if one is given."""
-        row: R = yield from self._do(row_id, "unarchive", op.sent(boardId=board_id))
+    def unarchive(
+        self,
+        row_id: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        board_id: str | None = None,
+        timeout: float | None = None,
+    ) -> Operation[R]:
+        """Bring it back, onto a board if one is given.
+
+        The shape of the body is not on record: the board is sent as `boardId`; `data`, instead of it, is passed through
+        as given.
+        """
+        row: R = yield from self._do(row_id, "unarchive", op.sent(boardId=board_id) if data is None else data)
         return row
 
     @deed
     def fire_zone_trigger(
         self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
-        """Do what the zone it lies in does to a branch dropped there."""
+        """Do what the zone it lies in does to a branch dropped there. The shape of the body is not on record; it is
+        passed through as given."""
         return (yield from self._do(row_id, "fire-zone-trigger", data or {}))
 
     @deed
@@ -128,10 +153,19 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
 
     @deed
     def clone(
-        self, url: str, *, name: str | None = None, destination: str | None = None, timeout: float | None = None
+        self,
+        url: str | Mapping[str, Any],
+        *,
+        name: str | None = None,
+        destination: str | None = None,
+        timeout: float | None = None,
     ) -> Operation[Any]:
-        """Begin to clone a repository. Answers the row, or an envelope with a status; look at `clone_status` later."""
-        data = {"url": url, **op.sent(name=name, destination=destination)}
+        """Begin to clone a repository. Answers the row, or an envelope with a status; look at `clone_status` later.
+
+        The shape of the body is not on record: what is given is sent by its name here, a mapping instead of the address
+        is passed through as given. ``on("repo:cloneError", …)`` hears of a clone that failed.
+        """
+        data = {"url": url, **op.sent(name=name, destination=destination)} if isinstance(url, str) else dict(url)
         return (yield from op.ask("create", "repos/clone", (data,)))
 
     @deed

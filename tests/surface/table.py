@@ -19,6 +19,7 @@ from agor_reactive.transport.methods import STANDARD_METHODS
 from agor_reactive.transport.steps import Call, Now
 
 PAGE = Path(__file__).parents[2] / "docs" / "services.md"
+NOT_ON_RECORD = re.compile(r" The shape of the \w+ is not on record[^.]*\.")
 SIX = ("find", "get", "create", "update", "patch", "remove")
 SOME_ID = "01970a3f-91c2-7b1e-8d55-0c1f2a3b4c5d"
 ROW_EVENTS = ("created", "patched", "updated", "removed")
@@ -33,7 +34,8 @@ the six standard methods a daemon offers is in the table. Any other path works t
 `on(event, …)` hears a service's events: typed rows for `created`, `patched`, `updated`, `removed` and `queued`.
 
 Where the column *row* has a dash, the shape is not on record: what goes in is passed through as given, what comes out
-is frozen JSON.
+is frozen JSON. A method marked with ° has a body whose shape is not on record: it takes a mapping, too, which is passed
+through as given.
 
 Every method takes `timeout=`, in seconds, for each request it makes (`ask` and `wait`: for the whole).
 
@@ -96,7 +98,7 @@ def _made_up(name: str, annotation: str) -> Any:
         return SOME_ID if name.endswith("_id") else "NAME"
     if annotation.startswith(("int", "bool")):
         return 1
-    return [] if annotation.startswith("Sequence") else {}
+    return [] if annotation.startswith("Sequence") else {"a": 1}
 
 
 def on_the_wire(path: str, deed: Deed[..., Any]) -> str:
@@ -137,8 +139,10 @@ def section(path: str) -> str:
     lines = [f"\n## {path}\n", "| method | on the wire | what it does |", "| --- | --- | --- |"]
     for name, deed in deeds(path).items():
         assert isinstance(deed, Deed)
-        what = " ".join((deed.__doc__ or "").split("\n\n")[0].split()).replace("|", "\\|").replace("``", "`")
-        lines.append(f"| `{signature(name, deed)}` | {on_the_wire(path, deed)} | {what} |")
+        what = NOT_ON_RECORD.sub("", " ".join((deed.__doc__ or "").split("\n\n")[0].split()))
+        what = what.replace("|", "\\|").replace("``", "`")
+        mark = " °" if "not on record" in (deed.__doc__ or "") else ""
+        lines.append(f"| `{signature(name, deed)}`{mark} | {on_the_wire(path, deed)} | {what} |")
     return "\n".join(lines) + "\n"
 
 

@@ -95,6 +95,26 @@ def test_every_method_says_what_it_does_and_takes_a_timeout(path: str) -> None:
             assert timeout.default is None
 
 
+# What these send is on record.
+ON_RECORD = {
+    "sessions": {"prompt", "ask", "stop", "queue", "fork", "spawn", "genealogy", "permission_decision"},
+    "tasks": {"run", "wait", "complete", "fail", "create_many", "tell"},
+    "messages": {"find_by_session", "find_by_task", "find_by_range", "create_many", "tell"},
+    "repos": {"local", "create_branch", "remove_branch"},
+    "health": {"find"},
+}
+
+
+@pytest.mark.parametrize("path", SERVICES)
+def test_a_method_whose_body_is_not_on_record_says_so(path: str) -> None:
+    for name, deed in table.deeds(path).items():
+        assert isinstance(deed, Deed)
+        given = [one for one in inspect.signature(deed.operation).parameters if one not in ("self", "timeout")]
+        says_more = bool(given) and not (len(given) == 1 and given[0].endswith("_id"))  # than which row
+        said = "not on record" in (deed.__doc__ or "")
+        assert said == (says_more and name not in ON_RECORD.get(path, ())), name
+
+
 def test_hints_of_inputs_and_rows_can_be_read() -> None:
     for overload in get_overloads(Services.service):
         assert get_args(get_type_hints(overload, vars(inspect.getmodule(Services)))["return"])
@@ -108,6 +128,13 @@ def link() -> ScriptedLink:
 OWN_ROUTES: list[tuple[str, str, tuple[Any, ...], dict[str, Any], tuple[str, str, tuple[Any, ...]]]] = [
     ("boards", "to_blob", ("b",), {}, ("toBlob", "boards", ({"id": "b", "boardId": "b"},))),
     ("boards", "clone", ("b", "n"), {}, ("clone", "boards", ({"id": "b", "boardId": "b", "name": "n"},))),
+    ("boards", "clone", ({"x": 1},), {}, ("clone", "boards", ({"x": 1},))),
+    ("boards", "from_yaml", ({"text": "a: 1"},), {}, ("fromYaml", "boards", ({"text": "a: 1"},))),
+    ("users", "get_git_environment", ({"x": 1},), {}, ("getGitEnvironment", "users", ({"x": 1},))),
+    ("branches", "logs", ({"x": 1},), {}, ("find", "branches/logs", ({"x": 1},))),
+    ("branches", "archive_or_delete", ("b", {"x": 1}), {}, ("create", "branches/b/archive-or-delete", ({"x": 1},))),
+    ("repos", "clone", ({"x": 1},), {}, ("create", "repos/clone", ({"x": 1},))),
+    ("board-comments", "reply", ("c", {"x": 1}), {}, ("create", "board-comments/c/reply", ({"x": 1},))),
     ("boards", "from_yaml", ("a: 1",), {}, ("fromYaml", "boards", ({"yaml": "a: 1"},))),
     ("users", "get_git_environment", ("u",), {}, ("getGitEnvironment", "users", ({"userId": "u"},))),
     ("repos", "local", ("/r",), {"slug": "a/b"}, ("create", "repos/local", ({"path": "/r", "slug": "a/b"},))),

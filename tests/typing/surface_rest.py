@@ -15,7 +15,6 @@ from agor_reactive.models import (
     Card,
     ContextFile,
     DecisionTaken,
-    Genealogy,
     Health,
     KnowledgeDocument,
     McpServer,
@@ -24,6 +23,7 @@ from agor_reactive.models import (
     Repo,
     Schedule,
     Session,
+    SessionFamily,
     SessionStream,
     StopAnswer,
     Task,
@@ -71,7 +71,7 @@ def deeds_are_typed(client: agor.RestClient) -> None:
     assert_type(client.sessions.spawn("s", "hi", agent="codex", enableCallback=True, timeout=9), Session)
     assert_type(client.sessions.queue("s"), tuple[Task, ...])
     assert_type(client.sessions.stop("s"), StopAnswer)
-    assert_type(client.sessions.genealogy("s"), Genealogy)
+    assert_type(client.sessions.genealogy("s"), SessionFamily)
     assert_type(client.sessions.permission_decision("s", "r", True), DecisionTaken)
     assert_type(client.tasks.run("t"), Task)
     assert_type(client.tasks.wait("t"), Outcome)

@@ -55,7 +55,7 @@ class BoardEntityPatch(TypedDict, total=False):
 
 
 class BoardEntityCreate(BoardEntityPatch, total=False):
-    """A branch or a card to lay on a board."""
+    """A branch or a card to lay on a board. Its shape is not on record: any other mapping is taken too."""
 
     board_id: str
     branch_id: str

@@ -176,14 +176,14 @@ class MessageCreate(_MessageMade, total=False):
 
 
 class SessionMcpServerCreate(TypedDict):
-    """An MCP server for a session to use."""
+    """An MCP server for a session to use. Its shape is not on record: any other mapping is taken too."""
 
     session_id: str
     mcp_server_id: str
 
 
 class SessionEnvSelectionCreate(TypedDict):
-    """An environment variable for a session to see."""
+    """An environment variable for a session to see. Its shape is not on record: any other mapping is taken too."""
 
     session_id: str
     env_var_name: str

@@ -72,7 +72,7 @@ class ThreadSessionPatch(TypedDict, total=False):
 
 
 class ThreadSessionCreate(ThreadSessionPatch, total=False):
-    """A link between a thread and its session to make."""
+    """A link between a thread and its session to make. Its shape is not on record: any other mapping is taken too."""
 
     channel_id: str
     thread_id: str
