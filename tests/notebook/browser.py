@@ -14,7 +14,7 @@ from playwright.async_api import Browser, Locator, Page, async_playwright
 
 from tests.notebook.lab import Lab
 
-__all__ = ["ARTIFACTS", "CHROMIUM", "launched", "opened", "picture", "run_all", "until"]
+__all__ = ["ARTIFACTS", "CHROMIUM", "launched", "opened", "picture", "prompt", "run_all", "shows", "until"]
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -63,7 +63,12 @@ async def opened(browser: Browser, lab: Lab, path: str) -> AsyncIterator[Page]:
             return bool(kernel["connections"] >= 1 and kernel["execution_state"] == "idle")
 
         await until(idle, "the kernel is connected")
-        yield page
+        try:
+            yield page
+        except BaseException:
+            # What went wrong is read from this; a cell's traceback, say.
+            await picture(page, f"failed-{path.removesuffix('.ipynb')}")
+            raise
         assert strayed == []
         assert wrong == []
     finally:
@@ -93,3 +98,18 @@ async def picture(what: Page | Locator, name: str) -> None:
     """Keep a screenshot under artifacts/."""
     ARTIFACTS.mkdir(exist_ok=True)
     await what.screenshot(path=str(ARTIFACTS / f"{name}.png"))
+
+
+async def shows(view: Locator, selector: str, text: str, *, seconds: float = 30) -> None:
+    """Wait until some such element has that text."""
+
+    async def found() -> bool:
+        return any(text in said for said in await view.locator(selector).all_inner_texts())
+
+    await until(found, f"{selector} shows {text!r}", seconds=seconds)
+
+
+async def prompt(view: Locator, text: str) -> None:
+    """Write it into the view's prompt box and send it."""
+    await view.get_by_label("Prompt", exact=True).fill(text)
+    await view.locator(".ag-send").click()

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 
 from benchmarks.comms import Clock, Comms, spied
+from tests.notebook.lab import Lab
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
 
 collect_ignore_glob = [] if find_spec("anywidget") else ["test_[!e]*.py"]
 
@@ -35,3 +43,24 @@ def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
             print(f"\n{text}")
 
     return tell
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """A JupyterLab that has the project's notebooks."""
+    root = tmp_path_factory.mktemp("notebooks")
+    for path in (Path(__file__).resolve().parents[2] / "notebooks").glob("*.ipynb"):
+        shutil.copy(path, root)
+    made = Lab(tmp_path_factory.mktemp("home"), root)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """A browser, of one test module."""
+    from tests.notebook.browser import launched
+
+    async with launched() as found:
+        yield found

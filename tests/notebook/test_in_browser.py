@@ -3,64 +3,29 @@
 from __future__ import annotations
 
 import re
-import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
-import pytest_asyncio
 
 pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
 pytest.importorskip("jupyterlab", reason='needs pip install "agor-reactive[notebook-test]"')
 
-from tests.notebook.browser import CHROMIUM, launched, opened, picture, run_all, until
+from tests.notebook.browser import CHROMIUM, opened, picture, prompt, run_all, shows, until
 from tests.notebook.lab import Lab
 from tests.notebook.loose import write_notebook
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Locator
+    from playwright.async_api import Browser
 
 pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
     pytest.mark.asyncio(loop_scope="module"),
     pytest.mark.timeout(120),
 ]
-NOTEBOOKS = Path(__file__).resolve().parents[2] / "notebooks"
-
-
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    root = tmp_path_factory.mktemp("notebooks")
-    for path in NOTEBOOKS.glob("*.ipynb"):
-        shutil.copy(path, root)
-    made = Lab(tmp_path_factory.mktemp("home"), root)
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with launched() as found:
-        yield found
 
 
 AT_REST = "() => window.__long.every(([start, took]) => start + took < performance.now() - 1500)"
-
-
-async def shows(view: Locator, selector: str, text: str, *, seconds: float = 30) -> None:
-    """Wait until some such element has that text."""
-
-    async def found() -> bool:
-        return any(text in said for said in await view.locator(selector).all_inner_texts())
-
-    await until(found, f"{selector} shows {text!r}", seconds=seconds)
-
-
-async def prompt(view: Locator, text: str) -> None:
-    await view.get_by_label("Prompt", exact=True).fill(text)
-    await view.locator(".ag-send").click()
 
 
 async def test_a_session_is_watched_asked_queued_stopped_and_survives_its_daemon(browser: Browser, lab: Lab) -> None:

@@ -1,23 +1,19 @@
-"""What a page may do to its session: prompt, stop, cancel what is queued, read older tasks. Each is answered."""
+"""What a page may do to its session: prompt, stop, cancel what is queued, answer a request for permission, read older
+tasks. Each is answered.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from agor_reactive.adapters.terminal.plain import one_line, plain
-from agor_reactive.core.snapshot import SessionState
-from agor_reactive.core.tools import Tool
-from agor_reactive.errors import AgorError
-from agor_reactive.models.base import thaw
+from agor_reactive.adapters.terminal.plain import one_line
+from agor_reactive.errors import AgorError, Conflict
 from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.permissions import PendingPermission
 
-__all__ = ["Deeds", "detail_of"]
-
-MOST_OF_A_DETAIL = 100_000
-"""Characters of a tool's input or result that are sent to a page."""
+__all__ = ["Deeds"]
 
 
 class Deeds:
@@ -43,9 +39,22 @@ class Deeds:
             deed = link.call("remove", "tasks", str(message.get("task", "")))
         elif op == "older":
             deed = self._handle.load_older_tasks()
+        elif op in ("approve", "deny"):
+            deed = self._decide(str(message.get("request", "")), allow=op == "approve")
         else:
             return
         self.start(self._carry_out(deed, message.get("deed")))
+
+    async def _decide(self, request_id: str, *, allow: bool) -> None:
+        waiting: list[PendingPermission] = []
+        # Those that wait now are told at once.
+        self._handle.permissions.subscribe(waiting.append).dispose()
+        request = next((found for found in waiting if found.request_id == request_id), None)
+        if request is None:
+            raise Conflict("It waits for no answer any more.")
+        answer = await (request.approve() if allow else request.deny())
+        if isinstance(answer, Mapping) and answer.get("success") is False:
+            raise Conflict(str(answer.get("message") or "Somebody else was faster: it was answered already."))
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run it until it ends or the page is closed."""
@@ -65,30 +74,3 @@ class Deeds:
         """Give up what is under way."""
         for task in tuple(self._running):
             task.cancel()
-
-
-def detail_of(state: SessionState, task_id: str, tool_use_id: str) -> dict[str, str]:
-    """Input and result of a tool, as text."""
-    found = [tool for tool in state.get_task_tools(task_id) if tool.tool_use_id == tool_use_id]
-    tool = found[0] if found else Tool(tool_use_id, None, task_id, "complete")
-    return {"input": _text(tool.input), "result": _text(tool.result)}
-
-
-def _text(value: Any) -> str:
-    if value is None or value == {} or value == ():
-        return ""
-    if isinstance(value, tuple):
-        texts = [block.get("text") for block in value if isinstance(block, Mapping)]
-        if len(texts) == len(value) and all(isinstance(text, str) for text in texts):
-            value = "\n\n".join(str(text) for text in texts)
-    if isinstance(value, Mapping) and all(isinstance(field, str | int | float | None) for field in value.values()):
-        value = "\n".join(_field(name, field) for name, field in value.items())
-    if not isinstance(value, str):
-        value = json.dumps(thaw(value), indent=2, ensure_ascii=False)
-    text = plain(value[: MOST_OF_A_DETAIL + 1])
-    return text if len(text) <= MOST_OF_A_DETAIL else text[:MOST_OF_A_DETAIL] + "\n… (cut here)"
-
-
-def _field(name: str, value: Any) -> str:
-    text = value if isinstance(value, str) else json.dumps(value)
-    return f"{name}:\n{text}\n" if "\n" in text else f"{name}: {text}"

@@ -10,21 +10,26 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from agor_reactive.adapters.ipywidgets.detail import data_text
 from agor_reactive.adapters.ipywidgets.facts import PROMPT_SHOWN, Head, TaskRow, head_of, task_row
+from agor_reactive.adapters.ipywidgets.requests import People, request_fields
 from agor_reactive.adapters.terminal.plain import one_line, plain
 from agor_reactive.adapters.terminal.words import result_text, tool_input, words_of
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.streams import Stream
 from agor_reactive.core.tools import Tool
 from agor_reactive.models.base import FrozenDict
-from agor_reactive.models.message import Message
+from agor_reactive.models.message import Message, PermissionAsked
 from agor_reactive.models.task import Task
+from agor_reactive.session.permissions import asked_by_row
 
 __all__ = ["Document", "Part", "Parts", "Scribe"]
 
 
 class Part(NamedTuple):
-    """A part of a task: `fields` with its ``kind`` (text, said, thought, tool, note), and `text`, which may grow."""
+    """A part of a task: `fields` with its ``kind`` (text, said, thought, tool, asks, note), and `text`, which may
+    grow.
+    """
 
     fields: Mapping[str, Any]
     text: str = ""
@@ -48,12 +53,20 @@ class Scribe:
     """Writes documents, one after another, of one session. What was written of a message is kept while it is shown."""
 
     def __init__(self) -> None:
+        self._people = People()
         self._tasks: dict[str, tuple[Task, bool, bool, str | None, TaskRow]] = {}
         self._parts: dict[str, tuple[tuple[Any, ...], Parts]] = {}
-        self._messages: dict[str, tuple[Message, tuple[Tool, ...], dict[str, Part]]] = {}
+        self._messages: dict[str, tuple[Message, tuple[Any, ...], dict[str, Part]]] = {}
 
-    def write(self, state: SessionState, shown: set[str], faults: Mapping[str, str]) -> Document:
-        """The document of that snapshot. `shown`: ids of the open tasks; `faults`: what went wrong in opening one."""
+    def write(
+        self, state: SessionState, shown: set[str], faults: Mapping[str, str], *, user_id: str | None = None
+    ) -> Document:
+        """The document of that snapshot. `shown`: ids of the open tasks; `faults`: what went wrong in opening one;
+        `user_id`: who looks.
+        """
+        people = People((state.session.agentic_tool if state.session is not None else None) or "", user_id)
+        if people != self._people:
+            self._people, self._parts, self._messages = people, {}, {}
         tasks: dict[str, TaskRow] = {}
         parts: dict[str, Parts] = {}
         for task in state.tasks:
@@ -91,7 +104,10 @@ class Scribe:
         parts: dict[str, Part] = {}
         by_id = {tool.tool_use_id: tool for tool in tools}
         for message in messages or ():
-            parts.update(self._message(message, by_id, task.full_prompt))
+            parts.update(self._message(message, by_id, task))
+        asked = asked_by_row(task)
+        if asked is not None and f"asks/{asked.request_id}" not in parts:
+            parts[f"asks/{asked.request_id}"] = self._request(asked, task)
         for tool in tools:
             parts.setdefault(f"tool/{tool.tool_use_id}", _tool(tool))
         for stream in streams:
@@ -101,14 +117,23 @@ class Scribe:
         self._parts[task_id] = (made_of, parts)
         return parts
 
-    def _message(self, message: Message, tools: Mapping[str, Tool], prompt: str) -> dict[str, Part]:
+    def _message(self, message: Message, tools: Mapping[str, Tool], task: Task) -> dict[str, Part]:
         used = tuple(tools[tool_id] for tool_id in _tool_ids(message) if tool_id in tools)
+        asked = message.permission
+        made_of = used if asked is None else (task.status,)
         known = self._messages.get(message.message_id)
-        if known is not None and known[0] is message and known[1] == used:
+        if known is not None and known[0] is message and known[1] == made_of:
             return known[2]
-        parts = dict(_said(message, {tool.tool_use_id: tool for tool in used}, prompt))
-        self._messages[message.message_id] = (message, used, parts)
+        if asked is not None:
+            sub_agent = message.parent_tool_use_id is not None
+            parts = {f"asks/{asked.request_id}": self._request(asked, task, sub_agent=sub_agent)}
+        else:
+            parts = dict(_said(message, {tool.tool_use_id: tool for tool in used}, task.full_prompt))
+        self._messages[message.message_id] = (message, made_of, parts)
         return parts
+
+    def _request(self, asked: PermissionAsked, task: Task, *, sub_agent: bool = False) -> Part:
+        return Part(request_fields(asked, task, self._people, sub_agent=sub_agent), data_text(asked.tool_input))
 
     def _loose(self, state: SessionState) -> Parts:
         parts: dict[str, Part] = {}

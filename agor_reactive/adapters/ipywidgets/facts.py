@@ -14,7 +14,7 @@ from agor_reactive.models.base import instant
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 
-__all__ = ["PROMPT_SHOWN", "Head", "TaskRow", "head_of", "is_at_work", "task_row", "tone_of"]
+__all__ = ["PROMPT_SHOWN", "Head", "TaskRow", "head_of", "is_at_work", "task_row", "tone_of", "waits_for_a_person"]
 
 Head: TypeAlias = Mapping[str, Any]
 TaskRow: TypeAlias = Mapping[str, Any]
@@ -41,6 +41,12 @@ def is_at_work(state: SessionState) -> bool:
         return True
     session = state.session
     return session is not None and session.status in ("running", "stopping", "awaiting_permission", "awaiting_input")
+
+
+def waits_for_a_person(state: SessionState) -> bool:
+    """Whether nothing moves until somebody answers."""
+    task = state.active_task
+    return task is not None and task.status in ("awaiting_permission", "awaiting_input")
 
 
 def head_of(state: SessionState, *, empty: bool) -> Head:

@@ -8,9 +8,10 @@ from typing import Any
 
 from agor_reactive.adapters.ipywidgets.changes import EMPTY, patch
 from agor_reactive.adapters.ipywidgets.conversation import Conversation, Send
-from agor_reactive.adapters.ipywidgets.deeds import Deeds, detail_of
+from agor_reactive.adapters.ipywidgets.deeds import Deeds
+from agor_reactive.adapters.ipywidgets.detail import detail_of
 from agor_reactive.adapters.ipywidgets.document import Document, Scribe
-from agor_reactive.adapters.ipywidgets.facts import is_at_work
+from agor_reactive.adapters.ipywidgets.facts import is_at_work, waits_for_a_person
 from agor_reactive.adapters.ipywidgets.pace import Timers
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import AgorError, HandleDisposed
@@ -41,6 +42,7 @@ class Feed(Conversation[Document]):
         self._written: SessionState | None = None
         self._shown: set[str] = set()
         self._faults: dict[str, str] = {}
+        self._read: set[str] = set()
         self._deeds = Deeds(handle, self._send)
 
     def _follow(self) -> Callable[[], None] | None:
@@ -73,6 +75,13 @@ class Feed(Conversation[Document]):
             self._deeds.start(self._load(task_id))
         self._again()
 
+    def _read_once(self, task_id: str) -> None:
+        """What opens by itself is read by itself: with prompts behind it, the task at work is not the newest."""
+        state = self._state
+        if state.connected and not state.loading and not state.is_task_loaded(task_id) and task_id not in self._read:
+            self._read.add(task_id)
+            self._deeds.start(self._load(task_id))
+
     async def _load(self, task_id: str) -> None:
         try:
             await self._handle.load_task_messages(task_id)
@@ -98,17 +107,19 @@ class Feed(Conversation[Document]):
         active = state.active_task
         if active is not None:
             self._shown.add(active.task_id)
+            self._read_once(active.task_id)
         newest = next((task for task in reversed(state.tasks) if not task.queued), None)
         if newest is not None and state.is_task_loaded(newest.task_id):
             self._shown.add(newest.task_id)
-        return self._scribe.write(state, self._shown, self._faults)
+        return self._scribe.write(state, self._shown, self._faults, user_id=self._handle.shared.link.user_id)
 
     def _differs(self, old: Document, new: Document) -> dict[str, Any]:
         return patch(old, new)
 
     def _told(self) -> None:
         state = self._state
-        if self._settled is not None and not (is_at_work(state) or state.loading or state.streaming_messages):
+        writing = state.loading or state.streaming_messages or (is_at_work(state) and not waits_for_a_person(state))
+        if self._settled is not None and not writing:
             self._settled(state)
 
     def _end(self) -> None:

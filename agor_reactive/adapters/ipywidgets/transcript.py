@@ -54,6 +54,9 @@ def _lines(task: Task, state: SessionState) -> Iterator[str]:
     took = duration(task) if task.ended else ""
     yield f"> {one_line(task.full_prompt) or '(no prompt)'}   [{words_of(task.status)}{f', {took}' if took else ''}]"
     for message in state.get_task_messages(task.task_id):
+        asked = message.permission
+        if asked is not None:
+            yield f"  ? permission to use {one_line(asked.tool_name or 'a tool', 60)}: {words_of(asked.status)}"
         if message.role == "assistant" and message.text.strip():
             yield plain(message.text.strip())
     for stream in state.get_streaming_messages(task.task_id):

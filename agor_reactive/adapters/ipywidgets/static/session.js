@@ -68,6 +68,7 @@ class Part {
     if (this.kind === "text" || this.kind === "said") this.prose = new Prose(this.root);
     else if (this.kind === "thought") this.thought();
     else if (this.kind === "tool") this.tool();
+    else if (this.kind === "asks") this.asks();
     else this.words = this.root.appendChild(make("span"));
   }
 
@@ -90,6 +91,65 @@ class Part {
     this.body = make("div", "ag-detail");
     this.body.hidden = true;
     this.root.append(this.button, this.body);
+  }
+
+  asks() {
+    this.root.tabIndex = -1; // takes the focus of a button that goes
+    this.root.setAttribute("role", "group");
+    const head = this.root.appendChild(make("div", "ag-asks-head"));
+    head.append((this.sign = make("span", "ag-sign", "?")), (this.who = make("span")), (this.name = make("span", "ag-name")));
+    this.body = this.root.appendChild(make("pre", "ag-asks-data"));
+    this.body.tabIndex = 0;
+    this.body.setAttribute("aria-label", "Input");
+    this.answers = this.root.appendChild(make("div", "ag-answers"));
+    this.answers.append(
+      button("ag-approve", "Approve", "Allow it, this once", (event) => this.answer("approve", event.currentTarget)),
+      button("ag-deny", "Deny", "Refuse it", (event) => this.answer("deny", event.currentTarget)),
+    );
+    this.outcome = this.root.appendChild(make("div", "ag-outcome"));
+    this.outcome.setAttribute("role", "status");
+  }
+
+  answer(op, pressed) {
+    // A button that is disabled or goes would drop the focus on the page.
+    this.root.focus({ preventScroll: true });
+    this.wait(true);
+    this.say(op === "approve" ? "approving…" : "denying…");
+    this.pane.act({ op, request: this.fields.request }, {
+      // What became of it comes with the session itself.
+      well: () => this.fields.state === "pending" && this.say("answered"),
+      ill: (error) => {
+        if (this.fields.state !== "pending") return;
+        this.wait(false);
+        if (document.activeElement === this.root) pressed.focus({ preventScroll: true });
+        this.say(`Not answered: ${error}`, "bad");
+      },
+    });
+  }
+
+  wait(waits) {
+    for (const element of this.answers.children) element.disabled = waits;
+  }
+
+  say(text, tone = "") {
+    this.outcome.textContent = text;
+    this.outcome.dataset.tone = tone;
+  }
+
+  request() {
+    const { state, who, name, outcome, when } = this.fields;
+    const held = this.answers.contains(document.activeElement);
+    this.root.dataset.state = state;
+    this.root.setAttribute("aria-label", `Request for permission: ${name}`);
+    this.sign.textContent = { pending: "?", approved: "✓", denied: "✗" }[state] ?? "–";
+    this.who.textContent = who;
+    this.name.textContent = name;
+    this.body.textContent = this.text;
+    this.body.hidden = !this.text;
+    this.answers.hidden = state !== "pending";
+    if (state === "pending") return;
+    this.say([outcome, when === null ? "" : new Date(when).toLocaleTimeString()].filter(Boolean).join(" · "));
+    if (held) this.root.focus({ preventScroll: true });
   }
 
   unfold() {
@@ -139,7 +199,8 @@ class Part {
       this.brief.textContent = this.fields.brief + (this.fields.why ? ` · ${this.fields.why}` : "");
       this.button.setAttribute("aria-label", `${this.fields.name}, ${state}`);
       if (!this.body.hidden) this.ask();
-    } else this.words.textContent = this.text;
+    } else if (this.kind === "asks") this.request();
+    else this.words.textContent = this.text;
     return null;
   }
 }
@@ -317,22 +378,24 @@ class SessionPane {
       const text = this.box.value.trim();
       if (!text) return;
       this.submit.disabled = true;
-      this.act({ op: "prompt", text }, () => {
-        if (this.box.value.trim() === text) this.box.value = "";
-        grow();
-        this.toEnd();
+      this.act({ op: "prompt", text }, {
+        well: () => {
+          if (this.box.value.trim() === text) this.box.value = "";
+          grow();
+          this.toEnd();
+        },
       });
     });
   }
 
-  // A deed whose outcome somebody waits for.
-  act(message, well) {
+  // A deed whose outcome somebody waits for. What went wrong is said below the prompt box, or by `ill`.
+  act(message, { well, ill } = {}) {
     const deed = Math.random().toString(36).slice(2);
     this.said.textContent = "";
     const late = setTimeout(() => {
       this.done({ deed, error: "The kernel does not answer: is it running, and not busy with a cell?" });
     }, 20000);
-    this.sent.set(deed, { well, late });
+    this.sent.set(deed, { well, ill, late });
     this.send({ ...message, deed });
   }
 
@@ -344,8 +407,9 @@ class SessionPane {
     this.submit.disabled = false;
     this.stop.disabled = false;
     this.older.disabled = false;
-    this.said.textContent = error ?? "";
     if (!error) waiting.well?.();
+    else if (waiting.ill) waiting.ill(error);
+    else this.said.textContent = error;
   }
 
   saved(text) {

@@ -1,0 +1,129 @@
+"""Requests for permission on a page: shown as what they are, answered while they wait, then said how."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from agor_reactive.adapters.ipywidgets.detail import data_text
+from agor_reactive.errors import ServerError
+from benchmarks.comms import Clock, Comms
+from tests.core.build import message_row, stamp, task_row
+from tests.notebook.scene import shown
+from tests.session.world import World
+
+ASKED = {
+    "request_id": "r1",
+    "status": "pending",
+    "tool_name": "Bash",
+    "tool_input": {"command": "ls\n-l", "timeout": 5},
+}
+
+
+def asking(**content: Any) -> dict[str, Any]:
+    return message_row("m9", "t1", 9, type="permission_request", role="system", content={**ASKED, **content})
+
+
+def world_that_asks(answer: Any = None) -> tuple[World, list[Any]]:
+    world, answers = World(), []
+    world.tasks[-1] = task_row("t1", "awaiting_permission", second=1)
+    world.messages.append(asking())
+
+    def decided(args: tuple[Any, ...]) -> Any:
+        answers.append(args[0])
+        return {"success": True} if answer is None else answer(args)
+
+    world.link.on_call("create", "sessions/:id/permission-decision", decided)
+    return world, answers
+
+
+async def test_a_request_says_who_asks_to_use_what_on_which_input(comms: Comms, clock: Clock) -> None:
+    world, _ = world_that_asks()
+    async with shown(comms, clock, world) as scene:
+        fields, text = scene.page.parts["t1"]["asks/r1"]
+        assert fields == {
+            "kind": "asks",
+            "request": "r1",
+            "who": "codex asks to use",
+            "name": "Bash",
+            "state": "pending",
+            "outcome": "",
+            "when": None,
+        }
+        assert text == "command:\nls\n-l\n\ntimeout: 5"
+
+
+async def test_approve_and_deny_reach_the_daemon_and_what_became_of_it_is_shown(comms: Comms, clock: Clock) -> None:
+    for op, status, words in (("approve", "approved", "Approved by 01234567, this once"), ("deny", "denied", "Denied")):
+        world, answers = world_that_asks()
+        async with shown(comms, clock, world) as scene:
+            scene.say(op, request="r1", deed="a")
+            await world.settle()
+            assert next(message for message in scene.new() if message["op"] == "done")["error"] is None
+            assert [(answer["requestId"], answer["allow"]) for answer in answers] == [("r1", op == "approve")]
+            by = {"approved_by": "01234567-aaaa", "approved_at": stamp(70)} if op == "approve" else {}
+            world.link.emit("messages patched", asking(status=status, scope="once", **by))
+            page = await scene.look()
+            fields, text = page.parts["t1"]["asks/r1"]
+            assert (fields["state"], fields["outcome"]) == (status, words)
+            assert text.startswith("command:")
+            scene.say(op, request="r1", deed="b")
+            await world.settle()
+            assert scene.new() == [{"op": "done", "deed": "b", "error": "It waits for no answer any more."}]
+
+
+async def test_an_answer_that_the_daemon_refuses_is_told_in_words(comms: Comms, clock: Clock) -> None:
+    def broken(args: Any) -> Any:
+        raise ServerError("Permission request r1 not found")
+
+    late = {"success": False, "alreadyResolved": True, "message": "Permission request was already denied"}
+    for answer, words in ((broken, "not found"), (lambda args: late, "was already denied")):
+        world, _ = world_that_asks(answer)
+        async with shown(comms, clock, world) as scene:
+            scene.say("approve", request="r1", deed="a")
+            await world.settle()
+            assert words in scene.new()[-1]["error"]
+            assert (await scene.look()).parts["t1"]["asks/r1"][0]["state"] == "pending"
+
+
+async def test_a_request_whose_task_is_over_can_not_be_answered(comms: Comms, clock: Clock) -> None:
+    world, answers = world_that_asks()
+    async with shown(comms, clock, world) as scene:
+        world.link.emit("tasks patched", task_row("t1", "stopped", second=1))
+        fields, _ = (await scene.look()).parts["t1"]["asks/r1"]
+        assert (fields["state"], fields["outcome"]) == ("gone", "Nobody answered: the task is stopped.")
+        scene.say("approve", request="r1", deed="a")
+        await world.settle()
+        assert answers == []
+
+
+async def test_a_request_with_prompts_behind_it_is_read_when_the_view_opens(comms: Comms, clock: Clock) -> None:
+    world, _ = world_that_asks()
+    world.tasks.append(task_row("t2", "queued", second=2, queue_position=1))
+    async with shown(comms, clock, world, task_hydration="none") as scene:
+        assert (await scene.look()).parts["t1"]["asks/r1"][0]["state"] == "pending"
+
+
+async def test_the_request_of_an_older_daemon_is_in_the_row_of_its_task(comms: Comms, clock: Clock) -> None:
+    world, answers = world_that_asks()
+    world.messages.pop()
+    row = {**ASKED, "requested_at": stamp(3)}
+    world.tasks[-1] = task_row("t1", "awaiting_permission", second=1, permission_request=row)
+    async with shown(comms, clock, world) as scene:
+        assert scene.page.parts["t1"]["asks/r1"][0]["name"] == "Bash"
+        scene.say("deny", request="r1", deed="a")
+        await world.settle()
+        assert [answer["allow"] for answer in answers] == [False]
+
+
+async def test_a_saved_notebook_says_what_was_asked(comms: Comms, clock: Clock) -> None:
+    world, _ = world_that_asks()
+    async with shown(comms, clock, world) as scene:
+        await scene.look()
+        assert "? permission to use Bash: pending" in scene.view.text
+
+
+def test_data_is_told_as_lines_where_it_is_flat_and_as_json_where_it_is_not() -> None:
+    assert data_text({"path": "a.py", "limit": 3}) == "path: a.py\nlimit: 3"
+    assert data_text({"edits": [{"old": "a"}]}) == '{\n  "edits": [\n    {\n      "old": "a"\n    }\n  ]\n}'
+    assert data_text({}) == data_text(None) == ""
+    assert data_text("x" * 200_000).endswith("\n… (cut here)")
