@@ -54,7 +54,7 @@ class SessionList {
     this.total = bar.appendChild(make("span", "ag-title"));
     this.filter = bar.appendChild(make("input", "ag-filter"));
     this.filter.type = "search";
-    this.filter.placeholder = "Filter by title, agent, branch…";
+    this.filter.placeholder = "Filter by words…";
     this.filter.setAttribute("aria-label", "Filter");
     this.filter.addEventListener("keydown", (event) => event.stopPropagation());
     this.filter.addEventListener("input", () => this.draw());
@@ -65,7 +65,10 @@ class SessionList {
     this.saved = root.appendChild(make("pre", "ag-saved", this.port.text));
     this.saved.hidden = !this.port.text;
     this.body = root.appendChild(make("div", "ag-rows"));
-    this.body.setAttribute("role", "list");
+    this.body.setAttribute("role", "group");
+    this.body.setAttribute("aria-label", "Sessions");
+    this.none = root.appendChild(make("div", "ag-dim ag-none"));
+    this.none.hidden = true;
     this.more = root.appendChild(button("ag-older", "Show more", "", () => {
       this.most += AT_ONCE;
       this.draw();
@@ -98,6 +101,7 @@ class SessionList {
     for (const id of message.gone ?? []) this.rows.delete(id);
     for (const [id, row] of message.put ?? []) this.rows.set(id, row);
     if (message.note !== undefined) {
+      this.noted = message.note;
       this.note.replaceChildren(...(message.note ? [make("div", "ag-note", message.note)] : []));
     }
     if (!this.acking) {
@@ -123,6 +127,9 @@ class SessionList {
     const total = this.rows.size;
     this.total.textContent = found.length === total ? `${total} session${total === 1 ? "" : "s"}` : `${found.length} of ${total}`;
     this.more.hidden = shown.length === found.length;
+    this.none.textContent = total ? "No session fits." : "No session yet.";
+    this.none.hidden = found.length > 0 || (!total && Boolean(this.noted));
+    const held = this.body.contains(document.activeElement) ? document.activeElement : null;
     const ids = new Set(shown.map(([id]) => id));
     for (const [id, line] of this.lines) {
       if (!ids.has(id)) {
@@ -136,19 +143,22 @@ class SessionList {
       const there = this.body.children[at];
       if (there !== line.root) this.body.insertBefore(line.root, there ?? null);
     });
+    // What is moved loses the focus of whoever goes by keys.
+    if (held && held !== document.activeElement && held.isConnected) held.focus({ preventScroll: true });
   }
 
   choices() {
-    const known = [...new Set([...this.rows.values()].map((row) => row.status))].sort();
+    const kept = this.status.value;
+    // What was chosen stays, though no session has that status for now.
+    const known = [...new Set([...this.rows.values()].map((row) => row.status).concat(kept || []))].sort();
     if (known.join("\n") === this.known) return;
     this.known = known.join("\n");
-    const kept = this.status.value;
     this.status.replaceChildren(...["", ...known].map((status) => {
       const option = make("option", "", status || "any status");
       option.value = status;
       return option;
     }));
-    this.status.value = known.includes(kept) ? kept : "";
+    this.status.value = kept;
   }
 
   line(id) {
@@ -161,6 +171,7 @@ class SessionList {
         root.dataset.tone = row.tone;
         root.setAttribute("aria-current", String(id === this.selected));
         title.textContent = row.title;
+        root.title = [row.title, row.agent, row.ref].filter(Boolean).join("\n");
         status.textContent = row.status;
         agent.textContent = [row.agent, row.ref].filter(Boolean).join(" · ");
         count.textContent = row.tasks ? `${row.tasks} task${row.tasks === 1 ? "" : "s"}` : "";
