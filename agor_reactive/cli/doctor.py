@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -19,7 +19,15 @@ from agor_reactive.cli.endings import FAULT, MISUSE, WELL
 from agor_reactive.cli.output import console
 from agor_reactive.cli.reach import Reach
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.errors import AgorError, Forbidden, LinkError, MethodNotAllowed, NotAuthenticated, NotFound
+from agor_reactive.errors import (
+    AgorError,
+    AmbiguousId,
+    Forbidden,
+    LinkError,
+    MethodNotAllowed,
+    NotAuthenticated,
+    NotFound,
+)
 from agor_reactive.health import is_daemon_running_async
 from agor_reactive.ids import format_short_id
 from agor_reactive.models.base import instant
@@ -42,7 +50,8 @@ class Finding(NamedTuple):
 
 
 async def doctor(reach: Reach, session_id: str | None) -> int:
-    """Go through the steps until one fails. Answers the exit code: 0 healthy, 1 their fault, 2 no key was given."""
+    """Go through the steps until one fails. Answers the exit code: 0 healthy, 1 their fault, 2 a key is wanted and
+    was not given."""
     out = console()
     signs = signs_for(out)
     began = time.monotonic()
@@ -67,15 +76,6 @@ async def _examine(reach: Reach, session_id: str | None) -> AsyncGenerator[Findi
     yield reached
     if not reached.well:
         return
-    if reach.key is None:
-        yield Finding(
-            "authenticate",
-            False,
-            f"no key in {reach.key_env}",
-            f"set {reach.key_env} to your API key (the daemon's settings make one; agor-reactive serve prints one)",
-            MISUSE,
-        )
-        return
     client = create_client(reach.url, api_key=reach.key)
     try:
         yield (logged_in := await _log_in(client, reach))
@@ -96,6 +96,14 @@ async def _reach(reach: Reach) -> Finding:
     if await is_daemon_running_async(reach.url, timeout=5):
         return Finding("reach", True, f"an Agor daemon at {reach.url}")
     if await _something_listens(reach.url):
+        status = await _status_of_health(reach.url)
+        if status in (401, 403, 407):
+            return Finding(
+                "reach",
+                False,
+                f"something at {reach.url} refuses before any login (HTTP {status})",
+                "a proxy in front of the daemon wants a login of its own, or keeps you out: ask whoever runs it",
+            )
         return Finding(
             "reach",
             False,
@@ -121,12 +129,32 @@ async def _something_listens(url: str) -> bool:
     return False
 
 
+async def _status_of_health(url: str) -> int | None:
+    import httpx
+
+    with suppress(httpx.HTTPError):
+        async with httpx.AsyncClient(timeout=5) as client:
+            return (await client.get(f"{url}/health")).status_code
+    return None
+
+
 async def _log_in(client: Client, reach: Reach) -> Finding:
     step = "authenticate"
     try:
         await client.open()
-        return Finding(step, True, f"with the key in {reach.key_env}")
+        if reach.key is not None:
+            return Finding(step, True, f"with the key in {reach.key_env}")
+        await client.service("sessions").find({"$limit": 1})
+        return Finding(step, True, f"no key in {reach.key_env}, and this daemon wants none")
     except NotAuthenticated as error:
+        if reach.key is None:
+            return Finding(
+                step,
+                False,
+                f"no key in {reach.key_env}, and this daemon wants a login",
+                f"set {reach.key_env} to your API key (the daemon's settings make one; agor-reactive serve prints one)",
+                MISUSE,
+            )
         return Finding(
             step,
             False,
@@ -138,7 +166,7 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
             step,
             False,
             f"the daemon knows you but does not let you in: {one_line(str(error), 120)}",
-            "ask whoever runs the daemon for the member role",
+            _about(error) if _wants_new_password(error) else "ask whoever runs the daemon for the member role",
         )
     except AgorError as error:
         return Finding(step, False, one_line(str(error), 160), _about(error))
@@ -149,6 +177,8 @@ async def _session_to_try(client: Client, session_id: str | None) -> str | Findi
         if session_id is not None:
             return (await client.service("sessions").get(session_id)).session_id
         rows = await client.service("sessions").find_all()
+    except AmbiguousId as error:
+        return Finding("session", False, one_line(str(error), 400), "use more of the id")
     except NotFound:
         return Finding("session", False, f"there is no session {session_id}", "agor-reactive sessions lists them")
     except AgorError as error:
@@ -190,10 +220,20 @@ def _queue(state: SessionState) -> str:
     return f", {len(state.queued_tasks)} queued" if state.queued_tasks else ""
 
 
+def _wants_new_password(error: AgorError) -> bool:
+    return (
+        isinstance(error, Forbidden)
+        and isinstance(error.data, Mapping)
+        and error.data.get("code") == "PASSWORD_CHANGE_REQUIRED"
+    )
+
+
 def _about(error: AgorError) -> str:
     """What to do about an error that belongs to no step."""
     if isinstance(error, NotAuthenticated):
         return "the login did not hold: make a new API key"
+    if _wants_new_password(error):
+        return "your account has a password to be changed first: log in at the daemon's page and set a new one"
     if isinstance(error, Forbidden):
         return "you are logged in, but may not do this: ask whoever runs the daemon"
     if isinstance(error, LinkError):

@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 from agor_reactive.adapters.terminal.plain import one_line
-from agor_reactive.errors import AgorError, UsageError
+from agor_reactive.errors import AgorError, AmbiguousId, NotFound, UsageError
 from agor_reactive.transport.redaction import scrub_text
 
 __all__ = ["FAULT", "INTERRUPTED", "MISUSE", "WELL", "Stop", "complain", "run", "working"]
@@ -39,6 +39,13 @@ def working() -> Iterator[None]:
         raise SystemExit(MISUSE) from None
     except BrokenPipeError:
         _let_go_of_stdout()
+        raise SystemExit(FAULT) from None
+    except AmbiguousId as error:
+        complain(f"{error}; use more of the id")
+        raise SystemExit(FAULT) from None
+    except NotFound as error:
+        told = str(error)
+        complain(f"{told}; agor-reactive sessions lists what there is" if told.startswith("Session ") else told)
         raise SystemExit(FAULT) from None
     except (AgorError, OSError) as error:
         complain(str(error))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agor_reactive.errors import NotAuthenticated, UsageError
+from agor_reactive.errors import AgorError, NotAuthenticated, UsageError
 from agor_reactive.transport.address import DEFAULT_URL, Address
 
 if TYPE_CHECKING:
@@ -44,14 +44,13 @@ class Reach:
         address = Address.parse(url.strip() or DEFAULT_URL)
         return cls(address.url, key_env, os.environ.get(key_env, "").strip() or None)
 
-    def wanted_key(self) -> str:
-        """The key. Raises `UsageError` when there is none."""
+    def refused(self, error: NotAuthenticated) -> AgorError:
+        """The same refusal, with what to do about it. That no key was given is only now a fault: some want none."""
         if self.key is None:
-            raise UsageError(f"no API key: set {self.key_env} to yours (agor-reactive doctor says more)")
-        return self.key
-
-    def refused(self, error: NotAuthenticated) -> NotAuthenticated:
-        """The same refusal, with what to do about it."""
+            return UsageError(
+                f"{self.url} wants a login, and there is no API key: set {self.key_env} to yours "
+                "(agor-reactive doctor says more)"
+            )
         return NotAuthenticated(
             f"{self.url} refused the key in {self.key_env} ({error}); make a new one in the daemon's settings",
             name=error.name,
@@ -60,10 +59,10 @@ class Reach:
 
     @contextmanager
     def rest(self) -> Iterator[RestClient]:
-        """A REST client. Raises `UsageError` without a key; what is asked of it may raise `NotAuthenticated`."""
+        """A REST client. A refused login is raised as `refused` puts it."""
         from agor_reactive import create_rest_client
 
-        with create_rest_client(self.url, api_key=self.wanted_key()) as client:
+        with create_rest_client(self.url, api_key=self.key) as client:
             try:
                 yield client
             except NotAuthenticated as error:
@@ -71,15 +70,15 @@ class Reach:
 
     @asynccontextmanager
     async def live(self) -> AsyncIterator[Client]:
-        """A live client, logged in. Raises `CannotConnect`, `NotAuthenticated`, and `UsageError` without a key."""
+        """A live client, logged in if there is a key. Raises `CannotConnect`; a refused login is raised as `refused`
+        puts it."""
         from agor_reactive import create_client
 
-        client = create_client(self.url, api_key=self.wanted_key())
+        client = create_client(self.url, api_key=self.key)
         try:
-            try:
-                await client.open()
-            except NotAuthenticated as error:
-                raise self.refused(error) from None
+            await client.open()
             yield client
+        except NotAuthenticated as error:
+            raise self.refused(error) from None
         finally:
             await client.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from agor_reactive import retain_reactive_session
+from agor_reactive import Client, retain_reactive_session
 from agor_reactive.adapters.terminal.words import words_of
 from agor_reactive.cli.endings import FAULT, Stop, complain
 from agor_reactive.cli.output import is_idle
@@ -26,26 +26,35 @@ async def watch(
 ) -> int:
     """Watch until Ctrl-C, until nothing more can come, or with `until_idle` until nothing is at work."""
     hint = "Ctrl-C leaves" + ("; ends when the session is idle" if until_idle else "")
-    async with reach.live() as client, retain_reactive_session(client, session_id, task_hydration=hydration) as handle:
-        with view_of(json=json, hint=hint) as view:
-            last = await look(handle, view, stop, until=is_idle if until_idle else None)
+    async with reach.live() as client:
+        full = await _named(client, session_id)
+        async with retain_reactive_session(client, full, task_hydration=hydration) as handle:
+            with view_of(json=json, hint=hint) as view:
+                last = await look(handle, view, stop, until=is_idle if until_idle else None)
     return verdict(last)
+
+
+async def _named(client: Client, session_id: str) -> str:
+    """The session's full id. What is wrong with the id is said here, before there is a view. Raises `DaemonError`."""
+    return (await client.service("sessions").get(session_id)).session_id
 
 
 async def prompt_and_follow(reach: Reach, session_id: str, text: str, stop: Stop, *, json: bool) -> int:
     """Send a prompt and watch until its task has ended; 1 if it did not complete."""
-    async with reach.live() as client, retain_reactive_session(client, session_id, task_hydration="lazy") as handle:
-        first = await handle.ready()
-        if first.terminal:
-            return verdict(first)
-        task_id = (await handle.prompt(text)).task_id
+    async with reach.live() as client:
+        full = await _named(client, session_id)
+        async with retain_reactive_session(client, full, task_hydration="lazy") as handle:
+            first = await handle.ready()
+            if first.terminal:
+                return verdict(first)
+            task_id = (await handle.prompt(text)).task_id
 
-        def answered(state: SessionState) -> bool:
-            task = state.get_task(task_id)
-            return task is not None and task.ended and not state.loading
+            def answered(state: SessionState) -> bool:
+                task = state.get_task(task_id)
+                return task is not None and task.ended and not state.loading
 
-        with view_of(json=json, hint="Ctrl-C leaves; the session goes on") as view:
-            last = await look(handle, view, stop, until=answered)
+            with view_of(json=json, hint="Ctrl-C leaves; the session goes on") as view:
+                last = await look(handle, view, stop, until=answered)
     task = last.get_task(task_id)
     if not last.terminal and task is not None and task.ended and task.status != "completed":
         complain(f"the task ended {words_of(task.status)}" + (f": {task.error_message}" if task.error_message else ""))

@@ -125,7 +125,9 @@ class SessionRegistry:
                 shared.apply(NotResolved(failure_of(error, optional=False)))
                 await self.sleep(RESOLVE_DELAY)
             except AmbiguousId as error:
-                text = f"{error} Use more of the id: {', '.join(error.matches) or short}"
+                told = str(error)
+                left = [match for match in error.matches if match not in told]
+                text = f"{told}. Use more of the id" + (f": {', '.join(left)}" if left else "")
                 shared.apply(NotResolved(Failure("refused", text)))
                 return
             except AgorError as error:

@@ -40,9 +40,11 @@ class Ended(NamedTuple):
 class Process:
     """A command in a process of its own, its lines read as they come. Killed at the end, if it still lives."""
 
+    PROGRAM: tuple[str, ...] = ("-m", "agor_reactive")
+
     def __init__(self, *words: str, env: dict[str, str] | None = None) -> None:
         self.popen = subprocess.Popen(
-            [sys.executable, "-m", "agor_reactive", *words],
+            [sys.executable, *self.PROGRAM, *words],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             stdin=subprocess.DEVNULL,
@@ -111,6 +113,21 @@ class Served(Process):
     @property
     def env(self) -> dict[str, str]:
         return {"AGOR_DAEMON_URL": self.url, "AGOR_API_KEY": KEY}
+
+
+ODD = str(Path(__file__).with_name("odd_daemon.py"))
+
+
+class Open(Served):
+    """A daemon that wants no login."""
+
+    PROGRAM = (ODD, "open")
+
+
+class Forbidding(Served):
+    """A daemon that knows whose key it is, and does not let them in."""
+
+    PROGRAM = (ODD, "closed-to-viewers")
 
 
 @dataclass

@@ -106,6 +106,23 @@ def test_a_refused_key_is_1_and_named_by_its_variable(cli: Cli, session_id: str)
         assert "refused the key in AGOR_API_KEY" in ended.err
 
 
+def test_without_a_key_the_daemon_is_asked_first(cli: Cli, session_id: str) -> None:
+    for words in (["sessions"], ["watch", session_id], ["prompt", session_id, "x", "-f"], ["stop", session_id]):
+        ended = cli(*words, AGOR_API_KEY="")
+        assert ended.code == 2
+        assert "wants a login" in ended.err
+        assert "set AGOR_API_KEY" in ended.err
+        assert ended.out == ""
+    assert cli("sessions", "--url", NOWHERE, AGOR_API_KEY="").code == 1
+
+
+def test_what_is_final_says_what_to_type(cli: Cli) -> None:
+    ended = cli("watch", UNKNOWN)
+    assert "resync" not in ended.err + ended.out
+    assert ended.err.count("not found") == 1
+    assert "agor-reactive sessions lists" in ended.err
+
+
 def test_help_and_version_are_well(cli: Cli) -> None:
     assert "Watch and drive" in cli("--help").out
     assert cli("--version").out.startswith("agor-reactive ")

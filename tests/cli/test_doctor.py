@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Cli, Served
+import agor_reactive as agor
+from tests.cli.conftest import KEY, Cli, Forbidding, Open, Served
 
 
 def test_healthy_with_a_session(cli: Cli, session_id: str) -> None:
@@ -42,6 +44,19 @@ def test_nothing_there(cli: Cli) -> None:
     assert "start the daemon" in ended.out
 
 
+@contextlib.contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
 @pytest.fixture
 def stranger() -> Iterator[str]:
     """A web server that is no daemon, though it has a /health."""
@@ -55,13 +70,8 @@ def stranger() -> Iterator[str]:
         def log_message(self, format: str, *args: object) -> None:
             return
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Healthy)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Healthy) as url:
+        yield url
 
 
 def test_another_server(cli: Cli, stranger: str) -> None:
@@ -69,6 +79,73 @@ def test_another_server(cli: Cli, stranger: str) -> None:
     assert ended.code == 1
     assert "no Agor daemon" in ended.out
     assert "check the address" in ended.out
+
+
+def test_something_in_front_of_the_daemon_that_refuses(cli: Cli) -> None:
+    class Refusing(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(403)
+
+        def log_message(self, format: str, *args: object) -> None:
+            return
+
+    with serving(Refusing) as url:
+        ended = cli("doctor", "--url", url)
+    assert ended.code == 1
+    assert "refuses before any login (HTTP 403)" in ended.out
+    assert "a proxy" in ended.out
+
+
+def test_a_daemon_that_knows_you_and_does_not_let_you_in(start: Callable[..., Any]) -> None:
+    ended = Cli(start(Forbidding, "--port", "0").env)("doctor")
+    assert ended.code == 1
+    assert "knows you but does not let you in" in ended.out
+    assert "ask whoever runs the daemon for the member role" in ended.out
+
+
+def test_a_password_that_must_be_changed_first(cli: Cli, served: Served) -> None:
+    login = {"email": f"new-{served.port}@example.test", "password": "first-password-1"}
+    with agor.connect(served.url, api_key=KEY) as client:
+        client.service("users").create({**login, "must_change_password": True})
+    with agor.create_rest_client(served.url) as rest:
+        rest.authenticate("local", **login)
+        key = rest.service("api/v1/user/api-keys").create({"name": "one"})["rawKey"]
+    ended = cli("doctor", AGOR_API_KEY=key)
+    assert ended.code == 1
+    assert "Password change required" in ended.out
+    assert "set a new one" in ended.out
+
+
+def test_a_daemon_that_wants_no_login_is_healthy_without_a_key(start: Callable[..., Any]) -> None:
+    served = start(Open, "--port", "0")
+    session_id = Cli(served.env)("new", "One").out.strip()
+    cli = Cli({**served.env, "AGOR_API_KEY": ""})
+    ended = cli("doctor")
+    assert ended.code == 0, ended.out
+    assert "this daemon wants none" in ended.out
+    assert ended.out.splitlines()[-1] == "Healthy."
+    ended = cli("sessions", "--json")
+    assert (ended.code, session_id in ended.out) == (0, True), ended.err
+    ended = cli("watch", session_id, "--until-idle")
+    assert ended.code == 0, ended.err
+
+
+def test_an_id_that_fits_two_sessions_is_shown_once(cli: Cli) -> None:
+    first, second = (cli("new", f"Of one minute {number}").out.strip() for number in range(2))
+    prefix = first[: next(n for n in range(36) if first[n] != second[n])].rstrip("-")
+    for words in (
+        ["doctor", prefix],
+        ["watch", prefix],
+        ["watch", prefix, "--json"],
+        ["prompt", prefix, "x"],
+        ["prompt", prefix, "x", "-f"],
+        ["stop", prefix],
+    ):
+        ended = cli(*words)
+        assert ended.code == 1
+        said = ended.out + ended.err
+        assert (said.count(first), said.count(second)) == (1, 1), said
+        assert "use more of the id" in said
 
 
 def test_no_key_is_our_fault_and_a_refused_one_is_not(cli: Cli) -> None:

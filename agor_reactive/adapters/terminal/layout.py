@@ -22,7 +22,16 @@ from agor_reactive.adapters.terminal.blocks import (
     tool_line,
 )
 from agor_reactive.adapters.terminal.plain import one_line, plain
-from agor_reactive.adapters.terminal.words import ASCII, SIGNS, Signs, seconds_text, sign_of, status_style, words_of
+from agor_reactive.adapters.terminal.words import (
+    ASCII,
+    SIGNS,
+    Signs,
+    fault_text,
+    seconds_text,
+    sign_of,
+    status_style,
+    words_of,
+)
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.tools import Tool
 from agor_reactive.ids import format_short_id
@@ -147,7 +156,7 @@ class Painter:
             notes.append(Text(f"{signs.failed} not logged in: {one_line(status.reason, 160)}", "red"))
         if state.error is not None:
             end = "" if not state.terminal else " (nothing more will be tried)"
-            notes.append(Text(f"{signs.failed} {one_line(state.error)}{end}", "red"))
+            notes.append(Text(f"{signs.failed} {one_line(fault_text(state.error))}{end}", "red"))
         if not notes and state.degraded:
             notes.append(Text(f"{signs.note} the daemon did not confirm that it sends live text", "yellow"))
         if not notes:

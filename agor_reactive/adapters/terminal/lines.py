@@ -12,6 +12,7 @@ from rich.text import Text
 from agor_reactive.adapters.terminal.blocks import prompt_text, status_text
 from agor_reactive.adapters.terminal.layout import Layouts, Painter, signs_for, stacked
 from agor_reactive.adapters.terminal.plain import one_line
+from agor_reactive.adapters.terminal.words import fault_text
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.tables import is_active
 from agor_reactive.models.task import Task
@@ -101,4 +102,4 @@ class LineView:
         if state.error != self._error:
             self._error = state.error
             if state.error is not None:
-                self._console.print(Text(f"{self._signs.failed} {one_line(state.error)}", style="red"))
+                self._console.print(Text(f"{self._signs.failed} {one_line(fault_text(state.error))}", style="red"))

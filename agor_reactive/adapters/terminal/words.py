@@ -9,11 +9,23 @@ from typing import Any
 import orjson
 
 from agor_reactive.adapters.terminal.plain import one_line
+from agor_reactive.core.fold.hydration import AGAIN
 from agor_reactive.core.tools import Tool
 from agor_reactive.models.base import instant, thaw
 from agor_reactive.models.task import Task
 
-__all__ = ["ASCII", "SIGNS", "Signs", "duration", "seconds_text", "sign_of", "status_style", "tool_input", "words_of"]
+__all__ = [
+    "ASCII",
+    "SIGNS",
+    "Signs",
+    "duration",
+    "fault_text",
+    "seconds_text",
+    "sign_of",
+    "status_style",
+    "tool_input",
+    "words_of",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,3 +148,8 @@ def _json(value: Any) -> str:
         return orjson.dumps(thaw(value)).decode()
     except (TypeError, ValueError, RecursionError):
         return ""
+
+
+def fault_text(error: str) -> str:
+    """What is wrong with a session, for people at a terminal, where there is no `resync` to call."""
+    return error.removesuffix(AGAIN)

@@ -19,6 +19,7 @@ from agor_reactive.core.tables import TaskTable, is_active
 from agor_reactive.models.task import Task
 
 __all__ = [
+    "AGAIN",
     "abandon",
     "ask_answered",
     "ask_failed",
@@ -30,6 +31,9 @@ __all__ = [
     "task_removed",
     "unload_requested",
 ]
+
+AGAIN = ". It will not be tried again by itself; resync() does."
+"""Ends the error of a final failure. A face without `resync` says instead what to do there."""
 
 
 def begin_round(draft: Draft) -> None:
@@ -353,7 +357,7 @@ def _round_failed(draft: Draft, failure: e.Failure) -> None:
     terminal = failure.kind in _FINAL
     draft.standing = draft.standing._replace(loading=False, terminal=terminal or draft.standing.terminal)
     if terminal:
-        set_error(draft, "sync", f"{failure.text}. It will not be tried again by itself; resync() does.")
+        set_error(draft, "sync", f"{failure.text}{AGAIN}")
     elif failure.kind in _PASSING:
         delay = RETRY_DELAYS[min(sync.attempt, len(RETRY_DELAYS) - 1)]
         draft.sync = draft.sync._replace(attempt=sync.attempt + 1)
