@@ -14,8 +14,8 @@
 """
 
 from agor_reactive._version import __version__
-from agor_reactive.blocking import BlockingClient, BlockingHandle, connect
-from agor_reactive.client import Client, create_client, retain_reactive_session
+from agor_reactive.blocking import BlockingClient, BlockingHandle, BlockingPermission, BlockingSessions, connect
+from agor_reactive.client import Client, create_client, retain_reactive_session, retain_sessions
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import (
     AgorError,
@@ -76,7 +76,7 @@ from agor_reactive.rest_clients import (
     create_rest_client,
 )
 from agor_reactive.services import Service
-from agor_reactive.session.collection import SessionCollection, SessionRows, retain_sessions
+from agor_reactive.session.collection import SessionCollection, SessionRows
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.permissions import PendingPermission
 from agor_reactive.transport.address import InsecureKeyWarning
@@ -89,6 +89,8 @@ __all__ = [
     "BadRequest",
     "BlockingClient",
     "BlockingHandle",
+    "BlockingPermission",
+    "BlockingSessions",
     "Board",
     "Branch",
     "CallTimeout",

@@ -9,13 +9,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
+from agor_reactive.errors import UsageError, WrongLoop
 from agor_reactive.faces import AwaitedRunner, Live
 from agor_reactive.models import AuthenticationResult
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.rest_clients import given_credentials, http_options, login_result
 from agor_reactive.services import SERVICES, Service, Services
+from agor_reactive.session.collection import SessionCollection
 from agor_reactive.session.registry import SessionRegistry
 from agor_reactive.session.router import Router
 from agor_reactive.transport.address import DEFAULT_URL
@@ -30,7 +32,27 @@ if TYPE_CHECKING:
 
     from agor_reactive.session.handles import SessionHandle
 
-__all__ = ["Client", "create_client", "retain_reactive_session"]
+__all__ = ["Client", "ClientOptions", "Hydration", "create_client", "retain_reactive_session", "retain_sessions"]
+
+Hydration = Literal["none", "lazy", "eager", "lean", "preview"]
+
+
+class ClientOptions(TypedDict, total=False):
+    """The options of `create_client`, which `connect` takes too."""
+
+    api_key: str | None
+    access_token: str | None
+    refresh_token: str | None
+    token_provider: TokenProvider | None
+    timeout: float
+    connect_timeout: float
+    keep_trying: bool
+    transports: Sequence[str]
+    headers: Mapping[str, str] | None
+    verify: Verify
+    proxy: str | None
+    max_response: int | None
+    link: Link | None
 
 
 class Client(Services[Live]):
@@ -44,6 +66,7 @@ class Client(Services[Live]):
         self.link = link
         self.router = Router(link)
         self.runner = AwaitedRunner(self._call)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._services: dict[str, Service[Any, Any, Any, Any]] = {}
         self.registry = SessionRegistry(link, self.router, prompt=self.sessions.prompt)
 
@@ -64,7 +87,17 @@ class Client(Services[Live]):
 
     def on_status(self, callback: Callable[[LinkStatus], Any]) -> Callable[[], None]:
         """Call `callback` whenever the link stands elsewhere; returns the undo."""
+        self.check_loop()
         return self.router.on_status(callback)
+
+    def check_loop(self) -> None:
+        """Raises `WrongLoop` on another event loop than the one that the client was opened on."""
+        try:
+            running = asyncio.get_running_loop()
+        except RuntimeError:
+            return
+        if self._loop not in (None, running):
+            raise WrongLoop("this client belongs to another event loop; make one client per loop")
 
     async def authenticate(
         self,
@@ -103,7 +136,9 @@ class Client(Services[Live]):
 
     async def open(self) -> None:
         """Connect, and log in if there are credentials. Raises `CannotConnect` or `NotAuthenticated`."""
-        self.router.bind(asyncio.get_running_loop())
+        self.check_loop()
+        self._loop = asyncio.get_running_loop()
+        self.router.bind(self._loop)
         await self.link.open()
 
     async def close(self) -> None:
@@ -139,11 +174,15 @@ class Client(Services[Live]):
         path = service_path(path)
         service = self._services.get(path)
         if service is None:
-            service = SERVICES.get(path, Service)(path, self.runner, self.router.on)
+            service = SERVICES.get(path, Service)(path, self.runner, self._listen)
             # Routes with ids in them are many and have no listeners: only top-level services are kept.
             if path in SERVICES or path.count("/") < 2:
                 self._services[path] = service
         return service
+
+    def _listen(self, path: str, event: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
+        self.check_loop()
+        return self.router.on(path, event, callback)
 
     async def _call(self, call: Call, timeout: float | None) -> Any:
         return await self.link.call(call.method, call.service, *call.args, timeout=timeout)
@@ -195,8 +234,35 @@ def create_client(
     return Client(link)
 
 
-def retain_reactive_session(
-    client: Client, session_id: str, *, task_hydration: Literal["none", "lazy", "eager", "lean"] = "lazy"
-) -> SessionHandle:
-    """A live mirror of one session, shared by everyone who retains it on this client. Release it, or ``async with``."""
+def retain_reactive_session(client: Client, session_id: str, *, task_hydration: Hydration = "lazy") -> SessionHandle:
+    """A live mirror of one session, shared by everyone who retains it on this client. Release it, or ``async with``.
+
+    Raises `UsageError` outside an event loop and for a client that has no live sessions, `WrongLoop` on another loop.
+    """
+    _check_mirrors(client)
     return client.registry.retain(session_id, task_hydration=task_hydration)
+
+
+def retain_sessions(client: Client, *, query: Mapping[str, Any] | None = None) -> SessionCollection:
+    """A live collection of the sessions that fit `query`, with handles on demand. Close it, or ``async with``.
+
+    Raises what `retain_reactive_session` raises.
+    """
+    _check_mirrors(client)
+    return SessionCollection(client, query)
+
+
+def _check_mirrors(client: Client) -> None:
+    if not isinstance(getattr(client, "registry", None), SessionRegistry):
+        raise UsageError(
+            "a client made by connect() has its own: client.retain(…) and client.retain_sessions(…)"
+            if hasattr(client, "retain")
+            else "only a live client has live sessions; make one with create_client (or connect, without await)"
+        )
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        raise UsageError(
+            "live sessions belong to an event loop: do this in a coroutine, or use connect() where there is none"
+        ) from None
+    client.check_loop()

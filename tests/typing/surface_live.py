@@ -8,6 +8,7 @@ from typing import Any, assert_type
 import agor_reactive as agor
 from agor_reactive.models import Board, Health, Message, Page, Session, Task
 from agor_reactive.models.inputs import MessageCreate, SessionCreate, TaskPatch
+from agor_reactive.models.outcome import Outcome
 
 
 async def the_live_client_is_awaited_and_hears(client: agor.Client) -> None:
@@ -27,6 +28,19 @@ def the_blocking_one_does_not_await(client: agor.BlockingClient) -> None:
     assert_type(client.service("sessions").iterate(), Iterator[Session])
     assert_type(client.sessions.prompt("s", "hi"), Task)
     client.service("messages").on("created", print)
+    with client.retain_sessions(query={"archived": False}) as sessions:
+        assert_type(sessions.ready(), agor.SessionRows)
+    with client.retain("s", task_hydration="lean") as handle:
+        assert_type(handle.prompt("hi", permission_mode="plan", timeout=3.0), Task)
+        assert_type(handle.ask("hi", timeout=3.0), Outcome)
+        handle.on_permission(lambda request: request.approve())
+        handle.prompt("hi", mode="plan")  # type: ignore[call-arg]
+    client.retain("s", task_hydration="all")  # type: ignore[arg-type]
+
+
+def connecting_takes_the_options_of_create_client() -> None:
+    assert_type(agor.connect("http://localhost:3030", api_key="k", timeout=3.0), agor.BlockingClient)
+    agor.connect("http://localhost:3030", key="k")  # type: ignore[call-arg]
 
 
 async def inputs_are_completed_and_checked(client: agor.Client) -> None:

@@ -1,0 +1,186 @@
+"""The live client for plain threads: every call runs on its loop's thread, and is waited for."""
+
+from __future__ import annotations
+
+import contextlib
+import weakref
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self, TypeVar, Unpack
+
+from reactivex import Observable
+
+from agor_reactive.blocking.handle import BlockingHandle
+from agor_reactive.blocking.portal import LoopThread, handed_over
+from agor_reactive.blocking.sessions import BlockingSessions
+from agor_reactive.client import Client, ClientOptions, Hydration, create_client, retain_sessions
+from agor_reactive.errors import UsageError
+from agor_reactive.faces import LiveBlocked, Pages
+from agor_reactive.models import AuthenticationResult
+from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.services import SERVICES, Deliver, Service, Services
+from agor_reactive.transport.address import DEFAULT_URL
+from agor_reactive.transport.codec import service_path
+from agor_reactive.transport.credentials import Strategy
+from agor_reactive.transport.steps import Operation, TokenProvider
+
+__all__ = ["BlockingClient", "connect"]
+
+T = TypeVar("T")
+
+
+class _PortalRunner:
+    """Runs operations on the client's loop, for whoever waits on another thread."""
+
+    def __init__(self, live: Client, portal: LoopThread) -> None:
+        self._live = live
+        self._portal = portal
+
+    def run(self, operation: Operation[T], timeout: float | None, /) -> T:
+        return self._portal.run(self._live.runner.run(operation, timeout))
+
+    def walk(self, pages: Pages[T], timeout: float | None, /) -> Iterator[T]:
+        while (rows := self.run(pages.step(), timeout)) is not None:
+            yield from rows
+
+
+class BlockingClient(Services[LiveBlocked]):
+    """The live client for plain threads. Made by `connect`; close it, or use it as a context manager.
+
+    `live` is the async client behind it, `sessions` and `tasks` are its helpers, blocking.
+    """
+
+    def __init__(self, live: Client, portal: LoopThread) -> None:
+        self.live = live
+        self._portal = portal
+        self._runner = _PortalRunner(live, portal)
+        self._services: dict[str, Service[Any, Any, Any, Any]] = {}
+        # One that is forgotten without being closed must not keep its thread and connection.
+        self._finalizer = weakref.finalize(self, _end, live, portal)
+
+    def _listen(self, path: str, event: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
+        undo = self._portal.call(self.live.router.on, path, event, callback)
+        return lambda: self._portal.let_go(undo)
+
+    @property
+    def url(self) -> str:
+        """The daemon's address."""
+        return self.live.url
+
+    @property
+    def status(self) -> LinkStatus:
+        """Where the link stands."""
+        return self.live.status
+
+    @property
+    def events(self) -> Observable[RawEvent]:
+        """Every server event, secrets taken out; it calls on the loop's thread."""
+        return self.live.events
+
+    def on_status(self, callback: Callable[[LinkStatus], Any], *, deliver: Deliver | None = None) -> Callable[[], None]:
+        """Call `callback` whenever the link stands elsewhere, as in `Client.on_status`. Returns the undo."""
+        undo = self._portal.call(self.live.on_status, handed_over(callback, deliver))
+        return lambda: self._portal.let_go(undo)
+
+    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
+        """The same object each time where there may be listeners, as in `Client`."""
+        path = service_path(path)
+        kept = self._services.get(path)
+        if kept is not None:
+            return kept
+        service = SERVICES.get(path, Service)(path, self._runner, self._listen)
+        return self._services.setdefault(path, service) if path in SERVICES or path.count("/") < 2 else service
+
+    def retain(self, session_id: str, *, task_hydration: Hydration = "lazy") -> BlockingHandle:
+        """A live mirror of one session, to be released. See `retain_reactive_session`."""
+        handle = self._portal.call(lambda: self.live.registry.retain(session_id, task_hydration=task_hydration))
+        return BlockingHandle(handle, self._portal)
+
+    def retain_sessions(self, *, query: Mapping[str, Any] | None = None) -> BlockingSessions:
+        """A live collection of the sessions that fit `query`, to be closed. See `agor_reactive.retain_sessions`."""
+        return BlockingSessions(self._portal.call(lambda: retain_sessions(self.live, query=query)), self._portal)
+
+    def authenticate(
+        self,
+        strategy: Strategy | None = None,
+        *,
+        api_key: str | None = None,
+        access_token: str | None = None,
+        refresh_token: str | None = None,
+        email: str | None = None,
+        password: str | None = None,
+        token_provider: TokenProvider | None = None,
+    ) -> AuthenticationResult:
+        """Log in, and stay so; see `Client.authenticate`."""
+        return self._portal.run(
+            self.live.authenticate(
+                strategy,
+                api_key=api_key,
+                access_token=access_token,
+                refresh_token=refresh_token,
+                email=email,
+                password=password,
+                token_provider=token_provider,
+            )
+        )
+
+    def re_authenticate(self) -> AuthenticationResult:
+        """Extend the login; see `Client.re_authenticate`."""
+        return self._portal.run(self.live.re_authenticate())
+
+    def logout(self) -> None:
+        """Log out; see `Client.logout`."""
+        self._portal.run(self.live.logout())
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """Run a coroutine of one's own on the client's loop and wait for it, for what has no blocking form."""
+        return self._portal.run(work, timeout)
+
+    def close(self) -> None:
+        """Release every session, close the link, end the thread. Idempotent."""
+        self._finalizer()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<BlockingClient {self.url} {self.status.phase}>"
+
+
+def _end(live: Client, portal: LoopThread) -> None:
+    if portal.alive:
+        if not portal.is_here:
+            with contextlib.suppress(UsageError):
+                portal.run(live.close())
+            portal.stop()
+        else:  # collected on the loop's own thread: it cannot wait for itself
+            portal.loop.create_task(live.close()).add_done_callback(lambda _: portal.loop.stop())
+
+
+def connect(url: str = DEFAULT_URL, **options: Unpack[ClientOptions]) -> BlockingClient:
+    """A live client without `await`, connected and, given credentials, logged in.
+
+    `options` are those of `create_client`. It works inside a running event loop too (a notebook cell), since it lives
+    on a thread of its own. Raises `CannotConnect` and `NotAuthenticated`.
+
+    >>> with connect("http://localhost:3030", api_key=key) as client:      # doctest: +SKIP
+    ...     page = client.service("sessions").find()
+    """
+    portal = LoopThread()
+    live: Client | None = None
+
+    async def make() -> Client:
+        return create_client(url, **options)
+
+    try:
+        live = portal.run(make())
+        portal.run(live.open())
+    except BaseException:
+        if live is not None:
+            portal.run(live.close())
+        portal.stop()
+        raise
+    return BlockingClient(live, portal)

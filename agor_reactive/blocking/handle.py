@@ -1,0 +1,187 @@
+"""A live mirror of one session for plain threads."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self, TypedDict, Unpack
+
+from reactivex import Observable
+
+from agor_reactive.blocking.permission import BlockingPermission
+from agor_reactive.blocking.portal import LoopThread, Newest, handed_over
+from agor_reactive.core.snapshot import SessionState
+from agor_reactive.errors import UsageError
+from agor_reactive.models import Message, Task, words
+from agor_reactive.models.outcome import Outcome
+from agor_reactive.models.wire import RawEvent
+from agor_reactive.services import Deliver
+from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.permissions import PendingPermission
+
+__all__ = ["BlockingHandle", "PromptOptions"]
+
+
+class PromptOptions(TypedDict, total=False):
+    """How a prompt is sent; see `client.sessions.prompt`."""
+
+    permission_mode: words.PermissionMode | str | None
+    stream: bool | None
+    message_source: words.MessageSource | str | None
+    metadata: Mapping[str, Any] | None
+
+
+class BlockingHandle:
+    """A live mirror of one session, for plain threads. See `SessionHandle`; here nothing is awaited.
+
+    >>> with client.retain(session_id) as handle:                          # doctest: +SKIP
+    ...     handle.ready()
+    ...     task = handle.prompt("Run the tests.")
+    ...     done = handle.wait_for(lambda state: state.get_task(task.task_id).ended)
+    """
+
+    def __init__(self, handle: SessionHandle, portal: LoopThread) -> None:
+        self._handle = handle
+        self._portal = portal
+
+    @property
+    def live(self) -> SessionHandle:
+        """The handle behind this one, for views, which find its loop by themselves: ``SessionView(handle.live)``."""
+        return self._handle
+
+    @property
+    def session_id(self) -> str:
+        """The session's full id, once known."""
+        return self._handle.session_id
+
+    @property
+    def state(self) -> SessionState:
+        """The newest snapshot, from any thread: it is immutable."""
+        return self._handle.state
+
+    @property
+    def snapshots(self) -> Observable[SessionState]:
+        """The snapshots as an Observable that calls on the loop's thread (`observe_on` moves it)."""
+        return self._handle.shared.latest
+
+    @property
+    def events(self) -> Observable[RawEvent]:
+        """Every event of the session as an Observable that calls on the loop's thread."""
+        return self._handle.shared.events
+
+    def ready(self, timeout: float | None = None) -> SessionState:
+        """Wait for the first reading to end; see `SessionHandle.ready`. Raises `CallTimeout`."""
+        return self._portal.run(self._handle.ready(), timeout)
+
+    def subscribe(
+        self, callback: Callable[[SessionState], Any], *, deliver: Deliver | None = None
+    ) -> Callable[[], None]:
+        """Call `callback` with the current snapshot, then with the newest whenever there is a newer. Returns the undo.
+
+        It is called on the loop's thread, or by `deliver`, which then has at most one call waiting.
+        """
+        tell = callback if deliver is None else Newest(callback, deliver)
+        subscription = self._portal.call(self._handle.subscribe, tell)
+
+        return lambda: self._portal.let_go(subscription.dispose)
+
+    def on_permission(
+        self, callback: Callable[[BlockingPermission], Any], *, deliver: Deliver | None = None
+    ) -> Callable[[], None]:
+        """Call `callback` with the requests for permission that wait now, then with each new one. Returns the undo.
+
+        It is called on the loop's thread, or by `deliver`. Answers (`approve`, `deny`) are given on another thread than
+        the loop's: by `deliver`, or later.
+        """
+        tell = handed_over(callback, deliver)
+
+        def wrap(asked: PendingPermission) -> None:
+            tell(BlockingPermission(asked, self._portal))
+
+        subscription = self._portal.call(lambda: self._handle.permissions.subscribe(wrap))
+        return lambda: self._portal.let_go(subscription.dispose)
+
+    def states(self, timeout: float | None = None) -> Iterator[SessionState]:
+        """The current snapshot, then the newest whenever there is a newer; never a backlog.
+
+        Ends when the handle is released. Raises `CallTimeout` when none comes for `timeout` seconds.
+        """
+        states = self._handle.states()
+
+        async def following() -> SessionState | None:
+            return await anext(states, None)
+
+        try:
+            while (state := self._portal.run(following(), timeout)) is not None:
+                yield state
+        finally:
+            if self._portal.alive:  # else it was ended with the loop
+                with contextlib.suppress(UsageError):
+                    self._portal.run(states.aclose())  # type: ignore[attr-defined]
+
+    def wait_for(self, condition: Callable[[SessionState], Any], timeout: float | None = None) -> SessionState:
+        """The first snapshot, from now on, of which `condition` holds. It is asked on the loop's thread.
+
+        Raises `CallTimeout`, and `UsageError` if the handle is released before.
+        """
+
+        async def waiting() -> SessionState:
+            async for state in self._handle.states():
+                if condition(state):
+                    return state
+            raise UsageError("the handle was released before the condition held")
+
+        return self._portal.run(waiting(), timeout)
+
+    def prompt(self, text: str, *, timeout: float | None = None, **options: Unpack[PromptOptions]) -> Task:
+        """Send a prompt; see `SessionHandle.prompt`."""
+        return self._portal.run(self._handle.prompt(text, timeout=timeout, **options))
+
+    def ask(
+        self,
+        text: str,
+        *,
+        timeout: float | None = None,
+        at_permission: bool = True,
+        **options: Unpack[PromptOptions],
+    ) -> Outcome:
+        """Send a prompt and wait for its end; see `SessionHandle.ask`."""
+        return self._portal.run(self._handle.ask(text, timeout=timeout, at_permission=at_permission, **options))
+
+    def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
+        """Wait for the end of a task; see `SessionHandle.wait`."""
+        return self._portal.run(self._handle.wait(task_id, timeout=timeout, at_permission=at_permission))
+
+    def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
+        """Read a task's messages and keep them; see `SessionHandle.load_task_messages`."""
+        return self._portal.run(self._handle.load_task_messages(task_id))
+
+    def unload_task_messages(self, task_id: str) -> None:
+        """Let go of a task's messages."""
+        self._portal.call(self._handle.unload_task_messages, task_id)
+
+    def load_older_tasks(self) -> SessionState:
+        """Read a page more of older tasks."""
+        return self._portal.run(self._handle.load_older_tasks())
+
+    def resync(self) -> SessionState:
+        """Read everything again."""
+        return self._portal.run(self._handle.resync())
+
+    def release(self) -> None:
+        """Give the lease back. Twice changes nothing."""
+        if not self._handle.released:
+            self._portal.let_go(self._handle.release)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.release()
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
+        return self._handle._repr_mimebundle_(include, exclude)
+
+    def __repr__(self) -> str:
+        return repr(self._handle).replace("SessionHandle", "BlockingHandle", 1)

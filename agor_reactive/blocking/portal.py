@@ -1,0 +1,147 @@
+"""An event loop on a thread of its own, and how other threads have work done there. Knows no client, no session."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import contextlib
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, Generic, TypeVar
+
+from agor_reactive.errors import CallTimeout, UsageError
+from agor_reactive.services import Deliver
+
+__all__ = ["LoopThread", "Newest", "handed_over"]
+
+T = TypeVar("T")
+_TICK = 0.2
+"""Seconds after which a waiting main thread looks up, so that Ctrl-C is heard on Windows too."""
+
+_CLOSED = "the client is closed; make a new one"
+
+
+class LoopThread:
+    """An event loop on a daemon thread. `run` waits for a coroutine on it from any other thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._main, name="agor-reactive", daemon=True)
+        self._thread.start()
+
+    def _main(self) -> None:
+        asyncio.set_event_loop(self.loop)
+        self.loop.run_forever()
+        # What was left is cancelled and given its turn to end, so that nothing complains when it is collected.
+        left = asyncio.all_tasks(self.loop)
+        for task in left:
+            task.cancel()
+        if left:
+            self.loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        self.loop.close()
+
+    @property
+    def alive(self) -> bool:
+        """Whether anything can be done on the loop."""
+        return self._thread.is_alive()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether the calling thread is the loop's own."""
+        return threading.current_thread() is self._thread
+
+    def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """The result of `work`. Raises what it raises, and `CallTimeout` after `timeout` seconds; it is then cancelled.
+
+        Raises `UsageError` on the loop's own thread, where waiting would never end, and once the loop has ended.
+        """
+        if self.is_here or not self.alive:
+            work.close()
+            raise UsageError(
+                "a callback runs on the client's own thread, where a blocking call would never end; "
+                "hand the work to another thread (see `deliver`)"
+                if self.alive
+                else _CLOSED
+            )
+        try:
+            future = asyncio.run_coroutine_threadsafe(work, self.loop)
+        except RuntimeError:  # it ended this very moment
+            work.close()
+            raise UsageError(_CLOSED) from None
+        waited = 0.0
+        try:
+            while True:
+                tick = _TICK if timeout is None else min(_TICK, max(timeout - waited, 0.0))
+                done, _ = concurrent.futures.wait((future,), tick)
+                if done:
+                    return future.result()
+                waited += tick
+                if timeout is not None and waited >= timeout:
+                    raise CallTimeout(f"nothing came of it within {timeout:g} s")
+                if not self.alive and not future.done():
+                    raise UsageError(_CLOSED)
+        except concurrent.futures.CancelledError:
+            raise UsageError("the client was closed while this was waited for; make a new one") from None
+        except BaseException:
+            future.cancel()
+            raise
+
+    def call(self, function: Callable[..., T], *args: Any) -> T:
+        """The result of a plain function, called on the loop: at once where that is the calling thread."""
+        if self.is_here:
+            return function(*args)
+
+        async def work() -> T:
+            return function(*args)
+
+        return self.run(work())
+
+    def let_go(self, undo: Callable[[], Any]) -> None:
+        """Call an undo on the loop and wait for it, from any thread. Does nothing once the loop has ended."""
+        if self.is_here:
+            undo()
+        elif self.alive:
+            with contextlib.suppress(UsageError):  # it ended meanwhile
+                self.call(undo)
+
+    def stop(self) -> None:
+        """End the loop and its thread. Idempotent; must not be called on it."""
+        if self.alive:
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self._thread.join()
+
+
+class Newest(Generic[T]):
+    """Hands values over to another thread: at most one call waits there, and it tells the newest."""
+
+    def __init__(self, callback: Callable[[T], Any], deliver: Deliver) -> None:
+        self._callback = callback
+        self._deliver = deliver
+        self._lock = threading.Lock()
+        self._waiting: list[T] = []
+
+    def __call__(self, value: T) -> None:
+        with self._lock:
+            waits = bool(self._waiting)
+            self._waiting[:] = [value]
+        if not waits:
+            self._deliver(self._tell)
+
+    def _tell(self) -> None:
+        with self._lock:
+            newest, self._waiting[:] = tuple(self._waiting), []
+        for value in newest:
+            self._callback(value)
+
+
+def handed_over(callback: Callable[[T], Any], deliver: Deliver | None) -> Callable[[T], Any]:
+    """`callback` itself, or what hands each value over by `deliver`, none left out."""
+    if deliver is None:
+        return callback
+    put = deliver
+
+    def hand_over(value: T) -> Any:
+        return put(lambda: callback(value))
+
+    return hand_over
