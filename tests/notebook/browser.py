@@ -14,7 +14,18 @@ from playwright.async_api import Browser, Locator, Page, async_playwright
 
 from tests.notebook.lab import Lab
 
-__all__ = ["ARTIFACTS", "CHROMIUM", "launched", "opened", "picture", "prompt", "run_all", "shows", "until"]
+__all__ = [
+    "ARTIFACTS",
+    "CHROMIUM",
+    "launched",
+    "opened",
+    "opened_without_kernel",
+    "picture",
+    "prompt",
+    "run_all",
+    "shows",
+    "until",
+]
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -47,6 +58,35 @@ async def launched() -> AsyncIterator[Browser]:
 async def opened(browser: Browser, lab: Lab, path: str) -> AsyncIterator[Page]:
     """A notebook's page with its kernel idle. Afterwards: nothing left the machine, no error was shown."""
     session = lab.open_session(path)
+    try:
+        async with _watched(browser, lab, path) as page:
+            await page.goto(lab.address(path))
+            await page.wait_for_selector(
+                ".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status='idle']"
+            )
+
+            async def idle() -> bool:
+                kernel = lab.api(f"kernels/{session['kernel']['id']}")
+                return bool(kernel["connections"] >= 1 and kernel["execution_state"] == "idle")
+
+            await until(idle, "the kernel is connected")
+            yield page
+    finally:
+        lab.api(f"sessions/{session['id']}", "DELETE")
+
+
+@asynccontextmanager
+async def opened_without_kernel(browser: Browser, lab: Lab, path: str) -> AsyncIterator[Page]:
+    """The page of a notebook whose kernel nobody has; the same afterwards."""
+    async with _watched(browser, lab, path) as page:
+        await page.goto(lab.address(path))
+        await page.locator(".jp-Dialog").get_by_role("button", name="No Kernel").click()
+        await page.locator(".jp-Dialog").wait_for(state="detached")
+        yield page
+
+
+@asynccontextmanager
+async def _watched(browser: Browser, lab: Lab, path: str) -> AsyncIterator[Page]:
     page = await browser.new_page(viewport={"width": 1240, "height": 1000})
     strayed: list[str] = []
     wrong: list[str] = []
@@ -55,14 +95,6 @@ async def opened(browser: Browser, lab: Lab, path: str) -> AsyncIterator[Page]:
     page.on("console", lambda said: wrong.append(said.text) if "agor_reactive" in said.text else None)
     await page.add_init_script(_LONG_TASKS)
     try:
-        await page.goto(lab.address(path))
-        await page.wait_for_selector(".jp-NotebookPanel-toolbar .jp-Notebook-ExecutionIndicator[data-status='idle']")
-
-        async def idle() -> bool:
-            kernel = lab.api(f"kernels/{session['kernel']['id']}")
-            return bool(kernel["connections"] >= 1 and kernel["execution_state"] == "idle")
-
-        await until(idle, "the kernel is connected")
         try:
             yield page
         except BaseException:
@@ -72,7 +104,6 @@ async def opened(browser: Browser, lab: Lab, path: str) -> AsyncIterator[Page]:
         assert strayed == []
         assert wrong == []
     finally:
-        lab.api(f"sessions/{session['id']}", "DELETE")
         await page.close()
 
 

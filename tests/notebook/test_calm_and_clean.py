@@ -119,9 +119,7 @@ async def test_b30_a_hundred_views_leave_nothing_behind(comms: Comms, clock: Clo
         del view
         gc.collect()
         after = (widgets_alive(), len(comms.open), latest.subscription_count, world.counts)
-        print(
-            f"\nwidgets, comms, subscriptions, (sinks, listeners, rooms, sessions, tasks, calls): {before} -> {after}"
-        )
+        say(f"widgets, comms, subscriptions, (sinks, listeners, rooms, sessions, tasks, calls): {before} -> {after}")
         assert after == before
         assert not [ref for ref in gone if ref() is not None]
     gone_handle = weakref.ref(handle)

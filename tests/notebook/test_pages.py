@@ -185,6 +185,17 @@ async def test_what_is_missing_and_that_the_link_is_down_are_said_plainly(comms:
         assert page.head["notes"] == []
 
 
+async def test_what_happened_out_of_sight_is_kept_once_a_page_looks_again(comms: Comms, clock: Clock) -> None:
+    async with shown(comms, clock) as scene:
+        scene.say("bye")
+        scene.world.link.emit("messages created", message_row("m2", "t1", 2, content="the last word"))
+        scene.world.link.emit("tasks patched", task_row("t1", "completed", second=1))
+        await scene.look()
+        assert "the last word" not in scene.view.text
+        scene.say("sync", "later")
+        assert "the last word" in scene.view.text
+
+
 async def test_a_released_handle_leaves_what_was_seen_and_says_so(comms: Comms, clock: Clock) -> None:
     async with shown(comms, clock) as scene:
         scene.handle.release()

@@ -138,6 +138,8 @@ class Conversation(Generic[D]):
         else:
             self._flush()
         self._send({"op": "snapshot", **self._stamp(), **self._differs(self._empty, self._sent)})
+        if alone:
+            self._told()
 
     def _stamp(self) -> dict[str, int]:
         return {"seq": self._seq, "now": round(self._clock() * 1000)}

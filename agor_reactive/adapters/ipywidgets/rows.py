@@ -110,4 +110,5 @@ def table_text(rows: SessionRows, *, most: int = 50) -> str:
         f"{one_line(row.session_id, 80)[:13]}  {words_of(row.status):<20} {_title(row)}" for row in rows.ordered[:most]
     ]
     left = len(rows) - len(lines)
-    return "\n".join([f"{len(rows)} sessions", *lines, *([f"… and {left} more"] if left > 0 else [])])
+    head = f"{len(rows)} session{'' if len(rows) == 1 else 's'}"
+    return "\n".join([head, *lines, *([f"… and {left} more"] if left > 0 else [])])

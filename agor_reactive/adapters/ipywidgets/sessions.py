@@ -12,6 +12,7 @@ from agor_reactive.adapters.ipywidgets.cells import took_place
 from agor_reactive.adapters.ipywidgets.feed import Feed
 from agor_reactive.adapters.ipywidgets.pace import Timers
 from agor_reactive.adapters.ipywidgets.pages import script, style
+from agor_reactive.adapters.ipywidgets.record import Record
 from agor_reactive.adapters.ipywidgets.rows import RowsFeed, table_text
 from agor_reactive.adapters.ipywidgets.transcript import harmless
 from agor_reactive.client import Client
@@ -36,6 +37,7 @@ class SessionsView(anywidget.AnyWidget):
     _esm = traitlets.Unicode(script("prose", "session", "sessions", "sessions_widget")).tag(sync=True)
     _css = traitlets.Unicode(style()).tag(sync=True)
     text = traitlets.Unicode("", read_only=True).tag(sync=True)
+    _record_name = traitlets.Unicode("", read_only=True).tag(sync=True)
     selected = traitlets.Unicode("", read_only=True)
     _sessions: SessionCollection | None = None
 
@@ -49,6 +51,8 @@ class SessionsView(anywidget.AnyWidget):
         **options: Any,
     ) -> None:
         super().__init__(**options)
+        self._record = Record("The sessions as text")
+        self.set_trait("_record_name", self._record.name)
         self._timers = timers
         self._hydration = task_hydration
         self._sessions = SessionCollection(client, {"archived": False} if query is None else query)
@@ -120,6 +124,7 @@ class SessionsView(anywidget.AnyWidget):
             return
         # Once: the table of a saved notebook is that of its beginning; each change again would be most of the traffic.
         self.set_trait("text", text)
+        self._record.keep(text)
 
     def close(self) -> None:
         """Take it off every page, release the open session, leave nothing behind. Idempotent."""
@@ -140,7 +145,7 @@ class SessionsView(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if isinstance(data, dict):
-            data["text/plain"] = self.text
+            data["text/plain"] = self.text.partition("\n")[0] if self._record.show(self.text) else self.text
         return bundle
 
     def __repr__(self) -> str:

@@ -34,7 +34,7 @@ def transcript(state: SessionState, *, limit: int = MOST) -> str:
     title = one_line((session.title or "") if session is not None else "", 200)
     head = title or f"Session {format_short_id(state.session_id)}"
     if session is not None and session.status:
-        head += f" ({words_of(session.status)}, {state.connection.phase})"
+        head += f" ({words_of(session.status)})"
     blocks: list[str] = []
     room = limit
     for task in reversed(state.tasks):

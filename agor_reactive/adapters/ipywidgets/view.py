@@ -11,6 +11,7 @@ from agor_reactive.adapters.ipywidgets.cells import took_place
 from agor_reactive.adapters.ipywidgets.feed import Feed
 from agor_reactive.adapters.ipywidgets.pace import Timers
 from agor_reactive.adapters.ipywidgets.pages import script, style
+from agor_reactive.adapters.ipywidgets.record import Record
 from agor_reactive.adapters.ipywidgets.transcript import transcript
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.session.handles import SessionHandle
@@ -23,8 +24,9 @@ class SessionView(anywidget.AnyWidget):
 
     Works wherever anywidget does (JupyterLab, Notebook 7, VS Code, Colab, marimo). Displays at most ten updates a
     second and costs nothing while out of sight. `text` is the conversation as plain text as of when nothing was being
-    written, for saved notebooks. `close` it when done, or run its cell again: the new view takes the old one's place.
-    The handle stays yours to release. `timers` replaces the loop's clock, for tests.
+    written; a notebook that shows the view saves it too, to be read where no view lives. `close` it when done, or run
+    its cell again: the new view takes the old one's place. The handle stays yours to release. `timers` replaces the
+    loop's clock, for tests.
 
     >>> view = SessionView(handle)      # doctest: +SKIP
     """
@@ -32,11 +34,14 @@ class SessionView(anywidget.AnyWidget):
     _esm = traitlets.Unicode(script("prose", "session", "session_widget")).tag(sync=True)
     _css = traitlets.Unicode(style()).tag(sync=True)
     text = traitlets.Unicode("", read_only=True).tag(sync=True)
+    _record_name = traitlets.Unicode("", read_only=True).tag(sync=True)
     _feed: Feed | None = None
     _handle: SessionHandle | None = None
 
     def __init__(self, handle: SessionHandle, *, timers: Timers | None = None, **options: Any) -> None:
         super().__init__(**options)
+        self._record = Record("The conversation as text")
+        self.set_trait("_record_name", self._record.name)
         self._feed = Feed(handle, self.send, settled=self._settled, timers=timers)
         self._handle = handle
         self._settled(handle.state)
@@ -65,6 +70,7 @@ class SessionView(anywidget.AnyWidget):
         text = transcript(state)
         if text != self.text and not state.standing.disposed:
             self.set_trait("text", text)
+            self._record.keep(text)
 
     def close(self) -> None:
         """Take it off every page; leave nothing behind. Idempotent."""
@@ -82,7 +88,7 @@ class SessionView(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if isinstance(data, dict):
-            data["text/plain"] = self.text
+            data["text/plain"] = self.text.partition("\n")[0] if self._record.show(self.text) else self.text
         return bundle
 
     def __repr__(self) -> str:

@@ -19,6 +19,14 @@ function button(className, label, title, deed) {
   return element;
 }
 
+// The text that a notebook keeps of a view is not shown beside the view. Returns the undo.
+function hideRecord(name) {
+  if (!/^ag-record-[0-9a-f]+$/.test(name ?? "")) return () => {};
+  const rule = make("style", "", `.${name}, .jp-OutputArea-child:has(.${name}) { display: none !important; }`);
+  document.head.append(rule);
+  return () => rule.remove();
+}
+
 // Children by key, in an order that is patched rather than sent anew.
 class Rows {
   constructor(parent) {
@@ -301,7 +309,8 @@ class SessionPane {
   }
 
   build(parent) {
-    const root = (this.root = make("div", "ag"));
+    // Until a kernel told anything there is only what was saved: nothing to press that nobody would hear.
+    const root = (this.root = make("div", "ag ag-unfed"));
     root.setAttribute("role", "region");
     root.setAttribute("aria-label", "Agor session");
     const head = root.appendChild(make("header", "ag-head"));
@@ -460,6 +469,7 @@ class SessionPane {
       if (this.seq === message.seq) return;
       this.seq = message.seq;
       this.steps.push(() => this.clear());
+      this.root.classList.remove("ag-unfed");
       this.apply(message);
       this.acknowledge();
     } else if (message.op === "tool") {

@@ -47,7 +47,7 @@ class SessionList {
   }
 
   build(parent) {
-    const root = (this.root = make("div", "ag-list"));
+    const root = (this.root = make("div", "ag-list ag-unfed"));
     root.setAttribute("role", "region");
     root.setAttribute("aria-label", "Agor sessions");
     const bar = root.appendChild(make("div", "ag-bar"));
@@ -98,6 +98,7 @@ class SessionList {
     this.seq = message.seq;
     this.skew = Date.now() - message.now;
     this.saved.hidden = true;
+    this.root.classList.remove("ag-unfed");
     for (const id of message.gone ?? []) this.rows.delete(id);
     for (const [id, row] of message.put ?? []) this.rows.set(id, row);
     if (message.note !== undefined) {
