@@ -6,7 +6,7 @@ the daemon differ, it finds out by trying.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from agor_reactive.answers import answer_of, model_of, page_of, rows_in, typed_row
@@ -17,6 +17,8 @@ from agor_reactive.errors import (
     MethodNotAllowed,
     NotFound,
     ProtocolError,
+    TooManyRequests,
+    Unavailable,
     UsageError,
 )
 from agor_reactive.ids import is_full_id
@@ -30,14 +32,47 @@ M = TypeVar("M", bound=WireModel)
 LONGEST_LOOK: Final = 5.0
 """Seconds between two looks at a task that is waited for by polling, at most."""
 
+PATIENCE: Final = 60.0
+"""Seconds that a daemon may be away while a task is waited for by polling."""
+
 _FIRST_LOOK: Final = 0.1
 _SLOWER: Final = 1.5
 
 
+def query_of(query: Query | None) -> dict[str, Any] | None:
+    """A query as it is sent: the values of ``$in`` and ``$nin`` are a list, whatever held them.
+
+    Raises `UsageError` for what is no query, and for an ``$in`` of something that holds no values.
+    """
+    if query is None:
+        return None
+    if not isinstance(query, Mapping):
+        raise UsageError(f"a query is a mapping of fields and operators, not {type(query).__name__}")
+    return {name: _condition(name, value) for name, value in query.items()}
+
+
+def _condition(name: str, value: Any) -> Any:
+    if name in ("$in", "$nin"):
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+            raise UsageError(f"{name} takes a list of values, not {type(value).__name__}")
+        return value if isinstance(value, list) else list(value)
+    if isinstance(value, Mapping):
+        return query_of(value)
+    if isinstance(value, list | tuple):
+        return [query_of(item) if isinstance(item, Mapping) else item for item in value]
+    return value
+
+
 def ask(method: str, path: str, args: tuple[Any, ...], query: Query | None = None) -> Operation[Any]:
     """Any method whose answer is rows of the path, or other JSON."""
-    full = args if query is None else (*args, dict(query))
+    full = args if query is None else (*args, query_of(query))
     return answer_of(model_of(path, method), (yield Call(method, path, full)))
+
+
+def create_many(path: str, rows: Iterable[Any]) -> Operation[Any]:
+    """Many rows in one call; of none there is nothing to ask."""
+    wanted = list(rows)
+    return (yield from ask("create", path, (wanted,))) if wanted else ()
 
 
 def custom(method: str, path: str, data: Any, query: Query | None) -> Operation[Any]:
@@ -146,19 +181,34 @@ def links_of_session(kind: type[M], session_id: str, *what: str) -> Operation[tu
 # ---- waiting by looking ----
 
 
-def outcome(task_id: str, timeout: float | None, at_permission: bool, was_queued: bool = False) -> Operation[Outcome]:
-    """Look at a task until it has ended or waits for someone: often at first, then ever more seldom."""
-    began = yield Now()
+def outcome(
+    task_id: str, *, timeout: float | None, at_permission: bool, admitted: Task | None = None
+) -> Operation[Outcome]:
+    """Look at a task until it has ended or waits for someone: often at first, then ever more seldom.
+
+    A daemon that is away meanwhile is waited for, `PATIENCE` seconds at most. `admitted` is the task, if it is known.
+    """
+    began = seen = yield Now()
+    task, was_queued = admitted, admitted is not None and admitted.queued
     pause = _FIRST_LOOK
     while True:
-        task = typed_row(Task, (yield Call("get", "tasks", (task_id,))))
-        was_queued = was_queued or task.queued
-        left = None if timeout is None else timeout - ((yield Now()) - began)
-        late = left is not None and left <= 0
-        if task.ended or late or (at_permission and waits_for_someone(task)):
-            messages = yield from messages_of(task)
-            if task.ended or late or unanswered(messages):
+        late = timeout is not None and (yield Now()) - began >= timeout
+        messages: tuple[Message, ...] = ()
+        try:
+            task = typed_row(Task, (yield Call("get", "tasks", (task_id,))))
+            was_queued = was_queued or task.queued
+            waits = at_permission and waits_for_someone(task)
+            if task.ended or waits or late:
+                messages = yield from messages_of(task)
+            seen = yield Now()
+            if task.ended or (waits and unanswered(messages)):
                 return outcome_of(task, messages, was_queued=was_queued)
+        except (LinkError, Unavailable, TooManyRequests):
+            if (task is None and late) or (yield Now()) - seen > PATIENCE:
+                raise
+        if late and task is not None:
+            return outcome_of(task, messages, was_queued=was_queued)
+        left = None if timeout is None else max(timeout - ((yield Now()) - began), 0.0)
         yield Pause(pause if left is None else min(pause, left))
         pause = min(pause * _SLOWER, LONGEST_LOOK)
 

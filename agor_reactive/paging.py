@@ -118,8 +118,10 @@ class Walk(Generic[T]):
 
     def __init__(self, path: str, query: Query | None, page_size: int, on_progress: OnProgress | None = None) -> None:
         asked = dict(query or {})
-        size = min(whole_number(asked.pop("$limit", None)) or page_size, _MOST_ROWS_A_PAGE)
+        limit = whole_number(asked.pop("$limit", None))
+        size = min(page_size if limit is None else limit, _MOST_ROWS_A_PAGE)
         start = whole_number(asked.pop("$skip", None)) or 0
+        asked = _with_identity(path, asked)
         parts = [] if is_empty_match(query) else batches(asked)
         if size < 1:
             raise UsageError("a page has at least one row")
@@ -309,6 +311,15 @@ class _Values:
         self.begun = isinstance(last, str | int | float) and not isinstance(last, bool)
         self.ties = values.count(last)
         self._value = last
+
+
+def _with_identity(path: str, query: dict[str, Any]) -> dict[str, Any]:
+    """The query, its ``$select`` with the field that tells rows apart: without it rows that look alike would be one."""
+    model, wanted = model_of(path), query.get("$select")
+    if model is None or not model.id_field or not _is_list(wanted) or wanted is None:
+        return query
+    name = model.model_fields[model.id_field].alias or model.id_field
+    return query if name in wanted else {**query, "$select": [*wanted, name]}
 
 
 def identity(row: Any, place: int) -> Any:

@@ -6,17 +6,19 @@ httpx brings click and rich with it, and `import agor_reactive` stays cheap.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from agor_reactive.errors import Forbidden, NotAuthenticated
 from agor_reactive.faces import Awaited, AwaitedRunner, Blocked, BlockingRunner
 from agor_reactive.models import AuthenticationResult, row_from_wire
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import Credentials, Strategy, credentials
-from agor_reactive.transport.steps import TokenProvider
+from agor_reactive.transport.steps import Call, TokenProvider
 from agor_reactive.transport.tls import Verify
 
 if TYPE_CHECKING:
@@ -44,12 +46,24 @@ def login_result(answer: Mapping[str, Any]) -> AuthenticationResult:
     return row_from_wire(AuthenticationResult, dict(answer))
 
 
+@contextlib.contextmanager
+def _advising(call: Call) -> Iterator[None]:
+    """Facts of the wire: over REST, ``users`` refuses whatever login there is. A refusal there says what to use."""
+    try:
+        yield
+    except (NotAuthenticated, Forbidden) as error:
+        if call.service.strip("/").partition("/")[0] != "users":
+            raise
+        advice = f"{error}; over REST this is refused to everyone, use a live client (create_client, connect)"
+        raise type(error)(advice, name=error.name, code=error.code, data=error.data) from None
+
+
 class RestClient(Services[Blocked]):
     """The daemon over REST, on the calling thread: no socket, no loop. Close it, or use it as a context manager."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self._runner = BlockingRunner(lambda call, timeout: rest.call(call, timeout=timeout), sleep=rest.sleep)
+        self._runner = BlockingRunner(self._call, sleep=rest.sleep)
 
     @property
     def url(self) -> str:
@@ -105,13 +119,17 @@ class RestClient(Services[Blocked]):
     def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
         return SERVICES.get(service_path(path), Service)(path, self._runner)
 
+    def _call(self, call: Call, timeout: float | None) -> Any:
+        with _advising(call):
+            return self._rest.call(call, timeout=timeout)
+
 
 class AsyncRestClient(Services[Awaited]):
     """The daemon over REST, awaited; see `RestClient` for what each method means."""
 
     def __init__(self, rest: AsyncRest) -> None:
         self._rest = rest
-        self._runner = AwaitedRunner(lambda call, timeout: rest.call(call, timeout=timeout), sleep=rest.sleep)
+        self._runner = AwaitedRunner(self._call, sleep=rest.sleep)
 
     @property
     def url(self) -> str:
@@ -164,6 +182,10 @@ class AsyncRestClient(Services[Awaited]):
 
     def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
         return SERVICES.get(service_path(path), Service)(path, self._runner)
+
+    async def _call(self, call: Call, timeout: float | None) -> Any:
+        with _advising(call):
+            return await self._rest.call(call, timeout=timeout)
 
 
 def create_rest_client(

@@ -58,10 +58,11 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         whatever ``$sort`` says. Over REST, ``$skip`` on ``messages`` is applied here (the daemon would page wrongly),
         so the rows before it are fetched too. A few services answer a single object; then that is the result.
 
-        ``$in`` of nothing answers an empty page without asking. ``$in`` of more than 100 values is asked for in
-        several calls whose rows make one page, sorted and cut here; above 10,000 values it raises `UsageError`.
+        ``$in`` takes anything that holds values; of nothing it answers an empty page without asking. ``$in`` of more
+        than 100 values is asked for in several calls whose rows make one page, sorted and cut here; above 10,000 values
+        it raises `UsageError`.
         """
-        page: Page[R] = yield from paging.find(self.path, query)
+        page: Page[R] = yield from paging.find(self.path, op.query_of(query))
         return page
 
     @deed
@@ -78,7 +79,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         ``$limit`` in the query is the size of a page, ``$skip`` where to begin. `on_progress` is told the number of
         rows so far, and how many there will be (None as long as that is not known).
         """
-        rows: tuple[R, ...] = yield from paging.find_all(self.path, query, page_size, on_progress)
+        rows: tuple[R, ...] = yield from paging.find_all(self.path, op.query_of(query), page_size, on_progress)
         return rows
 
     @stream
@@ -95,7 +96,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         Pages begin at a value where the order allows (one ``$sort`` field, operators heeded), else at the last row of
         the page before. Rows that come or go meanwhile shift nothing out of sight; none comes twice.
         """
-        return paging.Walk(self.path, query, page_size, on_progress)
+        return paging.Walk(self.path, op.query_of(query), page_size, on_progress)
 
     @deed
     def get(self, row_id: str, query: Query | None = None, *, timeout: float | None = None) -> Operation[R]:
@@ -115,8 +116,8 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
     def create_many(
         self, rows: Sequence[C | Mapping[str, Any]], *, timeout: float | None = None
     ) -> Operation[tuple[R, ...]]:
-        """Make many rows in one call, where the service allows it."""
-        made: tuple[R, ...] = yield from op.ask("create", self.path, (list(rows),))
+        """Make many rows in one call, where the service allows it. None at all asks nothing."""
+        made: tuple[R, ...] = yield from op.create_many(self.path, rows)
         return made
 
     @deed

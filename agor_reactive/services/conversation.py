@@ -76,14 +76,15 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
 
         Answers a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or `TimedOut`, with the task, its
         messages and the text of the reply. `timeout` is for all of it, in seconds, None for ever; after it the task
-        goes on. With `at_permission`, a task that waits for someone ends the wait; `tasks.wait` takes it up again. On a
-        live client `handle.ask` does without looking: it is told.
+        goes on. With `at_permission`, a task that waits for someone ends the wait; `tasks.wait` takes it up again. A
+        daemon that is away meanwhile is waited for, a minute at most. On a live client `handle.ask` does without
+        looking: it is told.
         """
         options = op.sent(permissionMode=permission_mode, messageSource=message_source, metadata=metadata)
         began = yield Now()
         task = yield from op.prompt(session_id, prompt, options)
         left = None if timeout is None else timeout - ((yield Now()) - began)
-        return (yield from op.outcome(task.task_id, left, at_permission, task.queued))
+        return (yield from op.outcome(task.task_id, timeout=left, at_permission=at_permission, admitted=task))
 
     @deed
     def stop(
@@ -181,7 +182,7 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
     @lasting
     def wait(self, task_id: str, *, at_permission: bool = True, timeout: float | None = None) -> Operation[Outcome]:
         """Wait until a task has ended, by looking at it; see `sessions.ask`."""
-        return (yield from op.outcome(task_id, timeout, at_permission))
+        return (yield from op.outcome(task_id, timeout=timeout, at_permission=at_permission))
 
     @deed
     def complete(self, task_id: str, report: Any = None, *, timeout: float | None = None) -> Operation[Task]:
@@ -198,7 +199,7 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
         self, rows: Sequence[TaskCreate | Mapping[str, Any]], *, timeout: float | None = None
     ) -> Operation[tuple[Task, ...]]:
         """Make many tasks in one call; each needs `created_by`. Only ``tasks/bulk created`` tells of them."""
-        made: tuple[Task, ...] = yield from op.ask("create", "tasks/bulk", (list(rows),))
+        made: tuple[Task, ...] = yield from op.create_many("tasks/bulk", rows)
         return made
 
     @deed
@@ -235,7 +236,7 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
         self, rows: Sequence[MessageCreate | Mapping[str, Any]], *, timeout: float | None = None
     ) -> Operation[tuple[Message, ...]]:
         """Save many messages in one call. Only ``messages/bulk created`` tells of them."""
-        made: tuple[Message, ...] = yield from op.ask("create", "messages/bulk", (list(rows),))
+        made: tuple[Message, ...] = yield from op.create_many("messages/bulk", rows)
         return made
 
     @deed

@@ -98,7 +98,7 @@ def _made_up(name: str, annotation: str) -> Any:
         return SOME_ID if name.endswith("_id") else "NAME"
     if annotation.startswith(("int", "bool")):
         return 1
-    return [] if annotation.startswith("Sequence") else {"a": 1}
+    return [{}] if annotation.startswith("Sequence") else {"a": 1}
 
 
 def on_the_wire(path: str, deed: Deed[..., Any]) -> str:

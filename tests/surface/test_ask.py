@@ -9,7 +9,16 @@ import pytest
 
 import agor_reactive as agor
 from agor_reactive.daemon import EmbeddedDaemon, EraName
-from agor_reactive.errors import HandleDisposed, NotFound
+from agor_reactive.errors import (
+    CallTimeout,
+    CannotConnect,
+    ConnectionLost,
+    Forbidden,
+    HandleDisposed,
+    NotFound,
+    Unavailable,
+)
+from agor_reactive.faces import AwaitedRunner
 from agor_reactive.models import Message, Task
 from agor_reactive.models.outcome import (
     Done,
@@ -21,7 +30,9 @@ from agor_reactive.models.outcome import (
     TimedOut,
     outcome_of,
 )
+from agor_reactive.services import SessionService, TaskService
 from agor_reactive.session.permissions import PendingPermission
+from agor_reactive.transport.steps import Call
 
 SOON = 20.0
 
@@ -190,10 +201,6 @@ async def test_cancelling_leaves_nothing_behind(client: agor.Client, session_id:
 
 async def test_looking_gets_more_seldom_and_knows_the_time(era: EraName) -> None:
     """By an injected clock: no daemon, no waiting."""
-    from agor_reactive.faces import AwaitedRunner
-    from agor_reactive.services import TaskService
-    from agor_reactive.transport.steps import Call
-
     now, pauses, looks = [0.0], [], 0
 
     async def call(wanted: Call, timeout: float | None) -> Any:
@@ -211,6 +218,62 @@ async def test_looking_gets_more_seldom_and_knows_the_time(era: EraName) -> None
     assert max(pauses) == 5.0
     assert sum(pauses) == pytest.approx(3600)
     assert looks < 750
+
+
+class Flaky:
+    """A daemon on a clock of its own: the task is seen as `answers` say, an error is raised, the last one repeats."""
+
+    def __init__(self, *answers: Any) -> None:
+        self.answers = list(answers)
+        self.now = 0.0
+
+    async def call(self, wanted: Call, timeout: float | None) -> Any:
+        if wanted.method == "create":
+            return {"task_id": "t", "status": "running"}
+        if wanted.method == "find":
+            return {"total": 0, "data": []}
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return {"task_id": "t", "status": answer}
+
+    async def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+    def service(self, kind: Any, path: str) -> Any:
+        return kind(path, AwaitedRunner(self.call, sleep=self.sleep, clock=lambda: self.now))
+
+
+AWAY = [CannotConnect("refused"), ConnectionLost("cut"), Unavailable("restarting", code=503), CallTimeout("slow")]
+
+
+async def test_looking_outlasts_a_daemon_that_is_away_for_a_while() -> None:
+    daemon = Flaky("running", *AWAY, "running", "completed")
+    assert isinstance(await daemon.service(TaskService, "tasks").wait("t"), Done)
+
+
+async def test_a_daemon_that_stays_away_is_told_after_a_while() -> None:
+    daemon = Flaky("running", CannotConnect("refused"))
+    with pytest.raises(CannotConnect):
+        await daemon.service(TaskService, "tasks").wait("t")
+    assert 30 < daemon.now < 120
+
+
+async def test_time_that_is_up_while_the_daemon_is_away_is_no_error_for_who_knows_the_task() -> None:
+    daemon = Flaky(CannotConnect("refused"))
+    asked = daemon.service(SessionService, "sessions").ask("01970a3f-91c2-7b1e-8d55-0c1f2a3b4c5d", "hi", timeout=3.0)
+    outcome = await asked
+    assert isinstance(outcome, TimedOut)
+    assert outcome.task.task_id == "t"
+    with pytest.raises(CannotConnect):
+        await daemon.service(TaskService, "tasks").wait("t", timeout=3.0)
+
+
+async def test_a_refusal_while_looking_is_told_at_once() -> None:
+    daemon = Flaky("running", Forbidden("no", code=403))
+    with pytest.raises(Forbidden):
+        await daemon.service(TaskService, "tasks").wait("t")
+    assert daemon.now < 1
 
 
 @pytest.mark.parametrize(

@@ -250,6 +250,26 @@ def test_a_daemon_that_asks_for_a_pause_gets_it(server: RestServer) -> None:
     assert pauses == [pytest.approx(2.1)]
 
 
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"retry-after": "Wed, 25 Nov 2026 10:00:30 GMT", "date": "Wed, 25 Nov 2026 10:00:00 GMT"}, 30.0),
+        ({"retry-after": "Wed, 25 Nov 2026 09:00:00 GMT", "date": "Wed, 25 Nov 2026 10:00:00 GMT"}, 0.0),
+        ({"retry-after": "Wed, 25 Nov 2026 10:00:30 GMT"}, None),
+        ({"retry-after": "soon", "date": "Wed, 25 Nov 2026 10:00:00 GMT"}, None),
+        ({"retry-after": "inf"}, None),
+        ({"retry-after": "-3"}, 0.0),
+        ({}, None),
+    ],
+)
+def test_a_pause_may_be_asked_for_by_the_clock(headers: dict[str, str], seconds: float | None) -> None:
+    from agor_reactive.transport.rest import RestAnswer, read
+
+    with pytest.raises(TooManyRequests) as told:
+        read(RestAnswer(429, b"{}", headers))
+    assert told.value.retry_after == seconds
+
+
 def test_a_pause_too_long_is_told_and_a_write_is_not_repeated(server: RestServer) -> None:
     server.script = lambda seen: Reply(429, {"code": 429}, {"retry-after": "3600"})
     with agor.create_rest_client(server.url) as client:

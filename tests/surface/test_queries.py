@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import agor_reactive as agor
-from agor_reactive.errors import BadRequest, MissingExtra, UsageError
+from agor_reactive.errors import BadRequest, Forbidden, MissingExtra, NotAuthenticated, UsageError
 from agor_reactive.models import Message, Page, freeze
 from agor_reactive.models.inputs import MessageCreate
 
@@ -97,6 +97,37 @@ async def test_numbers_and_null_over_the_live_link(client: agor.Client, messages
         *range(50, 60)
     ]
     assert await service.find({"parent_tool_use_id": None, "role": "nobody"}) == Page((), 0, 10_000, 0)
+
+
+async def test_numbers_of_numpy_are_numbers(
+    client: agor.Client, rest: agor.AsyncRestClient, messages: tuple[Message, ...]
+) -> None:
+    numpy = pytest.importorskip("numpy")
+    found = await client.service("messages").find({"index": {"$gte": numpy.int64(58), "$lt": numpy.float64(70)}})
+    assert indexes(found) == [58, 59]
+    assert len(await rest.service("messages").find({"$limit": numpy.int64(3)})) == 3
+
+
+async def test_a_whole_row_is_no_id(client: agor.Client, rest: agor.AsyncRestClient, session_id: str) -> None:
+    session: Any = await client.service("sessions").get(session_id)
+    for face in (client, rest):
+        with pytest.raises(UsageError, match="session_id"):
+            await face.service("sessions").get(session)
+        with pytest.raises(UsageError, match="session_id"):
+            await face.service("sessions").patch(session, {"title": "x"})
+
+
+async def test_nothing_to_create_asks_nothing(client: agor.Client, rest: agor.AsyncRestClient) -> None:
+    for face in (client, rest):
+        for path in ("boards", "tasks", "messages", "other"):
+            assert await face.service(path).create_many([]) == ()
+
+
+async def test_users_over_rest_say_what_to_use(rest: agor.AsyncRestClient) -> None:
+    for asking in (rest.service("users").find(), rest.service("users").get("u"), rest.service("users").patch("u", {})):
+        with pytest.raises((NotAuthenticated, Forbidden), match="live client") as raised:
+            await asking
+        assert raised.value.code in (401, 403)
 
 
 async def test_select_and_sort_and_booleans(client: agor.Client, rest: agor.AsyncRestClient, session_id: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -183,3 +184,53 @@ def test_an_odd_page_or_limit_is_refused() -> None:
         service.find({"id": {"$in": [str(number) for number in range(200)]}, "$limit": "a"})
     with pytest.raises(UsageError, match="skip"):
         service.find_all({"id": {"$in": [str(number) for number in range(200)]}, "$skip": 3})
+
+
+def test_a_walk_that_selects_fields_still_tells_rows_apart() -> None:
+    class Selecting(TableDaemon):
+        def call(self, call: Any, timeout: float | None) -> Any:
+            query = dict(call.args[0])
+            wanted = query.pop("$select")
+            page = super().call(replace(call, args=(query,)), timeout)
+            return {**page, "data": [{name: row[name] for name in wanted if name in row} for row in page["data"]]}
+
+    made = [{"task_id": f"t{number}", "status": "running"} for number in range(25)]
+    for walk in ("find_all", "iterate"):
+        found = getattr(Selecting(made).service("tasks"), walk)({"$select": ["status"]}, page_size=10)
+        assert [task.status for task in found] == ["running"] * 25
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        lambda: dict.fromkeys(["r00001", "r00002"]).keys(),
+        lambda: (f"r0000{number}" for number in (1, 2)),
+        lambda: pytest.importorskip("pandas").Series(["r00001", "r00002"]),
+        lambda: pytest.importorskip("numpy").array(["r00001", "r00002"]),
+    ],
+    ids=["keys", "generator", "series", "array"],
+)
+def test_in_takes_whatever_has_values(values: Any) -> None:
+    daemon = TableDaemon(rows(5))
+    service = daemon.service()
+    assert ids(service.find({"id": {"$in": values()}})) == ["r00001", "r00002"]
+    assert ids(service.find_all({"id": {"$in": values()}})) == ["r00001", "r00002"]
+    assert ids(service.iterate({"id": {"$in": values()}})) == ["r00001", "r00002"]
+    assert {type(query["id"]["$in"]) for query in daemon.asked} == {list}
+
+
+@pytest.mark.parametrize("query", [{"id": {"$in": "r00001"}}, {"$or": [{"id": {"$nin": 3}}]}, "r00001", [1]])
+def test_what_is_no_query_is_refused_before_it_is_sent(query: Any) -> None:
+    daemon = TableDaemon(rows(5))
+    service = daemon.service()
+    for ask in (service.find, service.find_all, lambda query: list(service.iterate(query))):
+        with pytest.raises(UsageError, match=r"list|mapping"):
+            ask(query)
+    with pytest.raises(UsageError, match=r"list|mapping"):
+        service.get("r00001", query)
+    assert daemon.asked == []
+
+
+def test_a_walk_of_pages_without_rows_is_refused() -> None:
+    with pytest.raises(UsageError, match="at least one row"):
+        TableDaemon(rows(5)).service().find_all({"$limit": 0})
