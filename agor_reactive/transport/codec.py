@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from numbers import Integral, Real
 from typing import Any, Final
 
 import orjson
@@ -86,6 +87,10 @@ def _plain(value: Any) -> Any:
         return moment(value)
     if isinstance(value, date):
         return value.isoformat()
+    if isinstance(value, Integral):  # numbers of numpy, and others that are no int
+        return int(value)
+    if isinstance(value, Real):
+        return float(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
 
 
@@ -118,6 +123,8 @@ def arguments(method: str, service: str, args: Sequence[Any]) -> list[Any]:
 def _check_id(method: str, path: str, row_id: Any) -> None:
     if row_id is None and method in ("patch", "remove"):
         return  # every row the query fits, where the service allows it
+    if isinstance(row_id, WireModel):
+        raise UsageError(f"{method} {path} takes an id, not a whole row; give it its {row_id.id_field or 'id'}")
     if row_id is None or str(row_id).strip() in ("", ".", ".."):
         raise UsageError(f"{method} {path}: {row_id!r} is not an id")
 

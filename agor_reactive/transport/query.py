@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from enum import Enum
+from numbers import Integral, Real
 from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
@@ -79,6 +80,10 @@ def _scalar(value: Any, name: str) -> str:
         return moment(value)
     if isinstance(value, (str, int, float, date, UUID)):
         return str(value)
+    if isinstance(value, Integral):  # numbers of numpy, and others that are no int
+        return str(int(value))
+    if isinstance(value, Real):
+        return _scalar(float(value), name)
     raise UsageError(f"a {type(value).__name__} at {name!r} cannot be sent in a query")
 
 

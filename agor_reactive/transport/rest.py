@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from math import isfinite
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -122,10 +125,22 @@ def _body(answer: RestAnswer) -> Any:
 
 
 def _retry_after(answer: RestAnswer) -> float | None:
+    told = answer.headers.get("retry-after", "")
     try:
-        return max(0.0, float(answer.headers.get("retry-after", "")))
+        seconds = float(told)
     except ValueError:
-        return None  # a date, or nothing: our own back-off will do
+        # A moment: how far it is off is told by the answer's own clock. Without that our back-off will do.
+        moment, now = _moment(told), _moment(answer.headers.get("date", ""))
+        return None if moment is None or now is None else max(0.0, (moment - now).total_seconds())
+    return max(0.0, seconds) if isfinite(seconds) else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _numbered(result: Any) -> Any:
