@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
+from agor_reactive import arguments
 from agor_reactive.errors import UsageError, WrongLoop
 from agor_reactive.faces import AwaitedRunner, Live
 from agor_reactive.models import AuthenticationResult
@@ -88,7 +89,7 @@ class Client(Services[Live]):
     def on_status(self, callback: Callable[[LinkStatus], Any]) -> Callable[[], None]:
         """Call `callback` whenever the link stands elsewhere; returns the undo."""
         self.check_loop()
-        return self.router.on_status(callback)
+        return self.router.on_status(arguments.callback(callback))
 
     def check_loop(self) -> None:
         """Raises `WrongLoop` on another event loop than the one that the client was opened on."""
@@ -216,6 +217,8 @@ def create_client(
     >>> async with create_client("http://localhost:3030", api_key=key) as client:     # doctest: +SKIP
     ...     off = client.service("messages").on("created", print)
     """
+    arguments.time_limit(timeout)
+    arguments.time_limit(connect_timeout, "connect_timeout")
     if link is None:
         from agor_reactive.transport.socketio import SocketLink
 

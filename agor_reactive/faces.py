@@ -17,6 +17,7 @@ from functools import wraps
 from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
+from agor_reactive.arguments import patience, time_limit
 from agor_reactive.transport.steps import Call, Operation, Pause, Wish, drive, drive_async
 
 __all__ = [
@@ -93,7 +94,10 @@ class Deed(Generic[P, T]):
         @wraps(operation)
         def method(face: Face[Any], *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
             if lasting:
+                patience(timeout)
                 return face._runner.run(begin(face, *args, timeout=timeout, **kwargs), None)
+            if timeout is not None:
+                time_limit(timeout)
             return face._runner.run(begin(face, *args, **kwargs), timeout)
 
         self.operation = operation
@@ -116,6 +120,8 @@ class Stream(Generic[P, T]):
     def __init__(self, pages: Callable[Concatenate[Any, P], Pages[T]]) -> None:
         @wraps(pages)
         def method(face: Face[Any], *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
+            if timeout is not None:
+                time_limit(timeout)
             return face._runner.walk(pages(face, *args, **kwargs), timeout)
 
         self.pages = pages

@@ -32,6 +32,9 @@ M = TypeVar("M", bound=WireModel)
 LONGEST_LOOK: Final = 5.0
 """Seconds between two looks at a task that is waited for by polling, at most."""
 
+DEEPEST_QUERY: Final = 20
+"""Levels of objects inside each other that a query may have."""
+
 PATIENCE: Final = 60.0
 """Seconds that a daemon may be away while a task is waited for by polling."""
 
@@ -39,27 +42,29 @@ _FIRST_LOOK: Final = 0.1
 _SLOWER: Final = 1.5
 
 
-def query_of(query: Query | None) -> dict[str, Any] | None:
+def query_of(query: Query | None, depth: int = 0) -> dict[str, Any] | None:
     """A query as it is sent: the values of ``$in`` and ``$nin`` are a list, whatever held them.
 
     Raises `UsageError` for what is no query, and for an ``$in`` of something that holds no values.
     """
     if query is None:
         return None
+    if depth > DEEPEST_QUERY:
+        raise UsageError(f"the query is nested deeper than {DEEPEST_QUERY} levels, or goes round in circles")
     if not isinstance(query, Mapping):
         raise UsageError(f"a query is a mapping of fields and operators, not {type(query).__name__}")
-    return {name: _condition(name, value) for name, value in query.items()}
+    return {name: _condition(name, value, depth + 1) for name, value in query.items()}
 
 
-def _condition(name: str, value: Any) -> Any:
+def _condition(name: str, value: Any, depth: int) -> Any:
     if name in ("$in", "$nin"):
         if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
             raise UsageError(f"{name} takes a list of values, not {type(value).__name__}")
         return value if isinstance(value, list) else list(value)
     if isinstance(value, Mapping):
-        return query_of(value)
+        return query_of(value, depth)
     if isinstance(value, list | tuple):
-        return [query_of(item) if isinstance(item, Mapping) else item for item in value]
+        return [query_of(item, depth) if isinstance(item, Mapping) else item for item in value]
     return value
 
 
@@ -110,6 +115,8 @@ def sent(**options: Any) -> dict[str, Any]:
 
 def full_session_id(session_id: str) -> Operation[str]:
     """Nested routes silently miss short ids, or take them in some states only: expand first."""
+    if not isinstance(session_id, str):
+        raise UsageError(f"a session's id is text, not {type(session_id).__name__}")
     if is_full_id(session_id):
         return session_id
     row = yield Call("get", "sessions", (session_id,))

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from agor_reactive import arguments
 from agor_reactive.errors import Forbidden, NotAuthenticated
 from agor_reactive.faces import Awaited, AwaitedRunner, Blocked, BlockingRunner
 from agor_reactive.models import AuthenticationResult, row_from_wire
@@ -37,7 +38,12 @@ def given_credentials(**ways: Any) -> Credentials | None:
 def http_options(
     headers: Mapping[str, str] | None, verify: Verify, proxy: str | None, max_response: int | None
 ) -> dict[str, Any]:
-    """The options that every way to a daemon has, for its transport; what was left out is the transport's to choose."""
+    """The options that every way to a daemon has, for its transport; what was left out is the transport's to choose.
+
+    Raises `UsageError` for what cannot be sent.
+    """
+    arguments.header_fields(headers)
+    arguments.proxy_address(proxy)
     most = {} if max_response is None else {"max_response": max_response}
     return {"headers": headers, "verify": verify, "proxy": proxy, **most}
 
@@ -188,6 +194,13 @@ class AsyncRestClient(Services[Awaited]):
             return await self._rest.call(call, timeout=timeout)
 
 
+def _check_timeout(timeout: Any) -> None:
+    import httpx
+
+    if not isinstance(timeout, httpx.Timeout):
+        arguments.time_limit(timeout)
+
+
 def create_rest_client(
     url: str = DEFAULT_URL,
     *,
@@ -213,6 +226,7 @@ def create_rest_client(
     """
     from agor_reactive.transport.http import Rest
 
+    _check_timeout(timeout)
     given = given_credentials(
         api_key=api_key, access_token=access_token, refresh_token=refresh_token, token_provider=token_provider
     )
@@ -237,6 +251,7 @@ def create_async_rest_client(
     """`create_rest_client`, awaited. It belongs to the event loop that uses it first."""
     from agor_reactive.transport.http import AsyncRest
 
+    _check_timeout(timeout)
     given = given_credentials(
         api_key=api_key, access_token=access_token, refresh_token=refresh_token, token_provider=token_provider
     )

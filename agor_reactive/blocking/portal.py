@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from agor_reactive.arguments import patience
 from agor_reactive.errors import CallTimeout, UsageError
 from agor_reactive.services import Deliver
 
@@ -56,6 +57,11 @@ class LoopThread:
 
         Raises `UsageError` on the loop's own thread, where waiting would never end, and once the loop has ended.
         """
+        try:
+            patience(timeout)
+        except UsageError:
+            work.close()
+            raise
         if self.is_here or not self.alive:
             work.close()
             raise UsageError(

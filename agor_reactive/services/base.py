@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from agor_reactive import operations as op
 from agor_reactive import paging
 from agor_reactive.answers import model_of, row_of
+from agor_reactive.arguments import callback as checked_callback
 from agor_reactive.errors import UsageError
 from agor_reactive.faces import Face, Hearing, Kind, Runner, deed, stream
 from agor_reactive.models import Page
@@ -173,6 +174,8 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         """
         if self._listen is None:
             raise UsageError("REST has no events; use a live client (create_client)")
+        if deliver is None:
+            checked_callback(callback)
         model = model_of(self.path) if event in _ROW_EVENTS else None
 
         def tell(payload: Any) -> Any:

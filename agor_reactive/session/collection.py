@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from agor_reactive import arguments
 from agor_reactive.core.persistent import PMap
 from agor_reactive.errors import AgorError, HandleDisposed
 from agor_reactive.models.base import instant, row_from_wire
@@ -199,6 +200,7 @@ class SessionCollection(Observable[SessionRows]):
         """Call `callback` with the current rows at once, then each newer, at most once per tick. Returns the undo."""
         if self._closed:
             raise HandleDisposed("The collection was closed; make a new one.")
+        arguments.callback(callback)
         entry = (callback, on_completed)
         self._callbacks = (*self._callbacks, entry)
         self._tell(callback)

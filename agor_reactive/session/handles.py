@@ -10,6 +10,7 @@ from typing import Any, Protocol, Self
 
 from reactivex import Observable
 
+from agor_reactive import arguments
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import HandleDisposed, UsageError, WrongLoop
@@ -98,7 +99,7 @@ class SessionHandle:
 
         Returns the undo (call it, or its `dispose`). What `callback` raises is reported once and harms nobody else.
         """
-        return self._use().latest.add(callback)
+        return self._use().latest.add(arguments.callback(callback))
 
     @property
     def snapshots(self) -> Observable[SessionState]:
@@ -163,6 +164,7 @@ class SessionHandle:
         session goes away meanwhile. Drops and reconnects are waited out. Cancelling it leaves the task alone.
         """
         shared = self._use()
+        arguments.patience(timeout)
         return await asking.ask(
             shared, shared.link, lambda: self.prompt(text, **options), timeout=timeout, at_permission=at_permission
         )
@@ -170,6 +172,7 @@ class SessionHandle:
     async def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
         """Wait for the end of a task of this session; see `ask`."""
         shared = self._use()
+        arguments.patience(timeout)
         return await asking.wait(shared, shared.link, task_id, timeout=timeout, at_permission=at_permission)
 
     @property

@@ -96,7 +96,7 @@ def _plain(value: Any) -> Any:
 
 def service_path(path: str) -> str:
     """A service path without the outer slashes that daemons tolerate. Raises `UsageError` for an empty one."""
-    trimmed = path.strip("/")
+    trimmed = path.strip("/") if isinstance(path, str) else ""
     if not trimmed or any(part in ("", ".", "..") for part in trimmed.split("/")):
         raise UsageError(f"{path!r} is not a service path; one looks like 'sessions' or 'sessions/<id>/prompt'")
     return trimmed

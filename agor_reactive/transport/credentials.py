@@ -14,6 +14,7 @@ from typing import Any, Final, Literal
 
 import orjson
 
+from agor_reactive.arguments import is_sendable, secret
 from agor_reactive.errors import DaemonError, NotAuthenticated, ProtocolError, UsageError
 from agor_reactive.transport.steps import AskProvider, Call, Steps, TokenProvider
 
@@ -95,7 +96,11 @@ def credentials(
     password: str | None = None,
     token_provider: TokenProvider | None = None,
 ) -> Credentials:
-    """The credentials that these arguments mean. Raises `UsageError` for what is missing or does not go together."""
+    """The credentials that these arguments mean. Raises `UsageError` for what is missing, does not go together,
+    or is no key or token."""
+    api_key = api_key and secret(api_key, "api_key")
+    access_token = access_token and secret(access_token, "access_token")
+    refresh_token = refresh_token and secret(refresh_token, "refresh_token")
     given = strategy or _guess(api_key, access_token, email, token_provider)
     if given == "api-key" and api_key:
         return ApiKey(api_key)
@@ -229,8 +234,8 @@ class Login:
             self.tokens = Tokens(self.tokens.access, None, self.tokens.expires_at)
             raise
         access = answer.get("accessToken") if isinstance(answer, Mapping) else None
-        if not isinstance(access, str):
-            raise ProtocolError("the daemon's answer to a refresh has no access token")
+        if not isinstance(access, str) or not is_sendable(access):
+            raise ProtocolError("the daemon's answer to a refresh has no access token that can be sent")
         fresh = answer.get("refreshToken")
         self.tokens = self._timed(Tokens(access, fresh if isinstance(fresh, str) else spent), _life_of(access))
         # A refresh does not log anything in: the new token has to be presented.
@@ -240,6 +245,7 @@ class Login:
         token = yield AskProvider(given.ask)
         if not isinstance(token, str) or not token:
             raise UsageError("the token provider gave no token; it must return a non-empty string")
+        token = secret(token, "the provider's token")
         if token.startswith("agor_sk_"):
             return (yield from self._present({"strategy": "api-key", "apiKey": token}))
         return (yield from self._present({"strategy": "jwt", "accessToken": token}))
@@ -251,7 +257,7 @@ class Login:
 
     def _keep(self, answer: Mapping[str, Any], *, sent: str | None) -> None:
         access = answer.get("accessToken")
-        access = access if isinstance(access, str) else sent
+        access = access if is_sendable(access) else sent
         refresh = answer.get("refreshToken")
         # An echo of a token carries no new refresh token; the one we have stays good.
         tokens = Tokens(access, refresh if isinstance(refresh, str) else self.tokens.refresh)

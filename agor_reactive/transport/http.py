@@ -171,11 +171,13 @@ def _link_error(error: Exception, send: Send, url: str) -> Exception:
         if is_read(call.method):
             return CallTimeout(f"{what}; ask again, or allow more (timeout=, in seconds)")
         return OutcomeUnknown(f"{what}; it may or may not have happened, so look before you repeat it")
+    if isinstance(error, httpx.LocalProtocolError):  # what it says may hold the header, and that the key
+        return UsageError(f"{call.method} {call.service}: the request holds what HTTP cannot carry; nothing was sent")
     if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
         return UsageError(f"{url} cannot be asked ({why})")
     if isinstance(error, (httpx.DecodingError, httpx.TooManyRedirects)):
         return ProtocolError(f"{call.method} {call.service}: the answer cannot be read ({why})")
-    return lost_in_flight(call.method, call.service, str(error)[:100] or why)
+    return lost_in_flight(call.method, call.service, scrub_text(str(error)[:100]) or why)
 
 
 class Rest(_RestBase):

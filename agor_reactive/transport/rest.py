@@ -70,6 +70,13 @@ class RestAnswer:
 
 def build(call: Call) -> tuple[RestRequest, LocalSlice | None]:
     """The request of a call, and what to cut from its answer. Raises `UsageError` for what REST cannot say."""
+    try:
+        return _build(call)
+    except UnicodeEncodeError:
+        raise UsageError(f"{call.method}: a path, id or query holds half a character, which cannot be sent") from None
+
+
+def _build(call: Call) -> tuple[RestRequest, LocalSlice | None]:
     if call.method not in STANDARD_METHODS:
         raise UsageError(
             f"{call.method} on {call.service} is a custom method, which REST does not have; use a live client "
