@@ -28,6 +28,7 @@ __all__ = [
     "PermissionNeeded",
     "Stopped",
     "TimedOut",
+    "asked_by_row",
     "outcome_of",
     "unanswered",
     "waits_for_someone",
@@ -77,9 +78,12 @@ class PermissionNeeded(Outcome):
 
     @property
     def requests(self) -> tuple[PermissionAsked, ...]:
-        """What it asks for and nobody has decided yet."""
-        asked = (message.permission for message in self.messages)
-        return tuple(request for request in asked if request is not None and request.status == "pending")
+        """What it asks for and nobody has decided yet, by its messages or (older daemons) its own row."""
+        asked = [request for message in self.messages if (request := message.permission) is not None]
+        by_row = asked_by_row(self.task)
+        if by_row is not None and by_row.request_id not in {request.request_id for request in asked}:
+            asked.append(by_row)
+        return tuple(request for request in asked if request.status == "pending")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,21 @@ _KINDS: Final[Mapping[str, type[Outcome]]] = {
     "awaiting_permission": PermissionNeeded,
     "awaiting_input": InputNeeded,
 }
+
+
+def asked_by_row(task: Task) -> PermissionAsked | None:
+    """The request that a task's own row tells of (older daemons), while the task waits for it."""
+    asked = task.permission
+    if task.status != "awaiting_permission" or asked is None or not asked.request_id or asked.approved_at:
+        return None
+    return PermissionAsked(
+        request_id=asked.request_id,
+        status="pending",
+        tool_name=asked.tool_name,
+        tool_input=asked.tool_input,
+        tool_use_id=asked.tool_use_id,
+        task_id=task.task_id,
+    )
 
 
 def waits_for_someone(task: Task) -> bool:

@@ -1,8 +1,8 @@
 """Permission requests of a session as they come, each with its answer at hand.
 
 Facts of the wire: an agent that needs permission saves a message of type ``permission_request`` whose content has the
-status ``pending``; some daemons send ``sessions permission:request`` instead, or tell of it in the task's own row. The first
-answer counts.
+status ``pending``; some daemons send ``sessions permission:request`` instead, or tell of it in the task's own row. The
+first answer counts.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from reactivex.disposable import CompositeDisposable
 
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.message import Message, PermissionAsked
+from agor_reactive.models.outcome import asked_by_row
 from agor_reactive.models.realtime import PermissionRequest, payload_of
-from agor_reactive.models.task import Task
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.models.words import PermissionScope
 from agor_reactive.session.shared import SharedSession
@@ -85,21 +85,6 @@ def pending_in(state: SessionState) -> Iterator[Message]:
                 asked = message.permission
                 if asked is not None and asked.status == "pending":
                     yield message
-
-
-def asked_by_row(task: Task) -> PermissionAsked | None:
-    """The request that a task's own row tells of (older daemons), while the task waits for it."""
-    asked = task.permission
-    if task.status != "awaiting_permission" or asked is None or not asked.request_id or asked.approved_at:
-        return None
-    return PermissionAsked(
-        request_id=asked.request_id,
-        status="pending",
-        tool_name=asked.tool_name,
-        tool_input=asked.tool_input,
-        tool_use_id=asked.tool_use_id,
-        task_id=task.task_id,
-    )
 
 
 class Permissions(Observable[PendingPermission]):

@@ -19,7 +19,7 @@ from agor_reactive.errors import (
     Unavailable,
 )
 from agor_reactive.faces import AwaitedRunner
-from agor_reactive.models import Message, Task
+from agor_reactive.models import Message, Task, freeze
 from agor_reactive.models.outcome import (
     Done,
     Failed,
@@ -218,6 +218,18 @@ async def test_looking_gets_more_seldom_and_knows_the_time(era: EraName) -> None
     assert max(pauses) == 5.0
     assert sum(pauses) == pytest.approx(3600)
     assert looks < 750
+
+
+def test_a_request_that_the_tasks_row_holds_is_among_those_to_answer() -> None:
+    held = {"request_id": "r", "tool_name": "Bash", "tool_input": {"command": "ls"}}
+    task = Task.model_validate({"task_id": "t", "status": "awaiting_permission", "permission_request": held})
+    outcome = outcome_of(task, (), was_queued=False)
+    assert isinstance(outcome, PermissionNeeded)
+    assert [(request.request_id, request.tool_name) for request in outcome.requests] == [("r", "Bash")]
+    answered = Message(
+        message_id="m", type="permission_request", content=freeze({"request_id": "r", "status": "approved"})
+    )
+    assert not outcome_of(task, (answered,), was_queued=False).requests  # type: ignore[attr-defined]
 
 
 class Flaky:
