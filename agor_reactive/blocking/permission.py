@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agor_reactive.blocking.portal import LoopThread
-from agor_reactive.models import PermissionAsked
+from agor_reactive.models import DecisionTaken, PermissionAsked
 from agor_reactive.models.words import PermissionScope
 from agor_reactive.session.permissions import PendingPermission
 
@@ -56,13 +56,13 @@ class BlockingPermission:
         remember: bool = False,
         reason: str | None = None,
         decided_by: str | None = None,
-    ) -> Any:
+    ) -> DecisionTaken:
         """Allow it; see `PendingPermission.approve`. Raises `UsageError` on the loop's own thread."""
         return self._portal.run(
             self._asked.approve(scope=scope, remember=remember, reason=reason, decided_by=decided_by)
         )
 
-    def deny(self, *, reason: str | None = None, decided_by: str | None = None) -> Any:
+    def deny(self, *, reason: str | None = None, decided_by: str | None = None) -> DecisionTaken:
         """Refuse it; see `PendingPermission.deny`. Raises `UsageError` on the loop's own thread."""
         return self._portal.run(self._asked.deny(reason=reason, decided_by=decided_by))
 

@@ -13,10 +13,11 @@ from reactivex import Observable
 from agor_reactive import arguments
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.errors import HandleDisposed, UsageError, WrongLoop
-from agor_reactive.models.base import freeze
+from agor_reactive.errors import HandleDisposed, ProtocolError, UsageError, WrongLoop
+from agor_reactive.models.base import row_from_wire
 from agor_reactive.models.message import Message
 from agor_reactive.models.outcome import Outcome
+from agor_reactive.models.reply import DecisionTaken
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session import ask as asking
@@ -180,9 +181,11 @@ class SessionHandle:
         """Requests for permission as an Observable: those that wait now, then each new one, to `approve` or `deny`."""
         shared = self._use()
 
-        async def decide(session_id: str, answer: dict[str, Any]) -> Any:
-            path = f"sessions/{session_id}/permission-decision"
-            return freeze(await shared.link.call("create", path, answer))
+        async def decide(session_id: str, answer: dict[str, Any]) -> DecisionTaken:
+            taken = await shared.link.call("create", f"sessions/{session_id}/permission-decision", answer)
+            if not isinstance(taken, dict):
+                raise ProtocolError("the daemon answered a permission decision with something that is no object")
+            return row_from_wire(DecisionTaken, taken)
 
         return Permissions(shared, decide, lambda: shared.link.user_id)
 

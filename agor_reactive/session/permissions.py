@@ -18,13 +18,14 @@ from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.message import Message, PermissionAsked
 from agor_reactive.models.outcome import asked_by_row
 from agor_reactive.models.realtime import PermissionRequest, payload_of
+from agor_reactive.models.reply import DecisionTaken
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.models.words import PermissionScope
 from agor_reactive.session.shared import SharedSession
 
 __all__ = ["Decide", "PendingPermission", "Permissions", "asked_by_row", "pending_in"]
 
-Decide = Callable[[str, dict[str, Any]], Awaitable[Any]]
+Decide = Callable[[str, dict[str, Any]], Awaitable[DecisionTaken]]
 """Sends the answer to a request: session id, and what is to be sent."""
 
 
@@ -32,8 +33,8 @@ Decide = Callable[[str, dict[str, Any]], Awaitable[Any]]
 class PendingPermission:
     """One request that nobody has answered yet, as far as is known.
 
-    `tool_name` and `tool_input` say what the agent wants to do. The daemon takes the first answer; a later one answers
-    ``{"success": False, "alreadyResolved": True, "status": …}``.
+    `tool_name` and `tool_input` say what the agent wants to do. The daemon takes the first answer; a later one changes
+    nothing (`success` is False, `already_resolved` True).
     """
 
     request: PermissionAsked
@@ -62,15 +63,15 @@ class PendingPermission:
         remember: bool = False,
         reason: str | None = None,
         decided_by: str | None = None,
-    ) -> Any:
-        """Allow it; with `remember`, from now on as far as `scope` reaches. Answers ``{success, …}``."""
+    ) -> DecisionTaken:
+        """Allow it; with `remember`, from now on as far as `scope` reaches."""
         return await self._answer(True, scope=scope, remember=remember, reason=reason, decided_by=decided_by)
 
-    async def deny(self, *, reason: str | None = None, decided_by: str | None = None) -> Any:
-        """Refuse it. Answers ``{success, …}``."""
+    async def deny(self, *, reason: str | None = None, decided_by: str | None = None) -> DecisionTaken:
+        """Refuse it."""
         return await self._answer(False, scope="once", remember=False, reason=reason, decided_by=decided_by)
 
-    async def _answer(self, allow: bool, **details: Any) -> Any:
+    async def _answer(self, allow: bool, **details: Any) -> DecisionTaken:
         assert self._decide is not None
         decided_by = details.pop("decided_by") or self._user_id
         body = {"requestId": self.request_id, "allow": allow, **details, "decidedBy": decided_by}

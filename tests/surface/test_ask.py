@@ -134,7 +134,7 @@ async def test_a_task_that_waits_for_permission_is_taken_up_again_once_it_has_it
         assert [pending.request_id for pending in told] == [request.request_id]
         assert isinstance(await rest.tasks.wait(outcome.task.task_id, timeout=SOON), PermissionNeeded)
         assert (await told[0].approve())["success"] is True
-        assert (await told[0].deny())["success"] is False
+        assert (await told[0].deny()).already_resolved is True
         assert isinstance(await handle.wait(outcome.task.task_id, timeout=SOON), Done)
         late: list[PendingPermission] = []
         handle.permissions.subscribe(late.append)

@@ -53,8 +53,8 @@ class Deeds:
         if request is None:
             raise Conflict("It waits for no answer any more.")
         answer = await (request.approve() if allow else request.deny())
-        if isinstance(answer, Mapping) and answer.get("success") is False:
-            raise Conflict(str(answer.get("message") or "Somebody else was faster: it was answered already."))
+        if answer.success is False:
+            raise Conflict(answer.message or "Somebody else was faster: it was answered already.")
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run it until it ends or the page is closed."""
