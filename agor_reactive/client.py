@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
 from agor_reactive import arguments
+from agor_reactive import operations as op
 from agor_reactive.errors import UsageError, WrongLoop
 from agor_reactive.faces import AwaitedRunner, Live
 from agor_reactive.models import AuthenticationResult
@@ -249,10 +250,14 @@ def retain_reactive_session(client: Client, session_id: str, *, task_hydration: 
 def retain_sessions(client: Client, *, query: Mapping[str, Any] | None = None) -> SessionCollection:
     """A live collection of the sessions that fit `query`, with handles on demand. Close it, or ``async with``.
 
-    Raises what `retain_reactive_session` raises.
+    It has all that fit, so there is no ``$limit`` and no ``$skip`` (`UsageError`): cut `rows.ordered` instead. Raises
+    what `retain_reactive_session` raises.
     """
     _check_mirrors(client)
-    return SessionCollection(client, query)
+    asked = op.query_of(query)
+    if asked is not None and {"$limit", "$skip"} & set(asked):
+        raise UsageError("a live collection has all sessions that fit; cut its `rows.ordered` instead of $limit, $skip")
+    return SessionCollection(client, asked)
 
 
 def _check_mirrors(client: Client) -> None:

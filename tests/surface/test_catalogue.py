@@ -64,6 +64,7 @@ async def test_answers_that_are_no_rows_are_typed(link: ScriptedLink) -> None:
         assert joined.session_id == table.SOME_ID
         stopped = await client.sessions.stop(table.SOME_ID)
         assert (stopped.success, stopped.reason, stopped["reason"]) == (False, "idle", "idle")
+        assert repr(stopped) == "StopAnswer(success=False, reason='idle')"
         family = await client.sessions.genealogy(table.SOME_ID)
         assert family.session is not None
         assert family.session.session_id == "s"

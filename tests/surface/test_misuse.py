@@ -178,6 +178,13 @@ def test_what_is_no_id_is_refused_by_deeds_too(server: RestServer, session_id: A
     assert server.seen == []
 
 
+async def test_a_live_collection_has_all_that_fits(client: agor.Client) -> None:
+    for query in ({"$limit": 5}, {"archived": False, "$skip": 3}, "archived", {"status": {"$in": "idle"}}):
+        wrong: Any = query
+        with pytest.raises(UsageError):
+            agor.retain_sessions(client, query=wrong)
+
+
 async def test_a_callback_is_a_plain_function(client: agor.Client, daemon: EmbeddedDaemon, session_id: str) -> None:
     async def later(row: Any) -> None: ...
 
