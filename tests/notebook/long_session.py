@@ -35,6 +35,7 @@ class LongSession:
     def __init__(self, world: World, handle: SessionHandle) -> None:
         self.world, self.handle = world, handle
         self._streaming: asyncio.Task[None] | None = None
+        self._streams = 0
         world.registry.prompt = self._prompted  # type: ignore[assignment]
 
     def stream(self, chunks: int, seconds: float) -> None:
@@ -47,9 +48,11 @@ class LongSession:
 
     async def _stream(self, chunks: int, seconds: float) -> None:
         task_id = self.handle.state.tasks[-1].task_id
+        self._streams += 1
+        message_id = f"live{self._streams}"
         for number in range(chunks):
             end = "\n\n" if number % 60 == 59 else " "
-            told = {"message_id": "live", "task_id": task_id, "sequence": number, "chunk": f"word{number}{end}"}
+            told = {"message_id": message_id, "task_id": task_id, "sequence": number, "chunk": f"word{number}{end}"}
             self.world.emit("messages streaming:chunk", **told)
             await asyncio.sleep(seconds / chunks)
 

@@ -19,6 +19,12 @@ function button(className, label, title, deed) {
   return element;
 }
 
+// JupyterLab gives the focus to the cell that is pressed in, and then lays out anew all that is in it. Here something has
+// the focus wherever one presses, which selects the cell as well: the press itself is not told further.
+function ownPresses(root) {
+  root.addEventListener("mousedown", (event) => event.button === 0 && event.stopPropagation());
+}
+
 // The text that a notebook keeps of a view is not shown beside the view. Returns the undo.
 function hideRecord(name) {
   if (!/^ag-record-[0-9a-f]+$/.test(name ?? "")) return () => {};
@@ -351,6 +357,7 @@ class SessionPane {
       else this.jump.hidden = false;
     });
     this.grown.observe(content);
+    ownPresses(root);
     parent.append(root);
   }
 

@@ -75,6 +75,7 @@ class SessionList {
     }));
     this.more.hidden = true;
     this.place = make("div", "ag-opened");
+    ownPresses(root);
     parent.append(root, this.place);
   }
 
