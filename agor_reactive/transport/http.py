@@ -109,9 +109,12 @@ class _RestBase:
         return Login(credentials, monotonic=time.monotonic, wall=self._wall)
 
     def _steps(self, call: Call, *, login: bool = True) -> Steps[Effect, Any]:
-        if self._closed:
-            raise UsageError("this client was closed; make a new one")
+        self._refuse_if_closed()
         return exchange(call, self.session, retry=self._retry, random=self._random, login=login)
+
+    def _refuse_if_closed(self) -> None:
+        if self._closed:
+            raise UsageError("this client was closed; make a new one") from None
 
     def _request(self, client: httpx.Client | httpx.AsyncClient, send: Send, timeout: float | None) -> httpx.Request:
         wanted = send.request
@@ -234,6 +237,9 @@ class Rest(_RestBase):
             return body.answer()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _link_error(error, effect, self.url) from None
+        except RuntimeError:
+            self._refuse_if_closed()
+            raise
 
     def _renew_once(self, seen: int) -> None:
         with self._lock:
@@ -298,6 +304,7 @@ class AsyncRest(_RestBase):
 
     async def close(self) -> None:
         """Close every connection. Idempotent."""
+        self._here()
         self._closed = True
         await self._client.aclose()
 
@@ -319,6 +326,9 @@ class AsyncRest(_RestBase):
             return body.answer()
         except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise _link_error(error, effect, self.url) from None
+        except RuntimeError:
+            self._refuse_if_closed()
+            raise
 
     async def _renew_once(self, seen: int) -> None:
         async with self._lock:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import functools
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +13,7 @@ import pytest
 
 import agor_reactive as agor
 from agor_reactive.daemon import EmbeddedDaemon
-from agor_reactive.errors import AgorError, UsageError
+from agor_reactive.errors import AgorError, UsageError, WrongLoop
 from tests.transport.rest_server import Reply, RestServer
 
 SECRET = "0123456789abcdef" * 3
@@ -207,3 +209,56 @@ async def test_a_callback_is_a_plain_function(client: agor.Client, daemon: Embed
                     take(wrong)
     undo = client.service("boards").on("created", later, deliver=lambda call: call().close())
     undo()
+
+
+def test_a_client_that_is_closed_while_it_is_used_says_so(server: RestServer) -> None:
+    raised: list[BaseException] = []
+
+    def close(seen: Any) -> Reply:
+        client.close()
+        return Reply(503, {})
+
+    server.script = close
+    client = agor.create_rest_client(server.url)
+    try:
+        client.service("boards").find()
+    except AgorError as error:
+        raised.append(error)
+    assert [type(error) for error in raised] == [UsageError]
+    assert "closed" in str(raised[0])
+    assert len(server.seen) == 1
+
+
+async def test_an_async_one_too(server: RestServer) -> None:
+    client = agor.create_async_rest_client(server.url)
+    entered = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    release = threading.Event()
+
+    def hold(seen: Any) -> Reply:
+        loop.call_soon_threadsafe(entered.set)
+        release.wait(10)
+        return Reply(503, {})
+
+    server.script = hold
+    asked = asyncio.ensure_future(client.service("boards").find())
+    await entered.wait()
+    await client.close()
+    release.set()
+    with pytest.raises(AgorError):
+        await asked
+
+
+def test_an_async_client_is_closed_on_its_own_loop(server: RestServer) -> None:
+    client = agor.create_async_rest_client(server.url)
+
+    async def here() -> None:
+        await client.service("boards").find()
+        await asyncio.to_thread(lambda: asyncio.run(elsewhere()))
+        await client.close()
+
+    async def elsewhere() -> None:
+        with pytest.raises(WrongLoop):
+            await client.close()
+
+    asyncio.run(here())
