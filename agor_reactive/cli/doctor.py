@@ -96,13 +96,20 @@ async def _reach(reach: Reach) -> Finding:
     if await is_daemon_running_async(reach.url, timeout=5):
         return Finding("reach", True, f"an Agor daemon at {reach.url}")
     if await _something_listens(reach.url):
-        status = await _status_of_health(reach.url)
-        if status in (401, 403, 407):
+        answer = await _answer_of_health(reach.url)
+        if answer in (401, 403, 407):
             return Finding(
                 "reach",
                 False,
-                f"something at {reach.url} refuses before any login (HTTP {status})",
+                f"something at {reach.url} refuses before any login (HTTP {answer})",
                 "a proxy in front of the daemon wants a login of its own, or keeps you out: ask whoever runs it",
+            )
+        if isinstance(answer, str) and "CERTIFICATE" in answer.upper():
+            return Finding(
+                "reach",
+                False,
+                f"the certificate of {reach.url} is not trusted: {one_line(answer, 120)}",
+                "if it should be, set SSL_CERT_FILE to a file with the authority that signed it",
             )
         return Finding(
             "reach",
@@ -129,13 +136,15 @@ async def _something_listens(url: str) -> bool:
     return False
 
 
-async def _status_of_health(url: str) -> int | None:
+async def _answer_of_health(url: str) -> int | str:
+    """The HTTP status of ``/health``, or why there is none."""
     import httpx
 
-    with suppress(httpx.HTTPError):
+    try:
         async with httpx.AsyncClient(timeout=5) as client:
             return (await client.get(f"{url}/health")).status_code
-    return None
+    except httpx.HTTPError as error:
+        return str(error)
 
 
 async def _log_in(client: Client, reach: Reach) -> Finding:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import agor_reactive as agor
 from tests.cli.conftest import KEY, Cli, Forbidding, Open, Served
+from tests.surface.ways import certificate, through_tls
 
 
 def test_healthy_with_a_session(cli: Cli, session_id: str) -> None:
@@ -94,6 +97,14 @@ def test_something_in_front_of_the_daemon_that_refuses(cli: Cli) -> None:
     assert ended.code == 1
     assert "refuses before any login (HTTP 403)" in ended.out
     assert "a proxy" in ended.out
+
+
+async def test_a_certificate_that_is_not_trusted(cli: Cli, served: Served, tmp_path: Path) -> None:
+    async with through_tls(served.url, *certificate(tmp_path)) as url:
+        ended = await asyncio.to_thread(cli, "doctor", "--url", url)
+    assert ended.code == 1
+    assert "is not trusted" in ended.out
+    assert "SSL_CERT_FILE" in ended.out
 
 
 def test_a_daemon_that_knows_you_and_does_not_let_you_in(start: Callable[..., Any]) -> None:

@@ -23,6 +23,17 @@ async def saved(client: Any, session_id: str, count: int) -> tuple[Message, ...]
     return made
 
 
+async def test_health_is_told_to_anyone(daemon: Daemon) -> None:
+    async with agor.create_client(daemon.url) as live, agor.create_async_rest_client(daemon.url) as rest:
+        for face in (live, rest):
+            health = await face.service("health").find()
+            assert health.well
+            assert health.version
+            assert health.timestamp is not None
+            assert health.auth is not None
+            assert health.auth.require_auth
+
+
 async def test_bulk_creates_answer_with_rows(client: Any, scene: Scene) -> None:
     session = await scene.session()
     messages = await saved(client, session.session_id, 3)
