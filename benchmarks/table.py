@@ -85,9 +85,18 @@ def print_rows(lines: Iterable[Line]) -> None:
 
 def machine() -> dict[str, str]:
     """The processor and the versions of what matters."""
-    names = ("agor-reactive", "python-socketio", "python-engineio", "aiohttp", "orjson", "pydantic", "reactivex")
+    names = (
+        "agor-reactive",
+        "python-socketio",
+        "python-engineio",
+        "aiohttp",
+        "orjson",
+        "pydantic",
+        "reactivex",
+        "httpx",
+    )
     found = {"processor": _processor(), "system": platform.platform(), "python": sys.version.split()[0]}
-    for name in (*names, "rpds-py", "httpx"):
+    for name in names:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:

@@ -7,7 +7,9 @@ task changed. The fields behind `sync` and `live_tools` are the core's own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, NoReturn
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Any, Self
 
 from agor_reactive.core.asks import Ask, Round
 from agor_reactive.core.persistent import PMap
@@ -20,7 +22,10 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import LinkStatus
 
-__all__ = ["HYDRATIONS", "WINDOWS", "Draft", "SessionState", "Standing", "Sync", "TaskHydration"]
+__all__ = ["HYDRATIONS", "WINDOWS", "Draft", "SessionState", "Standing", "Streams", "Sync", "TaskHydration"]
+
+Streams = MappingProxyType[str, Stream]
+"""message id to the message being written. They are few: the dict beneath is copied for each change, then left."""
 
 TaskHydration = str
 HYDRATIONS = ("none", "lazy", "eager", "lean", "preview")
@@ -32,10 +37,26 @@ WINDOWS = {"lean": 10, "preview": 1}
 """How many tasks the hydrations that do not read all of them begin with; a page of older ones is as many."""
 
 
-class Standing(NamedTuple):
-    """How the mirror itself is doing: what changes rarely."""
+class _Part:
+    """A group of fields of a snapshot. Slots are read in a quarter of the time that a NamedTuple's fields take."""
+
+    __slots__ = ()
+
+    def but(self, **changes: Any) -> Self:
+        """The same with these fields changed."""
+        changed: Self = replace(self, **changes)  # type: ignore[type-var]
+        return changed
+
+
+@dataclass(frozen=True, slots=True)
+class Standing(_Part):
+    """How the mirror itself is doing: what changes rarely.
+
+    `hears`: the session whose events count: its id, None once it is removed or let go of.
+    """
 
     session_id: str
+    hears: str | None
     hydration: TaskHydration
     link: LinkStatus
     connection: LinkStatus
@@ -45,16 +66,17 @@ class Standing(NamedTuple):
     terminal: bool = False
     last_synced_at: float | None = None
     errors: tuple[tuple[str, str], ...] = ()
-    anomalies: FrozenDict = FrozenDict()
+    anomalies: FrozenDict = field(default_factory=FrozenDict)
     disposed: bool = False
 
 
-class Sync(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Sync(_Part):
     """What the core remembers in order to be right. Not for users.
 
     `journal_*`: what happened to which row while a fetch is in flight: id to (revision, row, or None if removed).
-    `gone_*`: ids that were removed, and when. `wishes`: loads and unloads by the user while a fetch is in flight.
-    `missed`: the link dropped and no round has made good yet what was not heard.
+    `gone_*`: ids that were removed, and when; `removals`: there have been any. `wishes`: loads and unloads by the user
+    while a fetch is in flight. `missed`: the link dropped and no round has made good yet what was not heard.
     `settled`: messages whose stream is over, and their task: the newest 256. `window`: how many tasks are wanted, 0 for
     all. `projects`: the daemon is new enough to leave out the payload of tools.
     """
@@ -64,27 +86,30 @@ class Sync(NamedTuple):
     round: Round | None = None
     again: bool = False
     attempt: int = 0
-    journal_tasks: PMap[str, tuple[int, Task | None]] = PMap()
-    journal_messages: PMap[str, tuple[int, Message | None]] = PMap()
+    journal_tasks: PMap[str, tuple[int, Task | None]] = field(default_factory=PMap)
+    journal_messages: PMap[str, tuple[int, Message | None]] = field(default_factory=PMap)
     session_moved: int = 0
-    gone_tasks: PMap[str, int] = PMap()
-    gone_messages: PMap[str, int] = PMap()
-    wishes: FrozenDict = FrozenDict()
+    gone_tasks: PMap[str, int] = field(default_factory=PMap)
+    gone_messages: PMap[str, int] = field(default_factory=PMap)
+    removals: bool = False
+    wishes: FrozenDict = field(default_factory=FrozenDict)
     queue_moved: bool = False
     queue_absent: bool = False
-    settled: FrozenDict = FrozenDict()
+    settled: FrozenDict = field(default_factory=FrozenDict)
     stale_since: int = 0
     missed: bool = False
     window: int = 0
     projects: bool = False
-    removed: bool = False
 
 
 class Draft:
-    """A snapshot that its maker, the fold, may still change."""
+    """A snapshot in the making: the fold may still change it.
+
+    When it is done it is the `ground` of the snapshot: all that stands still while text is written, shared by every
+    snapshot until something else changes.
+    """
 
     __slots__ = (
-        "_tools",
         "live_tools",
         "loaded_task_ids",
         "messages_by_task",
@@ -95,22 +120,24 @@ class Draft:
         "streaming_messages",
         "sync",
         "tasks",
+        "tools",
     )
 
     session: Session | None
     tasks: TaskTable
     messages_by_task: MessagesByTask
     queued_tasks: tuple[Task, ...]
-    streaming_messages: FrozenDict
     live_tools: LiveTools
     loaded_task_ids: LoadedTasks
     standing: Standing
     sync: Sync
+    tools: ToolsByTask | None
+    # Of a draft only; a snapshot has its own.
+    streaming_messages: Streams
     revision: int
-    _tools: ToolsByTask | None
 
 
-class SessionState(Draft):
+class SessionState:
     """The state of one session. Immutable, deep.
 
     - `session`: its row, None until known or once removed
@@ -128,67 +155,126 @@ class SessionState(Draft):
     - `revision`: rises with every change; `anomalies`: event kind to how many could not be read
     """
 
-    __slots__ = ()
+    __slots__ = ("_ground", "_revision", "_streams")
 
-    def __setattr__(self, name: str, value: Any) -> NoReturn:
-        raise AttributeError("a SessionState never changes; the next one comes to subscribers")
+    def __init__(self, ground: Draft, streaming_messages: Streams, revision: int) -> None:
+        self._ground = ground
+        self._streams = streaming_messages
+        self._revision = revision
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, tuple[Draft, dict[str, Stream], int]]:
+        return (_restored, (self._ground, dict(self._streams), self._revision))
+
+    @property
+    def ground(self) -> Draft:
+        """All but the text being written: the same object until something else changes."""
+        return self._ground
+
+    @property
+    def streaming_messages(self) -> Streams:
+        return self._streams
+
+    @property
+    def revision(self) -> int:
+        return self._revision
+
+    @property
+    def session(self) -> Session | None:
+        return self._ground.session
+
+    @property
+    def tasks(self) -> TaskTable:
+        return self._ground.tasks
+
+    @property
+    def messages_by_task(self) -> MessagesByTask:
+        return self._ground.messages_by_task
+
+    @property
+    def queued_tasks(self) -> tuple[Task, ...]:
+        return self._ground.queued_tasks
+
+    @property
+    def loaded_task_ids(self) -> LoadedTasks:
+        return self._ground.loaded_task_ids
+
+    @property
+    def live_tools(self) -> LiveTools:
+        """What tool events have told, by task: one of the two sources of `tools_by_task`."""
+        return self._ground.live_tools
+
+    @property
+    def standing(self) -> Standing:
+        """How the mirror itself is doing."""
+        return self._ground.standing
+
+    @property
+    def sync(self) -> Sync:
+        """What the core remembers in order to be right."""
+        return self._ground.sync
 
     @property
     def session_id(self) -> str:
-        return self.standing.session_id
+        return self._ground.standing.session_id
 
     @property
     def task_hydration(self) -> TaskHydration:
-        return self.standing.hydration
+        return self._ground.standing.hydration
 
     @property
     def connection(self) -> LinkStatus:
-        return self.standing.connection
+        return self._ground.standing.connection
 
     @property
     def connected(self) -> bool:
-        return self.standing.link.up
+        return self._ground.standing.link.up
 
     @property
     def loading(self) -> bool:
-        return self.standing.loading
+        return self._ground.standing.loading
 
     @property
     def degraded(self) -> bool:
-        return self.standing.degraded
+        return self._ground.standing.degraded
 
     @property
     def has_older_tasks(self) -> bool:
-        return self.standing.has_older_tasks
+        return self._ground.standing.has_older_tasks
 
     @property
     def terminal(self) -> bool:
-        return self.standing.terminal
+        return self._ground.standing.terminal
 
     @property
     def error(self) -> str | None:
-        errors = self.standing.errors
+        errors = self._ground.standing.errors
         return errors[-1][1] if errors else None
 
     @property
     def last_synced_at(self) -> float | None:
-        return self.standing.last_synced_at
+        return self._ground.standing.last_synced_at
 
     @property
     def anomalies(self) -> Mapping[str, int]:
-        return self.standing.anomalies
+        return self._ground.standing.anomalies
 
     @property
     def asks(self) -> tuple[Ask, ...]:
         """What the core wants the shell to do now."""
-        return self.sync.asks
+        return self._ground.sync.asks
 
     @property
     def tools_by_task(self) -> ToolsByTask:
-        tools = self._tools
+        ground = self._ground
+        tools = ground.tools
         if tools is None:
-            tools = ToolsByTask(self.live_tools, self.messages_by_task, self.tasks)
-            object.__setattr__(self, "_tools", tools)
+            tools = ground.tools = ToolsByTask(ground.live_tools, ground.messages_by_task, ground.tasks)
         return tools
 
     # ------------------------------------------------------------------------------------------------- read methods
@@ -211,7 +297,7 @@ class SessionState(Draft):
 
     def get_streaming_messages(self, task_id: str | None = None) -> tuple[Stream, ...]:
         """Messages being written, all or those of a task, oldest first."""
-        streams: tuple[Stream, ...] = tuple(self.streaming_messages.values())
+        streams = tuple(self._streams.values())
         return streams if task_id is None else tuple(stream for stream in streams if stream.task_id == task_id)
 
     def is_task_loaded(self, task_id: str) -> bool:
@@ -260,3 +346,7 @@ class SessionState(Draft):
             f" streaming={len(self.streaming_messages)}{' loading' if self.loading else ''}"
             f"{' error' if self.error else ''}>"
         )
+
+
+def _restored(ground: Draft, streams: dict[str, Stream], revision: int) -> SessionState:
+    return SessionState(ground, MappingProxyType(streams), revision)

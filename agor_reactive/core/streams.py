@@ -11,52 +11,68 @@ from typing import Any, NoReturn
 from agor_reactive.core.text import EMPTY, Run
 
 __all__ = [
+    "Head",
     "Stream",
     "StreamDraft",
+    "changed_head",
     "continued",
+    "draft_of",
+    "freeze_stream",
     "open_stream",
+    "says_the_same",
     "settle_stream",
     "with_chunk",
     "with_late_chunk",
-    "with_thought",
 ]
 
 
-class StreamDraft:
-    """A stream that its maker may still change; `freeze_stream` ends that."""
+class Head:
+    """What of a stream changes rarely: shared by all that only differ in their text."""
 
     __slots__ = (
         "error",
-        "expected",
-        "gap",
         "is_thinking",
         "message_id",
-        "moved_at",
-        "numbered",
         "role",
-        "runs",
         "settled",
         "started",
-        "streaming",
         "task_id",
         "thought",
         "thought_gap",
         "timestamp",
     )
 
-    message_id: str
-    task_id: str | None
-    role: str | None
-    timestamp: str | None
+    def __init__(
+        self,
+        message_id: str,
+        task_id: str | None,
+        role: str | None = None,
+        timestamp: str | None = None,
+        *,
+        started: bool = False,
+    ) -> None:
+        self.message_id = message_id
+        self.task_id = task_id
+        self.role = role
+        self.timestamp = timestamp
+        self.thought = EMPTY
+        self.is_thinking = False
+        self.error: str | None = None
+        self.settled = False
+        self.started = started
+        self.thought_gap = False
+
+
+class StreamDraft:
+    """A stream that its maker may still change; `freeze_stream` ends that. Its head may be another stream's, too:
+    `changed_head` gives it one of its own."""
+
+    __slots__ = ("expected", "gap", "head", "moved_at", "numbered", "runs", "streaming")
+
+    head: Head
     runs: tuple[Run, ...]
-    thought: Run
     streaming: bool
-    is_thinking: bool
-    error: str | None
-    settled: bool
-    started: bool
     gap: bool
-    thought_gap: bool
     expected: int | None
     numbered: bool
     moved_at: int
@@ -75,6 +91,38 @@ class Stream(StreamDraft):
     def __setattr__(self, name: str, value: Any) -> NoReturn:
         raise AttributeError("a Stream is part of an immutable snapshot")
 
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        tail = (self.head, self.runs, self.streaming, self.gap, self.expected, self.numbered, self.moved_at)
+        return (_restored, tail)
+
+    @property
+    def message_id(self) -> str:
+        return self.head.message_id
+
+    @property
+    def task_id(self) -> str | None:
+        return self.head.task_id
+
+    @property
+    def role(self) -> str | None:
+        return self.head.role
+
+    @property
+    def timestamp(self) -> str | None:
+        return self.head.timestamp
+
+    @property
+    def is_thinking(self) -> bool:
+        return self.head.is_thinking
+
+    @property
+    def error(self) -> str | None:
+        return self.head.error
+
+    @property
+    def settled(self) -> bool:
+        return self.head.settled
+
     @property
     def text(self) -> str:
         """The text so far; chunks known out of order are placed by their number, holes closed up."""
@@ -84,7 +132,7 @@ class Stream(StreamDraft):
     @property
     def thinking(self) -> str:
         """The thinking so far."""
-        return self.thought.text
+        return self.head.thought.text
 
     @property
     def chunk_count(self) -> int:
@@ -94,14 +142,14 @@ class Stream(StreamDraft):
     @property
     def complete(self) -> bool:
         """Whether everything sent so far is here, as far as anyone can tell."""
-        if self.thought_gap:
+        if self.head.thought_gap:
             return False
         runs, expected = self.runs, self.expected
         if self.numbered and (len(runs) != 1 or runs[0].start != 0):
             return False
         if expected is not None:
             return (runs[0].end if self.numbered else self.chunk_count) == expected
-        return not self.gap and (self.numbered or self.started or not runs)
+        return not self.gap and (self.numbered or self.head.started or not runs)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Stream):
@@ -134,25 +182,34 @@ _new = object.__new__
 
 
 def draft_of(stream: Stream, rev: int) -> StreamDraft:
-    """A copy to change, moved at revision `rev`."""
+    """A copy to change, moved at revision `rev`. Its head is the stream's own."""
     draft: StreamDraft = _new(StreamDraft)
-    draft.message_id = stream.message_id
-    draft.task_id = stream.task_id
-    draft.role = stream.role
-    draft.timestamp = stream.timestamp
+    draft.head = stream.head
     draft.runs = stream.runs
-    draft.thought = stream.thought
     draft.streaming = stream.streaming
-    draft.is_thinking = stream.is_thinking
-    draft.error = stream.error
-    draft.settled = stream.settled
-    draft.started = stream.started
     draft.gap = stream.gap
-    draft.thought_gap = stream.thought_gap
     draft.expected = stream.expected
     draft.numbered = stream.numbered
     draft.moved_at = rev
     return draft
+
+
+def changed_head(draft: StreamDraft) -> Head:
+    """A copy of the draft's head to change, now the draft's."""
+    old = draft.head
+    head: Head = _new(Head)
+    head.message_id = old.message_id
+    head.task_id = old.task_id
+    head.role = old.role
+    head.timestamp = old.timestamp
+    head.thought = old.thought
+    head.is_thinking = old.is_thinking
+    head.error = old.error
+    head.settled = old.settled
+    head.started = old.started
+    head.thought_gap = old.thought_gap
+    draft.head = head
+    return head
 
 
 def freeze_stream(draft: StreamDraft) -> Stream:
@@ -161,52 +218,67 @@ def freeze_stream(draft: StreamDraft) -> Stream:
     return draft  # type: ignore[return-value]
 
 
-def continued(stream: Stream, chunk: str, rev: int) -> Stream:
-    """The stream with just the numbered chunk that it waits for: `draft_of`, `with_chunk`, `freeze_stream` in one.
+def _restored(*tail: Any) -> Stream:
+    draft: StreamDraft = _new(StreamDraft)
+    draft.head, draft.runs, draft.streaming, draft.gap, draft.expected, draft.numbered, draft.moved_at = tail
+    return freeze_stream(draft)
 
-    Nearly every chunk is that one.
+
+def says_the_same(old: StreamDraft, new: StreamDraft) -> bool:
+    """Whether a changed stream differs in nothing but when it moved."""
+    if (
+        old.runs is not new.runs
+        or old.streaming != new.streaming
+        or old.gap != new.gap
+        or old.expected != new.expected
+        or old.numbered != new.numbered
+    ):
+        return False
+    was, now = old.head, new.head
+    return was is now or (
+        was.thought is now.thought
+        and was.is_thinking == now.is_thinking
+        and was.error == now.error
+        and was.settled == now.settled
+        and was.started == now.started
+        and was.thought_gap == now.thought_gap
+        and was.task_id == now.task_id
+        and was.role == now.role
+        and was.timestamp == now.timestamp
+    )
+
+
+def continued(stream: Stream, chunk: str, sequence: int, rev: int) -> Stream:
+    """The stream with its first numbered chunk, or with just the one that it waits for: `draft_of`, `with_chunk`,
+    `freeze_stream` in one. Nearly every chunk is such a one.
     """
     after: StreamDraft = _new(StreamDraft)
-    after.message_id = stream.message_id
-    after.task_id = stream.task_id
-    after.role = stream.role
-    after.timestamp = stream.timestamp
-    after.thought = stream.thought
-    after.is_thinking = stream.is_thinking
-    after.error = stream.error
-    after.settled = stream.settled
-    after.started = stream.started
-    after.thought_gap = stream.thought_gap
-    after.expected = stream.expected
+    head = after.head = stream.head
+    expected = after.expected = stream.expected
     runs = stream.runs
-    longer = runs[-1].append(chunk, 1)
-    after.runs = (longer,) if len(runs) == 1 else (*runs[:-1], longer)
+    if not runs:
+        after.runs = (Run(sequence, (chunk,)),)
+    elif len(runs) == 1:
+        after.runs = (runs[0].append(chunk, 1),)
+    else:
+        after.runs = (*runs[:-1], runs[-1].append(chunk, 1))
     # The chunk that continues what we had before a reconnect proves that none was missed in between.
     after.gap = False
     after.numbered = True
     # Text that still arrives after its end was said (late, out of order) does not reopen it.
-    after.streaming = stream.streaming or (stream.expected is None and stream.error is None)
+    after.streaming = stream.streaming or (expected is None and head.error is None)
     after.moved_at = rev
     after.__class__ = Stream
     return after  # type: ignore[return-value]
 
 
-def open_stream(message_id: str, task_id: str | None, rev: int) -> StreamDraft:
-    """An empty stream, to be filled in by the event that opened it."""
+def open_stream(head: Head, rev: int) -> StreamDraft:
+    """An empty stream with this head, to be filled in by the event that opened it."""
     draft: StreamDraft = _new(StreamDraft)
-    draft.message_id = message_id
-    draft.task_id = task_id
-    draft.role = None
-    draft.timestamp = None
+    draft.head = head
     draft.runs = ()
-    draft.thought = EMPTY
     draft.streaming = False
-    draft.is_thinking = False
-    draft.error = None
-    draft.settled = False
-    draft.started = False
     draft.gap = False
-    draft.thought_gap = False
     draft.expected = None
     draft.numbered = False
     draft.moved_at = rev
@@ -258,21 +330,18 @@ def with_late_chunk(stream: StreamDraft, chunk: str, sequence: int) -> bool:
     return True
 
 
-def with_thought(stream: StreamDraft, chunk: str) -> None:
-    """Append a chunk of thinking, in order of arrival."""
-    stream.thought = stream.thought.append(chunk, 0)
-
-
 def settle_stream(stream: Stream) -> Stream | None:
     """What is left of a stream when its task ends: nothing of an empty one, the text of one that has some.
 
     Nothing is written by that, so the stream has not moved: a row fetched meanwhile still takes its place.
     """
-    if not stream.runs and stream.error is None:
+    if not stream.runs and stream.head.error is None:
         return None
-    if stream.settled:
+    if stream.head.settled:
         return stream
     draft = draft_of(stream, stream.moved_at)
-    draft.settled = True
-    draft.streaming = draft.is_thinking = False
+    draft.streaming = False
+    head = changed_head(draft)
+    head.settled = True
+    head.is_thinking = False
     return freeze_stream(draft)

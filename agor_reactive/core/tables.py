@@ -13,22 +13,27 @@ from agor_reactive.models.base import instant
 from agor_reactive.models.message import Message
 from agor_reactive.models.task import ENDED_STATUSES, Task
 
-__all__ = ["LoadedTasks", "MessageBucket", "MessagesByTask", "TaskTable", "is_active"]
+__all__ = ["AT_REST", "LoadedTasks", "MessageBucket", "MessagesByTask", "TaskTable", "is_active"]
 
 R = TypeVar("R", Task, Message)
 _FAR = float("inf")
-_AT_REST = ENDED_STATUSES | {"queued", "created", ""}
+AT_REST = ENDED_STATUSES | {"queued", "created", ""}
+"""Statuses of a task that is not at work: not begun yet, ended, or unsaid."""
+_new = object.__new__
 
 
 class _Rows(Sequence[R]):
-    """Rows by id, readable as a sequence in their order."""
+    """Rows of one kind, readable as a sequence in their order."""
 
-    __slots__ = ("_ordered", "rows")
+    __slots__ = ("_ordered",)
 
-    rows: PMap[str, R]
     _ordered: tuple[R, ...] | None
 
     def _order(self) -> tuple[R, ...]:
+        raise NotImplementedError
+
+    def get(self, row_id: str) -> R | None:
+        """The row with that id, or None."""
         raise NotImplementedError
 
     @property
@@ -38,13 +43,6 @@ class _Rows(Sequence[R]):
         if ordered is None:
             ordered = self._ordered = self._order()
         return ordered
-
-    def get(self, row_id: str) -> R | None:
-        """The row with that id, or None."""
-        return self.rows.get(row_id)
-
-    def __len__(self) -> int:
-        return len(self.rows)
 
     @overload
     def __getitem__(self, position: int) -> R: ...
@@ -58,7 +56,7 @@ class _Rows(Sequence[R]):
 
     def __contains__(self, row: object) -> bool:
         row_id = row if isinstance(row, str) else getattr(row, "row_id", None)
-        return row_id in self.rows
+        return isinstance(row_id, str) and self.get(row_id) is not None
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -75,28 +73,22 @@ class _Rows(Sequence[R]):
 
 def is_active(task: Task) -> bool:
     """Whether a task is at work: begun, not ended. An unknown status counts as at work."""
-    return task.status not in _AT_REST
+    return task.status not in AT_REST
 
 
 class TaskTable(_Rows[Task]):
     """Tasks in order: as `session.tasks` lists them, the rest after by (created_at as an instant, task_id).
 
-    `active` holds the ids of tasks at work, oldest change first; there may be two for a moment.
+    `rows` holds them by id, `active` the ids of tasks at work, oldest change first; there may be two for a moment.
     """
 
-    __slots__ = ("active", "hint")
+    __slots__ = ("active", "hint", "rows")
 
-    def __init__(
-        self,
-        rows: PMap[str, Task],
-        hint: tuple[str, ...] = (),
-        active: tuple[str, ...] = (),
-        ordered: tuple[Task, ...] | None = None,
-    ) -> None:
+    def __init__(self, rows: PMap[str, Task], hint: tuple[str, ...] = (), active: tuple[str, ...] = ()) -> None:
         self.rows = rows
         self.hint = hint
         self.active = active
-        self._ordered = ordered
+        self._ordered = None
 
     @classmethod
     def of(cls, tasks: Iterable[Task], hint: tuple[str, ...] = ()) -> TaskTable:
@@ -105,6 +97,13 @@ class TaskTable(_Rows[Task]):
         table = cls(PMap(kept), hint)
         table.active = tuple(task.task_id for task in table.ordered if is_active(task))
         return table
+
+    def get(self, row_id: str) -> Task | None:
+        """The task of that id, or None."""
+        return self.rows.get(row_id)
+
+    def __len__(self) -> int:
+        return len(self.rows)
 
     def _order(self) -> tuple[Task, ...]:
         rows = self.rows
@@ -118,17 +117,25 @@ class TaskTable(_Rows[Task]):
 
     def put(self, task: Task) -> TaskTable:
         """With this row in place of the one of the same id. The same table if nothing differs."""
-        task_id = task.task_id
-        old = self.rows.get(task_id)
-        if old is not None and old == task:
-            return self
+        old = self.rows.get(task.task_id)
+        return self if old is not None and old == task else self.with_row(old, task)
+
+    def with_row(self, old: Task | None, task: Task) -> TaskTable:
+        """`put`, of a row known to differ from `old`, the one that is here."""
+        held = task.__dict__
+        task_id = held["task_id"]
+        new: TaskTable = _new(TaskTable)
         active = self.active
-        if is_active(task):
+        if held["status"] not in AT_REST:
             if task_id not in active:
                 active = (*active, task_id)
         elif task_id in active:
             active = tuple([other for other in active if other != task_id])
-        return TaskTable(self.rows.insert(task_id, task), self.hint, active)
+        new.active = active
+        new.hint = self.hint
+        new.rows = self.rows.insert(task_id, task) if old is None else self.rows.replace(task_id, task)
+        new._ordered = None
+        return new
 
     def drop(self, task_id: str) -> TaskTable:
         """Without the row of that id."""
@@ -163,43 +170,75 @@ def _message_key(message: Message) -> tuple[float, str]:
 
 
 class MessageBucket(_Rows[Message]):
-    """The messages of one task, by (index, message_id). `tools` is a place for what is derived from them."""
+    """The messages of one task, by (index, message_id). `tools` is a place for what is derived from them.
 
-    __slots__ = ("tools",)
+    They lie in a list in the order they came, which successors share and append to, each with a length of its own.
+    """
 
-    def __init__(self, rows: PMap[str, Message]) -> None:
-        self.rows = rows
+    __slots__ = ("_claim", "_count", "_rows", "tools")
+
+    def __init__(self, rows: list[Message]) -> None:
+        self._rows = rows
+        self._count = len(rows)
+        self._claim = [None] if rows else []
         self._ordered = None
         self.tools: Any = None
 
-    @classmethod
-    def of(cls, messages: Iterable[Message]) -> MessageBucket:
-        """A bucket of these rows."""
-        return cls(PMap({message.message_id: message for message in messages}))
+    def get(self, row_id: str) -> Message | None:
+        """The message of that id, or None. Looks through them: `MessagesByTask.rows` knows them by id."""
+        return next((row for row in self.rows if row.message_id == row_id), None)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def rows(self) -> list[Message]:
+        """The messages as they came, in a list of the caller's own."""
+        return self._rows[: self._count]
 
     def _order(self) -> tuple[Message, ...]:
-        return tuple(sorted(self.rows.values(), key=_message_key))
+        return tuple(sorted(self.rows, key=_message_key))
 
-    def put(self, message: Message) -> MessageBucket:
-        """With this row; the same bucket if nothing differs."""
-        old = self.rows.get(message.message_id)
-        if old is not None and old == message:
-            return self
-        return MessageBucket(self.rows.insert(message.message_id, message))
+    def with_new(self, message: Message) -> MessageBucket:
+        """With one message more."""
+        count = self._count
+        try:
+            self._claim.pop()
+        except IndexError:  # somebody has appended already: a second successor has a list of its own
+            return MessageBucket([*self._rows[:count], message])
+        rows = self._rows
+        rows.append(message)
+        new: MessageBucket = _new(MessageBucket)
+        new._rows = rows
+        new._count = count + 1
+        new._claim = [None]
+        new._ordered = None
+        new.tools = None
+        return new
 
-    def drop(self, message_id: str) -> MessageBucket:
-        """Without the row of that id."""
-        return MessageBucket(self.rows.remove(message_id)) if message_id in self.rows else self
+    def replacing(self, old: Message, message: Message) -> MessageBucket:
+        """With `message` where `old` was."""
+        rows = self.rows
+        at = next(at for at in range(len(rows) - 1, -1, -1) if rows[at] is old)  # what changes is mostly new
+        rows[at] = message
+        return MessageBucket(rows)
+
+    def drop(self, message: Message) -> MessageBucket:
+        """Without that one."""
+        return MessageBucket([row for row in self.rows if row is not message])
 
 
 class MessagesByTask(Mapping[str, MessageBucket]):
-    """Messages of the loaded tasks: task id to a sequence of messages in order. Immutable."""
+    """Messages of the loaded tasks: task id to a sequence of messages in order. Immutable.
 
-    __slots__ = ("buckets", "task_of")
+    `rows` has all of them by id. Each lies in the bucket of its own `task_id`.
+    """
 
-    def __init__(self, buckets: PMap[str, MessageBucket], task_of: PMap[str, str]) -> None:
+    __slots__ = ("buckets", "rows")
+
+    def __init__(self, buckets: PMap[str, MessageBucket], rows: PMap[str, Message]) -> None:
         self.buckets = buckets
-        self.task_of = task_of
+        self.rows = rows
 
     def __getitem__(self, task_id: str) -> MessageBucket:
         return self.buckets[task_id]
@@ -216,66 +255,67 @@ class MessagesByTask(Mapping[str, MessageBucket]):
     def __repr__(self) -> str:
         return f"MessagesByTask({len(self)} tasks)"
 
-    def put(self, task_id: str, message: Message) -> MessagesByTask:
-        """With this message in this task, and in no other."""
-        message_id = message.message_id
-        was_in = self.task_of.get(message_id)
-        here = self if was_in is None or was_in == task_id else self.drop(message_id)
-        bucket = here.buckets.get(task_id)
-        grown = (bucket if bucket is not None else NO_MESSAGES).put(message)
-        if grown is bucket:
-            return here
-        task_of = here.task_of if was_in == task_id else here.task_of.insert(message_id, task_id)
-        return MessagesByTask(here.buckets.insert(task_id, grown), task_of)
+    def put(self, message: Message, bucket: MessageBucket) -> MessagesByTask:
+        """With this message in its task, of which `bucket` is what is here, and in no other."""
+        held = message.__dict__
+        message_id, task_id = held["message_id"], held["task_id"]
+        old = self.rows.get(message_id)
+        if old is None:
+            rows = self.rows.insert(message_id, message)
+            bucket = bucket.with_new(message)
+        elif old == message:
+            return self
+        elif old.task_id == task_id:
+            rows = self.rows.replace(message_id, message)
+            bucket = bucket.replacing(old, message)
+        else:
+            return self.drop(message_id).put(message, bucket)
+        return MessagesByTask(self.buckets.replace(task_id, bucket), rows)
 
     def drop(self, message_id: str) -> MessagesByTask:
         """Without that message."""
-        task_id = self.task_of.get(message_id)
-        if task_id is None:
+        old = self.rows.get(message_id)
+        if old is None:
             return self
+        task_id: str = old.task_id  # type: ignore[assignment]
         return MessagesByTask(
-            self.buckets.insert(task_id, self.buckets[task_id].drop(message_id)), self.task_of.remove(message_id)
+            self.buckets.insert(task_id, self.buckets[task_id].drop(old)), self.rows.remove(message_id)
         )
 
     def with_bucket(self, task_id: str, messages: Mapping[str, Message]) -> MessagesByTask:
-        """With just these messages in the task; rows that are equal stay the same objects."""
+        """With just these messages in the task, whose they are; rows that are equal stay the same objects."""
         old = self.buckets.get(task_id)
+        rows = self.rows
         if old is None and not messages:
-            return MessagesByTask(self.buckets.insert(task_id, MessageBucket(NO_MESSAGES.rows)), self.task_of)
+            return MessagesByTask(self.buckets.insert(task_id, MessageBucket([])), rows)
         kept: dict[str, Message] = {}
-        same = old is not None and len(old) == len(messages)
+        fresh: dict[str, Message] = {}
+        here = self
         for message_id, message in messages.items():
-            known = old.get(message_id) if old is not None else None
+            known = rows.get(message_id)
             if known is not None and known == message:
                 kept[message_id] = known
-            else:
-                kept[message_id] = message
-                same = False
-        if same:
+                continue
+            if known is not None and known.task_id != task_id:  # it was another task's until now
+                here = here.drop(message_id)
+            kept[message_id] = fresh[message_id] = message
+        gone = [row.message_id for row in old.rows if row.message_id not in kept] if old is not None else ()
+        if old is not None and not fresh and not gone:
             return self
-        task_of = self.task_of
-        if old is not None:
-            for message_id in old.rows:
-                if message_id not in kept:
-                    task_of = task_of.remove(message_id)
-        here = MessagesByTask(self.buckets.insert(task_id, MessageBucket.of(kept.values())), task_of)
-        moved = {message_id: task_id for message_id in kept if task_of.get(message_id) != task_id}
-        for message_id in moved:
-            if message_id in task_of:  # it was another task's until now
-                other = task_of[message_id]
-                here.buckets = here.buckets.insert(other, here.buckets[other].drop(message_id))
-        here.task_of = task_of.update(moved)
-        return here
+        rows = here.rows
+        for message_id in gone:
+            rows = rows.remove(message_id)
+        return MessagesByTask(here.buckets.insert(task_id, MessageBucket(list(kept.values()))), rows.update(fresh))
 
     def without_bucket(self, task_id: str) -> MessagesByTask:
         """Without the task and its messages."""
         old = self.buckets.get(task_id)
         if old is None:
             return self
-        task_of = self.task_of
-        for message_id in old.rows:
-            task_of = task_of.discard(message_id)
-        return MessagesByTask(self.buckets.remove(task_id), task_of)
+        rows = self.rows
+        for row in old.rows:
+            rows = rows.remove(row.message_id)
+        return MessagesByTask(self.buckets.remove(task_id), rows)
 
 
 class LoadedTasks(Set[str]):
@@ -309,6 +349,3 @@ class LoadedTasks(Set[str]):
     def drop(self, task_id: str) -> LoadedTasks:
         """Without that task."""
         return LoadedTasks(self.since.remove(task_id)) if task_id in self.since else self
-
-
-NO_MESSAGES = MessageBucket(PMap())

@@ -9,31 +9,31 @@ from __future__ import annotations
 __all__ = ["EMPTY", "Run"]
 
 
-class _Store:
+class _Chunks(list[str]):
     """The shared list, and the longest prefix of it that somebody has joined."""
 
-    __slots__ = ("chunks", "joined", "joined_count")
+    __slots__ = ("joined",)
 
-    def __init__(self, chunks: list[str]) -> None:
-        self.chunks = chunks
-        self.joined = ""
-        self.joined_count = 0
+    joined: tuple[str, int]  # one attribute, so that two threads that join at once never mix theirs
 
 
 class Run:
     """An immutable stretch of chunks. Numbered chunks of it are those from `start` up to, not including, `end`."""
 
-    __slots__ = ("_count", "_store", "_text", "end", "start")
+    __slots__ = ("_chunks", "_count", "_text", "end", "start")
 
     start: int
     end: int
+    _chunks: _Chunks
+    _count: int
+    _text: str | None
 
-    def __init__(self, start: int = 0, chunks: tuple[str, ...] = (), *, numbered: bool = True) -> None:
+    def __init__(self, start: int = 0, chunks: tuple[str, ...] = ()) -> None:
         self.start = start
-        self.end = start + len(chunks) if numbered else start
-        self._store = _Store(list(chunks))
-        self._count = len(chunks)
-        self._text: str | None = None
+        self._count = count = len(chunks)
+        self.end = start + count
+        self._chunks = _Chunks(chunks)
+        self._text = None
 
     def __len__(self) -> int:
         """How many chunks, numbered or not."""
@@ -42,17 +42,22 @@ class Run:
     def append(self, chunk: str, step: int) -> Run:
         """A successor with one more chunk; `step` is 1 for a numbered chunk, 0 for one without a number.
 
-        Constant time for the newest of a line; a second successor of the same run copies (and is still right).
+        Constant time for the newest of a line; a second successor of the same run copies (and is still right), and so
+        does the first of an empty one, which many lines may share.
         """
-        store = self._store
         count = self._count
-        if len(store.chunks) != count:
-            store = _Store(store.chunks[:count])
-        store.chunks.append(chunk)
+        chunks = self._chunks
+        if count and len(chunks) == count:
+            chunks.append(chunk)
+            mine = chunks[count] is chunk  # unless another thread was faster
+        else:
+            mine = False
+        if not mine:
+            chunks = _Chunks((*chunks[:count], chunk))
         new: Run = _new(Run)
         new.start = self.start
         new.end = self.end + step
-        new._store = store
+        new._chunks = chunks
         new._count = count + 1
         new._text = None
         return new
@@ -62,7 +67,7 @@ class Run:
         new: Run = _new(Run)
         new.start = self.start
         new.end = later.end
-        new._store = _Store(self.chunks + later.chunks)
+        new._chunks = _Chunks((*self.chunks, *later.chunks))
         new._count = self._count + later._count
         new._text = None
         return new
@@ -70,20 +75,20 @@ class Run:
     @property
     def chunks(self) -> list[str]:
         """The chunks, as a list of the caller's own."""
-        return self._store.chunks[: self._count]
+        return self._chunks[: self._count]
 
     @property
     def text(self) -> str:
         """All chunks joined."""
         text = self._text
         if text is None:
-            store = self._store
-            count = self._count
-            if store.joined_count <= count:
-                text = store.joined + "".join(store.chunks[store.joined_count : count])
-                store.joined, store.joined_count = text, count
+            chunks, count = self._chunks, self._count
+            joined, joined_count = getattr(chunks, "joined", ("", 0))
+            if joined_count <= count:
+                text = joined + "".join(chunks[joined_count:count])
+                chunks.joined = (text, count)
             else:
-                text = "".join(store.chunks[:count])
+                text = "".join(chunks[:count])
             self._text = text
         return text
 

@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 HEAVY = ("ipywidgets", "anywidget", "starlette", "uvicorn", "websockets", "rich", "typer", "httpx", "aiohttp")
-CORE = ("socketio", "httpx", "reactivex", "pydantic", "rpds", "orjson")
-LOADED = ("asyncio", "pydantic.main", "reactivex", "rpds", "orjson")
+CORE = ("socketio", "httpx", "reactivex", "pydantic", "orjson")
+LOADED = ("asyncio", "pydantic.main", "reactivex", "orjson")
 """Of the core dependencies those that the import itself loads; the ways to the daemon come when a client is made."""
 ROUNDS = 3
 

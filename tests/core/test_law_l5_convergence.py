@@ -168,7 +168,7 @@ class Convergence(RuleBasedStateMachine):
         self.equals_a_fresh_bootstrap()
         state = self.wire.mirror.state
         for stream in state.streaming_messages.values():
-            assert stream.message_id not in state.messages_by_task.task_of, "a saved message still streams"
+            assert stream.message_id not in state.messages_by_task.rows, "a saved message still streams"
 
     def equals_a_fresh_bootstrap(self) -> None:
         state = self.wire.mirror.state

@@ -39,8 +39,8 @@ def test_l6_no_late_event_brings_a_removed_message_back(hydration: str, items: l
     mirror = Mirror(hydration)
     mirror.feed(*items, saved("messages", message_row("m1", "t1"), "removed"))
     mirror.feed(*late, *[item for item in items if isinstance(item, RawEvent)])
-    assert "m1" not in mirror.state.messages_by_task.task_of
-    assert all("m1" not in bucket.rows for bucket in mirror.state.messages_by_task.values())
+    assert "m1" not in mirror.state.messages_by_task.rows
+    assert all("m1" not in bucket for bucket in mirror.state.messages_by_task.values())
 
 
 @given(hydrations, st.lists(wire_events, max_size=25))

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from agor_reactive.core import SessionState, fold, initial_state, parse
 from agor_reactive.core import events as e
 from agor_reactive.core.streams import Stream
+from agor_reactive.core.tables import TaskTable
 from agor_reactive.models import RawEvent
 from tests.core.build import SID, Mirror, chunk, end, hydrated, message_row, saved, start, task_row
 from tests.core.strategies import anything, hydrations, sequences, wire_events
@@ -144,7 +145,7 @@ def test_l3_a_step_that_changes_nothing_returns_the_same_object_and_untouched_pa
 
 def assert_rows_are_shared(before: Any, after: Any) -> None:
     """Where a part did change, the rows in it that did not are the same objects."""
-    if isinstance(before, tuple) or hasattr(before, "rows"):
+    if isinstance(before, tuple | TaskTable):
         known = {row.row_id: row for row in before}
         pairs = [(known.get(row.row_id), row) for row in after]
     else:

@@ -17,8 +17,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agor_reactive.core import events as e
+from agor_reactive.core.events import TextChunk
 from agor_reactive.core.fold import hydration, link, queue, rows, streams
-from agor_reactive.core.fold.draft import settle_draft, start_draft
+from agor_reactive.core.fold.draft import NO_STREAMS, finish, settle_draft, start_draft
+from agor_reactive.core.fold.streams import text_chunk
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import WINDOWS, Draft, SessionState, Standing, Sync
 from agor_reactive.core.tables import LoadedTasks, MessagesByTask, TaskTable
@@ -35,19 +37,20 @@ def initial_state(session_id: str, *, task_hydration: str = "lazy", revision: in
     draft.tasks = TaskTable(PMap())
     draft.messages_by_task = MessagesByTask(PMap(), PMap())
     draft.queued_tasks = ()
-    draft.streaming_messages = FrozenDict()
     draft.live_tools = PMap()
     draft.loaded_task_ids = LoadedTasks(PMap())
-    draft.standing = Standing(session_id, task_hydration, LinkStatus("connecting"), LinkStatus("connecting"))
+    draft.standing = Standing(
+        session_id, session_id, task_hydration, LinkStatus("connecting"), LinkStatus("connecting")
+    )
     draft.sync = Sync(window=WINDOWS.get(task_hydration, 0))
+    draft.tools = None
+    draft.streaming_messages = NO_STREAMS
     draft.revision = revision
-    draft._tools = None
-    draft.__class__ = SessionState
-    return draft  # type: ignore[return-value]
+    return SessionState(draft, NO_STREAMS, revision)
 
 
 def _malformed(draft: Draft, event: e.Malformed) -> None:
-    draft.standing = draft.standing._replace(anomalies=count(draft.standing.anomalies, event.kind))
+    draft.standing = draft.standing.but(anomalies=count(draft.standing.anomalies, event.kind))
 
 
 def count(anomalies: Mapping[str, int], kind: str, more: int = 1) -> FrozenDict:
@@ -55,59 +58,61 @@ def count(anomalies: Mapping[str, int], kind: str, more: int = 1) -> FrozenDict:
     return FrozenDict({**anomalies, kind: anomalies.get(kind, 0) + more})
 
 
-# Events of the session: of another session they are nothing, and after its removal or ours they change nothing.
-_OF_SESSION: Mapping[type, Callable[[Draft, Any], None]] = {
-    e.TaskRemoved: hydration.task_removed,
-    e.MessageRemoved: rows.message_removed,
-    e.StreamStarted: streams.stream_started,
-    e.StreamEnded: streams.stream_ended,
-    e.StreamFailed: streams.stream_failed,
-    e.ThinkingStarted: streams.thinking_started,
-    e.ThinkingChunk: streams.thinking_chunk,
-    e.ThinkingEnded: streams.thinking_ended,
-    e.ToolStarted: rows.tool_started,
-    e.ToolCompleted: rows.tool_completed,
-    e.QueueMoved: queue.queue_moved,
-    e.SessionGone: rows.session_gone,
-}
-_OF_ROW: Mapping[type, Callable[[Draft, Any], None]] = {
-    e.SessionSaved: rows.session_saved,
-    e.TaskSaved: rows.task_saved,
-    e.MessageSaved: rows.message_saved,
-}
-_OF_SHELL: Mapping[type, Callable[[Draft, Any], None]] = {
-    e.Malformed: _malformed,
-    e.LinkChanged: link.link_changed,
-    e.AskAnswered: hydration.ask_answered,
-    e.AskFailed: hydration.ask_failed,
-    e.LoadRequested: hydration.load_requested,
-    e.UnloadRequested: hydration.unload_requested,
-    e.OlderTasksRequested: hydration.older_requested,
-    e.ResyncRequested: hydration.resync_requested,
-    e.NotResolved: link.not_resolved,
-    e.Disposed: link.disposed,
+_STREAM, _ROW, _TOLD, _SHELL = "stream", "row", "told", "shell"
+
+# Told by the daemon, of a stream, in a row, or otherwise: of another session they are nothing, and after its removal or
+# ours they change nothing. The shell's own are for this session anyway. Streams change on the same ground, all else in
+# a draft; a handler that is sure to have changed rows says so.
+_HANDLERS: Mapping[type, tuple[str, Callable[[Any, Any], Any]]] = {
+    e.StreamStarted: (_STREAM, streams.stream_started),
+    e.StreamEnded: (_STREAM, streams.stream_ended),
+    e.StreamFailed: (_STREAM, streams.stream_failed),
+    e.ThinkingStarted: (_STREAM, streams.thinking_started),
+    e.ThinkingChunk: (_STREAM, streams.thinking_chunk),
+    e.ThinkingEnded: (_STREAM, streams.thinking_ended),
+    e.MessageSaved: (_ROW, rows.message_saved),
+    e.TaskSaved: (_ROW, rows.task_saved),
+    e.SessionSaved: (_ROW, rows.session_saved),
+    e.ToolStarted: (_TOLD, rows.tool_started),
+    e.ToolCompleted: (_TOLD, rows.tool_completed),
+    e.TaskRemoved: (_TOLD, hydration.task_removed),
+    e.MessageRemoved: (_TOLD, rows.message_removed),
+    e.QueueMoved: (_TOLD, queue.queue_moved),
+    e.SessionGone: (_TOLD, rows.session_gone),
+    e.Malformed: (_SHELL, _malformed),
+    e.LinkChanged: (_SHELL, link.link_changed),
+    e.AskAnswered: (_SHELL, hydration.ask_answered),
+    e.AskFailed: (_SHELL, hydration.ask_failed),
+    e.LoadRequested: (_SHELL, hydration.load_requested),
+    e.UnloadRequested: (_SHELL, hydration.unload_requested),
+    e.OlderTasksRequested: (_SHELL, hydration.older_requested),
+    e.ResyncRequested: (_SHELL, hydration.resync_requested),
+    e.NotResolved: (_SHELL, link.not_resolved),
+    e.Disposed: (_SHELL, link.disposed),
 }
 
 
 def fold(state: SessionState, event: Any) -> SessionState:
     """The state after `event`: the same object if nothing changed, else a new one with a higher `revision`."""
     kind = type(event)
-    if kind is e.TextChunk:
-        return streams.text_chunk(state, event)
-    standing = state.standing
-    handler = _OF_SESSION.get(kind)
-    if handler is not None:
-        if event.session_id != standing.session_id or state.sync.removed or standing.disposed:
+    if kind is TextChunk:
+        return text_chunk(state, event)
+    found = _HANDLERS.get(kind)
+    if found is None:
+        return state
+    of, handler = found
+    standing = state._ground.standing
+    if of is _ROW:
+        if event.row.__dict__["session_id"] != standing.hears:
             return state
-    else:
-        handler = _OF_ROW.get(kind)
-        if handler is not None:
-            if event.row.session_id != standing.session_id or state.sync.removed or standing.disposed:
-                return state
-        else:
-            handler = _OF_SHELL.get(kind)
-            if handler is None or standing.disposed:
-                return state
+    elif of is _SHELL:
+        if standing.disposed:
+            return state
+    elif event.session_id != standing.hears:
+        return state
+    elif of is _STREAM:
+        return handler(state, event)  # type: ignore[no-any-return]
     draft = start_draft(state)
-    handler(draft, event)
+    if handler(draft, event):
+        return finish(draft)
     return settle_draft(state, draft)

@@ -82,9 +82,9 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
         gone = draft.sync.gone_tasks
         for task_id in returned:
             gone = gone.remove(task_id)
-        draft.sync = draft.sync._replace(gone_tasks=gone)
+        draft.sync = draft.sync.but(gone_tasks=gone)
     draft.tasks = after
-    draft.standing = draft.standing._replace(has_older_tasks=current.older)
+    draft.standing = draft.standing.but(has_older_tasks=current.older)
     if current.queue is not None:
         queue.take_queue(draft, current.queue, current.queue_begun)
     elif draft.sync.queue_absent:
@@ -101,8 +101,11 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
     rows.drop_strays(draft)
     window.slide(draft)
     kept = tuple(pair for pair in draft.standing.errors if pair[0] in current.failed)
-    draft.standing = draft.standing._replace(loading=False, terminal=False, last_synced_at=at, errors=kept)
-    draft.sync = draft.sync._replace(removed=False, missed=False)
+    standing = draft.standing
+    draft.standing = standing.but(
+        hears=standing.session_id, loading=False, terminal=False, last_synced_at=at, errors=kept
+    )
+    draft.sync = draft.sync.but(missed=False)
 
 
 def _commit_messages(draft: Draft, current: Round, task_id: str | None, landed: Landed) -> None:
@@ -186,18 +189,18 @@ def commit_older(draft: Draft, done: Ask, found: e.Rows) -> None:
     page = Round(done.begun, frozenset(), tasks=found.tasks, tasks_begun=done.begun, tasks_complete=False)
     page = page._replace(session=draft.session, session_begun=draft.revision)
     draft.tasks = merged_tasks(draft, page)
-    draft.standing = draft.standing._replace(has_older_tasks=found.older)
+    draft.standing = draft.standing.but(has_older_tasks=found.older)
 
 
 def _mark_absent(draft: Draft, task_id: str, kept: dict[str, Message]) -> None:
     """What the daemon no longer has was removed while nobody told us; what it has again is back."""
     gone = draft.sync.gone_messages
     bucket = draft.messages_by_task.get(task_id)
-    for message_id in bucket.rows if bucket is not None else ():
-        if message_id not in kept:
-            gone = gone.insert(message_id, draft.revision)
+    for row in bucket.rows if bucket is not None else ():
+        if row.message_id not in kept:
+            gone = gone.insert(row.message_id, draft.revision)
     for message_id in kept:
         if message_id in gone:
             gone = gone.remove(message_id)
     if gone is not draft.sync.gone_messages:
-        draft.sync = draft.sync._replace(gone_messages=gone)
+        draft.sync = draft.sync.but(gone_messages=gone, removals=True)

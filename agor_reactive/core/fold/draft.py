@@ -1,49 +1,75 @@
-"""The change of one snapshot into the next: copied once, changed freely, frozen again."""
+"""The change of one snapshot into the next: its ground copied once, changed freely, frozen again."""
 
 from __future__ import annotations
 
-from agor_reactive.core.snapshot import Draft, SessionState
+from types import MappingProxyType
 
-__all__ = ["settle_draft", "start_draft"]
+from agor_reactive.core.snapshot import Draft, SessionState, Streams
+
+__all__ = ["NO_STREAMS", "finish", "settle_draft", "start_draft", "with_streams"]
 
 _new = object.__new__
 
+NO_STREAMS: Streams = MappingProxyType({})
 
-def start_draft(state: Draft) -> Draft:
+
+def start_draft(state: SessionState) -> Draft:
     """A copy to change, its `revision` one higher: the revision at which these changes happen."""
+    ground = state._ground
     draft: Draft = _new(Draft)
-    draft.session = state.session
-    draft.tasks = state.tasks
-    draft.messages_by_task = state.messages_by_task
-    draft.queued_tasks = state.queued_tasks
-    draft.streaming_messages = state.streaming_messages
-    draft.live_tools = state.live_tools
-    draft.loaded_task_ids = state.loaded_task_ids
-    draft.standing = state.standing
-    draft.sync = state.sync
-    draft._tools = state._tools
-    draft.revision = state.revision + 1
+    draft.session = ground.session
+    draft.tasks = ground.tasks
+    draft.messages_by_task = ground.messages_by_task
+    draft.queued_tasks = ground.queued_tasks
+    draft.live_tools = ground.live_tools
+    draft.loaded_task_ids = ground.loaded_task_ids
+    draft.standing = ground.standing
+    draft.sync = ground.sync
+    draft.tools = ground.tools
+    draft.streaming_messages = state._streams
+    draft.revision = state._revision + 1
     return draft
 
 
 def settle_draft(state: SessionState, draft: Draft) -> SessionState:
     """The next snapshot. `state` itself if the draft holds the very same parts."""
-    same_tools = (
-        draft.tasks is state.tasks
-        and draft.messages_by_task is state.messages_by_task
-        and draft.live_tools is state.live_tools
+    ground = state._ground
+    same_rows = (
+        draft.tasks is ground.tasks
+        and draft.messages_by_task is ground.messages_by_task
+        and draft.live_tools is ground.live_tools
     )
     if (
-        same_tools
-        and draft.streaming_messages is state.streaming_messages
-        and draft.sync is state.sync
-        and draft.queued_tasks is state.queued_tasks
-        and draft.loaded_task_ids is state.loaded_task_ids
-        and draft.session is state.session
-        and draft.standing is state.standing
+        same_rows
+        and draft.sync is ground.sync
+        and draft.queued_tasks is ground.queued_tasks
+        and draft.loaded_task_ids is ground.loaded_task_ids
+        and draft.session is ground.session
+        and draft.standing is ground.standing
     ):
-        return state
-    if not same_tools:
-        draft._tools = None
-    draft.__class__ = SessionState
-    return draft  # type: ignore[return-value]
+        streams = draft.streaming_messages
+        return state if streams is state._streams else with_streams(state, streams)
+    tools = draft.tools if same_rows else None
+    after = finish(draft)
+    draft.tools = tools
+    return after
+
+
+def finish(draft: Draft) -> SessionState:
+    """The next snapshot, of a draft whose rows have changed."""
+    after: SessionState = _new(SessionState)
+    after._ground = draft
+    after._streams = draft.streaming_messages
+    after._revision = draft.revision
+    draft.streaming_messages = NO_STREAMS
+    draft.tools = None
+    return after
+
+
+def with_streams(state: SessionState, streams: Streams) -> SessionState:
+    """The next snapshot, in which only text has been written: on the same ground."""
+    after: SessionState = _new(SessionState)
+    after._ground = state._ground
+    after._streams = streams
+    after._revision = state._revision + 1
+    return after

@@ -40,18 +40,18 @@ def begin_round(draft: Draft) -> None:
     """Read everything (again). What an earlier round was waiting for is given up; loads by the user go on."""
     sync = draft.sync
     kept = tuple(a for a in sync.asks if a.kind == "messages" and not a.of_round)
-    draft.sync = sync._replace(asks=kept, again=False, queue_moved=False)
+    draft.sync = sync.but(asks=kept, again=False, queue_moved=False)
     wanted = [ask(draft, "session", of_round=True), window.ask_for_tasks(draft)]
     if not draft.sync.queue_absent:
         wanted.append(ask(draft, "queue", of_round=True))
-    draft.sync = draft.sync._replace(round=Round(draft.revision, frozenset(a.ask_id for a in wanted)))
-    draft.standing = draft.standing._replace(loading=True)
+    draft.sync = draft.sync.but(round=Round(draft.revision, frozenset(a.ask_id for a in wanted)))
+    draft.standing = draft.standing.but(loading=True)
 
 
 def abandon(draft: Draft) -> None:
     """The link dropped: nothing asked for will be answered."""
-    draft.sync = draft.sync._replace(asks=(), round=None, again=False, queue_moved=False)
-    draft.standing = draft.standing._replace(loading=False)
+    draft.sync = draft.sync.but(asks=(), round=None, again=False, queue_moved=False)
+    draft.standing = draft.standing.but(loading=False)
     journal.close_journal(draft)
 
 
@@ -70,7 +70,7 @@ def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
         return
     sync = draft.sync
     if sync.round is not None:
-        draft.sync = sync._replace(again=True)
+        draft.sync = sync.but(again=True)
     elif draft.standing.link.up and not any(a.kind in ("join", "wait") for a in sync.asks):
         begin_round(draft)
 
@@ -92,8 +92,8 @@ def unload_requested(draft: Draft, event: e.UnloadRequested) -> None:
     _wish(draft, task_id, loaded=False)
     bucket = draft.messages_by_task.get(task_id)
     if bucket is not None:
-        for message_id in tuple(bucket.rows)[-streams.SETTLED_LIMIT :]:
-            streams.settle(draft, message_id, task_id, "saved")
+        for row in bucket.rows[-streams.SETTLED_LIMIT :]:
+            streams.settle(draft, row.message_id, task_id, "saved")
     draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
     draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
 
@@ -101,7 +101,7 @@ def unload_requested(draft: Draft, event: e.UnloadRequested) -> None:
 def _wish(draft: Draft, task_id: str, *, loaded: bool) -> None:
     if journal.in_flight(draft) or loaded:
         wishes = type(draft.sync.wishes)({**draft.sync.wishes, task_id: (draft.revision, loaded)})
-        draft.sync = draft.sync._replace(wishes=wishes)
+        draft.sync = draft.sync.but(wishes=wishes)
 
 
 # ------------------------------------------------------------------------------------------------------------ answers
@@ -116,7 +116,7 @@ def ask_answered(draft: Draft, event: e.AskAnswered) -> None:
         _count_rejected(draft, done.kind, event.rows.rejected)
     if done.kind in ("join", "wait"):
         if done.kind == "join":
-            draft.sync = draft.sync._replace(projects=True)
+            draft.sync = draft.sync.but(projects=True)
         begin_round(draft)
     elif done.of_round:
         _land(draft, done, event.rows)
@@ -140,7 +140,7 @@ def _take(draft: Draft, ask_id: int) -> Ask | None:
     sync = draft.sync
     for wanted in sync.asks:
         if wanted.ask_id == ask_id:
-            draft.sync = sync._replace(asks=tuple(a for a in sync.asks if a.ask_id != ask_id))
+            draft.sync = sync.but(asks=tuple(a for a in sync.asks if a.ask_id != ask_id))
             return wanted
     return None
 
@@ -149,7 +149,7 @@ def _count_rejected(draft: Draft, kind: str, rejected: int) -> None:
     anomalies = draft.standing.anomalies
     name = f"{kind} rows"
     counted = type(anomalies)({**anomalies, name: anomalies.get(name, 0) + rejected})
-    draft.standing = draft.standing._replace(anomalies=counted)
+    draft.standing = draft.standing.but(anomalies=counted)
 
 
 def _land(draft: Draft, done: Ask, rows: e.Rows) -> None:
@@ -173,7 +173,7 @@ def _land(draft: Draft, done: Ask, rows: e.Rows) -> None:
     else:
         landed = Landed(done.begun, rows.messages, rows.complete, done.kind == "history")
         current = current._replace(landed=(*current.landed, (done.task_id, landed)))
-    draft.sync = draft.sync._replace(round=current)
+    draft.sync = draft.sync.but(round=current)
 
 
 def _advance(draft: Draft, at: float) -> None:
@@ -188,7 +188,7 @@ def _advance(draft: Draft, at: float) -> None:
             return
     again = draft.sync.again
     commit.commit_round(draft, current, at)
-    draft.sync = draft.sync._replace(round=None, attempt=0, again=False)
+    draft.sync = draft.sync.but(round=None, attempt=0, again=False)
     if again:
         begin_round(draft)
     elif draft.sync.queue_moved:
@@ -229,7 +229,7 @@ def _plan(draft: Draft, current: Round) -> None:
         in_order = [task.task_id for task in tasks if task.task_id in wanted]
         asked = [ask(draft, "messages", task_id=task_id, of_round=True) for task_id in reversed(in_order)]
         asked += _ask_for_history(draft, tasks, of_round=True)
-    draft.sync = draft.sync._replace(round=current._replace(planned=True, waiting=frozenset(a.ask_id for a in asked)))
+    draft.sync = draft.sync.but(round=current._replace(planned=True, waiting=frozenset(a.ask_id for a in asked)))
 
 
 def _ask_for_history(draft: Draft, tasks: TaskTable, *, of_round: bool) -> list[Ask]:
@@ -294,8 +294,8 @@ def ask_failed(draft: Draft, event: e.AskFailed) -> None:
         if failure.kind != "absent" and draft.standing.link.phase == "live":
             reason = f"the room could not be joined: {failure.text}"
             shown = replace(draft.standing.link, phase="degraded", reason=reason)
-            draft.standing = draft.standing._replace(degraded=True, connection=shown)
-        draft.sync = draft.sync._replace(projects=False)
+            draft.standing = draft.standing.but(degraded=True, connection=shown)
+        draft.sync = draft.sync.but(projects=False)
         begin_round(draft)
     elif done.kind == "wait":
         begin_round(draft)
@@ -306,7 +306,7 @@ def ask_failed(draft: Draft, event: e.AskFailed) -> None:
         if done.kind == "session" and failure.kind == "not_found":
             # Removed while we were away, and all that belongs to it with it.
             rows.empty(draft)
-            draft.sync = draft.sync._replace(asks=())
+            draft.sync = draft.sync.but(asks=())
     elif done.kind == "older":
         set_error(draft, "history", f"Older tasks could not be read: {failure.text}")
     elif done.of_round:
@@ -320,7 +320,7 @@ def ask_failed(draft: Draft, event: e.AskFailed) -> None:
 def _queue_failed(draft: Draft, done: Ask, failure: e.Failure, at: float) -> None:
     """The rows of the queue stay as they are, and `error` says that they may be old."""
     if failure.kind == "absent":
-        draft.sync = draft.sync._replace(queue_absent=True)
+        draft.sync = draft.sync.but(queue_absent=True)
     else:
         set_error(draft, "queue", f"The queue could not be read; what is shown may be old: {failure.text}")
     if done.of_round:
@@ -335,7 +335,7 @@ def _queue_failed(draft: Draft, done: Ask, failure: e.Failure, at: float) -> Non
 def _give_up(draft: Draft, current: Round, done: Ask, source: str | None) -> None:
     """The round does without that answer; an error of `source` outlives it."""
     failed = current.failed | {source} if source is not None else current.failed
-    draft.sync = draft.sync._replace(round=current._replace(waiting=current.waiting - {done.ask_id}, failed=failed))
+    draft.sync = draft.sync.but(round=current._replace(waiting=current.waiting - {done.ask_id}, failed=failed))
 
 
 def _messages_failed(draft: Draft, done: Ask, failure: e.Failure) -> None:
@@ -353,14 +353,14 @@ def _round_failed(draft: Draft, failure: e.Failure) -> None:
     """The session or its tasks could not be read: the round is over. What happens next depends on why."""
     sync = draft.sync
     kept = tuple(a for a in sync.asks if not a.of_round)
-    draft.sync = sync._replace(asks=kept, round=None, again=False)
+    draft.sync = sync.but(asks=kept, round=None, again=False)
     terminal = failure.kind in _FINAL
-    draft.standing = draft.standing._replace(loading=False, terminal=terminal or draft.standing.terminal)
+    draft.standing = draft.standing.but(loading=False, terminal=terminal or draft.standing.terminal)
     if terminal:
         set_error(draft, "sync", f"{failure.text}{AGAIN}")
     elif failure.kind in _PASSING:
         delay = RETRY_DELAYS[min(sync.attempt, len(RETRY_DELAYS) - 1)]
-        draft.sync = draft.sync._replace(attempt=sync.attempt + 1)
+        draft.sync = draft.sync.but(attempt=sync.attempt + 1)
         ask(draft, "wait", delay=delay)
         set_error(draft, "sync", f"The session could not be read: {failure.text}. Next try in {delay:g} s.")
     elif failure.kind == "unauthenticated":
@@ -374,10 +374,10 @@ def _round_failed(draft: Draft, failure: e.Failure) -> None:
 def set_error(draft: Draft, source: str, text: str) -> None:
     """Say what failed; an earlier word of the same source is replaced."""
     errors = tuple(pair for pair in draft.standing.errors if pair[0] != source)
-    draft.standing = draft.standing._replace(errors=(*errors, (source, text)))
+    draft.standing = draft.standing.but(errors=(*errors, (source, text)))
 
 
 def _clear_error(draft: Draft, source: str) -> None:
     if any(pair[0] == source for pair in draft.standing.errors):
         errors = tuple(pair for pair in draft.standing.errors if pair[0] != source)
-        draft.standing = draft.standing._replace(errors=errors)
+        draft.standing = draft.standing.but(errors=errors)

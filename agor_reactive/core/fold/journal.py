@@ -27,7 +27,7 @@ def note_task(draft: Draft, task_id: str, row: Task | None) -> None:
         journal = draft.sync.journal_tasks
         known = journal.get(task_id)
         if known is None or known[1] != row:  # the same said twice is said once
-            draft.sync = draft.sync._replace(journal_tasks=journal.insert(task_id, (draft.revision, row)))
+            draft.sync = draft.sync.but(journal_tasks=journal.insert(task_id, (draft.revision, row)))
 
 
 def note_message(draft: Draft, message_id: str, row: Message | None) -> None:
@@ -36,7 +36,7 @@ def note_message(draft: Draft, message_id: str, row: Message | None) -> None:
         journal = draft.sync.journal_messages
         known = journal.get(message_id)
         if known is None or known[1] != row:
-            draft.sync = draft.sync._replace(journal_messages=journal.insert(message_id, (draft.revision, row)))
+            draft.sync = draft.sync.but(journal_messages=journal.insert(message_id, (draft.revision, row)))
 
 
 def task_moved_after(draft: Draft, task_id: str, begun: int) -> bool:
@@ -51,6 +51,6 @@ def close_journal(draft: Draft) -> None:
     if in_flight(draft):
         return
     if sync.journal_tasks or sync.journal_messages or sync.wishes or sync.session_moved:
-        draft.sync = sync._replace(
+        draft.sync = sync.but(
             journal_tasks=PMap(), journal_messages=PMap(), wishes=type(sync.wishes)(), session_moved=0
         )

@@ -19,20 +19,20 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     was, now = draft.standing.link, event.status
     if was == now:
         return
-    draft.standing = draft.standing._replace(link=now, connection=now, degraded=False)
+    draft.standing = draft.standing.but(link=now, connection=now, degraded=False)
     fresh = now.up and (not was.up or was.epoch != now.epoch)
     logged_in = now.phase == "live" and was.phase == "unauthenticated"
     if was.up and (not now.up or was.epoch != now.epoch):
         hydration.abandon(draft)
         streams.mark_gap(draft)
-        draft.sync = draft.sync._replace(stale_since=draft.revision, missed=True)
+        draft.sync = draft.sync.but(stale_since=draft.revision, missed=True)
     if (fresh or logged_in) and not draft.standing.terminal:
         hydration.abandon(draft)
-        draft.standing = draft.standing._replace(loading=True)
+        draft.standing = draft.standing.but(loading=True)
         ask(draft, "join")
     if now.phase == "closed":
         hydration.set_error(draft, "link", "The client was closed; nothing more will come.")
-        draft.standing = draft.standing._replace(loading=False)
+        draft.standing = draft.standing.but(loading=False)
 
 
 def not_resolved(draft: Draft, event: e.NotResolved) -> None:
@@ -40,12 +40,12 @@ def not_resolved(draft: Draft, event: e.NotResolved) -> None:
     failure = event.failure
     terminal = failure.kind in ("not_found", "forbidden", "refused")
     hydration.set_error(draft, "sync", failure.text)
-    draft.standing = draft.standing._replace(loading=False, terminal=terminal)
+    draft.standing = draft.standing.but(loading=False, terminal=terminal)
 
 
 def disposed(draft: Draft, event: e.Disposed) -> None:
     """The last handle was released: let go of everything."""
     rows.empty(draft)
     draft.sync = Sync()
-    draft.standing = draft.standing._replace(loading=False, errors=(), disposed=True)
+    draft.standing = draft.standing.but(loading=False, errors=(), disposed=True, hears=None)
     journal.close_journal(draft)

@@ -78,18 +78,18 @@ def touch(draft: Draft) -> None:
         return
     if any(ask.kind == "queue" for ask in sync.asks):
         if not sync.queue_moved:
-            draft.sync = sync._replace(queue_moved=True)
+            draft.sync = sync.but(queue_moved=True)
     elif sync.round is None:
         read_queue(draft)
     elif not sync.queue_moved:  # the round has its answer already: read again once it has committed
-        draft.sync = sync._replace(queue_moved=True)
+        draft.sync = sync.but(queue_moved=True)
 
 
 def read_queue(draft: Draft) -> None:
     """Ask for the queue."""
     sync = draft.sync
     ask = Ask(sync.next_ask, "queue", draft.revision)
-    draft.sync = sync._replace(asks=(*sync.asks, ask), next_ask=sync.next_ask + 1, queue_moved=False)
+    draft.sync = sync.but(asks=(*sync.asks, ask), next_ask=sync.next_ask + 1, queue_moved=False)
 
 
 def take_queue(draft: Draft, rows: tuple[Task, ...], begun: int) -> None:
@@ -103,7 +103,7 @@ def take_queue(draft: Draft, rows: tuple[Task, ...], begun: int) -> None:
         if row.queued and sync.gone_tasks.get(row.task_id, -1) <= begun:
             told[row.task_id] = row
             if row.task_id in sync.gone_tasks:  # asked after its removal, the daemon has it: it is back
-                sync = sync._replace(gone_tasks=sync.gone_tasks.remove(row.task_id))
+                sync = sync.but(gone_tasks=sync.gone_tasks.remove(row.task_id))
     for task_id, (moved, moved_row) in sync.journal_tasks.items():
         if moved > begun and moved_row is not None and moved_row.queued and task_id not in sync.gone_tasks:
             told[task_id] = moved_row

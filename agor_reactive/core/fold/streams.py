@@ -7,28 +7,31 @@ message removes its stream; when its task ends an empty stream goes and text sta
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from agor_reactive.core import events as e
-from agor_reactive.core.fold.draft import start_draft
+from agor_reactive.core.fold.draft import with_streams
 from agor_reactive.core.snapshot import Draft, SessionState
 from agor_reactive.core.streams import (
+    Head,
     Stream,
     StreamDraft,
+    changed_head,
     continued,
     draft_of,
     freeze_stream,
     open_stream,
+    says_the_same,
     settle_stream,
     with_chunk,
-    with_thought,
 )
 from agor_reactive.models.base import FrozenDict
+from agor_reactive.models.task import ENDED_STATUSES
 
 __all__ = [
     "drop_strays",
     "drop_streams_of",
     "mark_gap",
-    "put_stream",
     "saved",
     "settle",
     "settle_task",
@@ -46,226 +49,232 @@ __all__ = [
 SETTLED_LIMIT = 256
 """How many finished messages are remembered, so that what comes late for them is known to be late."""
 
-_set_item = dict.__setitem__
-_del_item = dict.__delitem__
-
 
 def text_chunk(state: SessionState, event: e.TextChunk) -> SessionState:
     """The hot path: one chunk costs a few small copies, whatever the number of tasks, handles and chunks."""
     session_id, message_id, task_id, chunk, sequence = event
-    standing = state.standing
-    if session_id != standing.session_id:
+    if session_id != state._ground.standing.hears:
         return state
-    known: Stream | None = state.streaming_messages.get(message_id)
+    streams = state._streams
+    known = streams.get(message_id)
     after: Stream | None
     if known is None:
         after = _opened_by_chunk(state, event)
     else:
-        adopter = task_id if task_id != known.task_id else None
-        if known.settled or (adopter is not None and not may_adopt(state, known, adopter)):
+        head = known.head
+        if head.settled:
             return state
-        runs = known.runs
-        if adopter is None and runs and sequence == runs[-1].end:
-            after = continued(known, chunk, state.revision + 1)
+        if task_id is None or task_id == head.task_id:
+            runs = known.runs
+            if sequence is not None and (not runs or sequence == runs[-1].end):
+                after = continued(known, chunk, sequence, state._revision + 1)
+            else:
+                after = _changed_by_chunk(known, event, state._revision + 1)
+        elif may_adopt(state._ground, known, task_id):
+            after = _changed_by_chunk(known, event, state._revision + 1)
         else:
-            after = _changed_by_chunk(known, event, state.revision + 1)
+            return state
     if after is None:
         return state
-    streams = FrozenDict(state.streaming_messages)
-    _set_item(streams, message_id, after)
-    draft = start_draft(state)
-    draft.streaming_messages = streams
-    draft.__class__ = SessionState
-    return draft  # type: ignore[return-value]
+    changed = streams.copy()
+    changed[message_id] = after
+    return with_streams(state, MappingProxyType(changed))
 
 
 def _opened_by_chunk(state: SessionState, event: e.TextChunk) -> Stream | None:
     _, message_id, task_id, chunk, sequence = event
-    # Only looked at here: a session that is removed or let go of has no streams.
-    if state.standing.disposed or state.sync.removed or is_over(state, message_id, task_id):
+    stream = _opened(state, message_id, task_id)
+    if stream is None:
         return None
-    stream = open_stream(message_id, task_id or state.tasks.active_task_id, state.revision + 1)
     stream.streaming = True
     with_chunk(stream, chunk, sequence)
     return freeze_stream(stream)
 
 
 def _changed_by_chunk(known: Stream, event: e.TextChunk, rev: int) -> Stream | None:
-    """Unnumbered, early, late, known already, or the first that names the stream's task."""
+    """The first, unnumbered, early, late, known already, or the first that names the stream's task."""
     _, _, task_id, chunk, sequence = event
     stream = draft_of(known, rev)
-    if task_id is not None:
-        stream.task_id = task_id
+    head = stream.head
+    if task_id is not None and task_id != head.task_id:
+        changed_head(stream).task_id = task_id
     if not with_chunk(stream, chunk, sequence):
         return None
     # Text that still arrives after its end was said (late, out of order) does not reopen it.
-    if stream.expected is None and stream.error is None:
+    if stream.expected is None and head.error is None:
         stream.streaming = True
     return freeze_stream(stream)
 
 
-def is_over(state: Draft, message_id: str, task_id: str | None) -> bool:
+def is_over(ground: Draft, message_id: str, task_id: str | None) -> bool:
     """Whether nothing can be written under that id any more: saved, removed, or its task has ended or gone."""
-    sync = state.sync
-    if message_id in state.messages_by_task.task_of or message_id in sync.settled or message_id in sync.gone_messages:
+    sync = ground.sync
+    if message_id in ground.messages_by_task.rows or message_id in sync.settled:
         return True
-    return task_id is not None and _task_is_over(state, task_id)
-
-
-def _task_is_over(state: Draft, task_id: str) -> bool:
-    if task_id in state.sync.gone_tasks:
+    if sync.removals and message_id in sync.gone_messages:
         return True
-    task = state.tasks.get(task_id)
-    return task is not None and task.ended
+    return task_id is not None and _task_is_over(ground, task_id)
 
 
-def may_adopt(state: Draft, known: Stream, task_id: str) -> bool:
+def _task_is_over(ground: Draft, task_id: str) -> bool:
+    sync = ground.sync
+    if sync.removals and task_id in sync.gone_tasks:
+        return True
+    task = ground.tasks.rows.get(task_id)
+    return task is not None and task.__dict__["status"] in ENDED_STATUSES
+
+
+def may_adopt(ground: Draft, known: Stream, task_id: str) -> bool:
     """Whether a stream of no known task may become this task's."""
-    return known.task_id is None and not _task_is_over(state, task_id)
+    return known.task_id is None and not _task_is_over(ground, task_id)
 
 
-def _draft_for(draft: Draft, message_id: str, task_id: str | None) -> StreamDraft | None:
-    """The stream to change, opened if need be; None if the event must not touch it."""
-    known: Stream | None = draft.streaming_messages.get(message_id)
-    if known is None:
-        if is_over(draft, message_id, task_id):
-            return None
-        return open_stream(message_id, task_id or draft.tasks.active_task_id, draft.revision)
-    return _known_for(draft, known, task_id)
-
-
-def _known_for(draft: Draft, known: Stream, task_id: str | None) -> StreamDraft | None:
-    if known.settled or (task_id is not None and task_id != known.task_id and not may_adopt(draft, known, task_id)):
+def _opened(state: SessionState, message_id: str, task_id: str | None) -> StreamDraft | None:
+    """A stream to fill in, for one never heard of; None if nothing can be written under that id any more."""
+    ground = state._ground
+    if is_over(ground, message_id, task_id):
         return None
-    stream = draft_of(known, draft.revision)
-    if task_id is not None:
-        stream.task_id = task_id
+    return open_stream(Head(message_id, task_id or ground.tasks.active_task_id), state._revision + 1)
+
+
+def _known_to_change(state: SessionState, known: Stream, task_id: str | None) -> StreamDraft | None:
+    if known.settled:
+        return None
+    stream = draft_of(known, state._revision + 1)
+    if task_id is not None and task_id != known.task_id:
+        if not may_adopt(state._ground, known, task_id):
+            return None
+        changed_head(stream).task_id = task_id
     return stream
 
 
-def put_stream(draft: Draft, stream: StreamDraft) -> None:
-    """Keep the changed stream, unless it says just what the old one said."""
-    frozen = stream if isinstance(stream, Stream) else freeze_stream(stream)
-    old = draft.streaming_messages.get(frozen.message_id)
-    if old is not None and _same(old, frozen):
-        return
-    streams = FrozenDict(draft.streaming_messages)
-    _set_item(streams, frozen.message_id, frozen)
-    draft.streaming_messages = streams
+def _changed(state: SessionState, known: Stream, stream: StreamDraft) -> SessionState:
+    """The state with the changed stream, unless it says just what it said before."""
+    return state if says_the_same(known, stream) else _with(state, stream)
 
 
-def _same(old: Stream, new: Stream) -> bool:
-    return (
-        old.runs is new.runs
-        and old.thought is new.thought
-        and old.streaming == new.streaming
-        and old.is_thinking == new.is_thinking
-        and old.error == new.error
-        and old.settled == new.settled
-        and old.started == new.started
-        and old.gap == new.gap
-        and old.thought_gap == new.thought_gap
-        and old.expected == new.expected
-        and old.task_id == new.task_id
-        and old.role == new.role
-        and old.timestamp == new.timestamp
-    )
+def _with(state: SessionState, stream: StreamDraft) -> SessionState:
+    changed = state._streams.copy()
+    changed[stream.head.message_id] = freeze_stream(stream)
+    return with_streams(state, MappingProxyType(changed))
 
 
-def stream_started(draft: Draft, event: e.StreamStarted) -> None:
+def stream_started(state: SessionState, event: e.StreamStarted) -> SessionState:
     """Text begins. A second start keeps the text."""
-    stream = _draft_for(draft, event.message_id, event.task_id)
+    message_id, task_id = event.message_id, event.task_id
+    known = state._streams.get(message_id)
+    if known is None:
+        ground = state._ground
+        if is_over(ground, message_id, task_id):
+            return state
+        head = Head(message_id, task_id or ground.tasks.active_task_id, event.role, event.timestamp, started=True)
+        begun = open_stream(head, state._revision + 1)
+        begun.streaming = True
+        return _with(state, begun)
+    stream = _known_to_change(state, known, task_id)
     if stream is None:
-        return
-    if not stream.runs:
-        stream.started = True
+        return state
     # A start that was overtaken by the end of its text does not reopen it.
     if stream.expected is None:
         stream.streaming = True
-    stream.role = event.role or stream.role
-    stream.timestamp = stream.timestamp or event.timestamp
-    put_stream(draft, stream)
+    head = changed_head(stream)
+    if not stream.runs:
+        head.started = True
+    head.role = event.role or head.role
+    head.timestamp = head.timestamp or event.timestamp
+    return _changed(state, known, stream)
 
 
-def stream_ended(draft: Draft, event: e.StreamEnded) -> None:
+def stream_ended(state: SessionState, event: e.StreamEnded) -> SessionState:
     """Text ends; `chunk_count` tells whether all of it is here. An end of something never heard of means nothing."""
-    known: Stream | None = draft.streaming_messages.get(event.message_id)
-    if known is None:
-        return
-    stream = _known_for(draft, known, event.task_id)
-    if stream is None:
-        return
+    known = state._streams.get(event.message_id)
+    stream = _known_to_change(state, known, event.task_id) if known is not None else None
+    if known is None or stream is None:
+        return state
     stream.streaming = False
     if event.chunk_count is not None:
         stream.expected = event.chunk_count
-    put_stream(draft, stream)
+    return _changed(state, known, stream)
 
 
-def stream_failed(draft: Draft, event: e.StreamFailed) -> None:
+def stream_failed(state: SessionState, event: e.StreamFailed) -> SessionState:
     """The reply failed. Shown even late, if it is for a message whose stream was dropped when its task ended."""
-    known: Stream | None = draft.streaming_messages.get(event.message_id)
+    known = state._streams.get(event.message_id)
     if known is None:
-        _show_late_error(draft, event)
-        return
+        return _with_late_error(state, event)
     task_id = event.task_id
-    if task_id is not None and task_id != known.task_id and not may_adopt(draft, known, task_id):
-        return
-    stream = draft_of(known, draft.revision)
-    stream.task_id = task_id or known.task_id
-    stream.error = event.error
-    stream.streaming = stream.is_thinking = False
-    put_stream(draft, stream)
+    if task_id is not None and task_id != known.task_id and not may_adopt(state._ground, known, task_id):
+        return state
+    stream = draft_of(known, state._revision + 1)
+    stream.streaming = False
+    head = changed_head(stream)
+    head.task_id = task_id or head.task_id
+    head.error = event.error
+    head.is_thinking = False
+    return _changed(state, known, stream)
 
 
-def _show_late_error(draft: Draft, event: e.StreamFailed) -> None:
+def _with_late_error(state: SessionState, event: e.StreamFailed) -> SessionState:
     message_id, task_id = event.message_id, event.task_id
-    sync = draft.sync
-    if message_id in sync.settled:
+    ground = state._ground
+    settled = ground.sync.settled
+    if message_id in settled:
         # Only the exact message of the exact task; a saved message needs no error, it is there.
-        if task_id is None or sync.settled[message_id] != (task_id, "dropped"):
-            return
-    elif task_id is None or draft.tasks.get(task_id) is None or is_over(draft, message_id, task_id):
-        return
-    stream = open_stream(message_id, task_id, draft.revision)
-    stream.error = event.error
-    task = draft.tasks.get(task_id)
-    stream.settled = task is not None and task.ended
-    put_stream(draft, stream)
+        if task_id is None or settled[message_id] != (task_id, "dropped"):
+            return state
+    elif task_id is None or ground.tasks.get(task_id) is None or is_over(ground, message_id, task_id):
+        return state
+    stream = open_stream(Head(message_id, task_id), state._revision + 1)
+    task = ground.tasks.get(task_id)
+    stream.head.error = event.error
+    stream.head.settled = task is not None and task.ended
+    return _with(state, stream)
 
 
-def thinking_started(draft: Draft, event: e.ThinkingStarted) -> None:
+def thinking_started(state: SessionState, event: e.ThinkingStarted) -> SessionState:
     """Thinking begins, alone or beside text."""
-    stream = _draft_for(draft, event.message_id, event.task_id)
-    if stream is None:
-        return
-    stream.is_thinking = True
-    stream.timestamp = stream.timestamp or event.timestamp
-    put_stream(draft, stream)
-
-
-def thinking_chunk(draft: Draft, event: e.ThinkingChunk) -> None:
-    """More thinking, in order of arrival. Without its start the beginning may be missing."""
-    known: Stream | None = draft.streaming_messages.get(event.message_id)
-    stream = _draft_for(draft, event.message_id, event.task_id)
-    if stream is None:
-        return
-    if not stream.is_thinking and (known is None or not len(known.thought)):
-        stream.thought_gap = True
-    stream.is_thinking = True
-    with_thought(stream, event.chunk)
-    put_stream(draft, stream)
-
-
-def thinking_ended(draft: Draft, event: e.ThinkingEnded) -> None:
-    """Thinking ends; text may go on."""
-    known: Stream | None = draft.streaming_messages.get(event.message_id)
+    known = state._streams.get(event.message_id)
     if known is None:
-        return
-    stream = _known_for(draft, known, event.task_id)
+        stream = _opened(state, event.message_id, event.task_id)
+        if stream is None:
+            return state
+        stream.head.is_thinking = True
+        stream.head.timestamp = event.timestamp
+        return _with(state, stream)
+    stream = _known_to_change(state, known, event.task_id)
     if stream is None:
-        return
-    stream.is_thinking = False
-    put_stream(draft, stream)
+        return state
+    head = changed_head(stream)
+    head.is_thinking = True
+    head.timestamp = head.timestamp or event.timestamp
+    return _changed(state, known, stream)
+
+
+def thinking_chunk(state: SessionState, event: e.ThinkingChunk) -> SessionState:
+    """More thinking, in order of arrival. Without its start the beginning may be missing."""
+    known = state._streams.get(event.message_id)
+    if known is None:
+        stream = _opened(state, event.message_id, event.task_id)
+    else:
+        stream = _known_to_change(state, known, event.task_id)
+    if stream is None:
+        return state
+    head = changed_head(stream)
+    if not head.is_thinking and not len(head.thought):
+        head.thought_gap = True
+    head.is_thinking = True
+    head.thought = head.thought.append(event.chunk, 0)
+    return _with(state, stream)
+
+
+def thinking_ended(state: SessionState, event: e.ThinkingEnded) -> SessionState:
+    """Thinking ends; text may go on."""
+    known = state._streams.get(event.message_id)
+    stream = _known_to_change(state, known, event.task_id) if known is not None else None
+    if known is None or stream is None:
+        return state
+    changed_head(stream).is_thinking = False
+    return _changed(state, known, stream)
 
 
 # ------------------------------------------------------------------------------------------- what rows do to streams
@@ -274,9 +283,9 @@ def thinking_ended(draft: Draft, event: e.ThinkingEnded) -> None:
 def without_stream(draft: Draft, message_id: str) -> None:
     """Take a stream away."""
     if message_id in draft.streaming_messages:
-        left = FrozenDict(draft.streaming_messages)
-        _del_item(left, message_id)
-        draft.streaming_messages = left
+        left = draft.streaming_messages.copy()
+        del left[message_id]
+        draft.streaming_messages = MappingProxyType(left)
 
 
 def settle(draft: Draft, message_id: str, task_id: str | None, how: str) -> None:
@@ -289,13 +298,13 @@ def settle(draft: Draft, message_id: str, task_id: str | None, how: str) -> None
     kept[message_id] = (task_id, how)
     while len(kept) > SETTLED_LIMIT:
         del kept[next(iter(kept))]
-    draft.sync = draft.sync._replace(settled=FrozenDict(kept))
+    draft.sync = draft.sync.but(settled=FrozenDict(kept))
 
 
 def saved(draft: Draft, message_id: str, task_id: str | None) -> None:
     """The message is saved: its stream has done its work, unless it is another task's."""
-    known: Stream | None = draft.streaming_messages.get(message_id)
-    if known is not None and (known.task_id is None or task_id is None or known.task_id == task_id):
+    known = draft.streaming_messages[message_id]
+    if known.task_id is None or task_id is None or known.task_id == task_id:
         without_stream(draft, message_id)
 
 
@@ -316,7 +325,7 @@ def settle_task(draft: Draft, task_id: str) -> None:
             left[message_id] = rest
         changed = changed or rest is not stream
     if changed:
-        draft.streaming_messages = FrozenDict(left)
+        draft.streaming_messages = MappingProxyType(left)
 
 
 def drop_streams_of(draft: Draft, task_id: str) -> None:
@@ -342,8 +351,8 @@ def stamp(draft: Draft) -> None:
     for stream in tuple(draft.streaming_messages.values()):
         if stream.task_id is None:
             changed = draft_of(stream, stream.moved_at)
-            changed.task_id = active
-            put_stream(draft, changed)
+            changed_head(changed).task_id = active
+            _keep(draft, stream, changed)
 
 
 def mark_gap(draft: Draft) -> None:
@@ -353,5 +362,13 @@ def mark_gap(draft: Draft) -> None:
             continue
         changed = draft_of(stream, stream.moved_at)
         changed.gap = changed.gap or stream.streaming
-        changed.thought_gap = changed.thought_gap or stream.is_thinking
-        put_stream(draft, changed)
+        if stream.is_thinking:
+            changed_head(changed).thought_gap = True
+        _keep(draft, stream, changed)
+
+
+def _keep(draft: Draft, known: Stream, changed: StreamDraft) -> None:
+    if not says_the_same(known, changed):
+        streams = draft.streaming_messages.copy()
+        streams[changed.head.message_id] = freeze_stream(changed)
+        draft.streaming_messages = MappingProxyType(streams)

@@ -31,7 +31,7 @@ def ask(
     """Want something done."""
     sync = draft.sync
     wanted = Ask(sync.next_ask, kind, draft.revision, of_round, task_id, delay, limit, since)
-    draft.sync = sync._replace(asks=(*sync.asks, wanted), next_ask=sync.next_ask + 1)
+    draft.sync = sync.but(asks=(*sync.asks, wanted), next_ask=sync.next_ask + 1)
     return wanted
 
 
@@ -59,7 +59,7 @@ def widen(draft: Draft) -> None:
     """Ask for one page more."""
     page = WINDOWS[draft.standing.hydration]
     known = sum(1 for task in draft.tasks.rows.values() if not task.queued)
-    draft.sync = draft.sync._replace(window=known + page)
+    draft.sync = draft.sync.but(window=known + page)
     ask(draft, "older", limit=known + page)
 
 
@@ -94,4 +94,4 @@ def slide(draft: Draft) -> None:
             for stream in tuple(draft.streaming_messages.values()):
                 if stream.task_id == task_id:
                     streams.without_stream(draft, stream.message_id)
-            draft.standing = draft.standing._replace(has_older_tasks=True)
+            draft.standing = draft.standing.but(has_older_tasks=True)

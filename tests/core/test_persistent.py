@@ -1,0 +1,139 @@
+"""The persistent map beside dict: whatever is done to any version of it, every version stays what it was."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agor_reactive.core.persistent import WIDTH, PMap
+from agor_reactive.core.text import EMPTY, _Chunks
+
+KEYS = 3 * WIDTH
+
+keys = st.integers(0, KEYS - 1)
+changes = st.one_of(
+    st.tuples(st.just("insert"), keys),
+    st.tuples(st.just("discard"), keys),
+    st.tuples(st.just("update"), st.lists(keys, max_size=5)),
+    st.tuples(st.just("append many"), st.integers(1, 2 * WIDTH)),
+)
+
+
+def changed(
+    before: PMap[int, Any], model: dict[int, Any], change: Any, at: int
+) -> tuple[PMap[int, Any], dict[int, Any]]:
+    how, what = change
+    if how == "insert":
+        return before.insert(what, at), {**model, what: at}
+    if how == "discard":
+        return before.discard(what), {key: value for key, value in model.items() if key != what}
+    more = dict.fromkeys(what, at) if how == "update" else {KEYS + at * 1000 + n: n for n in range(what)}
+    after = before
+    if how == "update":
+        return before.update(more), {**model, **more}
+    for key, value in more.items():
+        after = after.insert(key, value)
+    return after, {**model, **more}
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), changes), max_size=60))
+def test_every_version_stays_what_it_was_whichever_of_them_is_changed_next(steps: list[Any]) -> None:
+    versions: list[tuple[PMap[int, Any], dict[int, Any]]] = [(PMap(), {})]
+    for at, (back, change) in enumerate(steps):
+        # Mostly the newest is changed, sometimes one from long ago.
+        base = versions[-1] if back < 0.8 else versions[int((1 - back) * 5 * (len(versions) - 1))]
+        versions.append(changed(*base, change, at))
+    for version, model in versions:
+        assert dict(version.items()) == model
+        assert len(version) == len(model)
+        assert set(version.values()) == set(model.values())
+        assert all(version.get(key) == value and key in version for key, value in model.items())
+        assert all(key not in version for key in range(KEYS) if key not in model)
+
+
+def test_a_key_that_is_not_there_is_named_when_asked_for_or_removed() -> None:
+    here = PMap({1: "a"})
+    gone = here.remove(1)
+    for absent in (gone, PMap[int, str](), PMap({2: "b"})):
+        with pytest.raises(KeyError, match="1"):
+            absent[1]
+        with pytest.raises(KeyError, match="1"):
+            absent.remove(1)
+        assert absent.discard(1) is absent
+    assert here[1] == "a"
+
+
+def test_removing_much_lets_go_of_the_keys() -> None:
+    full = PMap({key: key for key in range(1000)})
+    left = full
+    for key in range(990):
+        left = left.remove(key)
+    assert len(left._index) < 100
+    assert dict(left.items()) == {key: key for key in range(990, 1000)}
+    assert len(full) == 1000
+
+
+def test_an_old_version_keeps_no_more_than_one_list_of_what_came_after_it() -> None:
+    old = new = PMap({0: 0})
+    for key in range(1, 10 * WIDTH):
+        new = new.insert(key, key)
+    assert sum(len(values) for values in (*old._lists, old._tail)) <= WIDTH
+
+
+def test_an_empty_map_never_grows_in_place() -> None:
+    """The empty maps that sessions begin with may be one and the same."""
+    empty = PMap[str, int]()
+    assert empty.insert("a", 1).get("b") is None
+    assert empty.insert("b", 2).get("a") is None
+    assert not empty._index
+
+
+def test_copies_and_pickles_are_equal_and_independent() -> None:
+    here = PMap({"a": 1}).insert("b", 2).remove("a")
+    for other in (pickle.loads(pickle.dumps(here)), copy.deepcopy(here)):
+        assert other == here
+        assert other.insert("c", 3).get("c") == 3
+        assert "c" not in here
+
+
+def test_if_another_thread_takes_the_place_in_between_the_slower_one_copies() -> None:
+    """The moment between looking and appending, made as long as need be."""
+    base = PMap({"base": 0})
+    faster: list[PMap[str, int]] = []
+
+    class Claim(list[None]):
+        def pop(self, at: Any = -1) -> None:
+            if not faster:
+                faster.append(PMap())  # only once
+                faster[0] = base.insert("faster", 1)
+            super().pop(at)
+
+    base._claim = Claim([None])
+    slower = base.insert("slower", 2)
+    assert dict(slower.items()) == {"base": 0, "slower": 2}
+    assert dict(faster[0].items()) == {"base": 0, "faster": 1}
+
+
+def test_if_another_thread_writes_in_between_the_slower_one_copies() -> None:
+    class Raced(_Chunks):
+        def append(self, chunk: str) -> None:
+            super().append("faster")
+            super().append(chunk)
+
+    run = EMPTY.append("base ", 1)
+    run._chunks = Raced(run._chunks)
+    assert run.append("slower", 1).text == "base slower"
+    assert run.text == "base "
+
+
+def test_text_of_two_beginnings_is_not_mixed() -> None:
+    """All streams begin with one and the same empty run."""
+    assert EMPTY.append("a", 1).text == "a"
+    assert EMPTY.append("b", 1).text == "b"
+    assert not EMPTY.chunks
+    assert not EMPTY._chunks
