@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from agor_reactive.errors import BadRequest
 from agor_reactive.faces import BlockingRunner
@@ -24,6 +24,7 @@ class TableDaemon:
     limits: bool = True
     sorts: bool = True
     most_rows: int = 10_000
+    numbers: Literal["numbers", "nothing", "text"] = "numbers"  # what a number in a query string is compared as
     strict: bool = False  # refuses `$limit` and `$skip` above `most_rows` instead of clamping
     between: Callable[[TableDaemon], None] = lambda daemon: None
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -43,13 +44,22 @@ class TableDaemon:
             raise BadRequest("must be <= 10000")
         if not self.operators and any(isinstance(value, dict) for value in query.values()):
             raise BadRequest("must be string")
-        found = [row for row in self.rows if all(fits(row.get(name), want) for name, want in query.items())]
+        found = [row for row in self.rows if all(self.fits(row.get(name), want) for name, want in query.items())]
         if self.sorts:
             for name, direction in reversed(order.items()):
                 found.sort(key=lambda row: row[name], reverse=direction == -1)
         skip = skip if self.skips else 0
         end = skip + min(limit, self.most_rows) if self.limits else None
         return {"total": len(found), "limit": limit, "skip": skip, "data": found[skip:end]}
+
+    def fits(self, value: Any, want: Any) -> bool:
+        if self.numbers != "numbers" and isinstance(want, dict):
+            given = next(iter(want.values()))
+            if isinstance(given, int) and self.numbers == "nothing":
+                return False
+            if isinstance(given, int):
+                return fits(str(value), {name: str(number) for name, number in want.items()})
+        return fits(value, want)
 
 
 def fits(value: Any, want: Any) -> bool:

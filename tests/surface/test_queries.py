@@ -130,6 +130,15 @@ async def test_users_over_rest_say_what_to_use(rest: agor.AsyncRestClient) -> No
         assert raised.value.code in (401, 403)
 
 
+async def test_a_walk_in_the_order_of_a_number_brings_all(
+    client: agor.Client, rest: agor.AsyncRestClient, messages: tuple[Message, ...]
+) -> None:
+    for face in (client, rest):
+        for direction in (1, -1):
+            found = face.service("messages").iterate({"$sort": {"index": direction}}, page_size=7)
+            assert [message.index async for message in found] == list(range(60))[::direction]
+
+
 async def test_select_and_sort_and_booleans(client: agor.Client, rest: agor.AsyncRestClient, session_id: str) -> None:
     for sessions in (client.service("sessions"), rest.service("sessions")):
         page = await sessions.find({"archived": False, "$select": ["title", "status"], "$sort": {"created_at": -1}})

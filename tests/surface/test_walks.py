@@ -33,8 +33,11 @@ def ids(found: Any) -> list[str]:
         {"limits": False},
         {"skips": False, "limits": False, "sorts": False},
         {"most_rows": 9},
+        {"numbers": "nothing"},
+        {"numbers": "text"},
+        {"numbers": "text", "most_rows": 9},
     ],
-    ids=["good", "no-operators", "no-skip", "no-limit", "heeds-nothing", "clamps"],
+    ids=["good", "no-operators", "no-skip", "no-limit", "heeds-nothing", "clamps", "no-numbers", "as-text", "both"],
 )
 def test_a_walk_brings_every_row_once_in_order(size: int, query: dict[str, Any], faults: dict[str, Any]) -> None:
     daemon = TableDaemon(rows(25, ties=3), **faults)
@@ -55,9 +58,10 @@ def test_a_walk_brings_every_row_once_in_order(size: int, query: dict[str, Any],
     query=st.sampled_from([{}, {"$sort": {"n": 1}}, {"$sort": {"n": -1}}]),
     operators=st.booleans(),
     most_rows=st.sampled_from([2, 5, 10_000]),
+    numbers=st.sampled_from(["numbers", "nothing", "text"]),
 )
 def test_rows_that_come_and_go_hide_none_that_stays(
-    count: int, size: int, ties: int, seed: int, query: dict[str, Any], operators: bool, most_rows: int
+    count: int, size: int, ties: int, seed: int, query: dict[str, Any], operators: bool, most_rows: int, numbers: Any
 ) -> None:
     random = Random(seed)
     stay = {row["id"] for row in rows(count) if random.random() < 0.6}
@@ -75,7 +79,9 @@ def test_rows_that_come_and_go_hide_none_that_stays(
                 daemon.rows.insert(place, {"id": f"new{made}", "n": value})
                 made += 1
 
-    daemon = TableDaemon(rows(count, ties=ties), operators=operators, most_rows=most_rows, between=between)
+    daemon = TableDaemon(
+        rows(count, ties=ties), operators=operators, most_rows=most_rows, numbers=numbers, between=between
+    )
     found = ids(daemon.service().iterate(query, page_size=size))
     assert len(found) == len(set(found))
     assert stay <= set(found)
@@ -87,6 +93,25 @@ def test_pages_begin_at_a_value_where_the_order_allows() -> None:
     assert len(list(daemon.service().iterate({"$sort": {"n": 1}}, page_size=1_000))) == 2_500
     assert [query.get("n") for query in daemon.asked] == [None, {"$gte": 499}, {"$gte": 999}]
     assert all("$skip" not in query for query in daemon.asked)
+
+
+def test_numbers_that_compare_as_text_hide_no_row() -> None:
+    """Facts of the wire: a number in a query string stays text on ``messages``."""
+    for numbers in ("nothing", "text"):
+        for direction in (1, -1):
+            odd: Any = numbers
+            daemon = TableDaemon(rows(2_500), numbers=odd)
+            found = list(daemon.service().iterate({"$sort": {"n": direction}}, page_size=400))
+            assert sorted(ids(found)) == ids(daemon.rows), numbers
+            assert len(daemon.asked) < 30
+
+
+def test_a_long_walk_by_value_from_which_rows_are_taken_ends_well() -> None:
+    def between(daemon: TableDaemon) -> None:
+        daemon.rows.pop(0)
+
+    daemon = TableDaemon(rows(35_000), strict=True, between=between)
+    assert len(daemon.service().find_all({"$sort": {"n": 1}}, page_size=10_000)) == 35_000
 
 
 def test_services_that_refuse_operators_are_paged_by_place_from_the_start() -> None:
