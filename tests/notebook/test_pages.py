@@ -185,6 +185,18 @@ async def test_what_is_missing_and_that_the_link_is_down_are_said_plainly(comms:
         assert page.head["notes"] == []
 
 
+async def test_why_a_task_failed_is_said_once(comms: Comms, clock: Clock) -> None:
+    async with shown(comms, clock) as scene:
+        scene.world.chunk("so far", 0)
+        scene.world.emit("messages streaming:error", message_id="mx", error="overloaded")
+        scene.world.link.emit("tasks patched", task_row("t1", "failed", second=1, error_message="overloaded"))
+        page = await scene.look()
+        assert [text for _, text in page.parts["t1"].values()].count("overloaded") == 1
+        scene.world.link.emit("tasks patched", task_row("t1", "failed", second=1, error_message="out of credit"))
+        page = await scene.look()
+        assert page.parts["t1"]["error"][1] == "out of credit"
+
+
 async def test_what_happened_out_of_sight_is_kept_once_a_page_looks_again(comms: Comms, clock: Clock) -> None:
     async with shown(comms, clock) as scene:
         scene.say("bye")

@@ -112,7 +112,7 @@ class Scribe:
             parts.setdefault(f"tool/{tool.tool_use_id}", _tool(tool))
         for stream in streams:
             parts.update(_stream(stream))
-        if task.error_message and task.status != "completed":
+        if task.error_message and task.status != "completed" and not _is_said(task.error_message, parts):
             parts["error"] = Part({"kind": "note", "tone": "bad"}, plain(task.error_message))
         self._parts[task_id] = (made_of, parts)
         return parts
@@ -149,6 +149,11 @@ class Scribe:
             self._parts = {key: kept for key, kept in self._parts.items() if key in parts}
             shown = {m.message_id for made_of, _ in self._parts.values() for m in made_of[1] or ()}
             self._messages = {key: kept for key, kept in self._messages.items() if key in shown}
+
+
+def _is_said(error: str, parts: Parts) -> bool:
+    """Whether a stream that broke off says the same already."""
+    return any(part.fields["kind"] == "note" and part.text == one_line(error) for part in parts.values())
 
 
 def _same(old: tuple[Any, ...], new: tuple[Any, ...]) -> bool:

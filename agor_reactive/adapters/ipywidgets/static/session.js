@@ -2,6 +2,7 @@
 // has missed one. Everything that comes is text. `port.send` reaches the kernel; nothing here knows how.
 
 const SLICE = 10; // ms of work between two chances for the page to react
+const NARROW = 520; // px
 const BOTTOM = 48; // px from the end that still count as being there
 
 function spell(seconds) {
@@ -17,6 +18,14 @@ function button(className, label, title, deed) {
   if (title) element.title = title;
   element.addEventListener("click", deed);
   return element;
+}
+
+// What is left out where there is little room. Returns the undo. (A query of the style sheet would need a width that does
+// not depend on what is in it, and a view beside others in a box has none.)
+function watchWidth(root) {
+  const seen = new ResizeObserver(([entry]) => root.classList.toggle("ag-narrow", entry.contentRect.width < NARROW));
+  seen.observe(root);
+  return () => seen.disconnect();
 }
 
 // JupyterLab gives the focus to the cell that is pressed in, and then lays out anew all that is in it. Here something has
@@ -358,6 +367,7 @@ class SessionPane {
     });
     this.grown.observe(content);
     ownPresses(root);
+    this.unwatchWidth = watchWidth(root);
     parent.append(root);
   }
 
@@ -592,7 +602,7 @@ class SessionPane {
     this.status.hidden = !all.status;
     this.link.textContent = all.link;
     this.link.dataset.tone = all.linkTone;
-    this.facts.textContent = all.facts;
+    this.facts.textContent = this.facts.title = all.facts;
     this.context.hidden = all.context === null;
     if (all.context) {
       this.meter.style.width = `${Math.min(100, all.context.percent)}%`;
@@ -640,6 +650,7 @@ class SessionPane {
     document.removeEventListener("visibilitychange", this.onVisibility);
     this.seen.disconnect();
     this.grown.disconnect();
+    this.unwatchWidth();
     this.root.remove();
     this.send({ op: "bye" });
   }

@@ -76,6 +76,7 @@ class SessionList {
     this.more.hidden = true;
     this.place = make("div", "ag-opened");
     ownPresses(root);
+    this.unwatchWidth = watchWidth(root);
     parent.append(root, this.place);
   }
 
@@ -203,6 +204,7 @@ class SessionList {
     clearTimeout(this.retry);
     document.removeEventListener("visibilitychange", this.onVisibility);
     this.seen.disconnect();
+    this.unwatchWidth();
     this.pane?.dispose();
     this.root.remove();
     this.place.remove();
