@@ -196,10 +196,10 @@ class _Cursor:
             asked = {**self._query, "$limit": limit, **({"$skip": skip} if skip else {})}
         try:
             page = page_of(self._model, (yield Call("find", self._path, (asked,))))
-        except BadRequest:
+        except (BadRequest, UsageError) as error:
             if by_value:
                 self._go_on_by_place()
-            elif skip > _MOST_ROWS_A_PAGE and not self._clamped:
+            elif isinstance(error, BadRequest) and skip > _MOST_ROWS_A_PAGE and not self._clamped:
                 self._clamped = True
             else:
                 raise

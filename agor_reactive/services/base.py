@@ -57,7 +57,8 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         The query goes out as it is, and daemons differ in what they heed: sessions and tasks refuse operators
         (``$in``, ``$ne``) with a `BadRequest` and drop unknown fields silently; tasks of one session come by creation,
         whatever ``$sort`` says. Over REST, ``$skip`` on ``messages`` is applied here (the daemon would page wrongly),
-        so the rows before it are fetched too. A few services answer a single object; then that is the result.
+        so the rows before it are fetched too; and conditions on numbers, truth values and null, which would fit no
+        message there, raise `UsageError`. A few services answer a single object; then that is the result.
 
         ``$in`` takes anything that holds values; of nothing it answers an empty page without asking. ``$in`` of more
         than 100 values is asked for in several calls whose rows make one page, sorted and cut here; above 10,000 values

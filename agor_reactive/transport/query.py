@@ -105,12 +105,30 @@ class LocalSlice:
         return {**answer, "data": rows[:limit], "skip": self.skip, "limit": limit}
 
 
+def _refuse_what_stays_text(value: Any, name: str = "") -> None:
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            if key not in ("$limit", "$skip", "$sort", "$select"):
+                _refuse_what_stays_text(item, str(key) if not str(key).startswith("$") else name)
+    elif _is_list(value):
+        for item in value:
+            _refuse_what_stays_text(item, name)
+    elif value is None or isinstance(value, Real):
+        raise UsageError(
+            f"over REST, messages are compared with text only, so {name}: {value!r} would fit none; "
+            "use a live client (create_client, connect), or filter the rows here"
+        )
+
+
 def rest_query(service: str, query: Query | None) -> tuple[Query | None, LocalSlice | None]:
     """What to send over REST for a find, and what to cut from its answer.
 
     REST query strings are not turned into numbers on ``messages``: there ``$limit=2&$skip=1`` adds up to "21" rows. So
-    ``$skip`` is never sent there; the rows before it are fetched and dropped here.
+    ``$skip`` is never sent there; the rows before it are fetched and dropped here. For the same reason a condition on a
+    number, a truth value or null fits nothing there, without a word: that raises `UsageError`.
     """
+    if service == "messages" and query:
+        _refuse_what_stays_text(query)
     if service != "messages" or not query or "$skip" not in query:
         return query, None
     rest = {key: value for key, value in query.items() if key != "$skip"}

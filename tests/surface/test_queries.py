@@ -99,6 +99,25 @@ async def test_numbers_and_null_over_the_live_link(client: agor.Client, messages
     assert await service.find({"parent_tool_use_id": None, "role": "nobody"}) == Page((), 0, 10_000, 0)
 
 
+async def test_rest_says_that_messages_compare_text(
+    rest: agor.AsyncRestClient, messages: tuple[Message, ...], session_id: str
+) -> None:
+    """Facts of the wire: there a number of a query string stays text, and would fit nothing, silently."""
+    for query in (
+        {"index": 5},
+        {"session_id": session_id, "index": {"$gte": 5}},
+        {"index": {"$in": [1, 2]}},
+        {"$or": [{"index": 1}]},
+        {"parent_tool_use_id": None},
+        {"hidden": True},
+    ):
+        for ask in (rest.service("messages").find, rest.service("messages").find_all):
+            with pytest.raises(UsageError, match="live client"):
+                await ask(query)
+    assert len(await rest.service("messages").find({"$limit": 3, "$sort": {"index": 1}})) == 3
+    assert len(await rest.service("sessions").find({"archived": False})) == 1
+
+
 async def test_numbers_of_numpy_are_numbers(
     client: agor.Client, rest: agor.AsyncRestClient, messages: tuple[Message, ...]
 ) -> None:
