@@ -121,8 +121,7 @@ async def test_saved_widget_state_reads_as_well_and_offers_nothing_that_needs_a_
     import nbformat
     from nbclient import NotebookClient
 
-    # Without a page the text is that of when it was shown: it is shown again at the end.
-    write_notebook(lab.root / "state.ipynb", *CELLS, "handle")
+    write_notebook(lab.root / "state.ipynb", *CELLS)
     notebook = nbformat.read(lab.root / "state.ipynb", as_version=4)
     await NotebookClient(notebook, timeout=60, startup_timeout=60, kernel_name="python3").async_execute()
     found = json.loads(nbformat.writes(notebook))

@@ -1,15 +1,17 @@
-"""Which cell of a notebook runs: a view that a cell makes again takes the place of the one it made before.
+"""Cells of a notebook: which one runs, and when one has run.
 
-Re-running a cell replaces its output, but nobody tells the kernel, and widgets live until they are closed.
+A view that a cell makes again takes the place of the one it made before: re-running a cell replaces its output, but
+nobody tells the kernel, and widgets live until they are closed.
 """
 
 from __future__ import annotations
 
 import sys
 import weakref
+from collections.abc import Callable
 from typing import Any, Protocol
 
-__all__ = ["in_kernel", "took_place"]
+__all__ = ["after_each", "in_kernel", "took_place"]
 
 
 class _Closable(Protocol):
@@ -29,6 +31,28 @@ def _shell() -> Any:
     ipython = sys.modules.get("IPython")
     get = getattr(ipython, "get_ipython", None)
     return get() if get is not None else None
+
+
+def after_each(deed: Callable[[], None]) -> Callable[[], None]:
+    """Have a bound method called when a cell has run, as long as its object lives; returns the undo."""
+    events = getattr(_shell(), "events", None)
+    if events is None:
+        return lambda: None
+    held = weakref.WeakMethod(deed)
+
+    def ran(_: Any = None) -> None:
+        found = held()
+        if found is None:
+            undo()
+        else:
+            found()
+
+    def undo() -> None:
+        if ran in events.callbacks["post_run_cell"]:
+            events.unregister("post_run_cell", ran)
+
+    events.register("post_run_cell", ran)
+    return undo
 
 
 def _running_cell() -> tuple[str, str] | None:

@@ -14,7 +14,7 @@ from agor_reactive.models.base import instant
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 
-__all__ = ["PROMPT_SHOWN", "Head", "TaskRow", "head_of", "is_at_work", "task_row", "tone_of", "waits_for_a_person"]
+__all__ = ["PROMPT_SHOWN", "Head", "TaskRow", "head_of", "is_at_work", "is_settled", "task_row", "tone_of"]
 
 Head: TypeAlias = Mapping[str, Any]
 TaskRow: TypeAlias = Mapping[str, Any]
@@ -43,10 +43,13 @@ def is_at_work(state: SessionState) -> bool:
     return session is not None and session.status in ("running", "stopping", "awaiting_permission", "awaiting_input")
 
 
-def waits_for_a_person(state: SessionState) -> bool:
-    """Whether nothing moves until somebody answers."""
+def is_settled(state: SessionState) -> bool:
+    """Whether nothing is being read or written: all is at rest, or waits for a person."""
+    if state.loading or state.streaming_messages:
+        return False
     task = state.active_task
-    return task is not None and task.status in ("awaiting_permission", "awaiting_input")
+    waits = task is not None and task.status in ("awaiting_permission", "awaiting_input")
+    return waits or not is_at_work(state)
 
 
 def head_of(state: SessionState, *, empty: bool) -> Head:

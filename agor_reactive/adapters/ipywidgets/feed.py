@@ -11,7 +11,7 @@ from agor_reactive.adapters.ipywidgets.conversation import Conversation, Send
 from agor_reactive.adapters.ipywidgets.deeds import Deeds
 from agor_reactive.adapters.ipywidgets.detail import detail_of
 from agor_reactive.adapters.ipywidgets.document import Document, Scribe
-from agor_reactive.adapters.ipywidgets.facts import is_at_work, waits_for_a_person
+from agor_reactive.adapters.ipywidgets.facts import is_settled
 from agor_reactive.adapters.ipywidgets.pace import Timers
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import AgorError, HandleDisposed
@@ -118,8 +118,7 @@ class Feed(Conversation[Document]):
 
     def _told(self) -> None:
         state = self._state
-        writing = state.loading or state.streaming_messages or (is_at_work(state) and not waits_for_a_person(state))
-        if self._settled is not None and not writing:
+        if self._settled is not None and is_settled(state):
             self._settled(state)
 
     def _end(self) -> None:

@@ -14,6 +14,9 @@ from agor_reactive.adapters.ipywidgets.cells import in_kernel
 __all__ = ["Record"]
 
 
+_LOOK = ' style="white-space: pre-wrap; font-family: monospace"'
+
+
 class Record:
     """The text of one view, as outputs of a notebook hold it. Outside a kernel it does nothing.
 
@@ -45,5 +48,5 @@ class Record:
         publish(data, transient={"display_id": self.name}, update=update)  # type: ignore[no-untyped-call]
 
     def _markup(self, text: str) -> str:
-        words = f"<summary>{html.escape(self._label)}</summary><pre>{html.escape(text)}</pre>"
+        words = f"<summary>{html.escape(self._label)}</summary><pre{_LOOK}>{html.escape(text)}</pre>"
         return f'<div class="ag-record {self.name}"><details open>{words}</details></div>'

@@ -7,7 +7,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from agor_reactive.adapters.ipywidgets.cells import took_place
+from agor_reactive.adapters.ipywidgets.cells import after_each, took_place
+from agor_reactive.adapters.ipywidgets.facts import is_settled
 from agor_reactive.adapters.ipywidgets.feed import Feed
 from agor_reactive.adapters.ipywidgets.pace import Timers
 from agor_reactive.adapters.ipywidgets.pages import script, style
@@ -37,6 +38,7 @@ class SessionView(anywidget.AnyWidget):
     _record_name = traitlets.Unicode("", read_only=True).tag(sync=True)
     _feed: Feed | None = None
     _handle: SessionHandle | None = None
+    _kept: SessionState | None = None
 
     def __init__(self, handle: SessionHandle, *, timers: Timers | None = None, **options: Any) -> None:
         super().__init__(**options)
@@ -46,6 +48,7 @@ class SessionView(anywidget.AnyWidget):
         self._handle = handle
         self._settled(handle.state)
         self.on_msg(self._heard)
+        self._undo = after_each(self._ran)
         took_place(self)
 
     @property
@@ -67,16 +70,25 @@ class SessionView(anywidget.AnyWidget):
             self._feed.hear(content)
 
     def _settled(self, state: SessionState) -> None:
+        if state is self._kept or state.standing.disposed:
+            return
+        self._kept = state
         text = transcript(state)
-        if text != self.text and not state.standing.disposed:
+        if text != self.text:
             self.set_trait("text", text)
             self._record.keep(text)
 
+    def _ran(self) -> None:
+        # Whether or not a page shows it: what the notebook keeps is as new as its newest cell.
+        if self._handle is not None and is_settled(self._handle.state):
+            self._settled(self._handle.state)
+
     def close(self) -> None:
         """Take it off every page; leave nothing behind. Idempotent."""
-        feed, self._feed, self._handle = self._feed, None, None
+        feed, self._feed, self._handle, self._kept = self._feed, None, None, None
         if feed is not None:
             feed.close()
+            self._undo()
             layout = self.layout
             self.on_msg(self._heard, remove=True)
             super().close()
