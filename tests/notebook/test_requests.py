@@ -127,3 +127,14 @@ def test_data_is_told_as_lines_where_it_is_flat_and_as_json_where_it_is_not() ->
     assert data_text({"edits": [{"old": "a"}]}) == '{\n  "edits": [\n    {\n      "old": "a"\n    }\n  ]\n}'
     assert data_text({}) == data_text(None) == ""
     assert data_text("x" * 200_000).endswith("\n… (cut here)")
+
+
+async def test_questions_of_an_agent_are_shown_with_their_options_and_answers(comms: Comms, clock: Clock) -> None:
+    world = World()
+    question = {"question": "Which shelf?", "options": [{"label": "Top"}, {"label": "<b>Bottom</b>"}]}
+    content = {"request_id": "q1", "status": "answered", "questions": [question], "answers": {"Which shelf?": "Top"}}
+    world.messages.append(message_row("m9", "t1", 9, type="input_request", role="system", content=content))
+    async with shown(comms, clock, world) as scene:
+        fields, text = scene.page.parts["t1"]["m9/note"]
+        assert fields["kind"] == "note"
+        assert text == "asks (answered):\nWhich shelf?\n  · Top\n  · <b>Bottom</b>\n  answered: Top"

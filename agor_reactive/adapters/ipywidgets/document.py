@@ -220,11 +220,24 @@ def _said(message: Message, tools: Mapping[str, Tool], prompt: str) -> Iterator[
 
 
 def _request(message: Message) -> str:
+    """A request that is only shown: questions, or what cannot be read as a request for permission."""
     content = message.content if isinstance(message.content, FrozenDict) else {}
-    tool, status = content.get("tool_name") or content.get("toolName"), content.get("status")
-    asked = one_line(tool, 60) if isinstance(tool, str) else one_line(message.content_preview or message.text, 200)
+    status = content.get("status")
+    end = f" ({words_of(status)})" if isinstance(status, str) else ""
+    asked = message.input_request
+    if asked is not None and asked.questions:
+        lines = [f"asks{end}:"]
+        for question in asked.questions:
+            lines.append(one_line(question.question or question.header, 400))
+            lines += [f"  · {one_line(option.label, 200)}" for option in question.options]
+            answer = (asked.answers or {}).get(question.question)
+            if isinstance(answer, str) and answer:
+                lines.append(f"  answered: {one_line(answer, 400)}")
+        return "\n".join(lines)
+    tool = content.get("tool_name") or content.get("toolName")
+    words = one_line(tool, 60) if isinstance(tool, str) else one_line(message.content_preview or message.text, 200)
     kind = "asks for permission" if message.type == "permission_request" else "asks"
-    return f"{kind}: {asked or '?'}" + (f" ({words_of(status)})" if isinstance(status, str) else "")
+    return f"{kind}: {words or '?'}{end}"
 
 
 def _stream(stream: Stream) -> Iterator[tuple[str, Part]]:
