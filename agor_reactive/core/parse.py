@@ -23,6 +23,10 @@ __all__ = ["TOPICS", "parse", "parse_payload", "session_id_of"]
 Parser = Callable[[Any], e.Event | None]
 
 
+_event: Callable[[type[Any], tuple[Any, ...]], e.Event] = tuple.__new__
+"""Makes an event of all its fields, in half the time that its class takes to be called."""
+
+
 class _Unreadable(Exception):
     """Raised inside a parser; becomes `Malformed`."""
 
@@ -69,7 +73,7 @@ def _row(model: type[Any], payload: Any) -> Any:
 
 
 def _session_saved(p: Any) -> e.Event:
-    return e.SessionSaved(_row(Session, p))
+    return _event(e.SessionSaved, (_row(Session, p),))
 
 
 def _session_gone(p: Any) -> e.Event:
@@ -77,11 +81,11 @@ def _session_gone(p: Any) -> e.Event:
 
 
 def _task_born(p: Any) -> e.Event:
-    return e.TaskSaved(_row(Task, p), True)
+    return _event(e.TaskSaved, (_row(Task, p), True))
 
 
 def _task_saved(p: Any) -> e.Event:
-    return e.TaskSaved(_row(Task, p), False)
+    return _event(e.TaskSaved, (_row(Task, p), False))
 
 
 def _task_removed(p: Any) -> e.Event:
@@ -89,7 +93,7 @@ def _task_removed(p: Any) -> e.Event:
 
 
 def _message_saved(p: Any) -> e.Event:
-    return e.MessageSaved(_row(Message, p))
+    return _event(e.MessageSaved, (_row(Message, p),))
 
 
 def _message_removed(p: Any) -> e.Event:
@@ -105,9 +109,9 @@ def _chunk(p: Any) -> e.Event:
     if sequence is not None and (type(sequence) is not int or sequence < 0):
         sequence = _whole(sequence)
     task_id = p.get("task_id")
-    return e.TextChunk(
-        p["session_id"], message_id, task_id if type(task_id) is str and task_id else None, chunk, sequence
-    )
+    if type(task_id) is not str or not task_id:
+        task_id = None
+    return _event(e.TextChunk, (p["session_id"], message_id, task_id, chunk, sequence))
 
 
 def _whole(value: Any) -> int | None:
@@ -115,42 +119,41 @@ def _whole(value: Any) -> int | None:
     return int(value) if type(value) is float and value >= 0 and value == int(value) else None
 
 
+def _whose(p: Any) -> tuple[str, str, str | None]:
+    """Session, message and task of a stream event."""
+    session_id, message_id, task_id = p["session_id"], p["message_id"], p.get("task_id")
+    if type(session_id) is not str or type(message_id) is not str or not (session_id and message_id):
+        raise _Unreadable
+    return session_id, message_id, task_id if type(task_id) is str and task_id else None
+
+
 def _stream_started(p: Any) -> e.Event:
-    return e.StreamStarted(
-        _text(p["session_id"]),
-        _text(p["message_id"]),
-        _maybe_text(p.get("task_id")),
-        _maybe_text(p.get("role")),
-        _maybe_text(p.get("timestamp")),
-    )
+    return _event(e.StreamStarted, (*_whose(p), _maybe_text(p.get("role")), _maybe_text(p.get("timestamp"))))
 
 
 def _stream_ended(p: Any) -> e.Event:
     count = p.get("sequence")
     if count is not None and (type(count) is not int or count < 0):
         count = _whole(count)
-    return e.StreamEnded(_text(p["session_id"]), _text(p["message_id"]), _maybe_text(p.get("task_id")), count)
+    return _event(e.StreamEnded, (*_whose(p), count))
 
 
 def _stream_failed(p: Any) -> e.Event:
     error = p.get("error")
     if isinstance(error, dict):
         error = error.get("message")
-    text = error if isinstance(error, str) and error else "the reply failed"
-    return e.StreamFailed(_text(p["session_id"]), _text(p["message_id"]), _maybe_text(p.get("task_id")), text)
+    return e.StreamFailed(*_whose(p), error if isinstance(error, str) and error else "the reply failed")
 
 
 def _thinking_started(p: Any) -> e.Event:
-    return e.ThinkingStarted(
-        _text(p["session_id"]), _text(p["message_id"]), _maybe_text(p.get("task_id")), _maybe_text(p.get("timestamp"))
-    )
+    return e.ThinkingStarted(*_whose(p), _maybe_text(p.get("timestamp")))
 
 
 def _thinking_chunk(p: Any) -> e.Event:
     chunk = p["chunk"]
     if type(chunk) is not str:
         raise _Unreadable
-    return e.ThinkingChunk(_text(p["session_id"]), _text(p["message_id"]), _maybe_text(p.get("task_id")), chunk)
+    return _event(e.ThinkingChunk, (*_whose(p), chunk))
 
 
 def _task_thinking_chunk(p: Any) -> e.Event | None:
@@ -159,7 +162,7 @@ def _task_thinking_chunk(p: Any) -> e.Event | None:
 
 
 def _thinking_ended(p: Any) -> e.Event:
-    return e.ThinkingEnded(_text(p["session_id"]), _text(p["message_id"]), _maybe_text(p.get("task_id")))
+    return _event(e.ThinkingEnded, _whose(p))
 
 
 def _tool_started(p: Any) -> e.Event:

@@ -180,7 +180,7 @@ class MessageBucket(_Rows[Message]):
     def __init__(self, rows: list[Message]) -> None:
         self._rows = rows
         self._count = len(rows)
-        self._claim = [None] if rows else []
+        self._claim = [None]
         self._ordered = None
         self.tools: Any = None
 

@@ -230,13 +230,14 @@ def row_from_wire(model: type[Row], payload: Any) -> Row:
 
     Pydantic's own error never leaves here.
     """
-    if not isinstance(payload, dict):
-        raise ValueError(f"a {model.__name__} is a JSON object, not {type(payload).__name__}")
     try:
         row: Row = model.__pydantic_validator__.validate_python(payload)
     except ValidationError as failure:
-        return _keep_what_fits(model, payload, failure)
-    return row
+        if isinstance(payload, dict):
+            return _keep_what_fits(model, payload, failure)
+    else:
+        return row
+    raise ValueError(f"a {model.__name__} is a JSON object, not {type(payload).__name__}")
 
 
 def _keep_what_fits(model: type[Row], payload: Mapping[str, Any], failure: ValidationError) -> Row:

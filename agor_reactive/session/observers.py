@@ -64,32 +64,27 @@ class Hot(Observable[T], Generic[T]):
     """A hot Observable fed by one serial writer. Late observers get what comes after they came.
 
     Unlike RxPY's Subject it takes no lock, and an observer that raises is reported, once, and left subscribed: the
-    stream of the others goes on, the producer never notices.
+    stream of the others goes on, the producer never notices. `listening` is empty when nobody listens.
     """
 
     def __init__(self, emitting: str, on_failure: OnListenerFailure) -> None:
         super().__init__()
         self._emitting = emitting
         self._on_failure = on_failure
-        self._listening: tuple[_Listening[T], ...] = ()
+        self.listening: tuple[_Listening[T], ...] = ()
         self._completed = False
 
     @property
     def listener_count(self) -> int:
         """How many listen."""
-        return len(self._listening)
-
-    @property
-    def observed(self) -> bool:
-        """Whether anybody listens."""
-        return bool(self._listening)
+        return len(self.listening)
 
     def listen(self, callback: Callable[[T], Any]) -> Callable[[], None]:
         """Call `callback` with every item. Returns the undo."""
         return self._add(_Listening(self, callback, None)).undo
 
     def _add(self, listening: _Listening[T]) -> _Listening[T]:
-        self._listening = (*self._listening, listening)
+        self.listening = (*self.listening, listening)
         return listening
 
     def _subscribe_core(
@@ -102,11 +97,11 @@ class Hot(Observable[T], Generic[T]):
 
     def forget(self, listening: _Listening[T]) -> None:
         """Tell that one no more."""
-        self._listening = tuple(other for other in self._listening if other is not listening)
+        self.listening = tuple(other for other in self.listening if other is not listening)
 
     def emit(self, item: T) -> None:
         """Tell everybody who listens at this moment."""
-        for listening in self._listening:
+        for listening in self.listening:
             if listening.home is self:
                 try:
                     listening.callback(item)
@@ -120,15 +115,15 @@ class Hot(Observable[T], Generic[T]):
 
     def move_to(self, other: Hot[T]) -> None:
         """Let everybody listen to `other` from now on."""
-        moving, self._listening = self._listening, ()
+        moving, self.listening = self.listening, ()
         for listening in moving:
             listening.home = other
-        other._listening = (*other._listening, *moving)
+        other.listening = (*other.listening, *moving)
 
     def complete(self) -> None:
         """No more items: tell observers, let go of everybody."""
         self._completed = True
-        ending, self._listening = self._listening, ()
+        ending, self.listening = self.listening, ()
         for listening in ending:
             listening.home = None
             if listening.observer is not None:

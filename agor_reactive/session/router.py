@@ -70,7 +70,7 @@ class Router:
             listeners = self._topics.get(event.topic)
             if listeners is not None:
                 listeners.emit(payload)
-        if self._all.observed:
+        if self._all.listening:
             shown = redact(event.topic, payload)
             self._all.emit(event if shown is payload else RawEvent(event.topic, shown, event.at))
 
@@ -111,7 +111,7 @@ class Router:
 
         def undo() -> None:
             inner()
-            if not here.observed and self._topics.get(topic) is here:
+            if not here.listening and self._topics.get(topic) is here:
                 del self._topics[topic]
 
         return undo

@@ -123,9 +123,10 @@ class SharedSession:
             if after is not before:
                 self._state = after
                 self.latest.put(after)
-                if after.sync is not before.sync or after.standing is not before.standing:
+                ground, was = after.ground, before.ground
+                if ground is not was and (ground.sync is not was.sync or ground.standing is not was.standing):
                     self._look(before, after)
-        if self.events.observed:
+        if self.events.listening:
             shown = redact(raw.topic, raw.payload)
             self.events.emit(raw if shown is raw.payload else RawEvent(raw.topic, shown, raw.at))
 

@@ -17,10 +17,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agor_reactive.core import events as e
-from agor_reactive.core.events import TextChunk
 from agor_reactive.core.fold import hydration, link, queue, rows, streams
-from agor_reactive.core.fold.draft import NO_STREAMS, finish, settle_draft, start_draft
-from agor_reactive.core.fold.streams import text_chunk
+from agor_reactive.core.fold.draft import NO_STREAMS, settle_draft, start_draft
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import WINDOWS, Draft, SessionState, Standing, Sync
 from agor_reactive.core.tables import LoadedTasks, MessagesByTask, TaskTable
@@ -58,61 +56,68 @@ def count(anomalies: Mapping[str, int], kind: str, more: int = 1) -> FrozenDict:
     return FrozenDict({**anomalies, kind: anomalies.get(kind, 0) + more})
 
 
-_STREAM, _ROW, _TOLD, _SHELL = "stream", "row", "told", "shell"
+Fold = Callable[[SessionState, Any], SessionState]
+Change = Callable[[Draft, Any], None]
 
-# Told by the daemon, of a stream, in a row, or otherwise: of another session they are nothing, and after its removal or
-# ours they change nothing. The shell's own are for this session anyway. Streams change on the same ground, all else in
-# a draft; a handler that is sure to have changed rows says so.
-_HANDLERS: Mapping[type, tuple[str, Callable[[Any, Any], Any]]] = {
-    e.StreamStarted: (_STREAM, streams.stream_started),
-    e.StreamEnded: (_STREAM, streams.stream_ended),
-    e.StreamFailed: (_STREAM, streams.stream_failed),
-    e.ThinkingStarted: (_STREAM, streams.thinking_started),
-    e.ThinkingChunk: (_STREAM, streams.thinking_chunk),
-    e.ThinkingEnded: (_STREAM, streams.thinking_ended),
-    e.MessageSaved: (_ROW, rows.message_saved),
-    e.TaskSaved: (_ROW, rows.task_saved),
-    e.SessionSaved: (_ROW, rows.session_saved),
-    e.ToolStarted: (_TOLD, rows.tool_started),
-    e.ToolCompleted: (_TOLD, rows.tool_completed),
-    e.TaskRemoved: (_TOLD, hydration.task_removed),
-    e.MessageRemoved: (_TOLD, rows.message_removed),
-    e.QueueMoved: (_TOLD, queue.queue_moved),
-    e.SessionGone: (_TOLD, rows.session_gone),
-    e.Malformed: (_SHELL, _malformed),
-    e.LinkChanged: (_SHELL, link.link_changed),
-    e.AskAnswered: (_SHELL, hydration.ask_answered),
-    e.AskFailed: (_SHELL, hydration.ask_failed),
-    e.LoadRequested: (_SHELL, hydration.load_requested),
-    e.UnloadRequested: (_SHELL, hydration.unload_requested),
-    e.OlderTasksRequested: (_SHELL, hydration.older_requested),
-    e.ResyncRequested: (_SHELL, hydration.resync_requested),
-    e.NotResolved: (_SHELL, link.not_resolved),
-    e.Disposed: (_SHELL, link.disposed),
+
+def _told(change: Change) -> Fold:
+    """What the daemon tells: of another session it is nothing, and after its removal or ours it changes nothing."""
+
+    def folded(state: SessionState, event: Any) -> SessionState:
+        if event.session_id != state._ground.standing.hears:
+            return state
+        draft = start_draft(state)
+        change(draft, event)
+        return settle_draft(state, draft)
+
+    return folded
+
+
+def _seen(change: Change) -> Fold:
+    """What the shell did or saw; it is for this session anyway. Once we have let go, nothing matters."""
+
+    def folded(state: SessionState, event: Any) -> SessionState:
+        if state._ground.standing.disposed:
+            return state
+        draft = start_draft(state)
+        change(draft, event)
+        return settle_draft(state, draft)
+
+    return folded
+
+
+# Those that come most often look at the session by themselves: a call more would cost them a tenth.
+_FOLDS: Mapping[type, Fold] = {
+    e.TextChunk: streams.text_chunk,
+    e.StreamStarted: streams.stream_started,
+    e.StreamEnded: streams.stream_ended,
+    e.StreamFailed: streams.stream_failed,
+    e.ThinkingStarted: streams.thinking_started,
+    e.ThinkingChunk: streams.thinking_chunk,
+    e.ThinkingEnded: streams.thinking_ended,
+    e.MessageSaved: rows.message_saved,
+    e.TaskSaved: rows.task_saved,
+    e.SessionSaved: rows.session_saved,
+    e.ToolStarted: _told(rows.tool_started),
+    e.ToolCompleted: _told(rows.tool_completed),
+    e.TaskRemoved: _told(hydration.task_removed),
+    e.MessageRemoved: _told(rows.message_removed),
+    e.QueueMoved: _told(queue.queue_moved),
+    e.SessionGone: _told(rows.session_gone),
+    e.Malformed: _seen(_malformed),
+    e.LinkChanged: _seen(link.link_changed),
+    e.AskAnswered: _seen(hydration.ask_answered),
+    e.AskFailed: _seen(hydration.ask_failed),
+    e.LoadRequested: _seen(hydration.load_requested),
+    e.UnloadRequested: _seen(hydration.unload_requested),
+    e.OlderTasksRequested: _seen(hydration.older_requested),
+    e.ResyncRequested: _seen(hydration.resync_requested),
+    e.NotResolved: _seen(link.not_resolved),
+    e.Disposed: _seen(link.disposed),
 }
 
 
 def fold(state: SessionState, event: Any) -> SessionState:
     """The state after `event`: the same object if nothing changed, else a new one with a higher `revision`."""
-    kind = type(event)
-    if kind is TextChunk:
-        return text_chunk(state, event)
-    found = _HANDLERS.get(kind)
-    if found is None:
-        return state
-    of, handler = found
-    standing = state._ground.standing
-    if of is _ROW:
-        if event.row.__dict__["session_id"] != standing.hears:
-            return state
-    elif of is _SHELL:
-        if standing.disposed:
-            return state
-    elif event.session_id != standing.hears:
-        return state
-    elif of is _STREAM:
-        return handler(state, event)  # type: ignore[no-any-return]
-    draft = start_draft(state)
-    if handler(draft, event):
-        return finish(draft)
-    return settle_draft(state, draft)
+    folded = _FOLDS.get(type(event))
+    return state if folded is None else folded(state, event)

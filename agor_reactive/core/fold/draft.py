@@ -25,7 +25,6 @@ def start_draft(state: SessionState) -> Draft:
     draft.loaded_task_ids = ground.loaded_task_ids
     draft.standing = ground.standing
     draft.sync = ground.sync
-    draft.tools = ground.tools
     draft.streaming_messages = state._streams
     draft.revision = state._revision + 1
     return draft
@@ -49,9 +48,9 @@ def settle_draft(state: SessionState, draft: Draft) -> SessionState:
     ):
         streams = draft.streaming_messages
         return state if streams is state._streams else with_streams(state, streams)
-    tools = draft.tools if same_rows else None
     after = finish(draft)
-    draft.tools = tools
+    if same_rows:
+        draft.tools = ground.tools
     return after
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import journal, queue, streams, window
-from agor_reactive.core.fold.draft import NO_STREAMS
+from agor_reactive.core.fold.draft import NO_STREAMS, finish, settle_draft, start_draft
 from agor_reactive.core.persistent import PMap
-from agor_reactive.core.snapshot import Draft
+from agor_reactive.core.snapshot import Draft, SessionState
 from agor_reactive.core.tables import AT_REST, LoadedTasks, MessagesByTask, TaskTable
 from agor_reactive.core.tools import Heard, LiveTool, told_by
 from agor_reactive.models.base import FrozenDict
@@ -22,7 +22,6 @@ __all__ = [
     "keep_session",
     "message_removed",
     "message_saved",
-    "put_task",
     "session_gone",
     "session_saved",
     "task_removed",
@@ -33,12 +32,16 @@ __all__ = [
 ]
 
 
-def session_saved(draft: Draft, event: e.SessionSaved) -> None:
+def session_saved(state: SessionState, event: e.SessionSaved) -> SessionState:
     """The session's row changed; its `tasks` give the order of tasks."""
+    if event.row.__dict__["session_id"] != state._ground.standing.hears:
+        return state
+    draft = start_draft(state)
     before = draft.session
     keep_session(draft, event.row)
     if journal.in_flight(draft) and (draft.session is not before or not draft.sync.session_moved):
         draft.sync = draft.sync.but(session_moved=draft.revision)
+    return settle_draft(state, draft)
 
 
 def keep_session(draft: Draft, row: Session) -> None:
@@ -77,32 +80,52 @@ def empty(draft: Draft) -> None:
     draft.sync = draft.sync.but(settled=FrozenDict())
 
 
-def task_saved(draft: Draft, event: e.TaskSaved) -> bool:
-    """A task was made or changed. What was removed stays removed. True if it is sure that rows have changed."""
+def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
+    """A task was made or changed. What was removed stays removed."""
     row = event.row
     held = row.__dict__  # a model's own attributes take six times as long to read
+    ground = state._ground
+    if held["session_id"] != ground.standing.hears:
+        return state
     task_id, status = held["task_id"], held["status"]
-    sync = draft.sync
+    sync = ground.sync
     if sync.removals and task_id in sync.gone_tasks:
-        return False
-    old = draft.tasks.rows.get(task_id)
+        return state
+    tasks = ground.tasks
+    old = tasks.rows.get(task_id)
+    if old is None and not event.born and ground.standing.has_older_tasks and window.is_before(ground, row):
+        return state
+    draft = start_draft(state)
     if old is None:
-        if not event.born and draft.standing.has_older_tasks and window.is_before(draft, row):
-            return False
-        was_queued, begins = False, event.born
+        was, begins = "", event.born
     else:
-        was_queued = old.__dict__["status"] == QUEUED_STATUS
-        begins = was_queued and _leaves_the_queue_here(draft, old)
+        was = old.__dict__["status"]
+        begins = was == QUEUED_STATUS and _leaves_the_queue_here(draft, old)
     if sync.asks:
         journal.note_task(draft, task_id, row)
-    if was_queued or status == QUEUED_STATUS or draft.queued_tasks:
+    if draft.queued_tasks or status == QUEUED_STATUS or was == QUEUED_STATUS:
         queue.task_moved(draft, old, row)
-    changed = put_task(draft, old, row)
+    changed = status != was or old is None or old != row
+    if changed:
+        draft.tasks = tasks.with_row(old, row)
+        if status != was:
+            _status_changed(draft, task_id, was, status)
     if begins and status != QUEUED_STATUS:
         _load_at_birth(draft, task_id)
     if sync.window:
         window.slide(draft)
-    return changed
+    return finish(draft) if changed else settle_draft(state, draft)
+
+
+def _status_changed(draft: Draft, task_id: str, was: str, status: str) -> None:
+    """Settle what the end of a task settles, unsettle it if the task works again."""
+    if draft.streaming_messages:
+        if status in ENDED_STATUSES and was not in ENDED_STATUSES:
+            streams.settle_task(draft, task_id)
+        elif status not in AT_REST and was in AT_REST:
+            streams.stamp(draft)
+    if was in ENDED_STATUSES and status not in ENDED_STATUSES:
+        _task_came_back(draft, task_id)
 
 
 def _leaves_the_queue_here(draft: Draft, old: Task) -> bool:
@@ -127,26 +150,6 @@ def _load_at_birth(draft: Draft, task_id: str) -> None:
     if wish is None or wish[1]:
         draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, draft.revision)
         draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, {})
-
-
-def put_task(draft: Draft, old: Task | None, row: Task) -> bool:
-    """Take over the row, of which `old` is known; settle what its end settles. Whether it differs."""
-    status = row.__dict__["status"]
-    was = "" if old is None else old.__dict__["status"]
-    if status == was:
-        if old is not None and old == row:
-            return False
-        draft.tasks = draft.tasks.with_row(old, row)
-        return True
-    draft.tasks = draft.tasks.with_row(old, row)
-    if draft.streaming_messages:
-        if status in ENDED_STATUSES and was not in ENDED_STATUSES:
-            streams.settle_task(draft, row.task_id)
-        elif status not in AT_REST and was in AT_REST:
-            streams.stamp(draft)
-    if was in ENDED_STATUSES and status not in ENDED_STATUSES:
-        _task_came_back(draft, row.task_id)
-    return True
 
 
 def _task_came_back(draft: Draft, task_id: str) -> None:
@@ -179,35 +182,35 @@ def forget_task(draft: Draft, task_id: str) -> None:
         draft.queued_tasks = tuple(task for task in draft.queued_tasks if task.task_id != task_id)
 
 
-def message_saved(draft: Draft, event: e.MessageSaved) -> bool:
-    """A message was saved: its stream has done its work; if its task is loaded, it is kept.
-
-    True if it is sure that rows have changed.
-    """
+def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
+    """A message was saved: its stream has done its work; if its task is loaded, it is kept."""
     row = event.row
     held = row.__dict__
+    ground = state._ground
+    if held["session_id"] != ground.standing.hears:
+        return state
     message_id, task_id = held["message_id"], held["task_id"]
-    sync = draft.sync
+    sync = ground.sync
     if sync.removals and (message_id in sync.gone_messages or (task_id is not None and task_id in sync.gone_tasks)):
-        return False
-    if message_id in draft.streaming_messages:
+        return state
+    draft = start_draft(state)
+    if draft.streaming_messages:
         streams.saved(draft, message_id, task_id)
     if sync.asks:
         journal.note_message(draft, message_id, row)
-    messages = draft.messages_by_task
+    messages = ground.messages_by_task
     bucket = messages.buckets.get(task_id) if task_id is not None else None
     if bucket is not None:
         after = draft.messages_by_task = messages.put(row, bucket)
-        heard = draft.live_tools.get(task_id)
-        if heard is not None:
+        if draft.live_tools.reach:
             tools_are_saved(draft, task_id, row)
-        return after is not messages
+        return finish(draft) if after is not messages else settle_draft(state, draft)
     draft.messages_by_task = messages.drop(message_id)
     streams.settle(draft, message_id, task_id, "saved")
     if task_id is not None and not is_of_no_task(draft, task_id):
         for tool_use_id, told in told_by(row):
             _hear(draft, task_id, tool_use_id, told)
-    return False
+    return settle_draft(state, draft)
 
 
 def message_removed(draft: Draft, event: e.MessageRemoved) -> None:

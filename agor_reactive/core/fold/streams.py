@@ -113,7 +113,7 @@ def is_over(ground: Draft, message_id: str, task_id: str | None) -> bool:
         return True
     if sync.removals and message_id in sync.gone_messages:
         return True
-    return task_id is not None and _task_is_over(ground, task_id)
+    return task_id is not None and task_id not in ground.tasks.active and _task_is_over(ground, task_id)
 
 
 def _task_is_over(ground: Draft, task_id: str) -> bool:
@@ -138,10 +138,11 @@ def _opened(state: SessionState, message_id: str, task_id: str | None) -> Stream
 
 
 def _known_to_change(state: SessionState, known: Stream, task_id: str | None) -> StreamDraft | None:
-    if known.settled:
+    head = known.head
+    if head.settled:
         return None
     stream = draft_of(known, state._revision + 1)
-    if task_id is not None and task_id != known.task_id:
+    if task_id is not None and task_id != head.task_id:
         if not may_adopt(state._ground, known, task_id):
             return None
         changed_head(stream).task_id = task_id
@@ -161,6 +162,8 @@ def _with(state: SessionState, stream: StreamDraft) -> SessionState:
 
 def stream_started(state: SessionState, event: e.StreamStarted) -> SessionState:
     """Text begins. A second start keeps the text."""
+    if event.session_id != state._ground.standing.hears:
+        return state
     message_id, task_id = event.message_id, event.task_id
     known = state._streams.get(message_id)
     if known is None:
@@ -187,18 +190,23 @@ def stream_started(state: SessionState, event: e.StreamStarted) -> SessionState:
 
 def stream_ended(state: SessionState, event: e.StreamEnded) -> SessionState:
     """Text ends; `chunk_count` tells whether all of it is here. An end of something never heard of means nothing."""
+    if event.session_id != state._ground.standing.hears:
+        return state
     known = state._streams.get(event.message_id)
     stream = _known_to_change(state, known, event.task_id) if known is not None else None
     if known is None or stream is None:
         return state
     stream.streaming = False
-    if event.chunk_count is not None:
-        stream.expected = event.chunk_count
-    return _changed(state, known, stream)
+    count = event.chunk_count
+    if count is not None:
+        stream.expected = count
+    return _with(state, stream) if known.streaming else _changed(state, known, stream)
 
 
 def stream_failed(state: SessionState, event: e.StreamFailed) -> SessionState:
     """The reply failed. Shown even late, if it is for a message whose stream was dropped when its task ended."""
+    if event.session_id != state._ground.standing.hears:
+        return state
     known = state._streams.get(event.message_id)
     if known is None:
         return _with_late_error(state, event)
@@ -233,6 +241,8 @@ def _with_late_error(state: SessionState, event: e.StreamFailed) -> SessionState
 
 def thinking_started(state: SessionState, event: e.ThinkingStarted) -> SessionState:
     """Thinking begins, alone or beside text."""
+    if event.session_id != state._ground.standing.hears:
+        return state
     known = state._streams.get(event.message_id)
     if known is None:
         stream = _opened(state, event.message_id, event.task_id)
@@ -252,6 +262,8 @@ def thinking_started(state: SessionState, event: e.ThinkingStarted) -> SessionSt
 
 def thinking_chunk(state: SessionState, event: e.ThinkingChunk) -> SessionState:
     """More thinking, in order of arrival. Without its start the beginning may be missing."""
+    if event.session_id != state._ground.standing.hears:
+        return state
     known = state._streams.get(event.message_id)
     if known is None:
         stream = _opened(state, event.message_id, event.task_id)
@@ -269,6 +281,8 @@ def thinking_chunk(state: SessionState, event: e.ThinkingChunk) -> SessionState:
 
 def thinking_ended(state: SessionState, event: e.ThinkingEnded) -> SessionState:
     """Thinking ends; text may go on."""
+    if event.session_id != state._ground.standing.hears:
+        return state
     known = state._streams.get(event.message_id)
     stream = _known_to_change(state, known, event.task_id) if known is not None else None
     if known is None or stream is None:
@@ -302,10 +316,14 @@ def settle(draft: Draft, message_id: str, task_id: str | None, how: str) -> None
 
 
 def saved(draft: Draft, message_id: str, task_id: str | None) -> None:
-    """The message is saved: its stream has done its work, unless it is another task's."""
-    known = draft.streaming_messages[message_id]
-    if known.task_id is None or task_id is None or known.task_id == task_id:
-        without_stream(draft, message_id)
+    """The message is saved: its stream, if any, has done its work, unless it is another task's."""
+    known = draft.streaming_messages.get(message_id)
+    if known is not None:
+        owner = known.head.task_id
+        if owner == task_id or owner is None or task_id is None:
+            left = draft.streaming_messages.copy()
+            del left[message_id]
+            draft.streaming_messages = MappingProxyType(left)
 
 
 def settle_task(draft: Draft, task_id: str) -> None:
