@@ -281,3 +281,42 @@ async def test_a_page_reload_and_a_second_view_miss_nothing(browser: Browser, la
             # Not the text as laid out: a block out of sight is not.
             text = await views.nth(number).locator(".ag-task").last.text_content()
             assert [int(number) for number in re.findall(r"word(\d+)", str(text))] == list(range(300))
+
+
+async def test_what_is_lost_on_the_way_to_a_page_is_asked_for_until_it_comes(browser: Browser, lab: Lab) -> None:
+    write_notebook(
+        lab.root / "lossy.ipynb",
+        """
+        import asyncio, sys
+        sys.path.insert(0, ROOT)
+        from agor_reactive.adapters.ipywidgets import SessionView
+        from tests.notebook.long_session import long_session
+        session = await long_session(tasks=3, messages=2)
+        view = SessionView(session.handle)
+        view
+        """,
+        """
+        real, lost = view._feed._sender, []
+        def lossy(message):
+            # One patch, and two snapshots that are asked for because of it.
+            if message["op"] == ("patch", "snapshot", "snapshot", None)[len(lost)]:
+                lost.append(message["op"])
+            else:
+                real(message)
+        async def once_it_is_seen():
+            while not view.displayed:
+                await asyncio.sleep(0.05)
+            view._feed._sender = lossy
+            session.stream(chunks=20, seconds=1)
+        background = asyncio.create_task(once_it_is_seen())
+        """,
+    )
+    async with opened(browser, lab, "lossy.ipynb") as page:
+        await run_all(page)
+        view = page.locator(".jp-Notebook .ag").first
+        await view.locator(".ag-text").first.wait_for(timeout=40_000)
+
+        async def whole() -> bool:
+            return "word19" in str(await view.locator(".ag-task").last.text_content())
+
+        await until(whole, "the whole reply, though a snapshot was lost")

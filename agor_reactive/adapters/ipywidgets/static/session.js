@@ -314,13 +314,19 @@ class SessionPane {
     this.saved(port.text ?? "");
     this.clock = setInterval(() => this.tick(), 1000);
     this.watch();
-    this.send({ op: "sync" });
-    // Messages in the same moment as the page's own start are lost by some frontends.
-    this.retry = setTimeout(() => this.seq === null && this.send({ op: "sync" }), 1500);
+    this.sync();
   }
 
   send(message) {
     this.port.send({ ...message, view: this.view });
+  }
+
+  // Asks for all of it, twice more if it does not come: some frontends lose what is said around a page's own start.
+  sync(again = 2) {
+    this.seq = null;
+    this.send({ op: "sync" });
+    clearTimeout(this.retry);
+    if (again) this.retry = setTimeout(() => this.seq === null && this.sync(again - 1), 1500);
   }
 
   build(parent) {
@@ -475,8 +481,7 @@ class SessionPane {
     if (message.op === "patch") {
       if (this.seq === null || message.seq <= this.seq) return;
       if (message.seq !== this.seq + 1) {
-        this.seq = null;
-        this.send({ op: "sync" });
+        this.sync();
         return;
       }
       this.seq = message.seq;

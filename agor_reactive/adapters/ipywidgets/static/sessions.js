@@ -38,12 +38,19 @@ class SessionList {
     this.seen.observe(this.root);
     this.onVisibility = tell;
     document.addEventListener("visibilitychange", tell);
-    this.send({ op: "sync" });
-    this.retry = setTimeout(() => this.seq === null && this.send({ op: "sync" }), 1500);
+    this.sync();
   }
 
   send(message) {
     this.port.send({ ...message, view: this.view });
+  }
+
+  // Asks for all of it, twice more if it does not come: some frontends lose what is said around a page's own start.
+  sync(again = 2) {
+    this.seq = null;
+    this.send({ op: "sync" });
+    clearTimeout(this.retry);
+    if (again) this.retry = setTimeout(() => this.seq === null && this.sync(again - 1), 1500);
   }
 
   build(parent) {
@@ -91,8 +98,7 @@ class SessionList {
     if (message.op === "patch") {
       if (this.seq === null || message.seq <= this.seq) return;
       if (message.seq !== this.seq + 1) {
-        this.seq = null;
-        this.send({ op: "sync" });
+        this.sync();
         return;
       }
     } else if (message.seq === this.seq) return;
