@@ -1,8 +1,8 @@
 """Doing what the core asks for: joining, reading pages of rows, waiting. Answers go back as events.
 
 Facts of the wire: `find tasks` with a `session_id` ignores `$sort` and every other filter, but honours `$limit` and
-`$skip` (each at most 10,000, else refused); `find messages` by session or task comes by index. So only what works
-everywhere is asked, and sorting is done here.
+`$skip` (each at most 10,000, else refused); `find messages` by session or task comes by index, and its pages may begin
+anywhere. So only what works everywhere is asked, and sorting is done here.
 """
 
 from __future__ import annotations
@@ -31,6 +31,9 @@ PAGE = 1000
 
 FURTHEST = 10_000
 """The largest `$skip` and `$limit` that daemons take."""
+
+_WITHOUT_END = frozenset({"messages"})
+"""Services whose pages may begin anywhere and hold any number."""
 
 WALKS = 4
 """How often a walk over pages is begun again when rows come and go under it."""
@@ -165,27 +168,25 @@ async def _walk_once(
 ) -> tuple[tuple[R, ...], bool, int] | None:
     found: dict[str, R] = {}
     rejected = 0
-    raw_count = 0
-    last: Any = None
+    raw: list[Any] = []
     while True:
-        skip = max(raw_count - 1, 0)
-        if skip > FURTHEST:
-            return tuple(found.values()), False, rejected
-        limit = PAGE if skip < FURTHEST else FURTHEST
+        skip, limit = max(len(raw) - 1, 0), PAGE
+        if skip >= FURTHEST and service not in _WITHOUT_END:
+            if len(raw) >= 2 * FURTHEST:
+                return tuple(found.values()), False, rejected
+            skip, limit = FURTHEST, FURTHEST  # one last page, as far as it goes
         page = {**query, "$limit": limit, **({"$skip": skip} if skip else {})}
         rows, total = rows_of(await link.call("find", service, page))
-        if skip:
-            if not rows or (rows[0] != last and _id(rows[0], model) != _id(last, model)):
-                return None
-            rows = rows[1:]
-        read, bad = read_rows(model, rows)
+        if skip and (not rows or (rows[0] != raw[skip] and _id(rows[0], model) != _id(raw[skip], model))):
+            return None
+        fresh = rows[len(raw) - skip :]
+        read, bad = read_rows(model, fresh)
         rejected += bad
         for row in read:
             found[row.row_id] = row
-        raw_count += len(rows)
-        if len(rows) + bool(skip) < limit or not rows or (total is not None and raw_count >= total):
+        raw += fresh
+        if len(rows) < limit or not fresh or (total is not None and len(raw) >= total):
             return tuple(found.values()), True, rejected
-        last = rows[-1]
 
 
 async def newest_tasks(

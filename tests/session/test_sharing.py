@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from typing import Any
 
 import pytest
 
-from agor_reactive.errors import AmbiguousId, CannotConnect, HandleDisposed, NotConnected, UsageError
-from tests.core.build import SID, message_row
+from agor_reactive.errors import AmbiguousId, BadRequest, CannotConnect, HandleDisposed, NotConnected, UsageError
+from agor_reactive.models import Message, Task
+from agor_reactive.session.hydration import walk
+from tests.core.build import SID, message_row, task_row
 from tests.session.world import OTHER, World
 
 SHORT = SID[:13]
@@ -387,3 +390,25 @@ async def test_a1000_row_page_boundary_is_walked_without_losing_a_row_when_rows_
     state = await handle.ready()
     assert len(state.messages_by_task["t1"]) == 2499
     handle.release()
+
+
+@pytest.mark.parametrize(
+    ("service", "count", "reached"),
+    [("tasks", 12_345, 12_345), ("tasks", 20_000, 20_000), ("tasks", 20_003, 20_000), ("messages", 20_003, 20_003)],
+)
+async def test_a_walk_reaches_every_row_that_the_daemon_lets_one_reach(service: str, count: int, reached: int) -> None:
+    world = World()
+    rows = [{**task_row(f"t{n}"), "message_id": f"m{n}"} for n in range(count)]
+
+    def find(args: tuple[Any, ...]) -> Any:
+        skip, limit = args[0].get("$skip", 0), args[0]["$limit"]
+        if service == "tasks" and max(skip, limit) > 10_000:
+            raise BadRequest("validation failed", code=400)
+        return {"total": count, "limit": limit, "skip": skip, "data": rows[skip : skip + limit]}
+
+    world.link.on_call("find", service, find)
+    await world.link.open()
+    model: Any = Task if service == "tasks" else Message
+    found, complete, rejected = await walk(world.link, service, {"session_id": SID}, model)
+    assert ([row.row_id for row in found] == [f"{service[0]}{n}" for n in range(reached)], rejected) == (True, 0)
+    assert complete is (reached == count)
