@@ -1,13 +1,14 @@
 """A live collection of session rows, for boards and monitors: read once, kept by events, read again after a drop.
 
 The same rule as for one session: what was told live since a read was asked for wins over its answer, and what was
-removed stays removed.
+removed stays removed. Which rows fit is decided here, for what is read as for what is told live.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -21,7 +22,8 @@ from agor_reactive.models.base import instant, row_from_wire
 from agor_reactive.models.session import Session
 from agor_reactive.models.wire import LinkStatus
 from agor_reactive.session.handles import SessionHandle
-from agor_reactive.session.hydration import walk
+from agor_reactive.session.hydration import FURTHEST, walk
+from agor_reactive.session.matching import matcher, ordering, plain, sendable
 from agor_reactive.session.observers import ListenerFailure, name_of
 from agor_reactive.session.registry import SessionRegistry
 
@@ -29,15 +31,25 @@ __all__ = ["SessionCollection", "SessionRows", "retain_sessions"]
 
 
 class SessionRows(Mapping[str, Session]):
-    """Session rows at one moment: id to row, newest change first. Immutable.
+    """Session rows at one moment: id to row, newest change first, or as the query's `$sort` says. Immutable.
 
-    `loading` is True until the first read has ended; `error` says what failed last, in words.
+    `loading` is True until the first read has ended; `error` says what the last read failed of, in words, until one
+    succeeds.
     """
 
-    __slots__ = ("_order", "error", "loading", "revision", "rows")
+    __slots__ = ("_in_order", "_order", "error", "loading", "revision", "rows")
 
-    def __init__(self, rows: PMap[str, Session], *, revision: int, loading: bool, error: str | None) -> None:
+    def __init__(
+        self,
+        rows: PMap[str, Session],
+        *,
+        revision: int,
+        loading: bool,
+        error: str | None,
+        in_order: Callable[[list[Session]], list[Session]] | None = None,
+    ) -> None:
         self.rows = rows
+        self._in_order = in_order
         self.revision = revision
         self.loading = loading
         self.error = error
@@ -45,9 +57,10 @@ class SessionRows(Mapping[str, Session]):
 
     @property
     def ordered(self) -> tuple[Session, ...]:
-        """The rows, newest change first."""
+        """The rows, newest change first, or as the query's `$sort` says."""
         if self._order is None:
-            self._order = tuple(sorted(self.rows.values(), key=_recent, reverse=True))
+            rows = sorted(self.rows.values(), key=_recent, reverse=True)
+            self._order = tuple(rows if self._in_order is None else self._in_order(rows))
         return self._order
 
     def __getitem__(self, session_id: str) -> Session:
@@ -71,11 +84,31 @@ class _Retaining(Protocol):
     registry: SessionRegistry
 
 
+class _Kept:
+    """Stands for: as it was."""
+
+
+_KEPT = _Kept()
+
+
+@dataclass(slots=True, eq=False)
+class _Listener:
+    """One who is told. `told` is the revision told last; written by the collection only."""
+
+    callback: Callable[[SessionRows], Any]
+    on_completed: Callable[[], None] | None
+    told: int = -1
+    reported: bool = False
+    over: bool = False
+
+
 class SessionCollection(Observable[SessionRows]):
     """Sessions that fit a query, live. An Observable of `SessionRows`: the current ones at once, then each newer.
 
-    The query is the daemon's own for the first read; live rows are taken if the query's plain fields equal theirs
-    (operators are left to the daemon). Belongs to one event loop; close it, or ``async with``.
+    It holds exactly the rows that fit, as FeathersJS decides it: fields by value (null fits an absent one),
+    `$in $nin $ne $lt $lte $gt $gte`, `$or`, `$and`. What daemons do not filter sessions by is filtered here. A row
+    without `archived` is not archived. Belongs to one event loop; close it, or ``async with``. Raises `UsageError` for
+    an operator that is none of these.
 
     >>> async with retain_sessions(client, query={"archived": False}) as sessions:    # doctest: +SKIP
     ...     await sessions.ready()
@@ -86,12 +119,13 @@ class SessionCollection(Observable[SessionRows]):
         super().__init__()
         self._registry = client.registry
         self._router = client.registry.router
-        self._query = dict(query or {})
-        self._plain = {k: v for k, v in self._query.items() if not k.startswith("$") and not isinstance(v, Mapping)}
+        asked = plain(query or {})
+        self._fits = matcher(asked)
+        self._in_order = ordering(asked["$sort"]) if "$sort" in asked else None
+        self._sent = sendable(asked)
         self._loop = asyncio.get_running_loop()
-        self.rows = SessionRows(PMap(), revision=0, loading=True, error=None)
-        self._callbacks: tuple[tuple[Callable[[SessionRows], Any], Callable[[], None] | None], ...] = ()
-        self._reported: set[int] = set()
+        self.rows = SessionRows(PMap(), revision=0, loading=True, error=None, in_order=self._in_order)
+        self._listeners: tuple[_Listener, ...] = ()
         self._flushing: asyncio.Handle | None = None
         self._moved: dict[str, Session | None] | None = None
         self._gone: set[str] = set()
@@ -125,16 +159,19 @@ class SessionCollection(Observable[SessionRows]):
     async def _fetch(self, moved: dict[str, Session | None]) -> None:
         try:
             async with self._registry.limiter:
-                found, complete, _ = await walk(self._router.link, "sessions", self._query, Session)
+                found, complete, _ = await walk(self._router.link, "sessions", self._sent, Session)
         except AgorError as error:
             self._reading = self._moved = None
             self._put(self.rows.rows, loading=False, error=f"The sessions could not be read: {error}")
             return
         self._reading = self._moved = None
-        rows = {row.session_id: row for row in found}
-        self._gone -= {session_id for session_id in rows if session_id not in moved}
+        self._gone -= {row.session_id for row in found if row.session_id not in moved}
+        rows = {row.session_id: row for row in found if self._fits(row.to_wire())}
+        short = None
         if not complete:
-            rows = {**self.rows.rows, **rows}
+            read = {row.session_id for row in found}
+            rows |= {session_id: row for session_id, row in self.rows.rows.items() if session_id not in read}
+            short = f"The daemon lets one reach {2 * FURTHEST:,} sessions of a query, and there are more; narrow it"
         for session_id, row in moved.items():
             if row is None:
                 rows.pop(session_id, None)
@@ -142,7 +179,7 @@ class SessionCollection(Observable[SessionRows]):
                 rows[session_id] = row
         known = self.rows.rows
         kept = {k: known[k] if k in known and known[k] == row else row for k, row in rows.items()}
-        self._put(PMap(kept), loading=False, error=None)
+        self._put(PMap(kept), loading=False, error=short)
 
     def _saved(self, payload: Any) -> None:
         if not isinstance(payload, dict):
@@ -151,7 +188,7 @@ class SessionCollection(Observable[SessionRows]):
         session_id = row.session_id
         if not session_id or session_id in self._gone:
             return
-        fits = all(row.get(key) == value for key, value in self._plain.items())
+        fits = self._fits(payload)
         if self._moved is not None:
             self._moved[session_id] = row if fits else None
         known = self.rows.rows.get(session_id)
@@ -170,29 +207,42 @@ class SessionCollection(Observable[SessionRows]):
         if session_id in self.rows.rows:
             self._put(self.rows.rows.remove(session_id))
 
-    def _put(self, rows: PMap[str, Session], *, loading: bool | None = None, error: str | None = None) -> None:
+    def _put(self, rows: PMap[str, Session], *, loading: bool | None = None, error: str | _Kept | None = _KEPT) -> None:
         now = self.rows
         still = now.loading if loading is None else loading
-        self.rows = SessionRows(rows, revision=now.revision + 1, loading=still, error=error)
+        self.rows = SessionRows(
+            rows,
+            revision=now.revision + 1,
+            loading=still,
+            error=now.error if isinstance(error, _Kept) else error,
+            in_order=self._in_order,
+        )
         if not still and not self._ready.done():
             self._ready.set_result(self.rows)
-        if self._flushing is None and self._callbacks:
+        if self._flushing is None and self._listeners:
             self._flushing = self._loop.call_soon(self._flush)
 
     # ------------------------------------------------------------------------------------------------- who is told
 
     def _flush(self) -> None:
         self._flushing = None
-        for callback, _ in self._callbacks:
-            self._tell(callback)
+        for listener in self._listeners:
+            self._tell(listener)
 
-    def _tell(self, callback: Callable[[SessionRows], Any]) -> None:
+    def _tell(self, listener: _Listener) -> None:
+        rows = self.rows
+        if listener.over or listener.told == rows.revision:
+            return
+        listener.told = rows.revision
         try:
-            callback(self.rows)
+            listener.callback(rows)
         except Exception as error:  # noqa: BLE001 - a listener's failure is reported once and harms nobody
-            if id(callback) not in self._reported:
-                self._reported.add(id(callback))
-                self._router.on_listener_failure(ListenerFailure(error, "the sessions", name_of(callback)))
+            self._report(listener, error)
+
+    def _report(self, listener: _Listener, error: Exception) -> None:
+        if not listener.reported:
+            listener.reported = True
+            self._router.on_listener_failure(ListenerFailure(error, "the sessions", name_of(listener.callback)))
 
     def listen(
         self, callback: Callable[[SessionRows], Any], on_completed: Callable[[], None] | None = None
@@ -200,14 +250,13 @@ class SessionCollection(Observable[SessionRows]):
         """Call `callback` with the current rows at once, then each newer, at most once per tick. Returns the undo."""
         if self._closed:
             raise HandleDisposed("The collection was closed; make a new one.")
-        arguments.callback(callback)
-        entry = (callback, on_completed)
-        self._callbacks = (*self._callbacks, entry)
-        self._tell(callback)
+        listener = _Listener(arguments.callback(callback), on_completed)
+        self._listeners = (*self._listeners, listener)
+        self._tell(listener)
 
         def undo() -> None:
-            self._callbacks = tuple(other for other in self._callbacks if other is not entry)
-            self._reported.discard(id(callback))
+            listener.over = True
+            self._listeners = tuple(other for other in self._listeners if other is not listener)
 
         return undo
 
@@ -240,10 +289,15 @@ class SessionCollection(Observable[SessionRows]):
         if not self._ready.done():
             self._ready.set_exception(HandleDisposed("The collection was closed before its first read ended."))
             self._ready.exception()
-        ending, self._callbacks = self._callbacks, ()
-        for _, on_completed in ending:
-            if on_completed is not None:
-                on_completed()
+        ending, self._listeners = self._listeners, ()
+        for listener in ending:
+            listener.over = True
+        for listener in ending:
+            if listener.on_completed is not None:
+                try:
+                    listener.on_completed()
+                except Exception as error:  # noqa: BLE001 - as above
+                    self._report(listener, error)
 
     async def __aenter__(self) -> Self:
         return self

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agor_reactive.errors import HandleDisposed, ServerError
+from agor_reactive.errors import BadRequest, HandleDisposed, ServerError, UsageError
 from agor_reactive.session.collection import SessionCollection, SessionRows
 from tests.core.build import SID, session_row, stamp
 from tests.session.world import World
@@ -62,6 +62,127 @@ async def test_a_row_that_no_longer_fits_the_query_leaves_and_one_that_fits_come
     world.link.emit("sessions created", row("z", 4, archived=True))
     assert list(sessions.rows) == ["a"]
     sessions.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "fits", "misfits"),
+    [
+        ({"status": {"$in": ["idle", "failed"]}}, {"status": "failed"}, {"status": "running"}),
+        ({"status": {"$ne": "running"}}, {"status": "idle"}, {"status": "running"}),
+        ({"title": None}, {}, {"title": "named"}),
+        ({"last_updated": {"$gte": stamp(5)}}, {"last_updated": stamp(6)}, {"last_updated": stamp(4)}),
+        ({"$or": [{"status": "idle"}, {"title": "t"}]}, {"status": "running", "title": "t"}, {"status": "running"}),
+    ],
+)
+async def test_a_collection_holds_what_fits_its_operators_read_or_told_live(
+    query: dict[str, Any], fits: dict[str, Any], misfits: dict[str, Any]
+) -> None:
+    world = World()
+    here = [row("a", **fits), row("b", **misfits)]
+
+    def find(args: tuple[Any, ...]) -> Any:
+        sent = {name for name, value in args[0].items() if name not in ("$limit", "$skip")}
+        if sent:
+            raise BadRequest("validation failed", code=400)
+        return world.page(None, here, args[0])
+
+    world.link.on_call("find", "sessions", find)
+    await world.link.open()
+    sessions = SessionCollection(world, query)
+    assert list(await sessions.ready()) == ["a"]
+    assert sessions.rows.error is None
+    world.link.emit("sessions created", row("c", **fits))
+    world.link.emit("sessions created", row("d", **misfits))
+    assert set(sessions.rows) == {"a", "c"}
+    world.link.emit("sessions patched", row("a", **misfits))
+    world.link.emit("sessions patched", row("d", **fits))
+    assert set(sessions.rows) == {"c", "d"}
+    sessions.close()
+
+
+async def test_an_unknown_operator_is_an_error_at_the_call_and_nothing_is_left() -> None:
+    world = World()
+    await world.link.open()
+    with pytest.raises(UsageError, match=r"\$regex"):
+        SessionCollection(world, {"title": {"$regex": "x"}})
+    await world.settle()
+    assert world.counts == (0, 0, 0, 0, 0, 0)
+    assert world.calls("sessions") == []
+
+
+async def test_live_rows_without_the_flag_are_not_archived() -> None:
+    world, sessions = await opened([row("a", 1)], {"archived": False})
+    await sessions.ready()
+    bare = row("b", 2)
+    del bare["archived"]
+    world.link.emit("sessions created", bare)
+    assert list(sessions.rows) == ["b", "a"]
+    sessions.close()
+
+
+async def test_the_order_asked_for_is_the_order_of_the_rows() -> None:
+    here = [row("a", 1, title="z"), row("b", 2, title="y")]
+    world, sessions = await opened(here, {"$sort": {"title": -1}})
+    assert list(await sessions.ready()) == ["a", "b"]
+    world.link.emit("sessions created", row("c", 3, title="yy"))
+    assert [found.title for found in sessions.rows.ordered] == ["z", "yy", "y"]
+    sessions.close()
+
+
+async def test_what_a_read_failed_of_is_said_until_one_succeeds() -> None:
+    world, sessions = await opened([row("a", 1)])
+    await sessions.ready()
+
+    def broken(args: object) -> object:
+        raise ServerError("disk full", code=500)
+
+    world.link.on_call("find", "sessions", broken)
+    world.link.drop()
+    world.link.restore()
+    await world.settle(lambda: sessions.rows.error)
+    world.link.emit("sessions created", row("b", 2))
+    assert "disk full" in (sessions.rows.error or "")
+    sessions.close()
+
+
+async def test_more_sessions_than_a_daemon_lets_one_reach_is_said() -> None:
+    world = World()
+    many = [row(f"s{n}") for n in range(20_003)]
+    world.link.on_call(
+        "find",
+        "sessions",
+        lambda args: {"total": len(many), "data": many[args[0].get("$skip", 0) :][: args[0]["$limit"]]},
+    )
+    await world.link.open()
+    sessions = SessionCollection(world)
+    assert len(await sessions.ready()) >= 20_000
+    assert "20,000" in (sessions.rows.error or "")
+    sessions.close()
+
+
+async def test_who_undoes_itself_or_another_is_told_no_more_and_a_bad_completion_harms_nobody() -> None:
+    world, sessions = await opened([row("a", 1)])
+    await sessions.ready()
+    told: list[str] = []
+    undo: list[Any] = []
+
+    def first(rows: SessionRows) -> None:
+        told.append(f"first {len(rows)}")
+        if len(rows) == 2:
+            undo[0]()
+
+    def bad() -> None:
+        raise ValueError("mine")
+
+    sessions.listen(first, bad)
+    undo.append(sessions.listen(lambda rows: told.append(f"second {len(rows)}")))
+    world.link.emit("sessions created", row("b", 2))
+    sessions.listen(lambda rows: told.append(f"third {len(rows)}"), lambda: told.append("over"))
+    await asyncio.sleep(0)
+    assert told == ["first 1", "second 1", "third 2", "first 2"]
+    sessions.close()
+    assert told[-1] == "over"
+    assert [str(failure.error) for failure in world.failures] == ["mine"]
 
 
 async def test_what_is_told_while_the_rows_are_read_wins_over_the_answer() -> None:

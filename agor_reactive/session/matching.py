@@ -1,0 +1,163 @@
+"""Whether a row fits a query, as FeathersJS decides it, and how its `$sort` orders rows. Pure; knows JSON only.
+
+Daemons cannot be asked everything: `find sessions` refuses operators and null with a 400 and drops `$or`, `$and` and
+the fields it does not know without a word. So a live collection sends what is taken everywhere (`sendable`) and decides
+by itself (`matcher`).
+
+Facts of FeathersJS: null fits a field that is null or absent, and `$ne` and `$nin` fit an absent one; only values of
+the same kind have an order; of a list, each item and the whole are looked at; a dotted name looks inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+
+from agor_reactive.errors import UsageError
+from agor_reactive.transport.codec import dumps
+
+__all__ = ["Fits", "matcher", "ordering", "plain", "sendable"]
+
+Fits = Callable[[Any], bool]
+
+_ABSENT_IS_FALSE: Final = frozenset({"archived"})
+"""Flags that a row may lack when they are off."""
+
+_KNOWN: Final = "$in, $nin, $ne, $lt, $lte, $gt, $gte, $or and $and"
+
+
+def plain(query: Mapping[str, Any]) -> dict[str, Any]:
+    """The query as JSON: moments, ids and enums as the rows of the wire have them. Raises `UsageError`."""
+    read: dict[str, Any] = orjson.loads(dumps(dict(query)))
+    return read
+
+
+def sendable(query: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a plain query every daemon takes: fields that equal one value. It lets through all that fit, or more."""
+    return {
+        name: value
+        for name, value in query.items()
+        if not name.startswith("$") and "." not in name and isinstance(value, str | bool | int | float)
+    }
+
+
+def matcher(query: Mapping[str, Any]) -> Fits:
+    """A test of rows as JSON objects. Raises `UsageError` for an operator it does not know, and for a malformed one.
+
+    >>> fits = matcher({"status": {"$in": ["idle", "failed"]}, "archived": {"$ne": True}})
+    >>> fits({"status": "idle"}), fits({"status": "running"})
+    (True, False)
+    """
+    tests = tuple(_condition(name, wanted) for name, wanted in query.items() if name != "$sort")
+    return lambda row: all(test(row) for test in tests)
+
+
+def _condition(name: str, wanted: Any) -> Fits:
+    if name in ("$or", "$and"):
+        if not isinstance(wanted, list) or not wanted or not all(isinstance(part, dict) for part in wanted):
+            raise UsageError(f"{name} takes a list of queries, at least one")
+        parts = tuple(matcher(part) for part in wanted)
+        some = any if name == "$or" else all
+        return lambda row: some(part(row) for part in parts)
+    if name.startswith("$"):
+        raise _unknown(name)
+    path = tuple(name.split("."))
+    tests = _operators(name, wanted)
+    if name in _ABSENT_IS_FALSE:
+        return lambda row: all(test([row.get(name) or False]) for test in tests)
+    return lambda row: all(test(tuple(_values(row, path))) for test in tests)
+
+
+def _unknown(name: str) -> UsageError:
+    return UsageError(f"the operator {name} is not known here; these are: {_KNOWN}")
+
+
+def _operators(name: str, wanted: Any) -> tuple[Callable[[Sequence[Any]], bool], ...]:
+    """What the values found under a field must do."""
+    if not isinstance(wanted, dict) or not any(key.startswith("$") for key in wanted):
+        return (lambda values: any(_same(value, wanted) for value in values),)
+    if not all(key.startswith("$") for key in wanted):
+        raise UsageError(f"{name} mixes operators with fields; a field has either")
+    return tuple(_operator(name, operator, operand) for operator, operand in wanted.items())
+
+
+def _operator(name: str, operator: str, operand: Any) -> Callable[[Sequence[Any]], bool]:
+    if operator in ("$in", "$nin"):
+        if not isinstance(operand, list):
+            raise UsageError(f"{operator} of {name} takes a list of values")
+        wanted = operator == "$in"
+        return lambda values: any(_same(value, item) for value in values for item in operand) is wanted
+    if operator == "$ne":
+        return lambda values: not any(_same(value, operand) for value in values)
+    holds = _ORDERED.get(operator)
+    if holds is None:
+        raise _unknown(f"{operator} (of {name})")
+    return lambda values: any(_kind(value) == _kind(operand) and holds(value, operand) for value in values)
+
+
+_ORDERED: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "$lt": lambda have, than: have is not None and have < than,
+    "$lte": lambda have, than: have is None or have <= than,
+    "$gt": lambda have, than: have is not None and have > than,
+    "$gte": lambda have, than: have is None or have >= than,
+}
+
+
+def _kind(value: Any) -> int | object:
+    """Equal for two values that have an order; objects and lists have none."""
+    if value is None or isinstance(value, bool):
+        return 0 if value is None else 1
+    if isinstance(value, int | float):
+        return 2
+    return 3 if isinstance(value, str) else object()
+
+
+def _same(have: Any, wanted: Any) -> bool:
+    if isinstance(have, list) and isinstance(wanted, list):
+        return len(have) == len(wanted) and all(map(_same, have, wanted))
+    if isinstance(have, dict) and isinstance(wanted, dict):
+        return have.keys() == wanted.keys() and all(_same(have[key], wanted[key]) for key in have)
+    # 1 == True in Python, not on the wire.
+    return isinstance(have, bool) == isinstance(wanted, bool) and bool(have == wanted)
+
+
+def _values(item: Any, path: tuple[str, ...]) -> Iterator[Any]:
+    """What is found along a path: of a list, what each item has, and at the end the list itself."""
+    if isinstance(item, list):
+        if path and path[0].isdecimal():
+            index = int(path[0])
+            yield from _values(item[index] if index < len(item) else None, path[1:])
+            return
+        for part in item:
+            yield from _values(part, path)
+        if not path:
+            yield item
+    elif not path or item is None:
+        yield item
+    else:
+        yield from _values(item.get(path[0]) if isinstance(item, dict) else None, path[1:])
+
+
+def ordering(sort: Any) -> Callable[[list[Any]], list[Any]]:
+    """Puts rows (with `get`) in the order of a `$sort`; equal ones stay as they are. Raises `UsageError`."""
+    if not isinstance(sort, Mapping) or not all(str(way) in ("1", "-1") for way in sort.values()):
+        raise UsageError("$sort maps fields to 1 (rising) or -1 (falling)")
+    fields = tuple((name, str(way) == "-1") for name, way in reversed(tuple(sort.items())))
+
+    def ordered(rows: list[Any]) -> list[Any]:
+        for name, falling in fields:
+            rows = sorted(rows, key=lambda row, name=name: _rank(row.get(name)), reverse=falling)  # type: ignore[misc]
+        return rows
+
+    return ordered
+
+
+def _rank(value: Any) -> tuple[int, Any]:
+    """What is missing comes first, then numbers, then text, then the rest."""
+    if value is None:
+        return (0, 0)
+    if isinstance(value, int | float):
+        return (1, value)
+    return (2, value) if isinstance(value, str) else (3, str(value))
