@@ -7,7 +7,7 @@ first answer counts.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,7 +23,7 @@ from agor_reactive.models.wire import RawEvent
 from agor_reactive.models.words import PermissionScope
 from agor_reactive.session.shared import SharedSession
 
-__all__ = ["Decide", "PendingPermission", "Permissions", "asked_by_row", "pending_in"]
+__all__ = ["Decide", "PendingPermission", "Permissions", "asked_by_row"]
 
 Decide = Callable[[str, dict[str, Any]], Awaitable[DecisionTaken]]
 """Sends the answer to a request: session id, and what is to be sent."""
@@ -78,20 +78,11 @@ class PendingPermission:
         return await self._decide(self.session_id, {name: value for name, value in body.items() if value is not None})
 
 
-def pending_in(state: SessionState) -> Iterator[Message]:
-    """The permission requests of a snapshot that wait for an answer, those of tasks at work only."""
-    for task in state.tasks:
-        if not task.ended and not task.queued:
-            for message in state.get_task_messages(task.task_id):
-                asked = message.permission
-                if asked is not None and asked.status == "pending":
-                    yield message
-
-
 class Permissions(Observable[PendingPermission]):
     """The requests of one session: those that wait now, then each new one, once. Completes with the handle's session.
 
-    What came while the link was down is told after the next reading of the session.
+    Told is whatever comes to be known: by an event, by a reading of the session, by messages that are loaded later. One
+    that was seen answered is not told.
     """
 
     def __init__(self, shared: SharedSession, decide: Decide, user_id: Callable[[], str | None]) -> None:
@@ -103,49 +94,69 @@ class Permissions(Observable[PendingPermission]):
     def _subscribe_core(
         self, observer: abc.ObserverBase[PendingPermission], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
-        told: set[str] = set()
-        synced: float | None = -1.0
-
         def tell(request: PermissionAsked, session_id: str, task_id: str | None, message_id: str | None) -> None:
-            if request.request_id not in told:
-                told.add(request.request_id)
-                observer.on_next(
-                    PendingPermission(request, session_id, task_id, message_id, self._decide, self._user_id())
-                )
+            observer.on_next(PendingPermission(request, session_id, task_id, message_id, self._decide, self._user_id()))
 
-        def tell_message(message: Message) -> None:
-            asked = message.permission
-            if asked is not None and asked.status == "pending":
-                tell(asked, message.session_id, message.task_id or asked.task_id, message.message_id)
+        watch = _Watch(tell)
+        events = self._shared.events.subscribe(watch.heard, observer.on_error, observer.on_completed)
+        return CompositeDisposable(events, self._shared.latest.subscribe(watch.seen))
 
-        def on_event(event: RawEvent) -> None:
-            if event.topic in ("messages created", "messages patched", "messages/bulk created"):
-                if isinstance(event.payload, dict) and event.payload.get("type") == "permission_request":
-                    message = payload_of(event)
-                    if isinstance(message, Message):
-                        tell_message(message)
-            elif event.topic == "sessions permission:request":
-                came = payload_of(event)
-                if isinstance(came, PermissionRequest) and came.request_id:
-                    asked = PermissionAsked(
-                        request_id=came.request_id,
-                        status="pending",
-                        tool_name=came.tool_name or "",
-                        tool_input=came.tool_input,
-                        task_id=came.task_id,
-                    )
-                    tell(asked, came.session_id, came.task_id, None)
 
-        def on_state(state: SessionState) -> None:
-            nonlocal synced
-            if state.last_synced_at != synced:
-                synced = state.last_synced_at
-                for message in pending_in(state):
-                    tell_message(message)
-                for task in state.tasks:
-                    asked = asked_by_row(task)
-                    if asked is not None:
-                        tell(asked, state.session_id, task.task_id, None)
+class _Watch:
+    """What one subscriber was told, and what is known to be answered."""
 
-        events = self._shared.events.subscribe(on_event, observer.on_error, observer.on_completed)
-        return CompositeDisposable(events, self._shared.latest.subscribe(on_state))
+    def __init__(self, tell: Callable[[PermissionAsked, str, str | None, str | None], None]) -> None:
+        self._tell = tell
+        self._done: set[str] = set()
+        self._tasks: Any = None
+        self._messages: Any = None
+        self._looked_at: dict[str, Any] = {}
+
+    def heard(self, event: RawEvent) -> None:
+        """An event of the session."""
+        if not isinstance(event.payload, dict):
+            return
+        if event.topic in ("messages created", "messages patched", "messages updated", "messages/bulk created"):
+            if event.payload.get("type") == "permission_request":
+                self._message(payload_of(event))
+        elif event.topic == "sessions permission:request":
+            came: PermissionRequest = payload_of(event)
+            asked = PermissionAsked(
+                request_id=came.request_id,
+                status="pending",
+                tool_name=came.tool_name or "",
+                tool_input=came.tool_input,
+                task_id=came.task_id,
+            )
+            self._asked(asked, came.session_id, came.task_id, None)
+        elif event.topic in ("messages permission_resolved", "sessions permission:timeout"):
+            self._done.add(payload_of(event).request_id)
+
+    def seen(self, state: SessionState) -> None:
+        """A snapshot. Only the messages of tasks at work are looked at, and only those that are not the same ones."""
+        if state.tasks is self._tasks and state.messages_by_task is self._messages:
+            return
+        self._tasks, self._messages = state.tasks, state.messages_by_task
+        looked_at, self._looked_at = self._looked_at, {}
+        for task in state.tasks:
+            if task.ended or task.queued:
+                continue
+            asked = asked_by_row(task)
+            if asked is not None:
+                self._asked(asked, state.session_id, task.task_id, None)
+            bucket = self._looked_at[task.task_id] = state.get_task_messages(task.task_id)
+            if bucket is not looked_at.get(task.task_id):
+                for message in bucket:
+                    if message.type == "permission_request":
+                        self._message(message)
+
+    def _message(self, message: Message) -> None:
+        asked = message.permission
+        if asked is not None:
+            self._asked(asked, message.session_id, message.task_id or asked.task_id, message.message_id)
+
+    def _asked(self, asked: PermissionAsked, session_id: str, task_id: str | None, message_id: str | None) -> None:
+        if asked.request_id and asked.request_id not in self._done:
+            self._done.add(asked.request_id)
+            if asked.status == "pending":
+                self._tell(asked, session_id, task_id, message_id)
