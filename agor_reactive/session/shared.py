@@ -15,7 +15,7 @@ from agor_reactive.core import events as e
 from agor_reactive.core.fold import fold, initial_state
 from agor_reactive.core.parse import parse_payload
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.errors import AgorError, HandleDisposed, NotConnected
+from agor_reactive.errors import AgorError, HandleDisposed, NotConnected, NotFound
 from agor_reactive.models.message import Message
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.session.hydration import Hydrator
@@ -61,6 +61,7 @@ class SharedSession:
         self._loads: dict[int, list[asyncio.Future[tuple[Message, ...]]]] = {}
         self._pages: dict[int, list[asyncio.Future[SessionState]]] = {}
         self._resyncs: list[asyncio.Future[SessionState]] = []
+        self._with_round: list[asyncio.Future[SessionState]] = []  # pages that a new reading of all brings anyway
         self._undo: list[Callable[[], None]] = []
         self._hydrator: Hydrator | None = None
 
@@ -138,7 +139,7 @@ class SharedSession:
     def _asked(self, event: e.AskAnswered | e.AskFailed, failed: AgorError | None) -> None:
         waiting = self._loads.pop(event.ask_id, ())
         pages = self._pages.pop(event.ask_id, ())
-        self.apply(event)
+        self.apply(event, failed)
         if failed is not None:
             _reject((*waiting, *pages), failed)
             return
@@ -146,38 +147,45 @@ class SharedSession:
         if isinstance(event, e.AskAnswered):
             _resolve(waiting, tuple(sorted(event.rows.messages, key=lambda row: (row.index, row.message_id))))
 
-    def apply(self, event: Any) -> None:
-        """Fold an event of our own."""
+    def apply(self, event: Any, failed: AgorError | None = None) -> None:
+        """Fold an event of our own; `failed` is what was raised, if it tells of a failure."""
         before = self._state
         after = fold(before, event)
         if after is not before:
             self._state = after
             self.latest.put(after)
-            self._look(before, after)
+            self._look(before, after, failed)
 
-    def _look(self, before: SessionState, after: SessionState) -> None:
+    def _look(self, before: SessionState, after: SessionState, failed: AgorError | None = None) -> None:
         """See to what the change asks of the shell."""
         if after.sync.asks is not before.sync.asks and self._hydrator is not None:
             self._hydrator.carry_out(after.sync.asks)
-            self._given_up(after)
+            self._given_up(before, after, failed)
         if after.standing is not before.standing:
             self._report(before, after)
         if self._settled and is_settled(after):
             settled, self._settled = self._settled, []
             _resolve(settled, after)
-        if self._resyncs and after.sync.round is None and not after.loading:
-            resyncs, self._resyncs = self._resyncs, []
-            _resolve(resyncs, after)
+        if (self._resyncs or self._with_round) and after.sync.round is None and not after.loading:
+            done, self._resyncs, self._with_round = (*self._resyncs, *self._with_round), [], []
+            _resolve(done, after)
 
-    def _given_up(self, after: SessionState) -> None:
-        """Whoever waits for what is no longer asked for is told so."""
+    def _given_up(self, before: SessionState, after: SessionState, failed: AgorError | None) -> None:
+        """Whoever waits for what is no longer asked for is told why; older tasks come with a new reading anyway."""
         wanted = {ask.ask_id for ask in after.sync.asks}
-        waiting: dict[int, list[asyncio.Future[Any]]]
-        for waiting in (self._loads, self._pages):
-            for ask_id in [ask_id for ask_id in waiting if ask_id not in wanted]:
-                _reject(
-                    waiting.pop(ask_id), NotConnected("The link dropped before the rows came; ask again once it is up.")
-                )
+        loads = [self._loads.pop(ask_id) for ask_id in tuple(self._loads) if ask_id not in wanted]
+        pages = [self._pages.pop(ask_id) for ask_id in tuple(self._pages) if ask_id not in wanted]
+        if after.loading and not after.terminal:
+            for waiting in pages:
+                self._with_round += waiting
+            pages = []
+        elif self._with_round and (after.terminal or not after.connected):
+            pages.append(self._with_round)
+            self._with_round = []
+        if loads or pages:
+            error = _why_given_up(before, after, failed)
+            for futures in (*loads, *pages):
+                _reject(futures, error)
 
     def _report(self, before: SessionState, after: SessionState) -> None:
         """At most one log line per change: a new kind of anomaly, a new error."""
@@ -285,9 +293,9 @@ class SharedSession:
             self._hydrator = None
         self.apply(e.Disposed())
         gone = HandleDisposed("The handle was released while this was under way.")
-        for waiting in (self._settled, self._resyncs, *self._loads.values(), *self._pages.values()):
+        for waiting in (self._settled, self._resyncs, self._with_round, *self._loads.values(), *self._pages.values()):
             _reject(waiting, gone)
-        self._settled, self._resyncs, self._loads, self._pages = [], [], {}, {}
+        self._settled, self._resyncs, self._with_round, self._loads, self._pages = [], [], [], {}, {}
         self.latest.complete()
         self.events.complete()
         if started:
@@ -298,6 +306,19 @@ class SharedSession:
 def is_settled(state: SessionState) -> bool:
     """Whether the first reading has come to an end, well or not."""
     return state.last_synced_at is not None or state.terminal or (state.error is not None and not state.loading)
+
+
+def _why_given_up(before: SessionState, after: SessionState, failed: AgorError | None) -> AgorError:
+    """Why what was asked for is not waited for any more."""
+    link = after.standing.link
+    if after.terminal:
+        return failed or NotFound(after.error or "The session is gone; nothing more will come.")
+    if link.phase == "closed":
+        return NotConnected("The client was closed before the rows came; make a new one.")
+    if link.up and link.epoch == before.standing.link.epoch:
+        return NotConnected("The link logged in anew before the rows came; ask again.")
+    why = f" ({link.reason})" if link.reason else ""
+    return NotConnected(f"The link dropped before the rows came{why}; ask again once it is up.")
 
 
 def _resolve(futures: Any, value: Any) -> None:
