@@ -10,10 +10,17 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
 from agor_reactive.daemon.events import Bus
-from agor_reactive.daemon.faults import bad_request, forbidden, method_not_allowed, not_authenticated, not_found
+from agor_reactive.daemon.faults import (
+    FeathersFault,
+    bad_request,
+    forbidden,
+    method_not_allowed,
+    not_authenticated,
+    not_found,
+)
 from agor_reactive.daemon.store import Row
 
-__all__ = ["STANDARD_METHODS", "Call", "Connection", "Registry", "Resolved", "Service"]
+__all__ = ["STANDARD_METHODS", "Call", "Connection", "Registry", "Resolved", "Service", "refuse_no_text"]
 
 STANDARD_METHODS = ("find", "get", "create", "update", "patch", "remove")
 _TAKES_ID = frozenset({"get", "update", "patch", "remove"})
@@ -61,6 +68,8 @@ class Service:
     """Needs no login."""
     announces: ClassVar[bool] = False
     """A create is told to the world under the service's own path, without a twin."""
+    many: ClassVar[bool] = False
+    """A create takes a list of rows, too."""
 
     def method(self, name: str) -> Callable[..., Any] | None:
         if name in STANDARD_METHODS or name in self.custom:
@@ -117,7 +126,7 @@ class Registry:
             raise method_not_allowed(method, path.strip("/"))
         if not service.open and call.user is None:
             raise not_authenticated()
-        _refuse_unfit(method, args)
+        _refuse_unfit(service, method, args)
         if call.user is not None and call.provider == "socketio" and not service.open:
             _demand_new_password(service, args, call)
         call.route = found.route
@@ -130,11 +139,33 @@ class Registry:
         return result
 
 
-def _refuse_unfit(method: str, args: list[Any]) -> None:
+def _refuse_unfit(service: Service, method: str, args: list[Any]) -> None:
     if method in _TAKES_ID and (not args or (args[0] is None and method in ("get", "update"))):
         raise bad_request(f"id for '{method}' can not be undefined")
-    if method in _TAKES_DATA and not isinstance(args[-1] if args else None, dict | list):
-        raise bad_request(f"A data object must be provided to the '{method}' method")
+    if method not in _TAKES_DATA and method not in service.custom:
+        return
+    data = args[-1] if args else None
+    unfit = bad_request(f"A data object must be provided to the '{method}' method")
+    if isinstance(data, list):
+        if method == "update":
+            raise bad_request("You can not replace multiple instances. Did you mean 'patch'?")
+        if method == "create" and not service.many and service.method("find") is not None:
+            raise FeathersFault(
+                "MethodNotAllowed", "Can not create multiple entries", code=405, class_name="method-not-allowed"
+            )
+        if method == "patch" or (method == "create" and not service.many):
+            raise unfit
+        if not all(isinstance(item, dict) for item in data):
+            raise bad_request(f"Every item of the list given to '{method}' must be an object")
+    elif method in _TAKES_DATA and not isinstance(data, dict):
+        raise unfit
+
+
+def refuse_no_text(data: Row, *names: str) -> None:
+    """These fields hold text or nothing: a row with anything else in them would break whoever reads it later."""
+    for name in names:
+        if data.get(name) is not None and not isinstance(data[name], str):
+            raise bad_request(f"{name} must be a string")
 
 
 def _demand_new_password(service: Service, args: list[Any], call: Call) -> None:

@@ -8,7 +8,7 @@ from agor_reactive.daemon.events import MESSAGE_EVENTS
 from agor_reactive.daemon.faults import DomainFault, sql_fault
 from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.queries import MAX_LIMIT, js_page, matches, page, select, sort_rows
-from agor_reactive.daemon.services.base import Call, Service
+from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
 from agor_reactive.daemon.store import DuplicateRow, Row
 
 __all__ = ["Messages", "message_routes"]
@@ -22,6 +22,7 @@ class Messages(Service):
     """
 
     path = "messages"
+    many: ClassVar[bool] = True
     custom: ClassVar[tuple[str, ...]] = ("findBySession", "findByTask", "findByRange", "createMany")
 
     def __init__(self, kernel: Kernel) -> None:
@@ -64,6 +65,7 @@ class Messages(Service):
     def patch(self, ref: str | None, data: Row, call: Call) -> Row:
         if ref is None:
             raise DomainFault("Multi-patch is not enabled")
+        refuse_no_text(data, "session_id", "task_id", "type")
         row = self._kernel.messages.get(ref)
         changed = {**row, **data, "message_id": row["message_id"]}
         self._kernel.messages.put(changed)
@@ -71,6 +73,7 @@ class Messages(Service):
         return changed
 
     def update(self, ref: str, data: Row, call: Call) -> Row:
+        refuse_no_text(data, "session_id", "task_id", "type")
         row = self._kernel.messages.get(ref)
         changed = {**row, **data, "message_id": row["message_id"]}
         self._kernel.messages.put(changed)
@@ -117,6 +120,7 @@ class Messages(Service):
         return rows
 
     def _refuse_unfit(self, row: Row) -> None:
+        refuse_no_text(row, "message_id", "session_id", "task_id", "type")
         for name in _NEEDED:
             if row.get(name) is None:
                 raise sql_fault("messages", f"NOT NULL constraint failed: messages.{name}")
@@ -141,6 +145,7 @@ def _lean(row: Row) -> Row | None:
 
 class _Bulk(Service):
     path = "messages/bulk"
+    many: ClassVar[bool] = True
     announces = True
 
     def __init__(self, messages: Messages) -> None:
@@ -160,8 +165,9 @@ class _Streaming(Service):
         self._bus = kernel.bus
 
     def create(self, data: Row, call: Call) -> Row:
-        if data.get("event") in MESSAGE_EVENTS:
-            self._bus.publish(f"messages {data['event']}", data.get("data"))
+        event = data.get("event")
+        if isinstance(event, str) and event in MESSAGE_EVENTS:
+            self._bus.publish(f"messages {event}", data.get("data"))
         return {"success": True}
 
 

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from agor_reactive.daemon.faults import DomainFault, bad_request, repository_fault
 from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.queries import Kind, matches, page, select, sort_rows, validated
-from agor_reactive.daemon.services.base import Call, Service
+from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
 from agor_reactive.daemon.store import Row
 from agor_reactive.daemon.tables import Table
 
@@ -108,6 +108,7 @@ class Repos(_Rows):
         super().__init__(kernel, kernel.repos, {"slug": "string", "name": "string", "repo_type": "string"})
 
     def new_row(self, data: Row, user_id: str) -> Row:
+        refuse_no_text(data, "slug")
         now = self._kernel.now()
         slug = data.get("slug") or f"local/{PurePath(str(data.get('local_path') or 'repo')).name}"
         return {

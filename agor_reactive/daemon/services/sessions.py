@@ -12,7 +12,7 @@ from typing import Any
 from agor_reactive.daemon.faults import DomainFault, repository_fault
 from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.queries import Kind, matches, page, select, sort_rows, validated
-from agor_reactive.daemon.services.base import Call, Service
+from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
 from agor_reactive.daemon.store import Row
 from agor_reactive.daemon.turns import Turns
 
@@ -64,6 +64,7 @@ class Sessions(Service):
     def patch(self, ref: str | None, data: Row, call: Call) -> Row:
         if ref is None:
             raise DomainFault("Multi-patch is not enabled")
+        refuse_no_text(data, "status")
         row = self._kernel.sessions.get(ref)
         kept = {name: value for name, value in data.items() if name in _KEPT}
         changed = {**row, **kept, "last_updated": self._kernel.now()}
@@ -76,6 +77,7 @@ class Sessions(Service):
         return told
 
     def update(self, ref: str, data: Row, call: Call) -> Row:
+        refuse_no_text(data, "status")
         row = self._kernel.sessions.get(ref)
         changed = {**row, **{k: v for k, v in data.items() if k in _KEPT}, "last_updated": self._kernel.now()}
         self._kernel.sessions.put(changed)

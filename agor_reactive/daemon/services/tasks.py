@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from agor_reactive.daemon.events import TASK_EVENTS
 from agor_reactive.daemon.faults import DomainFault, sql_fault
 from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.queries import Kind, matches, page, select, sort_rows, validated
-from agor_reactive.daemon.services.base import Call, Service
+from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
 from agor_reactive.daemon.store import DuplicateRow, Row
 from agor_reactive.daemon.turns import TERMINAL, Turns
 
@@ -34,6 +34,7 @@ _KEPT = frozenset(
 
 class Tasks(Service):
     path = "tasks"
+    many: ClassVar[bool] = True
 
     def __init__(self, kernel: Kernel, turns: Turns) -> None:
         self._kernel = kernel
@@ -53,8 +54,8 @@ class Tasks(Service):
         return self._kernel.tasks.get(ref)
 
     def create(self, data: Row | list[Row], call: Call) -> Row | list[Row]:
-        if isinstance(data, list):
-            return [self._create(item, call) for item in data]
+        if not isinstance(data, list):
+            return self._create([data], call)[0]
         return self._create(data, call)
 
     def patch(self, ref: str | None, data: Row, call: Call) -> Row | list[Row]:
@@ -96,25 +97,34 @@ class Tasks(Service):
         }
         return {**row, **_kept(data), "session_id": session["session_id"]}
 
-    def _create(self, data: Row, call: Call) -> Row:
-        row = self.new_row(data, call.user_id)
+    def _create(self, items: list[Row], call: Call) -> list[Row]:
+        """All of them or none, then told one by one."""
+        rows = [self.new_row(item, call.user_id) for item in items]
+        self.insert(rows)
+        for row in rows:
+            self._kernel.tasks.announce("created", row)
+            if row["status"] == "running":
+                session = self._kernel.sessions.get(row["session_id"])
+                self._kernel.sessions.change(
+                    session,
+                    status="running",
+                    ready_for_prompt=False,
+                    tasks=[*session["tasks"], row["task_id"]],
+                    last_updated=self._kernel.now(),
+                )
+        return rows
+
+    def insert(self, rows: list[Row]) -> None:
+        """Store several and announce none."""
         try:
-            self._kernel.tasks.insert(row)
+            with self._kernel.store.together():
+                for row in rows:
+                    self._kernel.tasks.insert(row)
         except DuplicateRow as error:
             raise sql_fault("tasks", "UNIQUE constraint failed: tasks.task_id") from error
-        self._kernel.tasks.announce("created", row)
-        if row["status"] == "running":
-            session = self._kernel.sessions.get(row["session_id"])
-            self._kernel.sessions.change(
-                session,
-                status="running",
-                ready_for_prompt=False,
-                tasks=[*session["tasks"], row["task_id"]],
-                last_updated=self._kernel.now(),
-            )
-        return row
 
     def _patch(self, row: Row, data: Row) -> Row:
+        refuse_no_text(data, "status")
         status = data.get("status")
         if status in TERMINAL and row.get("status") not in TERMINAL | {"queued", "created"}:
             told = {name: value for name, value in data.items() if name != "status"}
@@ -161,10 +171,10 @@ class _Fail(_Complete):
 
 class _Bulk(Service):
     path = "tasks/bulk"
+    many: ClassVar[bool] = True
     announces = True
 
-    def __init__(self, kernel: Kernel, tasks: Tasks) -> None:
-        self._kernel = kernel
+    def __init__(self, tasks: Tasks) -> None:
         self._tasks = tasks
 
     def create(self, data: Row | list[Row], call: Call) -> list[Row]:
@@ -173,12 +183,7 @@ class _Bulk(Service):
         if any(not item.get("created_by") for item in data):
             raise DomainFault("Failed to bulk create tasks: created_by is required for every task")
         rows = [self._tasks.new_row(item, call.user_id) for item in data]
-        try:
-            with self._kernel.store.together():
-                for row in rows:
-                    self._kernel.tasks.insert(row)
-        except DuplicateRow as error:
-            raise sql_fault("tasks", "UNIQUE constraint failed: tasks.task_id") from error
+        self._tasks.insert(rows)
         return rows
 
 
@@ -192,15 +197,17 @@ class _Streaming(Service):
         self._bus = kernel.bus
 
     def create(self, data: Row, call: Call) -> Row:
-        if data.get("event") in TASK_EVENTS:
-            self._bus.publish(f"tasks {data['event']}", data.get("data"))
+        event = data.get("event")
+        if isinstance(event, str) and event in TASK_EVENTS:
+            self._bus.publish(f"tasks {event}", data.get("data"))
         return {"success": True}
 
 
 def task_routes(kernel: Kernel, turns: Turns, tasks: Tasks) -> list[Service]:
     """The routes under `tasks/`."""
-    return [_Run(turns), _Complete(kernel, turns), _Fail(kernel, turns), _Bulk(kernel, tasks), _Streaming(kernel)]
+    return [_Run(turns), _Complete(kernel, turns), _Fail(kernel, turns), _Bulk(tasks), _Streaming(kernel)]
 
 
 def _kept(data: Row) -> Row:
+    refuse_no_text(data, "task_id", "session_id", "status")
     return {name: value for name, value in data.items() if name in _KEPT}
