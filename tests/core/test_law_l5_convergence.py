@@ -139,6 +139,31 @@ class Convergence(RuleBasedStateMachine):
     def the_link_returns(self) -> None:
         self.wire.connect()
 
+    @rule(n=some, status=st.sampled_from(["running", "running", "completed"]), said=st.integers(0, 2), read=some)
+    def a_prompt_leaves_the_queue_while_nobody_listens(self, n: int, status: str, said: int, read: int) -> None:
+        """The way to a bug that a run of loose rules seldom finds: known waiting, begun unseen, heard of mid-round."""
+        waiting = [t for t, row in self.server.tasks.items() if row["status"] == "queued"]
+        if not waiting:
+            self.wire.emit(self.server.new_task("queued"))
+            waiting = [self.server.order[-1]]
+        self.wire.deliver(len(self.wire.events))
+        task_id = self.pick(n, waiting)
+        assert task_id is not None
+        self.wire.drop()
+        self.server.set_status(task_id, status)
+        for _ in range(said):
+            self.server.new_message(task_id, "text")
+        self.wire.connect()
+        for ask in self.wire.open_asks():  # the room
+            self.wire.serve(ask)
+            self.wire.land(ask.ask_id)
+        asks = self.wire.open_asks()
+        for ask in asks[: read % (len(asks) + 1)]:
+            self.wire.serve(ask)
+        self.wire.emit(self.server.new_message(task_id, "text"))
+        self.wire.emit(self.server.set_status(task_id, status))
+        self.wire.deliver(1 + n % 2)
+
     @rule(n=some)
     def the_user_loads(self, n: int) -> None:
         if task_id := self.pick(n, [task.task_id for task in self.wire.mirror.state.tasks]):
