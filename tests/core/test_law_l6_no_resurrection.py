@@ -116,3 +116,35 @@ def test_a_removed_tasks_stream_is_not_revived_by_chunks_that_name_no_task() -> 
     assert not mirror.state.streaming_messages
     mirror.feed(chunk("m1", "b", 1), RawEvent("messages thinking:start", {"session_id": SID, "message_id": "m1"}))
     assert not mirror.state.streaming_messages
+
+
+def test_a_message_that_a_fetch_no_longer_has_stays_away_whatever_comes_late_for_it() -> None:
+    mirror = hydrated(messages={"t1": [message_row("m1", "t1"), message_row("m2", "t1", 1)]})
+    mirror.feed(e.ResyncRequested())
+    mirror.land([task_row("t1")], messages={"t1": [message_row("m2", "t1", 1)]})
+    assert mirror.message_ids("t1") == ["m2"]
+    mirror.feed(saved("messages", message_row("m1", "t1", content="late"), "patched"), chunk("m1", "late", 0))
+    assert mirror.message_ids("t1") == ["m2"]
+    assert "m1" not in mirror.state.streaming_messages
+
+
+def test_a_message_that_moves_to_another_task_is_in_that_one_only() -> None:
+    tasks = [task_row("t1", "completed"), task_row("t2", second=1)]
+    mirror = hydrated("eager", tasks, messages={"t1": [message_row("m1", "t1")], "t2": [message_row("m2", "t2")]})
+    mirror.feed(saved("messages", message_row("m1", "t2", 7), "patched"))
+    assert mirror.message_ids("t1") == []
+    assert mirror.message_ids("t2") == ["m2", "m1"]
+    assert len(mirror.state.messages_by_task.rows) == 2
+
+
+def test_a_removed_session_that_a_resync_finds_again_is_followed_again() -> None:
+    mirror = hydrated()
+    mirror.feed(saved("sessions", session_row(), "removed"))
+    mirror.feed(saved("tasks", task_row("t2")))
+    assert not mirror.state.tasks
+    mirror.feed(e.ResyncRequested())
+    mirror.land([task_row("t1")])
+    assert not mirror.state.terminal
+    mirror.feed(saved("tasks", task_row("t2", second=1)), chunk("m9", "hello", 0, task_id="t2"))
+    assert [task.task_id for task in mirror.state.tasks] == ["t1", "t2"]
+    assert mirror.state.streaming_messages["m9"].text == "hello"
