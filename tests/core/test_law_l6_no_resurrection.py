@@ -128,6 +128,14 @@ def test_a_message_that_a_fetch_no_longer_has_stays_away_whatever_comes_late_for
     assert "m1" not in mirror.state.streaming_messages
 
 
+def test_a_removed_message_stays_away_whatever_comes_late_for_it() -> None:
+    mirror = hydrated(messages={"t1": [message_row("m1", "t1"), message_row("m2", "t1", 1)]})
+    mirror.feed(saved("messages", message_row("m1", "t1"), "removed"))
+    mirror.feed(saved("messages", message_row("m1", "t1", content="late"), "patched"), chunk("m1", "late", 0))
+    assert mirror.message_ids("t1") == ["m2"]
+    assert "m1" not in mirror.state.streaming_messages
+
+
 def test_a_message_that_moves_to_another_task_is_in_that_one_only() -> None:
     tasks = [task_row("t1", "completed"), task_row("t2", second=1)]
     mirror = hydrated("eager", tasks, messages={"t1": [message_row("m1", "t1")], "t2": [message_row("m2", "t2")]})

@@ -9,7 +9,7 @@ import pytest
 from agor_reactive.core import events as e
 from agor_reactive.core.tools import Tool
 from agor_reactive.models import RawEvent
-from tests.core.build import Mirror, hydrated, message_row, raw, saved, session_row, task_row
+from tests.core.build import Mirror, chunk, hydrated, message_row, raw, saved, session_row, task_row
 
 
 def tool(kind: str, use: str, task_id: str = "t1") -> RawEvent:
@@ -142,3 +142,12 @@ def test_a_message_of_a_task_that_is_not_there_tells_of_no_tool_once_all_tasks_a
     mirror.feed(e.ResyncRequested())
     mirror.feed(saved("messages", orphan, "patched"))
     assert "t9" in mirror.state.tools_by_task, "while tasks are read it may be a new one's"
+
+
+def test_tools_are_the_same_object_until_tasks_messages_or_tools_change() -> None:
+    mirror = hydrated()
+    before = mirror.feed(saved("messages", message_row("m1", "t1", content=[used("u1")]))).tools_by_task
+    mirror.feed(chunk("m2", "text", 0, task_id="t1"), saved("sessions", session_row(["t1"], status="running")))
+    assert mirror.state.tools_by_task is before
+    mirror.feed(saved("messages", message_row("m3", "t1", 2)))
+    assert mirror.state.tools_by_task is not before
