@@ -13,7 +13,6 @@ Only one successor of a version may append in place, whichever is first: the one
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any, Generic, TypeVar, overload
 
 __all__ = ["PMap"]
@@ -167,11 +166,13 @@ class PMap(Generic[K, V]):
         return new
 
     def _apart(self) -> PMap[K, V]:
-        """The same on a line of its own. Its keys are copied, which takes some 10 ns each."""
+        """The same on a line of its own. Its keys are copied, at C speed."""
         new: PMap[K, V] = _new(PMap)
         count = new.reach = self.reach
-        # Keys come in the order of their positions. Another thread may be adding some, so they are counted off.
-        new._index = dict(zip(islice(tuple(self._index), count), range(count), strict=True))
+        # Keys come in the order of their positions: those that are not this version's are the last ones.
+        index = new._index = self._index.copy()
+        for _ in range(len(index) - count):
+            index.popitem()
         new._holes = self._holes
         new._claim = [None]
         new._lists = self._lists
