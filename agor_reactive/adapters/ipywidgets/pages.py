@@ -1,21 +1,45 @@
-"""The JavaScript and CSS of the pages, read from beside this file and put together: no build step, nothing fetched."""
+"""The JavaScript and CSS of the pages, read from beside this file and put together: no build step, nothing fetched.
+
+The scripts are ES modules that import each other, but anywidget loads a widget's script from an address at which there
+is nothing else. So a widget's module and all that it imports are joined into one here.
+"""
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from importlib.resources import files
 
 __all__ = ["script", "style"]
 
+_STYLES = ("base", "conversation", "prose", "sessions", "narrow")
+_IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
+_EXPORT = re.compile(r"^export (?=class|const|function)", re.MULTILINE)
+
 
 @cache
-def script(*names: str) -> str:
-    """One module made of these, in order; the last one has the export."""
-    folder = files(__package__) / "static"
-    return "\n".join((folder / f"{name}.js").read_text(encoding="utf-8") for name in names)
+def script(name: str) -> str:
+    """The module of that name with all it imports, each once and before whoever needs it. Names at the top of modules
+    are those of one scope: they differ.
+    """
+    joined: dict[str, str] = {}
+    _join(name, joined)
+    return "\n".join(joined.values())
+
+
+def _join(name: str, joined: dict[str, str]) -> None:
+    source = _read(f"{name}.js")
+    for other in _IMPORT.findall(source):
+        if other not in joined:
+            _join(other, joined)
+    joined[name] = _EXPORT.sub("", _IMPORT.sub("", source))
 
 
 @cache
 def style() -> str:
     """The style sheet of all pages."""
-    return (files(__package__) / "static" / "style.css").read_text(encoding="utf-8")
+    return "\n".join(_read(f"{name}.css") for name in _STYLES)
+
+
+def _read(name: str) -> str:
+    return (files(__package__) / "static" / name).read_text(encoding="utf-8")

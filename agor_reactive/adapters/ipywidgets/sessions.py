@@ -34,7 +34,7 @@ class SessionsView(anywidget.AnyWidget):
     >>> view = SessionsView(client)      # doctest: +SKIP
     """
 
-    _esm = traitlets.Unicode(script("prose", "session", "sessions", "sessions_widget")).tag(sync=True)
+    _esm = traitlets.Unicode(script("sessions_widget")).tag(sync=True)
     _css = traitlets.Unicode(style()).tag(sync=True)
     text = traitlets.Unicode("", read_only=True).tag(sync=True)
     _record_name = traitlets.Unicode("", read_only=True).tag(sync=True)

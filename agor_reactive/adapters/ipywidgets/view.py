@@ -32,7 +32,7 @@ class SessionView(anywidget.AnyWidget):
     >>> view = SessionView(handle)      # doctest: +SKIP
     """
 
-    _esm = traitlets.Unicode(script("prose", "session", "session_widget")).tag(sync=True)
+    _esm = traitlets.Unicode(script("session_widget")).tag(sync=True)
     _css = traitlets.Unicode(style()).tag(sync=True)
     text = traitlets.Unicode("", read_only=True).tag(sync=True)
     _record_name = traitlets.Unicode("", read_only=True).tag(sync=True)

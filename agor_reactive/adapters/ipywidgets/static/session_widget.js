@@ -1,15 +1,6 @@
-// anywidget's door to a SessionPane.
+// The widget that is one session.
 
-export default {
-  render({ model, el }) {
-    const pane = new SessionPane(el, { send: (message) => model.send(message), text: model.get("text") });
-    const showRecord = hideRecord(model.get("_record_name"));
-    const receive = (message) => pane.receive(message);
-    model.on("msg:custom", receive);
-    return () => {
-      model.off("msg:custom", receive);
-      pane.dispose();
-      showRecord();
-    };
-  },
-};
+import { door } from "./door.js";
+import { SessionPane } from "./session.js";
+
+export default door(SessionPane);

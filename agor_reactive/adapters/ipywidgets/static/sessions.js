@@ -1,5 +1,9 @@
 // Many sessions as a table that is sorted and filtered here, and the one that is open below it.
 
+import { button, make, ownPresses, region, watchWidth } from "./dom.js";
+import { Kernel } from "./kernel.js";
+import { SessionPane } from "./session.js";
+
 const AT_ONCE = 100; // rows made at a time
 
 function ago(milliseconds) {
@@ -10,53 +14,21 @@ function ago(milliseconds) {
   return `${Math.floor(seconds / 86400)} d ago`;
 }
 
-class SessionList {
+export class SessionList {
   constructor(parent, port) {
     this.port = port;
-    this.view = Math.random().toString(36).slice(2);
+    this.kernel = new Kernel(port);
     this.rows = new Map();
     this.lines = new Map();
-    this.seq = null;
-    this.skew = 0;
     this.most = AT_ONCE;
     this.selected = "";
     this.build(parent);
-    this.clock = setInterval(() => this.visible && this.draw(), 30000);
-    this.visible = true;
-    const tell = () => {
-      const visible = this.near && document.visibilityState !== "hidden";
-      if (visible !== this.visible) {
-        this.visible = visible;
-        this.send({ op: visible ? "wake" : "rest" });
-      }
-    };
-    this.near = true;
-    this.seen = new IntersectionObserver((entries) => {
-      this.near = entries[entries.length - 1].isIntersecting;
-      tell();
-    }, { rootMargin: "200px" });
-    this.seen.observe(this.root);
-    this.onVisibility = tell;
-    document.addEventListener("visibilitychange", tell);
-    this.sync();
-  }
-
-  send(message) {
-    this.port.send({ ...message, view: this.view });
-  }
-
-  // Asks for all of it, twice more if it does not come: some frontends lose what is said around a page's own start.
-  sync(again = 2) {
-    this.seq = null;
-    this.send({ op: "sync" });
-    clearTimeout(this.retry);
-    if (again) this.retry = setTimeout(() => this.seq === null && this.sync(again - 1), 1500);
+    this.clock = setInterval(() => this.kernel.visible && this.draw(), 30000);
+    this.kernel.attend(this.root);
   }
 
   build(parent) {
-    const root = (this.root = make("div", "ag-list ag-unfed"));
-    root.setAttribute("role", "region");
-    root.setAttribute("aria-label", "Agor sessions");
+    const root = (this.root = region("ag-list ag-unfed", "Agor sessions"));
     const bar = root.appendChild(make("div", "ag-bar"));
     this.total = bar.appendChild(make("span", "ag-title"));
     this.filter = bar.appendChild(make("input", "ag-filter"));
@@ -95,16 +67,8 @@ class SessionList {
   }
 
   apply(message) {
-    if (message.op === "patch") {
-      if (this.seq === null || message.seq <= this.seq) return;
-      if (message.seq !== this.seq + 1) {
-        this.sync();
-        return;
-      }
-    } else if (message.seq === this.seq) return;
-    else this.rows.clear();
-    this.seq = message.seq;
-    this.skew = Date.now() - message.now;
+    if (!this.kernel.takes(message)) return;
+    if (message.op === "snapshot") this.rows.clear();
     this.saved.hidden = true;
     this.root.classList.remove("ag-unfed");
     for (const id of message.gone ?? []) this.rows.delete(id);
@@ -112,12 +76,6 @@ class SessionList {
     if (message.note !== undefined) {
       this.noted = message.note;
       this.note.replaceChildren(...(message.note ? [make("div", "ag-note", message.note)] : []));
-    }
-    if (!this.acking) {
-      this.acking = setTimeout(() => {
-        this.acking = null;
-        this.send({ op: "seen", seq: this.seq });
-      }, 900);
     }
     this.draw();
   }
@@ -171,7 +129,7 @@ class SessionList {
   }
 
   line(id) {
-    const root = button("ag-row", "", "", () => this.send({ op: "pick", session: id }));
+    const root = button("ag-row", "", "", () => this.kernel.send({ op: "pick", session: id }));
     const parts = ["ag-dot", "ag-prompt", "ag-status", "ag-agent", "ag-count", "ag-when"].map((name) => root.appendChild(make("span", name)));
     const [, title, status, agent, count, when] = parts;
     const line = {
@@ -184,7 +142,7 @@ class SessionList {
         status.textContent = row.status;
         agent.textContent = [row.agent, row.ref].filter(Boolean).join(" · ");
         count.textContent = row.tasks ? `${row.tasks} task${row.tasks === 1 ? "" : "s"}` : "";
-        when.textContent = row.when === null ? "" : ago(Date.now() - this.skew - row.when);
+        when.textContent = row.when === null ? "" : ago(Date.now() - this.kernel.skew - row.when);
       },
     };
     this.lines.set(id, line);
@@ -206,14 +164,10 @@ class SessionList {
 
   dispose() {
     clearInterval(this.clock);
-    clearTimeout(this.acking);
-    clearTimeout(this.retry);
-    document.removeEventListener("visibilitychange", this.onVisibility);
-    this.seen.disconnect();
     this.unwatchWidth();
     this.pane?.dispose();
     this.root.remove();
     this.place.remove();
-    this.send({ op: "bye" });
+    this.kernel.leave();
   }
 }

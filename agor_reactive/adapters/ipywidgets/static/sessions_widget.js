@@ -1,15 +1,6 @@
-// anywidget's door to a SessionList.
+// The widget that is a table of sessions.
 
-export default {
-  render({ model, el }) {
-    const list = new SessionList(el, { send: (message) => model.send(message), text: model.get("text") });
-    const showRecord = hideRecord(model.get("_record_name"));
-    const receive = (message) => list.receive(message);
-    model.on("msg:custom", receive);
-    return () => {
-      model.off("msg:custom", receive);
-      list.dispose();
-      showRecord();
-    };
-  },
-};
+import { door } from "./door.js";
+import { SessionList } from "./sessions.js";
+
+export default door(SessionList);

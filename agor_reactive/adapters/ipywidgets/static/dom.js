@@ -1,0 +1,40 @@
+// Elements, made by hand: createElement and textContent, never markup from text. And how a view sits in its page.
+
+const NARROW = 520; // px
+
+export function make(tag, className, text) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  if (text !== undefined) element.textContent = text;
+  return element;
+}
+
+export function button(className, label, title, deed) {
+  const element = make("button", className, label);
+  element.type = "button";
+  if (title) element.title = title;
+  element.addEventListener("click", deed);
+  return element;
+}
+
+// A place of its own for those who cannot see the page.
+export function region(className, label) {
+  const root = make("div", className);
+  root.setAttribute("role", "region");
+  root.setAttribute("aria-label", label);
+  return root;
+}
+
+// What is left out where there is little room. Returns the undo. (A query of the style sheet would need a width that does
+// not depend on what is in it, and a view beside others in a box has none.)
+export function watchWidth(root) {
+  const seen = new ResizeObserver(([entry]) => root.classList.toggle("ag-narrow", entry.contentRect.width < NARROW));
+  seen.observe(root);
+  return () => seen.disconnect();
+}
+
+// JupyterLab gives the focus to the cell that is pressed in, and then lays out anew all that is in it. Here something has
+// the focus wherever one presses, which selects the cell as well: the press itself is not told further.
+export function ownPresses(root) {
+  root.addEventListener("mousedown", (event) => event.button === 0 && event.stopPropagation());
+}

@@ -1,0 +1,40 @@
+// The heading of a session: title, status, model, context, link; below it what must be said plainly.
+
+import { make } from "./dom.js";
+
+export class Heading {
+  constructor(parent) {
+    const head = parent.appendChild(make("header", "ag-head"));
+    this.title = head.appendChild(make("span", "ag-title"));
+    this.status = head.appendChild(make("span", "ag-badge"));
+    this.facts = head.appendChild(make("span", "ag-facts"));
+    this.context = head.appendChild(make("span", "ag-context"));
+    this.meter = this.context.appendChild(make("span", "ag-meter")).appendChild(make("span"));
+    this.contextWords = this.context.appendChild(make("span"));
+    this.link = head.appendChild(make("span", "ag-linkstate"));
+    this.notes = parent.appendChild(make("div", "ag-notes"));
+  }
+
+  show({ title, session, status, tone, link, linkTone, facts, context, notes }) {
+    this.title.textContent = title;
+    this.title.title = session;
+    this.status.textContent = status;
+    this.status.dataset.tone = tone;
+    this.status.hidden = !status;
+    this.link.textContent = link;
+    this.link.dataset.tone = linkTone;
+    this.facts.textContent = this.facts.title = facts;
+    this.context.hidden = context === null;
+    if (context) {
+      this.meter.style.width = `${Math.min(100, context.percent)}%`;
+      this.contextWords.textContent = context.words;
+      this.context.title = context.about;
+    }
+    this.notes.replaceChildren(...notes.map(([tone, text]) => {
+      const note = make("div", "ag-note", text);
+      note.dataset.tone = tone;
+      note.setAttribute("role", "status");
+      return note;
+    }));
+  }
+}

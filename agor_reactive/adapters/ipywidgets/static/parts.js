@@ -1,0 +1,102 @@
+// The kinds of parts that a task has, but for requests.
+
+import { button, make } from "./dom.js";
+import { Part } from "./part.js";
+import { Prose } from "./prose.js";
+import { Request } from "./request.js";
+
+const SIGNS = { executing: "●", complete: "✓", failed: "✗" };
+
+class Written extends Part {
+  constructor(...of) {
+    super(...of);
+    this.prose = new Prose(this.root);
+  }
+
+  show(grown) {
+    if (!grown) return null;
+    this.prose.change(grown.keep, grown.more);
+    return (deadline) => this.prose.work(deadline);
+  }
+}
+
+class Note extends Part {
+  constructor(...of) {
+    super(...of);
+    this.words = this.root.appendChild(make("span"));
+  }
+
+  show() {
+    this.words.textContent = this.text;
+  }
+}
+
+// A line that can be unfolded.
+class Folded extends Part {
+  fold(className, title, bodyClass) {
+    this.button = this.root.appendChild(button(className, "", title, () => this.unfold()));
+    this.button.setAttribute("aria-expanded", "false");
+    this.body = this.root.appendChild(make("div", bodyClass));
+    this.body.hidden = true;
+  }
+
+  unfold() {
+    this.body.hidden = !this.body.hidden;
+    this.button.setAttribute("aria-expanded", String(!this.body.hidden));
+    this.show();
+  }
+}
+
+class Thought extends Folded {
+  constructor(...of) {
+    super(...of);
+    this.fold("ag-fold", "Show or hide the thinking", "ag-thinking");
+    this.button.append(make("span", "ag-sign", "∴"), (this.brief = make("span", "ag-brief")));
+  }
+
+  show() {
+    const line = this.text.replace(/\s+/g, " ").trim();
+    this.brief.textContent = this.fields.live ? `thinking… ${line.slice(-160)}` : line.slice(0, 300);
+    if (!this.body.hidden) this.body.textContent = this.text;
+  }
+}
+
+class Tool extends Folded {
+  constructor(...of) {
+    super(...of);
+    this.fold("ag-chip", "Show input and result", "ag-detail");
+    this.button.append(
+      (this.sign = make("span", "ag-sign")),
+      (this.name = make("span", "ag-name")),
+      (this.brief = make("span", "ag-brief")),
+    );
+  }
+
+  show() {
+    const { state, name, brief, why } = this.fields;
+    this.root.dataset.state = state;
+    this.sign.textContent = SIGNS[state] ?? "●";
+    this.name.textContent = name;
+    this.brief.textContent = brief + (why ? ` · ${why}` : "");
+    this.button.setAttribute("aria-label", `${name}, ${state}`);
+    if (!this.body.hidden) this.ask();
+  }
+
+  ask() {
+    if (!this.body.childElementCount) this.body.append(make("div", "ag-dim", "asking…"));
+    this.pane.kernel.send({ op: "tool", task: this.taskId, tool: this.fields.tool });
+  }
+
+  detail(input, result) {
+    this.body.replaceChildren();
+    for (const [label, text] of [["input", input], ["result", result]]) {
+      this.body.append(make("div", "ag-label", label), text ? make("pre", "", text) : make("div", "ag-dim", "nothing yet"));
+    }
+  }
+}
+
+const KINDS = { text: Written, said: Written, thought: Thought, tool: Tool, asks: Request };
+
+export function partOf(pane, taskId, { kind }) {
+  return new (KINDS[kind] ?? Note)(pane, taskId, kind);
+}

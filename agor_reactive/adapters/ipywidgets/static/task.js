@@ -1,0 +1,80 @@
+// A task: what was asked, how it stands, and its parts once it is opened.
+
+import { button, make } from "./dom.js";
+import { Rows } from "./rows.js";
+
+function spell(seconds) {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} m ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} m`;
+}
+
+export class TaskBlock {
+  constructor(pane, id) {
+    this.pane = pane;
+    this.id = id;
+    this.fields = {};
+    this.asked = false;
+    this.root = make("section", "ag-task");
+    this.head = button("ag-task-head", "", "", () => this.toggle());
+    this.head.append(
+      make("span", "ag-chevron", "›"),
+      (this.prompt = make("span", "ag-prompt")),
+      (this.status = make("span", "ag-status")),
+      (this.took = make("span", "ag-took")),
+    );
+    this.body = make("div", "ag-task-body");
+    this.wait = this.body.appendChild(make("div", "ag-dim ag-wait", "reading the messages…"));
+    this.list = this.body.appendChild(make("div", "ag-parts"));
+    this.rows = new Rows(this.list);
+    this.root.append(this.head, this.body);
+    this.open(false);
+  }
+
+  open(open) {
+    this.opened = open;
+    this.body.hidden = !open;
+    this.root.classList.toggle("ag-open", open);
+    this.head.setAttribute("aria-expanded", String(open));
+  }
+
+  toggle() {
+    this.open(!this.opened);
+    if (this.opened && !this.asked) {
+      this.asked = true;
+      this.pane.kernel.send({ op: "open", task: this.id });
+    }
+    if (this.opened) this.waiting();
+  }
+
+  change(fields) {
+    const opens = fields.shown && !this.fields.shown;
+    Object.assign(this.fields, fields);
+    const { prompt, status, tone, took, tools } = this.fields;
+    if (fields.prompt !== undefined) this.prompt.textContent = prompt;
+    this.status.textContent = status;
+    this.status.dataset.tone = tone;
+    this.root.dataset.tone = tone;
+    this.took.textContent = [took, tools ? `${tools} tool${tools === 1 ? "" : "s"}` : ""].filter(Boolean).join(" · ");
+    if (opens) {
+      this.asked = true;
+      this.open(true);
+    }
+    this.waiting();
+    this.tick();
+  }
+
+  waiting() {
+    const { loaded, fault, ended } = this.fields;
+    this.wait.hidden = !this.opened || loaded || (this.rows.order.length > 0 && !fault) || (!ended && !fault);
+    this.wait.textContent = fault || "reading the messages…";
+    this.wait.classList.toggle("ag-fault", Boolean(fault));
+    if (fault) this.asked = false;
+  }
+
+  tick() {
+    const { began, took } = this.fields;
+    if (!took && began) this.took.textContent = spell(Math.max(0, (Date.now() - this.pane.kernel.skew - began) / 1000));
+  }
+}

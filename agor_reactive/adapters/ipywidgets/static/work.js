@@ -1,0 +1,46 @@
+// Work in slices, so that the page stays alive however much comes at once.
+
+const SLICE = 10; // ms of work between two chances for the page to react
+
+export class Work {
+  constructor() {
+    this.steps = [];
+    this.waiting = null;
+  }
+
+  // A step answers true when it has to be called again, or a function that is called in its place until that does not.
+  // It is given the time at which to stop (performance.now()).
+  push(step) {
+    this.steps.push(step);
+  }
+
+  run() {
+    if (this.waiting === null) this.slice();
+  }
+
+  slice() {
+    this.waiting = null;
+    const deadline = performance.now() + SLICE;
+    let done = 0;
+    while (done < this.steps.length) {
+      let more = false;
+      try {
+        more = this.steps[done](deadline);
+      } catch (error) {
+        console.error("agor_reactive: a part of the page could not be shown", error);
+      }
+      if (typeof more === "function") {
+        this.steps[done] = more;
+        continue;
+      }
+      if (more !== true) done += 1;
+      if (performance.now() > deadline) break;
+    }
+    this.steps.splice(0, done);
+    if (this.steps.length) this.waiting = setTimeout(() => this.slice(), 0);
+  }
+
+  stop() {
+    clearTimeout(this.waiting);
+  }
+}
