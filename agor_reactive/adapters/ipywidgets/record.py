@@ -45,7 +45,7 @@ class Record:
 
         self._told = text
         data = {"text/plain": text, "text/html": self._markup(text)}
-        publish(data, transient={"display_id": self.name}, update=update)  # type: ignore[no-untyped-call]
+        publish(data, transient={"display_id": self.name}, update=update)
 
     def _markup(self, text: str) -> str:
         words = f"<summary>{html.escape(self._label)}</summary><pre{_LOOK}>{html.escape(text)}</pre>"
