@@ -88,14 +88,15 @@ def page(rows: list[Row], query: Mapping[str, Any], *, limit: int = MAX_LIMIT) -
     return {"total": len(rows), "limit": size, "skip": skip, "data": rows[skip : skip + size]}
 
 
-def js_page(rows: list[Row], query: Mapping[str, Any]) -> dict[str, Any]:
+def js_page(query: Mapping[str, Any], total: int, read: Callable[[int, int], list[Row]]) -> dict[str, Any]:
     """Paging as `messages` does it, with nothing coerced: over REST `$skip` and `$limit` are strings and their sum is
-    a concatenation. Both are echoed as given.
+    a concatenation. Both are echoed as given. `read(skip, limit)` reads the rows of the page, and no others.
     """
     skip, limit = query.get("$skip", 0), query.get("$limit", MAX_LIMIT)
     joined = f"{_js_text(skip)}{_js_text(limit)}" if isinstance(skip, str) or isinstance(limit, str) else None
     end = _js_number(joined) if joined is not None else _js_number(skip) + _js_number(limit)
-    return {"total": len(rows), "limit": limit, "skip": skip, "data": rows[_index(_js_number(skip)) : _index(end)]}
+    first, last, _ = slice(_index(_js_number(skip)), _index(end)).indices(total)
+    return {"total": total, "limit": limit, "skip": skip, "data": read(first, last - first) if last > first else []}
 
 
 def _bounded(name: str, value: Any) -> int:

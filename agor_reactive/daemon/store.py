@@ -30,6 +30,7 @@ create table if not exists rows (
 );
 create index if not exists rows_by_session on rows (kind, session_id, position, seq);
 create index if not exists rows_by_task on rows (kind, task_id, position, seq);
+create index if not exists rows_by_creation on rows (kind, session_id, seq);
 create table if not exists settings (name text primary key, value text not null);
 """
 
@@ -107,22 +108,38 @@ class Store:
 
     def of_session(self, kind: str, session_id: str) -> list[Row]:
         """A session's rows in creation order."""
-        return _rows(
-            self._db.execute("select body from rows where kind = ? and session_id = ? order by seq", (kind, session_id))
-        )
+        return self.page(kind, session_id=session_id)
 
     def messages_by_index(self, *, session_id: str | None = None, task_id: str | None = None) -> list[Row]:
         """Messages of a session, of a task, or of both, by their index."""
-        clauses, values = ["kind = 'messages'"], []
-        if session_id is not None:
-            clauses.append("session_id = ?")
-            values.append(session_id)
-        if task_id is not None:
-            clauses.append("task_id = ?")
-            values.append(task_id)
+        return self.page("messages", by_index=True, session_id=session_id, task_id=task_id)
+
+    def page(
+        self,
+        kind: str,
+        *,
+        session_id: str | None = None,
+        task_id: str | None = None,
+        row_type: str | None = None,
+        by_index: bool = False,
+        skip: int = 0,
+        limit: int = -1,
+    ) -> list[Row]:
+        """Rows `skip` and on, `limit` at most (-1: all), in order of creation or by their index; only they are read."""
+        clauses, values = _where(kind, session_id, task_id, row_type)
+        order = "position, seq" if by_index else "seq"
         return _rows(
-            self._db.execute(f"select body from rows where {' and '.join(clauses)} order by position, seq", values)
+            self._db.execute(
+                f"select body from rows where {clauses} order by {order} limit ? offset ?", (*values, limit, skip)
+            )
         )
+
+    def count(
+        self, kind: str, *, session_id: str | None = None, task_id: str | None = None, row_type: str | None = None
+    ) -> int:
+        """How many rows such a page is cut from."""
+        clauses, values = _where(kind, session_id, task_id, row_type)
+        return int(self._db.execute(f"select count(*) from rows where {clauses}", values).fetchone()[0])
 
     def next_message_index(self, session_id: str) -> int:
         found = self._db.execute(
@@ -139,6 +156,18 @@ class Store:
             "insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value",
             (name, value),
         )
+
+
+def _where(kind: str, session_id: str | None, task_id: str | None, row_type: str | None) -> tuple[str, list[str]]:
+    """Conditions, all of them covered by an index but the type's, and their values."""
+    asked = {
+        "kind = ?": kind,
+        "session_id = ?": session_id,
+        "task_id = ?": task_id,
+        "json_extract(body, '$.type') = ?": row_type,
+    }
+    given = {clause: value for clause, value in asked.items() if value is not None}
+    return " and ".join(given), list(given.values())
 
 
 def _columns(row: Row) -> tuple[str | None, str | None, int | None]:

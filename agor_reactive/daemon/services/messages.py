@@ -32,15 +32,7 @@ class Messages(Service):
         query = call.query
         session_id, task_id = query.get("session_id"), query.get("task_id")
         if isinstance(session_id, str) or isinstance(task_id, str):
-            rows = self._kernel.store.messages_by_index(
-                session_id=session_id if isinstance(session_id, str) else None,
-                task_id=task_id if isinstance(task_id, str) else None,
-            )
-            if isinstance(session_id, str) and "type" in query:
-                rows = [row for row in rows if row["type"] == query["type"]]
-            if self._kernel.era.rooms and query.get("transcript") == "lean":
-                rows = [row for row in map(_lean, rows) if row is not None]
-            return js_page(rows, query)
+            return self._of_one(session_id, task_id, query)
         rows = [row for row in self._kernel.messages.all() if matches(row, query)]
         paging: dict[str, Any] = {name: _clamped(query[name]) for name in ("$limit", "$skip") if name in query}
         order = query.get("$sort")
@@ -48,6 +40,25 @@ class Messages(Service):
         names = query.get("$select")
         answer["data"] = select(answer["data"], names if isinstance(names, list) else None, always="message_id")
         return answer
+
+    def _of_one(self, session_id: Any, task_id: Any, query: dict[str, Any]) -> dict[str, Any]:
+        """A page of a session's or a task's messages. Only the rows of the page are read from the store."""
+        store = self._kernel.store
+        scope = {"session_id": session_id, "task_id": task_id}
+        given: dict[str, Any] = {name: value for name, value in scope.items() if isinstance(value, str)}
+        if "session_id" in given and "type" in query:
+            if not isinstance(query["type"], str):
+                return js_page(query, 0, lambda skip, limit: [])
+            given["row_type"] = query["type"]
+        if self._kernel.era.rooms and query.get("transcript") == "lean":
+            # What is left out depends on the content, so all of it is looked at; a task's is seldom more than a page.
+            rows = [row for row in map(_lean, store.page("messages", by_index=True, **given)) if row is not None]
+            return js_page(query, len(rows), lambda skip, limit: rows[skip : skip + limit])
+        return js_page(
+            query,
+            store.count("messages", **given),
+            lambda skip, limit: store.page("messages", by_index=True, skip=skip, limit=limit, **given),
+        )
 
     def get(self, ref: str, call: Call) -> Row:
         return self._kernel.messages.get(ref)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from agor_reactive.daemon.events import TASK_EVENTS
 from agor_reactive.daemon.faults import DomainFault, sql_fault
 from agor_reactive.daemon.kernel import Kernel
-from agor_reactive.daemon.queries import Kind, matches, page, select, sort_rows, validated
+from agor_reactive.daemon.queries import MAX_LIMIT, Kind, matches, page, select, sort_rows, validated
 from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
 from agor_reactive.daemon.store import DuplicateRow, Row
 from agor_reactive.daemon.turns import TERMINAL, Turns
@@ -44,7 +44,10 @@ class Tasks(Service):
         query = validated(call.query, _SCHEMA)
         if "session_id" in query:
             # Asked by session, everything but paging is ignored and the order is that of creation.
-            return page(self._kernel.store.of_session("tasks", query["session_id"]), query)
+            store, session_id = self._kernel.store, query["session_id"]
+            skip, limit = query.get("$skip", 0), query.get("$limit", MAX_LIMIT)
+            rows = store.page("tasks", session_id=session_id, skip=skip, limit=limit)
+            return {"total": store.count("tasks", session_id=session_id), "limit": limit, "skip": skip, "data": rows}
         rows = [row for row in self._kernel.tasks.all() if matches(row, query)]
         answer = page(sort_rows(rows, query.get("$sort")), query)
         answer["data"] = select(answer["data"], query.get("$select"), always="task_id")
