@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Self, TypedDict, Unpack
+from typing import Any, Self, Unpack
 
 from reactivex import Observable
 
@@ -13,23 +13,14 @@ from agor_reactive.blocking.permission import BlockingPermission
 from agor_reactive.blocking.portal import LoopThread, Newest, handed_over
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import UsageError
-from agor_reactive.models import Message, Task, words
+from agor_reactive.models import Message, Task
 from agor_reactive.models.outcome import Outcome
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.services import Deliver
-from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.handles import PromptOptions, SessionHandle
 from agor_reactive.session.permissions import PendingPermission
 
-__all__ = ["BlockingHandle", "PromptOptions"]
-
-
-class PromptOptions(TypedDict, total=False):
-    """How a prompt is sent; see `client.sessions.prompt`."""
-
-    permission_mode: words.PermissionMode | str | None
-    stream: bool | None
-    message_source: words.MessageSource | str | None
-    metadata: Mapping[str, Any] | None
+__all__ = ["BlockingHandle"]
 
 
 class BlockingHandle:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from importlib import import_module
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, TypedDict, Unpack
 
 from reactivex import Observable
 
@@ -14,6 +14,7 @@ from agor_reactive import arguments
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import HandleDisposed, ProtocolError, UsageError, WrongLoop
+from agor_reactive.models import words
 from agor_reactive.models.base import row_from_wire
 from agor_reactive.models.message import Message
 from agor_reactive.models.outcome import Outcome
@@ -25,11 +26,20 @@ from agor_reactive.session.permissions import Permissions
 from agor_reactive.session.pipeline import Subscription
 from agor_reactive.session.shared import SharedSession
 
-__all__ = ["SessionHandle"]
+__all__ = ["PromptOptions", "SessionHandle"]
 
 
 class _Prompter(Protocol):
     prompt: Callable[..., Awaitable[Task]] | None
+
+
+class PromptOptions(TypedDict, total=False):
+    """How a prompt is sent; see `client.sessions.prompt`. One definition for every handle."""
+
+    permission_mode: words.PermissionMode | str | None
+    stream: bool | None
+    message_source: words.MessageSource | str | None
+    metadata: Mapping[str, Any] | None
 
 
 class SessionHandle:
@@ -144,18 +154,25 @@ class SessionHandle:
 
     # -------------------------------------------------------------------------------------------------------- acting
 
-    async def prompt(self, text: str, **options: Any) -> Task:
+    async def prompt(self, text: str, *, timeout: float | None = None, **options: Unpack[PromptOptions]) -> Task:
         """Send a prompt; on a busy session it queues. Returns the task as the daemon admitted it.
 
-        `options` are those of `client.sessions.prompt`. Raises what that raises.
+        `timeout` is for the daemon's answer, in seconds; None is the client's own. Raises what `client.sessions.prompt`
+        raises.
         """
         shared = self._use()
         if self._prompter.prompt is None:
             raise UsageError("this handle was made without a client that can prompt")
-        return await self._prompter.prompt(shared.session_id, text, **options)
+        given = {} if timeout is None else {"timeout": timeout}
+        return await self._prompter.prompt(shared.session_id, text, **options, **given)
 
     async def ask(
-        self, text: str, *, timeout: float | None = None, at_permission: bool = True, **options: Any
+        self,
+        text: str,
+        *,
+        timeout: float | None = None,
+        at_permission: bool = True,
+        **options: Unpack[PromptOptions],
     ) -> Outcome:
         """Send a prompt and wait for its end: a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or
         `TimedOut` (see `agor_reactive.models.outcome`), with the task, its messages and the text of the reply.

@@ -9,6 +9,7 @@ import agor_reactive as agor
 from agor_reactive.models import Board, Health, Message, Page, Session, Task
 from agor_reactive.models.inputs import MessageCreate, SessionCreate, TaskPatch
 from agor_reactive.models.outcome import Outcome
+from agor_reactive.session.handles import PromptOptions, SessionHandle
 
 
 async def the_live_client_is_awaited_and_hears(client: agor.Client) -> None:
@@ -21,6 +22,14 @@ async def the_live_client_is_awaited_and_hears(client: agor.Client) -> None:
     assert_type(await client.service("health").find(), Health)
     assert_type(await client.service("gateway").route_message({"text": "x"}), Any)
     assert_type(await client.service("other").call("doIt"), Any)
+
+
+async def a_handle_knows_the_options_of_a_prompt(handle: SessionHandle, options: PromptOptions) -> None:
+    assert_type(await handle.prompt("hi", permission_mode="plan", stream=True, timeout=3.0), Task)
+    assert_type(await handle.ask("hi", metadata={"a": 1}, timeout=3.0, at_permission=False), Outcome)
+    await handle.prompt("hi", **options)
+    await handle.prompt("hi", mode="plan")  # type: ignore[call-arg]
+    await handle.ask("hi", stream="yes")  # type: ignore[arg-type]
 
 
 def the_blocking_one_does_not_await(client: agor.BlockingClient) -> None:
