@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -75,8 +76,12 @@ _STYLES: Mapping[str, str] = {
     "closed": "red",
 }
 
-# What of a tool's input tells most, first one first.
-_TELLING = ("command", "file_path", "notebook_path", "path", "pattern", "query", "url", "description", "prompt", "name")
+# What of a tool's input tells most, first one first. What is looked for comes before where; that is said after it.
+_TELLING = (
+    *("command", "file_path", "filePath", "absolute_path", "notebook_path", "pattern", "query", "url", "path"),
+    *("description", "prompt", "name"),
+)
+_SOUGHT = ("pattern", "query")
 
 
 def status_style(status: str) -> str:
@@ -126,10 +131,27 @@ def tool_input(tool: Tool) -> str:
     if not isinstance(given, Mapping) or not given:
         return ""
     for key in _TELLING:
-        value = given.get(key)
+        value = _command(given.get(key)) if key == "command" else given.get(key)
         if isinstance(value, str) and value:
-            return one_line(value)
+            place = _place(given) if key in _SOUGHT else ""
+            return one_line(f"{value} in {place}" if place else value)
     return one_line(_json(given))
+
+
+def _command(given: Any) -> Any:
+    """A command as it would be typed; some agents give a list, often a shell and what it is to run."""
+    if not isinstance(given, tuple) or not given or not all(isinstance(part, str) for part in given):
+        return given
+    if len(given) == 3 and given[1] in ("-c", "-lc"):
+        return given[2]
+    return shlex.join(given)
+
+
+def _place(given: Mapping[str, Any]) -> str:
+    """Where something is looked for: a folder, which files of it, or both."""
+    parts = (given.get("path"), given.get("glob"))
+    named = [part for part in parts if isinstance(part, str) and part]
+    return "/".join(part.rstrip("/") or part for part in named)
 
 
 def result_text(tool: Tool) -> str:
