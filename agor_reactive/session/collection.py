@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, repeat
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -16,11 +17,13 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from agor_reactive import arguments
+from agor_reactive.core.asks import RETRY_DELAYS
 from agor_reactive.core.persistent import PMap
 from agor_reactive.errors import AgorError, HandleDisposed
 from agor_reactive.models.base import instant, row_from_wire
 from agor_reactive.models.session import Session
 from agor_reactive.models.wire import LinkStatus
+from agor_reactive.session.failures import failure_of
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.hydration import FURTHEST, walk
 from agor_reactive.session.matching import matcher, ordering, plain, sendable
@@ -137,33 +140,48 @@ class SessionCollection(Observable[SessionRows]):
             self._router.on("sessions", "removed", self._removed),
             self._router.on_status(self._link_changed),
         ]
-        self._epoch: int | None = None
+        self._was: tuple[int, str] | None = None
         self._link_changed(self._router.link.status)
 
     # ------------------------------------------------------------------------------------------------ what comes in
 
     def _link_changed(self, status: LinkStatus) -> None:
-        if status.up and (status.phase == "live" or self._epoch != status.epoch):
-            self._epoch = status.epoch
+        was, self._was = self._was, (status.epoch, status.phase) if status.up else None
+        if status.up and self._was != was and (status.phase == "live" or was is None or was[0] != status.epoch):
             self._read()
         elif not status.up and self._reading is not None:
             self._reading.cancel()
             self._reading = self._moved = None
+        if status.phase == "closed":
+            self._put(self.rows.rows, loading=False, error="The client was closed; nothing more will come.")
 
     def _read(self) -> None:
         if self._reading is not None:
             self._reading.cancel()
-        self._moved = {}
-        self._reading = self._loop.create_task(self._fetch(self._moved), name="agor sessions")
+        self._reading = self._loop.create_task(self._fetch(), name="agor sessions")
 
-    async def _fetch(self, moved: dict[str, Session | None]) -> None:
-        try:
-            async with self._registry.limiter:
-                found, complete, _ = await walk(self._router.link, "sessions", self._sent, Session)
-        except AgorError as error:
-            self._reading = self._moved = None
-            self._put(self.rows.rows, loading=False, error=f"The sessions could not be read: {error}")
-            return
+    async def _fetch(self) -> None:
+        """Read all rows; after a failure that may pass, again after a while."""
+        for delay in chain(RETRY_DELAYS, repeat(RETRY_DELAYS[-1])):
+            moved = self._moved = {}
+            try:
+                async with self._registry.limiter:
+                    found, complete, _ = await walk(self._router.link, "sessions", self._sent, Session)
+            except AgorError as error:
+                self._moved = None
+                passing = failure_of(error, optional=False).kind in ("timeout", "server")
+                again = f". Next try in {delay:g} s." if passing else ""
+                self._put(self.rows.rows, loading=False, error=f"The sessions could not be read: {error}{again}")
+                if not passing:
+                    self._reading = None
+                    return
+                await self._registry.sleep(delay)
+            else:
+                self._take(found, complete, moved)
+                return
+
+    def _take(self, found: tuple[Session, ...], complete: bool, moved: dict[str, Session | None]) -> None:
+        """The rows as read, with what was told meanwhile over them."""
         self._reading = self._moved = None
         self._gone -= {row.session_id for row in found if row.session_id not in moved}
         rows = {row.session_id: row for row in found if self._fits(row.to_wire())}
