@@ -11,7 +11,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
-from agor_reactive.errors import AgorError, HandleDisposed, LinkError, NotFound, ProtocolError
+from agor_reactive.errors import (
+    AgorError,
+    HandleDisposed,
+    LinkError,
+    NotFound,
+    ProtocolError,
+    ServerError,
+    TooManyRequests,
+)
 from agor_reactive.models.base import row_from_wire
 from agor_reactive.models.message import Message
 from agor_reactive.models.outcome import Outcome, TimedOut, outcome_of, unanswered, waits_for_someone
@@ -103,17 +111,17 @@ class _Watch:
             raise HandleDisposed("The handle was released while a task was waited for; the task goes on.")
         state = shared.state
         if state.terminal:
-            raise NotFound(f"task {self._task_id}: its session is gone ({state.error})")
+            raise NotFound(f"task {self._task_id}: nothing more comes of its session ({state.error})")
         held = state.get_task(self._task_id)
         if held is not None:
             self.task = held
         return held is not None
 
     async def _asked(self) -> Task | None:
-        """The task as the daemon has it now; None while it cannot be asked."""
+        """The task as the daemon has it now; None while it cannot be asked, or stumbles."""
         try:
             row: Any = await self._link.call("get", "tasks", self._task_id)
-        except LinkError:
+        except (LinkError, ServerError, TooManyRequests):
             return None
         if not isinstance(row, dict):
             raise ProtocolError("the daemon answered `get tasks` with something that is no task")

@@ -8,6 +8,7 @@ anywhere. So only what works everywhere is asked, and sorting is done here.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
@@ -25,6 +26,8 @@ from agor_reactive.transport.seam import Link
 __all__ = ["PAGE", "Hydrator", "read_rows", "walk"]
 
 R = TypeVar("R", bound=WireModel)
+
+_log = logging.getLogger("agor_reactive")
 
 PAGE = 1000
 """Rows a page."""
@@ -98,6 +101,11 @@ class Hydrator:
         except AgorError as error:
             failed = error
             event = AskFailed(ask.ask_id, failure_of(error, optional=optional), self._clock())
+        except Exception as error:  # noqa: BLE001 - logged, and told as a failure
+            # A mistake of ours, or of a link that is not ours: told as a failure, or everybody would wait for ever.
+            _log.exception("session %s: reading its %s failed unexpectedly", self._session_id, ask.kind)
+            failed = ProtocolError(f"an unexpected {type(error).__name__}; the log has it")
+            event = AskFailed(ask.ask_id, failure_of(failed, optional=False), self._clock())
         self._running.pop(ask.ask_id, None)
         self._emit(event, failed)
 

@@ -84,9 +84,21 @@ class Subscription:
         try:
             self._tell(state)
         except Exception as error:  # noqa: BLE001 - a subscriber's failure is reported once and harms nobody
-            if not self.reported:
-                self.reported = True
-                latest.on_failure(ListenerFailure(error, "a snapshot of a session", name_of(self._tell)))
+            self._report(latest, error)
+
+    def complete(self) -> None:
+        """Tell that no more comes."""
+        latest, self._latest = self._latest, None
+        if latest is not None and self.on_completed is not None:
+            try:
+                self.on_completed()
+            except Exception as error:  # noqa: BLE001 - as above
+                self._report(latest, error)
+
+    def _report(self, latest: Latest, error: Exception) -> None:
+        if not self.reported:
+            self.reported = True
+            latest.on_failure(ListenerFailure(error, "a snapshot of a session", name_of(self._tell)))
 
     def dispose(self) -> None:
         """Be told no more."""
@@ -217,8 +229,7 @@ class Latest(Observable[SessionState]):
         self.flush()
         ending, self._subscriptions = self._subscriptions, ()
         for subscription in ending:
-            if subscription.on_completed is not None:
-                subscription.on_completed()
+            subscription.complete()
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[SessionState], scheduler: abc.SchedulerBase | None = None

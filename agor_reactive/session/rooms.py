@@ -32,6 +32,7 @@ class _Room:
     member_since: int | None = None
     known_as: str = ""
     lost: int = 0
+    joining: tuple[int, int] | None = None
     last: asyncio.Task[None] | None = None
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -59,11 +60,13 @@ class Rooms:
         """Be a member on the present connection. Raises what the daemon answers: `NotFound` where it has no rooms."""
         room = self._rooms.setdefault(session_id, _Room(session_id))
         before = room.last
-        if before is not None and not before.done() and before.get_name() == "join":
-            await asyncio.shield(before)  # a join is on its way: it is ours too
+        now = (self._link.status.epoch, room.lost)
+        if before is not None and not before.done() and before.get_name() == "join" and room.joining == now:
+            await asyncio.shield(before)  # a join is on its way, on this connection and login: it is ours too
             return
         if (before is None or before.done()) and room.member_since == self._link.status.epoch:
             return
+        room.joining = now
         joining = self._follow(room, "join", before)
         await asyncio.shield(joining)
 

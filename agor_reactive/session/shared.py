@@ -211,9 +211,20 @@ class SharedSession:
             self._settled.append(future)
         return future
 
+    def _unresolved(self) -> AgorError | None:
+        """Why nothing can be asked for: the session is known by a short id only."""
+        if self._hydrator is not None:
+            return None
+        if self._state.terminal:
+            return NotFound(self._state.error or "There is no such session.")
+        return NotConnected("The session's full id is not known yet; wait for ready() first.")
+
     def load(self, task_id: str) -> asyncio.Future[tuple[Message, ...]]:
         """A future of the task's messages as read."""
         future: asyncio.Future[tuple[Message, ...]] = self.loop.create_future()
+        if (unknown := self._unresolved()) is not None:
+            future.set_exception(unknown)
+            return future
         if not self._state.connected:
             future.set_exception(NotConnected("The link is down; load the messages once it is up again."))
             return future
@@ -228,6 +239,9 @@ class SharedSession:
     def older(self) -> asyncio.Future[SessionState]:
         """A future of the snapshot with one page more of older tasks."""
         future: asyncio.Future[SessionState] = self.loop.create_future()
+        if (unknown := self._unresolved()) is not None:
+            future.set_exception(unknown)
+            return future
         if not self._state.connected:
             future.set_exception(NotConnected("The link is down; read older tasks once it is up again."))
             return future
@@ -284,6 +298,8 @@ class SharedSession:
         if self.disposed:
             return
         self.disposed = True
+        # First of all: who retains the session again while being told of the end must not find this one.
+        self._around.ended(self)
         started = self._hydrator is not None
         for undo in self._undo:
             undo()
@@ -300,7 +316,6 @@ class SharedSession:
         self.events.complete()
         if started:
             self._around.rooms.leave(self.session_id)
-        self._around.ended(self)
 
 
 def is_settled(state: SessionState) -> bool:
