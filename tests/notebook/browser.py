@@ -17,6 +17,7 @@ from tests.notebook.lab import Lab
 __all__ = [
     "ARTIFACTS",
     "CHROMIUM",
+    "LONG_TASKS",
     "launched",
     "opened",
     "opened_without_kernel",
@@ -35,7 +36,7 @@ ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _FLAGS += ["--disable-component-update", "--disable-sync"]
 
-_LONG_TASKS = """
+LONG_TASKS = """
 window.__long = [];
 new PerformanceObserver((list) => {
   for (const entry of list.getEntries()) window.__long.push([Math.round(entry.startTime), Math.round(entry.duration)]);
@@ -93,7 +94,7 @@ async def _watched(browser: Browser, lab: Lab, path: str) -> AsyncIterator[Page]
     page.on("request", lambda r: None if r.url.startswith((lab.url, "data:", "blob:")) else strayed.append(r.url))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     page.on("console", lambda said: wrong.append(said.text) if "agor_reactive" in said.text else None)
-    await page.add_init_script(_LONG_TASKS)
+    await page.add_init_script(LONG_TASKS)
     try:
         try:
             yield page

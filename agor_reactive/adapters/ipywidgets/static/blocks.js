@@ -4,14 +4,19 @@ import { make } from "./dom.js";
 import { inline } from "./inline.js";
 
 const DEEPEST = 6;
-const HEADING = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/;
+// Of whoever writes them, lines may be made to take time: none of these goes back over what it has read.
+const HEADING = /^ {0,3}(#{1,6})\s+([^]*)$/;
 const RULE = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;
-const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])(?:\s+(.*))?$/;
+const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])(?:\s+([^]*))?$/;
 const QUOTE = /^ {0,3}> ?/;
-const DIVIDER = /^\s*\|?\s*:?-{2,}:?\s*(?:\|\s*:?-{2,}:?\s*)*\|?\s*$/;
 
 function cells(line) {
   return line.trim().replace(/^\||\|$/g, "").split(/(?<!\\)\|/).map((cell) => cell.trim().replace(/\\\|/g, "|"));
+}
+
+// Whether a line is the second of a table.
+export function divides(line) {
+  return line.includes("--") && /^[\s|:-]*$/.test(line) && cells(line).every((mark) => /^:?-{2,}:?$/.test(mark));
 }
 
 function table(lines, parent) {
@@ -37,6 +42,7 @@ function list(lines, parent, depth) {
   const [, indent, mark] = ITEM.exec(lines[0]);
   const ordered = /\d/.test(mark);
   const element = make(ordered ? "ol" : "ul");
+  element.dir = "auto"; // marks stand where lines begin
   if (ordered) element.start = parseInt(mark, 10);
   let item = [];
   const close = () => {
@@ -63,14 +69,21 @@ function list(lines, parent, depth) {
   parent.append(element);
 }
 
+function withoutHashes(text) {
+  let end = text.trimEnd().length;
+  while (text[end - 1] === "#") end -= 1;
+  return text.slice(0, end).trimEnd();
+}
+
 export function blocks(lines, parent, depth = 0, tight = false) {
   let words = [];
   const close = () => {
     if (!words.length) return;
     const box = tight ? make("span") : make("p");
     words.forEach((line, number) => {
-      inline(line.replace(/(?: {2,}|\\)$/, ""), box);
-      if (number < words.length - 1) box.append(/(?: {2,}|\\)$/.test(line) ? make("br") : "\n");
+      const hard = line.endsWith("  ") || line.endsWith("\\");
+      inline(hard ? (line.endsWith("\\") ? line.slice(0, -1) : line.trimEnd()) : line, box);
+      if (number < words.length - 1) box.append(hard ? make("br") : "\n");
     });
     parent.append(box);
     words = [];
@@ -86,7 +99,7 @@ export function blocks(lines, parent, depth = 0, tight = false) {
     else if (heading) {
       close();
       const box = make(`h${Math.min(6, heading[1].length + 2)}`);
-      inline(heading[2], box);
+      inline(withoutHashes(heading[2]), box);
       parent.append(box);
     } else if (RULE.test(line)) {
       close();
@@ -98,7 +111,7 @@ export function blocks(lines, parent, depth = 0, tight = false) {
       const box = make("blockquote");
       blocks(lines.slice(start, at + 1).map((quoted) => quoted.replace(QUOTE, "")), box, depth + 1);
       parent.append(box);
-    } else if (line.includes("|") && DIVIDER.test(lines[at + 1] ?? "") && lines[at + 1].includes("-")) {
+    } else if (line.includes("|") && divides(lines[at + 1] ?? "")) {
       close();
       const start = at;
       at += 1;

@@ -2,8 +2,9 @@
 
 import { make } from "./dom.js";
 
-export const FENCE = /^(\s*)(`{3,}|~{3,})\s*([^`]*)$/;
+export const FENCE = /^(\s*)(`{3,}|~{3,})([^`]*)$/;
 
+const MOST_OF_A_BOX = 8000;
 const KEYWORDS = new Set(
   ("and as assert async await break case catch class const continue def default del do elif else enum except export " +
     "extends false False finally fn for from func function global go if impl import in interface is lambda let match mod " +
@@ -48,7 +49,7 @@ export class Code {
     const copy = make("button", "ag-copy", "copy");
     copy.type = "button";
     copy.addEventListener("click", () => {
-      navigator.clipboard?.writeText(this.body.textContent + this.rest.textContent).then(
+      navigator.clipboard?.writeText(this.text).then(
         () => (copy.textContent = "copied"),
         () => (copy.textContent = "not allowed"),
       );
@@ -57,29 +58,49 @@ export class Code {
     const pre = make("pre");
     const code = make("code");
     this.body = make("span");
-    this.rest = make("span");
+    this.rest = make("span", "ag-lines");
     code.append(this.body, this.rest);
     pre.append(code);
     frame.append(copy, pre);
     parent.append(frame);
     this.lines = 0;
+    this.cut = false; // within a line, of which more comes
+    this.room = 0; // characters that the last box still takes
+  }
+
+  get text() {
+    const rest = this.rest.textContent;
+    return this.body.textContent + (rest && this.lines && !this.cut ? "\n" : "") + rest;
   }
 
   closes(line) {
-    const text = line.trim();
+    const text = this.cut ? "" : line.trim();
     return text.startsWith(this.mark) && text.split("").every((sign) => sign === this.mark[0]);
   }
 
   line(line) {
-    if (this.lines > 0) this.body.append("\n");
-    this.lines += 1;
+    this.part(line);
+    this.cut = false;
+  }
+
+  // What a line begins with or goes on with. Boxes of their own, so that the browser lays out only the last one anew.
+  part(line) {
+    const text = this.cut ? line : this.plain(line);
+    if (!this.cut && this.lines > 0) this.box.append("\n");
+    if (!this.cut) this.lines += 1;
+    if (this.room <= 0 || this.cut) {
+      this.box = this.body.appendChild(make("span", "ag-lines"));
+      this.room = MOST_OF_A_BOX;
+    }
+    this.room -= text.length + 40;
+    this.cut = true;
     this.rest.textContent = "";
-    codeLine(this.plain(line), this.language, this.body);
+    codeLine(text, this.language, this.box);
   }
 
   growing(line) {
-    const text = this.plain(line);
-    this.rest.textContent = text && !this.mark.startsWith(text.trim()) ? (this.lines > 0 ? "\n" : "") + text : "";
+    const text = this.cut ? line : this.plain(line);
+    this.rest.textContent = text && (this.cut || !this.mark.startsWith(text.trim())) ? text : "";
   }
 
   plain(line) {

@@ -13,6 +13,7 @@ function hideRecord(name) {
 export function door(View) {
   return {
     render({ model, el }) {
+      el.classList.add("ag-outer");
       const view = new View(el, { send: (message) => model.send(message), text: model.get("text") });
       const showRecord = hideRecord(model.get("_record_name"));
       const receive = (message) => view.receive(message);

@@ -4,6 +4,7 @@
 import { make } from "./dom.js";
 
 const DEEPEST_WORDS = 6;
+const LONGEST_LABEL = 1000;
 
 function link(label, address) {
   // No href: a browser may look up the host of an address before anybody clicked.
@@ -38,6 +39,16 @@ function putLink(parent, label, address, lead) {
 const SPECIAL = /[\\`*_~![<&]|https?:\/\//g;
 const WORD = /[\p{L}\p{N}_]/u;
 const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', apos: "'", nbsp: "\u00a0" };
+
+function unpadded(code) {
+  const line = code.replace(/\n/g, " ");
+  return line.startsWith(" ") && line.endsWith(" ") && line.trim() ? line.slice(1, -1) : line;
+}
+
+function withoutTitle(address) {
+  const title = address.search(/\s["'(]/);
+  return title < 0 ? address : address.slice(0, title).trimEnd();
+}
 
 export function inline(text, parent, depth = 0) {
   const missing = new Set(); // marks known not to come again: keeps this linear
@@ -87,7 +98,7 @@ export function inline(text, parent, depth = 0) {
         continue;
       }
       say(at);
-      parent.append(make("code", "", text.slice(at + run.length, end).replace(/\n/g, " ").replace(/^ (.*[^ ].*) $/, "$1")));
+      parent.append(make("code", "", unpadded(text.slice(at + run.length, end))));
       shown = at = end + run.length;
     } else if (sign === "*" || sign === "_" || sign === "~") {
       const twice = text[at + 1] === sign;
@@ -108,15 +119,15 @@ export function inline(text, parent, depth = 0) {
       else at += mark.length;
     } else if (sign === "[" || sign === "!") {
       const from = sign === "!" ? at + 1 : at;
-      const middle = text[from] === "[" ? find("](", from) : -1;
-      const end = middle > 0 ? find(")", middle) : -1;
-      const label = middle > 0 ? text.slice(from + 1, middle) : "";
-      if (end < 0 || label.length > 1000 || label.includes("\n\n")) {
+      const middle = text[from] === "[" ? from + text.slice(from, from + LONGEST_LABEL).indexOf("](") : -1;
+      const end = middle > from ? find(")", middle) : -1;
+      const label = middle > from ? text.slice(from + 1, middle) : "";
+      if (end < 0 || label.includes("\n\n")) {
         at += 1;
         continue;
       }
       say(at);
-      const address = text.slice(middle + 2, end).trim().replace(/\s+["'(].*$/s, "").replace(/^<(.*)>$/, "$1");
+      const address = withoutTitle(text.slice(middle + 2, end).trim()).replace(/^<(.*)>$/, "$1");
       putLink(parent, label || address, address, sign === "!" ? "image: " : "");
       shown = at = end + 1;
     } else if (sign === "<") {
@@ -143,7 +154,7 @@ export function inline(text, parent, depth = 0) {
         say(at);
         putLink(parent, address, address, "");
         shown = at += address.length;
-      } else at += 4;
+      } else at += found ? found[0].length : 4;
     }
   }
   say(text.length);

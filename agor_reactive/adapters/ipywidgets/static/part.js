@@ -11,7 +11,7 @@ export class Part {
     this.root = make("div", `ag-part ag-${kind}`);
   }
 
-  // Returns what is left to lay out: a function to be called with a deadline until it answers false, or null.
+  // Returns what is left to lay out: a function to be called with a turn of `Work` until it answers false, or null.
   change(fields, cut, more) {
     Object.assign(this.fields, fields);
     const keep = cut ?? this.text.length;

@@ -16,7 +16,7 @@ class Written extends Part {
   show(grown) {
     if (!grown) return null;
     this.prose.change(grown.keep, grown.more);
-    return (deadline) => this.prose.work(deadline);
+    return (turn) => this.prose.work(turn);
   }
 }
 
@@ -55,8 +55,9 @@ class Thought extends Folded {
   }
 
   show() {
-    const line = this.text.replace(/\s+/g, " ").trim();
-    this.brief.textContent = this.fields.live ? `thinking… ${line.slice(-160)}` : line.slice(0, 300);
+    const { live } = this.fields;
+    const line = (live ? this.text.slice(-400) : this.text.slice(0, 600)).replace(/\s+/g, " ").trim();
+    this.brief.textContent = live ? `thinking… ${line.slice(-160)}` : line.slice(0, 300);
     if (!this.body.hidden) this.body.textContent = this.text;
   }
 }

@@ -1,10 +1,18 @@
 // Markdown that grows at its end: blocks that are finished are never touched again, only the last one is laid out anew.
 
-import { blocks } from "./blocks.js";
+import { blocks, divides } from "./blocks.js";
 import { Code, FENCE } from "./code.js";
 import { make } from "./dom.js";
 
-const MOST_OF_A_BLOCK = 16000; // characters; what goes on longer is cut into several blocks
+const MOST_OF_A_BLOCK = 12000; // by weight; what goes on longer is cut into several blocks
+const LONG = 20000; // characters; of what is longer, only what is in sight is laid out
+const LONGEST_LINE = 4000; // characters; one of twice as many is cut
+const MARKS = /[\\`*_~![<&|]/g;
+
+// How long it takes to lay out a line, in characters of plain text.
+function weight(line) {
+  return 40 + line.length + 8 * (line.match(MARKS)?.length ?? 0);
+}
 
 export class Prose {
   constructor(parent) {
@@ -22,6 +30,7 @@ export class Prose {
     this.at = 0; // where the first line not yet looked at begins
     this.pending = []; // lines of the block that is not finished
     this.size = 0;
+    this.carried = 0; // of those lines, the heading of a table that was cut
     this.code = null;
   }
 
@@ -33,32 +42,42 @@ export class Prose {
       this.text = kept;
     }
     this.text += more;
+    this.root.classList.toggle("ag-long", this.text.length > LONG);
   }
 
-  // Lay out until `deadline` (performance.now()); true when there is more to do.
-  work(deadline) {
+  // Lay out until the turn is over; true when there is more to do.
+  work(turn) {
     for (;;) {
-      const end = this.text.indexOf("\n", this.at);
-      if (end < 0) break;
-      this.line(this.text.slice(this.at, end));
-      this.at = end + 1;
-      if (performance.now() > deadline) return true;
+      const from = this.at;
+      const end = this.text.indexOf("\n", from);
+      if ((end < 0 ? this.text.length : end) - from > 2 * LONGEST_LINE) this.piece();
+      else if (end < 0) break;
+      else {
+        this.at = end + 1;
+        this.line(this.text.slice(from, end));
+      }
+      turn.room -= weight(this.text.slice(from, this.at));
+      if (turn.over) return true;
     }
     const rest = this.text.slice(this.at);
-    if (this.code) {
-      this.code.growing(rest);
-      this.tail.replaceChildren();
-    } else {
-      this.tail.replaceChildren();
-      if (FENCE.test(rest)) blocks(this.pending, this.tail);
-      else blocks(rest ? [...this.pending, rest] : this.pending, this.tail);
-      if (rest.length > MOST_OF_A_BLOCK) {
-        this.pending.push(rest);
-        this.finish();
-        this.at = this.text.length;
-      }
-    }
+    turn.room -= rest.length + this.size;
+    this.tail.replaceChildren();
+    if (this.code) this.code.growing(rest);
+    else blocks(rest && !FENCE.test(rest) ? [...this.pending, rest] : this.pending, this.tail);
     return false;
+  }
+
+  // The beginning of a line that is too long for one.
+  piece() {
+    const most = this.text.slice(this.at, this.at + LONGEST_LINE);
+    const halved = /[\ud800-\udbff]$/.test(most) ? 1 : 0;
+    const piece = most.slice(0, most.lastIndexOf(" ") + 1 || LONGEST_LINE - halved);
+    this.at += piece.length;
+    if (this.code) this.code.part(piece);
+    else {
+      this.pending.push(piece);
+      this.finish();
+    }
   }
 
   line(line) {
@@ -80,14 +99,31 @@ export class Prose {
       return;
     }
     this.pending.push(line);
-    this.size += line.length;
-    if (this.size > MOST_OF_A_BLOCK) this.finish();
+    this.size += weight(line);
+    if (this.size > MOST_OF_A_BLOCK) this.cut();
+  }
+
+  // Finish a block that goes on. A table goes on under the same heading.
+  cut() {
+    const lines = this.pending;
+    let first = lines.length - 1;
+    while (first > 0 && lines[first - 1].includes("|")) first -= 1;
+    const heading = lines.length - first > 2 && divides(lines[first + 1]) ? lines.slice(first, first + 2) : [];
+    this.finish();
+    for (const line of heading) this.line(line);
+    this.carried = heading.length;
   }
 
   finish() {
-    if (!this.pending.length) return;
+    const { carried, pending } = this;
+    this.carried = 0;
+    if (pending.length === carried) {
+      this.pending = [];
+      this.size = 0;
+      return;
+    }
     const block = make("div");
-    blocks(this.pending, block);
+    blocks(pending, block);
     this.root.insertBefore(block, this.tail);
     this.tail.replaceChildren();
     this.pending = [];

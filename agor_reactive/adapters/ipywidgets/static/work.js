@@ -1,6 +1,18 @@
 // Work in slices, so that the page stays alive however much comes at once.
 
 const SLICE = 10; // ms of work between two chances for the page to react
+const ROOM = 16000; // characters of plain text between them: to lay out what was made takes longer than to make it
+
+class Turn {
+  constructor() {
+    this.until = performance.now() + SLICE;
+    this.room = ROOM;
+  }
+
+  get over() {
+    return this.room <= 0 || performance.now() > this.until;
+  }
+}
 
 export class Work {
   constructor() {
@@ -9,7 +21,7 @@ export class Work {
   }
 
   // A step answers true when it has to be called again, or a function that is called in its place until that does not.
-  // It is given the time at which to stop (performance.now()).
+  // It is given the turn: takes what it writes off its room, and stops when the turn is over.
   push(step) {
     this.steps.push(step);
   }
@@ -20,12 +32,12 @@ export class Work {
 
   slice() {
     this.waiting = null;
-    const deadline = performance.now() + SLICE;
+    const turn = new Turn();
     let done = 0;
     while (done < this.steps.length) {
       let more = false;
       try {
-        more = this.steps[done](deadline);
+        more = this.steps[done](turn);
       } catch (error) {
         console.error("agor_reactive: a part of the page could not be shown", error);
       }
@@ -34,7 +46,7 @@ export class Work {
         continue;
       }
       if (more !== true) done += 1;
-      if (performance.now() > deadline) break;
+      if (turn.over) break;
     }
     this.steps.splice(0, done);
     if (this.steps.length) this.waiting = setTimeout(() => this.slice(), 0);
