@@ -230,7 +230,7 @@ class PMap(Generic[K, V]):
 
     def update(self, items: Mapping[K, V]) -> PMap[K, V]:
         """With all of these."""
-        if len(items) > WIDTH:
+        if len(items) * 4 > self.reach:  # then one by one would cost more than all anew
             return PMap({**dict(self.items()), **items})
         new = self
         for key, value in items.items():

@@ -68,7 +68,7 @@ def hydrate(plan: Plan) -> Iterator[Line]:
     base = turns.ns("plain")
     rest, live = turns.ratio("rest", "plain"), turns.ratio("live", "plain")
     yield Row(f"hydrate {messages:,} messages, REST", turns.ns("rest"), "plain httpx", base, rest, BOUND)
-    # No bound: pages of the live link cannot be asked for over REST, and the daemon reads all rows for each.
+    # No bound: the pages of the live link cannot be asked for over REST, so the base fetches others.
     yield Row(f"hydrate {messages:,} messages, live", turns.ns("live"), "plain httpx", base, live)
 
 
