@@ -79,6 +79,7 @@ async def tell(page: Page, message: dict[str, Any], *, seconds: float = 20) -> i
 def snapshot(*parts: Part, seq: int = 1, title: str = "A session") -> dict[str, Any]:
     """The message that shows a session of one task with these parts."""
     end = Part({"kind": "note", "tone": ""}, END)
-    shown = {"t": {f"p{at}": part for at, part in enumerate((*parts, end))}}
+    keys = [f"tool/{part.fields['tool']}" if "tool" in part.fields else f"p{at}" for at, part in enumerate(parts)]
+    shown = {"t": dict(zip((*keys, "end"), (*parts, end), strict=True))}
     document = Document({**_HEAD, "title": title}, {"t": _ROW}, shown)
     return {"op": "snapshot", "seq": seq, "now": 0, **patch(EMPTY, document)}

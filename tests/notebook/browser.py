@@ -16,6 +16,7 @@ from tests.notebook.lab import Lab
 
 __all__ = [
     "ARTIFACTS",
+    "AT_REST",
     "CHROMIUM",
     "LONG_TASKS",
     "launched",
@@ -24,6 +25,7 @@ __all__ = [
     "picture",
     "prompt",
     "run_all",
+    "run_cell",
     "shows",
     "until",
 ]
@@ -35,6 +37,9 @@ ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
 
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _FLAGS += ["--disable-component-update", "--disable-sync"]
+
+AT_REST = "() => window.__long.every(([start, took]) => start + took < performance.now() - 1500)"
+"""Whether the page has had no long task for a while."""
 
 LONG_TASKS = """
 window.__long = [];
@@ -112,6 +117,13 @@ async def run_all(page: Page) -> None:
     """Run every cell of the notebook."""
     await page.get_by_role("menuitem", name="Run", exact=True).click()
     await page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+
+async def run_cell(page: Page, number: int, *, times: int = 1) -> None:
+    """Run a cell, as with the keyboard."""
+    await page.locator(".jp-Notebook .jp-Cell").nth(number).locator(".jp-InputPrompt").click()
+    for _ in range(times):
+        await page.keyboard.press("Control+Enter")
 
 
 async def until(

@@ -88,6 +88,7 @@ async def test_nothing_that_is_said_becomes_more_than_text(browser: Browser) -> 
         await page.evaluate(
             "(m) => receive(m)", {"op": "tool", "task": "t", "tool": "u", "input": EVIL[0], "result": EVIL[1]}
         )
+        await page.locator(".ag-detail pre").nth(1).wait_for()
         made = "img, svg, script, iframe, a, b, style, object, [href], [src], [onerror], [onload], [onclick], [srcdoc]"
         assert await page.locator(f".ag :is({made})").count() == 0
         assert await page.evaluate("() => window.ran") is None

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
 pytest.importorskip("jupyterlab", reason='needs pip install "agor-reactive[notebook-test]"')
 
-from tests.notebook.browser import CHROMIUM, opened, picture, prompt, run_all, shows, until
+from tests.notebook.browser import AT_REST, CHROMIUM, opened, picture, prompt, run_all, shows, until
 from tests.notebook.lab import Lab
 from tests.notebook.loose import write_notebook
 
@@ -25,7 +25,6 @@ pytestmark = [
 ]
 
 
-AT_REST = "() => window.__long.every(([start, took]) => start + took < performance.now() - 1500)"
 SIX_FRAMES = """() => new Promise((done) => {
     let left = 6;
     const frame = () => (left-- ? requestAnimationFrame(frame) : done());

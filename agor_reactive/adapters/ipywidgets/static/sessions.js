@@ -46,6 +46,12 @@ export class SessionList {
     this.body = root.appendChild(make("div", "ag-rows"));
     this.body.setAttribute("role", "group");
     this.body.setAttribute("aria-label", "Sessions");
+    this.pointed = false;
+    this.body.addEventListener("pointerenter", (event) => { this.pointed = event.pointerType === "mouse"; });
+    this.body.addEventListener("pointerleave", () => {
+      this.pointed = false;
+      this.draw();
+    });
     this.none = root.appendChild(make("div", "ag-dim ag-none"));
     this.none.hidden = true;
     this.more = root.appendChild(button("ag-older", "Show more", "", () => {
@@ -90,28 +96,38 @@ export class SessionList {
       return words.every((word) => text.includes(word));
     });
     found.sort(([a, one], [b, other]) => (other.when ?? 0) - (one.when ?? 0) || (a < b ? 1 : -1));
+    if (this.pointed) this.still(found);
     const shown = found.slice(0, this.most);
     const total = this.rows.size;
     this.total.textContent = found.length === total ? `${total} session${total === 1 ? "" : "s"}` : `${found.length} of ${total}`;
     this.more.hidden = shown.length === found.length;
     this.none.textContent = total ? "No session fits." : "No session yet.";
     this.none.hidden = found.length > 0 || (!total && Boolean(this.noted));
+    let place = this.body.firstElementChild;
     const held = this.body.contains(document.activeElement) ? document.activeElement : null;
     const ids = new Set(shown.map(([id]) => id));
     for (const [id, line] of this.lines) {
       if (!ids.has(id)) {
+        if (line.root === place) place = place.nextElementSibling;
         line.root.remove();
         this.lines.delete(id);
       }
     }
-    shown.forEach(([id, row], at) => {
+    for (const [id, row] of shown) {
       const line = this.lines.get(id) ?? this.line(id);
       line.show(row);
-      const there = this.body.children[at];
-      if (there !== line.root) this.body.insertBefore(line.root, there ?? null);
-    });
+      if (line.root === place) place = place.nextElementSibling;
+      else this.body.insertBefore(line.root, place);
+    }
     // What is moved loses the focus of whoever goes by keys.
     if (held && held !== document.activeElement && held.isConnected) held.focus({ preventScroll: true });
+  }
+
+  // Under a mouse nothing moves: what is shown keeps its order, what is new comes after it.
+  still(found) {
+    const places = new Map([...this.body.children].map((root, at) => [root.dataset.id, at]));
+    const place = ([id]) => places.get(id) ?? Infinity;
+    found.sort((one, other) => (place(one) === place(other) ? 0 : place(one) - place(other)));
   }
 
   choices() {
@@ -132,17 +148,23 @@ export class SessionList {
     const root = button("ag-row", "", "", () => this.kernel.send({ op: "pick", session: id }));
     const parts = ["ag-dot", "ag-prompt", "ag-status", "ag-agent", "ag-count", "ag-when"].map((name) => root.appendChild(make("span", name)));
     const [, title, status, agent, count, when] = parts;
+    root.dataset.id = id;
+    let known = null;
     const line = {
       root,
       show: (row) => {
+        const current = String(id === this.selected);
+        if (root.getAttribute("aria-current") !== current) root.setAttribute("aria-current", current);
+        const time = row.when === null ? "" : ago(Date.now() - this.kernel.skew - row.when);
+        if (when.textContent !== time) when.textContent = time;
+        if (row === known) return;
+        known = row;
         root.dataset.tone = row.tone;
-        root.setAttribute("aria-current", String(id === this.selected));
         title.textContent = row.title;
         root.title = [row.title, row.agent, row.ref].filter(Boolean).join("\n");
         status.textContent = row.status;
         agent.textContent = [row.agent, row.ref].filter(Boolean).join(" · ");
         count.textContent = row.tasks ? `${row.tasks} task${row.tasks === 1 ? "" : "s"}` : "";
-        when.textContent = row.when === null ? "" : ago(Date.now() - this.kernel.skew - row.when);
       },
     };
     this.lines.set(id, line);
