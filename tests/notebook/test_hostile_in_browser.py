@@ -107,7 +107,8 @@ async def test_text_made_to_take_long_does_not_hold_the_page_up(
         while took[-1] > 100 and len(took) < 3:
             took.append(await tell(page, snapshot(*text(LONG[name]), seq=len(took) + 1)))
         say(f"{name}, {len(LONG[name]):,} characters: longest task over 50 ms: {took}")
-        assert min(took) <= 100
+        # A pattern that goes back takes seconds on such texts; what is laid out at once takes less than this anywhere.
+        assert min(took) <= 250
 
 
 async def test_code_of_any_length_is_whole(browser: Browser) -> None:
