@@ -10,7 +10,7 @@ import orjson
 
 from agor_reactive.core import SessionState, fold, initial_state
 from agor_reactive.core import events as e
-from agor_reactive.core.parse import parse_payload
+from agor_reactive.core.parse import OWN_TOPICS, parse_payload
 from agor_reactive.models.session import Session
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.session.handles import SessionHandle
@@ -40,8 +40,8 @@ def read_state(session_id: str) -> SessionState:
 
 
 def parsed(events: Iterable[Event]) -> list[Any]:
-    """The events of the core."""
-    found = [parse_payload(topic, payload) for topic, payload in events]
+    """The events of the core, as a session has them: rows are read when somebody looks at them."""
+    found = [parse_payload(topic, payload, OWN_TOPICS) for topic, payload in events]
     return [event for event in found if event is not None]
 
 

@@ -9,6 +9,7 @@ prompt announces ``tasks queued`` and no ``tasks created``; bare ``created``/``p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from agor_reactive.core import events as e
@@ -16,9 +17,10 @@ from agor_reactive.models.base import WireModel, row_from_wire
 from agor_reactive.models.message import Message
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
+from agor_reactive.models.unread import UNREAD, unread
 from agor_reactive.models.wire import RawEvent
 
-__all__ = ["TOPICS", "parse", "parse_payload", "session_id_of"]
+__all__ = ["OWN_TOPICS", "ROW_TOPICS", "TOPICS", "parse", "parse_payload", "session_id_of"]
 
 Parser = Callable[[Any], e.Event | None]
 
@@ -36,9 +38,9 @@ def parse(raw: RawEvent) -> e.Event | None:
     return parse_payload(raw.topic, raw.payload)
 
 
-def parse_payload(topic: str, payload: Any) -> e.Event | None:
-    """`parse`, by topic and payload."""
-    parser = TOPICS.get(topic)
+def parse_payload(topic: str, payload: Any, topics: Mapping[str, Parser] | None = None) -> e.Event | None:
+    """`parse`, by topic and payload. `topics`: `TOPICS`, or `OWN_TOPICS` if the payload is nobody else's."""
+    parser = (TOPICS if topics is None else topics).get(topic)
     if parser is None:
         return None
     try:
@@ -72,28 +74,77 @@ def _row(model: type[Any], payload: Any) -> Any:
     return row
 
 
-def _session_saved(p: Any) -> e.Event:
-    return _event(e.SessionSaved, (_row(Session, p),))
+_UNREAD_SESSION, _UNREAD_TASK, _UNREAD_MESSAGE = UNREAD[Session], UNREAD[Task], UNREAD[Message]
+_NO_TASKS: list[str] = []
+_STR = {str}
+
+# What the fold must know of a row is looked at here; a payload in which it is not plain is read at once.
+
+
+def _own_session(p: Any) -> Any:
+    if type(p) is dict and type(p.get("session_id")) is str and p["session_id"]:
+        token, tasks = p.get("mcp_token"), p.get("tasks", _NO_TASKS)
+        if (token is None or type(token) is str) and type(tasks) is list and set(map(type, tasks)) <= _STR:
+            return unread(_UNREAD_SESSION, p)
+    return _row(Session, p)
+
+
+def _own_task(p: Any) -> Any:
+    if type(p) is dict and type(p.get("session_id")) is str and type(p.get("status")) is str:
+        task_id = p.get("task_id")
+        if type(task_id) is str and task_id:
+            return unread(_UNREAD_TASK, p)
+    return _row(Task, p)
+
+
+def _own_message(p: Any) -> Any:
+    if type(p) is dict and type(p.get("message_id")) is str and type(p.get("session_id")) is str:
+        task_id = p.get("task_id")
+        if (task_id is None or type(task_id) is str) and p["message_id"]:
+            return unread(_UNREAD_MESSAGE, p)
+    return _row(Message, p)
+
+
+Reader = Callable[[Any], Any]
+
+
+def _row_topics(session: Reader, task: Reader, message: Reader) -> dict[str, Parser]:
+    """The topics that bring a row, with what makes a row of the payload."""
+
+    def session_saved(p: Any) -> e.Event:
+        return _event(e.SessionSaved, (session(p),))
+
+    def task_born(p: Any) -> e.Event:
+        return _event(e.TaskSaved, (task(p), True))
+
+    def task_saved(p: Any) -> e.Event:
+        return _event(e.TaskSaved, (task(p), False))
+
+    def message_saved(p: Any) -> e.Event:
+        return _event(e.MessageSaved, (message(p),))
+
+    return {
+        "messages created": message_saved,
+        "messages patched": message_saved,
+        "messages updated": message_saved,
+        "messages/bulk created": message_saved,
+        "tasks created": task_born,
+        "tasks queued": task_born,
+        "tasks patched": task_saved,
+        "tasks updated": task_saved,
+        "tasks/bulk created": task_born,
+        "sessions created": session_saved,
+        "sessions patched": session_saved,
+        "sessions updated": session_saved,
+    }
 
 
 def _session_gone(p: Any) -> e.Event:
     return e.SessionGone(_text(p["session_id"]))
 
 
-def _task_born(p: Any) -> e.Event:
-    return _event(e.TaskSaved, (_row(Task, p), True))
-
-
-def _task_saved(p: Any) -> e.Event:
-    return _event(e.TaskSaved, (_row(Task, p), False))
-
-
 def _task_removed(p: Any) -> e.Event:
     return e.TaskRemoved(_text(p["session_id"]), _text(p["task_id"]))
-
-
-def _message_saved(p: Any) -> e.Event:
-    return _event(e.MessageSaved, (_row(Message, p),))
 
 
 def _message_removed(p: Any) -> e.Event:
@@ -179,33 +230,31 @@ def _queue_moved(p: Any) -> e.Event:
     return e.QueueMoved(_text(p["session_id"]))
 
 
-TOPICS: Mapping[str, Parser] = {
+_OTHER_TOPICS: dict[str, Parser] = {
     "messages streaming:chunk": _chunk,
     "messages thinking:chunk": _thinking_chunk,
-    "messages created": _message_saved,
-    "messages patched": _message_saved,
-    "messages updated": _message_saved,
     "messages removed": _message_removed,
-    "messages/bulk created": _message_saved,
     "messages queued": _queue_moved,
     "messages streaming:start": _stream_started,
     "messages streaming:end": _stream_ended,
     "messages streaming:error": _stream_failed,
     "messages thinking:start": _thinking_started,
     "messages thinking:end": _thinking_ended,
-    "tasks created": _task_born,
-    "tasks queued": _task_born,
-    "tasks patched": _task_saved,
-    "tasks updated": _task_saved,
     "tasks removed": _task_removed,
-    "tasks/bulk created": _task_born,
     "tasks tool:start": _tool_started,
     "tasks tool:complete": _tool_completed,
     "tasks thinking:chunk": _task_thinking_chunk,
-    "sessions created": _session_saved,
-    "sessions patched": _session_saved,
-    "sessions updated": _session_saved,
     "sessions removed": _session_gone,
 }
+
+_READ_TOPICS = _row_topics(partial(_row, Session), partial(_row, Task), partial(_row, Message))
+
+ROW_TOPICS = frozenset(_READ_TOPICS)
+"""The topics whose payload is a row, and may become part of the state."""
+
+TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_READ_TOPICS}
 """Every topic that concerns a session's state. ``tasks failed`` and the permission events change no row themselves:
 the daemon follows them with ``tasks patched`` or ``messages created``; `handle.events` shows them."""
+
+OWN_TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_row_topics(_own_session, _own_task, _own_message)}
+"""`TOPICS` for payloads that nobody else holds or changes: their rows are read when somebody looks at them."""

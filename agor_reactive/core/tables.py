@@ -12,6 +12,7 @@ from agor_reactive.core.persistent import PMap
 from agor_reactive.models.base import instant
 from agor_reactive.models.message import Message
 from agor_reactive.models.task import ENDED_STATUSES, Task
+from agor_reactive.models.unread import differ, held_by
 
 __all__ = ["AT_REST", "LoadedTasks", "MessageBucket", "MessagesByTask", "TaskTable", "is_active"]
 
@@ -118,11 +119,11 @@ class TaskTable(_Rows[Task]):
     def put(self, task: Task) -> TaskTable:
         """With this row in place of the one of the same id. The same table if nothing differs."""
         old = self.rows.get(task.task_id)
-        return self if old is not None and old == task else self.with_row(old, task)
+        return self if old is not None and not differ(old, task) else self.with_row(old, task)
 
     def with_row(self, old: Task | None, task: Task) -> TaskTable:
         """`put`, of a row known to differ from `old`, the one that is here."""
-        held = task.__dict__
+        held = held_by(task)
         task_id = held["task_id"]
         new: TaskTable = _new(TaskTable)
         active = self.active
@@ -257,15 +258,16 @@ class MessagesByTask(Mapping[str, MessageBucket]):
 
     def put(self, message: Message, bucket: MessageBucket) -> MessagesByTask:
         """With this message in its task, of which `bucket` is what is here, and in no other."""
-        held = message.__dict__
-        message_id, task_id = held["message_id"], held["task_id"]
+        held = held_by(message)
+        message_id: str = held["message_id"]
+        task_id: str = held.get("task_id")  # the bucket is that task's, so there is one
         old = self.rows.get(message_id)
         if old is None:
             rows = self.rows.insert(message_id, message)
             bucket = bucket.with_new(message)
-        elif old == message:
+        elif not differ(old, message):
             return self
-        elif old.task_id == task_id:
+        elif held_by(old).get("task_id") == task_id:
             rows = self.rows.replace(message_id, message)
             bucket = bucket.replacing(old, message)
         else:

@@ -13,6 +13,7 @@ from agor_reactive.core.persistent import PMap
 from agor_reactive.core.tables import MessageBucket, MessagesByTask, TaskTable
 from agor_reactive.models.base import FrozenDict
 from agor_reactive.models.message import Message
+from agor_reactive.models.unread import held_by
 
 __all__ = ["Heard", "LiveTool", "LiveTools", "Tool", "ToolsByTask", "told_by"]
 
@@ -62,16 +63,17 @@ LiveTools: TypeAlias = "PMap[str, Heard]"
 
 def told_by(message: Message) -> Iterator[tuple[str, LiveTool]]:
     """The tools that a saved message tells of, for tasks whose messages are not kept."""
-    for kind, tool_use_id, block in _tool_blocks(message):
+    held = held_by(message)
+    for kind, tool_use_id, block in _tool_blocks(held.get("content"), held.get("tool_uses")):
         name = block.get("name")
         yield tool_use_id, LiveTool(name if isinstance(name, str) else None, kind == "tool_result", True)
 
 
-def _tool_blocks(message: Message) -> Iterator[tuple[str, str, FrozenDict]]:
-    content = message.content
-    if type(content) is tuple:
+def _tool_blocks(content: Any, tool_uses: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+    # Of a row that nobody has looked at they are lists and dicts.
+    if isinstance(content, tuple | list):
         for block in content:
-            if type(block) is FrozenDict:
+            if isinstance(block, dict):
                 kind = block.get("type")
                 if kind == "tool_use":
                     tool_use_id = block.get("id")
@@ -81,9 +83,9 @@ def _tool_blocks(message: Message) -> Iterator[tuple[str, str, FrozenDict]]:
                     continue
                 if type(tool_use_id) is str and tool_use_id:
                     yield kind, tool_use_id, block
-    if type(message.tool_uses) is tuple:
-        for use in message.tool_uses:
-            if type(use) is FrozenDict and type(use.get("id")) is str and use["id"]:
+    if isinstance(tool_uses, tuple | list):
+        for use in tool_uses:
+            if isinstance(use, dict) and type(use.get("id")) is str and use["id"]:
                 yield "tool_use", use["id"], use
 
 
@@ -143,11 +145,11 @@ class ToolsByTask(Mapping[str, tuple[Tool, ...]]):
 
 
 def _derive(task_id: str, bucket: MessageBucket | None, live: Mapping[str, LiveTool], ended: bool) -> Iterator[Tool]:
-    used: dict[str, tuple[FrozenDict | None, str | None]] = {}
-    block: FrozenDict | None
-    results: dict[str, FrozenDict] = {}
+    used: dict[str, tuple[Mapping[str, Any] | None, str | None]] = {}
+    block: Mapping[str, Any] | None
+    results: dict[str, Mapping[str, Any]] = {}
     for message in bucket if bucket is not None else ():
-        for kind, tool_use_id, block in _tool_blocks(message):
+        for kind, tool_use_id, block in _tool_blocks(message.content, message.tool_uses):
             if kind == "tool_result":
                 results[tool_use_id] = block
                 used.setdefault(tool_use_id, (None, message.message_id))

@@ -1,8 +1,9 @@
 """What every row of the wire has in common: frozen all the way down, tolerant of what it does not know.
 
-Knows pydantic and nothing of transports or sessions. A row is validated once, on arrival. Fields it does not know are
-kept (`model_extra`), enum values it does not know stay as they came, and a field of a wrong type does not cost the row:
-it is set aside in `invalid`, and the row keeps its other fields. `to_wire()` gives back what came, all of it.
+Knows pydantic and nothing of transports or sessions. A row is validated once: what is fetched when it arrives, what an
+event brings when somebody looks at it (`models.unread`). Fields it does not know are kept (`model_extra`), enum values
+it does not know stay as they came, and a field of a wrong type does not cost the row: it is set aside in `invalid`, and
+the row keeps its other fields. `to_wire()` gives back what came, all of it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "Json",
     "JsonValue",
     "WireModel",
+    "copied",
     "freeze",
     "instant",
     "row_from_wire",
@@ -113,6 +115,11 @@ def thaw(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [thaw(item) for item in value]
     return value
+
+
+def copied(value: Any) -> Any:
+    """A deep copy of a JSON value, free to change; cut as `freeze` cuts."""
+    return thaw(freeze(value))
 
 
 Json = BeforeValidator(freeze)

@@ -14,17 +14,31 @@ from typing import Any
 
 from reactivex import Observable
 
+from agor_reactive.core.parse import ROW_TOPICS
 from agor_reactive.errors import UsageError
+from agor_reactive.models.base import copied
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.session.observers import Hot, OnListenerFailure, log_failure
 from agor_reactive.transport.redaction import redact
 from agor_reactive.transport.seam import Link
 
-__all__ = ["Router"]
+__all__ = ["Router", "shown", "unshared"]
 
 _log = logging.getLogger("agor_reactive")
 
 Sink = Callable[[RawEvent], None]
+"""One that is fed owns the payload: others who want it get a copy (`unshared`)."""
+
+
+def unshared(event: RawEvent) -> Any:
+    """The payload for those who might change it: a copy if it may have become part of a session's state."""
+    return copied(event.payload) if event.topic in ROW_TOPICS else event.payload
+
+
+def shown(event: RawEvent, payload: Any) -> RawEvent:
+    """The event with that payload, without its secrets."""
+    public = redact(event.topic, payload)
+    return event if public is event.payload else RawEvent(event.topic, public, event.at)
 
 
 class Router:
@@ -59,23 +73,24 @@ class Router:
     def receive(self, event: RawEvent) -> None:
         """Take one event of the link. Hot path: to sessions first, then to whoever listens."""
         payload = event.payload
+        sinks: tuple[Sink, ...] = ()
         if type(payload) is dict:
             session_id = payload.get("session_id")
             if session_id is None:
                 session_id = payload.get("sessionId")
             if type(session_id) is str:
-                for sink in self._sinks.get(session_id, ()):
+                sinks = self._sinks.get(session_id, ())
+                for sink in sinks:
                     sink(event)
         if self._topics:
             listeners = self._topics.get(event.topic)
             if listeners is not None:
-                listeners.emit(payload)
+                listeners.emit(unshared(event) if sinks else payload)
         if self._all.listening:
-            shown = redact(event.topic, payload)
-            self._all.emit(event if shown is payload else RawEvent(event.topic, shown, event.at))
+            self._all.emit(shown(event, unshared(event) if sinks else payload))
 
     def receive_threadsafe(self, event: RawEvent) -> None:
-        """`receive` from any thread: handed over to the loop, where there is one serial writer.
+        """`receive` from any thread: event and payload are handed over to the loop, where there is one serial writer.
 
         Raises `UsageError` before the first session is retained: until then there is no loop to hand over to.
         """

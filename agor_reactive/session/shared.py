@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import fold, initial_state
-from agor_reactive.core.parse import parse_payload
+from agor_reactive.core.parse import OWN_TOPICS, parse_payload
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import AgorError, HandleDisposed, NotConnected, NotFound
 from agor_reactive.models.message import Message
@@ -22,8 +22,7 @@ from agor_reactive.session.hydration import Hydrator
 from agor_reactive.session.observers import Hot
 from agor_reactive.session.pipeline import Latest
 from agor_reactive.session.rooms import Rooms
-from agor_reactive.session.router import Router
-from agor_reactive.transport.redaction import redact
+from agor_reactive.session.router import Router, shown, unshared
 from agor_reactive.transport.seam import Link
 
 __all__ = ["SharedSession", "Surroundings"]
@@ -117,7 +116,7 @@ class SharedSession:
 
     def _received(self, raw: RawEvent) -> None:
         """An event of this session. Hot path."""
-        event = parse_payload(raw.topic, raw.payload)
+        event = parse_payload(raw.topic, raw.payload, OWN_TOPICS)
         if event is not None:
             before = self._state
             after = fold(before, event)
@@ -128,8 +127,7 @@ class SharedSession:
                 if ground is not was and (ground.sync is not was.sync or ground.standing is not was.standing):
                     self._look(before, after)
         if self.events.listening:
-            shown = redact(raw.topic, raw.payload)
-            self.events.emit(raw if shown is raw.payload else RawEvent(raw.topic, shown, raw.at))
+            self.events.emit(shown(raw, unshared(raw)))
 
     def _link_changed(self, status: LinkStatus) -> None:
         if status.phase == "unauthenticated":

@@ -24,6 +24,7 @@ from itertools import count
 from typing import Any
 
 from agor_reactive.errors import CallTimeout, NotAuthenticated, NotConnected, NotFound, OutcomeUnknown
+from agor_reactive.models.base import copied
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep
 from agor_reactive.transport.methods import is_read, lost_in_flight
@@ -155,10 +156,13 @@ class ScriptedLink:
                 call.release()
 
     def emit(self, topic: str, payload: Any) -> bool:
-        """Push one event, synchronously. Returns False when the link is down or nobody listens: it is lost then."""
+        """Push one event, synchronously. Returns False when the link is down or nobody listens: it is lost then.
+
+        The receiver gets a copy of the payload: what comes from a real link is nobody else's either.
+        """
         if not self._status.up or self._on_event is None:
             return False
-        self._on_event(RawEvent(topic, payload, self._clock()))
+        self._on_event(RawEvent(topic, copied(payload), self._clock()))
         return True
 
     def drop(self, reason: str = "transport error") -> None:

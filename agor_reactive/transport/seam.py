@@ -21,7 +21,8 @@ class Link(Protocol):
     """A live, two-way connection to one daemon that heals itself.
 
     All methods belong to the event loop that opened it. `on_event` and `on_status` are called on that loop, in order,
-    synchronously, from one place; the link has one listener (the session layer's router), set before `open`.
+    synchronously, from one place; the link has one listener (the session layer's router), set before `open`. An event's
+    payload is given away with it: the link neither keeps nor changes it.
     """
 
     @property

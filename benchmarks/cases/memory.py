@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import orjson
 
 from agor_reactive.core import fold
-from agor_reactive.core.parse import parse_payload
+from agor_reactive.core.parse import OWN_TOPICS, parse_payload
 from benchmarks import mirror, workloads
 from benchmarks.cases import Plan
 from benchmarks.table import Line, Row
@@ -31,10 +31,10 @@ def memory(plan: Plan) -> Iterator[Line]:
     try:
         state = mirror.read_state(script.session_id)
         for topic, payload in told:
-            state = fold(state, parse_payload(topic, orjson.loads(payload)))
+            state = fold(state, parse_payload(topic, orjson.loads(payload), OWN_TOPICS))
         held = [state]
         for topic, payload in more:
-            held.append(fold(held[-1], parse_payload(topic, orjson.loads(payload))))
+            held.append(fold(held[-1], parse_payload(topic, orjson.loads(payload), OWN_TOPICS)))
         del state
         gc.collect()
         all_of_them, _ = tracemalloc.get_traced_memory()

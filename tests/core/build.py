@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Mapping
 from typing import Any
 
-from agor_reactive.core import SessionState, fold, initial_state, parse
+from agor_reactive.core import SessionState, fold, initial_state
 from agor_reactive.core import events as e
 from agor_reactive.core.asks import Ask
+from agor_reactive.core.parse import OWN_TOPICS, parse_payload
 from agor_reactive.models import LinkStatus, Message, RawEvent, Session, Task, row_from_wire
 
 SID = "01a20fce-d685-732c-b447-916debeb245c"
@@ -72,16 +75,27 @@ def as_messages(rows: list[dict[str, Any]]) -> tuple[Message, ...]:
 
 
 class Mirror:
-    """A session's state, fed by hand. Asks are answered by the test, by hand or from rows."""
+    """A session's state, fed by hand. Asks are answered by the test, by hand or from rows.
 
-    def __init__(self, hydration: str = "lazy", *, session_id: str = SID) -> None:
+    Rows of events are read when somebody looks, as in a session; with `topics=TOPICS` they are read at once.
+    """
+
+    def __init__(
+        self, hydration: str = "lazy", *, session_id: str = SID, topics: Mapping[str, Any] = OWN_TOPICS
+    ) -> None:
+        self.topics = topics
         self.state = initial_state(session_id, task_hydration=hydration)
         self.seen = [self.state]
 
     def feed(self, *items: Any) -> SessionState:
         """Fold raw events and core events."""
         for item in items:
-            event = parse(item) if isinstance(item, RawEvent) else item
+            # What a link hands over is nobody else's.
+            event = (
+                parse_payload(item.topic, copy.deepcopy(item.payload), self.topics)
+                if isinstance(item, RawEvent)
+                else item
+            )
             if event is not None:
                 after = fold(self.state, event)
                 if after is not self.state:

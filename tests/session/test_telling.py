@@ -16,7 +16,7 @@ from agor_reactive.errors import WrongLoop
 from agor_reactive.models import LinkStatus, RawEvent
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.pipeline import fold_events
-from tests.core.build import SID, chunk
+from tests.core.build import SID, chunk, task_row
 from tests.session.world import World
 
 
@@ -152,6 +152,29 @@ async def test_events_shows_every_event_of_the_session_in_order_without_secrets(
     assert len(heard) == 52
     assert [event.payload["sequence"] for event in heard[:50]] == list(range(50))
     assert "secret-token" not in str([event.payload for event in heard])
+    handle.release()
+
+
+@pytest.mark.parametrize("secret", [{}, {"mcp_token": "secret-token"}])
+async def test_whoever_changes_what_an_event_brought_changes_no_state(secret: dict[str, str]) -> None:
+    """Rows are made of an event's payload when somebody looks, which is after listeners have had it."""
+    world, handle = await ready()
+    spoilt: list[str] = []
+
+    def spoil(payload: Any) -> None:
+        spoilt.append(payload["session_id"])
+        payload["metadata"]["list"].append("spoilt")
+        payload.clear()
+
+    world.router.on("tasks", "patched", spoil)
+    world.router.events.subscribe(lambda event: spoil(event.payload))
+    handle.events.subscribe(lambda event: spoil(event.payload))
+    world.link.emit("tasks patched", {**task_row("t1"), "metadata": {"list": [1]}, **secret})
+    assert spoilt == [SID] * 3
+    task = handle.state.get_task("t1")
+    assert task is not None
+    assert task.metadata == {"list": (1,)}
+    assert task.get("mcp_token") == secret.get("mcp_token")
     handle.release()
 
 

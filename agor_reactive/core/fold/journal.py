@@ -11,6 +11,7 @@ from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import Draft
 from agor_reactive.models.message import Message
 from agor_reactive.models.task import Task
+from agor_reactive.models.unread import differ
 
 __all__ = ["close_journal", "in_flight", "note_message", "note_task", "task_moved_after"]
 
@@ -26,7 +27,7 @@ def note_task(draft: Draft, task_id: str, row: Task | None) -> None:
     if in_flight(draft):
         journal = draft.sync.journal_tasks
         known = journal.get(task_id)
-        if known is None or known[1] != row:  # the same said twice is said once
+        if known is None or differ(known[1], row):  # the same said twice is said once
             draft.sync = draft.sync.but(journal_tasks=journal.insert(task_id, (draft.revision, row)))
 
 
@@ -35,7 +36,7 @@ def note_message(draft: Draft, message_id: str, row: Message | None) -> None:
     if in_flight(draft):
         journal = draft.sync.journal_messages
         known = journal.get(message_id)
-        if known is None or known[1] != row:
+        if known is None or differ(known[1], row):
             draft.sync = draft.sync.but(journal_messages=journal.insert(message_id, (draft.revision, row)))
 
 

@@ -13,6 +13,7 @@ from agor_reactive.models.base import FrozenDict
 from agor_reactive.models.message import Message
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import ENDED_STATUSES, QUEUED_STATUS, Task
+from agor_reactive.models.unread import changed, differ, held_by
 
 __all__ = [
     "drop_strays",
@@ -34,7 +35,7 @@ __all__ = [
 
 def session_saved(state: SessionState, event: e.SessionSaved) -> SessionState:
     """The session's row changed; its `tasks` give the order of tasks."""
-    if event.row.__dict__["session_id"] != state._ground.standing.hears:
+    if held_by(event.row)["session_id"] != state._ground.standing.hears:
         return state
     draft = start_draft(state)
     before = draft.session
@@ -47,12 +48,14 @@ def session_saved(state: SessionState, event: e.SessionSaved) -> SessionState:
 def keep_session(draft: Draft, row: Session) -> None:
     """Take over the row, and the order of tasks it gives; an equal one leaves the old object."""
     old = draft.session
-    if old is not None and old.mcp_token is not None and row.mcp_token is None:
+    held = held_by(row)
+    token = held_by(old).get("mcp_token") if old is not None else None
+    if token is not None and held.get("mcp_token") is None:
         # Only `get` by the owner carries the token; events and finds leave it out without meaning that it is gone.
-        row = row.model_copy(update={"mcp_token": old.mcp_token})
-    if old is None or old != row:
+        row = changed(row, mcp_token=token)
+    if differ(old, row):
         draft.session = row
-    draft.tasks = draft.tasks.hinted(row.tasks)
+    draft.tasks = draft.tasks.hinted(tuple(held.get("tasks", ())))
 
 
 def session_gone(draft: Draft, event: e.SessionGone) -> None:
@@ -83,7 +86,7 @@ def empty(draft: Draft) -> None:
 def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
     """A task was made or changed. What was removed stays removed."""
     row = event.row
-    held = row.__dict__  # a model's own attributes take six times as long to read
+    held = held_by(row)
     ground = state._ground
     if held["session_id"] != ground.standing.hears:
         return state
@@ -99,14 +102,14 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
     if old is None:
         was, begins = "", event.born
     else:
-        was = old.__dict__["status"]
+        was = held_by(old)["status"]
         begins = was == QUEUED_STATUS and _leaves_the_queue_here(draft, old)
     if sync.asks:
         journal.note_task(draft, task_id, row)
     if draft.queued_tasks or status == QUEUED_STATUS or was == QUEUED_STATUS:
         queue.task_moved(draft, old, row)
-    changed = status != was or old is None or old != row
-    if changed:
+    moved = status != was or differ(old, row)
+    if moved:
         draft.tasks = tasks.with_row(old, row)
         if status != was:
             _status_changed(draft, task_id, was, status)
@@ -114,7 +117,7 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
         _load_at_birth(draft, task_id)
     if sync.window:
         window.slide(draft)
-    return finish(draft) if changed else settle_draft(state, draft)
+    return finish(draft) if moved else settle_draft(state, draft)
 
 
 def _status_changed(draft: Draft, task_id: str, was: str, status: str) -> None:
@@ -185,11 +188,11 @@ def forget_task(draft: Draft, task_id: str) -> None:
 def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
     """A message was saved: its stream has done its work; if its task is loaded, it is kept."""
     row = event.row
-    held = row.__dict__
+    held = held_by(row)
     ground = state._ground
     if held["session_id"] != ground.standing.hears:
         return state
-    message_id, task_id = held["message_id"], held["task_id"]
+    message_id, task_id = held["message_id"], held.get("task_id")
     sync = ground.sync
     if sync.removals and (message_id in sync.gone_messages or (task_id is not None and task_id in sync.gone_tasks)):
         return state

@@ -27,6 +27,7 @@ from agor_reactive.core.streams import (
 )
 from agor_reactive.models.base import FrozenDict
 from agor_reactive.models.task import ENDED_STATUSES
+from agor_reactive.models.unread import held_by
 
 __all__ = [
     "drop_strays",
@@ -121,7 +122,7 @@ def _task_is_over(ground: Draft, task_id: str) -> bool:
     if sync.removals and task_id in sync.gone_tasks:
         return True
     task = ground.tasks.rows.get(task_id)
-    return task is not None and task.__dict__["status"] in ENDED_STATUSES
+    return task is not None and held_by(task)["status"] in ENDED_STATUSES
 
 
 def may_adopt(ground: Draft, known: Stream, task_id: str) -> bool:
