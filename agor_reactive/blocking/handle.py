@@ -156,9 +156,12 @@ class BlockingHandle:
         """Read a page more of older tasks."""
         return self._portal.run(self._handle.load_older_tasks())
 
-    def resync(self) -> SessionState:
-        """Read everything again."""
-        return self._portal.run(self._handle.resync())
+    def resync(self, timeout: float | None = None) -> SessionState:
+        """Read everything again; see `SessionHandle.resync`. Drops are waited out, for `timeout` seconds at most.
+
+        Raises `CallTimeout` then, and what `SessionHandle.resync` raises.
+        """
+        return self._portal.run(self._handle.resync(), timeout)
 
     def release(self) -> None:
         """Give the lease back. Twice changes nothing."""

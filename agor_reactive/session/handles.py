@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from importlib import import_module
 from types import TracebackType
-from typing import Any, Protocol, Self, TypedDict, Unpack
+from typing import Any, Protocol, Self, TypedDict, TypeVar, Unpack
 
 from reactivex import Observable
 
@@ -27,6 +27,8 @@ from agor_reactive.session.pipeline import Subscription
 from agor_reactive.session.shared import SharedSession
 
 __all__ = ["PromptOptions", "SessionHandle"]
+
+T = TypeVar("T")
 
 
 class _Prompter(Protocol):
@@ -57,6 +59,7 @@ class SessionHandle:
         self._leased = shared
         self._prompter = prompter
         self._released = False
+        self._let_go: asyncio.Future[None] | None = None
 
     @property
     def shared(self) -> SharedSession:
@@ -87,6 +90,18 @@ class SessionHandle:
         self._check_loop(shared)
         return shared
 
+    async def _while_held(self, future: asyncio.Future[T]) -> T:
+        """What `future` gives, unless this handle is released before: others may hold the session on."""
+        if self._let_go is None:
+            self._let_go = future.get_loop().create_future()
+        try:
+            await asyncio.wait((future, self._let_go), return_when=asyncio.FIRST_COMPLETED)
+            if not future.done():
+                raise HandleDisposed("The handle was released while this was under way.")
+            return future.result()
+        finally:
+            future.cancel()
+
     @staticmethod
     def _check_loop(shared: SharedSession) -> None:
         try:
@@ -103,7 +118,7 @@ class SessionHandle:
 
         It ends well or not: `state.error` and `state.terminal` say so; passing failures are tried again by themselves.
         """
-        return await self._use().ready()
+        return await self._while_held(self._use().ready())
 
     def subscribe(self, callback: Callable[[SessionState], Any]) -> Subscription:
         """Call `callback` with the current snapshot at once, then with each newer one, at most once per loop tick.
@@ -214,7 +229,7 @@ class SessionHandle:
         Loads of the same task at the same time are one request. Raises `NotConnected` while the link is down or when it
         drops, and what the daemon answers.
         """
-        return await asyncio.shield(self._use().load(task_id))
+        return await self._while_held(self._use().load(task_id))
 
     def unload_task_messages(self, task_id: str) -> None:
         """Let go of a task's messages; a fetch under way will not bring them back."""
@@ -226,12 +241,20 @@ class SessionHandle:
         Does nothing if there are none (`state.has_older_tasks`). Calls at the same time are one request. Raises
         `NotConnected` while the link is down or when it drops, and what the daemon answers.
         """
-        return await asyncio.shield(self._use().older())
+        return await self._while_held(self._use().older())
 
     async def resync(self) -> SessionState:
-        """Read everything again and return the snapshot after it. One at a time; does nothing while disconnected."""
-        shared = self._use()
-        return await asyncio.shield(shared.resync())
+        """Read everything again and return the snapshot after it. Calls at the same time are one reading.
+
+        Drops of the link are waited out: coming back reads everything anyway, and a call that was cut, or made while
+        the link is down, returns what is read then. Bound it with `asyncio.timeout` if the daemon may stay away.
+
+        Raises when nothing was read: what the daemon answered (it is in `state.error` too, and what may pass is tried
+        again by itself), `NotFound` when the session was removed meanwhile, `NotConnected` when the client was closed,
+        or when the session is terminal and the link down (then coming back reads nothing). Messages or a queue that
+        could not be read are no error here: `state.error` says so.
+        """
+        return await self._while_held(self._use().resync())
 
     # ------------------------------------------------------------------------------------------------------- the end
 
@@ -241,6 +264,8 @@ class SessionHandle:
             shared = self.shared
             self._check_loop(shared)
             self._released = True
+            if self._let_go is not None and not (self._let_go.done() or self._let_go.get_loop().is_closed()):
+                self._let_go.set_result(None)
             if not shared.disposed:
                 shared.release()
 

@@ -15,7 +15,7 @@ from agor_reactive.core import events as e
 from agor_reactive.core.fold import fold, initial_state
 from agor_reactive.core.parse import OWN_TOPICS, parse_payload
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.errors import AgorError, HandleDisposed, NotConnected, NotFound
+from agor_reactive.errors import AgorError, ConnectionLost, HandleDisposed, NotConnected, NotFound
 from agor_reactive.models.message import Message
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.session.hydration import Hydrator
@@ -88,6 +88,12 @@ class SharedSession:
     def running(self) -> int:
         """How many asks of the core are being carried out."""
         return self._hydrator.running if self._hydrator is not None else 0
+
+    @property
+    def waiting(self) -> int:
+        """How many calls wait for something to be read."""
+        more = sum(map(len, self._loads.values())) + sum(map(len, self._pages.values()))
+        return len(self._settled) + len(self._resyncs) + len(self._with_round) + more
 
     def start(self, session_id: str) -> None:
         """Its full id is known: be fed, and begin with where the link stands."""
@@ -164,9 +170,8 @@ class SharedSession:
         if self._settled and is_settled(after):
             settled, self._settled = self._settled, []
             _resolve(settled, after)
-        if (self._resyncs or self._with_round) and after.sync.round is None and not after.loading:
-            done, self._resyncs, self._with_round = (*self._resyncs, *self._with_round), [], []
-            _resolve(done, after)
+        if self._resyncs or self._with_round:
+            self._read_again(before, after, failed)
 
     def _given_up(self, before: SessionState, after: SessionState, failed: AgorError | None) -> None:
         """Whoever waits for what is no longer asked for is told why; older tasks come with a new reading anyway."""
@@ -177,13 +182,30 @@ class SharedSession:
             for waiting in pages:
                 self._with_round += waiting
             pages = []
-        elif self._with_round and (after.terminal or not after.connected):
-            pages.append(self._with_round)
-            self._with_round = []
         if loads or pages:
             error = _why_given_up(before, after, failed)
             for futures in (*loads, *pages):
                 _reject(futures, error)
+
+    def _read_again(self, before: SessionState, after: SessionState, failed: AgorError | None) -> None:
+        """Tell who waits for everything to be read that it was, or why it is not. A resync outlasts a drop."""
+        if after.loading or after.standing.disposed:
+            return  # `dispose` tells them by itself
+        over = after.terminal or after.connection.phase == "closed"
+        if not over and not after.connected:
+            waiting, self._with_round = self._with_round, []
+            _reject(waiting, _why_given_up(before, after, failed))
+            return
+        ended = before.sync.round is not None and after.sync.round is None
+        if not over and (not ended or _is_cut(after, failed)):
+            return
+        waiting, self._resyncs, self._with_round = [*self._resyncs, *self._with_round], [], []
+        if over and not (after.connected or after.connection.phase == "closed"):
+            _reject(waiting, NotConnected(_NOT_BY_ITSELF))
+        elif over or any(source == "sync" for source, _ in after.standing.errors):
+            _reject(waiting, failed or _why_given_up(before, after, failed))
+        else:
+            _resolve(waiting, after)
 
     def _report(self, before: SessionState, after: SessionState) -> None:
         """At most one log line per change: a new kind of anomaly, a new error."""
@@ -206,7 +228,7 @@ class SharedSession:
         elif is_settled(self._state):
             future.set_result(self._state)
         else:
-            self._settled.append(future)
+            self._settled = [*_undone(self._settled), future]
         return future
 
     def _unresolved(self) -> AgorError | None:
@@ -252,16 +274,19 @@ class SharedSession:
         return future
 
     def resync(self) -> asyncio.Future[SessionState]:
-        """A future of the snapshot after everything has been read again."""
+        """A future of the snapshot after everything has been read again, once the link lets it be."""
         future: asyncio.Future[SessionState] = self.loop.create_future()
-        if self.disposed or not self._state.connected:
-            future.set_result(self._state)
-            return future
-        self._resyncs.append(future)
-        self.apply(e.ResyncRequested())
-        if self._resyncs and self._state.sync.round is None and not any(a.kind == "join" for a in self._state.asks):
-            self._resyncs.clear()
-            future.set_result(self._state)
+        if self.disposed:
+            future.set_exception(HandleDisposed("The handle was released; retain the session again."))
+        elif (unknown := self._unresolved()) is not None:
+            future.set_exception(unknown)
+        elif self._state.connection.phase == "closed":
+            future.set_exception(_why_given_up(self._state, self._state, None))
+        elif self._state.terminal and not self._state.connected:
+            future.set_exception(NotConnected(_NOT_BY_ITSELF))
+        else:
+            self._resyncs = [*_undone(self._resyncs), future]
+            self.apply(e.ResyncRequested())  # while the link is down it is nothing: coming back reads everything
         return future
 
     # ------------------------------------------------------------------------------------------------------ its end
@@ -321,17 +346,33 @@ def is_settled(state: SessionState) -> bool:
     return state.last_synced_at is not None or state.terminal or (state.error is not None and not state.loading)
 
 
+_NOT_BY_ITSELF = (
+    "The link is down, and a session that is over is not read again by itself; call resync() once the link is up."
+)
+
+
+def _is_cut(state: SessionState, failed: AgorError | None) -> bool:
+    """Whether a reading failed with its connection. The link says so itself, though maybe a moment later."""
+    lost = isinstance(failed, ConnectionLost | NotConnected)
+    return lost and state.connection.phase != "unauthenticated"
+
+
 def _why_given_up(before: SessionState, after: SessionState, failed: AgorError | None) -> AgorError:
     """Why what was asked for is not waited for any more."""
     link = after.standing.link
-    if after.terminal:
-        return failed or NotFound(after.error or "The session is gone; nothing more will come.")
     if link.phase == "closed":
         return NotConnected("The client was closed before the rows came; make a new one.")
+    if after.terminal:
+        return failed or NotFound(after.error or "The session is gone; nothing more will come.")
     if link.up and link.epoch == before.standing.link.epoch:
         return NotConnected("The link logged in anew before the rows came; ask again.")
     why = f" ({link.reason})" if link.reason else ""
     return NotConnected(f"The link dropped before the rows came{why}; ask again once it is up.")
+
+
+def _undone(futures: list[asyncio.Future[SessionState]]) -> list[asyncio.Future[SessionState]]:
+    """Without those whose caller gave up."""
+    return [future for future in futures if not future.done()]
 
 
 def _resolve(futures: Any, value: Any) -> None:

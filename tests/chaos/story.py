@@ -14,7 +14,7 @@ from random import Random
 from typing import Any
 
 import agor_reactive as agor
-from agor_reactive.errors import AgorError
+from agor_reactive.errors import AgorError, NotFound
 from agor_reactive.models import LinkStatus, RawEvent
 from agor_reactive.session.shared import SharedSession
 from agor_reactive.transport.credentials import Provider
@@ -281,7 +281,8 @@ async def _compare(scene: _Scene, report: Report) -> None:
             theirs = await fresh_state(fresh, ours)
             differs = compared(ours, theirs) or unfinished(ours, just_read=False)
             stale = ours.error
-            await shared.resync()
+            with contextlib.suppress(NotFound):  # of the session that was removed
+                await shared.resync()
             again = shared.state
             theirs = await fresh_state(fresh, again)
             after = compared(again, theirs) or unfinished(again, just_read=True)

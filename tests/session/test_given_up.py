@@ -101,7 +101,9 @@ async def test_older_tasks_that_wait_for_a_new_reading_end_with_the_link() -> No
     world.link.drop("transport error")
     with pytest.raises(NotConnected, match="dropped"):
         await page
-    await resync
+    world.link.restore()
+    world.link.release()
+    await resync  # that one has outlasted the drop
     handle.release()
     await world.settle()
     assert world.counts == (0, 0, 0, 0, 0, 0)
