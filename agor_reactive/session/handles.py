@@ -22,6 +22,7 @@ from agor_reactive.models.reply import DecisionTaken
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session import ask as asking
+from agor_reactive.session import whose
 from agor_reactive.session.permissions import Permissions
 from agor_reactive.session.pipeline import Subscription
 from agor_reactive.session.shared import SharedSession
@@ -226,10 +227,17 @@ class SessionHandle:
 
         Those of a task that `state.tasks` does not show (see `load_older_tasks`) are returned and not kept.
 
-        Loads of the same task at the same time are one request. Raises `NotConnected` while the link is down or when it
-        drops, and what the daemon answers.
+        Loads of the same task at the same time are one request. Raises `NotFound` for a task that was removed, never
+        was, or is another session's; `NotConnected` while the link is down or when it drops; and what the daemon
+        answers.
         """
-        return await self._while_held(self._use().load(task_id))
+        shared = self._use()
+        messages = await self._while_held(shared.load(task_id))
+        shared = self._use()
+        if whose.is_surely_of(shared.state, task_id, messages):
+            return messages
+        full = await whose.task_id_in(shared.link, shared.session_id, task_id)
+        return messages if full == task_id else await self.load_task_messages(full)
 
     def unload_task_messages(self, task_id: str) -> None:
         """Let go of a task's messages; a fetch under way will not bring them back."""

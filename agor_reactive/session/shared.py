@@ -253,7 +253,7 @@ class SharedSession:
             if ask.kind == "messages" and ask.task_id == task_id and not ask.of_round:
                 self._loads.setdefault(ask.ask_id, []).append(future)
                 return future
-        future.set_result(())  # removed: there is nothing to load
+        future.set_exception(NotFound(f"Task {task_id} was removed; there is nothing to read."))
         return future
 
     def older(self) -> asyncio.Future[SessionState]:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import agor_reactive as agor
-from agor_reactive.errors import HandleDisposed
+from agor_reactive.errors import HandleDisposed, NotFound
 from tests.contract.daemons import Daemon
 from tests.contract.scene import Scene
 from tests.contract.waiting import eventually, settled
@@ -61,6 +61,17 @@ async def test_a_task_is_loaded_and_unloaded_by_choice(client: Any, scene: Scene
         await eventually(lambda: not handle.state.is_task_loaded(first))
         assert len(handle.state.get_task_messages(first)) == 0
         assert handle.state.is_task_loaded(second)
+
+
+async def test_the_messages_of_a_task_that_is_not_there_are_not_found(client: Any, scene: Scene) -> None:
+    session, other = await scene.session(), await scene.session()
+    (elsewhere,) = await finished_tasks(scene, other.session_id, 1)
+    async with agor.retain_reactive_session(client, session.session_id) as handle:
+        await handle.ready()
+        for task_id in (MISSING, elsewhere):
+            with pytest.raises(NotFound, match=task_id):
+                await settled(handle.load_task_messages(task_id))
+        assert handle.state.error is None
 
 
 async def test_what_happens_live_equals_what_one_who_comes_later_reads(
