@@ -30,7 +30,7 @@ from agor_reactive.session.matching import matcher, ordering, plain, sendable
 from agor_reactive.session.observers import ListenerFailure, name_of
 from agor_reactive.session.registry import SessionRegistry
 
-__all__ = ["SessionCollection", "SessionRows", "retain_sessions"]
+__all__ = ["SessionCollection", "SessionRows"]
 
 
 class SessionRows(Mapping[str, Session]):
@@ -324,8 +324,3 @@ class SessionCollection(Observable[SessionRows]):
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
     ) -> None:
         self.close()
-
-
-def retain_sessions(client: _Retaining, *, query: Mapping[str, Any] | None = None) -> SessionCollection:
-    """A live collection of the sessions that fit `query`, with handles on demand. Close it, or ``async with``."""
-    return SessionCollection(client, query)

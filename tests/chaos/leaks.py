@@ -8,7 +8,7 @@ import os
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ import engineio
 
 import agor_reactive as agor
 
-__all__ = ["Process", "client_counts", "objects_of_ours", "still_alive"]
+__all__ = ["Process", "client_counts", "still_alive"]
 
 _FDS = Path("/proc/self/fd")
 _BLOCKS_LEFT = 40_000
@@ -104,15 +104,3 @@ def still_alive(made: Sequence[weakref.ref[Any]]) -> Counter[str]:
     """Those weak references that still lead somewhere, by type."""
     gc.collect()
     return Counter(type(thing).__name__ for ref in made if (thing := ref()) is not None)
-
-
-def objects_of_ours(spared: Callable[[type], bool] = lambda kind: False) -> Counter[str]:
-    """Rows, snapshots and mirrors that are still in memory, by type."""
-    gc.collect()
-    names = ("agor_reactive.models", "agor_reactive.core.snapshot", "agor_reactive.core.streams")
-    session = ("agor_reactive.session",)
-    return Counter(
-        kind.__name__
-        for kind in map(type, gc.get_objects())
-        if kind.__module__.startswith((*names, *session)) and not spared(kind) and kind is not type
-    )

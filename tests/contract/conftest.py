@@ -13,8 +13,6 @@ import agor_reactive as agor
 from tests.contract.daemons import DAEMONS, Daemon, running
 from tests.contract.scene import Scene, workspace_field
 
-INSTALLING = 300  # the first use of the peer may install its packages
-
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
