@@ -250,8 +250,14 @@ def retain_reactive_session(client: Client, session_id: str, *, task_hydration: 
 def retain_sessions(client: Client, *, query: Mapping[str, Any] | None = None) -> SessionCollection:
     """A live collection of the sessions that fit `query`, with handles on demand. Close it, or ``async with``.
 
-    It has all that fit, so there is no ``$limit`` and no ``$skip`` (`UsageError`): cut `rows.ordered` instead. Raises
-    what `retain_reactive_session` raises.
+    `query` is a field's value, or operators: ``$in $nin $ne $lt $lte $gt $gte`` of a field (a dotted name looks
+    inside), ``$or`` and ``$and`` of queries, and ``$sort`` for the order of `rows.ordered`. Which sessions fit is
+    decided here, as FeathersJS does: daemons refuse operators. It has all that fit, so there is no ``$limit`` and no
+    ``$skip`` (`UsageError`): cut `rows.ordered` instead. Raises `UsageError` for any other operator, and what
+    `retain_reactive_session` raises.
+
+    >>> async with retain_sessions(client, query={"status": {"$in": ["idle", "failed"]}}) as found:    # doctest: +SKIP
+    ...     rows = await found.ready()
     """
     _check_mirrors(client)
     asked = op.query_of(query)

@@ -25,7 +25,7 @@ Fits = Callable[[Any], bool]
 _ABSENT_IS_FALSE: Final = frozenset({"archived"})
 """Flags that a row may lack when they are off."""
 
-_KNOWN: Final = "$in, $nin, $ne, $lt, $lte, $gt, $gte, $or and $and"
+KNOWN: Final = "$in, $nin, $ne, $lt, $lte, $gt, $gte, $or and $and"
 
 
 def plain(query: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,7 +71,7 @@ def _condition(name: str, wanted: Any) -> Fits:
 
 
 def _unknown(name: str) -> UsageError:
-    return UsageError(f"the operator {name} is not known here; these are: {_KNOWN}")
+    return UsageError(f"the operator {name} is not known here; these are: {KNOWN}")
 
 
 def _operators(name: str, wanted: Any) -> tuple[Callable[[Sequence[Any]], bool], ...]:

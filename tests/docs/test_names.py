@@ -1,0 +1,56 @@
+"""What users may import, and what they may ask, is written down for them: no name and no operator is a secret."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import agor_reactive
+from agor_reactive.core.snapshot import HYDRATIONS
+from agor_reactive.session import matching
+
+DOCS = Path(__file__).parents[2] / "docs"
+NAMES = (DOCS / "names.md").read_text(encoding="utf-8")
+SESSION = (DOCS / "reactive-session.md").read_text(encoding="utf-8")
+README = (DOCS.parent / "README.md").read_text(encoding="utf-8")
+
+
+def quoted(text: str) -> set[str]:
+    return set(re.findall(r"`(\w+)`", text))
+
+
+def section(page: str, heading: str) -> str:
+    found = re.search(rf"^## {heading}\n(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    assert found is not None, heading
+    return found[1]
+
+
+def test_every_public_name_is_on_the_page_of_names() -> None:
+    assert set(agor_reactive.__all__) - quoted(NAMES) == set()
+
+
+def test_what_the_page_of_names_lists_is_public() -> None:
+    rows = [line for line in NAMES.splitlines() if line.startswith("| `")]
+    listed = set().union(*(quoted(row.split("|")[1]) for row in rows))
+    assert listed - set(agor_reactive.__all__) == set()
+    assert len(listed) > 40
+
+
+def test_every_operator_of_a_live_collection_is_in_its_docstring_and_on_its_page() -> None:
+    operators = set(re.findall(r"\$\w+", matching.KNOWN))
+    assert len(operators) == 9
+    asked = operators | {"$sort"}
+    for text in (agor_reactive.retain_sessions.__doc__ or "", section(SESSION, "Many sessions")):
+        assert {operator for operator in asked if not re.search(re.escape(operator) + r"\b", text)} == set()
+
+
+def test_every_hydration_is_on_its_page() -> None:
+    told = set(re.findall(r'`"(\w+)"`', section(SESSION, "Which messages are read")))
+    assert told == set(HYDRATIONS)
+
+
+def test_every_page_is_in_the_index_and_in_the_readme() -> None:
+    pages = {page.name for page in DOCS.glob("*.md")} - {"index.md"}
+    index = set(re.findall(r"\]\(([\w-]+\.md)\)", (DOCS / "index.md").read_text(encoding="utf-8")))
+    assert index == pages
+    assert set(re.findall(r"\]\(docs/([\w-]+\.md)\)", README)) == pages
