@@ -22,7 +22,7 @@ import socketio
 from agor_reactive.errors import CallTimeout, CannotConnect, NotConnected, OutcomeUnknown
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, checked_frame, read_ack
-from agor_reactive.transport.frames import WirePacket, event_lane
+from agor_reactive.transport.frames import EventLane, WirePacket, event_lane
 from agor_reactive.transport.methods import is_read, lost_in_flight
 
 __all__ = ["MAX_FRAME", "ConnectOptions", "Connection"]
@@ -155,6 +155,7 @@ class Connection:
         """End it and everything that belongs to it, within about a second. Idempotent."""
         self._end("closed")
         eio = self._sio.eio
+        lane = eio.ws if isinstance(eio.ws, EventLane) else None
         loops = [task for task in (eio.read_loop_task, eio.write_loop_task) if task is not None]
         try:
             if eio.state == "connected":
@@ -173,7 +174,12 @@ class Connection:
             finally:  # who is cancelled here, closing, must still not leave the HTTP session open
                 with suppress(ValueError):
                     engineio.base_client.connected_clients.remove(eio)
+                if lane is not None and lane.transport is not None:
+                    # What had to be said is said. TLS would wait for an answer to its farewell, maybe past the loop's
+                    # end, and leave the socket to the collector.
+                    lane.transport.abort()
                 await self._session.close()
+                await asyncio.sleep(0)  # the transport closes its socket in a turn of its own
 
     # ---- called by python-socketio and by the lane ----
 

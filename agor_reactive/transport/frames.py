@@ -88,6 +88,12 @@ class EventLane(aiohttp.ClientWebSocketResponse):
     on_oversize: Callable[[], None]
     _let_through = False
 
+    def __init__(self, *made: Any, **how: Any) -> None:
+        super().__init__(*made, **how)
+        # aiohttp forgets it once it has begun to close it, which is not when it is closed.
+        connection = self._response.connection
+        self.transport = None if connection is None else connection.transport
+
     async def receive(self, timeout: float | None = None) -> aiohttp.WSMessage:
         if self._let_through:
             self._let_through = False

@@ -66,6 +66,24 @@ async def test_an_authority_of_ones_own_is_trusted_when_told(daemon: EmbeddedDae
         await ask_everywhere(url, daemon.api_key, verify=False)
 
 
+async def test_a_closed_link_over_tls_has_no_socket_left(daemon: EmbeddedDaemon, tmp_path: Path) -> None:
+    cert, key = certificate(tmp_path)
+    ends: list[Any] = []
+    async with through_tls(daemon.url, cert, key, ends) as url:
+        client = agor.create_client(url, api_key=daemon.api_key, verify=cert)
+        await client.open()
+        link: Any = client.link
+        sock = link._connection._sio.eio.ws.get_extra_info("socket")
+        assert sock.fileno() > 0
+        # Who does not answer the farewell of TLS is not waited for: a loop that ends now would leave it open.
+        for end in ends:
+            end.pause_reading()
+        await client.close()
+        assert sock.fileno() == -1
+        for end in ends:
+            end.resume_reading()
+
+
 async def test_an_authority_nobody_named_is_not_trusted(daemon: EmbeddedDaemon, tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
     async with through_tls(daemon.url, cert, key) as url:

@@ -46,13 +46,17 @@ async def _join(
 
 
 @contextlib.asynccontextmanager
-async def through_tls(url: str, cert: Path, key: Path) -> AsyncIterator[str]:
-    """An https address of the daemon at `url`."""
+async def through_tls(
+    url: str, cert: Path, key: Path, callers: list[asyncio.WriteTransport] | None = None
+) -> AsyncIterator[str]:
+    """An https address of the daemon at `url`. `callers` gets the near end of each connection."""
     target = urlsplit(url)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(cert, key)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if callers is not None:
+            callers.append(writer.transport)
         await _join(reader, writer, target.hostname or "", target.port or 80)
 
     server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
