@@ -11,14 +11,14 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from agor_reactive.adapters.ipywidgets.detail import data_text
-from agor_reactive.adapters.ipywidgets.facts import PROMPT_SHOWN, Head, TaskRow, head_of, task_row
+from agor_reactive.adapters.ipywidgets.facts import Head, TaskRow, head_of, task_row, whole_prompt
 from agor_reactive.adapters.ipywidgets.requests import People, request_fields
 from agor_reactive.adapters.terminal.plain import one_line, plain
 from agor_reactive.adapters.terminal.words import result_text, tool_input, words_of
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.streams import Stream
 from agor_reactive.core.tools import Tool
-from agor_reactive.models.base import FrozenDict
+from agor_reactive.models.base import FrozenDict, instant
 from agor_reactive.models.message import Message, PermissionAsked
 from agor_reactive.models.task import Task
 from agor_reactive.session.permissions import asked_by_row
@@ -27,8 +27,8 @@ __all__ = ["Document", "Part", "Parts", "Scribe"]
 
 
 class Part(NamedTuple):
-    """A part of a task: `fields` with its ``kind`` (text, said, thought, tool, asks, note), and `text`, which may
-    grow.
+    """A part of a task: `fields` with its ``kind`` (whole, text, said, thought, tool, asks, note), and `text`, which
+    may grow.
     """
 
     fields: Mapping[str, Any]
@@ -57,6 +57,7 @@ class Scribe:
         self._tasks: dict[str, tuple[Task, bool, bool, str | None, TaskRow]] = {}
         self._parts: dict[str, tuple[tuple[Any, ...], Parts]] = {}
         self._messages: dict[str, tuple[Message, tuple[Any, ...], dict[str, Part]]] = {}
+        self._placed: set[tuple[str, str]] = set()
 
     def write(
         self, state: SessionState, shown: set[str], faults: Mapping[str, str], *, user_id: str | None = None
@@ -80,6 +81,8 @@ class Scribe:
         if loose:
             parts[""] = loose
         self._forget(tasks, parts)
+        if self._placed:
+            self._placed = {pair for pair in self._placed if pair[1] in state.streaming_messages}
         queue = tuple((task.task_id, one_line(task.full_prompt, 300) or "(no prompt)") for task in state.queued_tasks)
         return Document(head_of(state, empty=not tasks), tasks, parts, queue)
 
@@ -101,16 +104,21 @@ class Scribe:
         known = self._parts.get(task_id)
         if known is not None and _same(known[0], made_of):
             return known[1]
-        parts: dict[str, Part] = {}
+        whole = whole_prompt(task)
+        parts: dict[str, Part] = {"prompt": Part({"kind": "whole"}, whole)} if whole else {}
         by_id = {tool.tool_use_id: tool for tool in tools}
+        left = list(streams)
         for message in messages or ():
+            if message.permission is not None or message.type == "input_request":
+                self._above(message.message_id, _waits(message), message.timestamp, left, parts)
             parts.update(self._message(message, by_id, task))
         asked = asked_by_row(task)
         if asked is not None and f"asks/{asked.request_id}" not in parts:
+            self._above(asked.request_id, asked.status == "pending", "", left, parts)
             parts[f"asks/{asked.request_id}"] = self._request(asked, task)
         for tool in tools:
             parts.setdefault(f"tool/{tool.tool_use_id}", _tool(tool))
-        for stream in streams:
+        for stream in left:
             parts.update(_stream(stream))
         if task.error_message and task.status != "completed" and not _is_said(task.error_message, parts):
             parts["error"] = Part({"kind": "note", "tone": "bad"}, plain(task.error_message))
@@ -132,6 +140,22 @@ class Scribe:
         self._messages[message.message_id] = (message, made_of, parts)
         return parts
 
+    def _above(self, request: str, waits: bool, when: str, left: list[Stream], parts: dict[str, Part]) -> None:
+        """Put what began to be written before a request above it. Where times are not told: what is known while the
+        request waits, since who waits writes nothing; it stays above, however the request ends.
+        """
+        asked_at = instant(when)
+        for stream in tuple(left):
+            began = instant(stream.timestamp)
+            if began is not None and asked_at is not None:
+                before = began < asked_at
+            else:
+                before = waits or (request, stream.message_id) in self._placed
+            if before:
+                self._placed.add((request, stream.message_id))
+                left.remove(stream)
+                parts.update(_stream(stream))
+
     def _request(self, asked: PermissionAsked, task: Task, *, sub_agent: bool = False) -> Part:
         return Part(request_fields(asked, task, self._people, sub_agent=sub_agent), data_text(asked.tool_input))
 
@@ -149,6 +173,11 @@ class Scribe:
             self._parts = {key: kept for key, kept in self._parts.items() if key in parts}
             shown = {m.message_id for made_of, _ in self._parts.values() for m in made_of[1] or ()}
             self._messages = {key: kept for key, kept in self._messages.items() if key in shown}
+
+
+def _waits(request: Message) -> bool:
+    content = request.content
+    return isinstance(content, FrozenDict) and content.get("status") == "pending"
 
 
 def _is_said(error: str, parts: Parts) -> bool:
@@ -189,7 +218,7 @@ def _said(message: Message, tools: Mapping[str, Tool], prompt: str) -> Iterator[
         return
     if message.role == "user":
         said = message.text
-        if said and (said != prompt or len(said) > PROMPT_SHOWN):
+        if said and said != prompt:
             yield f"{key}/said", Part({"kind": "said"}, plain(said))
         return
     if message.role == "system" or message.type not in ("assistant", ""):

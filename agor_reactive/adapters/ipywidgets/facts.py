@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
+from agor_reactive.adapters.ipywidgets.detail import data_text
 from agor_reactive.adapters.terminal.plain import one_line
 from agor_reactive.adapters.terminal.words import duration, words_of
 from agor_reactive.core.snapshot import SessionState
@@ -14,13 +15,23 @@ from agor_reactive.models.base import instant
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 
-__all__ = ["PROMPT_SHOWN", "Head", "TaskRow", "head_of", "is_at_work", "is_settled", "task_row", "tone_of"]
+__all__ = [
+    "PROMPT_SHOWN",
+    "Head",
+    "TaskRow",
+    "head_of",
+    "is_at_work",
+    "is_settled",
+    "task_row",
+    "tone_of",
+    "whole_prompt",
+]
 
 Head: TypeAlias = Mapping[str, Any]
 TaskRow: TypeAlias = Mapping[str, Any]
 
-PROMPT_SHOWN = 1_200
-"""Of a prompt, as much stands in the row of its task; all of a longer one is read inside."""
+PROMPT_SHOWN = 200
+"""Of a prompt, as much stands in the row of its task; all of a longer one, or one of several lines, is read inside."""
 
 _TONES = {
     **dict.fromkeys(("idle", "completed", "complete", "live"), "ok"),
@@ -144,12 +155,19 @@ def _notes(state: SessionState) -> list[tuple[str, str]]:
     return notes
 
 
+def whole_prompt(task: Task) -> str:
+    """The prompt with its lines as they are, where the row of its task does not show all of it; else ""."""
+    text = data_text(task.full_prompt).lstrip("\n").rstrip()
+    return text if "\n" in text or len(text) > PROMPT_SHOWN else ""
+
+
 def task_row(task: Task, *, loaded: bool, shown: bool, fault: str | None) -> TaskRow:
     """The row that heads a task. `began` is in epoch milliseconds, for tasks at work."""
     began = None if task.ended else instant(task.started_at or task.created_at)
     tools = _number(task.tool_use_count)
     return {
         "prompt": one_line(task.full_prompt, PROMPT_SHOWN) or "(no prompt)",
+        "whole": not whole_prompt(task),
         "status": words_of(task.status),
         "tone": tone_of(task.status),
         "took": duration(task) if task.ended else "",

@@ -16,6 +16,9 @@ __all__ = ["harmless", "transcript"]
 MOST = 30_000
 """Characters of the text; of a longer one the end is kept."""
 
+PROMPT = 4_000
+"""Characters of a prompt."""
+
 _MARKUP = re.compile(r"<(?=/?\s*script|!--)", re.IGNORECASE)
 
 
@@ -52,11 +55,14 @@ def transcript(state: SessionState, *, limit: int = MOST) -> str:
 
 def _lines(task: Task, state: SessionState) -> Iterator[str]:
     took = duration(task) if task.ended else ""
-    yield f"> {one_line(task.full_prompt) or '(no prompt)'}   [{words_of(task.status)}{f', {took}' if took else ''}]"
+    prompt = plain(task.full_prompt[:PROMPT]).strip("\n").rstrip() or "(no prompt)"
+    asked = "\n".join(f"> {line}".rstrip() for line in prompt.split("\n"))
+    more = "…" if len(task.full_prompt) > PROMPT else ""
+    yield f"{asked}{more}   [{words_of(task.status)}{f', {took}' if took else ''}]"
     for message in state.get_task_messages(task.task_id):
-        asked = message.permission
-        if asked is not None:
-            yield f"  ? permission to use {one_line(asked.tool_name or 'a tool', 60)}: {words_of(asked.status)}"
+        request = message.permission
+        if request is not None:
+            yield f"  ? permission to use {one_line(request.tool_name or 'a tool', 60)}: {words_of(request.status)}"
         if message.role == "assistant" and message.text.strip():
             yield plain(message.text.strip())
     for stream in state.get_streaming_messages(task.task_id):
