@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,17 +24,20 @@ console.error = (...said) => window.wrong.push(said.map(String).join(" "));
 const model = {
   get: () => "",
   send: (message) => window.sent.push(message),
-  on: (name, receive) => { window.receive = receive; },
+  on: (name, hear) => { window.hears[name] = hear; },
   off: () => {},
 };
+window.hears = {};
 window.leave = widget.render({ model, el: document.body });
+window.receive = window.hears["msg:custom"];
 """
 
 END = "This is the end."
 
 _HEAD = {"title": "A session", "session": "s", "status": "running", "tone": "busy", "link": "live", "linkTone": "ok"}
 _HEAD |= {"facts": "", "context": None, "notes": [], "older": False, "empty": False, "busy": True}
-_ROW = {"prompt": "Do it", "status": "running", "tone": "busy", "took": "", "began": 0, "tools": 0}
+NONE: Mapping[str, Any] = {}
+_ROW = {"prompt": "Do it", "whole": True, "status": "running", "tone": "busy", "took": "", "began": 0, "tools": 0}
 _ROW |= {"ended": False, "loaded": True, "shown": True, "fault": None}
 
 
@@ -76,10 +79,10 @@ async def tell(page: Page, message: dict[str, Any], *, seconds: float = 20) -> i
     return max([took for _, took in await page.evaluate("() => window.__long")], default=0)
 
 
-def snapshot(*parts: Part, seq: int = 1, title: str = "A session") -> dict[str, Any]:
-    """The message that shows a session of one task with these parts."""
+def snapshot(*parts: Part, seq: int = 1, title: str = "A session", row: Mapping[str, Any] = NONE) -> dict[str, Any]:
+    """The message that shows a session of one task with these parts; `row`: what differs in the row of the task."""
     end = Part({"kind": "note", "tone": ""}, END)
     keys = [f"tool/{part.fields['tool']}" if "tool" in part.fields else f"p{at}" for at, part in enumerate(parts)]
     shown = {"t": dict(zip((*keys, "end"), (*parts, end), strict=True))}
-    document = Document({**_HEAD, "title": title}, {"t": _ROW}, shown)
+    document = Document({**_HEAD, "title": title}, {"t": {**_ROW, **row}}, shown)
     return {"op": "snapshot", "seq": seq, "now": 0, **patch(EMPTY, document)}

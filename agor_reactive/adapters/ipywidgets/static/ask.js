@@ -8,7 +8,7 @@ export class Ask {
   // `deeds` carries out; `sent` is called when a prompt got through.
   constructor(parent, deeds, sent) {
     Object.assign(this, { deeds, sent });
-    const form = parent.appendChild(make("form", "ag-ask"));
+    const form = (this.form = parent.appendChild(make("form", "ag-ask")));
     this.box = form.appendChild(make("textarea"));
     this.box.rows = 1;
     this.box.setAttribute("aria-label", "Prompt");
@@ -21,8 +21,9 @@ export class Ask {
         form.requestSubmit();
       }
     });
-    this.submit = form.appendChild(make("button", "ag-send"));
-    this.stop = form.appendChild(
+    const presses = form.appendChild(make("div", "ag-presses"));
+    this.submit = presses.appendChild(make("button", "ag-send"));
+    this.stop = presses.appendChild(
       button("ag-stop", "Stop", "Stop the task at work", () => {
         this.stop.disabled = true;
         deeds.act({ op: "stop" });
@@ -56,8 +57,15 @@ export class Ask {
   // Whether there is something to stop, and a prompt would have to wait.
   busy(busy) {
     this.stop.hidden = !busy;
+    this.form.classList.toggle("ag-busy", busy);
     this.submit.textContent = busy ? "Queue" : "Send";
-    this.box.placeholder = busy ? "Prompt… it will wait its turn" : "Prompt…";
+    this.box.placeholder = busy ? "Prompt… it will wait" : "Prompt…";
+  }
+
+  // Nobody is there to be asked; what was written can still be read and copied.
+  still(still) {
+    this.box.readOnly = still;
+    this.form.hidden = still && !this.box.value;
   }
 
   say(error) {

@@ -13,6 +13,7 @@ export class Deeds {
     const deed = Math.random().toString(36).slice(2);
     this.said("");
     const late = setTimeout(() => {
+      this.kernel.quiet();
       this.done({ deed, error: "The kernel does not answer: is it running, and not busy with a cell?" });
     }, TOO_LATE);
     this.waiting.set(deed, { well, ill, late });
@@ -27,6 +28,11 @@ export class Deeds {
     this.ended();
     if (!error) waiting.well?.();
     else (waiting.ill ?? this.said)(error);
+  }
+
+  // Nobody answers any more.
+  giveUp() {
+    for (const deed of [...this.waiting.keys()]) this.done({ deed, error: "The kernel went away before it answered." });
   }
 
   drop() {

@@ -10,16 +10,48 @@ function hideRecord(name) {
   return () => rule.remove();
 }
 
+// Tells a view when its kernel is gone. Frontends know more of that than anywidget hands on, each in its own way: a model
+// of ipywidgets says that its comm is dead, at a restart that was asked for here and after a crash; JupyterLab tells of
+// all else, where its session can be reached. What is not there is not used, and what is not told is found out when a
+// view asks for something. Returns the undo.
+const ENDED = ["restarting", "autorestarting", "terminating", "dead"];
+
+function watchKernel(model, lost) {
+  const session = model.widget_manager?.context?.sessionContext;
+  const dead = () => lost();
+  // A kernel that starts was started anew, if only by somebody else; so it seems.
+  const status = (_, name) => ENDED.includes(name) ? lost() : name === "starting" && lost(false);
+  model.on("comm_live_update", dead);
+  session?.statusChanged?.connect?.(status);
+  session?.kernelChanged?.connect?.(dead);
+  return () => {
+    model.off("comm_live_update", dead);
+    session?.statusChanged?.disconnect?.(status);
+    session?.kernelChanged?.disconnect?.(dead);
+  };
+}
+
 export function door(View) {
   return {
     render({ model, el }) {
       el.classList.add("ag-outer");
-      const view = new View(el, { send: (message) => model.send(message), text: model.get("text") });
+      let view = null;
+      const lost = (sure) => view?.kernel.lost(sure);
+      const send = (message) => {
+        try {
+          model.send(message);
+        } catch {
+          lost(); // what cannot be sent has nobody to go to
+        }
+      };
+      view = new View(el, { send, text: model.get("text") });
+      const unwatch = watchKernel(model, lost);
       const showRecord = hideRecord(model.get("_record_name"));
       const receive = (message) => view.receive(message);
       model.on("msg:custom", receive);
       return () => {
         model.off("msg:custom", receive);
+        unwatch();
         view.dispose();
         showRecord();
       };

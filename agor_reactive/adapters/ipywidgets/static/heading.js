@@ -15,9 +15,23 @@ export class Heading {
     this.notes = parent.appendChild(make("div", "ag-notes"));
   }
 
-  show({ title, session, status, tone, link, linkTone, facts, context, notes }) {
+  show(fields) {
+    this.fields = fields;
+    this.draw();
+  }
+
+  // Says something else of the link than the kernel did last, and with `note` that alone; null: what it said.
+  cover(cover) {
+    this.covered = cover;
+    if (this.fields) this.draw();
+  }
+
+  draw() {
+    const { title, session, status, tone, facts, context } = this.fields;
+    const { link, linkTone } = this.covered ?? this.fields;
+    const notes = this.covered?.note ? [["bad", this.covered.note]] : this.fields.notes;
     this.title.textContent = title;
-    this.title.title = session;
+    this.title.title = [session, facts].filter(Boolean).join("\n");
     this.status.textContent = status;
     this.status.dataset.tone = tone;
     this.status.hidden = !status;

@@ -1,12 +1,19 @@
 // The kernel, as every view on a page speaks with it: asks for all there is when it begins or has missed something, takes
 // what is numbered in its order, says now and then that it keeps up, and when it is out of sight. `port.send` reaches it.
 
+export const CUT_OFF = "Not connected to the kernel.";
+export const WHERE_IT_STOOD = "Not connected to the kernel any more: this is where it stood. To go on, run the cell again.";
+
 const ASK_AGAIN = 1500; // ms until what did not come is asked for again
 const KEPT_UP = 900; // ms after which it is said that the page keeps up
 
 export class Kernel {
-  constructor(port) {
+  // `turned` is called with how it stands: "cut" when the kernel is found to be gone, "quiet" when it did not answer, ""
+  // when it is heard again.
+  constructor(port, turned) {
     this.port = port;
+    this.turned = turned;
+    this.state = "";
     this.view = Math.random().toString(36).slice(2);
     this.seq = null;
     this.skew = 0; // ms that the page's clock is ahead of the kernel's
@@ -43,6 +50,31 @@ export class Kernel {
     this.send({ op: "sync" });
     clearTimeout(this.retry);
     if (again) this.retry = setTimeout(() => this.seq === null && this.sync(again - 1), ASK_AGAIN);
+  }
+
+  get cut() {
+    return this.state === "cut";
+  }
+
+  // As far as can be seen from here it is gone. Not `sure`: it is asked, and whatever it says mends that.
+  lost(sure = true) {
+    if (this.cut) return;
+    this.turn("cut");
+    if (!sure) this.sync(0);
+  }
+
+  // It did not answer in time: gone, or busy with a cell.
+  quiet() {
+    if (!this.state) this.turn("quiet");
+  }
+
+  heard() {
+    if (this.state) this.turn("");
+  }
+
+  turn(state) {
+    this.state = state;
+    this.turned(state);
   }
 
   // Whether a snapshot or a patch is the one to be shown next.

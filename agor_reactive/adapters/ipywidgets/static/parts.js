@@ -1,6 +1,7 @@
 // The kinds of parts that a task has, but for requests.
 
 import { button, make } from "./dom.js";
+import { CUT_OFF } from "./kernel.js";
 import { Part } from "./part.js";
 import { Prose } from "./prose.js";
 import { Request } from "./request.js";
@@ -84,6 +85,10 @@ class Tool extends Folded {
   }
 
   ask() {
+    if (this.pane.kernel.cut) {
+      if (!this.body.childElementCount) this.body.append(make("div", "ag-dim", CUT_OFF));
+      return;
+    }
     if (!this.body.childElementCount) this.body.append(make("div", "ag-dim", "asking…"));
     this.pane.kernel.send({ op: "tool", task: this.taskId, tool: this.fields.tool });
   }

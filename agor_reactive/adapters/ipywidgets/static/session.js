@@ -4,7 +4,7 @@ import { Ask } from "./ask.js";
 import { Deeds } from "./deeds.js";
 import { button, make, ownPresses, region, watchWidth } from "./dom.js";
 import { Heading } from "./heading.js";
-import { Kernel } from "./kernel.js";
+import { Kernel, WHERE_IT_STOOD } from "./kernel.js";
 import { partOf } from "./parts.js";
 import { Rows } from "./rows.js";
 import { Scroll } from "./scroll.js";
@@ -13,8 +13,8 @@ import { Work } from "./work.js";
 
 export class SessionPane {
   constructor(parent, port) {
-    this.kernel = new Kernel(port);
-    this.work = new Work();
+    this.kernel = new Kernel(port, (state) => this.turned(state));
+    this.work = new Work(() => this.scroll.follow());
     this.deeds = new Deeds(this.kernel, () => this.acted(), (error) => this.ask.say(error));
     this.fields = {};
     this.build(parent);
@@ -27,7 +27,7 @@ export class SessionPane {
     // Until a kernel told anything there is only what was saved: nothing to press that nobody would hear.
     const root = (this.root = region("ag ag-unfed", "Agor session"));
     this.heading = new Heading(root);
-    this.scroll = new Scroll(root);
+    this.scroll = new Scroll(root, () => this.work.waiting !== null);
     this.older = button("ag-older", "Show older tasks", "", () => {
       this.older.disabled = true;
       this.deeds.act({ op: "older" });
@@ -52,6 +52,17 @@ export class SessionPane {
     this.keep.hidden = !text;
   }
 
+  // How the kernel stands, as far as this page knows.
+  turned(state) {
+    const cut = state === "cut";
+    this.root.classList.toggle("ag-cut", cut);
+    if (cut) this.heading.cover({ link: "not connected", linkTone: "bad", note: WHERE_IT_STOOD });
+    else this.heading.cover(state ? { link: "no answer", linkTone: "warn" } : null);
+    if (cut) this.deeds.giveUp();
+    this.ask.still(cut);
+    for (const task of this.tasks.items.values()) task.waiting();
+  }
+
   acted() {
     this.ask.enable();
     this.older.disabled = false;
@@ -60,6 +71,7 @@ export class SessionPane {
   // ---- what comes in
 
   receive(message) {
+    this.kernel.heard();
     if (message.op === "patch" || message.op === "snapshot") {
       if (this.kernel.takes(message)) this.apply(message);
     } else if (message.op === "tool") {

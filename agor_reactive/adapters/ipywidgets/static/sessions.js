@@ -1,7 +1,7 @@
 // Many sessions as a table that is sorted and filtered here, and the one that is open below it.
 
 import { button, make, ownPresses, region, watchWidth } from "./dom.js";
-import { Kernel } from "./kernel.js";
+import { Kernel, WHERE_IT_STOOD } from "./kernel.js";
 import { SessionPane } from "./session.js";
 
 const AT_ONCE = 100; // rows made at a time
@@ -17,7 +17,7 @@ function ago(milliseconds) {
 export class SessionList {
   constructor(parent, port) {
     this.port = port;
-    this.kernel = new Kernel(port);
+    this.kernel = new Kernel(port, (state) => this.turned(state));
     this.rows = new Map();
     this.lines = new Map();
     this.most = AT_ONCE;
@@ -33,7 +33,7 @@ export class SessionList {
     this.total = bar.appendChild(make("span", "ag-title"));
     this.filter = bar.appendChild(make("input", "ag-filter"));
     this.filter.type = "search";
-    this.filter.placeholder = "Filter by words…";
+    this.filter.placeholder = "Filter…";
     this.filter.setAttribute("aria-label", "Filter");
     this.filter.addEventListener("keydown", (event) => event.stopPropagation());
     this.filter.addEventListener("input", () => this.draw());
@@ -65,7 +65,24 @@ export class SessionList {
     parent.append(root, this.place);
   }
 
+  turned(state) {
+    this.root.classList.toggle("ag-cut", state === "cut");
+    this.say();
+    if (state === "cut") this.pane?.kernel.lost();
+    else this.pane?.kernel.heard();
+  }
+
+  say() {
+    const notes = this.kernel.cut ? [["bad", WHERE_IT_STOOD]] : this.noted ? [["", this.noted]] : [];
+    this.note.replaceChildren(...notes.map(([tone, text]) => {
+      const note = make("div", "ag-note", text);
+      note.dataset.tone = tone;
+      return note;
+    }));
+  }
+
   receive(message) {
+    this.kernel.heard();
     if (message.op === "pane") {
       if (message.pane === this.pane?.number) this.pane.receive(message.message);
     } else if (message.op === "opened") this.open(message);
@@ -81,7 +98,7 @@ export class SessionList {
     for (const [id, row] of message.put ?? []) this.rows.set(id, row);
     if (message.note !== undefined) {
       this.noted = message.note;
-      this.note.replaceChildren(...(message.note ? [make("div", "ag-note", message.note)] : []));
+      this.say();
     }
     this.draw();
   }
@@ -145,7 +162,7 @@ export class SessionList {
   }
 
   line(id) {
-    const root = button("ag-row", "", "", () => this.kernel.send({ op: "pick", session: id }));
+    const root = button("ag-row", "", "", () => this.kernel.cut || this.kernel.send({ op: "pick", session: id }));
     const parts = ["ag-dot", "ag-prompt", "ag-status", "ag-agent", "ag-count", "ag-when"].map((name) => root.appendChild(make("span", name)));
     const [, title, status, agent, count, when] = parts;
     root.dataset.id = id;

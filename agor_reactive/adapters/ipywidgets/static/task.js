@@ -1,6 +1,7 @@
 // A task: what was asked, how it stands, and its parts once it is opened.
 
 import { button, make } from "./dom.js";
+import { CUT_OFF } from "./kernel.js";
 import { Rows } from "./rows.js";
 
 function spell(seconds) {
@@ -41,7 +42,7 @@ export class TaskBlock {
 
   toggle() {
     this.open(!this.opened);
-    if (this.opened && !this.asked) {
+    if (this.opened && !this.asked && !this.pane.kernel.cut) {
       this.asked = true;
       this.pane.kernel.send({ op: "open", task: this.id });
     }
@@ -51,8 +52,9 @@ export class TaskBlock {
   change(fields) {
     const opens = fields.shown && !this.fields.shown;
     Object.assign(this.fields, fields);
-    const { prompt, status, tone, took, tools } = this.fields;
+    const { prompt, whole, status, tone, took, tools } = this.fields;
     if (fields.prompt !== undefined) this.prompt.textContent = prompt;
+    this.root.classList.toggle("ag-more", !whole);
     this.status.textContent = status;
     this.status.dataset.tone = tone;
     this.root.dataset.tone = tone;
@@ -68,13 +70,14 @@ export class TaskBlock {
   waiting() {
     const { loaded, fault, ended } = this.fields;
     this.wait.hidden = !this.opened || loaded || (this.rows.order.length > 0 && !fault) || (!ended && !fault);
-    this.wait.textContent = fault || "reading the messages…";
+    this.wait.textContent = fault || (this.pane.kernel.cut ? CUT_OFF : "reading the messages…");
     this.wait.classList.toggle("ag-fault", Boolean(fault));
     if (fault) this.asked = false;
   }
 
   tick() {
     const { began, took } = this.fields;
+    if (this.pane.kernel.cut) return;
     if (!took && began) this.took.textContent = spell(Math.max(0, (Date.now() - this.pane.kernel.skew - began) / 1000));
   }
 }

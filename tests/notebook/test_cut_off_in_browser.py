@@ -1,0 +1,163 @@
+"""A page whose kernel is gone says so, and offers nothing that nobody would hear."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
+pytest.importorskip("jupyterlab", reason='needs pip install "agor-reactive[notebook-test]"')
+
+from agor_reactive.adapters.ipywidgets.document import Part
+from tests.notebook.bare import bare, snapshot, tell
+from tests.notebook.browser import CHROMIUM, opened, picture, run_all, run_cell, until
+from tests.notebook.lab import Lab
+from tests.notebook.loose import write_notebook
+from tests.notebook.test_rough_in_browser import SESSION
+
+if TYPE_CHECKING:
+    from playwright.async_api import Browser, Page
+
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.timeout(120),
+]
+
+ASKS = Part(
+    {"kind": "asks", "request": "r", "who": "it asks to use", "name": "Bash", "state": "pending"} | {"when": None}
+)
+AT_WORK = (Part({"kind": "text", "live": True}, "So far"), ASKS)
+AT_WORK += (Part({"kind": "tool", "tool": "u", "name": "Bash", "state": "executing", "brief": "", "why": ""}),)
+FAILS = """() => {
+  window.sent = { push: () => { throw new Error("disposed"); } };
+  document.querySelector(".ag-send").click();
+}"""
+PRESSES = ".ag-send, .ag-stop, .ag-cancel, .ag-approve, .ag-deny, .ag-older"
+
+
+async def link(page: Page) -> str:
+    return await page.locator(".ag-linkstate").inner_text()
+
+
+async def pressed(page: Page) -> int:
+    """How many things there are to press that only a kernel could do."""
+    return sum([await element.is_visible() for element in await page.locator(PRESSES).all()])
+
+
+@pytest.mark.parametrize("how", ["told", "found out"])
+async def test_a_view_whose_kernel_is_gone_says_so_and_offers_nothing(browser: Browser, how: str) -> None:
+    async with bare(browser) as page:
+        await tell(page, snapshot(*AT_WORK, row={"began": 1}))
+        await page.get_by_label("Prompt", exact=True).fill("half a thought")
+        assert await link(page) == "live"
+        assert await pressed(page) == 4
+        if how == "told":
+            await page.evaluate("() => window.hears['comm_live_update']()")
+        else:
+            await page.evaluate(FAILS)
+        assert await link(page) == "not connected"
+        assert "run the cell again" in await page.locator(".ag-note[role='status']").inner_text()
+        assert await pressed(page) == 0
+        # What was written can be read and copied still.
+        assert await page.get_by_label("Prompt", exact=True).input_value() == "half a thought"
+        await page.locator(".ag-chip").click()
+        assert "Not connected" in await page.locator(".ag-detail").inner_text()
+        clock = await page.locator(".ag-took").inner_text()
+        assert await page.evaluate("() => document.getAnimations().length") == 0
+        await page.evaluate("() => new Promise((done) => setTimeout(done, 1200))")
+        assert await page.locator(".ag-took").inner_text() == clock
+
+
+async def test_a_kernel_that_is_heard_again_is_live_again(browser: Browser) -> None:
+    async with bare(browser) as page:
+        await tell(page, snapshot(*AT_WORK))
+        await page.evaluate("() => window.hears['comm_live_update']()")
+        assert await link(page) == "not connected"
+        await tell(page, snapshot(*AT_WORK, seq=2))
+        assert await link(page) == "live"
+        assert await pressed(page) == 4
+
+
+async def test_a_kernel_that_does_not_answer_is_not_called_live(browser: Browser) -> None:
+    async with bare(browser) as page:
+        await tell(page, snapshot(*AT_WORK))
+        await page.clock.install()
+        await page.get_by_label("Prompt", exact=True).fill("Hello?")
+        await page.locator(".ag-send").click()
+        await page.clock.run_for(21_000)
+        assert await link(page) == "no answer"
+        assert await page.locator(".ag-send").is_enabled(), "it may only be busy"
+        await page.evaluate("() => receive({ op: 'done', deed: 'another', error: null })")
+        assert await link(page) == "live"
+
+
+async def test_a_table_whose_kernel_is_gone_says_so_its_open_session_too(browser: Browser) -> None:
+    row = {"title": "One", "status": "idle", "tone": "ok", "agent": "", "ref": "", "tasks": 1, "when": None}
+    async with bare(browser, "sessions_widget") as page:
+        await page.evaluate(
+            "(m) => receive(m)", {"op": "snapshot", "seq": 1, "now": 0, "put": [["s", row]], "note": ""}
+        )
+        await page.evaluate("() => receive({ op: 'opened', pane: 1, session: 's' })")
+        await page.evaluate("(message) => receive({ op: 'pane', pane: 1, message })", snapshot(*AT_WORK))
+        await page.locator(".ag .ag-text").wait_for()
+        await page.evaluate("() => window.hears['comm_live_update']()")
+        assert await page.locator(".ag-note", has_text="run the cell again").count() == 2
+        said = await page.evaluate("() => window.sent.length")
+        await page.locator(".ag-row").click()
+        assert await page.evaluate("() => window.sent.length") == said
+
+
+async def restart(page: Page, lab: Lab, pid: int) -> None:
+    await page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    await page.locator('.lm-Menu-item[data-command="kernelmenu:restart"]').click()
+    await page.locator(".jp-Dialog .jp-mod-accept").click()
+
+
+async def shut_down(page: Page, lab: Lab, pid: int) -> None:
+    await page.get_by_role("menuitem", name="Kernel", exact=True).click()
+    await page.locator('.lm-Menu-item[data-command="kernelmenu:shutdown"]').click()
+
+
+async def restart_elsewhere(page: Page, lab: Lab, pid: int) -> None:
+    (kernel,) = lab.api("kernels")
+    await asyncio.to_thread(lab.api, f"kernels/{kernel['id']}/restart", "POST")
+
+
+async def crash(page: Page, lab: Lab, pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("happen", [restart, shut_down, restart_elsewhere, crash])
+async def test_a_view_in_jupyterlab_outlives_its_kernel_and_knows(browser: Browser, lab: Lab, happen: Any) -> None:
+    name = f"cut-{happen.__name__}.ipynb"
+    cells = ("SessionView(session.handle)", "import os; print('pid', os.getpid())")
+    write_notebook(lab.root / name, SESSION, *cells)
+    async with opened(browser, lab, name) as page:
+        await run_all(page)
+        view = page.locator(".jp-Notebook .ag").first
+        await view.locator(".ag-text").first.wait_for(timeout=40_000)
+
+        async def pid() -> int | None:
+            words = (await page.locator(".jp-Notebook .jp-Cell").nth(2).inner_text()).split()
+            return int(words[-1]) if words and words[-1].isdecimal() else None
+
+        number = await until(pid, "the kernel's number")
+        assert await view.locator(".ag-linkstate").inner_text() == "live"
+        await happen(page, lab, number)
+
+        async def known() -> bool:
+            return await view.locator(".ag-linkstate").inner_text() == "not connected"
+
+        await until(known, "the view says that it is not connected")
+        assert await view.locator(".ag-ask").is_visible() is False
+        await picture(view, f"notebook-cut-{happen.__name__}")
+        if happen is restart:
+            # Run again, the cells have a view that lives.
+            for cell in (0, 1):
+                await run_cell(page, cell)
+            await view.locator(".ag-linkstate[data-tone='ok']").wait_for(timeout=40_000)
