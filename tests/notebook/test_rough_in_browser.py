@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
 pytest.importorskip("jupyterlab", reason='needs pip install "agor-reactive[notebook-test]"')
+
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.notebook.browser import CHROMIUM, opened, picture, prompt, run_all, run_cell, shows, until
 from tests.notebook.lab import Lab
@@ -162,7 +165,8 @@ async def test_an_answer_given_while_the_daemon_is_away_is_said_to_be_lost_or_ta
         # What the daemon makes of a request that it had before: it is answered, or gone with its task, and says so.
         async def settled() -> bool:
             if await request.locator(".ag-deny:visible").count():
-                await request.locator(".ag-deny").click(timeout=1_000)
+                with suppress(PlaywrightTimeout):  # gone between the look and the click
+                    await request.locator(".ag-deny").click(timeout=1_000)
             said = " ".join(await view.locator(".ag-outcome").all_inner_texts())
             return "Denied" in said or "Nobody answered" in said or "Not answered" in said
 
