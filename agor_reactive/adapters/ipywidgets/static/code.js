@@ -45,6 +45,7 @@ export class Code {
     this.mark = mark;
     this.language = info.trim().split(/[\s{,]/)[0].toLowerCase();
     const frame = make("div", "ag-code");
+    frame.classList.toggle("ag-named", Boolean(this.language));
     if (this.language) frame.append(make("span", "ag-language", this.language.slice(0, 20)));
     const copy = make("button", "ag-copy", "copy");
     copy.type = "button";

@@ -1,6 +1,7 @@
 // Elements, made by hand: createElement and textContent, never markup from text. And how a view sits in its page.
 
 const NARROW = 520; // px
+const MIDDLING = 760;
 
 export function make(tag, className, text) {
   const element = document.createElement(tag);
@@ -28,9 +29,23 @@ export function region(className, label) {
 // What is left out where there is little room. Returns the undo. (A query of the style sheet would need a width that does
 // not depend on what is in it, and a view beside others in a box has none.)
 export function watchWidth(root) {
-  const seen = new ResizeObserver(([entry]) => root.classList.toggle("ag-narrow", entry.contentRect.width < NARROW));
+  const widths = { "ag-narrow": NARROW, "ag-middling": MIDDLING };
+  let turn = 0;
+  const seen = new ResizeObserver(([entry]) => {
+    const { width } = entry.contentRect;
+    const fits = () => Object.entries(widths).every(([name, most]) => root.classList.contains(name) === width < most);
+    if (fits()) return;
+    // Not at once: what it changes others watch too, and they have had their turn in this frame.
+    cancelAnimationFrame(turn);
+    turn = requestAnimationFrame(() => {
+      for (const [name, most] of Object.entries(widths)) root.classList.toggle(name, width < most);
+    });
+  });
   seen.observe(root);
-  return () => seen.disconnect();
+  return () => {
+    cancelAnimationFrame(turn);
+    seen.disconnect();
+  };
 }
 
 // JupyterLab gives the focus to the cell that is pressed in, and then lays out anew all that is in it. Here something has

@@ -15,7 +15,9 @@ class Turn {
 }
 
 export class Work {
-  constructor() {
+  // `done` is called whenever there is nothing left.
+  constructor(done) {
+    this.done = done;
     this.steps = [];
     this.waiting = null;
   }
@@ -50,6 +52,7 @@ export class Work {
     }
     this.steps.splice(0, done);
     if (this.steps.length) this.waiting = setTimeout(() => this.slice(), 0);
+    else this.done();
   }
 
   stop() {
