@@ -153,13 +153,13 @@ async def test_an_answer_given_while_the_daemon_is_away_is_said_to_be_lost_or_ta
         request = view.locator(".ag-asks").first
         await request.locator(".ag-approve").wait_for(timeout=20_000)
         await run_cell(page, 1)
-        await page.get_by_text("daemon is gone").wait_for()
+        await page.locator(".jp-RenderedText", has_text="daemon is gone").wait_for()
         await request.locator(".ag-approve").click()
         await shows(view, ".ag-outcome", "Not answered:")
         await picture(view, "notebook-permission-away")
         await until(request.locator(".ag-deny").is_enabled, "it can be answered again")
         await run_cell(page, 2)
-        await page.get_by_text("daemon is back").wait_for()
+        await page.locator(".jp-RenderedText", has_text="daemon is back").wait_for()
         await shows(view, ".ag-linkstate", "live", seconds=40)
 
         # What the daemon makes of a request that it had before: it is answered, or gone with its task, and says so.
