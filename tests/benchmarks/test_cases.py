@@ -75,7 +75,8 @@ def test_the_command_prints_one_table_and_writes_it_as_json(tmp_path: Path, caps
     assert "pipeline stream" in said
     written = orjson.loads(file.read_bytes())
     assert written["machine"]["python"]
-    assert [row["work"] for row in written["rows"]] == ["fold stream", "pipeline stream", "50 snapshots held"]
+    works = [row["work"] for row in written["rows"]]
+    assert works == ["fold stream", "pipeline stream", "  and every row read", "50 snapshots held"]
 
 
 def test_workloads_are_dumped_by_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
