@@ -20,7 +20,7 @@ from agor_reactive.models.task import Task
 from agor_reactive.models.unread import UNREAD, unread
 from agor_reactive.models.wire import RawEvent
 
-__all__ = ["OWN_TOPICS", "ROW_TOPICS", "TOPICS", "parse", "parse_payload", "session_id_of"]
+__all__ = ["OWN_TOPICS", "ROW_TOPICS", "TOPICS", "parse", "parse_payload"]
 
 Parser = Callable[[Any], e.Event | None]
 
@@ -47,14 +47,6 @@ def parse_payload(topic: str, payload: Any, topics: Mapping[str, Parser] | None 
         return parser(payload)
     except (_Unreadable, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return e.Malformed(topic)
-
-
-def session_id_of(payload: Any) -> str | None:
-    """Which session a payload speaks of: `session_id`, or `sessionId` in permission events."""
-    if type(payload) is dict:
-        found = payload.get("session_id") or payload.get("sessionId")
-        return found if type(found) is str else None
-    return None
 
 
 def _text(value: Any) -> str:
