@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import pytest
@@ -58,6 +60,41 @@ async def ask(page: Page, view: Locator, text: str) -> Locator:
     await request.locator(".ag-approve").wait_for(timeout=20_000)
     await view.get_by_label("Prompt", exact=True).focus()
     return request
+
+
+MOVED = """async ([source, orders]) => {
+  const { Rows } = await import("data:text/javascript," + encodeURIComponent(source));
+  const rows = new Rows(document.body);
+  for (const key of orders[0]) {
+    const root = document.createElement("div");
+    const button = root.appendChild(document.createElement("button"));
+    button.id = key;
+    rows.insert(key, { root }, rows.order.length);
+  }
+  const lost = [];
+  for (const order of orders) {
+    for (const key of order) {
+      document.getElementById(key).focus();
+      rows.arrange([...order].reverse());
+      rows.arrange(order);
+      if (document.activeElement.id !== key) lost.push([key, ...order].join(""));
+      const shown = [...document.querySelectorAll("button")].map((button) => button.id).join("");
+      if (shown !== order.join("")) lost.push(shown);
+    }
+  }
+  return lost;
+}"""
+
+
+async def test_what_is_moved_keeps_the_focus(browser: Browser) -> None:
+    """Text that begins before a request moves it; whoever goes by keys is still there."""
+    source = (files("agor_reactive.adapters.ipywidgets") / "static" / "rows.js").read_text(encoding="utf-8")
+    page = await browser.new_page()
+    try:
+        orders = [list(order) for order in permutations("abcd")]
+        assert await page.evaluate(MOVED, [source, orders]) == []
+    finally:
+        await page.close()
 
 
 async def test_a_request_is_approved_another_denied_and_the_turn_goes_on(browser: Browser, lab: Lab) -> None:

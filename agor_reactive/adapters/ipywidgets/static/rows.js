@@ -23,6 +23,7 @@ export class Rows {
   }
 
   arrange(order) {
+    const held = this.parent.contains(document.activeElement) ? document.activeElement : null;
     order.forEach((key, at) => {
       const item = this.items.get(key);
       if (!item) return;
@@ -30,5 +31,7 @@ export class Rows {
       if (there !== item.root) this.parent.insertBefore(item.root, there ?? null);
     });
     this.order = order.filter((key) => this.items.has(key));
+    // What is moved loses the focus of whoever goes by keys.
+    if (held && held !== document.activeElement) held.focus({ preventScroll: true });
   }
 }
