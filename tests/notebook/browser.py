@@ -7,19 +7,28 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 
-from playwright.async_api import Browser, Locator, Page, async_playwright
+import pytest
 
 from tests.notebook.lab import Lab
+
+_EXTRA = 'needs pip install "agor-reactive[notebook-test]"'
+pytest.importorskip("playwright", reason=_EXTRA)
+
+from playwright.async_api import Browser, Locator, Page, async_playwright  # noqa: E402
+from playwright.async_api import TimeoutError as PlaywrightTimeout  # noqa: E402
 
 __all__ = [
     "ARTIFACTS",
     "AT_REST",
     "CHROMIUM",
     "LONG_TASKS",
+    "PlaywrightTimeout",
+    "in_browser",
     "launched",
     "opened",
     "opened_without_kernel",
@@ -35,6 +44,19 @@ CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
 )
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
+
+
+def in_browser(*, lab: bool = False, seconds: float = 120) -> list[pytest.MarkDecorator]:
+    """What a module of tests in a browser is marked with: one browser for all of them, and so long for each. `lab`:
+    they need a JupyterLab.
+    """
+    return [
+        pytest.mark.skipif(lab and find_spec("jupyterlab") is None, reason=_EXTRA),
+        pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
+        pytest.mark.asyncio(loop_scope="module"),
+        pytest.mark.timeout(seconds),
+    ]
+
 
 _FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
 _FLAGS += ["--disable-component-update", "--disable-sync"]

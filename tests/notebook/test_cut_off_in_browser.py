@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
-pytest.importorskip("jupyterlab", reason='needs pip install "agor-reactive[notebook-test]"')
-
 from agor_reactive.adapters.ipywidgets.document import Part
 from tests.notebook.bare import bare, snapshot, tell
-from tests.notebook.browser import CHROMIUM, opened, picture, run_all, run_cell, until
+from tests.notebook.browser import in_browser, opened, picture, run_all, run_cell, until
 from tests.notebook.lab import Lab
 from tests.notebook.loose import write_notebook
 from tests.notebook.test_rough_in_browser import SESSION
@@ -22,11 +19,7 @@ from tests.notebook.test_rough_in_browser import SESSION
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(120),
-]
+pytestmark = in_browser(lab=True)
 
 ASKS = Part(
     {"kind": "asks", "request": "r", "who": "it asks to use", "name": "Bash", "state": "pending"} | {"when": None}

@@ -7,20 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
-
 from agor_reactive.adapters.ipywidgets.document import Part
 from tests.notebook.bare import bare, snapshot, tell
-from tests.notebook.browser import CHROMIUM, picture
+from tests.notebook.browser import in_browser, picture
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(120),
-]
+pytestmark = in_browser()
 
 EVIL = (
     "<img src=x onerror=window.ran=1>",

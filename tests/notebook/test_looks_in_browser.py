@@ -6,20 +6,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
-
 from agor_reactive.adapters.ipywidgets.document import Part
 from tests.notebook.bare import bare, snapshot, tell
-from tests.notebook.browser import CHROMIUM
+from tests.notebook.browser import in_browser
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(120),
-]
+pytestmark = in_browser()
 
 WIDTHS = (240, 320, 350, 400, 519, 700, 1400)
 PROMPT = "Fix the report:\n\n  1. dates\n  2. <b>sums</b>\n\nThen say what you did."

@@ -6,23 +6,14 @@ from importlib.resources import files
 from itertools import permutations
 from typing import TYPE_CHECKING
 
-import pytest
-
-pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
-pytest.importorskip("jupyterlab", reason='needs pip install "agor-reactive[notebook-test]"')
-
-from tests.notebook.browser import CHROMIUM, opened, picture, prompt, run_all, shows, until
+from tests.notebook.browser import in_browser, opened, picture, prompt, run_all, shows, until
 from tests.notebook.lab import Lab
 from tests.notebook.loose import write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator, Page
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(120),
-]
+pytestmark = in_browser(lab=True)
 
 CELL = """
 import sys

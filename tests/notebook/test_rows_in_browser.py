@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
-
 from tests.notebook.bare import bare
-from tests.notebook.browser import CHROMIUM, until
+from tests.notebook.browser import in_browser, until
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(60),
-]
+pytestmark = in_browser(seconds=60)
 
 
 def row(title: str, when: int) -> list[Any]:

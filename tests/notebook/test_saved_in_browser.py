@@ -9,23 +9,14 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
-pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
-pytest.importorskip("jupyterlab", reason='needs pip install "agor-reactive[notebook-test]"')
-
-from tests.notebook.browser import CHROMIUM, opened, opened_without_kernel, picture, run_all, shows, until
+from tests.notebook.browser import in_browser, opened, opened_without_kernel, picture, run_all, shows, until
 from tests.notebook.lab import Lab
 from tests.notebook.loose import write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(120),
-]
+pytestmark = in_browser(lab=True)
 
 EVIL = "</script><script>window.__ran=1</script><img src=x onerror=window.__ran=1>"
 CELLS = (

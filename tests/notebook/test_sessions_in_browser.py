@@ -5,24 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import pytest
-
-pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
-pytest.importorskip("jupyterlab", reason='needs pip install "agor-reactive[notebook-test]"')
-
 import agor_reactive as agor
-from tests.notebook.browser import AT_REST, CHROMIUM, opened, picture, prompt, run_all, run_cell, shows, until
+from tests.notebook.browser import AT_REST, in_browser, opened, picture, prompt, run_all, run_cell, shows, until
 from tests.notebook.lab import Lab
 from tests.notebook.loose import write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
-    pytest.mark.asyncio(loop_scope="module"),
-    pytest.mark.timeout(120),
-]
+pytestmark = in_browser(lab=True)
 
 CELL = """
 import sys
