@@ -116,7 +116,22 @@ KNOWN: dict[type[WireModel], tuple[str, ...]] = {
 
 def plain(value: Any) -> Any:
     """Task ids are a list before, a tuple after, and nothing where none came."""
-    return tuple(value or ()) if isinstance(value, list | tuple) else value or ""
+    return (tuple(value) if isinstance(value, list) else value) or None
+
+
+@pytest.mark.parametrize("value", [None, 5, True, "", "text", [], ["t1", 5], {"a": 1}, ...], ids=repr)
+@pytest.mark.parametrize(("model", "known"), [(model, known) for model in KNOWN for known in KNOWN[model]])
+def test_what_the_fold_looks_at_is_plain_or_the_row_is_read(model: type[WireModel], known: str, value: Any) -> None:
+    payload = {**full(model.__name__), known: value}
+    if value is ...:
+        del payload[known]
+    at_once = parse_payload(TOPIC_OF[model], copy.deepcopy(payload), TOPICS)  # type: ignore[index]
+    late = parse_payload(TOPIC_OF[model], payload, OWN_TOPICS)  # type: ignore[index]
+    assert type(at_once) is type(late)
+    if not isinstance(at_once, e.Malformed):
+        for name in KNOWN[model]:
+            here, there = held_by(late.row), held_by(at_once.row)  # type: ignore[union-attr]
+            assert plain(here.get(name)) == plain(there.get(name))
 
 
 ODD = st.one_of(
@@ -172,6 +187,7 @@ def test_a_changed_row_is_as_read_as_it_was() -> None:
     assert is_unread(changed(late, mcp_token="secret"))
     assert is_unread(late)
     assert changed(late, mcp_token="secret").mcp_token == "secret"
+    assert late.mcp_token != "secret"
     assert changed(row_from_wire(Session, full("Session")), mcp_token="secret").mcp_token == "secret"
 
 

@@ -178,6 +178,21 @@ async def test_whoever_changes_what_an_event_brought_changes_no_state(secret: di
     handle.release()
 
 
+async def test_a_listener_hears_of_a_row_however_deep_it_goes() -> None:
+    world, handle = await ready()
+    deep: Any = "the end"
+    for _ in range(2_000):
+        deep = [deep]
+    heard: list[str] = []
+    world.router.on("tasks", "patched", lambda payload: heard.append(payload["task_id"]))
+    handle.events.subscribe(lambda event: heard.append(event.payload["task_id"]))
+    world.router.receive(RawEvent("tasks patched", {**task_row("t1"), "metadata": deep}))
+    assert heard == ["t1", "t1"]
+    assert world.failures == []
+    assert "nested too deeply" in repr(handle.state.get_task("t1").metadata)  # type: ignore[union-attr]
+    handle.release()
+
+
 async def test_observables_complete_when_the_last_handle_is_released_and_a_disposed_one_hears_no_more() -> None:
     world, handle = await ready()
     ended: list[str] = []
