@@ -8,12 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from types import MappingProxyType
 from typing import Any, Self
 
 from agor_reactive.core.asks import Ask, Round
 from agor_reactive.core.persistent import PMap
-from agor_reactive.core.streams import Stream
+from agor_reactive.core.streams import Stream, Streams
 from agor_reactive.core.tables import LoadedTasks, MessageBucket, MessagesByTask, TaskTable
 from agor_reactive.core.tools import LiveTools, Tool, ToolsByTask
 from agor_reactive.models.base import FrozenDict
@@ -23,9 +22,6 @@ from agor_reactive.models.task import Task
 from agor_reactive.models.wire import LinkStatus
 
 __all__ = ["HYDRATIONS", "WINDOWS", "Draft", "SessionState", "Standing", "Streams", "Sync", "TaskHydration"]
-
-Streams = MappingProxyType[str, Stream]
-"""message id to the message being written. They are few: the dict beneath is copied for each change, then left."""
 
 TaskHydration = str
 HYDRATIONS = ("none", "lazy", "eager", "lean", "preview")
@@ -50,13 +46,9 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class Standing(_Part):
-    """How the mirror itself is doing: what changes rarely.
-
-    `hears`: the session whose events count: its id, None once it is removed or let go of.
-    """
+    """How the mirror itself is doing: what changes rarely."""
 
     session_id: str
-    hears: str | None
     hydration: TaskHydration
     link: LinkStatus
     connection: LinkStatus
@@ -107,9 +99,12 @@ class Draft:
 
     When it is done it is the `ground` of the snapshot: all that stands still while text is written, shared by every
     snapshot until something else changes.
+
+    `hears`: the session whose events count: its id, None once it is removed or let go of.
     """
 
     __slots__ = (
+        "hears",
         "live_tools",
         "loaded_task_ids",
         "messages_by_task",
@@ -123,6 +118,7 @@ class Draft:
         "tools",
     )
 
+    hears: str | None
     session: Session | None
     tasks: TaskTable
     messages_by_task: MessagesByTask
@@ -168,8 +164,8 @@ class SessionState:
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
-    def __reduce__(self) -> tuple[Any, tuple[Draft, dict[str, Stream], int]]:
-        return (_restored, (self._ground, dict(self._streams), self._revision))
+    def __reduce__(self) -> tuple[type[SessionState], tuple[Draft, Streams, int]]:
+        return (SessionState, (self._ground, self._streams, self._revision))
 
     @property
     def ground(self) -> Draft:
@@ -346,7 +342,3 @@ class SessionState:
             f" streaming={len(self.streaming_messages)}{' loading' if self.loading else ''}"
             f"{' error' if self.error else ''}>"
         )
-
-
-def _restored(ground: Draft, streams: dict[str, Stream], revision: int) -> SessionState:
-    return SessionState(ground, MappingProxyType(streams), revision)

@@ -6,14 +6,17 @@ out of order or twice, since executors post them as separate calls. Thinking is 
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, NoReturn, TypeVar, overload
 
 from agor_reactive.core.text import EMPTY, Run
 
 __all__ = [
+    "NO_STREAMS",
     "Head",
     "Stream",
     "StreamDraft",
+    "Streams",
     "changed_head",
     "continued",
     "draft_of",
@@ -24,6 +27,8 @@ __all__ = [
     "with_chunk",
     "with_late_chunk",
 ]
+
+D = TypeVar("D")
 
 
 class Head:
@@ -65,12 +70,17 @@ class Head:
 
 class StreamDraft:
     """A stream that its maker may still change; `freeze_stream` ends that. Its head may be another stream's, too:
-    `changed_head` gives it one of its own."""
+    `changed_head` gives it one of its own.
 
-    __slots__ = ("expected", "gap", "head", "moved_at", "numbered", "runs", "streaming")
+    `last` is the run of chunks that the next one is expected to continue, empty if there is none yet; `earlier` are
+    those before it: more than none only while chunks are missing.
+    """
+
+    __slots__ = ("earlier", "expected", "gap", "head", "last", "moved_at", "numbered", "streaming")
 
     head: Head
-    runs: tuple[Run, ...]
+    earlier: tuple[Run, ...]
+    last: Run
     streaming: bool
     gap: bool
     expected: int | None
@@ -92,8 +102,8 @@ class Stream(StreamDraft):
         raise AttributeError("a Stream is part of an immutable snapshot")
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        tail = (self.head, self.runs, self.streaming, self.gap, self.expected, self.numbered, self.moved_at)
-        return (_restored, tail)
+        tail = (self.earlier, self.last, self.streaming, self.gap, self.expected, self.numbered, self.moved_at)
+        return (_restored, (self.head, *tail))
 
     @property
     def message_id(self) -> str:
@@ -124,10 +134,15 @@ class Stream(StreamDraft):
         return self.head.settled
 
     @property
+    def runs(self) -> tuple[Run, ...]:
+        """The stretches of chunks without a hole, in their order."""
+        return (*self.earlier, self.last) if self.last else ()
+
+    @property
     def text(self) -> str:
         """The text so far; chunks known out of order are placed by their number, holes closed up."""
-        runs = self.runs
-        return runs[0].text if len(runs) == 1 else "".join([run.text for run in runs])
+        earlier, last = self.earlier, self.last
+        return "".join([run.text for run in (*earlier, last)]) if earlier else last.text
 
     @property
     def thinking(self) -> str:
@@ -137,19 +152,19 @@ class Stream(StreamDraft):
     @property
     def chunk_count(self) -> int:
         """How many chunks of text are known."""
-        return sum([len(run) for run in self.runs])
+        return sum([len(run) for run in self.earlier]) + len(self.last)
 
     @property
     def complete(self) -> bool:
         """Whether everything sent so far is here, as far as anyone can tell."""
         if self.head.thought_gap:
             return False
-        runs, expected = self.runs, self.expected
-        if self.numbered and (len(runs) != 1 or runs[0].start != 0):
+        last, expected = self.last, self.expected
+        if self.numbered and (self.earlier or last.start != 0):
             return False
         if expected is not None:
-            return (runs[0].end if self.numbered else self.chunk_count) == expected
-        return not self.gap and (self.numbered or self.head.started or not runs)
+            return (last.end if self.numbered else len(last)) == expected
+        return not self.gap and (self.numbered or self.head.started or not last)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Stream):
@@ -185,7 +200,8 @@ def draft_of(stream: Stream, rev: int) -> StreamDraft:
     """A copy to change, moved at revision `rev`. Its head is the stream's own."""
     draft: StreamDraft = _new(StreamDraft)
     draft.head = stream.head
-    draft.runs = stream.runs
+    draft.earlier = stream.earlier
+    draft.last = stream.last
     draft.streaming = stream.streaming
     draft.gap = stream.gap
     draft.expected = stream.expected
@@ -220,14 +236,16 @@ def freeze_stream(draft: StreamDraft) -> Stream:
 
 def _restored(*tail: Any) -> Stream:
     draft: StreamDraft = _new(StreamDraft)
-    draft.head, draft.runs, draft.streaming, draft.gap, draft.expected, draft.numbered, draft.moved_at = tail
+    draft.head, draft.earlier, draft.last = tail[:3]
+    draft.streaming, draft.gap, draft.expected, draft.numbered, draft.moved_at = tail[3:]
     return freeze_stream(draft)
 
 
 def says_the_same(old: StreamDraft, new: StreamDraft) -> bool:
     """Whether a changed stream differs in nothing but when it moved."""
     if (
-        old.runs is not new.runs
+        old.last is not new.last
+        or old.earlier is not new.earlier
         or old.streaming != new.streaming
         or old.gap != new.gap
         or old.expected != new.expected
@@ -255,13 +273,9 @@ def continued(stream: Stream, chunk: str, sequence: int, rev: int) -> Stream:
     after: StreamDraft = _new(StreamDraft)
     head = after.head = stream.head
     expected = after.expected = stream.expected
-    runs = stream.runs
-    if not runs:
-        after.runs = (Run(sequence, (chunk,)),)
-    elif len(runs) == 1:
-        after.runs = (runs[0].append(chunk, 1),)
-    else:
-        after.runs = (*runs[:-1], runs[-1].append(chunk, 1))
+    after.earlier = stream.earlier
+    last = stream.last
+    after.last = last.append(chunk, 1) if last._count else Run(sequence, (chunk,))
     # The chunk that continues what we had before a reconnect proves that none was missed in between.
     after.gap = False
     after.numbered = True
@@ -276,7 +290,8 @@ def open_stream(head: Head, rev: int) -> StreamDraft:
     """An empty stream with this head, to be filled in by the event that opened it."""
     draft: StreamDraft = _new(StreamDraft)
     draft.head = head
-    draft.runs = ()
+    draft.earlier = ()
+    draft.last = EMPTY
     draft.streaming = False
     draft.gap = False
     draft.expected = None
@@ -287,21 +302,19 @@ def open_stream(head: Head, rev: int) -> StreamDraft:
 
 def with_chunk(stream: StreamDraft, chunk: str, sequence: int | None) -> bool:
     """Put one chunk of text where it belongs. False if it is known already (the draft is then unchanged)."""
-    runs = stream.runs
+    last = stream.last
     if sequence is None:
-        stream.runs = (*runs[:-1], runs[-1].append(chunk, 0)) if runs else (Run(0).append(chunk, 0),)
+        stream.last = last.append(chunk, 0)
         return True
-    if runs:
-        last = runs[-1]
+    if last:
         if sequence == last.end:
-            longer = last.append(chunk, 1)
-            stream.runs = (longer,) if len(runs) == 1 else (*runs[:-1], longer)
+            stream.last = last.append(chunk, 1)
             # The chunk that continues what we had before a reconnect proves that none was missed in between.
             stream.gap = False
         elif not with_late_chunk(stream, chunk, sequence):
             return False
     else:
-        stream.runs = (Run(sequence, (chunk,)),)
+        stream.last = Run(sequence, (chunk,))
         stream.gap = False
     stream.numbered = True
     return True
@@ -309,7 +322,7 @@ def with_chunk(stream: StreamDraft, chunk: str, sequence: int | None) -> bool:
 
 def with_late_chunk(stream: StreamDraft, chunk: str, sequence: int) -> bool:
     """A numbered chunk that does not continue the last run: before it, after a hole, or known already."""
-    runs = list(stream.runs)
+    runs = [*stream.earlier, stream.last]
     at = len(runs)
     while at and runs[at - 1].start > sequence:
         at -= 1
@@ -326,7 +339,8 @@ def with_late_chunk(stream: StreamDraft, chunk: str, sequence: int) -> bool:
         runs.insert(0, Run(sequence, (chunk,)))
     if at + 1 < len(runs) and runs[at].end == runs[at + 1].start:
         runs[at : at + 2] = [runs[at].joined_with(runs[at + 1])]
-    stream.runs = tuple(runs)
+    stream.last = runs.pop()
+    stream.earlier = tuple(runs)
     return True
 
 
@@ -335,7 +349,7 @@ def settle_stream(stream: Stream) -> Stream | None:
 
     Nothing is written by that, so the stream has not moved: a row fetched meanwhile still takes its place.
     """
-    if not stream.runs and stream.head.error is None:
+    if not stream.last and stream.head.error is None:
         return None
     if stream.head.settled:
         return stream
@@ -345,3 +359,75 @@ def settle_stream(stream: Stream) -> Stream | None:
     head.settled = True
     head.is_thinking = False
     return freeze_stream(draft)
+
+
+class Streams(Mapping[str, Stream]):
+    """Messages being written: message id to `Stream`, oldest first. Immutable.
+
+    The stream that moved last lies beside the others, so that its next chunk, and nearly every chunk is such a one,
+    copies none of them. `places` has every id in order, with its stream, or with None if it is `last`, which there may
+    be none of.
+    """
+
+    __slots__ = ("last", "places")
+
+    places: dict[str, Stream | None]
+    last: Stream | None
+
+    def __init__(self, streams: Iterable[Stream] = ()) -> None:
+        self.places = {stream.head.message_id: stream for stream in streams}
+        self.last = None
+
+    def __getitem__(self, message_id: str) -> Stream:
+        stream: Stream = self.places[message_id] or self.last  # type: ignore[assignment]
+        return stream
+
+    @overload
+    def get(self, key: str, default: None = None, /) -> Stream | None: ...
+    @overload
+    def get(self, key: str, default: Stream | D, /) -> Stream | D: ...
+    def get(self, key: str, default: Any = None, /) -> Any:
+        """The stream of that id, or `default`."""
+        return (self.places[key] or self.last) if key in self.places else default
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.places)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def __contains__(self, message_id: object) -> bool:
+        return message_id in self.places
+
+    def __repr__(self) -> str:
+        return f"Streams({dict(self)!r})"
+
+    def __reduce__(self) -> tuple[type[Streams], tuple[tuple[Stream, ...]]]:
+        return (Streams, (tuple(self.values()),))
+
+    def put(self, stream: Stream) -> Streams:
+        """With this stream in place of the one of the same id, or as the newest."""
+        new: Streams = _new(Streams)
+        new.last = stream
+        message_id = stream.head.message_id
+        last = self.last
+        if last is not None and last.head.message_id == message_id:
+            new.places = self.places
+            return new
+        places = new.places = self.places.copy()
+        if last is not None:
+            places[last.head.message_id] = last
+        places[message_id] = None
+        return new
+
+    def without(self, message_id: str) -> Streams:
+        """Without the stream of that id, which is here."""
+        if len(self.places) == 1:
+            return NO_STREAMS
+        new: Streams = _new(Streams)
+        places = new.places = self.places.copy()
+        new.last = None if places.pop(message_id) is None else self.last
+        return new
+
+
+NO_STREAMS = Streams()

@@ -18,9 +18,10 @@ from typing import Any
 
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import hydration, link, queue, rows, streams
-from agor_reactive.core.fold.draft import NO_STREAMS, settle_draft, start_draft
+from agor_reactive.core.fold.draft import settle_draft, start_draft
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import WINDOWS, Draft, SessionState, Standing, Sync
+from agor_reactive.core.streams import NO_STREAMS
 from agor_reactive.core.tables import LoadedTasks, MessagesByTask, TaskTable
 from agor_reactive.models.base import FrozenDict
 from agor_reactive.models.wire import LinkStatus
@@ -37,8 +38,9 @@ def initial_state(session_id: str, *, task_hydration: str = "lazy", revision: in
     draft.queued_tasks = ()
     draft.live_tools = PMap()
     draft.loaded_task_ids = LoadedTasks(PMap())
+    draft.hears = session_id
     draft.standing = Standing(
-        session_id, session_id, task_hydration, LinkStatus("connecting"), LinkStatus("connecting")
+        session_id, task_hydration, LinkStatus("connecting"), LinkStatus("connecting")
     )
     draft.sync = Sync(window=WINDOWS.get(task_hydration, 0))
     draft.tools = None
@@ -64,7 +66,7 @@ def _told(change: Change) -> Fold:
     """What the daemon tells: of another session it is nothing, and after its removal or ours it changes nothing."""
 
     def folded(state: SessionState, event: Any) -> SessionState:
-        if event.session_id != state._ground.standing.hears:
+        if event.session_id != state._ground.hears:
             return state
         draft = start_draft(state)
         change(draft, event)

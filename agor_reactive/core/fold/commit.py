@@ -102,9 +102,8 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
     window.slide(draft)
     kept = tuple(pair for pair in draft.standing.errors if pair[0] in current.failed)
     standing = draft.standing
-    draft.standing = standing.but(
-        hears=standing.session_id, loading=False, terminal=False, last_synced_at=at, errors=kept
-    )
+    draft.standing = standing.but(loading=False, terminal=False, last_synced_at=at, errors=kept)
+    draft.hears = standing.session_id
     draft.sync = draft.sync.but(missed=False)
 
 

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from types import MappingProxyType
+from agor_reactive.core.snapshot import Draft, SessionState
+from agor_reactive.core.streams import NO_STREAMS, Stream, Streams
 
-from agor_reactive.core.snapshot import Draft, SessionState, Streams
-
-__all__ = ["NO_STREAMS", "finish", "settle_draft", "start_draft", "with_streams"]
+__all__ = ["finish", "settle_draft", "start_draft", "with_last", "with_streams"]
 
 _new = object.__new__
-
-NO_STREAMS: Streams = MappingProxyType({})
 
 
 def start_draft(state: SessionState) -> Draft:
     """A copy to change, its `revision` one higher: the revision at which these changes happen."""
     ground = state._ground
     draft: Draft = _new(Draft)
+    draft.hears = ground.hears
     draft.session = ground.session
     draft.tasks = ground.tasks
     draft.messages_by_task = ground.messages_by_task
@@ -70,5 +68,17 @@ def with_streams(state: SessionState, streams: Streams) -> SessionState:
     after: SessionState = _new(SessionState)
     after._ground = state._ground
     after._streams = streams
+    after._revision = state._revision + 1
+    return after
+
+
+def with_last(state: SessionState, streams: Streams, stream: Stream) -> SessionState:
+    """`with_streams` of `streams.put`, for the next of the stream that moved last: in one step."""
+    changed: Streams = _new(Streams)
+    changed.places = streams.places
+    changed.last = stream
+    after: SessionState = _new(SessionState)
+    after._ground = state._ground
+    after._streams = changed
     after._revision = state._revision + 1
     return after

@@ -47,5 +47,6 @@ def disposed(draft: Draft, event: e.Disposed) -> None:
     """The last handle was released: let go of everything."""
     rows.empty(draft)
     draft.sync = Sync()
-    draft.standing = draft.standing.but(loading=False, errors=(), disposed=True, hears=None)
+    draft.standing = draft.standing.but(loading=False, errors=(), disposed=True)
+    draft.hears = None
     journal.close_journal(draft)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import journal, queue, streams, window
-from agor_reactive.core.fold.draft import NO_STREAMS, finish, settle_draft, start_draft
+from agor_reactive.core.fold.draft import finish, settle_draft, start_draft
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import Draft, SessionState
+from agor_reactive.core.streams import NO_STREAMS
 from agor_reactive.core.tables import AT_REST, LoadedTasks, MessagesByTask, TaskTable
 from agor_reactive.core.tools import Heard, LiveTool, told_by
 from agor_reactive.models.base import FrozenDict
@@ -35,7 +36,7 @@ __all__ = [
 
 def session_saved(state: SessionState, event: e.SessionSaved) -> SessionState:
     """The session's row changed; its `tasks` give the order of tasks."""
-    if held_by(event.row)["session_id"] != state._ground.standing.hears:
+    if held_by(event.row)["session_id"] != state._ground.hears:
         return state
     draft = start_draft(state)
     before = draft.session
@@ -61,8 +62,8 @@ def keep_session(draft: Draft, row: Session) -> None:
 def session_gone(draft: Draft, event: e.SessionGone) -> None:
     """The session was removed, its tasks and messages with it. Final, unless a later resync finds it again."""
     empty(draft)
+    draft.hears = None
     draft.standing = draft.standing.but(
-        hears=None,
         loading=False,
         terminal=True,
         errors=(("session", "The session was removed; nothing more will come."),),
@@ -88,7 +89,7 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
     row = event.row
     held = held_by(row)
     ground = state._ground
-    if held["session_id"] != ground.standing.hears:
+    if held["session_id"] != ground.hears:
         return state
     task_id, status = held["task_id"], held["status"]
     sync = ground.sync
@@ -190,7 +191,7 @@ def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
     row = event.row
     held = held_by(row)
     ground = state._ground
-    if held["session_id"] != ground.standing.hears:
+    if held["session_id"] != ground.hears:
         return state
     message_id, task_id = held["message_id"], held.get("task_id")
     sync = ground.sync

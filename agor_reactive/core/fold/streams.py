@@ -7,15 +7,15 @@ message removes its stream; when its task ends an empty stream goes and text sta
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import MappingProxyType
 
 from agor_reactive.core import events as e
-from agor_reactive.core.fold.draft import with_streams
+from agor_reactive.core.fold.draft import with_last, with_streams
 from agor_reactive.core.snapshot import Draft, SessionState
 from agor_reactive.core.streams import (
     Head,
     Stream,
     StreamDraft,
+    Streams,
     changed_head,
     continued,
     draft_of,
@@ -54,11 +54,13 @@ SETTLED_LIMIT = 256
 def text_chunk(state: SessionState, event: e.TextChunk) -> SessionState:
     """The hot path: one chunk costs a few small copies, whatever the number of tasks, handles and chunks."""
     session_id, message_id, task_id, chunk, sequence = event
-    if session_id != state._ground.standing.hears:
+    if session_id != state._ground.hears:
         return state
     streams = state._streams
-    known = streams.get(message_id)
+    last = streams.last
     after: Stream | None
+    # The one that moved last is the one that moves again, nearly always.
+    known = last if last is not None and last.head.message_id == message_id else streams.places.get(message_id)
     if known is None:
         after = _opened_by_chunk(state, event)
     else:
@@ -66,20 +68,18 @@ def text_chunk(state: SessionState, event: e.TextChunk) -> SessionState:
         if head.settled:
             return state
         if task_id is None or task_id == head.task_id:
-            runs = known.runs
-            if sequence is not None and (not runs or sequence == runs[-1].end):
+            run = known.last
+            if sequence is not None and (sequence == run.end or not run._count):
                 after = continued(known, chunk, sequence, state._revision + 1)
+                if known is last:
+                    return with_last(state, streams, after)
             else:
                 after = _changed_by_chunk(known, event, state._revision + 1)
         elif may_adopt(state._ground, known, task_id):
             after = _changed_by_chunk(known, event, state._revision + 1)
         else:
             return state
-    if after is None:
-        return state
-    changed = streams.copy()
-    changed[message_id] = after
-    return with_streams(state, MappingProxyType(changed))
+    return state if after is None else with_streams(state, streams.put(after))
 
 
 def _opened_by_chunk(state: SessionState, event: e.TextChunk) -> Stream | None:
@@ -156,14 +156,12 @@ def _changed(state: SessionState, known: Stream, stream: StreamDraft) -> Session
 
 
 def _with(state: SessionState, stream: StreamDraft) -> SessionState:
-    changed = state._streams.copy()
-    changed[stream.head.message_id] = freeze_stream(stream)
-    return with_streams(state, MappingProxyType(changed))
+    return with_streams(state, state._streams.put(freeze_stream(stream)))
 
 
 def stream_started(state: SessionState, event: e.StreamStarted) -> SessionState:
     """Text begins. A second start keeps the text."""
-    if event.session_id != state._ground.standing.hears:
+    if event.session_id != state._ground.hears:
         return state
     message_id, task_id = event.message_id, event.task_id
     known = state._streams.get(message_id)
@@ -182,7 +180,7 @@ def stream_started(state: SessionState, event: e.StreamStarted) -> SessionState:
     if stream.expected is None:
         stream.streaming = True
     head = changed_head(stream)
-    if not stream.runs:
+    if not stream.last:
         head.started = True
     head.role = event.role or head.role
     head.timestamp = head.timestamp or event.timestamp
@@ -191,7 +189,7 @@ def stream_started(state: SessionState, event: e.StreamStarted) -> SessionState:
 
 def stream_ended(state: SessionState, event: e.StreamEnded) -> SessionState:
     """Text ends; `chunk_count` tells whether all of it is here. An end of something never heard of means nothing."""
-    if event.session_id != state._ground.standing.hears:
+    if event.session_id != state._ground.hears:
         return state
     known = state._streams.get(event.message_id)
     stream = _known_to_change(state, known, event.task_id) if known is not None else None
@@ -206,7 +204,7 @@ def stream_ended(state: SessionState, event: e.StreamEnded) -> SessionState:
 
 def stream_failed(state: SessionState, event: e.StreamFailed) -> SessionState:
     """The reply failed. Shown even late, if it is for a message whose stream was dropped when its task ended."""
-    if event.session_id != state._ground.standing.hears:
+    if event.session_id != state._ground.hears:
         return state
     known = state._streams.get(event.message_id)
     if known is None:
@@ -242,7 +240,7 @@ def _with_late_error(state: SessionState, event: e.StreamFailed) -> SessionState
 
 def thinking_started(state: SessionState, event: e.ThinkingStarted) -> SessionState:
     """Thinking begins, alone or beside text."""
-    if event.session_id != state._ground.standing.hears:
+    if event.session_id != state._ground.hears:
         return state
     known = state._streams.get(event.message_id)
     if known is None:
@@ -263,7 +261,7 @@ def thinking_started(state: SessionState, event: e.ThinkingStarted) -> SessionSt
 
 def thinking_chunk(state: SessionState, event: e.ThinkingChunk) -> SessionState:
     """More thinking, in order of arrival. Without its start the beginning may be missing."""
-    if event.session_id != state._ground.standing.hears:
+    if event.session_id != state._ground.hears:
         return state
     known = state._streams.get(event.message_id)
     if known is None:
@@ -282,7 +280,7 @@ def thinking_chunk(state: SessionState, event: e.ThinkingChunk) -> SessionState:
 
 def thinking_ended(state: SessionState, event: e.ThinkingEnded) -> SessionState:
     """Thinking ends; text may go on."""
-    if event.session_id != state._ground.standing.hears:
+    if event.session_id != state._ground.hears:
         return state
     known = state._streams.get(event.message_id)
     stream = _known_to_change(state, known, event.task_id) if known is not None else None
@@ -298,9 +296,7 @@ def thinking_ended(state: SessionState, event: e.ThinkingEnded) -> SessionState:
 def without_stream(draft: Draft, message_id: str) -> None:
     """Take a stream away."""
     if message_id in draft.streaming_messages:
-        left = draft.streaming_messages.copy()
-        del left[message_id]
-        draft.streaming_messages = MappingProxyType(left)
+        draft.streaming_messages = draft.streaming_messages.without(message_id)
 
 
 def settle(draft: Draft, message_id: str, task_id: str | None, how: str) -> None:
@@ -322,29 +318,27 @@ def saved(draft: Draft, message_id: str, task_id: str | None) -> None:
     if known is not None:
         owner = known.head.task_id
         if owner == task_id or owner is None or task_id is None:
-            left = draft.streaming_messages.copy()
-            del left[message_id]
-            draft.streaming_messages = MappingProxyType(left)
+            draft.streaming_messages = draft.streaming_messages.without(message_id)
 
 
 def settle_task(draft: Draft, task_id: str) -> None:
     """A task has ended: its empty streams go, the others settle."""
     if not draft.streaming_messages:
         return
-    left: dict[str, Stream] = {}
+    left: list[Stream] = []
     changed = False
     for message_id, stream in draft.streaming_messages.items():
         if stream.task_id != task_id:
-            left[message_id] = stream
+            left.append(stream)
             continue
         rest = settle_stream(stream)
         if rest is None:
             settle(draft, message_id, task_id, "dropped")
         else:
-            left[message_id] = rest
+            left.append(rest)
         changed = changed or rest is not stream
     if changed:
-        draft.streaming_messages = MappingProxyType(left)
+        draft.streaming_messages = Streams(left)
 
 
 def drop_streams_of(draft: Draft, task_id: str) -> None:
@@ -388,6 +382,4 @@ def mark_gap(draft: Draft) -> None:
 
 def _keep(draft: Draft, known: Stream, changed: StreamDraft) -> None:
     if not says_the_same(known, changed):
-        streams = draft.streaming_messages.copy()
-        streams[changed.head.message_id] = freeze_stream(changed)
-        draft.streaming_messages = MappingProxyType(streams)
+        draft.streaming_messages = draft.streaming_messages.put(freeze_stream(changed))
