@@ -113,7 +113,7 @@ class Feed:
     def put_back(self, state: SessionState) -> None:
         """Let the first handle's session stand at `state` again. Reaches inside: only a benchmark turns time back."""
         shared = self.handles[0].shared
-        shared._state = shared.latest.value = state
+        shared.latest.value = state
         for subscription in shared.latest._subscriptions:
             subscription._told = -1
 

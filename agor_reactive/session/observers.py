@@ -64,13 +64,17 @@ class Hot(Observable[T], Generic[T]):
     """A hot Observable fed by one serial writer. Late observers get what comes after they came.
 
     Unlike RxPY's Subject it takes no lock, and an observer that raises is reported, once, and left subscribed: the
-    stream of the others goes on, the producer never notices. `listening` is empty when nobody listens.
+    stream of the others goes on, the producer never notices. `listening` is empty when nobody listens; `changed` is
+    called whenever it is another.
     """
 
-    def __init__(self, emitting: str, on_failure: OnListenerFailure) -> None:
+    def __init__(
+        self, emitting: str, on_failure: OnListenerFailure, changed: Callable[[], None] = lambda: None
+    ) -> None:
         super().__init__()
         self._emitting = emitting
         self._on_failure = on_failure
+        self._changed = changed
         self.listening: tuple[_Listening[T], ...] = ()
         self._completed = False
 
@@ -84,8 +88,12 @@ class Hot(Observable[T], Generic[T]):
         return self._add(_Listening(self, callback, None)).undo
 
     def _add(self, listening: _Listening[T]) -> _Listening[T]:
-        self.listening = (*self.listening, listening)
+        self._now((*self.listening, listening))
         return listening
+
+    def _now(self, listening: tuple[_Listening[T], ...]) -> None:
+        self.listening = listening
+        self._changed()
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
@@ -97,7 +105,7 @@ class Hot(Observable[T], Generic[T]):
 
     def forget(self, listening: _Listening[T]) -> None:
         """Tell that one no more."""
-        self.listening = tuple(other for other in self.listening if other is not listening)
+        self._now(tuple(other for other in self.listening if other is not listening))
 
     def emit(self, item: T) -> None:
         """Tell everybody who listens at this moment."""
@@ -115,15 +123,17 @@ class Hot(Observable[T], Generic[T]):
 
     def move_to(self, other: Hot[T]) -> None:
         """Let everybody listen to `other` from now on."""
-        moving, self.listening = self.listening, ()
+        moving = self.listening
+        self._now(())
         for listening in moving:
             listening.home = other
-        other.listening = (*other.listening, *moving)
+        other._now((*other.listening, *moving))
 
     def complete(self) -> None:
         """No more items: tell observers, let go of everybody."""
         self._completed = True
-        ending, self.listening = self.listening, ()
+        ending = self.listening
+        self._now(())
         for listening in ending:
             listening.home = None
             if listening.observer is not None:

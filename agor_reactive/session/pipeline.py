@@ -14,10 +14,11 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from agor_reactive.core.fold import fold, initial_state
-from agor_reactive.core.parse import parse_payload
+from agor_reactive.core.parse import OWN_TOPICS, parse_payload
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.wire import RawEvent
-from agor_reactive.session.observers import ListenerFailure, OnListenerFailure, name_of
+from agor_reactive.session.observers import Hot, ListenerFailure, OnListenerFailure, name_of
+from agor_reactive.session.router import shown, unshared
 
 __all__ = ["Latest", "Subscription", "fold_events"]
 
@@ -78,9 +79,10 @@ class Subscription:
     def tell(self, state: SessionState) -> None:
         """Tell of `state`, unless it, or a later one, has been told, or nobody listens any more."""
         latest = self._latest
-        if latest is None or state.revision <= self._told:
+        revision = state.revision
+        if latest is None or revision <= self._told:
             return
-        self._told = state.revision
+        self._told = revision
         try:
             self._tell(state)
         except Exception as error:  # noqa: BLE001 - a subscriber's failure is reported once and harms nobody
@@ -155,20 +157,52 @@ def _tick_of(loop: asyncio.AbstractEventLoop) -> _Tick:
     return tick
 
 
+Moved = Callable[[SessionState, SessionState], None]
+"""Is told the snapshot before and after when more has changed than rows and text."""
+
+
 class Latest(Observable[SessionState]):
     """The newest snapshot, and those who want to be told of it: at most once per loop tick, in rising revision.
 
-    As an Observable it gives a new observer the current snapshot at once, then each newest one.
+    As an Observable it gives a new observer the current snapshot at once, then each newest one. `receive` folds an event
+    of the wire into it; `heard`, if there is one, is told of that event then.
+
+    What an event of one session among a thousand costs is mostly the memory it touches: so all that it needs of its
+    session lies here, in slots.
     """
 
-    def __init__(self, state: SessionState, loop: asyncio.AbstractEventLoop, on_failure: OnListenerFailure) -> None:
+    __slots__ = ("_completed", "_moved", "_subscriptions", "_tick", "_waits", "heard", "on_failure", "value")
+
+    def __init__(
+        self,
+        state: SessionState,
+        loop: asyncio.AbstractEventLoop,
+        on_failure: OnListenerFailure,
+        moved: Moved = lambda before, after: None,
+    ) -> None:
         super().__init__()
         self.value = state
+        self.heard: Hot[RawEvent] | None = None
         self.on_failure = on_failure
+        self._moved = moved
         self._tick = _tick_of(loop)
         self._waits = False
         self._subscriptions: tuple[Subscription, ...] = ()
         self._completed = False
+
+    def receive(self, raw: RawEvent) -> None:
+        """An event of this session. Hot path."""
+        event = parse_payload(raw.topic, raw.payload, OWN_TOPICS)
+        if event is not None:
+            before = self.value
+            after = fold(before, event)
+            if after is not before:
+                self.put(after)
+                ground, was = after._ground, before._ground
+                if ground is not was and (ground.sync is not was.sync or ground.standing is not was.standing):
+                    self._moved(before, after)
+        if self.heard is not None:
+            self.heard.emit(shown(raw, unshared(raw)))
 
     @property
     def subscription_count(self) -> int:

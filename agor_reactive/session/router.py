@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from reactivex import Observable
 
@@ -26,8 +26,21 @@ __all__ = ["Router", "shown", "unshared"]
 
 _log = logging.getLogger("agor_reactive")
 
-Sink = Callable[[RawEvent], None]
-"""One that is fed owns the payload: others who want it get a copy (`unshared`)."""
+class Sink(Protocol):
+    """One that is fed. It owns the payload: others who want it get a copy (`unshared`)."""
+
+    def receive(self, raw: RawEvent) -> None: ...
+
+
+class _Sinks:
+    """Several that are fed the events of one session."""
+
+    def __init__(self, sinks: tuple[Sink, ...]) -> None:
+        self.sinks = sinks
+
+    def receive(self, raw: RawEvent) -> None:
+        for sink in self.sinks:
+            sink.receive(raw)
 
 
 def unshared(event: RawEvent) -> Any:
@@ -41,13 +54,20 @@ def shown(event: RawEvent, payload: Any) -> RawEvent:
     return event if public is event.payload else RawEvent(event.topic, public, event.at)
 
 
+def _all_of(sink: Sink | None) -> tuple[Sink, ...]:
+    """Each of them, of what a session's events are fed to."""
+    if sink is None:
+        return ()
+    return sink.sinks if isinstance(sink, _Sinks) else (sink,)
+
+
 class Router:
     """The one listener of a link. `events` is the Observable of every server event, secrets taken out."""
 
     def __init__(self, link: Link, *, on_listener_failure: OnListenerFailure = log_failure) -> None:
         self.link = link
         self.on_listener_failure = on_listener_failure
-        self._sinks: dict[str, tuple[Sink, ...]] = {}
+        self._sinks: dict[str, Sink] = {}
         self._topics: dict[str, Hot[Any]] = {}
         self._all: Hot[RawEvent] = Hot("client.events", on_listener_failure)
         self._status: Hot[LinkStatus] = Hot("a change of the link", on_listener_failure)
@@ -63,7 +83,7 @@ class Router:
     @property
     def sink_count(self) -> int:
         """How many session pipelines are fed."""
-        return sum(len(sinks) for sinks in self._sinks.values())
+        return sum(map(len, map(_all_of, self._sinks.values())))
 
     @property
     def listener_count(self) -> int:
@@ -73,21 +93,21 @@ class Router:
     def receive(self, event: RawEvent) -> None:
         """Take one event of the link. Hot path: to sessions first, then to whoever listens."""
         payload = event.payload
-        sinks: tuple[Sink, ...] = ()
+        sink: Sink | None = None
         if type(payload) is dict:
             session_id = payload.get("session_id")
             if session_id is None:
                 session_id = payload.get("sessionId")
             if type(session_id) is str:
-                sinks = self._sinks.get(session_id, ())
-                for sink in sinks:
-                    sink(event)
+                sink = self._sinks.get(session_id)
+                if sink is not None:
+                    sink.receive(event)
         if self._topics:
             listeners = self._topics.get(event.topic)
             if listeners is not None:
-                listeners.emit(unshared(event) if sinks else payload)
+                listeners.emit(payload if sink is None else unshared(event))
         if self._all.listening:
-            self._all.emit(shown(event, unshared(event) if sinks else payload))
+            self._all.emit(shown(event, payload if sink is None else unshared(event)))
 
     def receive_threadsafe(self, event: RawEvent) -> None:
         """`receive` from any thread: event and payload are handed over to the loop, where there is one serial writer.
@@ -104,16 +124,18 @@ class Router:
 
     def feed(self, session_id: str, sink: Sink) -> Callable[[], None]:
         """Give `sink` every event of that session (full id). Returns the undo."""
-        self._sinks[session_id] = (*self._sinks.get(session_id, ()), sink)
+        self._feed(session_id, (*_all_of(self._sinks.get(session_id)), sink))
 
         def undo() -> None:
-            left = tuple(other for other in self._sinks.get(session_id, ()) if other is not sink)
-            if left:
-                self._sinks[session_id] = left
-            else:
-                self._sinks.pop(session_id, None)
+            self._feed(session_id, tuple([s for s in _all_of(self._sinks.get(session_id)) if s is not sink]))
 
         return undo
+
+    def _feed(self, session_id: str, sinks: tuple[Sink, ...]) -> None:
+        if sinks:
+            self._sinks[session_id] = sinks[0] if len(sinks) == 1 else _Sinks(sinks)
+        else:
+            self._sinks.pop(session_id, None)
 
     def on(self, service: str, name: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
         """Call `callback` with the payload of every ``"<service> <name>"`` event. Returns the undo."""

@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import fold, initial_state
-from agor_reactive.core.parse import OWN_TOPICS, parse_payload
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import AgorError, ConnectionLost, HandleDisposed, NotConnected, NotFound
 from agor_reactive.models.message import Message
@@ -22,7 +21,7 @@ from agor_reactive.session.hydration import Hydrator
 from agor_reactive.session.observers import Hot
 from agor_reactive.session.pipeline import Latest
 from agor_reactive.session.rooms import Rooms
-from agor_reactive.session.router import Router, shown, unshared
+from agor_reactive.session.router import Router
 from agor_reactive.transport.seam import Link
 
 __all__ = ["SharedSession", "Surroundings"]
@@ -53,9 +52,11 @@ class SharedSession:
         self.leases = 0
         self.disposed = False
         self.successor: SharedSession | None = None
-        self._state = initial_state(session_id, task_hydration=task_hydration)
-        self.latest = Latest(self._state, self.loop, around.router.on_listener_failure)
-        self.events: Hot[RawEvent] = Hot("an event of a session", around.router.on_listener_failure)
+        on_failure = around.router.on_listener_failure
+        self.latest = Latest(
+            initial_state(session_id, task_hydration=task_hydration), self.loop, on_failure, self._look
+        )
+        self.events: Hot[RawEvent] = Hot("an event of a session", on_failure, self._events_heard)
         self._settled: list[asyncio.Future[SessionState]] = []
         self._loads: dict[int, list[asyncio.Future[tuple[Message, ...]]]] = {}
         self._pages: dict[int, list[asyncio.Future[SessionState]]] = {}
@@ -72,12 +73,12 @@ class SharedSession:
     @property
     def session_id(self) -> str:
         """The session's full id; the short one it was asked by as long as the full one is not known."""
-        return self._state.session_id
+        return self.state.session_id
 
     @property
     def state(self) -> SessionState:
         """The newest snapshot."""
-        return self._state
+        return self.latest.value
 
     @property
     def link(self) -> Link:
@@ -99,9 +100,8 @@ class SharedSession:
         """Its full id is known: be fed, and begin with where the link stands."""
         around = self._around
         if session_id != self.session_id:
-            revision = self._state.revision
-            self._state = initial_state(session_id, task_hydration=self.task_hydration, revision=revision + 1)
-            self.latest.put(self._state)
+            revision = self.state.revision + 1
+            self.latest.put(initial_state(session_id, task_hydration=self.task_hydration, revision=revision))
         self._hydrator = Hydrator(
             session_id,
             self._link,
@@ -113,27 +113,15 @@ class SharedSession:
         )
         around.rooms.want(session_id)
         self._undo = [
-            self._around.router.feed(self.session_id, self._received),
+            self._around.router.feed(self.session_id, self.latest),
             self._around.router.on_status(self._link_changed),
         ]
         self._link_changed(self._link.status)
 
     # ------------------------------------------------------------------------------------------------- what comes in
 
-    def _received(self, raw: RawEvent) -> None:
-        """An event of this session. Hot path."""
-        event = parse_payload(raw.topic, raw.payload, OWN_TOPICS)
-        if event is not None:
-            before = self._state
-            after = fold(before, event)
-            if after is not before:
-                self._state = after
-                self.latest.put(after)
-                ground, was = after.ground, before.ground
-                if ground is not was and (ground.sync is not was.sync or ground.standing is not was.standing):
-                    self._look(before, after)
-        if self.events.listening:
-            self.events.emit(shown(raw, unshared(raw)))
+    def _events_heard(self) -> None:
+        self.latest.heard = self.events if self.events.listening else None
 
     def _link_changed(self, status: LinkStatus) -> None:
         if status.phase == "unauthenticated":
@@ -147,16 +135,15 @@ class SharedSession:
         if failed is not None:
             _reject((*waiting, *pages), failed)
             return
-        _resolve(pages, self._state)
+        _resolve(pages, self.state)
         if isinstance(event, e.AskAnswered):
             _resolve(waiting, tuple(sorted(event.rows.messages, key=lambda row: (row.index, row.message_id))))
 
     def apply(self, event: Any, failed: AgorError | None = None) -> None:
         """Fold an event of our own; `failed` is what was raised, if it tells of a failure."""
-        before = self._state
+        before = self.state
         after = fold(before, event)
         if after is not before:
-            self._state = after
             self.latest.put(after)
             self._look(before, after, failed)
 
@@ -225,8 +212,8 @@ class SharedSession:
         future: asyncio.Future[SessionState] = self.loop.create_future()
         if self.disposed:
             future.set_exception(HandleDisposed("The handle was released; retain the session again."))
-        elif is_settled(self._state):
-            future.set_result(self._state)
+        elif is_settled(self.state):
+            future.set_result(self.state)
         else:
             self._settled = [*_undone(self._settled), future]
         return future
@@ -235,8 +222,8 @@ class SharedSession:
         """Why nothing can be asked for: the session is known by a short id only."""
         if self._hydrator is not None:
             return None
-        if self._state.terminal:
-            return NotFound(self._state.error or "There is no such session.")
+        if self.state.terminal:
+            return NotFound(self.state.error or "There is no such session.")
         return NotConnected("The session's full id is not known yet; wait for ready() first.")
 
     def load(self, task_id: str) -> asyncio.Future[tuple[Message, ...]]:
@@ -245,11 +232,11 @@ class SharedSession:
         if (unknown := self._unresolved()) is not None:
             future.set_exception(unknown)
             return future
-        if not self._state.connected:
+        if not self.state.connected:
             future.set_exception(NotConnected("The link is down; load the messages once it is up again."))
             return future
         self.apply(e.LoadRequested(task_id))
-        for ask in self._state.asks:
+        for ask in self.state.asks:
             if ask.kind == "messages" and ask.task_id == task_id and not ask.of_round:
                 self._loads.setdefault(ask.ask_id, []).append(future)
                 return future
@@ -262,15 +249,15 @@ class SharedSession:
         if (unknown := self._unresolved()) is not None:
             future.set_exception(unknown)
             return future
-        if not self._state.connected:
+        if not self.state.connected:
             future.set_exception(NotConnected("The link is down; read older tasks once it is up again."))
             return future
         self.apply(e.OlderTasksRequested())
-        for ask in self._state.asks:
+        for ask in self.state.asks:
             if ask.kind == "older":
                 self._pages.setdefault(ask.ask_id, []).append(future)
                 return future
-        future.set_result(self._state)  # there are none, or everything is being read anew anyway
+        future.set_result(self.state)  # there are none, or everything is being read anew anyway
         return future
 
     def resync(self) -> asyncio.Future[SessionState]:
@@ -280,9 +267,9 @@ class SharedSession:
             future.set_exception(HandleDisposed("The handle was released; retain the session again."))
         elif (unknown := self._unresolved()) is not None:
             future.set_exception(unknown)
-        elif self._state.connection.phase == "closed":
-            future.set_exception(_why_given_up(self._state, self._state, None))
-        elif self._state.terminal and not self._state.connected:
+        elif self.state.connection.phase == "closed":
+            future.set_exception(_why_given_up(self.state, self.state, None))
+        elif self.state.terminal and not self.state.connected:
             future.set_exception(NotConnected(_NOT_BY_ITSELF))
         else:
             self._resyncs = [*_undone(self._resyncs), future]
