@@ -79,7 +79,7 @@ class Subscription:
     def tell(self, state: SessionState) -> None:
         """Tell of `state`, unless it, or a later one, has been told, or nobody listens any more."""
         latest = self._latest
-        revision = state.revision
+        revision = state._revision
         if latest is None or revision <= self._told:
             return
         self._told = revision
@@ -138,13 +138,14 @@ class _Tick:
     def _flush(self) -> None:
         self._scheduled = None
         waiting, self._waiting = self._waiting, {}
-        for number, latest in enumerate(waiting):
-            try:
+        try:
+            for latest in waiting:
                 latest.flush()
-            except BaseException:  # an interrupt, or the hook for failures failed: the others still have their turn
-                for other in tuple(waiting)[number + 1 :]:
+        except BaseException:  # an interrupt, or the hook for failures failed: the others still have their turn
+            for other in waiting:
+                if other.waits:
                     self.add(other)
-                raise
+            raise
 
 
 _ticks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _Tick] = weakref.WeakKeyDictionary()
@@ -171,7 +172,7 @@ class Latest(Observable[SessionState]):
     session lies here, in slots.
     """
 
-    __slots__ = ("_completed", "_moved", "_subscriptions", "_tick", "_waits", "heard", "on_failure", "value")
+    __slots__ = ("_completed", "_moved", "_subscriptions", "_tick", "heard", "on_failure", "value", "waits")
 
     def __init__(
         self,
@@ -186,7 +187,7 @@ class Latest(Observable[SessionState]):
         self.on_failure = on_failure
         self._moved = moved
         self._tick = _tick_of(loop)
-        self._waits = False
+        self.waits = False
         self._subscriptions: tuple[Subscription, ...] = ()
         self._completed = False
 
@@ -212,13 +213,13 @@ class Latest(Observable[SessionState]):
     def put(self, state: SessionState) -> None:
         """Here is a newer snapshot; whoever listens is told on the next tick, of the newest there is then."""
         self.value = state
-        if not self._waits and self._subscriptions:
-            self._waits = True
+        if not self.waits and self._subscriptions:
+            self.waits = True
             self._tick.add(self)
 
     def flush(self) -> None:
         """Tell of the newest snapshot now."""
-        self._waits = False
+        self.waits = False
         state = self.value
         for subscription in self._subscriptions:
             subscription.tell(state)
@@ -250,8 +251,8 @@ class Latest(Observable[SessionState]):
         self._subscriptions = tuple(other for other in self._subscriptions if other is not subscription)
 
     def _cancel(self) -> None:
-        if self._waits:
-            self._waits = False
+        if self.waits:
+            self.waits = False
             self._tick.remove(self)
 
     def complete(self) -> None:
