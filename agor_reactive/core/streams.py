@@ -32,15 +32,22 @@ D = TypeVar("D")
 
 
 class Head:
-    """What of a stream changes rarely: shared by all that only differ in their text."""
+    """What of a stream changes rarely: shared by all that only differ in their text.
+
+    `streaming`: text is under way; `expected`: how many chunks there are, once its end told that; `gap`, `thought_gap`:
+    chunks may have been missed.
+    """
 
     __slots__ = (
         "error",
+        "expected",
+        "gap",
         "is_thinking",
         "message_id",
         "role",
         "settled",
         "started",
+        "streaming",
         "task_id",
         "thought",
         "thought_gap",
@@ -60,6 +67,9 @@ class Head:
         self.task_id = task_id
         self.role = role
         self.timestamp = timestamp
+        self.streaming = False
+        self.expected: int | None = None
+        self.gap = False
         self.thought = EMPTY
         self.is_thinking = False
         self.error: str | None = None
@@ -76,15 +86,11 @@ class StreamDraft:
     those before it: more than none only while chunks are missing.
     """
 
-    __slots__ = ("earlier", "expected", "gap", "head", "last", "moved_at", "numbered", "streaming")
+    __slots__ = ("earlier", "head", "last", "moved_at")
 
     head: Head
     earlier: tuple[Run, ...]
     last: Run
-    streaming: bool
-    gap: bool
-    expected: int | None
-    numbered: bool
     moved_at: int
 
 
@@ -102,8 +108,7 @@ class Stream(StreamDraft):
         raise AttributeError("a Stream is part of an immutable snapshot")
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        tail = (self.earlier, self.last, self.streaming, self.gap, self.expected, self.numbered, self.moved_at)
-        return (_restored, (self.head, *tail))
+        return (_restored, (self.head, self.earlier, self.last, self.moved_at))
 
     @property
     def message_id(self) -> str:
@@ -120,6 +125,10 @@ class Stream(StreamDraft):
     @property
     def timestamp(self) -> str | None:
         return self.head.timestamp
+
+    @property
+    def streaming(self) -> bool:
+        return self.head.streaming
 
     @property
     def is_thinking(self) -> bool:
@@ -155,16 +164,23 @@ class Stream(StreamDraft):
         return sum([len(run) for run in self.earlier]) + len(self.last)
 
     @property
+    def numbered(self) -> bool:
+        """Whether chunks of text came with numbers."""
+        last = self.last
+        return last.end > last.start or bool(self.earlier)
+
+    @property
     def complete(self) -> bool:
         """Whether everything sent so far is here, as far as anyone can tell."""
-        if self.head.thought_gap:
+        head, last = self.head, self.last
+        if head.thought_gap:
             return False
-        last, expected = self.last, self.expected
-        if self.numbered and (self.earlier or last.start != 0):
+        numbered = self.numbered
+        if numbered and (self.earlier or last.start != 0):
             return False
-        if expected is not None:
-            return (last.end if self.numbered else len(last)) == expected
-        return not self.gap and (self.numbered or self.head.started or not last)
+        if head.expected is not None:
+            return (last.end if numbered else len(last)) == head.expected
+        return not head.gap and (numbered or head.started or not last)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Stream):
@@ -202,10 +218,6 @@ def draft_of(stream: Stream, rev: int) -> StreamDraft:
     draft.head = stream.head
     draft.earlier = stream.earlier
     draft.last = stream.last
-    draft.streaming = stream.streaming
-    draft.gap = stream.gap
-    draft.expected = stream.expected
-    draft.numbered = stream.numbered
     draft.moved_at = rev
     return draft
 
@@ -218,6 +230,9 @@ def changed_head(draft: StreamDraft) -> Head:
     head.task_id = old.task_id
     head.role = old.role
     head.timestamp = old.timestamp
+    head.streaming = old.streaming
+    head.expected = old.expected
+    head.gap = old.gap
     head.thought = old.thought
     head.is_thinking = old.is_thinking
     head.error = old.error
@@ -234,27 +249,22 @@ def freeze_stream(draft: StreamDraft) -> Stream:
     return draft  # type: ignore[return-value]
 
 
-def _restored(*tail: Any) -> Stream:
+def _restored(head: Head, earlier: tuple[Run, ...], last: Run, moved_at: int) -> Stream:
     draft: StreamDraft = _new(StreamDraft)
-    draft.head, draft.earlier, draft.last = tail[:3]
-    draft.streaming, draft.gap, draft.expected, draft.numbered, draft.moved_at = tail[3:]
+    draft.head, draft.earlier, draft.last, draft.moved_at = head, earlier, last, moved_at
     return freeze_stream(draft)
 
 
 def says_the_same(old: StreamDraft, new: StreamDraft) -> bool:
     """Whether a changed stream differs in nothing but when it moved."""
-    if (
-        old.last is not new.last
-        or old.earlier is not new.earlier
-        or old.streaming != new.streaming
-        or old.gap != new.gap
-        or old.expected != new.expected
-        or old.numbered != new.numbered
-    ):
+    if old.last is not new.last or old.earlier is not new.earlier:
         return False
     was, now = old.head, new.head
     return was is now or (
-        was.thought is now.thought
+        was.streaming == now.streaming
+        and was.expected == now.expected
+        and was.gap == now.gap
+        and was.thought is now.thought
         and was.is_thinking == now.is_thinking
         and was.error == now.error
         and was.settled == now.settled
@@ -267,20 +277,14 @@ def says_the_same(old: StreamDraft, new: StreamDraft) -> bool:
 
 
 def continued(stream: Stream, chunk: str, sequence: int, rev: int) -> Stream:
-    """The stream with its first numbered chunk, or with just the one that it waits for: `draft_of`, `with_chunk`,
+    """A flowing stream with its first numbered chunk, or with just the one that it waits for: `draft_of`, `with_chunk`,
     `freeze_stream` in one. Nearly every chunk is such a one.
     """
     after: StreamDraft = _new(StreamDraft)
-    head = after.head = stream.head
-    expected = after.expected = stream.expected
+    after.head = stream.head
     after.earlier = stream.earlier
     last = stream.last
     after.last = last.append(chunk, 1) if last._count else Run(sequence, (chunk,))
-    # The chunk that continues what we had before a reconnect proves that none was missed in between.
-    after.gap = False
-    after.numbered = True
-    # Text that still arrives after its end was said (late, out of order) does not reopen it.
-    after.streaming = stream.streaming or (expected is None and head.error is None)
     after.moved_at = rev
     after.__class__ = Stream
     return after  # type: ignore[return-value]
@@ -292,10 +296,6 @@ def open_stream(head: Head, rev: int) -> StreamDraft:
     draft.head = head
     draft.earlier = ()
     draft.last = EMPTY
-    draft.streaming = False
-    draft.gap = False
-    draft.expected = None
-    draft.numbered = False
     draft.moved_at = rev
     return draft
 
@@ -309,15 +309,19 @@ def with_chunk(stream: StreamDraft, chunk: str, sequence: int | None) -> bool:
     if last:
         if sequence == last.end:
             stream.last = last.append(chunk, 1)
-            # The chunk that continues what we had before a reconnect proves that none was missed in between.
-            stream.gap = False
+            _without_gap(stream)
         elif not with_late_chunk(stream, chunk, sequence):
             return False
     else:
         stream.last = Run(sequence, (chunk,))
-        stream.gap = False
-    stream.numbered = True
+        _without_gap(stream)
     return True
+
+
+def _without_gap(stream: StreamDraft) -> None:
+    # The chunk that continues what we had before a reconnect proves that none was missed in between.
+    if stream.head.gap:
+        changed_head(stream).gap = False
 
 
 def with_late_chunk(stream: StreamDraft, chunk: str, sequence: int) -> bool:
@@ -354,8 +358,8 @@ def settle_stream(stream: Stream) -> Stream | None:
     if stream.head.settled:
         return stream
     draft = draft_of(stream, stream.moved_at)
-    draft.streaming = False
     head = changed_head(draft)
+    head.streaming = False
     head.settled = True
     head.is_thinking = False
     return freeze_stream(draft)

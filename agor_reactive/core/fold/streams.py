@@ -69,7 +69,7 @@ def text_chunk(state: SessionState, event: e.TextChunk) -> SessionState:
             return state
         if task_id is None or task_id == head.task_id:
             run = known.last
-            if sequence is not None and (sequence == run.end or not run._count):
+            if head.streaming and not head.gap and sequence is not None and (sequence == run.end or not run._count):
                 after = continued(known, chunk, sequence, state._revision + 1)
                 if known is last:
                     return with_last(state, streams, after)
@@ -87,7 +87,7 @@ def _opened_by_chunk(state: SessionState, event: e.TextChunk) -> Stream | None:
     stream = _opened(state, message_id, task_id)
     if stream is None:
         return None
-    stream.streaming = True
+    stream.head.streaming = True
     with_chunk(stream, chunk, sequence)
     return freeze_stream(stream)
 
@@ -96,14 +96,14 @@ def _changed_by_chunk(known: Stream, event: e.TextChunk, rev: int) -> Stream | N
     """The first, unnumbered, early, late, known already, or the first that names the stream's task."""
     _, _, task_id, chunk, sequence = event
     stream = draft_of(known, rev)
-    head = stream.head
-    if task_id is not None and task_id != head.task_id:
+    if task_id is not None and task_id != known.head.task_id:
         changed_head(stream).task_id = task_id
     if not with_chunk(stream, chunk, sequence):
         return None
     # Text that still arrives after its end was said (late, out of order) does not reopen it.
-    if stream.expected is None and head.error is None:
-        stream.streaming = True
+    head = stream.head
+    if not head.streaming and head.expected is None and head.error is None:
+        changed_head(stream).streaming = True
     return freeze_stream(stream)
 
 
@@ -170,16 +170,15 @@ def stream_started(state: SessionState, event: e.StreamStarted) -> SessionState:
         if is_over(ground, message_id, task_id):
             return state
         head = Head(message_id, task_id or ground.tasks.active_task_id, event.role, event.timestamp, started=True)
-        begun = open_stream(head, state._revision + 1)
-        begun.streaming = True
-        return _with(state, begun)
+        head.streaming = True
+        return _with(state, open_stream(head, state._revision + 1))
     stream = _known_to_change(state, known, task_id)
     if stream is None:
         return state
-    # A start that was overtaken by the end of its text does not reopen it.
-    if stream.expected is None:
-        stream.streaming = True
     head = changed_head(stream)
+    # A start that was overtaken by the end of its text does not reopen it.
+    if head.expected is None:
+        head.streaming = True
     if not stream.last:
         head.started = True
     head.role = event.role or head.role
@@ -195,10 +194,10 @@ def stream_ended(state: SessionState, event: e.StreamEnded) -> SessionState:
     stream = _known_to_change(state, known, event.task_id) if known is not None else None
     if known is None or stream is None:
         return state
-    stream.streaming = False
-    count = event.chunk_count
-    if count is not None:
-        stream.expected = count
+    head = changed_head(stream)
+    head.streaming = False
+    if event.chunk_count is not None:
+        head.expected = event.chunk_count
     return _with(state, stream) if known.streaming else _changed(state, known, stream)
 
 
@@ -213,8 +212,8 @@ def stream_failed(state: SessionState, event: e.StreamFailed) -> SessionState:
     if task_id is not None and task_id != known.task_id and not may_adopt(state._ground, known, task_id):
         return state
     stream = draft_of(known, state._revision + 1)
-    stream.streaming = False
     head = changed_head(stream)
+    head.streaming = False
     head.task_id = task_id or head.task_id
     head.error = event.error
     head.is_thinking = False
@@ -374,9 +373,9 @@ def mark_gap(draft: Draft) -> None:
         if stream.settled or not (stream.streaming or stream.is_thinking):
             continue
         changed = draft_of(stream, stream.moved_at)
-        changed.gap = changed.gap or stream.streaming
-        if stream.is_thinking:
-            changed_head(changed).thought_gap = True
+        head = changed_head(changed)
+        head.gap = head.gap or head.streaming
+        head.thought_gap = head.thought_gap or head.is_thinking
         _keep(draft, stream, changed)
 
 
