@@ -114,7 +114,7 @@ class Feed:
         """Let the first handle's session stand at `state` again. Reaches inside: only a benchmark turns time back."""
         shared = self.handles[0].shared
         shared.latest.value = state
-        for subscription in shared.latest._subscriptions:
+        for subscription in shared.latest.subscriptions:
             subscription._told = -1
 
     def run(self, events: Sequence[Event]) -> int:

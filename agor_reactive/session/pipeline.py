@@ -140,7 +140,10 @@ class _Tick:
         waiting, self._waiting = self._waiting, {}
         try:
             for latest in waiting:
-                latest.flush()
+                latest.waits = False
+                state = latest.value
+                for subscription in latest.subscriptions:
+                    subscription.tell(state)
         except BaseException:  # an interrupt, or the hook for failures failed: the others still have their turn
             for other in waiting:
                 if other.waits:
@@ -172,7 +175,7 @@ class Latest(Observable[SessionState]):
     session lies here, in slots.
     """
 
-    __slots__ = ("_completed", "_moved", "_subscriptions", "_tick", "heard", "on_failure", "value", "waits")
+    __slots__ = ("_completed", "_moved", "_tick", "heard", "on_failure", "subscriptions", "value", "waits")
 
     def __init__(
         self,
@@ -188,7 +191,7 @@ class Latest(Observable[SessionState]):
         self._moved = moved
         self._tick = _tick_of(loop)
         self.waits = False
-        self._subscriptions: tuple[Subscription, ...] = ()
+        self.subscriptions: tuple[Subscription, ...] = ()
         self._completed = False
 
     def receive(self, raw: RawEvent) -> None:
@@ -198,7 +201,9 @@ class Latest(Observable[SessionState]):
             before = self.value
             after = fold(before, event)
             if after is not before:
-                self.put(after)
+                self.value = after
+                if not self.waits:
+                    self._wait()
                 ground, was = after._ground, before._ground
                 if ground is not was and (ground.sync is not was.sync or ground.standing is not was.standing):
                     self._moved(before, after)
@@ -208,21 +213,18 @@ class Latest(Observable[SessionState]):
     @property
     def subscription_count(self) -> int:
         """How many are told."""
-        return len(self._subscriptions)
+        return len(self.subscriptions)
 
     def put(self, state: SessionState) -> None:
         """Here is a newer snapshot; whoever listens is told on the next tick, of the newest there is then."""
         self.value = state
-        if not self.waits and self._subscriptions:
+        if not self.waits:
+            self._wait()
+
+    def _wait(self) -> None:
+        if self.subscriptions:
             self.waits = True
             self._tick.add(self)
-
-    def flush(self) -> None:
-        """Tell of the newest snapshot now."""
-        self.waits = False
-        state = self.value
-        for subscription in self._subscriptions:
-            subscription.tell(state)
 
     def add(self, tell: Callable[[SessionState], Any], on_completed: Callable[[], Any] | None = None) -> Subscription:
         """Tell of the current snapshot at once, and of each newest one from now on."""
@@ -231,24 +233,24 @@ class Latest(Observable[SessionState]):
             if on_completed is not None:
                 on_completed()
             return subscription
-        self._subscriptions = (*self._subscriptions, subscription)
+        self.subscriptions = (*self.subscriptions, subscription)
         subscription.tell(self.value)
         return subscription
 
     def move_to(self, other: Latest) -> None:
         """Hand every subscription over to another session's line of snapshots."""
-        moving, self._subscriptions = self._subscriptions, ()
+        moving, self.subscriptions = self.subscriptions, ()
         for subscription in moving:
             subscription._latest = other
             subscription._told = -1
-        other._subscriptions = (*other._subscriptions, *moving)
+        other.subscriptions = (*other.subscriptions, *moving)
         for subscription in moving:
             subscription.tell(other.value)
         self._cancel()
 
     def forget(self, subscription: Subscription) -> None:
         """Tell that one no more."""
-        self._subscriptions = tuple(other for other in self._subscriptions if other is not subscription)
+        self.subscriptions = tuple(other for other in self.subscriptions if other is not subscription)
 
     def _cancel(self) -> None:
         if self.waits:
@@ -261,8 +263,9 @@ class Latest(Observable[SessionState]):
             return
         self._completed = True
         self._cancel()
-        self.flush()
-        ending, self._subscriptions = self._subscriptions, ()
+        for subscription in self.subscriptions:
+            subscription.tell(self.value)
+        ending, self.subscriptions = self.subscriptions, ()
         for subscription in ending:
             subscription.complete()
 
