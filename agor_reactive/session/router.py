@@ -26,6 +26,7 @@ __all__ = ["Router", "shown", "unshared"]
 
 _log = logging.getLogger("agor_reactive")
 
+
 class Sink(Protocol):
     """One that is fed. It owns the payload: others who want it get a copy (`unshared`)."""
 

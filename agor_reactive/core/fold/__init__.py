@@ -39,9 +39,7 @@ def initial_state(session_id: str, *, task_hydration: str = "lazy", revision: in
     draft.live_tools = PMap()
     draft.loaded_task_ids = LoadedTasks(PMap())
     draft.hears = session_id
-    draft.standing = Standing(
-        session_id, task_hydration, LinkStatus("connecting"), LinkStatus("connecting")
-    )
+    draft.standing = Standing(session_id, task_hydration, LinkStatus("connecting"), LinkStatus("connecting"))
     draft.sync = Sync(window=WINDOWS.get(task_hydration, 0))
     draft.tools = None
     draft.streaming_messages = NO_STREAMS
