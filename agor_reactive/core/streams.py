@@ -19,12 +19,15 @@ __all__ = [
     "Streams",
     "changed_head",
     "continued",
+    "copied_head",
     "draft_of",
     "freeze_stream",
+    "new_head",
     "open_stream",
     "says_the_same",
     "settle_stream",
     "with_chunk",
+    "with_head",
     "with_late_chunk",
 ]
 
@@ -54,28 +57,19 @@ class Head:
         "timestamp",
     )
 
-    def __init__(
-        self,
-        message_id: str,
-        task_id: str | None,
-        role: str | None = None,
-        timestamp: str | None = None,
-        *,
-        started: bool = False,
-    ) -> None:
-        self.message_id = message_id
-        self.task_id = task_id
-        self.role = role
-        self.timestamp = timestamp
-        self.streaming = False
-        self.expected: int | None = None
-        self.gap = False
-        self.thought = EMPTY
-        self.is_thinking = False
-        self.error: str | None = None
-        self.settled = False
-        self.started = started
-        self.thought_gap = False
+    message_id: str
+    task_id: str | None
+    role: str | None
+    timestamp: str | None
+    streaming: bool
+    expected: int | None
+    gap: bool
+    thought: Run
+    is_thinking: bool
+    error: str | None
+    settled: bool
+    started: bool
+    thought_gap: bool
 
 
 class StreamDraft:
@@ -222,9 +216,19 @@ def draft_of(stream: Stream, rev: int) -> StreamDraft:
     return draft
 
 
-def changed_head(draft: StreamDraft) -> Head:
-    """A copy of the draft's head to change, now the draft's."""
-    old = draft.head
+def new_head(message_id: str, task_id: str | None) -> Head:
+    """What is known of a stream as it opens, to be filled in."""
+    head: Head = _new(Head)
+    head.message_id = message_id
+    head.task_id = task_id
+    head.role = head.timestamp = head.expected = head.error = None
+    head.streaming = head.gap = head.is_thinking = head.settled = head.started = head.thought_gap = False
+    head.thought = EMPTY
+    return head
+
+
+def copied_head(old: Head) -> Head:
+    """A copy to change."""
     head: Head = _new(Head)
     head.message_id = old.message_id
     head.task_id = old.task_id
@@ -239,8 +243,24 @@ def changed_head(draft: StreamDraft) -> Head:
     head.settled = old.settled
     head.started = old.started
     head.thought_gap = old.thought_gap
-    draft.head = head
     return head
+
+
+def changed_head(draft: StreamDraft) -> Head:
+    """A copy of the draft's head to change, now the draft's."""
+    head = draft.head = copied_head(draft.head)
+    return head
+
+
+def with_head(stream: Stream, head: Head, rev: int) -> Stream:
+    """The stream with another head, moved at revision `rev`."""
+    after: StreamDraft = _new(StreamDraft)
+    after.head = head
+    after.earlier = stream.earlier
+    after.last = stream.last
+    after.moved_at = rev
+    after.__class__ = Stream
+    return after  # type: ignore[return-value]
 
 
 def freeze_stream(draft: StreamDraft) -> Stream:
@@ -255,12 +275,9 @@ def _restored(head: Head, earlier: tuple[Run, ...], last: Run, moved_at: int) ->
     return freeze_stream(draft)
 
 
-def says_the_same(old: StreamDraft, new: StreamDraft) -> bool:
-    """Whether a changed stream differs in nothing but when it moved."""
-    if old.last is not new.last or old.earlier is not new.earlier:
-        return False
-    was, now = old.head, new.head
-    return was is now or (
+def says_the_same(was: Head, now: Head) -> bool:
+    """Whether nothing was changed."""
+    return (
         was.streaming == now.streaming
         and was.expected == now.expected
         and was.gap == now.gap
@@ -357,12 +374,11 @@ def settle_stream(stream: Stream) -> Stream | None:
         return None
     if stream.head.settled:
         return stream
-    draft = draft_of(stream, stream.moved_at)
-    head = changed_head(draft)
+    head = copied_head(stream.head)
     head.streaming = False
     head.settled = True
     head.is_thinking = False
-    return freeze_stream(draft)
+    return with_head(stream, head, stream.moved_at)
 
 
 class Streams(Mapping[str, Stream]):
@@ -392,7 +408,11 @@ class Streams(Mapping[str, Stream]):
     def get(self, key: str, default: Stream | D, /) -> Stream | D: ...
     def get(self, key: str, default: Any = None, /) -> Any:
         """The stream of that id, or `default`."""
-        return (self.places[key] or self.last) if key in self.places else default
+        last = self.last
+        if last is not None and last.head.message_id == key:
+            return last
+        found = self.places.get(key)
+        return default if found is None else found
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.places)

@@ -18,12 +18,15 @@ from agor_reactive.core.streams import (
     Streams,
     changed_head,
     continued,
+    copied_head,
     draft_of,
     freeze_stream,
+    new_head,
     open_stream,
     says_the_same,
     settle_stream,
     with_chunk,
+    with_head,
 )
 from agor_reactive.models.base import FrozenDict
 from agor_reactive.models.task import ENDED_STATUSES
@@ -110,7 +113,7 @@ def _changed_by_chunk(known: Stream, event: e.TextChunk, rev: int) -> Stream | N
 def is_over(ground: Draft, message_id: str, task_id: str | None) -> bool:
     """Whether nothing can be written under that id any more: saved, removed, or its task has ended or gone."""
     sync = ground.sync
-    if message_id in ground.messages_by_task.rows or message_id in sync.settled:
+    if ground.messages_by_task.rows.get(message_id) is not None or message_id in sync.settled:
         return True
     if sync.removals and message_id in sync.gone_messages:
         return True
@@ -135,27 +138,34 @@ def _opened(state: SessionState, message_id: str, task_id: str | None) -> Stream
     ground = state._ground
     if is_over(ground, message_id, task_id):
         return None
-    return open_stream(Head(message_id, task_id or ground.tasks.active_task_id), state._revision + 1)
+    return open_stream(new_head(message_id, task_id or ground.tasks.active_task_id), state._revision + 1)
 
 
-def _known_to_change(state: SessionState, known: Stream, task_id: str | None) -> StreamDraft | None:
-    head = known.head
-    if head.settled:
+def _head_to_change(state: SessionState, known: Stream, task_id: str | None) -> Head | None:
+    """A copy to change; None if nothing can be written there any more, or by that task."""
+    old = known.head
+    if old.settled:
         return None
-    stream = draft_of(known, state._revision + 1)
-    if task_id is not None and task_id != head.task_id:
-        if not may_adopt(state._ground, known, task_id):
-            return None
-        changed_head(stream).task_id = task_id
-    return stream
+    if task_id is None or task_id == old.task_id:
+        return copied_head(old)
+    if not may_adopt(state._ground, known, task_id):
+        return None
+    head = copied_head(old)
+    head.task_id = task_id
+    return head
 
 
-def _changed(state: SessionState, known: Stream, stream: StreamDraft) -> SessionState:
-    """The state with the changed stream, unless it says just what it said before."""
-    return state if says_the_same(known, stream) else _with(state, stream)
+def _changed(state: SessionState, known: Stream, head: Head) -> SessionState:
+    """The state with the stream's changed head, unless it says just what it said before."""
+    if says_the_same(known.head, head):
+        return state
+    streams = state._streams
+    after = with_head(known, head, state._revision + 1)
+    return with_last(state, streams, after) if known is streams.last else with_streams(state, streams.put(after))
 
 
-def _with(state: SessionState, stream: StreamDraft) -> SessionState:
+def _opening(state: SessionState, stream: StreamDraft) -> SessionState:
+    """The state with a new stream."""
     return with_streams(state, state._streams.put(freeze_stream(stream)))
 
 
@@ -169,21 +179,22 @@ def stream_started(state: SessionState, event: e.StreamStarted) -> SessionState:
         ground = state._ground
         if is_over(ground, message_id, task_id):
             return state
-        head = Head(message_id, task_id or ground.tasks.active_task_id, event.role, event.timestamp, started=True)
-        head.streaming = True
-        return _with(state, open_stream(head, state._revision + 1))
-    stream = _known_to_change(state, known, task_id)
-    if stream is None:
+        begun = new_head(message_id, task_id or ground.tasks.active_task_id)
+        begun.role = event.role
+        begun.timestamp = event.timestamp
+        begun.started = begun.streaming = True
+        return _opening(state, open_stream(begun, state._revision + 1))
+    head = _head_to_change(state, known, task_id)
+    if head is None:
         return state
-    head = changed_head(stream)
     # A start that was overtaken by the end of its text does not reopen it.
     if head.expected is None:
         head.streaming = True
-    if not stream.last:
+    if not known.last:
         head.started = True
     head.role = event.role or head.role
     head.timestamp = head.timestamp or event.timestamp
-    return _changed(state, known, stream)
+    return _changed(state, known, head)
 
 
 def stream_ended(state: SessionState, event: e.StreamEnded) -> SessionState:
@@ -191,14 +202,13 @@ def stream_ended(state: SessionState, event: e.StreamEnded) -> SessionState:
     if event.session_id != state._ground.hears:
         return state
     known = state._streams.get(event.message_id)
-    stream = _known_to_change(state, known, event.task_id) if known is not None else None
-    if known is None or stream is None:
+    head = _head_to_change(state, known, event.task_id) if known is not None else None
+    if known is None or head is None:
         return state
-    head = changed_head(stream)
     head.streaming = False
     if event.chunk_count is not None:
         head.expected = event.chunk_count
-    return _with(state, stream) if known.streaming else _changed(state, known, stream)
+    return _changed(state, known, head)
 
 
 def stream_failed(state: SessionState, event: e.StreamFailed) -> SessionState:
@@ -211,13 +221,12 @@ def stream_failed(state: SessionState, event: e.StreamFailed) -> SessionState:
     task_id = event.task_id
     if task_id is not None and task_id != known.task_id and not may_adopt(state._ground, known, task_id):
         return state
-    stream = draft_of(known, state._revision + 1)
-    head = changed_head(stream)
+    head = copied_head(known.head)
     head.streaming = False
     head.task_id = task_id or head.task_id
     head.error = event.error
     head.is_thinking = False
-    return _changed(state, known, stream)
+    return _changed(state, known, head)
 
 
 def _with_late_error(state: SessionState, event: e.StreamFailed) -> SessionState:
@@ -230,11 +239,11 @@ def _with_late_error(state: SessionState, event: e.StreamFailed) -> SessionState
             return state
     elif task_id is None or ground.tasks.get(task_id) is None or is_over(ground, message_id, task_id):
         return state
-    stream = open_stream(Head(message_id, task_id), state._revision + 1)
+    head = new_head(message_id, task_id)
     task = ground.tasks.get(task_id)
-    stream.head.error = event.error
-    stream.head.settled = task is not None and task.ended
-    return _with(state, stream)
+    head.error = event.error
+    head.settled = task is not None and task.ended
+    return _opening(state, open_stream(head, state._revision + 1))
 
 
 def thinking_started(state: SessionState, event: e.ThinkingStarted) -> SessionState:
@@ -248,14 +257,13 @@ def thinking_started(state: SessionState, event: e.ThinkingStarted) -> SessionSt
             return state
         stream.head.is_thinking = True
         stream.head.timestamp = event.timestamp
-        return _with(state, stream)
-    stream = _known_to_change(state, known, event.task_id)
-    if stream is None:
+        return _opening(state, stream)
+    head = _head_to_change(state, known, event.task_id)
+    if head is None:
         return state
-    head = changed_head(stream)
     head.is_thinking = True
     head.timestamp = head.timestamp or event.timestamp
-    return _changed(state, known, stream)
+    return _changed(state, known, head)
 
 
 def thinking_chunk(state: SessionState, event: e.ThinkingChunk) -> SessionState:
@@ -265,16 +273,22 @@ def thinking_chunk(state: SessionState, event: e.ThinkingChunk) -> SessionState:
     known = state._streams.get(event.message_id)
     if known is None:
         stream = _opened(state, event.message_id, event.task_id)
-    else:
-        stream = _known_to_change(state, known, event.task_id)
-    if stream is None:
+        if stream is None:
+            return state
+        _think(stream.head, event.chunk)
+        return _opening(state, stream)
+    head = _head_to_change(state, known, event.task_id)
+    if head is None:
         return state
-    head = changed_head(stream)
-    if not head.is_thinking and not len(head.thought):
+    _think(head, event.chunk)
+    return _changed(state, known, head)
+
+
+def _think(head: Head, chunk: str) -> None:
+    if not head.is_thinking and not head.thought:
         head.thought_gap = True
     head.is_thinking = True
-    head.thought = head.thought.append(event.chunk, 0)
-    return _with(state, stream)
+    head.thought = head.thought.append(chunk, 0)
 
 
 def thinking_ended(state: SessionState, event: e.ThinkingEnded) -> SessionState:
@@ -282,11 +296,11 @@ def thinking_ended(state: SessionState, event: e.ThinkingEnded) -> SessionState:
     if event.session_id != state._ground.hears:
         return state
     known = state._streams.get(event.message_id)
-    stream = _known_to_change(state, known, event.task_id) if known is not None else None
-    if known is None or stream is None:
+    head = _head_to_change(state, known, event.task_id) if known is not None else None
+    if known is None or head is None:
         return state
-    changed_head(stream).is_thinking = False
-    return _changed(state, known, stream)
+    head.is_thinking = False
+    return _changed(state, known, head)
 
 
 # ------------------------------------------------------------------------------------------- what rows do to streams
@@ -362,9 +376,9 @@ def stamp(draft: Draft) -> None:
         return
     for stream in tuple(draft.streaming_messages.values()):
         if stream.task_id is None:
-            changed = draft_of(stream, stream.moved_at)
-            changed_head(changed).task_id = active
-            _keep(draft, stream, changed)
+            head = copied_head(stream.head)
+            head.task_id = active
+            draft.streaming_messages = draft.streaming_messages.put(with_head(stream, head, stream.moved_at))
 
 
 def mark_gap(draft: Draft) -> None:
@@ -372,13 +386,8 @@ def mark_gap(draft: Draft) -> None:
     for stream in tuple(draft.streaming_messages.values()):
         if stream.settled or not (stream.streaming or stream.is_thinking):
             continue
-        changed = draft_of(stream, stream.moved_at)
-        head = changed_head(changed)
+        head = copied_head(stream.head)
         head.gap = head.gap or head.streaming
         head.thought_gap = head.thought_gap or head.is_thinking
-        _keep(draft, stream, changed)
-
-
-def _keep(draft: Draft, known: Stream, changed: StreamDraft) -> None:
-    if not says_the_same(known, changed):
-        draft.streaming_messages = draft.streaming_messages.put(freeze_stream(changed))
+        if not says_the_same(stream.head, head):
+            draft.streaming_messages = draft.streaming_messages.put(with_head(stream, head, stream.moved_at))
