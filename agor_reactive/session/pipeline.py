@@ -168,8 +168,8 @@ Moved = Callable[[SessionState, SessionState], None]
 class Latest(Observable[SessionState]):
     """The newest snapshot, and those who want to be told of it: at most once per loop tick, in rising revision.
 
-    As an Observable it gives a new observer the current snapshot at once, then each newest one. `receive` folds an event
-    of the wire into it; `heard`, if there is one, is told of that event then.
+    As an Observable it gives a new observer the current snapshot at once, then each newest one. `receive` folds an
+    event of the wire into it; `heard`, if there is one, is told of that event then.
 
     What an event of one session among a thousand costs is mostly the memory it touches: so all that it needs of its
     session lies here, in slots.

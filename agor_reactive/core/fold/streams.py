@@ -173,15 +173,15 @@ def stream_started(state: SessionState, event: e.StreamStarted) -> SessionState:
     """Text begins. A second start keeps the text."""
     if event.session_id != state._ground.hears:
         return state
-    message_id, task_id = event.message_id, event.task_id
+    _, message_id, task_id, role, timestamp = event
     known = state._streams.get(message_id)
     if known is None:
         ground = state._ground
         if is_over(ground, message_id, task_id):
             return state
         begun = new_head(message_id, task_id or ground.tasks.active_task_id)
-        begun.role = event.role
-        begun.timestamp = event.timestamp
+        begun.role = role
+        begun.timestamp = timestamp
         begun.started = begun.streaming = True
         return _opening(state, open_stream(begun, state._revision + 1))
     head = _head_to_change(state, known, task_id)
@@ -192,8 +192,8 @@ def stream_started(state: SessionState, event: e.StreamStarted) -> SessionState:
         head.streaming = True
     if not known.last:
         head.started = True
-    head.role = event.role or head.role
-    head.timestamp = head.timestamp or event.timestamp
+    head.role = role or head.role
+    head.timestamp = head.timestamp or timestamp
     return _changed(state, known, head)
 
 
@@ -336,7 +336,7 @@ def saved(draft: Draft, message_id: str, task_id: str | None) -> None:
 
 def settle_task(draft: Draft, task_id: str) -> None:
     """A task has ended: its empty streams go, the others settle."""
-    if not draft.streaming_messages:
+    if not draft.streaming_messages.places:
         return
     left: list[Stream] = []
     changed = False
@@ -371,7 +371,7 @@ def drop_strays(draft: Draft, begun: int) -> None:
 
 def stamp(draft: Draft) -> None:
     """Streams that came before any task was known belong to the one at work."""
-    active = draft.tasks.active_task_id if draft.streaming_messages else None
+    active = draft.tasks.active_task_id if draft.streaming_messages.places else None
     if active is None:
         return
     for stream in tuple(draft.streaming_messages.values()):
