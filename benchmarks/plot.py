@@ -12,7 +12,7 @@ from typing import Any
 
 from agor_reactive.core import SessionState
 from benchmarks import mirror, textbook, workloads
-from benchmarks.cases.fanout import chunks_over
+from benchmarks.cases.fanout import chunks_over, written
 from benchmarks.cases.growth import MIX_TASKS, state_of
 from benchmarks.measure import Side, Timing, interleave, timed
 from benchmarks.mirror import Feed
@@ -63,23 +63,12 @@ def _by_handles(counts: tuple[int, ...], chunks: int) -> dict[str, Points]:
         ids, events = chunks_over(count, chunks)
         feed = Feed(ids)
         feeds.append(feed)
-        sides["ours", count] = _pipeline(feed, events)
+        sides["ours", count] = written(feed, events, _TIMING)
     try:
         return _medians(sides)
     finally:
         for feed in feeds:
             feed.close()
-
-
-def _pipeline(feed: Feed, events: list[Any]) -> Side:
-    rounds = iter(range(1_000_000))
-
-    def run() -> float:
-        turn = next(rounds)
-        fresh = [(topic, {**payload, "message_id": f"{payload['message_id']}-{turn}"}) for topic, payload in events]
-        return feed.run_frames(workloads.payloads(fresh)) / len(fresh)
-
-    return run
 
 
 def _by_chunks(sizes: tuple[int, ...], part: int) -> dict[str, Points]:

@@ -117,27 +117,27 @@ class _Tick:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         # Weak, since the loop is this tick's key: kept by it, it would never go.
         self._loop = weakref.ref(loop)
-        self._waiting: dict[Latest, None] = {}
+        self.waiting: dict[Latest, None] = {}
         self._scheduled: asyncio.Handle | None = None
 
     def add(self, latest: Latest) -> None:
-        """Flush it on the next tick."""
-        self._waiting[latest] = None
-        if self._scheduled is None:
+        """Tell its subscribers on the next tick."""
+        if not self.waiting:
             loop = self._loop()
             if loop is not None:
-                self._scheduled = loop.call_soon(self._flush)
+                self._scheduled = loop.call_soon(self._tell)
+        self.waiting[latest] = None
 
     def remove(self, latest: Latest) -> None:
-        """It need not be flushed any more."""
-        self._waiting.pop(latest, None)
-        if not self._waiting and self._scheduled is not None:
+        """They need not be told any more."""
+        self.waiting.pop(latest, None)
+        if not self.waiting and self._scheduled is not None:
             self._scheduled.cancel()
             self._scheduled = None
 
-    def _flush(self) -> None:
+    def _tell(self) -> None:
         self._scheduled = None
-        waiting, self._waiting = self._waiting, {}
+        waiting, self.waiting = self.waiting, {}
         try:
             for latest in waiting:
                 latest.waits = False
@@ -202,8 +202,13 @@ class Latest(Observable[SessionState]):
             after = fold(before, event)
             if after is not before:
                 self.value = after
-                if not self.waits:
-                    self._wait()
+                if not self.waits and self.subscriptions:
+                    self.waits = True
+                    tick = self._tick
+                    if tick.waiting:
+                        tick.waiting[self] = None  # as `add` does; most sessions wait beside another
+                    else:
+                        tick.add(self)
                 ground, was = after._ground, before._ground
                 if ground is not was and (ground.sync is not was.sync or ground.standing is not was.standing):
                     self._moved(before, after)
@@ -218,11 +223,7 @@ class Latest(Observable[SessionState]):
     def put(self, state: SessionState) -> None:
         """Here is a newer snapshot; whoever listens is told on the next tick, of the newest there is then."""
         self.value = state
-        if not self.waits:
-            self._wait()
-
-    def _wait(self) -> None:
-        if self.subscriptions:
+        if not self.waits and self.subscriptions:
             self.waits = True
             self._tick.add(self)
 

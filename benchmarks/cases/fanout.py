@@ -1,6 +1,6 @@
 """How the cost of one event grows with the handles of a client: the same chunks over 1, 100 and 1,000 sessions.
 
-Every handle has one subscriber. Chunks go to the sessions in turns, so each turn of the loop tells the subscriber of
+The messages have begun before: what is timed is their chunks alone, however many messages they belong to. Every handle has one subscriber. Chunks go to the sessions in turns, so each turn of the loop tells the subscriber of
 one session, or some hundred subscribers of as many. That all are written at the same moment is the hardest case: no
 session is in the processor's cache when its next chunk comes. Beside it, without a bound, as many handles of which
 twenty are written at a time, one group after the other.
@@ -8,16 +8,16 @@ twenty are written at a time, one group after the other.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from benchmarks.cases import Plan
-from benchmarks.measure import interleave, quiet
+from benchmarks.measure import Side, Timing, interleave, quiet
 from benchmarks.mirror import Feed
 from benchmarks.table import Line, Row
 from benchmarks.wire import Event, SessionScript
 from benchmarks.workloads import payloads
 
-__all__ = ["chunks_over", "fanout"]
+__all__ = ["chunks_over", "fanout", "written"]
 
 FLAT_BOUND = 1.5
 AT_ONCE = 20
@@ -36,22 +36,21 @@ def chunks_over(sessions: int, chunks: int, *, at_once: int | None = None) -> tu
     return [script.session_id for script in scripts], events[:chunks]
 
 
-def _side(plan: Plan, feed: Feed, events: list[Event]) -> Callable[[], float]:
-    # A chunk known already changes nothing, so each round tells of other messages.
+def written(feed: Feed, events: list[Event], timing: Timing) -> Side:
+    """The pipeline fed with these chunks of messages that have begun. Each round writes other messages: a chunk that is
+    known already changes nothing."""
     rounds = 0
 
     def run() -> float:
         nonlocal rounds
         rounds += 1
         fresh = [(topic, {**payload, "message_id": f"{payload['message_id']}-{rounds}"}) for topic, payload in events]
-        ends = {
-            payload["message_id"]: ("messages removed", {k: payload[k] for k in ("session_id", "message_id")})
-            for _, payload in fresh
-        }
+        messages = {payload["message_id"]: payload for _, payload in fresh}
         told = payloads(fresh)
-        with quiet(plan.timing):
+        feed.run([("messages streaming:start", message) for message in messages.values()])
+        with quiet(timing):
             taken = feed.run_frames(told)
-        feed.run(list(ends.values()))
+        feed.run([("messages removed", message) for message in messages.values()])
         return taken / len(fresh)
 
     return run
@@ -61,15 +60,15 @@ def fanout(plan: Plan) -> Iterator[Line]:
     counts = (1, 100, 1_000) if not plan.scale.quick else (1, 20)
     chunks = plan.scale(20_000, 400)
     feeds: dict[str, Feed] = {}
-    sides: dict[str, Callable[[], float]] = {}
+    sides: dict[str, Side] = {}
     try:
         for count in counts:
             ids, events = chunks_over(count, chunks)
             feeds[str(count)] = Feed(ids)
-            sides[str(count)] = _side(plan, feeds[str(count)], events)
+            sides[str(count)] = written(feeds[str(count)], events, plan.timing)
         ids, events = chunks_over(counts[-1], chunks, at_once=AT_ONCE)
         feeds["groups"] = Feed(ids)
-        sides["groups"] = _side(plan, feeds["groups"], events)
+        sides["groups"] = written(feeds["groups"], events, plan.timing)
         turns = interleave(sides, plan.timing)
     finally:
         for feed in feeds.values():
