@@ -26,7 +26,8 @@ TURN = 256
 """After so many events the loop gets its turn, as the socket's read path gives it: then subscribers are told."""
 
 AT_HAND = 16
-"""So many events are decoded before they are handed over. A socket's are one by one; but the clock is read in between."""
+"""So many events are decoded before they are handed over. A socket's are one by one, but here the clock is read in
+between."""
 
 
 def read_state(session_id: str) -> SessionState:

@@ -34,7 +34,19 @@ __all__ = [
 D = TypeVar("D")
 
 
-class Head:
+class _Front:
+    """What every chunk looks at: side by side, so that it lies in one line of the processor's cache."""
+
+    __slots__ = ("gap", "message_id", "settled", "streaming", "task_id")
+
+    message_id: str
+    task_id: str | None
+    streaming: bool
+    gap: bool
+    settled: bool
+
+
+class Head(_Front):
     """What of a stream changes rarely: shared by all that only differ in their text.
 
     `streaming`: text is under way; `expected`: how many chunks there are, once its end told that; `gap`, `thought_gap`:
@@ -44,30 +56,20 @@ class Head:
     __slots__ = (
         "error",
         "expected",
-        "gap",
         "is_thinking",
-        "message_id",
         "role",
-        "settled",
         "started",
-        "streaming",
-        "task_id",
         "thought",
         "thought_gap",
         "timestamp",
     )
 
-    message_id: str
-    task_id: str | None
     role: str | None
     timestamp: str | None
-    streaming: bool
     expected: int | None
-    gap: bool
     thought: Run
     is_thinking: bool
     error: str | None
-    settled: bool
     started: bool
     thought_gap: bool
 
@@ -381,12 +383,16 @@ def settle_stream(stream: Stream) -> Stream | None:
     return with_head(stream, head, stream.moved_at)
 
 
+_NO_MORE: dict[str, Stream | None] = {}
+"""The places of what has no more than one stream. Nobody puts anything in."""
+
+
 class Streams(Mapping[str, Stream]):
     """Messages being written: message id to `Stream`, oldest first. Immutable.
 
     The stream that moved last lies beside the others, so that its next chunk, and nearly every chunk is such a one,
-    copies none of them. `places` has every id in order, with its stream, or with None if it is `last`, which there may
-    be none of.
+    copies none of them. `last` is None if there are no streams at all; with more than one, `places` has every id in
+    order, with its stream, or with None if it is the last.
     """
 
     __slots__ = ("last", "places")
@@ -395,11 +401,17 @@ class Streams(Mapping[str, Stream]):
     last: Stream | None
 
     def __init__(self, streams: Iterable[Stream] = ()) -> None:
-        self.places = {stream.head.message_id: stream for stream in streams}
+        places: dict[str, Stream | None] = {stream.head.message_id: stream for stream in streams}
         self.last = None
+        if places:
+            newest = next(reversed(places))
+            self.last, places[newest] = places[newest], None
+        self.places = places if len(places) > 1 else _NO_MORE
 
     def __getitem__(self, message_id: str) -> Stream:
-        stream: Stream = self.places[message_id] or self.last  # type: ignore[assignment]
+        stream = self.get(message_id)
+        if stream is None:
+            raise KeyError(message_id)
         return stream
 
     @overload
@@ -411,17 +423,18 @@ class Streams(Mapping[str, Stream]):
         last = self.last
         if last is not None and last.head.message_id == key:
             return last
-        found = self.places.get(key)
-        return default if found is None else found
+        return self.places.get(key) or default
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self.places)
+        if self.places or self.last is None:
+            return iter(self.places)
+        return iter((self.last.head.message_id,))
 
     def __len__(self) -> int:
-        return len(self.places)
+        return len(self.places) or int(self.last is not None)
 
     def __contains__(self, message_id: object) -> bool:
-        return message_id in self.places
+        return self.get(message_id) is not None  # type: ignore[call-overload]
 
     def __repr__(self) -> str:
         return f"Streams({dict(self)!r})"
@@ -435,23 +448,19 @@ class Streams(Mapping[str, Stream]):
         new.last = stream
         message_id = stream.head.message_id
         last = self.last
-        if last is not None and last.head.message_id == message_id:
+        if last is None or last.head.message_id == message_id:
             new.places = self.places
             return new
         places = new.places = self.places.copy()
-        if last is not None:
-            places[last.head.message_id] = last
+        places[last.head.message_id] = last
         places[message_id] = None
         return new
 
     def without(self, message_id: str) -> Streams:
         """Without the stream of that id, which is here."""
-        if len(self.places) == 1:
+        if not self.places:
             return NO_STREAMS
-        new: Streams = _new(Streams)
-        places = new.places = self.places.copy()
-        new.last = None if places.pop(message_id) is None else self.last
-        return new
+        return Streams([stream for stream in self.values() if stream.head.message_id != message_id])
 
 
 NO_STREAMS = Streams()

@@ -123,7 +123,7 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
 
 def _status_changed(draft: Draft, task_id: str, was: str, status: str) -> None:
     """Settle what the end of a task settles, unsettle it if the task works again."""
-    if draft.streaming_messages.places:
+    if draft.streaming_messages.last is not None:
         if status in ENDED_STATUSES and was not in ENDED_STATUSES:
             streams.settle_task(draft, task_id)
         elif status not in AT_REST and was in AT_REST:
@@ -198,7 +198,7 @@ def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
     if sync.removals and (message_id in sync.gone_messages or (task_id is not None and task_id in sync.gone_tasks)):
         return state
     draft = start_draft(state)
-    if draft.streaming_messages.places:
+    if draft.streaming_messages.last is not None:
         streams.saved(draft, message_id, task_id)
     if sync.asks:
         journal.note_message(draft, message_id, row)

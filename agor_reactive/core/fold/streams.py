@@ -336,7 +336,7 @@ def saved(draft: Draft, message_id: str, task_id: str | None) -> None:
 
 def settle_task(draft: Draft, task_id: str) -> None:
     """A task has ended: its empty streams go, the others settle."""
-    if not draft.streaming_messages.places:
+    if draft.streaming_messages.last is None:
         return
     left: list[Stream] = []
     changed = False
@@ -371,7 +371,7 @@ def drop_strays(draft: Draft, begun: int) -> None:
 
 def stamp(draft: Draft) -> None:
     """Streams that came before any task was known belong to the one at work."""
-    active = draft.tasks.active_task_id if draft.streaming_messages.places else None
+    active = draft.tasks.active_task_id if draft.streaming_messages.last is not None else None
     if active is None:
         return
     for stream in tuple(draft.streaming_messages.values()):
