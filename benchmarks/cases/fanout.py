@@ -3,8 +3,8 @@
 The messages have begun before: what is timed is their chunks alone, however many messages they belong to. Every handle
 has one subscriber. Chunks go to the sessions in turns, so each turn of the loop tells the subscriber of one session, or
 some hundred subscribers of as many. That all are written at the same moment is the hardest case: no session is in the
-processor's cache when its next chunk comes. Beside it, without a bound, as many handles of which twenty are written at a
-time, one group after the other.
+processor's cache when its next chunk comes. Beside it, without a bound, as many handles of which twenty are written at
+a time, one group after the other.
 """
 
 from __future__ import annotations
