@@ -98,6 +98,21 @@ def test_a75_a_second_start_keeps_the_text_and_thinking_and_text_end_apart() -> 
     assert not mirror.feed(end("m1", 1)).streaming_messages["m1"].streaming
 
 
+@pytest.mark.parametrize("numbers", [(0, 1), (1, 0), (None, None)])
+def test_text_that_comes_after_thinking_without_its_start_is_under_way_until_its_end(
+    numbers: tuple[int | None, int | None],
+) -> None:
+    mirror = hydrated()
+    mirror.feed(think_start("m1"), thinking("m1", "hm"))
+    assert not mirror.state.streaming_messages["m1"].streaming
+    for number in numbers:
+        assert mirror.feed(chunk("m1", "x", number)).streaming_messages["m1"].streaming
+    assert not mirror.feed(end("m1", 3)).streaming_messages["m1"].streaming
+    late = mirror.feed(chunk("m1", "late", None if numbers[0] is None else 2)).streaming_messages["m1"]
+    assert not late.streaming
+    assert late.text == "xxlate"
+
+
 def test_a71_either_may_end_first_and_the_saved_message_removes_both() -> None:
     for first, second in ((end("m1"), think_end("m1")), (think_end("m1"), end("m1"))):
         mirror = hydrated()

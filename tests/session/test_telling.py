@@ -11,11 +11,11 @@ import reactivex
 from reactivex import operators as ops
 from reactivex.testing import ReactiveTest, TestScheduler
 
-from agor_reactive.core import SessionState
+from agor_reactive.core import SessionState, initial_state
 from agor_reactive.errors import WrongLoop
 from agor_reactive.models import LinkStatus, RawEvent
 from agor_reactive.session.handles import SessionHandle
-from agor_reactive.session.pipeline import fold_events
+from agor_reactive.session.pipeline import Latest, fold_events
 from tests.core.build import SID, chunk, task_row
 from tests.session.world import World
 
@@ -101,6 +101,44 @@ async def test_one_that_unsubscribes_itself_or_another_while_being_told_harms_no
     world.chunk("x", 0)
     await asyncio.sleep(0)
     assert told == ["first", "third"]
+    handle.release()
+
+
+def test_an_interrupt_while_one_is_being_told_costs_the_others_nothing() -> None:
+    loop = asyncio.new_event_loop()
+    told: list[str] = []
+
+    def interrupted(state: SessionState) -> None:
+        if state.revision:
+            raise KeyboardInterrupt
+
+    lines = [Latest(initial_state(name), loop, lambda failure: None) for name in "abc"]
+    lines[0].add(lambda state: told.append(f"a{state.revision}"))
+    lines[1].add(interrupted)
+    lines[2].add(lambda state: told.append(f"c{state.revision}"))
+    for line in lines:
+        line.put(initial_state("next", revision=1))
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(asyncio.sleep(0))
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.run_until_complete(asyncio.sleep(0))
+    loop.close()
+    assert told == ["a0", "c0", "a1", "c1"]
+
+
+async def test_nobody_is_told_of_events_after_the_last_listener_went() -> None:
+    world, handle = await ready()
+    latest = handle.shared.latest
+    assert latest.heard is None
+    heard: list[RawEvent] = []
+    first, second = handle.events.subscribe(heard.append), handle.events.subscribe(heard.append)
+    world.chunk("x", 0)
+    first.dispose()
+    world.chunk("x", 1)
+    second.dispose()
+    assert latest.heard is None
+    world.chunk("x", 2)
+    assert len(heard) == 3
     handle.release()
 
 
