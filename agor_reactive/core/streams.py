@@ -161,9 +161,8 @@ class Stream(StreamDraft):
 
     @property
     def numbered(self) -> bool:
-        """Whether chunks of text came with numbers."""
-        last = self.last
-        return last.end > last.start or bool(self.earlier)
+        """Whether chunks of text came with numbers. If there is more than one run, those of the last have."""
+        return self.last.end > self.last.start
 
     @property
     def complete(self) -> bool:
