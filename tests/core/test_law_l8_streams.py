@@ -113,6 +113,21 @@ def test_text_that_comes_after_thinking_without_its_start_is_under_way_until_its
     assert late.text == "xxlate"
 
 
+def test_a_start_that_its_end_overtook_does_not_reopen_the_text() -> None:
+    mirror = hydrated()
+    mirror.feed(chunk("m1", "all", 0), end("m1", 1))
+    late = mirror.feed(start("m1")).streaming_messages["m1"]
+    assert (late.streaming, late.role, late.text, late.complete) == (False, "assistant", "all", True)
+
+
+def test_a_second_drop_changes_nothing_of_what_the_first_interrupted() -> None:
+    mirror = hydrated()
+    mirror.feed(start("m1"), chunk("m1", "a", 0))
+    streams = mirror.down().state.streaming_messages
+    assert not streams["m1"].complete
+    assert mirror.up(2).down(2).state.streaming_messages is streams
+
+
 def test_a71_either_may_end_first_and_the_saved_message_removes_both() -> None:
     for first, second in ((end("m1"), think_end("m1")), (think_end("m1"), end("m1"))):
         mirror = hydrated()
