@@ -126,6 +126,19 @@ def test_an_interrupt_while_one_is_being_told_costs_the_others_nothing() -> None
     assert told == ["a0", "c0", "a1", "c1"]
 
 
+async def test_the_end_is_told_after_the_last_snapshot() -> None:
+    world, handle = await ready()
+    told: list[SessionState] = []
+    ended: list[int] = []
+    handle.snapshots.subscribe(told.append, on_completed=lambda: ended.append(len(told)))
+    world.chunk("x", 0)
+    handle.release()
+    assert told[-1].standing.disposed
+    assert ended == [len(told)] == [2]
+    await world.settle()
+    assert len(told) == 2
+
+
 async def test_nobody_is_told_of_events_after_the_last_listener_went() -> None:
     world, handle = await ready()
     latest = handle.shared.latest
