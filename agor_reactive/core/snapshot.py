@@ -21,7 +21,7 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import LinkStatus
 
-__all__ = ["HYDRATIONS", "WINDOWS", "Draft", "SessionState", "Standing", "Streams", "Sync", "TaskHydration"]
+__all__ = ["HYDRATIONS", "WINDOWS", "Draft", "SessionState", "Standing", "Sync", "TaskHydration"]
 
 TaskHydration = str
 HYDRATIONS = ("none", "lazy", "eager", "lean", "preview")
