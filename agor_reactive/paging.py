@@ -187,12 +187,12 @@ class _Cursor:
         self._values = _Values.of(path, query)
 
     def turn(self, seen: set[Any]) -> Operation[list[tuple[Any, Any]]]:
-        by_value = self._values is not None and self._values.begun
-        skip, limit = self._window()
+        by_value = self._goes_by_value()
         if by_value and self._values is not None:
             skip, limit = 0, min(self._size + self._values.ties, _MOST_ROWS_A_PAGE)
             asked = {**self._values.query(), "$limit": limit}
         else:
+            skip, limit = self._window()
             asked = {**self._query, "$limit": limit, **({"$skip": skip} if skip else {})}
         try:
             page = page_of(self._model, (yield Call("find", self._path, (asked,))))
@@ -221,6 +221,14 @@ class _Cursor:
         if self._fruitless > _MOST_FRUITLESS + self._position // self._step:
             self.done = True
         return rows
+
+    def _goes_by_value(self) -> bool:
+        """A text is compared the same everywhere. A number is where places do not reach: as text it may fit the wrong
+        rows, which `_fits` can only see as long as none are removed meanwhile."""
+        values = self._values
+        if values is None or not values.begun:
+            return False
+        return isinstance(values.value, str) or (self._clamped and self._position >= 2 * _MOST_ROWS_A_PAGE)
 
     def _window(self) -> tuple[int, int]:
         if self._whole:
@@ -258,8 +266,9 @@ class _Cursor:
                 self._whole = True
                 return True
             if skip > self._start and not any(key in seen for key in keys):
-                # The row this page should have begun with is not in it: rows before it have gone.
-                self._position, self._overlap = max(self._start, skip - self._step), 0
+                # The row this page should have begun with is not in it: rows before it have gone. Back half a page, so
+                # that the next one brings new rows, too, however often this happens.
+                self._position, self._overlap = max(self._start, skip - max(1, self._step // 2)), 0
                 return False
         elif keys:
             self._first = keys[0]

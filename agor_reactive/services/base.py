@@ -95,8 +95,9 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
     ) -> paging.Walk[R]:
         """The rows of `find_all` as they come, a page at a time in memory: with `for`, or `async for` where awaited.
 
-        Pages begin at a value where the order allows (one ``$sort`` field, operators heeded), else at the last row of
-        the page before. Rows that come or go meanwhile shift nothing out of sight; none comes twice.
+        Pages begin at a value where the order allows (one ``$sort`` field that holds text, operators heeded; numbers
+        only past the 20,000 rows that places reach), else at the last row of the page before. Rows that come or go
+        meanwhile shift nothing out of sight; none comes twice.
         """
         return paging.Walk(self.path, op.query_of(query), page_size, on_progress)
 

@@ -7,15 +7,17 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agor_reactive.errors import UsageError
 from tests.surface.table_daemon import TableDaemon
 
 
-def rows(count: int, *, ties: int = 1) -> list[dict[str, Any]]:
-    return [{"id": f"r{number:05}", "n": number // ties} for number in range(count)]
+def rows(count: int, *, ties: int = 1, text: bool = False) -> list[dict[str, Any]]:
+    """`text`: what they are sorted by is text, as times are."""
+    values = [number // ties for number in range(count)]
+    return [{"id": f"r{number:05}", "n": f"{n:06}" if text else n} for number, n in enumerate(values)]
 
 
 def ids(found: Any) -> list[str]:
@@ -59,9 +61,19 @@ def test_a_walk_brings_every_row_once_in_order(size: int, query: dict[str, Any],
     operators=st.booleans(),
     most_rows=st.sampled_from([2, 5, 10_000]),
     numbers=st.sampled_from(["numbers", "nothing", "text"]),
+    text=st.booleans(),
 )
+@example(52, 1, 5, 0, {"$sort": {"n": 1}}, True, 10_000, "text", False)  # as many rows went as 10 fits no text from "9"
 def test_rows_that_come_and_go_hide_none_that_stays(
-    count: int, size: int, ties: int, seed: int, query: dict[str, Any], operators: bool, most_rows: int, numbers: Any
+    count: int,
+    size: int,
+    ties: int,
+    seed: int,
+    query: dict[str, Any],
+    operators: bool,
+    most_rows: int,
+    numbers: Any,
+    text: bool,
 ) -> None:
     random = Random(seed)
     stay = {row["id"] for row in rows(count) if random.random() < 0.6}
@@ -75,12 +87,12 @@ def test_rows_that_come_and_go_hide_none_that_stays(
                 daemon.rows.remove(random.choice(leaving))
             elif made < 40:
                 place = random.randrange(len(daemon.rows) + 1)
-                value = daemon.rows[place - 1]["n"] if place else 0
+                value = daemon.rows[place - 1]["n"] if place else rows(1, text=text)[0]["n"]
                 daemon.rows.insert(place, {"id": f"new{made}", "n": value})
                 made += 1
 
     daemon = TableDaemon(
-        rows(count, ties=ties), operators=operators, most_rows=most_rows, numbers=numbers, between=between
+        rows(count, ties=ties, text=text), operators=operators, most_rows=most_rows, numbers=numbers, between=between
     )
     found = ids(daemon.service().iterate(query, page_size=size))
     assert len(found) == len(set(found))
@@ -89,10 +101,17 @@ def test_rows_that_come_and_go_hide_none_that_stays(
 
 
 def test_pages_begin_at_a_value_where_the_order_allows() -> None:
-    daemon = TableDaemon(rows(2_500, ties=2))
+    daemon = TableDaemon(rows(2_500, ties=2, text=True))
     assert len(list(daemon.service().iterate({"$sort": {"n": 1}}, page_size=1_000))) == 2_500
-    assert [query.get("n") for query in daemon.asked] == [None, {"$gte": 499}, {"$gte": 999}]
+    assert [query.get("n") for query in daemon.asked] == [None, {"$gte": "000499"}, {"$gte": "000999"}]
     assert all("$skip" not in query for query in daemon.asked)
+
+
+def test_pages_do_not_begin_at_a_number_as_long_as_places_reach() -> None:
+    """Facts of the wire: over REST some services compare a number as text, and then it fits the wrong rows."""
+    daemon = TableDaemon(rows(2_500))
+    assert len(list(daemon.service().iterate({"$sort": {"n": 1}}, page_size=1_000))) == 2_500
+    assert [query.get("$skip") for query in daemon.asked] == [None, 999, 1999]
 
 
 def test_numbers_that_compare_as_text_hide_no_row() -> None:
@@ -106,12 +125,14 @@ def test_numbers_that_compare_as_text_hide_no_row() -> None:
             assert len(daemon.asked) < 30
 
 
-def test_a_long_walk_by_value_from_which_rows_are_taken_ends_well() -> None:
+@pytest.mark.parametrize("text", [False, True], ids=["numbers", "text"])
+def test_a_long_walk_from_which_rows_are_taken_ends_well(text: bool) -> None:
     def between(daemon: TableDaemon) -> None:
         daemon.rows.pop(0)
 
-    daemon = TableDaemon(rows(35_000), strict=True, between=between)
+    daemon = TableDaemon(rows(35_000, text=text), strict=True, between=between)
     assert len(daemon.service().find_all({"$sort": {"n": 1}}, page_size=10_000)) == 35_000
+    assert len(daemon.asked) < 8
 
 
 def test_services_that_refuse_operators_are_paged_by_place_from_the_start() -> None:
@@ -128,10 +149,17 @@ def test_twenty_thousand_rows_can_be_reached_and_more_say_so() -> None:
         daemon.service("tasks").find_all()
 
 
-def test_more_can_be_reached_by_value() -> None:
-    daemon = TableDaemon(rows(35_000), strict=True)
+@pytest.mark.parametrize(("text", "calls"), [(True, 4), (False, 6)], ids=["text", "numbers"])
+def test_more_can_be_reached_by_value(text: bool, calls: int) -> None:
+    daemon = TableDaemon(rows(35_000, text=text), strict=True)
     assert len(daemon.service().find_all({"$sort": {"n": -1}}, page_size=10_000)) == 35_000
-    assert len(daemon.asked) == 4
+    assert len(daemon.asked) == calls
+
+
+def test_where_only_numbers_would_reach_and_fit_no_row_the_walk_says_so() -> None:
+    daemon = TableDaemon(rows(35_000), strict=True, numbers="nothing")
+    with pytest.raises(UsageError, match="narrow"):
+        daemon.service().find_all({"$sort": {"n": 1}}, page_size=10_000)
 
 
 def test_a_walk_tells_how_far_it_is() -> None:
