@@ -26,6 +26,10 @@ const model = {
   send: (message) => window.sent.push(message),
   on: (name, hear) => { window.hears[name] = hear; },
   off: () => {},
+  widget_manager: { context: { sessionContext: { iopubMessage: {
+    connect: (hear) => { window.overheard = (header) => hear(null, { header }); },
+    disconnect: () => {},
+  } } } },
 };
 window.hears = {};
 window.leave = widget.render({ model, el: document.body });

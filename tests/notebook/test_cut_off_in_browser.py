@@ -105,6 +105,30 @@ async def test_a_table_whose_kernel_is_gone_says_so_its_open_session_too(browser
         assert await page.evaluate("() => window.sent.length") == said
 
 
+async def test_a_kernel_that_says_farewell_or_signs_with_another_name_is_gone(browser: Browser) -> None:
+    async with bare(browser) as page:
+
+        async def overhear(message: str, name: str) -> None:
+            await page.evaluate("(header) => window.overheard(header)", {"msg_type": message, "session": name})
+
+        await tell(page, snapshot(*AT_WORK, row={"began": 1}))
+        await overhear("status", "one")
+        await overhear("stream", "one")
+        assert await link(page) == "live"
+        await overhear("shutdown_reply", "one")
+        assert await link(page) == "not connected"
+        await tell(page, snapshot(*AT_WORK, seq=2, row={"began": 1}))
+        assert await link(page) == "live"
+        said = await page.evaluate("() => window.sent.length")
+        await overhear("status", "two")
+        assert await link(page) == "not connected"
+        # It may be a mistake: so the kernel is asked.
+        assert [message["op"] for message in (await page.evaluate("() => window.sent"))[said:]] == ["sync"]
+        await tell(page, snapshot(*AT_WORK, seq=3, row={"began": 1}))
+        await overhear("status", "two")
+        assert await link(page) == "live"
+
+
 async def restart(page: Page, lab: Lab, pid: int) -> None:
     await page.get_by_role("menuitem", name="Kernel", exact=True).click()
     await page.locator('.lm-Menu-item[data-command="kernelmenu:restart"]').click()

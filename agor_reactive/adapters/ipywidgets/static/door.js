@@ -19,15 +19,24 @@ const ENDED = ["restarting", "autorestarting", "terminating", "dead"];
 function watchKernel(model, lost) {
   const session = model.widget_manager?.context?.sessionContext;
   const dead = () => lost();
-  // A kernel that starts was started anew, if only by somebody else; so it seems.
-  const status = (_, name) => ENDED.includes(name) ? lost() : name === "starting" && lost(false);
+  const status = (_, name) => ENDED.includes(name) && lost();
+  // A kernel says when it goes, whoever sends it away, and signs all it says with a name of its own: another name is
+  // another kernel. That it starts it says, too, but maybe before JupyterLab can hear it.
+  let signed = null;
+  const said = (_, { header }) => {
+    if (header.msg_type === "shutdown_reply") lost();
+    else if (signed !== null && header.session !== signed) lost(false);
+    signed = header.session;
+  };
   model.on("comm_live_update", dead);
   session?.statusChanged?.connect?.(status);
   session?.kernelChanged?.connect?.(dead);
+  session?.iopubMessage?.connect?.(said);
   return () => {
     model.off("comm_live_update", dead);
     session?.statusChanged?.disconnect?.(status);
     session?.kernelChanged?.disconnect?.(dead);
+    session?.iopubMessage?.disconnect?.(said);
   };
 }
 
