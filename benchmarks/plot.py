@@ -13,7 +13,7 @@ from typing import Any
 from agor_reactive.core import SessionState
 from benchmarks import mirror, textbook, workloads
 from benchmarks.cases.fanout import chunks_over, written
-from benchmarks.cases.growth import MIX_TASKS, state_of
+from benchmarks.cases.growth import MIX_TASKS, folded_on, state_of
 from benchmarks.measure import Side, Timing, interleave, timed
 from benchmarks.mirror import Feed
 
@@ -35,15 +35,11 @@ def _by_tasks(sizes: tuple[int, ...]) -> dict[str, Points]:
     """The mix of `growth`, folded on top of so many tasks."""
     sides: dict[tuple[str, int], Side] = {}
     for size in sizes:
-        events = mirror.parsed(workloads.mix(size, MIX_TASKS, ids_in_session=False).events)
+        load = workloads.mix(size, MIX_TASKS, ids_in_session=False)
         ours = state_of(size)
-        sides["ours", size] = _ours(ours, events)
-        sides["textbook", size] = _by_the_book(textbook.from_state(ours), events)
+        sides["ours", size] = folded_on(ours, load, _TIMING, 30)
+        sides["textbook", size] = _by_the_book(textbook.from_state(ours), mirror.parsed(load.events))
     return _medians(sides)
-
-
-def _ours(state: SessionState, events: list[Any]) -> Side:
-    return lambda: timed(lambda: mirror.folded(state, events), _TIMING) / len(events)
 
 
 def _by_the_book(state: textbook.State, events: list[Any]) -> Side:

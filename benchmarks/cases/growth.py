@@ -12,13 +12,13 @@ from agor_reactive.core import SessionState
 from benchmarks import mirror, textbook, workloads
 from benchmarks.bases import decode_all
 from benchmarks.cases import Plan
-from benchmarks.measure import Side, interleave, now, quiet, timed
+from benchmarks.measure import Side, Timing, interleave, now, quiet, timed
 from benchmarks.mirror import Feed
 from benchmarks.table import Line, Row
 from benchmarks.wire import Event
 from benchmarks.workloads import Workload
 
-__all__ = ["growth", "state_of"]
+__all__ = ["folded_on", "growth", "state_of"]
 
 FLAT_BOUND = 1.5
 TEXTBOOK_BOUND = 10.0
@@ -62,6 +62,23 @@ def _pipeline(plan: Plan, feed: Feed, load: Workload, state: SessionState, repea
     return run
 
 
+def folded_on(state: SessionState, load: Workload, timing: Timing, repeats: int) -> Side:
+    """The bare fold of the mix on top of that state, as on a line that lives forward."""
+    first, others = (mirror.parsed(events) for events in _cut(load))
+
+    def run() -> float:
+        spent = 0
+        with quiet(timing):
+            for _ in range(repeats):
+                line = mirror.folded(state, first)
+                begun = now()
+                mirror.folded(line, others)
+                spent += now() - begun
+        return spent / repeats / len(others)
+
+    return run
+
+
 def _flat(plan: Plan, states: dict[int, SessionState]) -> Iterator[Line]:
     smallest, *larger = states
     loads = {size: workloads.mix(size, MIX_TASKS, ids_in_session=False) for size in states}
@@ -83,21 +100,8 @@ def _flat(plan: Plan, states: dict[int, SessionState]) -> Iterator[Line]:
 def _beside_textbook(plan: Plan, states: dict[int, SessionState]) -> Iterator[Line]:
     size = TEXTBOOK_AT if TEXTBOOK_AT in states else max(states)
     load = workloads.mix(size, MIX_TASKS, ids_in_session=False)
-    first, others = (mirror.parsed(events) for events in _cut(load))
-    ours, theirs = states[size], textbook.from_state(states[size])
-    events = (*first, *others)
-
-    repeats = plan.scale(30, 2)
-
-    def fold() -> float:
-        spent = 0
-        with quiet(plan.timing):
-            for _ in range(repeats):
-                state = mirror.folded(ours, first)
-                begun = now()
-                mirror.folded(state, others)
-                spent += now() - begun
-        return spent / repeats / len(others)
+    events = mirror.parsed(load.events)
+    theirs = textbook.from_state(states[size])
 
     def by_the_book() -> None:
         state = theirs
@@ -105,7 +109,7 @@ def _beside_textbook(plan: Plan, states: dict[int, SessionState]) -> Iterator[Li
             state = textbook.fold(state, event)
 
     sides: dict[str, Side] = {
-        "ours": fold,
+        "ours": folded_on(states[size], load, plan.timing, plan.scale(30, 2)),
         "textbook": lambda: timed(by_the_book, plan.timing) / len(events),
     }
     turns = interleave(sides, plan.timing)
