@@ -25,10 +25,6 @@ __all__ = ["Feed", "fold_frames", "folded", "parsed", "read_rows", "read_state"]
 TURN = 256
 """After so many events the loop gets its turn, as the socket's read path gives it: then subscribers are told."""
 
-AT_HAND = 16
-"""So many events are decoded before they are handed over. A socket's are one by one, but here the clock is read in
-between."""
-
 
 def read_state(session_id: str) -> SessionState:
     """The state of a session without tasks, read to the end, nothing in flight."""
@@ -126,35 +122,26 @@ class Feed:
         return self._runner.run(self._run(events))
 
     async def _run(self, events: Sequence[Event]) -> int:
+        receive: Callable[[RawEvent], None] = self.router.receive
         taken = 0
         for at in range(0, len(events), TURN):
             turn = events[at : at + TURN]
             begun = now()
-            self._receive(turn)
+            for topic, payload in turn:
+                receive(RawEvent(topic, payload, 1.0))
             await asyncio.sleep(0)
             taken += now() - begun
         return taken
 
-    def _receive(self, events: Sequence[Event]) -> None:
-        receive: Callable[[RawEvent], None] = self.router.receive
-        for topic, payload in events:
-            receive(RawEvent(topic, payload, 1.0))
-
     def run_frames(self, frames: Sequence[bytes]) -> int:
-        """`run`, of events decoded just before, a few at a time, nearly as a socket has them: not from cold memory.
-        Decoding is not in the ns returned."""
+        """`run`, of events decoded just before, turn by turn, as a socket has them: not from cold memory. Decoding is
+        not in the ns returned."""
         return self._runner.run(self._run_frames(frames))
 
     async def _run_frames(self, frames: Sequence[bytes]) -> int:
         taken = 0
-        for at in range(0, len(frames), AT_HAND):
-            few = [orjson.loads(frame) for frame in frames[at : at + AT_HAND]]
-            begun = now()
-            self._receive(few)
-            if (at + AT_HAND) % TURN == 0:
-                await asyncio.sleep(0)
-            taken += now() - begun
-        await asyncio.sleep(0)
+        for at in range(0, len(frames), TURN):
+            taken += await self._run([orjson.loads(frame) for frame in frames[at : at + TURN]])
         return taken
 
     def close(self) -> None:

@@ -1,10 +1,9 @@
 """How the cost of one event grows with the handles of a client: the same chunks over 1, 100 and 1,000 sessions.
 
-The messages have begun before: what is timed is their chunks alone, however many messages they belong to. Every handle
-has one subscriber. Chunks go to the sessions in turns, so each turn of the loop tells the subscriber of one session, or
-some hundred subscribers of as many. That all are written at the same moment is the hardest case: no session is in the
-processor's cache when its next chunk comes. Beside it, without a bound, as many handles of which twenty are written at
-a time, one group after the other.
+Every handle has one subscriber. Chunks go to the sessions in turns, so each turn of the loop tells the subscriber of
+one session, or some hundred subscribers of as many. That all are written at the same moment is the hardest case: no
+session is in the processor's cache when its next chunk comes. Beside it, without a bound, as many handles of which
+twenty are written at a time, one group after the other.
 """
 
 from __future__ import annotations
@@ -38,20 +37,18 @@ def chunks_over(sessions: int, chunks: int, *, at_once: int | None = None) -> tu
 
 
 def written(feed: Feed, events: list[Event], timing: Timing) -> Side:
-    """The pipeline fed with these chunks of messages that have begun. Each round writes other messages: a chunk that is
-    known already changes nothing."""
+    """The pipeline fed with these chunks. Each round writes other messages: a chunk known already changes nothing."""
     rounds = 0
 
     def run() -> float:
         nonlocal rounds
         rounds += 1
         fresh = [(topic, {**payload, "message_id": f"{payload['message_id']}-{rounds}"}) for topic, payload in events]
-        messages = {payload["message_id"]: payload for _, payload in fresh}
+        ends = {payload["message_id"]: ("messages removed", payload) for _, payload in fresh}
         told = payloads(fresh)
-        feed.run([("messages streaming:start", message) for message in messages.values()])
         with quiet(timing):
             taken = feed.run_frames(told)
-        feed.run([("messages removed", message) for message in messages.values()])
+        feed.run(list(ends.values()))
         return taken / len(fresh)
 
     return run
