@@ -20,6 +20,7 @@ from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import (
     AgorError,
     AmbiguousId,
+    ApiKeyRestOnly,
     BadRequest,
     CallTimeout,
     CannotConnect,
@@ -84,6 +85,7 @@ from agor_reactive.transport.address import InsecureKeyWarning
 __all__ = [
     "AgorError",
     "AmbiguousId",
+    "ApiKeyRestOnly",
     "AsyncRestClient",
     "AuthenticationResult",
     "BadRequest",

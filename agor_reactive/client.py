@@ -112,10 +112,12 @@ class Client(Services[Live]):
         password: str | None = None,
         token_provider: TokenProvider | None = None,
     ) -> AuthenticationResult:
-        """Log in, and stay so: ahead of expiry on the same connection, and after every reconnect.
+        """Log in, and stay logged in: ahead of expiry on the same connection, and after every reconnect.
 
         Strategies as in `RestClient.authenticate`; with `token_provider` (sync or async) a token is asked for on every
-        connection. Raises `NotAuthenticated`; a login that was in force before then stays so.
+        connection. Today's daemons identify a connection when it is made, so there this connects (again) with the new
+        identity. Raises `NotAuthenticated`, and `ApiKeyRestOnly` where a daemon takes keys over REST only; a login that
+        was in force before then stays in force.
         """
         given = credentials(
             strategy,
@@ -133,7 +135,10 @@ class Client(Services[Live]):
         return login_result(await self.link.renew())
 
     async def logout(self) -> None:
-        """Log out: the connection stays, its events stop. The daemon revokes no token."""
+        """Log out: events stop. On older daemons the connection stays, on today's it ends with the login.
+
+        The daemon revokes no token.
+        """
         await self.link.logout()
 
     async def open(self) -> None:

@@ -12,6 +12,7 @@
     ├── DaemonError              the daemon answered with an error (name, code, data as it gave them)
     │   ├── BadRequest           400, 422
     │   ├── NotAuthenticated     401
+    │   │   └── ApiKeyRestOnly   the key is good over REST, but this daemon gives no live connection for one
     │   ├── Forbidden            403
     │   ├── NotFound             404, and every other shape a daemon gives it
     │   ├── AmbiguousId          a short id that fits several rows (`matches`)
@@ -38,6 +39,7 @@ from typing import Any
 __all__ = [
     "AgorError",
     "AmbiguousId",
+    "ApiKeyRestOnly",
     "BadRequest",
     "CallTimeout",
     "CannotConnect",
@@ -114,6 +116,13 @@ class BadRequest(DaemonError):
 
 class NotAuthenticated(DaemonError):
     """No login, or one that is no longer good (401)."""
+
+
+class ApiKeyRestOnly(NotAuthenticated):
+    """The daemon takes the API key over REST and gives neither a login nor a live connection for one.
+
+    Daemons of August 2026 (0.25) are so. E-mail and password, or an access token, open a live connection there.
+    """
 
 
 class Forbidden(DaemonError):

@@ -54,8 +54,9 @@ LinkPhase = Literal["connecting", "live", "degraded", "unauthenticated", "reconn
 class LinkStatus:
     """Where the live link stands.
 
-    `phase`: ``connecting`` the first time; ``live`` connected and logged in; ``unauthenticated`` connected but not
-    logged in (no credentials given yet, or refused: see `reason`); ``reconnecting`` the link dropped and comes back by
+    `phase`: ``connecting`` the first time; ``live`` connected and logged in; ``unauthenticated`` not logged in (no
+    credentials given yet, or refused: see `reason`), and on daemons that identify a connection when it is made not
+    connected either; ``reconnecting`` the link dropped and comes back by
     itself; ``closed`` for good. A session's state also says ``degraded``: live, but the daemon did not confirm that it
     sends this session's stream events (see `reason`); a link itself never does. `attempt` counts tries since the link
     was last up; `next_try_in` is in seconds. `epoch` counts connections made: it changes on every (re)connection and

@@ -24,6 +24,7 @@ from agor_reactive.transport.address import Address
 from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, checked_frame, read_ack
 from agor_reactive.transport.frames import EventLane, WirePacket, event_lane
 from agor_reactive.transport.methods import is_read, lost_in_flight
+from agor_reactive.transport.refusals import Redirected, refused_by_daemon, refused_on_the_way
 
 __all__ = ["MAX_FRAME", "ConnectOptions", "Connection"]
 
@@ -36,6 +37,7 @@ MAX_FRAME: Final = 64_000_000
 """Bytes of one frame that are taken of a daemon unless said otherwise."""
 
 _CLOSING_GRACE: Final = 0.4  # seconds
+_CANCEL_AGAIN: Final = 0.02  # seconds
 _MOST_PACKETS_A_POLL: Final = 100_000
 
 
@@ -67,7 +69,10 @@ class Connection:
         self._options = options
         self._on_event = on_event
         self._in_flight: dict[asyncio.Future[tuple[Any, ...]], tuple[str, str]] = {}
+        self._refused: asyncio.Future[Any] = loop.create_future()  # with what the daemon said
+        self._redirected: Redirected | None = None
         self._session = aiohttp.ClientSession(
+            trace_configs=[self._no_redirects()],
             ws_response_class=event_lane(self._deliver, self._took_max_payload, self._oversize),
             connector=aiohttp.TCPConnector(ssl=options.verify),
             proxy=options.proxy,
@@ -90,22 +95,23 @@ class Connection:
         )
         # Plain functions: python-socketio runs them in order, where coroutines would overtake one another.
         self._sio.on("*", self._deliver_any)
-        self._sio.on("disconnect", self._end)
+        self._sio.on("disconnect", self.end)
+        self._sio.on("connect_error", self._hear_refusal)
 
-    async def open(self) -> None:
-        """Connect, bare. Raises `CannotConnect`; then, and when cancelled, nothing is left open."""
+    async def open(self, token: str | None = None) -> None:
+        """Connect, with an access token on the request or without an identity.
+
+        The token goes into the ``Authorization`` header of the upgrade (or polling) request, the one place where every
+        daemon that knows identities in the handshake takes it as a full login. Raises `NotAuthenticated` or `Forbidden`
+        when the daemon refuses the identity, else `CannotConnect`; then, and when cancelled, nothing is left open.
+        """
         options = self._options
+        identity = {} if token is None else {"Authorization": f"Bearer {token}"}
         if "polling" in options.transports:
             _allow_busy_polls()
         try:
             async with asyncio.timeout(options.timeout):
-                await self._sio.connect(
-                    self._address.origin,
-                    headers=dict(options.headers),
-                    transports=list(options.transports),
-                    socketio_path=f"{self._address.prefix}/socket.io".lstrip("/"),
-                    wait_timeout=options.timeout,
-                )
+                await self._connect({**options.headers, **identity})
             reading = self._sio.eio.read_loop_task
             if reading is None:
                 raise ConnectionError("the connection ended while it was made")
@@ -117,11 +123,37 @@ class Connection:
             ) from None
         except Exception as error:  # noqa: BLE001 - a bad handshake makes python-socketio raise nearly anything
             await self.close()
-            why = _innermost(error)
-            raise CannotConnect(f"no Agor daemon answered at {self._address.url} ({why}); is it running?") from None
+            if self._refused.done():
+                raise refused_by_daemon(self._refused.result(), self._address.url) from None
+            raise refused_on_the_way(self._redirected or error, self._address.url) from None
         except BaseException:
             await self.close()
             raise
+
+    async def _connect(self, headers: dict[str, str]) -> None:
+        """`connect` of python-socketio, ended as soon as the daemon refuses: with polling it would wait for a ping."""
+        options = self._options
+        connecting = asyncio.ensure_future(
+            self._sio.connect(
+                self._address.origin,
+                headers=headers,
+                transports=list(options.transports),
+                socketio_path=f"{self._address.prefix}/socket.io".lstrip("/"),
+                wait_timeout=options.timeout,
+            )
+        )
+        try:
+            await asyncio.wait({connecting, self._refused}, return_when=asyncio.FIRST_COMPLETED)
+            if self._refused.done():
+                raise ConnectionRefusedError("the daemon refused the connection")
+            await connecting
+        finally:
+            # More than once: CPython 3.11's wait_for swallows a cancellation that comes with what it waits for.
+            while not connecting.done():
+                connecting.cancel()
+                await asyncio.wait({connecting}, timeout=_CANCEL_AGAIN)
+            if not connecting.cancelled():
+                connecting.exception()
 
     async def call(self, method: str, service: str, args: Sequence[Any], *, timeout: float) -> Any:
         """One call and its answer; see `seam.Link.call` for the errors."""
@@ -151,14 +183,20 @@ class Connection:
             self._forget(acked)
         return read_ack(ack)
 
+    async def announce(self, method: str, service: str, *args: Any) -> None:
+        """A call whose answer does not matter; a daemon that does not know it may refuse it."""
+        frame = checked_frame(method, service, args, max_payload=self.max_payload)
+        with suppress(socketio.exceptions.SocketIOError):  # it ended meanwhile, which `lost` says
+            await self._sio.emit(frame[0], tuple(frame[1:]))
+
     async def close(self) -> None:
         """End it and everything that belongs to it, within about a second. Idempotent."""
-        self._end("closed")
+        self.end("closed")
         eio = self._sio.eio
         lane = eio.ws if isinstance(eio.ws, EventLane) else None
         loops = [task for task in (eio.read_loop_task, eio.write_loop_task) if task is not None]
         try:
-            if eio.state == "connected":
+            if eio.state == "connected" and not self._refused.done():
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._sio.disconnect(), _CLOSING_GRACE * 2)
             elif loops:
@@ -190,25 +228,43 @@ class Connection:
     def _deliver_any(self, topic: str, *payload: Any) -> None:
         self._deliver(topic, payload[0] if payload else None)
 
+    def _hear_refusal(self, *data: Any) -> None:
+        # python-socketio reports a connection that was never made in the same way; only the daemon's answer counts.
+        if self._sio.eio.state == "connected" and not self._refused.done():
+            self._refused.set_result(data[0] if data else None)
+
     def _took_max_payload(self, size: int) -> None:
         self.max_payload = size
 
     def _oversize(self) -> None:
         most = self._options.max_frame
-        self._end(f"the daemon sent more than {most:,} bytes in one frame; ask for less, or allow more (max_response=)")
+        self.end(f"the daemon sent more than {most:,} bytes in one frame; ask for less, or allow more (max_response=)")
 
     def _reading_ended(self, reading: asyncio.Task[None]) -> None:
         if not reading.cancelled():
             reading.exception()
-        self._end("transport error")
+        self.end("transport error")
 
-    def _end(self, reason: str = "transport error") -> None:
+    def end(self, reason: str = "transport error") -> None:
+        """It has ended, or is to: nothing is delivered any more, and every call in flight fails. Then `close` it."""
         if self.lost.done():
             return
         self.lost.set_result(reason)
         for answer, (method, service) in tuple(self._in_flight.items()):
             if not answer.done():
                 answer.set_exception(lost_in_flight(method, service, reason))
+
+    def _no_redirects(self) -> aiohttp.TraceConfig:
+        """Refuse HTTP redirects: aiohttp follows them, and the credentials of the request would go along."""
+
+        async def refuse(_session: Any, _context: Any, params: aiohttp.TraceRequestRedirectParams) -> None:
+            # Kept, because with polling python-engineio makes text of what is raised.
+            self._redirected = Redirected(params.response.headers.get("Location", ""))
+            raise self._redirected
+
+        trace = aiohttp.TraceConfig()
+        trace.on_request_redirect.append(refuse)
+        return trace
 
     def _forget(self, callback: Callable[..., None]) -> None:
         """Take a callback that will not be called out of python-socketio's table."""
@@ -226,11 +282,3 @@ def _allow_busy_polls() -> None:
     """
     payload = engineio.payload.Payload
     payload.max_decode_packets = max(payload.max_decode_packets, _MOST_PACKETS_A_POLL)
-
-
-def _innermost(error: BaseException) -> str:
-    """What really went wrong, in a few words."""
-    while (inner := error.__cause__ or error.__context__) is not None:
-        error = inner
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return text[:200]

@@ -36,6 +36,8 @@ Strategy = Literal["api-key", "jwt", "local"]
 AUTHENTICATION: Final = "authentication"
 REFRESH: Final = "authentication/refresh"
 
+_KEY_PREFIX: Final = "agor_sk_"
+
 _RENEW_AT: Final = 0.8  # of a token's life: 12 of its 15 minutes
 _RENEW_AHEAD: Final = 10.0  # seconds that are left then, at least …
 _RENEW_SOONEST: Final = 0.5  # … unless that is before the middle of a short life
@@ -190,6 +192,28 @@ class Login:
         """Extend the session by a token that lives longer. Returns and raises as `log_in`."""
         return (yield from self._first_that_works(self._ways(renewing=True)))
 
+    def token(self) -> Steps[LoginStep, str]:
+        """An access token for a handshake: the one at hand, else a new one. Raises as `log_in`.
+
+        A token at hand costs no call, so a link that reconnects often does not log in often (daemons allow 50 logins in
+        15 minutes for all callers of one address). A token provider is asked each time.
+        """
+        if isinstance(self.credentials, Provider):
+            yield from self._obtained_from(self.credentials)
+        elif self.tokens.access is None or (self.renewable and self._stale()):
+            yield from self.earn()
+        if self.tokens.access is None:
+            raise ProtocolError("the daemon's answer to the login has no access token, which a live connection needs")
+        return self.tokens.access
+
+    def earn(self) -> Steps[LoginStep, Mapping[str, Any]]:
+        """New tokens, by the refresh token, else by the credentials. Returns and raises as `log_in`."""
+        return (yield from self._first_that_works(self._ways_to_earn()))
+
+    def discard_access(self) -> None:
+        """The daemon refused the access token at hand: the next one has to be a new one."""
+        self.tokens = Tokens(None, self.tokens.refresh)
+
     # ---- ways -------------------------------------------------------------------------------------------------------
 
     def _ways(self, *, renewing: bool) -> Iterator[Callable[[], Steps[LoginStep, Mapping[str, Any]]]]:
@@ -206,6 +230,17 @@ class Login:
             yield self._refreshed
         if isinstance(given, Local):
             yield lambda: self._present({"strategy": "local", "email": given.email, "password": given.password})
+
+    def _ways_to_earn(self) -> Iterator[Callable[[], Steps[LoginStep, Mapping[str, Any]]]]:
+        given = self.credentials
+        if self.tokens.refresh is not None:
+            yield self._refresh
+        if isinstance(given, ApiKey):
+            yield lambda: self._present({"strategy": "api-key", "apiKey": given.key})
+        elif isinstance(given, Local):
+            yield lambda: self._present({"strategy": "local", "email": given.email, "password": given.password})
+        elif isinstance(given, Provider):
+            yield lambda: self._obtained_from(given)
 
     def _first_that_works(
         self, ways: Iterator[Callable[[], Steps[LoginStep, Mapping[str, Any]]]]
@@ -226,6 +261,11 @@ class Login:
         return answer
 
     def _refreshed(self) -> Steps[LoginStep, Mapping[str, Any]]:
+        yield from self._refresh()
+        # A refresh does not log anything in: the new token has to be presented.
+        return (yield from self._present({"strategy": "jwt", "accessToken": self.tokens.access}))
+
+    def _refresh(self) -> Steps[LoginStep, Mapping[str, Any]]:
         spent = self.tokens.refresh
         try:
             answer = yield Call("create", REFRESH, ({"refreshToken": spent},))
@@ -238,22 +278,38 @@ class Login:
             raise ProtocolError("the daemon's answer to a refresh has no access token that can be sent")
         fresh = answer.get("refreshToken")
         self.tokens = self._timed(Tokens(access, fresh if isinstance(fresh, str) else spent), _life_of(access))
-        # A refresh does not log anything in: the new token has to be presented.
-        return (yield from self._present({"strategy": "jwt", "accessToken": access}))
+        refreshed: Mapping[str, Any] = answer
+        return refreshed
 
     def _provided(self, given: Provider) -> Steps[LoginStep, Mapping[str, Any]]:
+        token = yield from self._asked_of(given)
+        if token.startswith(_KEY_PREFIX):
+            return (yield from self._present({"strategy": "api-key", "apiKey": token}))
+        return (yield from self._present({"strategy": "jwt", "accessToken": token}))
+
+    def _obtained_from(self, given: Provider) -> Steps[LoginStep, Mapping[str, Any]]:
+        """A token of the provider's; a key, which is none, is turned into one."""
+        token = yield from self._asked_of(given)
+        if token.startswith(_KEY_PREFIX):
+            return (yield from self._present({"strategy": "api-key", "apiKey": token}))
+        self.tokens = Tokens(token)
+        return {"accessToken": token}
+
+    def _asked_of(self, given: Provider) -> Steps[LoginStep, str]:
         token = yield AskProvider(given.ask)
         if not isinstance(token, str) or not token:
             raise UsageError("the token provider gave no token; it must return a non-empty string")
-        token = secret(token, "the provider's token")
-        if token.startswith("agor_sk_"):
-            return (yield from self._present({"strategy": "api-key", "apiKey": token}))
-        return (yield from self._present({"strategy": "jwt", "accessToken": token}))
+        return secret(token, "the provider's token")
 
     # ---- lives ------------------------------------------------------------------------------------------------------
 
     def _expired(self) -> bool:
         return self.tokens.expires_at is not None and self._monotonic() >= self.tokens.expires_at
+
+    def _stale(self) -> bool:
+        """Expired, or so it says of itself: a token that was given to us was never timed."""
+        expiry = _claims(self.tokens.access or "").get("exp")
+        return self._expired() or (isinstance(expiry, (int, float)) and self._wall() >= expiry)
 
     def _keep(self, answer: Mapping[str, Any], *, sent: str | None) -> None:
         access = answer.get("accessToken")

@@ -76,6 +76,7 @@ class _RestBase:
         headers: Mapping[str, str] | None = None,
         verify: Verify = True,
         proxy: str | None = None,
+        proxy_from_env: bool = True,
         max_response: int = MAX_RESPONSE,
         random: Callable[[], float] = _random.random,
         wall: Callable[[], float] = time.time,
@@ -91,7 +92,7 @@ class _RestBase:
             "limits": _LIMITS,
             "follow_redirects": False,
             "proxy": proxy,
-            "trust_env": proxy is None and not self._address.is_loopback,
+            "trust_env": proxy is None and proxy_from_env and not self._address.is_loopback,
             # Loading the certificates of the machine takes longer than a request; without TLS nobody looks at them.
             "verify": ssl_setting(verify) if self._address.is_tls else False,
         }

@@ -48,18 +48,18 @@ class Link(Protocol):
         ...
 
     async def login(self, credentials: Credentials) -> Mapping[str, Any]:
-        """Log in, and stay so with these credentials over reconnects. Returns the daemon's answer.
+        """Log in, and stay logged in with these credentials over reconnects. Returns the daemon's answer.
 
-        Raises `NotAuthenticated` and other `DaemonError` kinds; the credentials used before then stay in force.
+        Where a daemon identifies a connection when it is made, this replaces the connection. Raises `NotAuthenticated` and other `DaemonError` kinds; the credentials used before then stay in force.
         """
         ...
 
     async def renew(self) -> Mapping[str, Any]:
-        """Extend the present login on the same connection, as is done ahead of expiry. Raises `NotAuthenticated`."""
+        """Renew the present login and keep the connection, as is done ahead of expiry. Raises `NotAuthenticated`."""
         ...
 
     async def logout(self) -> None:
-        """Log out and forget the credentials. The connection stays; its events stop."""
+        """Log out and forget the credentials. Events stop; the connection stays only where it can without a login."""
         ...
 
     async def close(self) -> None:

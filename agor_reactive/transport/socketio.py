@@ -1,8 +1,14 @@
-"""The live link: one supervised connection at a time that logs in, stays logged in, and comes back by itself.
+"""The live link: one supervised connection at a time that logs in, stays logged in, and reconnects.
 
-There is one path for the first connect, a drop, a server's kick and a daemon's restart: connect bare, log in, wait for
-that answer, and only then let calls through. `connection.Connection` moves the bytes, `credentials.Login` knows how to
-log in; this module knows when. It gives events no meaning.
+There is one path for the first connect, a drop, a server's kick and a daemon's restart. How a daemon learns who we are
+depends on its version (`ConnectWay`), which is found out by trying and remembered per address:
+
+* ``bare`` (until August 2026): connect without an identity, log in with ``create authentication``, wait for the answer.
+* ``handshake`` (since late August 2026): a bare connection is refused with 401; log in over REST, then connect with the
+  access token on the request. The socket outlives the token and cannot log in again.
+
+`connection.Connection` moves the bytes, `credentials.Login` knows how to log in, `rest_login.RestLogin` asks over REST;
+this module knows when. It gives events no meaning.
 """
 
 from __future__ import annotations
@@ -11,54 +17,69 @@ import asyncio
 import logging
 import random as _random
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from inspect import isawaitable
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from agor_reactive.errors import (
     AgorError,
+    ApiKeyRestOnly,
     CannotConnect,
     ConnectionLost,
     Forbidden,
     LinkError,
     NotAuthenticated,
     NotConnected,
+    TooManyRequests,
     UsageError,
     WrongLoop,
 )
 from agor_reactive.models.wire import LinkPhase, LinkStatus, RawEvent
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.connection import MAX_FRAME, Connection, ConnectOptions
-from agor_reactive.transport.credentials import Credentials, Login, LoginStep
+from agor_reactive.transport.credentials import ApiKey, Credentials, Login, LoginStep
+from agor_reactive.transport.methods import STANDARD_METHODS
+from agor_reactive.transport.rest_login import RestLogin
 from agor_reactive.transport.seam import OnEvent, OnStatus
-from agor_reactive.transport.steps import AskProvider, Steps, drive_async
+from agor_reactive.transport.steps import AskProvider, Call, Steps, drive_async
 from agor_reactive.transport.tls import Verify, ssl_setting
 
-__all__ = ["Backoff", "SocketLink"]
+if TYPE_CHECKING:
+    from agor_reactive.transport.http import AsyncRest
+
+__all__ = ["Backoff", "ConnectWay", "SocketLink"]
 
 log = logging.getLogger(__name__)
+
+ConnectWay = Literal["bare", "handshake"]
+"""How a daemon learns who a connection belongs to; see the top of this module."""
+
+_WAYS: Final[dict[str, ConnectWay]] = {}
+"""What was found out, per address, for every link of this process."""
+
+_IMMUTABLE: Final = "immutable"  # in the answer of a daemon whose sockets cannot log in
 
 _SHORTEST_LIFE: Final = 0.05  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Waits between tries, in seconds: doubling from `first` to `most`, each shortened at random by up to half.
+    """Waits between tries, in seconds: any time up to a bound that doubles from `first` to `most` (full jitter).
 
-    A connection that held for `steady` seconds starts the count anew; one that is cut at once does not, so a daemon
-    that kicks on sight is not hammered.
+    Full jitter, because daemons disconnect all sockets of a tenant at once (a changed password, role or board), and the
+    clients must not come back at once too. A connection that held for `steady` seconds starts the count anew; one that
+    is cut sooner does not, so a daemon that disconnects on sight is not hammered.
     """
 
-    first: float = 0.2
-    most: float = 10.0
-    steady: float = 5.0
+    first: float = 0.5
+    most: float = 30.0
+    steady: float = 30.0
 
     def delay(self, attempt: int, random: Callable[[], float]) -> float:
         """The wait before try number `attempt` (from 1); `random` gives numbers in [0, 1)."""
-        longest = min(self.most, self.first * 2.0 ** min(attempt - 1, 30))
-        return longest * (1.0 - random() / 2.0)
+        return min(self.most, self.first * 2.0 ** min(attempt - 1, 30)) * random()
 
 
 class SocketLink:
@@ -66,6 +87,7 @@ class SocketLink:
 
     `timeout` is a call's default, `connect_timeout` covers one connect, both in seconds. `clock` gives epoch seconds
     (receipt of events), `random` numbers in [0, 1). With `keep_trying`, `open` waits for a daemon that is not up yet.
+    `ways` is where the way to connect is remembered by address; left out, the whole process shares one.
     """
 
     def __init__(
@@ -85,6 +107,7 @@ class SocketLink:
         max_response: int = MAX_FRAME,
         random: Callable[[], float] = _random.random,
         clock: Callable[[], float] = time.time,
+        ways: MutableMapping[str, ConnectWay] | None = None,
     ) -> None:
         self._address = Address.parse(url)
         self._options = ConnectOptions(
@@ -113,6 +136,13 @@ class SocketLink:
         self._gate: asyncio.Future[None] | None = None  # pending while calls must wait for a login
         self._logging_in = asyncio.Lock()
         self._plan_changed = asyncio.Event()
+        self._ways = _WAYS if ways is None else ways
+        self._handshake_sure = False  # a bare connection was refused, so no doubt is left
+        self._greeting: Any = None  # what the daemon said of itself on this connection
+        self._immutable = False  # the daemon said that a socket's identity cannot change
+        self._refused: tuple[Login, AgorError] | None = None  # not tried again before there is a new login
+        self._going_live: set[asyncio.Future[None]] = set()
+        self._rest = RestLogin(self._make_rest, timeout=min(timeout, connect_timeout))
 
     # ---- Link ----
 
@@ -128,6 +158,11 @@ class SocketLink:
     @property
     def user_id(self) -> str | None:
         return None if self._login is None else self._login.user_id
+
+    @property
+    def connect_way(self) -> ConnectWay | None:
+        """How this daemon learns who a connection belongs to; None as long as it is not known."""
+        return self._ways.get(self._address.url)
 
     def listen(self, on_event: OnEvent, on_status: OnStatus) -> None:
         self._on_event = on_event
@@ -153,16 +188,30 @@ class SocketLink:
         if self._gate is not None:
             limit = await self._pass_gate(self._gate, method, service, limit)
         connection = self._connection
+        if connection is None and self._status.phase == "unauthenticated":
+            return await self._call_without_socket(method, service, args, limit)
         if connection is None or not self._status.up:
-            hint = "it comes back by itself" if self._status.phase == "reconnecting" else "open a client first"
+            hint = "it reconnects" if self._status.phase == "reconnecting" else "open a client first"
             raise NotConnected(f"{method} {service}: the link is {self._status.phase}; nothing was sent ({hint})")
         return await connection.call(method, service, args, timeout=limit)
+
+    async def _call_without_socket(self, method: str, service: str, args: tuple[Any, ...], limit: float) -> Any:
+        """There is no connection without a login on this daemon: what needs none (``health``) is asked over REST."""
+        if method not in STANDARD_METHODS:
+            reason = self._status.reason or "not logged in yet"
+            raise NotAuthenticated(f"{method} {service}: not connected ({reason}); authenticate first", code=401)
+        return await self._rest.call(Call(method, service, args), timeout=limit)
 
     async def login(self, credentials: Credentials) -> Mapping[str, Any]:
         self._here()
         login = self._login_for(credentials)
+        if self.connect_way == "handshake":
+            return await self._connect_as(login)
         async with self._logging_in:
-            answer = await self._run_login(login, login.log_in())
+            try:
+                answer = await self._run_login(login, login.log_in())
+            except NotAuthenticated as error:
+                raise await self._explained(error, login) from None
             self._login = login
         return answer
 
@@ -171,6 +220,14 @@ class SocketLink:
         login = self._login
         if login is None:
             raise NotAuthenticated("there is no login to renew; authenticate first")
+        if self.connect_way == "handshake":
+            if self._connection is None:  # refused, or down: connect again with what is new
+                return await self._connect_as(login)
+            async with self._logging_in:
+                renewed: Mapping[str, Any] = await self._over_rest(
+                    login.earn() if login.renewable else login.log_in()
+                )
+                return renewed
         async with self._logging_in:
             return await self._run_login(login, login.renew() if login.renewable else login.log_in())
 
@@ -179,7 +236,14 @@ class SocketLink:
         async with self._logging_in:
             self._login = None
             connection = self._connection
-            if connection is not None and self._status.phase == "live":
+            if self.connect_way == "handshake":
+                # The identity belongs to the connection; there is nothing to log out of but to end it.
+                self._connection = None
+                if self._status.phase != "closed":
+                    self._tell("unauthenticated", reason="logged out")
+                if connection is not None:
+                    await connection.close()
+            elif connection is not None and self._status.phase == "live":
                 with suppress(NotAuthenticated):
                     await connection.call("remove", "authentication", (None, {}), timeout=self._timeout)
                 if not connection.lost.done():
@@ -194,9 +258,11 @@ class SocketLink:
             await asyncio.gather(supervisor, return_exceptions=True)
         if self._status.phase != "closed":
             self._tell("closed")
+        self._not_live(NotConnected("the link was closed meanwhile"))
         if self._opened is not None and not self._opened.done():
             self._opened.set_exception(NotConnected("the link was closed while it was opening"))
             self._opened.exception()  # nobody may be waiting
+        await self._rest.close()
 
     # ---- the supervisor ----
 
@@ -207,16 +273,23 @@ class SocketLink:
             began = loop.time()
             try:
                 reason = await self._one_connection()
+                if reason is None:  # it ended, or was not made, by a choice of the user's
+                    attempt = 0
+                    continue
                 if loop.time() - began >= self._backoff.steady:
                     attempt = 0
+                at_least = 0.0
             except Exception as error:  # noqa: BLE001 - a token provider may raise anything
+                self._not_live(error)
                 if self._refuse_to_open(error):
                     return
                 reason = str(error) if isinstance(error, AgorError) else f"{type(error).__name__} of the token provider"
+                at_least = (error.retry_after or 0.0) if isinstance(error, TooManyRequests) else 0.0
             attempt += 1
-            delay = self._backoff.delay(attempt, self._random)
+            delay = max(self._backoff.delay(attempt, self._random), at_least)
             self._tell(self._down, attempt=attempt, next_try_in=delay, reason=reason)
-            await asyncio.sleep(delay)
+            self._plan_changed.clear()
+            await self._until(loop.time() + delay, None)
 
     @property
     def _down(self) -> LinkPhase:
@@ -230,23 +303,68 @@ class SocketLink:
         opened.set_exception(error)
         return True
 
-    async def _one_connection(self) -> str:
-        """Connect, log in, and stay until the connection ends. Returns why it ended; raises if it never got up."""
-        connection = Connection(self._address, self._options, on_event=self._deliver)
+    async def _one_connection(self) -> str | None:
+        """Connect, log in, and stay until the connection ends. Raises if it never got up.
+
+        Returns why it ended; None when the next one should be made without a pause, or not at all as long as nobody is
+        logged in.
+        """
+        self._plan_changed.clear()
+        self._greeting = None
+        way = await self._way()
+        if way == "bare":
+            connection = Connection(self._address, self._options, on_event=self._deliver)
+            try:
+                await connection.open()
+            except NotAuthenticated:
+                self._ways[self._address.url] = "handshake"
+                self._handshake_sure = True
+                return None
+            self._ways[self._address.url] = "bare"
+            return await self._stay(connection, self._log_in_first())
+        login = self._login
+        if login is None or (self._refused is not None and self._refused[0] is login):
+            refused = None if login is None or self._refused is None else self._refused[1]
+            await self._wait_for_login(refused)
+            return None
         try:
-            await connection.open()
+            connection = await self._open_as(login)
+        except (NotAuthenticated, Forbidden) as error:
+            explained = await self._explained(error, login)
+            self._not_live(explained)
+            if self._opened is not None and not self._opened.done():
+                raise explained from None
+            # Trying again would be refused again: no connection until someone authenticates.
+            self._refused = (login, explained)
+            return None
+        if login is not self._login:  # somebody authenticated meanwhile
+            await connection.close()
+            return None
+        return await self._stay(connection, self._be_live(connection))
+
+    async def _stay(self, connection: Connection, begin: Awaitable[None]) -> str | None:
+        """Begin to use an open connection, and keep it until it ends."""
+        try:
             self._connection = connection
             self._epoch += 1
-            await self._log_in_first()
-            if self._opened is not None and not self._opened.done():
-                self._opened.set_result(None)
+            await begin
+            if self._connection is connection:
+                self._be_open()
             await self._keep_logged_in(connection)
-            return await connection.lost
+            reason = await connection.lost
+            return reason if self._connection is connection else None
         finally:
-            self._connection = None
-            if self._status.up and connection.lost.done():
+            ours = self._connection is connection
+            self._connection = None if ours else self._connection
+            if ours and self._status.up and connection.lost.done():
                 self._tell(self._down, reason=connection.lost.result())
             await connection.close()
+
+    def _be_open(self) -> None:
+        if self._opened is not None and not self._opened.done():
+            self._opened.set_result(None)
+
+    # ---- a connection without an identity, and then a login ----
 
     async def _log_in_first(self) -> None:
         """Log a fresh connection in; calls made meanwhile wait for it."""
@@ -258,15 +376,157 @@ class SocketLink:
             async with self._logging_in:
                 await self._run_login(login, login.log_in())
         except (NotAuthenticated, Forbidden) as error:
+            if _IMMUTABLE in str(error) and self._connection is not None:
+                self._ways[self._address.url] = "handshake"
+                self._connection.end("it was made without an identity")
+                self._connection = None
+                return
+            explained = await self._explained(error, login)
             if self._opened is not None and not self._opened.done():
-                raise
+                raise explained from None
             # Asking again would be refused again: stay connected, bare, until someone authenticates.
-            self._tell("unauthenticated", reason=str(error))
+            self._tell("unauthenticated", reason=str(explained))
         except LinkError as error:
             raise CannotConnect(f"{self._address.url} was reached, but its login was not answered: {error}") from None
 
+    # ---- a connection with an identity ----
+
+    async def _way(self) -> ConnectWay:
+        """How to connect: as remembered; else bare, unless ``/health`` looks newer and there is an identity to show."""
+        known = self.connect_way
+        if known is not None:
+            return known
+        if self._login is not None and await self._rest.hints_at_handshake():
+            return "handshake"
+        return "bare"
+
+    def _is_deaf(self) -> bool:
+        """Whether the connection will never get an event: a daemon of June takes a token in the handshake, too.
+
+        Newer ones name themselves with a ``bootId`` when they greet a connection. Without it a bare connection is tried
+        next; if that is refused, there is no doubt any more.
+        """
+        greeting = self._greeting
+        newer = greeting is None or (isinstance(greeting, Mapping) and "bootId" in greeting)
+        return not newer and not self._handshake_sure and self.connect_way == "handshake"
+
+    def _connect_bare_instead(self, connection: Connection) -> None:
+        self._ways[self._address.url] = "bare"
+        self._connection = None
+        if self._status.up:
+            self._tell(self._down, reason="the daemon is of an older version; connecting without an identity")
+        connection.end("it was made with an identity")
+
+    async def _open_as(self, login: Login) -> Connection:
+        """A connection with the login's access token; one refusal is answered with a new token and one more try.
+
+        A refusal does not prove a bad token: every fault of a handshake looks the same.
+        """
+        for last in (False, True):
+            async with self._logging_in:
+                token = await self._over_rest(login.token())
+            connection = Connection(self._address, self._options, on_event=self._deliver)
+            try:
+                await connection.open(token)
+            except NotAuthenticated as error:
+                if last or not login.renewable:
+                    raise NotAuthenticated(
+                        f"{self._address.url} refused the access token of this login ({error}); authenticate again",
+                        name=error.name,
+                        code=401,
+                    ) from None
+                login.discard_access()
+            else:
+                self._ways[self._address.url] = "handshake"
+                return connection
+        raise AssertionError("unreachable")
+
+    async def _go_live(self, connection: Connection) -> None:
+        """Let calls through. Announced first: this client joins the rooms of sessions, and needs no copy of their text
+        as the owner of a session (daemons without rooms refuse that, which does no harm)."""
+        await connection.announce("create", "session-streams", {"capability": True})
+        self._tell("live")
+
+    async def _be_live(self, connection: Connection) -> None:
+        self._refused = None
+        if self._is_deaf():
+            self._connect_bare_instead(connection)
+            return
+        await self._go_live(connection)
+        for future in self._going_live:
+            if not future.done():
+                future.set_result(None)
+        self._going_live.clear()
+
+    def _not_live(self, error: Exception) -> None:
+        """Whoever waits for a connection with a new login gets `error`."""
+        for future in self._going_live:
+            if not future.done():
+                future.set_exception(error)
+        self._going_live.clear()
+
+    async def _wait_for_login(self, refused: AgorError | None) -> None:
+        reason = "not logged in yet" if refused is None else str(refused)
+        if self._status.phase != "unauthenticated":
+            self._tell("unauthenticated", reason=reason)
+        self._be_open()
+        await self._until(None, None)
+
+    async def _connect_as(self, login: Login) -> Mapping[str, Any]:
+        """Log in over REST, then replace the connection: the identity of a socket cannot be changed."""
+        async with self._logging_in:
+            try:
+                answer: Mapping[str, Any] = await self._over_rest(login.log_in())
+            except NotAuthenticated as error:
+                raise await self._explained(error, login) from None
+        if self._supervisor is None:
+            raise NotConnected("the link is not open; open it first")
+        self._login, self._refused = login, None
+        live: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._going_live.add(live)
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            self._tell("reconnecting", reason="logging in with other credentials")
+            await connection.close()
+        self._plan_changed.set()
+        await live
+        return answer
+
+    async def _over_rest(self, steps: Steps[LoginStep, Any]) -> Any:
+        return await self._rest.run(steps, _ask_provider)
+
+    async def _explained(self, error: AgorError, login: Login) -> AgorError:
+        """The refusal of an API key, or that the key is good and only the live connection is not to be had with it."""
+        key = login.credentials
+        if not isinstance(error, NotAuthenticated) or not isinstance(key, ApiKey) or not await self._rest.takes_key(key):
+            return error
+        return ApiKeyRestOnly(
+            f"{self._address.url} takes this API key over REST but gives no live connection for one (daemons of August "
+            "2026 do so). Log in with e-mail and password (strategy='local'), or give an access token (access_token=), "
+            "which POST /authentication answers to e-mail and password",
+            name=error.name,
+            code=error.code,
+        )
+
+    def _make_rest(self, key: ApiKey | None) -> AsyncRest:
+        from agor_reactive.transport.http import AsyncRest  # imports an HTTP library: not before it is needed
+        from agor_reactive.transport.rest import RetryPolicy
+
+        options = self._options
+        return AsyncRest(
+            self._address.url,
+            credentials=key,
+            headers=options.headers,
+            verify=options.verify,
+            proxy=options.proxy,
+            proxy_from_env=options.proxy_from_env,
+            retry=RetryPolicy(tries=1),  # the link tries again by its own back-off
+        )
+
+    # ---- staying logged in ----
+
     async def _keep_logged_in(self, connection: Connection) -> None:
-        """Until the connection ends: renew the login ahead of its expiry."""
+        """Until the connection ends: renew the login ahead of its expiry, where the connection would end with it."""
         loop = asyncio.get_running_loop()
         refused: Login | None = None
         failures = 0
@@ -274,7 +534,7 @@ class SocketLink:
             self._plan_changed.clear()
             login = self._login
             due = None
-            if login is not None and login is not refused and self._status.phase == "live":
+            if login is not None and login is not refused and self._status.phase == "live" and not self._immutable:
                 due = login.renew_at
             if due is not None and failures:
                 due = max(due, loop.time() + self._backoff.delay(failures, self._random))
@@ -286,7 +546,7 @@ class SocketLink:
                 continue
             try:
                 async with self._logging_in:
-                    await self._run_login(login, login.renew())
+                    await self._renew_on(connection, login)
                 # A token that is hardly longer-lived than the way to it must not make us ask without pause.
                 short = login.renew_at is not None and login.renew_at < loop.time() + _SHORTEST_LIFE
                 failures = failures + 1 if short else 0
@@ -297,13 +557,29 @@ class SocketLink:
             except Exception as error:  # noqa: BLE001 - a token provider may raise anything
                 failures += 1
                 what = str(error) if isinstance(error, AgorError) else type(error).__name__
-                log.warning("the login could not be renewed yet: %s", what)
+                log.info("the login could not be renewed yet: %s", what)
 
-    async def _until(self, due: float | None, lost: asyncio.Future[str]) -> None:
+    async def _renew_on(self, connection: Connection, login: Login) -> None:
+        """Renew a login on its connection. The lock is the caller's.
+
+        Daemons of 22 August 2026 take an identity in the handshake and cut the connection when the token expires, unless
+        a newer one is presented on it. Later ones let it outlive the token and answer that its identity is immutable.
+        """
+        if self.connect_way != "handshake":
+            await self._run_login(login, login.renew())
+            return
+        await self._over_rest(login.earn())
+        body = {"strategy": "jwt", "accessToken": login.tokens.access}
+        try:
+            await connection.call("create", "authentication", (body,), timeout=self._timeout)
+        except (NotAuthenticated, Forbidden):
+            self._immutable = True
+
+    async def _until(self, due: float | None, lost: asyncio.Future[str] | None) -> None:
         """Wait for a change of plan, the end of the connection, or the time `due`."""
         loop = asyncio.get_running_loop()
         changed = asyncio.ensure_future(self._plan_changed.wait())
-        watched: set[asyncio.Future[Any]] = {lost, changed}
+        watched: set[asyncio.Future[Any]] = {changed} if lost is None else {lost, changed}
         wait = None if due is None else max(0.0, due - loop.time())
         try:
             await asyncio.wait(watched, timeout=wait, return_when=asyncio.FIRST_COMPLETED)
@@ -320,8 +596,7 @@ class SocketLink:
 
         async def perform(step: LoginStep) -> Any:
             if isinstance(step, AskProvider):
-                token = step.provider()
-                return await token if isawaitable(token) else token
+                return await _ask_provider(step)
             return await connection.call(step.method, step.service, step.args, timeout=self._timeout)
 
         with self._calls_held_back():
@@ -329,7 +604,7 @@ class SocketLink:
             if connection.lost.done():
                 raise ConnectionLost(f"the connection dropped right after the login ({connection.lost.result()})")
             if self._status.phase != "live" or self._status.epoch != self._epoch:
-                self._tell("live")
+                await self._go_live(connection)
         self._plan_changed.set()
         return answer
 
@@ -362,6 +637,10 @@ class SocketLink:
     # ---- telling ----
 
     def _deliver(self, topic: str, payload: Any) -> None:
+        if topic == "server-info":
+            self._greeting = payload
+            if self._connection is not None and self._is_deaf():
+                self._connect_bare_instead(self._connection)
         listener = self._on_event
         if listener is None:
             return
@@ -387,3 +666,8 @@ class SocketLink:
             self._loop = loop
         elif self._loop is not loop:
             raise WrongLoop("this client belongs to another event loop; make one client per loop")
+
+
+async def _ask_provider(step: AskProvider) -> Any:
+    token = step.provider()
+    return await token if isawaitable(token) else token

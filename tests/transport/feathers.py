@@ -1,5 +1,6 @@
 """A small daemon-like server for these tests: real Socket.IO over real sockets, acks as Feathers gives them.
 
+`handshake` makes it one of today's daemons: an access token on the request or no connection, logins over REST only.
 Everything about it can be turned wrong on purpose: refuse logins, let them expire, kick, abort the TCP connection,
 never answer. It runs on the test's own loop, on loopback, on a port of its own.
 """
@@ -7,6 +8,7 @@ never answer. It runs on the test's own loop, on loopback, on a port of its own.
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
 import uuid
 from collections.abc import Callable
@@ -23,6 +25,8 @@ UNAUTHENTICATED = {
     "code": 401,
     "className": "not-authenticated",
 }
+IMMUTABLE = {"name": "NotAuthenticated", "message": "Socket connection authentication is immutable", "code": 401}
+NO_IDENTITY = ("Invalid or expired authentication token", {"code": 401, "className": "not-authenticated"})
 REFUSED = {"name": "NotAuthenticated", "message": "Invalid login", "code": 401, "className": "not-authenticated"}
 NO_REFRESH = {"name": "NotAuthenticated", "message": "Invalid or expired refresh token", "code": 401}
 
@@ -42,6 +46,14 @@ class FeathersServer:
         self.auth_gate: asyncio.Event | None = None  # logins wait for it
         self.connections = 0
         self.refused_calls = 0
+        self.handshake = False
+        self.health: dict[str, Any] = {"status": "ok", "timestamp": 1, "version": "0.1.0"}
+        self.greeting: dict[str, Any] | None = None  # the payload of `server-info`
+        self.refusals: list[Any] = []  # answers to the next connects, in order; None lets one through
+        self.rest_keys: set[str] = set()  # keys that REST takes, whatever logins say
+        self.requests: list[tuple[str, str]] = []  # what REST was asked, as (method, path)
+        self.announced = 0
+        self.lets_bare_in = False
         self._numbers: dict[str, int] = {}
         self._logged_in: dict[str, asyncio.TimerHandle | None] = {}
         self._stopping = asyncio.Event()
@@ -60,7 +72,7 @@ class FeathersServer:
         sock.bind(("127.0.0.1", port))
         self.port = sock.getsockname()[1]
         config = uvicorn.Config(
-            socketio.ASGIApp(self.sio),
+            socketio.ASGIApp(self.sio, other_asgi_app=self._rest),
             log_level="critical",
             lifespan="off",
             ws="websockets-sansio",
@@ -110,9 +122,20 @@ class FeathersServer:
 
     # ---- answering ----
 
-    def _connected(self, sid: str, environ: Any, auth: Any = None) -> None:
+    async def _connected(self, sid: str, environ: Any, auth: Any = None) -> None:
         self.connections += 1
+        refusal = self.refusals.pop(0) if self.refusals else None
+        bearer = environ.get("HTTP_AUTHORIZATION", "").removeprefix("Bearer ")
+        let_in = bearer in self.access or (self.lets_bare_in and not bearer)
+        if refusal is None and self.handshake and not let_in:
+            refusal = NO_IDENTITY
+        if refusal is not None:
+            raise socketio.exceptions.ConnectionRefusedError(*refusal)
         self._numbers[sid] = self.connections
+        if bearer in self.access:
+            self._logged_in[sid] = None
+        if self.greeting is not None:
+            await self.sio.emit("server-info", self.greeting, to=sid)
 
     def _disconnected(self, sid: str, reason: str | None = None) -> None:
         self._numbers.pop(sid, None)
@@ -122,10 +145,15 @@ class FeathersServer:
 
     async def _call(self, method: str, sid: str, *args: Any) -> Any:
         service, rest = args[0], args[1:]
+        if service == "session-streams" and "capability" in rest[0]:
+            self.announced += 1
+            return None, {"session_id": "", "subscribed": False}
         self.frames.append((self._numbers.get(sid), method, service, *rest))
         if service.startswith("authentication"):
             if self.auth_gate is not None:
                 await self.auth_gate.wait()
+            if self.handshake:
+                return IMMUTABLE
             return self._authenticate(sid, method, service, rest)
         if sid not in self._logged_in and service != "health":
             self.refused_calls += 1
@@ -144,6 +172,30 @@ class FeathersServer:
             return None
         return result if isinstance(result, dict) and "code" in result else (None, result)
 
+    async def _rest(self, scope: Any, receive: Any, send: Any) -> None:
+        """Logins, refreshes, ``/health`` and ``/sessions`` over HTTP."""
+        body = b""
+        while (part := await receive()).get("more_body"):
+            body += part["body"]
+        method, service = scope["method"], scope["path"].strip("/")
+        self.requests.append((method, service))
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        bearer = headers.get("authorization", "").removeprefix("Bearer ")
+        if service == "health":
+            status, answer = 200, self.health
+        elif service.startswith("authentication") and method == "POST":
+            if self.auth_gate is not None:
+                await self.auth_gate.wait()
+            found = self._authenticate("", "create", service, (json.loads(body + part["body"]),))
+            status, answer = (201, found[1]) if isinstance(found, tuple) else (401, found)
+        elif bearer in self.rest_keys | self.access:
+            status, answer = 200, {"total": 0, "data": []}
+        else:
+            status, answer = 401, UNAUTHENTICATED
+        json_type = [(b"content-type", b"application/json")]
+        await send({"type": "http.response.start", "status": status, "headers": json_type})
+        await send({"type": "http.response.body", "body": json.dumps(answer).encode()})
+
     def _authenticate(self, sid: str, method: str, service: str, args: tuple[Any, ...]) -> Any:
         if method == "remove":
             self._logged_in.pop(sid, None)
@@ -160,12 +212,12 @@ class FeathersServer:
         )
         if not good:
             return REFUSED
-        timer = self._logged_in.get(sid)
-        if timer is not None:
-            timer.cancel()
-        loop = asyncio.get_running_loop()
-        expire = loop.call_later(self.life, self._expire, sid) if self.kick_at_expiry else None
-        self._logged_in[sid] = expire
+        if sid:
+            timer = self._logged_in.get(sid)
+            if timer is not None:
+                timer.cancel()
+            loop = asyncio.get_running_loop()
+            self._logged_in[sid] = loop.call_later(self.life, self._expire, sid) if self.kick_at_expiry else None
         access = body.get("accessToken") or self.mint()
         result: dict[str, Any] = {
             "accessToken": access,

@@ -198,7 +198,8 @@ def test_a_second_loop_is_told_so_at_once() -> None:
     asyncio.run(call_it())
 
 
-def test_back_off_doubles_to_its_cap_with_jitter() -> None:
-    backoff = Backoff(first=0.2, most=10.0)
-    assert [backoff.delay(n, lambda: 0.0) for n in (1, 2, 3, 10, 5000)] == [0.2, 0.4, 0.8, 10.0, 10.0]
-    assert backoff.delay(1, lambda: 0.99) > 0.1
+def test_back_off_doubles_to_its_cap_and_jitters_over_all_of_it() -> None:
+    backoff = Backoff(first=0.5, most=30.0)
+    assert [backoff.delay(n, lambda: 1.0) for n in (1, 2, 3, 10, 5000)] == [0.5, 1.0, 2.0, 30.0, 30.0]
+    assert [backoff.delay(n, lambda: 0.25) for n in (1, 10)] == [0.125, 7.5]
+    assert backoff.delay(1, lambda: 0.0) == 0.0

@@ -1,0 +1,75 @@
+"""What a live link asks over REST: tokens for its handshake, hints about the API version, calls without a socket.
+
+Daemons since late August 2026 take an identity only in the Socket.IO handshake, as an access token; the tokens come
+from ``POST /authentication`` and ``POST /authentication/refresh``. The HTTP client is made on first use.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from agor_reactive.errors import AgorError, DaemonError, LinkError
+from agor_reactive.transport.credentials import ApiKey, LoginStep
+from agor_reactive.transport.steps import AskProvider, Call, Steps, drive_async
+
+if TYPE_CHECKING:
+    from agor_reactive.transport.http import AsyncRest
+
+__all__ = ["RestLogin"]
+
+_HINTS: Final = frozenset({"service", "deploymentId", "db", "realtime"})
+"""Keys of ``/health`` that daemons of August 2026 and later have, and those of June do not."""
+
+
+_LONGEST_HINT: Final = 3.0  # seconds; a daemon that does not answer by then is tried without a hint
+
+
+class RestLogin:
+    """The REST side of one live link. `make` builds an `AsyncRest` from credentials (None: no identity)."""
+
+    def __init__(self, make: Callable[[ApiKey | None], AsyncRest], *, timeout: float) -> None:
+        self._make = make
+        self._timeout = timeout
+        self._rest: AsyncRest | None = None
+
+    async def run(self, steps: Steps[LoginStep, Any], ask: Callable[[AskProvider], Any]) -> Any:
+        """Do the steps of a login with HTTP requests; `ask` asks the user's token provider."""
+
+        async def perform(step: LoginStep) -> Any:
+            return await ask(step) if isinstance(step, AskProvider) else await self.call(step)
+
+        return await drive_async(steps, perform)
+
+    async def call(self, call: Call, timeout: float | None = None) -> Any:
+        """One call without an identity. Raises as `AsyncRest.call`."""
+        if self._rest is None:
+            self._rest = self._make(None)
+        return await self._rest.call(call, timeout=self._timeout if timeout is None else timeout)
+
+    async def hints_at_handshake(self) -> bool:
+        """Whether ``/health`` looks like a daemon that takes an access token in the handshake. False if unknown."""
+        try:
+            async with asyncio.timeout(min(self._timeout, _LONGEST_HINT)):
+                health = await self.call(Call("find", "health"))
+        except (AgorError, TimeoutError):
+            return False
+        return isinstance(health, Mapping) and bool(_HINTS & set(health))
+
+    async def takes_key(self, key: ApiKey) -> bool:
+        """Whether the daemon answers REST calls made with this key, whatever it said to a login with it."""
+        rest = self._make(key)
+        try:
+            await rest.call(Call("find", "sessions", ({"$limit": 1},)), timeout=self._timeout)
+        except (DaemonError, LinkError):
+            return False
+        finally:
+            await rest.close()
+        return True
+
+    async def close(self) -> None:
+        """Close the HTTP connections. Idempotent."""
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            await rest.close()
