@@ -58,6 +58,17 @@ class ConnectOptions:
     max_frame: int = MAX_FRAME
 
 
+class _WholeResponse(aiohttp.ClientResponse):
+    """An answer to a poll's POST with its body, which python-engineio does not read: unread, it keeps its connection
+    open until somebody collects it."""
+
+    async def start(self, connection: Any) -> aiohttp.ClientResponse:
+        await super().start(connection)
+        if self.method == "POST":
+            await self.read()
+        return self
+
+
 class Connection:
     """`lost` is a future with the reason why the connection ended. `on_event` gets (topic, payload), in order."""
 
@@ -73,6 +84,7 @@ class Connection:
         self._redirected: Redirected | None = None
         self._session = aiohttp.ClientSession(
             trace_configs=[self._no_redirects()],
+            response_class=_WholeResponse,
             ws_response_class=event_lane(self._deliver, self._took_max_payload, self._oversize),
             connector=aiohttp.TCPConnector(ssl=options.verify),
             proxy=options.proxy,
@@ -145,6 +157,9 @@ class Connection:
         try:
             await asyncio.wait({connecting, self._refused}, return_when=asyncio.FIRST_COMPLETED)
             if self._refused.done():
+                if (writing := self._sio.eio.write_loop_task) is not None:
+                    # It says goodbye and ends; what reads would wait for the daemon's next ping.
+                    await asyncio.wait({writing}, timeout=_CLOSING_GRACE)
                 raise ConnectionRefusedError("the daemon refused the connection")
             await connecting
         finally:

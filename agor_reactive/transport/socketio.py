@@ -224,9 +224,7 @@ class SocketLink:
             if self._connection is None:  # refused, or down: connect again with what is new
                 return await self._connect_as(login)
             async with self._logging_in:
-                renewed: Mapping[str, Any] = await self._over_rest(
-                    login.earn() if login.renewable else login.log_in()
-                )
+                renewed: Mapping[str, Any] = await self._over_rest(login.earn() if login.renewable else login.log_in())
                 return renewed
         async with self._logging_in:
             return await self._run_login(login, login.renew() if login.renewable else login.log_in())
@@ -498,7 +496,11 @@ class SocketLink:
     async def _explained(self, error: AgorError, login: Login) -> AgorError:
         """The refusal of an API key, or that the key is good and only the live connection is not to be had with it."""
         key = login.credentials
-        if not isinstance(error, NotAuthenticated) or not isinstance(key, ApiKey) or not await self._rest.takes_key(key):
+        if (
+            not isinstance(error, NotAuthenticated)
+            or not isinstance(key, ApiKey)
+            or not await self._rest.takes_key(key)
+        ):
             return error
         return ApiKeyRestOnly(
             f"{self._address.url} takes this API key over REST but gives no live connection for one (daemons of August "

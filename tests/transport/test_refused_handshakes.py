@@ -41,7 +41,10 @@ TABLE = {
         ("Session expired, please login again", {"code": 401}), NotAuthenticated, "authenticate again", False
     ),
     "tenant restricted": Refused(
-        ("Tenant access is restricted", {"code": "tenant_restricted"}), Forbidden, "does not admit this workspace", False
+        ("Tenant access is restricted", {"code": "tenant_restricted"}),
+        Forbidden,
+        "does not admit this workspace",
+        False,
     ),
     "forbidden": Refused(("No", {"code": 403}), Forbidden, "refused the connection", False),
     "restriction unreadable": Refused(
@@ -125,7 +128,10 @@ ON_THE_WAY: dict[str, tuple[bytes, str]] = {
     "HTML 502": (http("502 Bad Gateway"), "HTTP 502 .* a gateway answers in place of the daemon"),
     "too many": (http("429 Too Many Requests"), "HTTP 429 .* wait"),
     "another server": (http("404 Not Found"), "HTTP 404 .* check the address"),
-    "redirect": (http("302 Found", "location: http://elsewhere.example/?k=v"), "redirects to http://elsewhere.example/"),
+    "redirect": (
+        http("302 Found", "location: http://elsewhere.example/?k=v"),
+        "redirects to http://elsewhere.example/",
+    ),
 }
 
 
@@ -168,5 +174,3 @@ async def test_https_where_there_is_none_is_said_to_be_the_fault() -> None:
     async with answering(http("400 Bad Request")) as place:
         with pytest.raises(CannotConnect, match="https"):
             await SocketLink(f"https://{place}", ways={}).open()
-
-
