@@ -50,7 +50,8 @@ class Link(Protocol):
     async def login(self, credentials: Credentials) -> Mapping[str, Any]:
         """Log in, and stay logged in with these credentials over reconnects. Returns the daemon's answer.
 
-        Where a daemon identifies a connection when it is made, this replaces the connection. Raises `NotAuthenticated` and other `DaemonError` kinds; the credentials used before then stay in force.
+        Where a daemon identifies a connection when it is made, this replaces the connection. Raises `NotAuthenticated`
+        and other `DaemonError` kinds; the credentials used before then stay in force.
         """
         ...
 

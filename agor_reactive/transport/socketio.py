@@ -564,8 +564,9 @@ class SocketLink:
     async def _renew_on(self, connection: Connection, login: Login) -> None:
         """Renew a login on its connection. The lock is the caller's.
 
-        Daemons of 22 August 2026 take an identity in the handshake and cut the connection when the token expires, unless
-        a newer one is presented on it. Later ones let it outlive the token and answer that its identity is immutable.
+        Daemons of 22 August 2026 take an identity in the handshake and cut the connection when the token expires,
+        unless a newer one is presented on it. Later ones let it outlive the token and answer that its identity is
+        immutable.
         """
         if self.connect_way != "handshake":
             await self._run_login(login, login.renew())

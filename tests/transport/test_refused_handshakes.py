@@ -166,7 +166,7 @@ async def test_a_certificate_that_is_not_trusted_is_said_to_be_the_fault(tmp_pat
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(trusted_by_nobody, key)
     async with answering(http("200 OK"), context) as place:
-        with pytest.raises(CannotConnect, match="certificate of .* is not trusted"):
+        with pytest.raises(CannotConnect, match=r"certificate of .* is not trusted"):
             await SocketLink(f"https://{place}", ways={}).open()
 
 
