@@ -134,7 +134,7 @@ class SessionContext(WireModel):
 
 
 class RemoteRelationships(WireModel):
-    """How this session is tied to sessions of other daemons (0.26 and later). What each side holds is JSON as it came."""
+    """How this session is tied to sessions of other daemons (0.26 and later). Each side is JSON as it came."""
 
     as_source: Annotated[Any, Json] = None
     as_target: Annotated[Any, Json] = None

@@ -98,7 +98,8 @@ def test_every_method_says_what_it_does_and_takes_a_timeout(path: str) -> None:
 
 # What these send is on record.
 ON_RECORD = {
-    "sessions": {"prompt", "ask", "stop", "queue", "fork", "spawn", "genealogy", "permission_decision"},
+    "sessions": {"prompt", "ask", "stop", "queue", "fork", "spawn", "genealogy", "permission_decision"}
+    | {"initialize", "archive", "unarchive"},
     "tasks": {"run", "wait", "complete", "fail", "create_many", "tell"},
     "messages": {"find_by_session", "find_by_task", "find_by_range", "create_many", "tell"},
     "repos": {"local", "create_branch", "remove_branch"},
