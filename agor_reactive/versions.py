@@ -59,6 +59,9 @@ class Offer:
 
 _ONE_BY_ONE: Final = "Create the rows one by one."
 _BULK: Final = r"(?i)bulk .* not supported|requires one (task|message)"
+_ME: Final = (
+    "They answer over REST (create_rest_client). Elsewhere any read, such as find sessions, checks a credential."
+)
 _TEAMMATE: Final = "Newer daemons say teammate for assistant."
 
 
@@ -91,7 +94,7 @@ def _added() -> Iterator[Offer]:
     yield Offer("sessions/:id/archive", SINCE_AUGUST)
     yield Offer("sessions/:id/unarchive", SINCE_AUGUST)
     yield Offer("sessions/:id/spawn-prompt", SINCE_HANDSHAKE)
-    yield Offer("api/v1/user/me", SINCE_HANDSHAKE, instead="Elsewhere any read (find sessions) checks a credential.")
+    yield Offer("api/v1/user/me", SINCE_HANDSHAKE, instead=_ME)
     for path in ("boards", "branches"):
         yield Offer(f"{path}/:id/permissions", SINCE_HANDSHAKE)
     for name in ("filesystem-status", "clean", "retry-provisioning", "retire-teammate", "effective-access"):
