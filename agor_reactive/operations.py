@@ -174,7 +174,7 @@ def session_deed(kind: type[M], session_id: str, deed: str, data: Mapping[str, A
     return typed_row(kind, (yield Call("create", route("sessions", full, deed), (dict(data),))))
 
 
-def put_away(session_id: str, archived: bool, include_children: bool | None) -> Operation[SessionArchived]:
+def set_archived(session_id: str, archived: bool, include_children: bool | None) -> Operation[SessionArchived]:
     """Archive a session or bring it back; daemons without the route have a field for it."""
     full = yield from full_session_id(session_id)
     path = route("sessions", full, "archive" if archived else "unarchive")

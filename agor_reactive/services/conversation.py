@@ -149,14 +149,14 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         Daemons before 0.25.2 have no such route: there the session is patched. With `include_children` that raises
         `UsageError`.
         """
-        return (yield from op.put_away(session_id, True, include_children))
+        return (yield from op.set_archived(session_id, True, include_children))
 
     @deed
     def unarchive(
         self, session_id: str, *, include_children: bool | None = None, timeout: float | None = None
     ) -> Operation[SessionArchived]:
         """Bring an archived session back; see `archive`."""
-        return (yield from op.put_away(session_id, False, include_children))
+        return (yield from op.set_archived(session_id, False, include_children))
 
     @deed
     def queue(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[Task, ...]]:

@@ -1,4 +1,4 @@
-"""Stops, decisions and missing routes over real HTTP, blocking and awaited, against a daemon as strict as the real one."""
+"""Stops, decisions and missing routes over real HTTP, blocking and awaited, against a strict daemon."""
 
 from __future__ import annotations
 

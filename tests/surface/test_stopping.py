@@ -30,9 +30,9 @@ def test_a_stop_that_is_done_at_once_says_what_it_stopped() -> None:
 
 def test_a_pending_stop_waits_for_the_end_of_the_task_and_says_so_meanwhile() -> None:
     daemon = StrictDaemon(stops_after=3.0)
-    told: list[StopAnswer] = []
-    answer = daemon.sessions.stop(SID, on_pending=told.append)
-    assert [(one.success, one.pending, one.pending_code, one.stopped_task_id) for one in told] == [
+    received: list[StopAnswer] = []
+    answer = daemon.sessions.stop(SID, on_pending=received.append)
+    assert [(one.success, one.pending, one.pending_code, one.stopped_task_id) for one in received] == [
         (False, True, "EXECUTOR_STOPPING", TID)
     ]
     assert (answer.success, answer.pending, answer.outcome, answer.status) == (True, False, "stopped", None)
