@@ -9,6 +9,7 @@
     │   ├── ConnectionLost       the link dropped before a read was answered
     │   ├── CallTimeout          a read was sent and not answered in time
     │   └── OutcomeUnknown       a write was sent, its answer was lost: it may have happened; we never retry it
+    │       └── DecisionPending  a permission decision was delivered, and the request still waits
     ├── DaemonError              the daemon answered with an error (name, code, data as it gave them)
     │   ├── BadRequest           400, 422
     │   ├── NotAuthenticated     401
@@ -46,6 +47,7 @@ __all__ = [
     "Conflict",
     "ConnectionLost",
     "DaemonError",
+    "DecisionPending",
     "Forbidden",
     "HandleDisposed",
     "LinkError",
@@ -91,6 +93,10 @@ class CallTimeout(LinkError):
 
 class OutcomeUnknown(LinkError):
     """A write was sent and its answer was lost: it may or may not have happened. Never retried by us."""
+
+
+class DecisionPending(OutcomeUnknown):
+    """A permission decision was delivered several times and its request is still pending. Deciding again is safe."""
 
 
 class DaemonError(AgorError):

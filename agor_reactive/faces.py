@@ -19,6 +19,7 @@ from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, over
 
 from agor_reactive.arguments import patience, time_limit
 from agor_reactive.transport.steps import Call, Operation, Pause, Wish, drive, drive_async
+from agor_reactive.versions import explained
 
 __all__ = [
     "Awaited",
@@ -95,10 +96,10 @@ class Deed(Generic[P, T]):
         def method(face: Face[Any], *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
             if lasting:
                 patience(timeout)
-                return face._runner.run(begin(face, *args, timeout=timeout, **kwargs), None)
+                return face._runner.run(explained(begin(face, *args, timeout=timeout, **kwargs)), None)
             if timeout is not None:
                 time_limit(timeout)
-            return face._runner.run(begin(face, *args, **kwargs), timeout)
+            return face._runner.run(explained(begin(face, *args, **kwargs)), timeout)
 
         self.operation = operation
         self._method = method

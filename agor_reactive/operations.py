@@ -22,9 +22,10 @@ from agor_reactive.errors import (
     UsageError,
 )
 from agor_reactive.ids import is_full_id
-from agor_reactive.models import Message, Page, Task, WireModel
+from agor_reactive.models import Message, Page, SessionArchived, Task, WireModel
 from agor_reactive.models.outcome import Outcome, outcome_of, unanswered, waits_for_someone
 from agor_reactive.transport.steps import Call, Now, Operation, Pause
+from agor_reactive.versions import is_missing_route
 
 Query = Mapping[str, Any]
 M = TypeVar("M", bound=WireModel)
@@ -171,6 +172,19 @@ def session_deed(kind: type[M], session_id: str, deed: str, data: Mapping[str, A
     """Do something to a session; `kind` is what the daemon answers it with."""
     full = yield from full_session_id(session_id)
     return typed_row(kind, (yield Call("create", route("sessions", full, deed), (dict(data),))))
+
+
+def set_archived(session_id: str, archived: bool, include_children: bool | None) -> Operation[SessionArchived]:
+    """Archive a session or bring it back; daemons without the route have a field for it."""
+    full = yield from full_session_id(session_id)
+    path = route("sessions", full, "archive" if archived else "unarchive")
+    try:
+        return typed_row(SessionArchived, (yield Call("create", path, (sent(includeChildren=include_children),))))
+    except DaemonError as error:
+        if include_children or not is_missing_route(error):
+            raise
+    row = yield Call("patch", "sessions", (full, {"archived": archived}))
+    return typed_row(SessionArchived, {"session": row, "affectedSessions": [row], "count": 1})
 
 
 def asked_of_session(session_id: str, *what: str) -> Operation[Any]:

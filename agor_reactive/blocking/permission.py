@@ -52,7 +52,7 @@ class BlockingPermission:
     def approve(
         self,
         *,
-        scope: PermissionScope | str = "once",
+        scope: PermissionScope | str | None = None,
         remember: bool = False,
         reason: str | None = None,
         decided_by: str | None = None,

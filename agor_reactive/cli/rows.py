@@ -19,7 +19,7 @@ from agor_reactive.cli.output import console, json_line
 from agor_reactive.cli.reach import Reach
 from agor_reactive.errors import MethodNotAllowed, NotFound, UsageError
 from agor_reactive.ids import format_short_id
-from agor_reactive.models import Session
+from agor_reactive.models import Session, StopAnswer
 from agor_reactive.models.base import instant
 
 __all__ = ["list_sessions", "new_session", "send_prompt", "stop_session"]
@@ -114,13 +114,19 @@ def send_prompt(reach: Reach, session_id: str, text: str) -> int:
 def stop_session(reach: Reach, session_id: str) -> int:
     """Stop what runs in a session. That nothing runs is no fault."""
     with reach.rest() as client:
-        answer = client.sessions.stop(session_id)
+        answer = client.sessions.stop(session_id, on_pending=_stopping)
     reason = one_line(answer.reason or "", 200)
-    if answer.success is False:
+    if answer.pending:
+        print("still stopping; the task has not ended yet" + (f" ({reason})" if reason else ""))
+    elif answer.success is False or (reason and answer.stopped_task_id is None):
         print(f"nothing was stopped: {reason or 'the session is not at work'}")
     else:
         print("stopped; queued prompts go on" + (f" ({reason})" if reason else ""))
     return WELL
+
+
+def _stopping(answer: StopAnswer) -> None:
+    print("stopping; waiting for the task to end", flush=True)
 
 
 def text_of(text: str) -> str:

@@ -16,11 +16,26 @@ from agor_reactive.models.mcp import McpServer
 from agor_reactive.models.message import Message, PermissionAsked
 from agor_reactive.models.page import Page
 from agor_reactive.models.realtime import payload_of
-from agor_reactive.models.reply import DecisionTaken, SessionFamily, SessionStream, StopAnswer
+from agor_reactive.models.reply import (
+    DecisionTaken,
+    SessionArchived,
+    SessionFamily,
+    SessionInitialized,
+    SessionStream,
+    StopAnswer,
+)
 from agor_reactive.models.schedule import Schedule
 from agor_reactive.models.session import Session, SessionEnvSelection, SessionMcpServer
 from agor_reactive.models.task import Task
-from agor_reactive.models.user import ApiKeyRecord, AuthenticationResult, Group, GroupMembership, NewApiKey, User
+from agor_reactive.models.user import (
+    ApiKeyRecord,
+    AuthenticationResult,
+    CurrentUser,
+    Group,
+    GroupMembership,
+    NewApiKey,
+    User,
+)
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.models.workspace import Branch, Repo, Worktree
 
@@ -36,6 +51,7 @@ __all__ = [
     "Card",
     "CardType",
     "ContextFile",
+    "CurrentUser",
     "DecisionTaken",
     "FrozenDict",
     "GatewayChannel",
@@ -56,8 +72,10 @@ __all__ = [
     "Repo",
     "Schedule",
     "Session",
+    "SessionArchived",
     "SessionEnvSelection",
     "SessionFamily",
+    "SessionInitialized",
     "SessionMcpServer",
     "SessionStream",
     "StopAnswer",
@@ -100,6 +118,7 @@ MODEL_OF_SERVICE: Mapping[str, type[WireModel]] = {
     "kb/versions": KnowledgeVersion,
     "context": ContextFile,
     "api/v1/user/api-keys": ApiKeyRecord,
+    "api/v1/user/me": CurrentUser,
     "authentication": AuthenticationResult,
     "authentication/refresh": AuthenticationResult,
     "authentication/impersonate": AuthenticationResult,

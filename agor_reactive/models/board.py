@@ -129,6 +129,7 @@ class Board(WireModel):
 
     `access_mode` is ``private`` or ``shared``; `default_others_can` is what others may do with its branches (``none
     view session prompt all``), `default_others_fs_access` with their files (``none read write``).
+    `primary_teammate_id` is what newer daemons call `primary_assistant_id`. A lean read leaves `objects` out.
     """
 
     id_field: ClassVar[str] = "board_id"
@@ -147,6 +148,7 @@ class Board(WireModel):
     custom_context: Annotated[Any, Json] = None
     access_mode: str | None = None
     primary_assistant_id: str | None = None
+    primary_teammate_id: str | None = None
     default_others_can: str | None = None
     default_others_fs_access: str | None = None
     default_dangerously_allow_session_sharing: bool | None = None

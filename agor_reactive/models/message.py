@@ -26,7 +26,7 @@ class PermissionAsked(WireModel):
     """The content of a message of type ``permission_request``.
 
     `status` is ``pending approved denied timed_out``; `scope` is how far the answer reached (``once project user
-    local``).
+    local``). `task_id` is the task that waits (newer daemons; else it is the message's own `task_id`).
     """
 
     id_field: ClassVar[str] = "request_id"
@@ -138,8 +138,9 @@ class Message(WireModel):
 
     `type` is one of ``user assistant system file-history-snapshot permission_request input_request daemon_restart
     daemon_crash widget_request``, `role` one of ``user assistant system``, or whatever a newer daemon says. `content`
-    is a str (prompts), a tuple of `FrozenDict` blocks (``text thinking tool_use tool_result image`` …) or a
-    `FrozenDict` (permission requests). Messages are ordered by (`index`, `message_id`).
+    is a str (prompts), a tuple of `FrozenDict` blocks (`words.BlockType`) or a `FrozenDict` (permission requests).
+    Messages are ordered by (`index`, `message_id`). In a lean read `has_deferred_reasoning` says that thinking was
+    left out. Large tool results come cut to their head and tail, with byte counts (0.26 and later).
     """
 
     id_field: ClassVar[str] = "message_id"
@@ -156,6 +157,7 @@ class Message(WireModel):
     tool_uses: Annotated[Any, Json] = None
     parent_tool_use_id: str | None = None
     metadata: Annotated[Any, Json] = None
+    has_deferred_reasoning: bool | None = None
 
     @property
     def blocks(self) -> tuple[FrozenDict, ...]:

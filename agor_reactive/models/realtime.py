@@ -120,7 +120,7 @@ class PermissionRequest(WireModel):
 
 
 class PermissionResolved(WireModel):
-    """``messages permission_resolved``."""
+    """``messages permission_resolved`` (daemons before August 2026; later ones patch the request's message)."""
 
     request_id: str = Field(default="", alias="requestId")
     session_id: str = Field(default="", alias="sessionId")
@@ -133,10 +133,12 @@ class PermissionResolved(WireModel):
 
 
 class ServerInfo(WireModel):
-    """``server-info``: pushed on every connection, before login."""
+    """``server-info``: pushed on every connection. `instance_id` and `boot_id` come from newer daemons."""
 
     build_sha: str | None = Field(default=None, alias="buildSha")
     built_at: str | None = Field(default=None, alias="builtAt")
+    instance_id: str | None = Field(default=None, alias="instanceId")
+    boot_id: str | None = Field(default=None, alias="bootId")
 
 
 _ROWS: dict[str, type[WireModel]] = {"sessions": Session, "tasks": Task, "messages": Message}

@@ -15,6 +15,7 @@ __all__ = [
     "CodexPermissions",
     "Genealogy",
     "PermissionConfig",
+    "RemoteRelationships",
     "ScheduleSnapshot",
     "ScheduledRun",
     "Session",
@@ -132,6 +133,13 @@ class SessionContext(WireModel):
     scheduled_run: ScheduledRun | None = None
 
 
+class RemoteRelationships(WireModel):
+    """How this session is tied to sessions of other daemons (0.26 and later). Each side is JSON as it came."""
+
+    as_source: Annotated[Any, Json] = None
+    as_target: Annotated[Any, Json] = None
+
+
 class Session(WireModel):
     """One session.
 
@@ -139,8 +147,10 @@ class Session(WireModel):
     whatever a newer daemon says. A session turns ``idle`` before its last task is seen completed: wait on the task.
     `worktree_id` is what older daemons call `branch_id`; `workspace_id` is whichever came. `tasks` are task ids in
     the daemon's order. `mcp_token` comes only to the owner and never shows in a repr. `archived_reason` is
-    ``branch_archived``, ``manual`` or ``btw_completed``, `fork_origin` ``btw`` for an aside, `billing_mode`
-    ``subscription``, ``api-key`` or ``unknown``; `scheduled_run_at` is in epoch milliseconds.
+    ``branch_archived``, ``manual``, ``parent_archived`` or ``btw_completed``, `fork_origin` ``btw`` for an aside,
+    `billing_mode` ``subscription``, ``api-key`` or ``unknown``; `scheduled_run_at` is in epoch milliseconds. Daemons
+    of 0.26 and later add `agentic_tool_preset_id`, `sdk_home_scope` (``branch`` or ``execution_home``),
+    `remote_relationships` and `remote_surrogate`.
     """
 
     id_field: ClassVar[str] = "session_id"
@@ -149,6 +159,7 @@ class Session(WireModel):
     status: str = ""
     agentic_tool: str | None = None
     agentic_tool_version: str | None = None
+    agentic_tool_preset_id: str | None = None
     title: str | None = None
     description: str | None = None
     created_at: str = ""
@@ -173,6 +184,9 @@ class Session(WireModel):
     current_context_usage: int | float | None = None
     last_context_update_at: str | None = None
     sdk_session_id: str | None = None
+    sdk_home_scope: str | None = None
+    remote_relationships: RemoteRelationships | None = None
+    remote_surrogate: Annotated[Any, Json] = None
     schedule_id: str | None = None
     scheduled_from_branch: bool | None = None
     scheduled_from_worktree: bool | None = None

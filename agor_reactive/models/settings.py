@@ -10,7 +10,7 @@ __all__ = ["AgentModel", "AgentSettings", "GatewayAgent", "GatewayEnvVar"]
 
 
 class AgentModel(CamelModel):
-    """Which model: `mode` is ``alias`` or ``exact``, `effort` ``low medium high max``."""
+    """Which model: `mode` is ``alias`` or ``exact``, `effort` ``low medium high xhigh max``."""
 
     mode: str | None = None
     model: str | None = None

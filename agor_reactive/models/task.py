@@ -13,13 +13,16 @@ __all__ = [
     "QUEUED_STATUS",
     "CallbackDispatch",
     "ContextUsage",
+    "ExecutorPulse",
     "MessageRange",
+    "SdkFailure",
     "Task",
     "TaskGitState",
     "TaskMetadata",
     "TaskPermissionRequest",
     "TaskReport",
     "TaskUsage",
+    "TerminationRequest",
     "TokenUsage",
 ]
 
@@ -66,6 +69,9 @@ class TaskMetadata(WireModel):
     child_session_id: str | None = None
     child_task_id: str | None = None
     widget_id: str | None = None
+    initial_message_id: str | None = None
+    completion_callback: Annotated[Any, Json] = None
+    mcp_recovery: Annotated[Any, Json] = None
     callback_dispatches: tuple[CallbackDispatch, ...] = ()
 
 
@@ -110,6 +116,30 @@ class TaskPermissionRequest(WireModel):
     approved_by: str | None = None
 
 
+class ExecutorPulse(WireModel):
+    """The newest sign of life of a task's executor; `sequence` counts up, `observed_at` is ISO text."""
+
+    sequence: int | float | None = None
+    kind: str | None = None
+    detail: Annotated[Any, Json] = None
+    observed_at: str | None = None
+
+
+class SdkFailure(WireModel):
+    """Why the agent's own software gave up. What `termination` holds is JSON as it came."""
+
+    reason: str | None = None
+    termination: Annotated[Any, Json] = None
+
+
+class TerminationRequest(WireModel):
+    """That somebody asked the task to end: `cause`, when, and the reason that was given (`error_message`)."""
+
+    cause: str | None = None
+    requested_at: str | None = None
+    error_message: str | None = None
+
+
 class TaskReport(WireModel):
     """The report written about a task; `template` is ``standard technical summary custom``."""
 
@@ -122,8 +152,10 @@ class Task(WireModel):
     """One task.
 
     `status` is one of ``queued created dispatching running stopping awaiting_permission awaiting_input timed_out
-    completed failed stopped`` or whatever a newer daemon says. `queue_position` is never cleared by the daemon: only
-    `status` tells whether a task is queued. `started_at` is sent once, with the first ``running``, and lacks later.
+    completed failed stopped`` or whatever a newer daemon says. ``dispatching`` (0.25 and later) is at work: the task
+    has its turn, its executor has not connected yet. `queue_position` is never cleared by the daemon: only `status`
+    tells whether a task is queued. `started_at` is the time of dispatch; daemons of June 2026 send it once, with the
+    first ``running``. `executor_mode` is ``local`` or ``templated``.
     `metadata`, `normalized_sdk_response` and `permission_request` are JSON as it came; `details`, `usage` and
     `permission` read them.
     """
@@ -146,6 +178,12 @@ class Task(WireModel):
     duration_ms: int | float | None = None
     error_message: str | None = None
     last_executor_heartbeat_at: str | None = None
+    executor_connected_at: str | None = None
+    executor_mode: str | None = None
+    latest_executor_pulse: ExecutorPulse | None = None
+    sdk_failure: SdkFailure | None = None
+    sdk_watchdog_mode: str | None = None
+    termination_request: TerminationRequest | None = None
     metadata: Annotated[Any, Json] = None
     permission_request: Annotated[Any, Json] = None
     normalized_sdk_response: Annotated[Any, Json] = None

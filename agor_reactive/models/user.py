@@ -14,6 +14,7 @@ __all__ = [
     "AudioPreferences",
     "Authentication",
     "AuthenticationResult",
+    "CurrentUser",
     "EnvVar",
     "EventStreamPreferences",
     "Group",
@@ -41,7 +42,8 @@ class EventStreamPreferences(WireModel):
 
 
 class Onboarding(CamelModel):
-    """How far the first steps have come; `path` is ``assistant own-repo persisted-agent``."""
+    """How far the first steps have come; `path` is ``assistant own-repo persisted-agent``. Newer daemons say teammate
+    for assistant."""
 
     path: str | None = None
     repo_id: str | None = None
@@ -49,6 +51,8 @@ class Onboarding(CamelModel):
     board_id: str | None = None
     assistant_display_name: str | None = None
     assistant_emoji: str | None = None
+    teammate_display_name: str | None = None
+    teammate_emoji: str | None = None
 
 
 class UserPreferences(CamelModel):
@@ -69,7 +73,7 @@ class EnvVar(WireModel):
 
 
 class User(WireModel):
-    """A person or service with an account. Read and written over the socket only: REST refuses every credential.
+    """A person or service with an account. Daemons of June 2026 refuse every credential for it over REST.
 
     `role` is ``superadmin admin member viewer``. `agentic_tools` says per agent which keys are set,
     `agentic_tools_public_values` the values that are no secrets; `default_agentic_config` is by agent too.
@@ -91,6 +95,7 @@ class User(WireModel):
     env_vars: FrozenMap[EnvVar] | None = None
     onboarding_completed: bool | None = None
     must_change_password: bool | None = None
+    access_disabled: bool | None = None
     created_at: str = ""
     updated_at: str | None = None
     is_service_account: bool | None = Field(default=None, alias="_isServiceAccount")
@@ -137,6 +142,20 @@ class NewApiKey(WireModel):
 
     raw_key: str = Field(default="", alias="rawKey", repr=False)
     key: ApiKeyRecord | None = None
+
+
+class CurrentUser(WireModel):
+    """Who a credential belongs to, as ``api/v1/user/me`` answers (0.26 and later).
+
+    `auth_strategy` is how the request was authenticated; `key_id` is the API key's id where it was made with one. The
+    shape is not fully on record: what is named here is read if it comes, all else is kept (`model_extra`).
+    """
+
+    user: User | None = None
+    role: str = ""
+    tenant_id: str | None = None
+    auth_strategy: str | None = None
+    key_id: str | None = None
 
 
 class Authentication(WireModel):

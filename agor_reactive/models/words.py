@@ -26,6 +26,7 @@ __all__ = [
     "Effort",
     "EnvVarScope",
     "EnvironmentStatus",
+    "ExecutorMode",
     "FilesystemAccess",
     "FilesystemStatus",
     "HealthCheckType",
@@ -56,7 +57,9 @@ __all__ = [
     "RepoType",
     "ReportTemplate",
     "SandpackTemplate",
+    "SdkHomeScope",
     "SessionStatus",
+    "StopOutcome",
     "StorageMode",
     "TaskStatus",
     "TimezoneMode",
@@ -83,19 +86,22 @@ PermissionMode = Literal[
 ]
 CodexApprovalPolicy = Literal["untrusted", "on-request", "on-failure", "never"]
 CodexSandboxMode = Literal["read-only", "workspace-write", "danger-full-access"]
-Effort = Literal["low", "medium", "high", "max"]
+Effort = Literal["low", "medium", "high", "xhigh", "max"]  # xhigh: newer daemons
 ModelMode = Literal["alias", "exact"]
 
 SessionStatus = Literal[
     "idle", "running", "stopping", "awaiting_permission", "awaiting_input", "timed_out", "completed", "failed"
 ]
-ArchivedReason = Literal["branch_archived", "manual", "btw_completed"]
+ArchivedReason = Literal["branch_archived", "manual", "parent_archived", "btw_completed"]  # the third: newer daemons
+SdkHomeScope = Literal["branch", "execution_home"]
+ExecutorMode = Literal["local", "templated"]
+StopOutcome = Literal["pending", "condition_changed"]
 BillingMode = Literal["subscription", "api-key", "unknown"]
 CallbackMode = Literal["once", "persistent"]
 TaskStatus = Literal[
     "queued",
     "created",
-    "dispatching",  # newer daemons
+    "dispatching",  # 0.25 and later: has its turn, its executor is not connected yet
     "running",
     "stopping",
     "awaiting_permission",

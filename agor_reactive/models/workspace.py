@@ -102,7 +102,8 @@ class Branch(_Workspace):
 
     `filesystem_status` is ``creating``, then ``ready`` or ``failed``, later ``preserved cleaned deleted``;
     `storage_mode` is ``worktree`` or ``clone``; `others_can` is ``none view session prompt all``, set on the branch
-    (`permission_source` ``override``) or by its board (``board``).
+    (`permission_source` ``override``) or by its board (``board``). What `sdk_home` (0.26 and later) holds is JSON as it
+    came.
     """
 
     id_field: ClassVar[str] = "branch_id"
@@ -119,6 +120,7 @@ class Branch(_Workspace):
     permission_source: str | None = None
     dangerously_allow_session_sharing: bool | None = None
     mcp_server_ids: tuple[str, ...] = ()
+    sdk_home: Annotated[Any, Json] = None
 
 
 class WorktreeScheduleModel(WireModel):

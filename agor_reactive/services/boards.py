@@ -101,6 +101,19 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         """
         return typed_row(Board, (yield Call("clearPrimaryTeammate", "boards", (_board(board),))))
 
+    @deed
+    def ensure_teammate_welcome_note(self, board: str | Body, *, timeout: float | None = None) -> Operation[Any]:
+        """See that the board has its teammate's welcome note (newer daemons).
+
+        The shape of the body is not on record; see `to_blob`.
+        """
+        return (yield from op.ask("ensureTeammateWelcomeNote", "boards", (_board(board),)))
+
+    @deed
+    def permissions(self, board_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """Who may do what with the board (0.26 and later; before, its owners and group grants)."""
+        return (yield from op.ask("find", op.route("boards", board_id, "permissions"), ()))
+
 
 class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardCommentPatch]):
     """Comments on boards."""
@@ -130,3 +143,10 @@ class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardC
         path = op.route("board-comments", comment_id, "toggle-reaction")
         data = op.sent(emoji=emoji, user_id=user_id) if isinstance(emoji, str) else dict(emoji)
         return typed_row(BoardComment, (yield Call("create", path, (data,))))
+
+    @deed
+    def reposition(self, comment_id: str, data: Body, *, timeout: float | None = None) -> Operation[BoardComment]:
+        """Pin a comment elsewhere (0.26 and later). The shape of the body is not on record; it is passed through as
+        given."""
+        path = op.route("board-comments", comment_id, "reposition")
+        return typed_row(BoardComment, (yield Call("create", path, (dict(data),))))

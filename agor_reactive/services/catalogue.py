@@ -14,6 +14,7 @@ from agor_reactive.models import (
     Card,
     CardType,
     ContextFile,
+    CurrentUser,
     GatewayChannel,
     Group,
     GroupMembership,
@@ -67,6 +68,14 @@ OFFERS: Mapping[str, tuple[str, ...]] = {
     "session-env-selections": ("find", "create", "remove"),
     "gateway": ("create",),
     "api/v1/user/api-keys": ("find", "create", "patch", "remove"),
+    "api/v1/user/me": ("find",),
+    "branch-counts": ("find",),
+    "session-counts": ("find",),
+    "claude-models": ("find",),
+    "opencode-models": ("find",),
+    "mcp-egress/status": ("find",),
+    "kb/document-edits": ("create",),
+    "uploads": ("find", "get", "patch", "remove"),
     "authentication": ("create", "remove"),
     "authentication/refresh": ("create",),
     "authentication/impersonate": ("create",),
@@ -95,6 +104,15 @@ SMALL: tuple[str, ...] = (
     "cursor-models",
     "opencode/models",
     "opencode/health",
+    "agentic-tool-presets",
+    "agentic-tool-settings",
+    "claude-auth",
+    "codex-auth",
+    "mcp-catalog",
+    "mcp-marketplace",
+    "mcp-member-policy",
+    "opencode-auth",
+    "workspace-preferences",
 )
 """Services that offer find, get or create, as their names say. But for `kb/versions` and `context`, what goes in and
 what comes out is not on record: bodies are passed through as given, answers come as frozen JSON."""
@@ -177,6 +195,8 @@ class Services(Generic[Kind]):
         self, path: Literal["api/v1/user/api-keys"]
     ) -> Service[Kind, ApiKeyRecord, inputs.ApiKeyCreate, inputs.ApiKeyPatch]: ...
     @overload
+    def service(self, path: Literal["api/v1/user/me"]) -> Service[Kind, CurrentUser, Any, Any]: ...
+    @overload
     def service(
         self, path: Literal["session-streams"]
     ) -> Service[Kind, SessionStream, inputs.SessionStreamCreate, Any]: ...
@@ -216,6 +236,22 @@ class Services(Generic[Kind]):
             "cursor-models",
             "opencode/models",
             "opencode/health",
+            "agentic-tool-presets",
+            "agentic-tool-settings",
+            "branch-counts",
+            "claude-auth",
+            "claude-models",
+            "codex-auth",
+            "kb/document-edits",
+            "mcp-catalog",
+            "mcp-egress/status",
+            "mcp-marketplace",
+            "mcp-member-policy",
+            "opencode-auth",
+            "opencode-models",
+            "session-counts",
+            "uploads",
+            "workspace-preferences",
         ],
     ) -> Service[Kind, Any, Any, Any]: ...  # known by name only
     @overload
@@ -233,6 +269,11 @@ class Services(Generic[Kind]):
     def tasks(self) -> TaskService[Kind]:
         """The same as ``service("tasks")``."""
         return self.service("tasks")
+
+    @property
+    def users(self) -> UserService[Kind]:
+        """The same as ``service("users")``."""
+        return self.service("users")
 
     def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
         raise NotImplementedError

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 from agor_reactive import operations as op
-from agor_reactive import paging
+from agor_reactive import paging, settling
 from agor_reactive.answers import answer_of, rows_in, typed_row
 from agor_reactive.faces import Kind, deed, lasting
 from agor_reactive.models import (
     DecisionTaken,
     Message,
     Session,
+    SessionArchived,
     SessionEnvSelection,
     SessionFamily,
+    SessionInitialized,
     SessionMcpServer,
     StopAnswer,
     Task,
@@ -51,9 +53,11 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         metadata: Mapping[str, Any] | None = None,
         timeout: float | None = None,
     ) -> Operation[Task]:
-        """Send a prompt; answers its task: running on an idle session, queued (atomically) on a busy one.
+        """Send a prompt; answers its task: at work on an idle session, queued (atomically) on a busy one.
 
-        Never repeated by us: raises `OutcomeUnknown` when the answer was lost.
+        At work is ``running`` or, on daemons of 0.25 and later, ``dispatching``. `metadata` and `message_source` are
+        for the daemon's own use since 0.25: it answers `metadata` with `Forbidden` and ignores `message_source`.
+        Prompts are never resent: raises `OutcomeUnknown` when the answer was lost.
         """
         options = op.sent(
             permissionMode=permission_mode, stream=stream, messageSource=message_source, metadata=metadata
@@ -88,10 +92,71 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
 
     @deed
     def stop(
-        self, session_id: str, reason: str | None = None, *, timeout: float | None = None
+        self,
+        session_id: str,
+        reason: str | None = None,
+        *,
+        expected_task_id: str | None = None,
+        wait: bool | float | None = True,
+        on_pending: Callable[[StopAnswer], Any] | None = None,
+        timeout: float | None = None,
     ) -> Operation[StopAnswer]:
-        """Stop the running task; the queue drains on. That nothing ran is an answer too (`success` is False)."""
-        return (yield from op.session_deed(StopAnswer, session_id, "stop", op.sent(reason=reason)))
+        """Stop the running task; queued prompts still run. That nothing ran is an answer too.
+
+        With `expected_task_id` only that task is stopped; when another has the turn, `condition_changed` is True and
+        nothing was stopped. A daemon of 0.26 and later may answer before the task has ended: `on_pending` is then
+        called with that answer, and the task's end is waited for. `wait` is how long: True 30 seconds, a number that
+        many, None for ever, False not at all. After it the answer still says `pending`.
+        """
+        return (
+            yield from settling.stop(
+                session_id, reason=reason, expected_task_id=expected_task_id, wait=wait, on_pending=on_pending
+            )
+        )
+
+    @deed
+    def initialize(
+        self,
+        session_id: str,
+        *,
+        expected_user_id: str,
+        mcp_server_ids: Sequence[str] | None = None,
+        env_var_names: Sequence[str] | None = None,
+        prompt: str | None = None,
+        permission_mode: words.PermissionMode | str | None = None,
+        timeout: float | None = None,
+    ) -> Operation[SessionInitialized]:
+        """Set up a new session's servers and variables, and send its first prompt (0.25.2 and later).
+
+        `expected_user_id` is the user who must own it. `task` of the answer is the prompt's task, if one was given.
+        Never resent. Raises `UsageError` on older daemons.
+        """
+        data = op.sent(
+            expectedUserId=expected_user_id,
+            mcpServerIds=None if mcp_server_ids is None else list(mcp_server_ids),
+            envVarNames=None if env_var_names is None else list(env_var_names),
+            prompt=prompt,
+            permissionMode=permission_mode,
+        )
+        return (yield from op.session_deed(SessionInitialized, session_id, "initialize", data))
+
+    @deed
+    def archive(
+        self, session_id: str, *, include_children: bool | None = None, timeout: float | None = None
+    ) -> Operation[SessionArchived]:
+        """Archive a session, with its forks and spawns if `include_children`.
+
+        Daemons before 0.25.2 have no such route: there the session is patched. With `include_children` that raises
+        `UsageError`.
+        """
+        return (yield from op.set_archived(session_id, True, include_children))
+
+    @deed
+    def unarchive(
+        self, session_id: str, *, include_children: bool | None = None, timeout: float | None = None
+    ) -> Operation[SessionArchived]:
+        """Bring an archived session back; see `archive`."""
+        return (yield from op.set_archived(session_id, False, include_children))
 
     @deed
     def queue(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[Task, ...]]:
@@ -123,6 +188,15 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         return (yield from op.session_deed(Session, session_id, "spawn", {**op.sent(prompt=prompt), **config}))
 
     @deed
+    def spawn_prompt(self, session_id: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
+        """Have the prompt for a child session written (0.26 and later).
+
+        The shape of the body is not on record; it is passed through as given.
+        """
+        full = yield from op.full_session_id(session_id)
+        return (yield from op.ask("create", op.route("sessions", full, "spawn-prompt"), (dict(data),)))
+
+    @deed
     def genealogy(self, session_id: str, *, timeout: float | None = None) -> Operation[SessionFamily]:
         """The session among those it came from and those that came from it."""
         return typed_row(SessionFamily, (yield from op.asked_of_session(session_id, "genealogy")))
@@ -134,20 +208,33 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         request_id: str,
         allow: bool,
         *,
+        task_id: str | None = None,
         decided_by: str | None = None,
         remember: bool = False,
-        scope: words.PermissionScope | str = "once",
+        scope: words.PermissionScope | str | None = None,
         reason: str | None = None,
+        wait: bool = True,
         timeout: float | None = None,
     ) -> Operation[DecisionTaken]:
-        """Answer a permission request (a message of type ``permission_request``); one answered before stays as it was.
+        """Decide a permission request (a message of type ``permission_request``); the first decision counts.
 
-        `decided_by` is the id of the user who decides; some daemons insist on it.
+        The request is looked up in the session (for its task, `task_id`, which newer daemons need). The daemon only
+        hands the decision on, so it is sent until the request's row is settled, up to four times within about 15
+        seconds; with ``wait=False`` once. `remember` needs `scope` (``project``, ``user`` or ``local``). `decided_by`
+        is the id of the user who decides, for daemons of June 2026; newer ones take the caller. An earlier decision,
+        or a time-out, is an answer: `success` False, `already_resolved` True. Raises `NotFound` for an unknown
+        request, `DecisionPending` when it is pending after the last delivery.
         """
-        data = op.sent(
-            requestId=request_id, allow=allow, remember=remember, scope=scope, decidedBy=decided_by, reason=reason
+        decision = settling.Decision(
+            request_id,
+            allow,
+            task_id=task_id,
+            remember=remember,
+            scope=scope,
+            decided_by=decided_by,
+            reason=reason,
         )
-        return (yield from op.session_deed(DecisionTaken, session_id, "permission-decision", data))
+        return (yield from settling.decide(session_id, decision, wait=wait))
 
     @deed
     def mcp_servers(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[SessionMcpServer, ...]]:
@@ -175,7 +262,10 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
         message_source: words.MessageSource | str | None = None,
         timeout: float | None = None,
     ) -> Operation[Task]:
-        """Run a task that was created with status ``created``. `Conflict` on any other, or on a busy session."""
+        """Run a task that was created with status ``created``. `Conflict` on any other, or on a busy session.
+
+        Answers the task ``running``, or ``dispatching`` on daemons of 0.25 and later, where it must be your own task.
+        """
         options = op.sent(permissionMode=permission_mode, stream=stream, messageSource=message_source)
         return (yield from op.run_task(task_id, options))
 
@@ -198,13 +288,19 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
     def create_many(
         self, rows: Sequence[TaskCreate | Mapping[str, Any]], *, timeout: float | None = None
     ) -> Operation[tuple[Task, ...]]:
-        """Make many tasks in one call; each needs `created_by`. Only ``tasks/bulk created`` tells of them."""
+        """Make many tasks in one call; each needs `created_by`. Only ``tasks/bulk created`` tells of them.
+
+        Raises `UsageError` on daemons since 13 August 2026, which have no such route.
+        """
         made: tuple[Task, ...] = yield from op.create_many("tasks/bulk", rows)
         return made
 
     @deed
     def tell(self, event: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
-        """Pass an event on to everybody who listens, as executors do: ``tool:start``, ``thinking:chunk`` …"""
+        """Pass an event on to everybody who listens, as executors do: ``tool:start``, ``thinking:chunk`` …
+
+        Daemons of 0.26 and later take it from executors and services only (`Forbidden`).
+        """
         return (yield from op.ask("create", "tasks/streaming", ({"event": event, "data": dict(data)},)))
 
 
@@ -235,13 +331,19 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
     def create_many(
         self, rows: Sequence[MessageCreate | Mapping[str, Any]], *, timeout: float | None = None
     ) -> Operation[tuple[Message, ...]]:
-        """Save many messages in one call. Only ``messages/bulk created`` tells of them."""
+        """Save many messages in one call. Only ``messages/bulk created`` tells of them.
+
+        Raises `UsageError` on daemons since 13 August 2026, which have no such route.
+        """
         made: tuple[Message, ...] = yield from op.create_many("messages/bulk", rows)
         return made
 
     @deed
     def tell(self, event: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
-        """Pass an event on to everybody who listens, as executors do: ``streaming:chunk``, ``thinking:start`` …"""
+        """Pass an event on to everybody who listens, as executors do: ``streaming:chunk``, ``thinking:start`` …
+
+        Daemons of 0.26 and later take it from executors and services only (`Forbidden`).
+        """
         return (yield from op.ask("create", "messages/streaming", ({"event": event, "data": dict(data)},)))
 
     @deed
@@ -258,6 +360,15 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
         """Put a ``widget_request`` away unanswered. The shape of the body is not on record; it is passed through as
         given."""
         return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "dismiss"), (dict(data or {}),))))
+
+    @deed
+    def resolve_widget_oauth(
+        self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> Operation[Any]:
+        """End the login that a ``widget_request`` asks for (0.26 and later). The shape of the body is not on record; it
+        is passed through as given."""
+        path = op.route("widgets", widget_id, "oauth-resolve")
+        return answer_of(None, (yield Call("create", path, (dict(data or {}),))))
 
 
 def _by_index(rows: tuple[Message, ...]) -> tuple[Message, ...]:

@@ -8,7 +8,7 @@ from typing import Any
 from agor_reactive import operations as op
 from agor_reactive.answers import typed_row
 from agor_reactive.faces import Kind, deed
-from agor_reactive.models import Health, KnowledgeDocument, KnowledgeNamespace, McpServer, User
+from agor_reactive.models import CurrentUser, Health, KnowledgeDocument, KnowledgeNamespace, McpServer, User
 from agor_reactive.models.inputs import (
     KnowledgeDocumentCreate,
     KnowledgeDocumentPatch,
@@ -35,11 +35,66 @@ JsonData = Mapping[str, Any]
 
 
 class UserService(Service[Kind, User, UserCreate, UserPatch]):
-    """Users. REST refuses every credential here: use a live client."""
+    """Users. Daemons of June 2026 refuse every credential here over REST: use a live client there.
+
+    The methods of teammates and avatars need a live client and a daemon of 0.26 or later.
+    """
+
+    @deed
+    def me(self, *, timeout: float | None = None) -> Operation[CurrentUser]:
+        """Who the client's credential belongs to: a check of it (0.26 and later; over REST).
+
+        Raises `NotAuthenticated` for a credential that is no good, `UsageError` where the route does not exist.
+        """
+        return typed_row(CurrentUser, (yield Call("find", "api/v1/user/me")))
+
+    @deed
+    def get_avatar_settings(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
+        """How avatars are chosen. The shape of the body is not on record; it is passed through as given."""
+        return (yield from op.ask("getAvatarSettings", "users", (dict(data or {}),)))
+
+    @deed
+    def update_avatar_settings(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Change how avatars are chosen. The shape of the body is not on record; it is passed through as given."""
+        return (yield from op.ask("updateAvatarSettings", "users", (dict(data),)))
+
+    @deed
+    def sync_avatars(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
+        """Read everybody's avatar anew. The shape of the body is not on record; it is passed through as given."""
+        return (yield from op.ask("syncAvatars", "users", (dict(data or {}),)))
+
+    @deed
+    def get_primary_teammate(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
+        """A user's own teammate. The shape of the body is not on record; it is passed through as given."""
+        return (yield from op.ask("getPrimaryTeammate", "users", (dict(data or {}),)))
+
+    @deed
+    def get_primary_teammate_candidates(
+        self, data: JsonData | None = None, *, timeout: float | None = None
+    ) -> Operation[Any]:
+        """Who could be it. The shape of the body is not on record; it is passed through as given."""
+        return (yield from op.ask("getPrimaryTeammateCandidates", "users", (dict(data or {}),)))
+
+    @deed
+    def set_primary_teammate(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Choose it. The shape of the body is not on record; it is passed through as given."""
+        return (yield from op.ask("setPrimaryTeammate", "users", (dict(data),)))
+
+    @deed
+    def set_primary_teammate_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Choose it unless one is chosen. The shape of the body is not on record; it is passed through as given."""
+        return (yield from op.ask("setPrimaryTeammateIfUnset", "users", (dict(data),)))
+
+    @deed
+    def set_primary_agentic_tool_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Choose the agent to start with, unless one is chosen. The shape of the body is not on record; it is passed
+        through as given."""
+        return (yield from op.ask("setPrimaryAgenticToolIfUnset", "users", (dict(data),)))
 
     @deed
     def get_git_environment(self, user: str | JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """The environment variables git runs with for a user, by the id. Holds secrets: mind where you show it.
+        Daemons of 0.26 and later give them to executors only.
 
         The shape of the body is not on record: an id is sent as `userId`, a mapping is passed through as given.
         """
@@ -169,6 +224,14 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
         The shape of the body is not on record; it is passed through as given.
         """
         return (yield from op.ask("removeAcl", "kb/namespaces", (dict(data),)))
+
+    @deed
+    def save_with_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+        """Save a namespace and who may do what in it, together (0.26 and later).
+
+        The shape of the body is not on record; it is passed through as given.
+        """
+        return (yield from op.ask("saveWithAcl", "kb/namespaces", (dict(data),)))
 
 
 class GatewayService(Service[Kind, Any, Any, Any]):

@@ -135,7 +135,63 @@ class _Workspaces(Service[Kind, R, C, U]):
 
 
 class BranchService(_Workspaces[Kind, Branch, BranchCreate, BranchPatch]):
-    """Branches. On a daemon that calls them worktrees the rows are under ``worktrees``; the other methods find them."""
+    """Branches. On a daemon that calls them worktrees the rows are under ``worktrees``; the methods that both have find
+    them."""
+
+    @deed
+    def filesystem_status(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """What is on its disk (0.26 and later)."""
+        return (yield from self._ask("find", row_id, "filesystem-status"))
+
+    @deed
+    def clean(
+        self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> Operation[Any]:
+        """Clean its files (0.26 and later). The shape of the body is not on record; it is passed through as given."""
+        return (yield from self._ask("create", row_id, "clean", data))
+
+    @deed
+    def retry_provisioning(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """Set it up again after that failed (0.26 and later)."""
+        return (yield from self._ask("create", row_id, "retry-provisioning", {}))
+
+    @deed
+    def retire_teammate(
+        self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
+    ) -> Operation[Any]:
+        """Let its teammate go (0.26 and later). The shape of the body is not on record; it is passed through as
+        given."""
+        return (yield from self._ask("create", row_id, "retire-teammate", data))
+
+    @deed
+    def effective_access(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """What the asking user may do with it (0.26 and later)."""
+        return (yield from self._ask("find", row_id, "effective-access"))
+
+    @deed
+    def permissions(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+        """Who may do what with it (0.26 and later; before, its owners and group grants)."""
+        return (yield from self._ask("find", row_id, "permissions"))
+
+    @deed
+    def update_environment(self, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
+        """Change what is known of its environment (needs a live client). The shape of the body is not on record; it is
+        passed through as given."""
+        return (yield from op.ask("updateEnvironment", self.path, (dict(data),)))
+
+    @deed
+    def ensure_teammate_knowledge_namespace(
+        self, data: Mapping[str, Any], *, timeout: float | None = None
+    ) -> Operation[Any]:
+        """See that its teammate has a namespace in the knowledge base (0.26 and later; needs a live client).
+
+        The shape of the body is not on record; it is passed through as given.
+        """
+        return (yield from op.ask("ensureTeammateKnowledgeNamespace", self.path, (dict(data),)))
+
+    def _ask(self, method: str, row_id: str, name: str, data: Mapping[str, Any] | None = None) -> Operation[Any]:
+        body = () if method == "find" else (dict(data or {}),)
+        return (yield from op.ask(method, op.route(self.path, row_id, name), body))
 
 
 class WorktreeService(_Workspaces[Kind, Worktree, WorktreeCreate, WorktreePatch]):

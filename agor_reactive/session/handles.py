@@ -10,12 +10,12 @@ from typing import Any, Protocol, Self, TypedDict, TypeVar, Unpack
 
 from reactivex import Observable
 
-from agor_reactive import arguments
+from agor_reactive import arguments, settling
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.errors import HandleDisposed, ProtocolError, UsageError, WrongLoop
+from agor_reactive.errors import HandleDisposed, UsageError, WrongLoop
+from agor_reactive.faces import AwaitedRunner
 from agor_reactive.models import words
-from agor_reactive.models.base import row_from_wire
 from agor_reactive.models.message import Message
 from agor_reactive.models.outcome import Outcome
 from agor_reactive.models.reply import DecisionTaken
@@ -26,6 +26,8 @@ from agor_reactive.session import whose
 from agor_reactive.session.permissions import Permissions
 from agor_reactive.session.pipeline import Subscription
 from agor_reactive.session.shared import SharedSession
+from agor_reactive.settling import Decision
+from agor_reactive.transport.steps import Call
 
 __all__ = ["PromptOptions", "SessionHandle"]
 
@@ -214,11 +216,13 @@ class SessionHandle:
         """Requests for permission as an Observable: those that wait now, then each new one, to `approve` or `deny`."""
         shared = self._use()
 
-        async def decide(session_id: str, answer: dict[str, Any]) -> DecisionTaken:
-            taken = await shared.link.call("create", f"sessions/{session_id}/permission-decision", answer)
-            if not isinstance(taken, dict):
-                raise ProtocolError("the daemon answered a permission decision with something that is no object")
-            return row_from_wire(DecisionTaken, taken)
+        async def call(call: Call, timeout: float | None) -> Any:
+            return await shared.link.call(call.method, call.service, *call.args, timeout=timeout)
+
+        runner = AwaitedRunner(call, sleep=shared.sleep)
+
+        async def decide(session_id: str, decision: Decision) -> DecisionTaken:
+            return await runner.run(settling.decide(session_id, decision), None)
 
         return Permissions(shared, decide, lambda: shared.link.user_id)
 

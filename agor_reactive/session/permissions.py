@@ -2,7 +2,7 @@
 
 Facts of the wire: an agent that needs permission saves a message of type ``permission_request`` whose content has the
 status ``pending``; some daemons send ``sessions permission:request`` instead, or tell of it in the task's own row. The
-first answer counts.
+first decision counts; how one is delivered is in `settling`.
 """
 
 from __future__ import annotations
@@ -22,19 +22,21 @@ from agor_reactive.models.reply import DecisionTaken
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.models.words import PermissionScope
 from agor_reactive.session.shared import SharedSession
+from agor_reactive.settling import Decision
 
 __all__ = ["Decide", "PendingPermission", "Permissions", "asked_by_row"]
 
-Decide = Callable[[str, dict[str, Any]], Awaitable[DecisionTaken]]
-"""Sends the answer to a request: session id, and what is to be sent."""
+Decide = Callable[[str, Decision], Awaitable[DecisionTaken]]
+"""Delivers a decision to a session, by its id."""
 
 
 @dataclass(frozen=True, slots=True)
 class PendingPermission:
     """One request that nobody has answered yet, as far as is known.
 
-    `tool_name` and `tool_input` say what the agent wants to do. The daemon takes the first answer; a later one changes
-    nothing (`success` is False, `already_resolved` True).
+    `tool_name` and `tool_input` say what the agent wants to do. The first decision counts; a later one changes nothing
+    (`success` is False, `already_resolved` True). `approve` and `deny` return when the request is settled: a decision
+    that gets lost on its way to the executor is sent again, for about 15 seconds; then they raise `DecisionPending`.
     """
 
     request: PermissionAsked
@@ -59,23 +61,33 @@ class PendingPermission:
     async def approve(
         self,
         *,
-        scope: PermissionScope | str = "once",
+        scope: PermissionScope | str | None = None,
         remember: bool = False,
         reason: str | None = None,
         decided_by: str | None = None,
     ) -> DecisionTaken:
-        """Allow it; with `remember`, from now on as far as `scope` reaches."""
+        """Allow it; with `remember`, from now on as far as `scope` (``project``, ``user``, ``local``) reaches.
+
+        Raises `UsageError` for one without the other, `NotFound` when the request is gone, `DecisionPending`.
+        """
         return await self._answer(True, scope=scope, remember=remember, reason=reason, decided_by=decided_by)
 
     async def deny(self, *, reason: str | None = None, decided_by: str | None = None) -> DecisionTaken:
-        """Refuse it."""
-        return await self._answer(False, scope="once", remember=False, reason=reason, decided_by=decided_by)
+        """Refuse it. Raises as `approve`."""
+        return await self._answer(False, reason=reason, decided_by=decided_by)
 
     async def _answer(self, allow: bool, **details: Any) -> DecisionTaken:
         assert self._decide is not None
         decided_by = details.pop("decided_by") or self._user_id
-        body = {"requestId": self.request_id, "allow": allow, **details, "decidedBy": decided_by}
-        return await self._decide(self.session_id, {name: value for name, value in body.items() if value is not None})
+        decision = Decision(
+            self.request_id,
+            allow,
+            task_id=self.task_id or self.request.task_id,
+            message_id=self.message_id,
+            decided_by=decided_by,
+            **details,
+        )
+        return await self._decide(self.session_id, decision)
 
 
 class Permissions(Observable[PendingPermission]):

@@ -85,6 +85,10 @@ class SharedSession:
         """The way to the daemon."""
         return self._link
 
+    async def sleep(self, seconds: float) -> None:
+        """Wait, as the client waits."""
+        await self._around.sleep(seconds)
+
     @property
     def running(self) -> int:
         """How many asks of the core are being carried out."""

@@ -177,7 +177,7 @@ async def test_the_other_routes_go_where_they_should(link: ScriptedLink, client:
     assert (await client.sessions.fork(SID, "try", task_id="t")).session_id == "s2"
     assert (await client.sessions.spawn(SID, "try", agent="codex")).session_id == "s3"
     assert (await client.sessions.genealogy(SID))["children"] == ()
-    await client.sessions.permission_decision(SID, "r1", True, decided_by="u1", scope="session")
+    await client.sessions.permission_decision(SID, "r1", True, task_id="t1", decided_by="u1", wait=False)
     await client.tasks.run("t1", stream=False)
     await client.tasks.complete("t1")
     await client.tasks.fail("t1", "broken")
@@ -188,7 +188,7 @@ async def test_the_other_routes_go_where_they_should(link: ScriptedLink, client:
         ("genealogy", ()),
         (
             "permission-decision",
-            ({"requestId": "r1", "allow": True, "remember": False, "scope": "session", "decidedBy": "u1"},),
+            ({"requestId": "r1", "taskId": "t1", "allow": True, "remember": False, "decidedBy": "u1"},),
         ),
         ("run", ({"stream": False},)),
         ("complete", ({},)),

@@ -108,7 +108,7 @@ def test_every_model_says_what_it_is(model: type[WireModel]) -> None:
 
 def test_models_of_services_know_what_identifies_a_row() -> None:
     links = {"group-memberships", "session-mcp-servers", "session-env-selections", "session-streams"}
-    logins = {"authentication", "authentication/refresh", "authentication/impersonate", "auth/launch"}
+    logins = {"authentication", "authentication/refresh", "authentication/impersonate", "auth/launch", "api/v1/user/me"}
     assert {path for path, model in MODEL_OF_SERVICE.items() if not model.id_field} == links | logins | {"health"}
 
 

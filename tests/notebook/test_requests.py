@@ -30,7 +30,11 @@ def world_that_asks(answer: Any = None) -> tuple[World, list[Any]]:
 
     def decided(args: tuple[Any, ...]) -> Any:
         answers.append(args[0])
-        return {"success": True} if answer is None else answer(args)
+        if answer is not None:
+            return answer(args)
+        status = "approved" if args[0]["allow"] else "denied"
+        world.messages[-1] = asking(status=status)
+        return {"success": True}
 
     world.link.on_call("create", "sessions/:id/permission-decision", decided)
     return world, answers

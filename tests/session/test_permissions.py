@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agor_reactive.errors import BadRequest, DecisionPending, UsageError
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.permissions import PendingPermission
 from tests.core.build import SID, message_row, task_row
@@ -103,3 +104,80 @@ async def test_each_subscriber_is_told_all_that_wait_and_released_leaves_nothing
     handle.release()
     await world.settle()
     assert world.counts == (0, 0, 0, 0, 0, 0)
+
+
+def decided_by_the_executor(world: World, *, lost: int = 0) -> list[dict[str, Any]]:
+    """Have the daemon hand decisions on, as strict as one of 0.26; `lost` of them go nowhere. Returns their bodies."""
+    bodies: list[dict[str, Any]] = []
+
+    def decide(args: tuple[Any, ...]) -> Any:
+        body = args[0]
+        for name in ("requestId", "taskId", "allow"):
+            if name not in body:
+                raise BadRequest(f"{name} required", name="BadRequest", code=400)
+        bodies.append(body)
+        if len(bodies) > lost:
+            message = next(row for row in world.messages if row["type"] == "permission_request")
+            if message["content"]["status"] != "pending":
+                return {"success": False, "alreadyResolved": True, "status": message["content"]["status"]}
+            message["content"]["status"] = "approved" if body["allow"] else "denied"
+            world.link.emit("messages patched", message)
+        return {"success": True}
+
+    world.link.on_call("create", "sessions/:id/permission-decision", decide)
+    return bodies
+
+
+async def pending(*rows: dict[str, Any]) -> tuple[World, SessionHandle, PendingPermission]:
+    world, handle, _ = await watched(*rows)
+    waiting: list[PendingPermission] = []
+    handle.permissions.subscribe(waiting.append).dispose()
+    (one,) = waiting
+    return world, handle, one
+
+
+@pytest.mark.parametrize("place", ["message", "content"])
+async def test_a_decision_names_the_task_that_waits(place: str) -> None:
+    row = request("a", "t1")
+    if place == "content":
+        row["content"]["task_id"] = "t1"
+    world, handle, one = await pending(row)
+    bodies = decided_by_the_executor(world)
+    taken = await one.approve()
+    assert (taken.success, taken.status) == (True, "approved")
+    assert bodies == [{"requestId": "of a", "taskId": "t1", "allow": True, "remember": False}]
+    late = await one.deny()
+    assert (late.success, late.already_resolved, late.status) == (False, True, "approved")
+    handle.release()
+
+
+async def test_a_decision_that_is_lost_on_its_way_is_sent_again() -> None:
+    world, handle, one = await pending(request("a", "t1"))
+    bodies = decided_by_the_executor(world, lost=2)
+    taken = await one.deny(reason="no")
+    assert (taken.success, taken.status) == (True, "denied")
+    assert [body["reason"] for body in bodies] == ["no"] * 3
+    assert world.slept
+    handle.release()
+
+
+async def test_a_decision_that_never_arrives_is_a_clear_error() -> None:
+    world, handle, one = await pending(request("a", "t1"))
+    decided_by_the_executor(world, lost=100)
+    with pytest.raises(DecisionPending, match="of a"):
+        await one.approve(remember=True, scope="project")
+    handle.release()
+    await world.settle()
+    assert world.counts == (0, 0, 0, 0, 0, 0)
+
+
+async def test_remember_needs_how_far_it_reaches() -> None:
+    world, handle, one = await pending(request("a", "t1"))
+    bodies = decided_by_the_executor(world)
+    for options in ({"remember": True}, {"scope": "project"}):
+        with pytest.raises(UsageError, match="scope"):
+            await one.approve(**options)
+    assert bodies == []
+    await one.approve(remember=True, scope="user")
+    assert bodies[0]["scope"] == "user"
+    handle.release()

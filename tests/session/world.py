@@ -31,6 +31,7 @@ class World:
         self.link.on_call("get", "sessions", self._session)
         self.link.on_call("find", "tasks", self._tasks)
         self.link.on_call("find", "messages", self._messages)
+        self.link.on_call("get", "messages", self._message)
         self.link.on_call("find", "sessions/:id/tasks/queue", lambda args: self.page("queued", self.tasks))
         if rooms:
             self.link.on_call("create", "session-streams", self._join)
@@ -60,6 +61,12 @@ class World:
     def _messages(self, args: tuple[Any, ...]) -> Any:
         wanted = args[0].get("task_id")
         return self.page(None, [m for m in self.messages if wanted in (None, m["task_id"])], args[0])
+
+    def _message(self, args: tuple[Any, ...]) -> Any:
+        for row in self.messages:
+            if row["message_id"] == args[0]:
+                return copy.deepcopy(row)
+        raise NotFound(f"Message not found: {args[0]}", code="NOT_FOUND")
 
     @staticmethod
     def page(status: str | None, rows: list[dict[str, Any]], query: dict[str, Any] | None = None) -> Any:

@@ -17,6 +17,7 @@ from agor_reactive.services import SERVICES, Service
 from agor_reactive.services.catalogue import EVENTS, OFFERS, SMALL
 from agor_reactive.transport.methods import STANDARD_METHODS
 from agor_reactive.transport.steps import Call, Now
+from agor_reactive.versions import OFFERED
 
 PAGE = Path(__file__).parents[2] / "docs" / "services.md"
 NOT_ON_RECORD = re.compile(r" The shape of the \w+ is not on record[^.]*\.")
@@ -39,8 +40,11 @@ through as given.
 
 Every method takes `timeout=`, in seconds, for each request it makes (`ask` and `wait`: for the whole).
 
-| path | row | standard methods | methods of its own | events of its own |
-| --- | --- | --- | --- | --- |
+The column *daemons* is empty where every daemon has it, or nothing is on record. A call that a daemon refuses because
+it lacks the route or method raises `UsageError`, which names the versions that have it.
+
+| path | row | standard methods | methods of its own | events of its own | daemons |
+| --- | --- | --- | --- | --- | --- |
 """
 
 
@@ -59,6 +63,10 @@ def deeds(path: str) -> dict[str, Deed[..., Any] | Stream[..., Any]]:
     return found
 
 
+# A decision looks its request up first, unless it is told where it is.
+AT_ONCE = {"permission_decision": {"task_id": SOME_ID, "wait": False}}
+
+
 def events(path: str) -> list[str]:
     """The events that a service has beyond those of its rows."""
     named = [topic.removeprefix(f"{path} ") for topic in PAYLOAD_OF_TOPIC if topic.startswith(f"{path} ")]
@@ -68,7 +76,7 @@ def events(path: str) -> list[str]:
 def first_call(path: str, deed: Deed[..., Any]) -> Call:
     """What a method asks first of the daemon, found out by beginning it."""
     face = SERVICES[path](path, _Nobody())
-    operation = deed.operation(face, **made_up_arguments(deed.operation))
+    operation = deed.operation(face, **made_up_arguments(deed.operation), **AT_ONCE.get(deed.operation.__name__, {}))
     wish = next(operation)
     while isinstance(wish, Now):
         wish = operation.send(0.0)
@@ -129,10 +137,12 @@ def row_line(path: str) -> str:
     offered = OFFERS.get(path, SIX)
     standard = "all six" if set(offered) == set(SIX) else ", ".join(offered)
     standard = "find, get or create" if path in SMALL else standard
+    offer = next((one for one in OFFERED if one.path == path and not one.methods), None)
+    versions = "" if offer is None else offer.have.removeprefix("Daemons ")
     own = ", ".join(f"`{name}`" for name in deeds(path))
     special = ", ".join(f"`{event}`" for event in events(path))
     row = f"`{model.__name__}`" if model is not None else "–"
-    return f"| `{path}` | {row} | {standard} | {own} | {special} |"
+    return f"| `{path}` | {row} | {standard} | {own} | {special} | {versions} |"
 
 
 def section(path: str) -> str:

@@ -47,7 +47,8 @@ def test_a_service_has_a_row_or_is_said_to_have_none_on_record() -> None:
 
 async def test_answers_that_are_no_rows_are_typed(link: ScriptedLink) -> None:
     link.on_call("find", "health", lambda given: {"status": "ok", "buildSha": "x", "features": {"multiUser": True}})
-    link.on_call("create", "session-streams", lambda given: {"session_id": table.SOME_ID})
+    link.on_call("create", "session-streams", lambda given: {"session_id": table.SOME_ID, "subscribed": True})
+    link.on_call("remove", "session-streams", lambda given: {"session_id": given[0], "subscribed": False})
     link.on_call("create", "sessions/:id/stop", lambda given: {"success": False, "reason": "idle"})
     link.on_call("find", "sessions/:id/genealogy", lambda given: {"session": {"session_id": "s"}, "children": []})
     link.on_call(
@@ -61,14 +62,16 @@ async def test_answers_that_are_no_rows_are_typed(link: ScriptedLink) -> None:
         assert health.features is not None
         assert health.features.multi_user
         joined = await client.service("session-streams").create({"session_id": "s"})
-        assert joined.session_id == table.SOME_ID
+        assert (joined.session_id, joined.subscribed) == (table.SOME_ID, True)
+        left = await client.service("session-streams").remove(joined.session_id)
+        assert (left.session_id, left.subscribed) == (table.SOME_ID, False)
         stopped = await client.sessions.stop(table.SOME_ID)
         assert (stopped.success, stopped.reason, stopped["reason"]) == (False, "idle", "idle")
         assert repr(stopped) == "StopAnswer(success=False, reason='idle')"
         family = await client.sessions.genealogy(table.SOME_ID)
         assert family.session is not None
         assert family.session.session_id == "s"
-        taken = await client.sessions.permission_decision(table.SOME_ID, "r", True)
+        taken = await client.sessions.permission_decision(table.SOME_ID, "r", True, task_id="t", wait=False)
         assert taken.already_resolved
         assert (await client.service("authentication/refresh").create({"refreshToken": "r"})).access_token == "x.y.z"
 
@@ -98,7 +101,8 @@ def test_every_method_says_what_it_does_and_takes_a_timeout(path: str) -> None:
 
 # What these send is on record.
 ON_RECORD = {
-    "sessions": {"prompt", "ask", "stop", "queue", "fork", "spawn", "genealogy", "permission_decision"},
+    "sessions": {"prompt", "ask", "stop", "queue", "fork", "spawn", "genealogy", "permission_decision"}
+    | {"initialize", "archive", "unarchive"},
     "tasks": {"run", "wait", "complete", "fail", "create_many", "tell"},
     "messages": {"find_by_session", "find_by_task", "find_by_range", "create_many", "tell"},
     "repos": {"local", "create_branch", "remove_branch"},
@@ -163,6 +167,17 @@ OWN_ROUTES: list[tuple[str, str, tuple[Any, ...], dict[str, Any], tuple[str, str
     ),
     ("messages", "submit_widget", ("w", {"a": 1}), {}, ("create", "widgets/w/submit", ({"a": 1},))),
     ("messages", "dismiss_widget", ("w",), {}, ("create", "widgets/w/dismiss", ({},))),
+    ("messages", "resolve_widget_oauth", ("w",), {}, ("create", "widgets/w/oauth-resolve", ({},))),
+    ("branches", "filesystem_status", ("b",), {}, ("find", "branches/b/filesystem-status", ())),
+    ("branches", "clean", ("b", {"a": 1}), {}, ("create", "branches/b/clean", ({"a": 1},))),
+    ("branches", "retry_provisioning", ("b",), {}, ("create", "branches/b/retry-provisioning", ({},))),
+    ("branches", "permissions", ("b",), {}, ("find", "branches/b/permissions", ())),
+    ("branches", "update_environment", ({"a": 1},), {}, ("updateEnvironment", "branches", ({"a": 1},))),
+    ("boards", "permissions", ("b",), {}, ("find", "boards/b/permissions", ())),
+    ("board-comments", "reposition", ("c", {"a": 1}), {}, ("create", "board-comments/c/reposition", ({"a": 1},))),
+    ("users", "sync_avatars", (), {}, ("syncAvatars", "users", ({},))),
+    ("users", "set_primary_teammate", ({"a": 1},), {}, ("setPrimaryTeammate", "users", ({"a": 1},))),
+    ("kb/namespaces", "save_with_acl", ({"a": 1},), {}, ("saveWithAcl", "kb/namespaces", ({"a": 1},))),
     ("mcp-servers", "oauth_start", ({"a": 1},), {}, ("create", "mcp-servers/oauth-start", ({"a": 1},))),
     ("kb/documents", "put_document", ({"a": 1},), {}, ("putDocument", "kb/documents", ({"a": 1},))),
     ("gateway", "route_message", ({"a": 1},), {}, ("routeMessage", "gateway", ({"a": 1},))),

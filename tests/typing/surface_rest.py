@@ -14,6 +14,7 @@ from agor_reactive.models import (
     Branch,
     Card,
     ContextFile,
+    CurrentUser,
     DecisionTaken,
     Health,
     KnowledgeDocument,
@@ -23,7 +24,9 @@ from agor_reactive.models import (
     Repo,
     Schedule,
     Session,
+    SessionArchived,
     SessionFamily,
+    SessionInitialized,
     SessionStream,
     StopAnswer,
     Task,
@@ -51,6 +54,8 @@ def rows_are_typed_by_the_path(client: agor.RestClient) -> None:
     assert_type(client.service("health").find(), Health)
     assert_type(client.service("authentication/refresh").create({"refreshToken": "r"}), AuthenticationResult)
     assert_type(client.service("session-streams").create({"session_id": "s"}), SessionStream)
+    assert_type(client.service("session-streams").create({"capability": True}), SessionStream)
+    assert_type(client.service("session-streams").remove("s"), SessionStream)
     for message in client.service("messages").iterate({"session_id": "s"}):
         assert_type(message, Message)
     assert_type(client.service("tasks").find().data[0].status, str)
@@ -60,6 +65,7 @@ def any_other_path_works_untyped(client: agor.RestClient, path: str) -> None:
     assert_type(client.service(path).get("x"), Any)
     assert_type(client.service("leaderboard").find().data[0], Any)
     assert_type(client.service("templates").get("x"), Any)
+    assert_type(client.service("agentic-tool-settings").find().data[0], Any)
     assert_type(client.service("kb/search").create({"query": "x"}), Any)
     assert_type(client.service("boards").call("toBlob", {"id": "b"}), Any)
 
@@ -70,7 +76,12 @@ def deeds_are_typed(client: agor.RestClient) -> None:
     assert_type(client.service("sessions").fork("s", "hi"), Session)
     assert_type(client.sessions.spawn("s", "hi", agent="codex", enableCallback=True, timeout=9), Session)
     assert_type(client.sessions.queue("s"), tuple[Task, ...])
-    assert_type(client.sessions.stop("s"), StopAnswer)
+    assert_type(client.sessions.stop("s", expected_task_id="t", wait=5.0, on_pending=print), StopAnswer)
+    assert_type(client.sessions.stop("s").pending, bool)
+    assert_type(client.sessions.initialize("s", expected_user_id="u", prompt="hi"), SessionInitialized)
+    assert_type(client.sessions.archive("s", include_children=True), SessionArchived)
+    assert_type(client.sessions.unarchive("s"), SessionArchived)
+    assert_type(client.users.me(), CurrentUser)
     assert_type(client.sessions.genealogy("s"), SessionFamily)
     assert_type(client.sessions.permission_decision("s", "r", True), DecisionTaken)
     assert_type(client.tasks.run("t"), Task)

@@ -37,6 +37,7 @@ class BoardPatch(TypedDict, total=False):
     custom_context: Mapping[str, Any]
     access_mode: words.BoardAccess | str
     primary_assistant_id: str | None
+    primary_teammate_id: str | None
     default_others_can: words.BranchPermission | str
     default_others_fs_access: words.FilesystemAccess | str
     default_dangerously_allow_session_sharing: bool

@@ -73,6 +73,7 @@ class SessionPatch(TypedDict, total=False):
     archived: bool
     archived_reason: words.ArchivedReason | str
     agentic_tool: words.AgenticTool | str
+    agentic_tool_preset_id: str | None
     permission_config: PermissionConfigInput
     model_config: SessionModelInput
     callback_config: CallbackConfigInput
@@ -167,7 +168,7 @@ class _MessageMade(TypedDict):
 
 
 class MessageCreate(_MessageMade, total=False):
-    """A message to save: its id is the client's to choose (`agor_reactive.new_id`)."""
+    """A message to save: its id is the client's to choose (`agor_reactive.new_id`); newer daemons give one."""
 
     task_id: str
     parent_tool_use_id: str | None
@@ -189,7 +190,9 @@ class SessionEnvSelectionCreate(TypedDict):
     env_var_name: str
 
 
-class SessionStreamCreate(TypedDict):
-    """The session whose live text this connection is to hear."""
+class SessionStreamCreate(TypedDict, total=False):
+    """The session whose live text this connection is to get; or, with `capability`, that it joins the sessions it wants
+    and needs no copies of its owner's."""
 
     session_id: str
+    capability: bool
