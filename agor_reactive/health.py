@@ -55,7 +55,7 @@ def _is_ours(status: int, body: bytes) -> bool:
         return False
     return (
         isinstance(health, Mapping)
-        and health.get("status") == "ok"
+        and health.get("status") in ("ok", "degraded")  # newer daemons say when their database is slow
         and isinstance(health.get("timestamp"), (int, float))
         and isinstance(health.get("version"), str)
     )

@@ -22,6 +22,7 @@ from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import (
     AgorError,
     AmbiguousId,
+    ApiKeyRestOnly,
     Forbidden,
     LinkError,
     MethodNotAllowed,
@@ -152,9 +153,17 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
     try:
         await client.open()
         if reach.key is not None:
-            return Finding(step, True, f"with the key in {reach.key_env}")
+            return Finding(step, True, f"with the key in {reach.key_env}, {await _how(client)}")
         await client.service("sessions").find({"$limit": 1})
-        return Finding(step, True, f"no key in {reach.key_env}, and this daemon wants none")
+        return Finding(step, True, f"no key in {reach.key_env}, and this daemon wants none ({await _how(client)})")
+    except ApiKeyRestOnly as error:
+        return Finding(
+            step,
+            False,
+            f"the key in {reach.key_env} works over REST, not for the live connection ({one_line(str(error.code), 9)})",
+            "the key is good, a new one will not help: this daemon gives live connections for e-mail and password only "
+            "(authenticate(strategy='local', …)), or for an access token from POST /authentication",
+        )
     except NotAuthenticated as error:
         if reach.key is None:
             return Finding(
@@ -179,6 +188,17 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
         )
     except AgorError as error:
         return Finding(step, False, one_line(str(error), 160), _about(error))
+
+
+async def _how(client: Client) -> str:
+    """How the connection was logged in, and with it the API version of the daemon."""
+    if getattr(client.link, "connect_way", None) == "handshake":
+        return "an access token in the handshake; API version: handshake"
+    for version in ("branches", "worktrees"):
+        with suppress(NotFound, MethodNotAllowed):
+            await client.service(version).find({"$limit": 1})
+            return f"a login on the socket; API version: {version}"
+    return "a login on the socket; API version unknown"
 
 
 async def _session_to_try(client: Client, session_id: str | None) -> str | Finding:
@@ -246,5 +266,5 @@ def _about(error: AgorError) -> str:
     if isinstance(error, Forbidden):
         return "you are logged in, but may not do this: ask whoever runs the daemon"
     if isinstance(error, LinkError):
-        return "the daemon answers /health but not the socket: is a proxy in between that stops WebSockets?"
+        return "the daemon answers /health but the live connection failed, as said above; a proxy may stop WebSockets"
     return "the daemon's own log may say more"

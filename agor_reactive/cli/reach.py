@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from agor_reactive.errors import AgorError, NotAuthenticated, UsageError
+from agor_reactive.errors import AgorError, ApiKeyRestOnly, NotAuthenticated, UsageError
 from agor_reactive.transport.address import DEFAULT_URL, Address
 
 if TYPE_CHECKING:
@@ -50,6 +50,14 @@ class Reach:
             return UsageError(
                 f"{self.url} wants a login, and there is no API key: set {self.key_env} to yours "
                 "(agor-reactive doctor says more)"
+            )
+        if isinstance(error, ApiKeyRestOnly):
+            return ApiKeyRestOnly(
+                f"{self.url} takes the key in {self.key_env} over REST but gives no live connection for a key; "
+                "sessions, new, stop and prompt without --follow work, watching does not "
+                "(agor-reactive doctor says more)",
+                name=error.name,
+                code=error.code,
             )
         return NotAuthenticated(
             f"{self.url} refused the key in {self.key_env} ({error}); make a new one in the daemon's settings",

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,9 @@ import pytest
 import agor_reactive as agor
 from tests.cli.conftest import KEY, Cli, Forbidding, Open, Served
 from tests.surface.ways import certificate, through_tls
+from tests.transport.feathers import FeathersServer
+
+SESSION = "01a20fce-0000-7000-8000-000000000000"
 
 
 def test_healthy_with_a_session(cli: Cli, session_id: str) -> None:
@@ -175,3 +178,52 @@ def test_a_session_that_is_not_there(cli: Cli) -> None:
     assert ended.code == 1
     assert "✗ session" in ended.out
     assert "agor-reactive sessions lists them" in ended.out
+
+
+@pytest.fixture
+async def feathers() -> AsyncIterator[FeathersServer]:
+    server = FeathersServer()
+    server.answers["find", "sessions"] = server.answers["find", "branches"] = lambda *_: {"total": 0, "data": []}
+    await server.start()
+    yield server
+    await server.stop()
+
+
+@pytest.mark.parametrize("handshake", [False, True], ids=["branches", "handshake"])
+async def test_how_the_login_went_and_which_api_version_it_is(
+    cli: Cli, feathers: FeathersServer, handshake: bool
+) -> None:
+    feathers.handshake = handshake
+    ended = await asyncio.to_thread(cli, "doctor", "--url", feathers.url, AGOR_API_KEY="agor_sk_good")
+    assert ended.code == 0, ended.out
+    assert f"API version: {'handshake' if handshake else 'branches'}" in ended.out
+
+
+@pytest.mark.parametrize("handshake", [False, True], ids=["bare", "handshake"])
+async def test_a_key_that_works_over_rest_only_is_told_from_a_wrong_one(
+    cli: Cli, feathers: FeathersServer, handshake: bool
+) -> None:
+    feathers.handshake = handshake
+    feathers.rest_keys.add("agor_sk_rest")
+    at = ("--url", feathers.url)
+    ended = await asyncio.to_thread(cli, "doctor", *at, AGOR_API_KEY="agor_sk_rest")
+    assert ended.code == 1
+    assert "works over REST, not for the live connection" in ended.out
+    assert "a new one will not help" in ended.out
+    assert "agor_sk" not in ended.out
+    for words in (["watch", SESSION], ["prompt", SESSION, "x", "--follow"]):
+        ended = await asyncio.to_thread(cli, *words, *at, AGOR_API_KEY="agor_sk_rest")
+        assert ended.code == 1
+        assert "gives no live connection for a key" in ended.err
+        assert "make a new one" not in ended.err
+
+
+@pytest.mark.parametrize("words", [["watch", "x"], ["doctor"]])
+async def test_a_daemon_that_refuses_bare_sockets_is_not_said_to_be_down(
+    cli: Cli, feathers: FeathersServer, words: list[str]
+) -> None:
+    feathers.handshake = True
+    ended = await asyncio.to_thread(cli, *words, "--url", feathers.url, AGOR_API_KEY="agor_sk_wrong")
+    assert ended.code == 1
+    assert "refused" in ended.out + ended.err
+    assert "is it running" not in ended.out + ended.err
