@@ -1,6 +1,7 @@
 // The daemon's custom routes. Each is a FeathersJS service, so before `handshake` it also announces its answer as
 // "<template> created".
 import { DEFAULT_EVENTS, EVENTS } from './events.mjs'
+import { publicUser } from './login.mjs'
 
 // Relays whatever was posted, checked against nothing but the list of the service's events; the rest is dropped.
 const relay = (app, service) => ({
@@ -63,7 +64,7 @@ export function handshakeRoutes(app, work) {
   app.use('api/v1/user/me', {
     async find({ user, authentication: { strategy } }) {
       const key = strategy === 'api-key' ? { key_id: 'peer' } : {}
-      return { user, role: user.role, tenant_id: 'default', auth_strategy: strategy, ...key }
+      return { user: publicUser(user), role: user.role, tenant_id: 'default', auth_strategy: strategy, ...key }
     }
   })
 }

@@ -1,4 +1,4 @@
-"""The peer of June 2026 and before, and what all versions share, as real daemons were seen to speak: raw frames and HTTP."""
+"""The peer of June 2026 and before, and what all versions share: raw frames and raw HTTP, as real daemons speak."""
 
 from __future__ import annotations
 
