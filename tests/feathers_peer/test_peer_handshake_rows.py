@@ -272,7 +272,7 @@ async def test_metadata_of_a_prompt_is_internal(socket: Socket, session: str) ->
 
 async def test_a_created_task_is_run_once(socket: Socket, session: str) -> None:
     made = await socket.result("create", "tasks", {"session_id": session, "full_prompt": "Later."})
-    run = ("create", f"tasks/{made['task_id']}/run", {})
+    run: tuple[Any, ...] = ("create", f"tasks/{made['task_id']}/run", {})
     assert (await socket.result(*run))["status"] == "dispatching"
     await status_becomes(socket, made["task_id"], "running")
     assert (await socket.call(*run))["code"] == 409
