@@ -1,17 +1,7 @@
-// The daemon's custom routes. Each is a FeathersJS service, so it also announces its answer as "<template> created".
-import errors from '@feathersjs/errors'
-
-const { BadRequest } = errors
-const DEFAULT_EVENTS = ['created', 'updated', 'patched', 'removed']
-
-export const EVENTS = {
-  sessions: ['permission:request', 'permission:timeout'],
-  tasks: ['queued', 'failed', 'tool:start', 'tool:complete', 'thinking:chunk'],
-  messages: [
-    'queued', 'streaming:start', 'streaming:chunk', 'streaming:end', 'streaming:error',
-    'thinking:start', 'thinking:chunk', 'thinking:end', 'permission_resolved'
-  ]
-}
+// The daemon's custom routes. Each is a FeathersJS service, so before `handshake` it also announces its answer as
+// "<template> created".
+import { DEFAULT_EVENTS, EVENTS } from './events.mjs'
+import { publicUser } from './login.mjs'
 
 // Relays whatever was posted, checked against nothing but the list of the service's events; the rest is dropped.
 const relay = (app, service) => ({
@@ -21,31 +11,44 @@ const relay = (app, service) => ({
   }
 })
 
-export function routes(app, work) {
-  const route = (path, methods) => app.use(path, methods)
+// The answer to a prompt in the days of worktrees.
+function envelope(task, { stream } = {}) {
+  const answer = { success: true, taskId: task.task_id, status: task.status }
+  if (task.status !== 'queued') return { ...answer, streaming: stream !== false }
+  return { ...answer, queued: true, queue_position: task.queue_position, message: task }
+}
 
-  route('sessions/:id/prompt', { create: (data, { route, user }) => work.prompt(route.id, data, user) })
-  route('sessions/:id/stop', { create: (_data, { route }) => work.stop(route.id) })
-  route('sessions/:id/tasks/queue', {
+export function routes(app, work, version) {
+  app.use('sessions/:id/prompt', {
+    async create(data, { route, user }) {
+      const task = await work.prompt(route.id, data, user)
+      return version.envelope ? envelope(task, data) : task
+    }
+  })
+  app.use('sessions/:id/stop', { create: (data, { route }) => work.stop(route.id, data ?? {}) })
+  app.use('sessions/:id/tasks/queue', {
     async find({ route }) {
       const data = work.queue(route.id)
       return { total: data.length, data }
     }
   })
-  route('sessions/:id/permission-decision', { create: (data, { route }) => work.decide(route.id, data) })
-  route('tasks/:id/run', { create: (data, { route }) => work.run(route.id, data) })
-  route('tasks/:id/complete', { create: (data, { route }) => work.end(route.id, 'completed', data?.report ? { report: data.report } : {}) })
-  route('tasks/:id/fail', { create: (_data, { route }) => work.end(route.id, 'failed') })
-  route('messages/streaming', relay(app, 'messages'))
-  route('tasks/streaming', relay(app, 'tasks'))
+  app.use('sessions/:id/permission-decision', { create: (data, { route, user }) => work.decide(route.id, data, user) })
+  app.use('tasks/:id/run', { create: (data, { route }) => work.run(route.id, data) })
+  app.use('tasks/:id/complete', { create: (data, { route }) => work.end(route.id, 'completed', data?.report ? { report: data.report } : {}) })
+  app.use('tasks/:id/fail', { create: (_data, { route }) => work.end(route.id, 'failed') })
+  app.use('messages/streaming', relay(app, 'messages'))
+  app.use('tasks/streaming', relay(app, 'tasks'))
+}
 
-  route('messages/bulk', {
+// Removed since.
+export function juneRoutes(app) {
+  app.use('messages/bulk', {
     async create(messageList) {
       const messages = app.service('messages')
       return Promise.all(messageList.map((row) => messages._create(messages.fill(row))))
     }
   })
-  route('tasks/bulk', {
+  app.use('tasks/bulk', {
     async create(taskList) {
       if (taskList.some((row) => !row.created_by)) throw new Error('Failed to bulk create tasks: created_by is required')
       const tasks = app.service('tasks')
@@ -54,23 +57,14 @@ export function routes(app, work) {
   })
 }
 
-// Only sockets that joined a session's room get its stream events (the newest daemons).
-export function sessionStreams(app) {
-  const room = (session) => app.channel(`session-streams/${session}`)
-  const streamed = (event) => /^(streaming|thinking|tool):/.test(event)
-  for (const service of ['messages', 'tasks']) {
-    for (const event of EVENTS[service].filter(streamed)) app.service(service).publish(event, (data) => room(data?.session_id))
-  }
-  app.use('session-streams', {
-    async create({ session_id: id }, { connection }) {
-      if (!connection) throw new BadRequest('Session streams are for sockets')
-      const session = app.service('sessions').resolve(id)
-      room(session).join(connection)
-      return { session_id: session }
-    },
-    async remove(session, { connection }) {
-      if (connection) room(session).leave(connection)
-      return { session_id: session }
+export function handshakeRoutes(app, work) {
+  app.use('sessions/:id/initialize', { create: (data, { route, user }) => work.initialize(route.id, data, user) })
+  app.use('sessions/:id/archive', { create: (_data, { route }) => work.archive(route.id, true) })
+  app.use('sessions/:id/unarchive', { create: (_data, { route }) => work.archive(route.id, false) })
+  app.use('api/v1/user/me', {
+    async find({ user, authentication: { strategy } }) {
+      const key = strategy === 'api-key' ? { key_id: 'peer' } : {}
+      return { user: publicUser(user), role: user.role, tenant_id: 'default', auth_strategy: strategy, ...key }
     }
   })
 }

@@ -1,10 +1,10 @@
 // Rows in memory, with the daemon's habits on top of FeathersJS's own adapter: short ids, domain errors that are not
-// Feathers errors, and the nameless twin that every write through its base adapter pushes.
+// Feathers errors, and the nameless twin that every write through its base adapter pushes before `handshake`.
 import { MemoryService } from '@feathersjs/memory'
 
 import { bare, newId } from './ids.mjs'
 
-const PAGE = 10_000
+export const PAGE = 10_000
 
 // Plain exceptions: over a socket they arrive with a stack and no numeric code, over REST as a 500.
 export class DomainError extends Error {
@@ -25,10 +25,11 @@ export const sqlError = (table, row) =>
   })
 
 export class Rows extends MemoryService {
-  // `kind` names the row in errors; `prefixes: false` is for services that take full ids only.
-  constructor({ kind, id, prefixes = true, multi = false, missing = notFound }) {
-    super({ id, multi, paginate: { default: PAGE, max: PAGE } })
-    Object.assign(this, { kind, prefixes, missing })
+  // `kind` names the row in errors; `prefixes: false` is for services that take full ids only; `page` is
+  // {default, max}, the rows of one answer to find.
+  constructor({ version, kind, id, prefixes = true, multi = false, missing = notFound, page = { default: PAGE, max: PAGE } }) {
+    super({ id, multi, paginate: page })
+    Object.assign(this, { version, kind, prefixes, missing, page })
   }
 
   all() {
@@ -53,12 +54,12 @@ export class Rows extends MemoryService {
 
   // `hook` of the emit is the call's params, which know no path and no result: hence an event without service or payload.
   twin(event, params) {
-    this.emit(event, null, params ?? {})
+    if (!this.version.handshake) this.emit(event, null, params ?? {})
   }
 
   async find(params) {
     // A query that a schema has checked gets no default page from the adapter.
-    return super.find({ ...params, query: { $limit: PAGE, ...params?.query } })
+    return super.find({ ...params, query: { $limit: this.page.default, ...params?.query } })
   }
 
   async get(id, params) {
@@ -94,7 +95,9 @@ export class Rows extends MemoryService {
   }
 }
 
-// One page of rows, cut as the daemon cuts them: REST strings are not coerced, so "1" + "2" is 12.
-export function cut(rows, { $skip = 0, $limit = PAGE } = {}) {
+// One page of rows, cut as older daemons cut them: REST strings are not coerced, so "1" + "2" is 12.
+// `most` is for tests that want a daemon with small pages.
+export function cut(rows, { $skip = 0, $limit: wanted = PAGE } = {}, most = Infinity) {
+  const $limit = wanted > most ? most : wanted
   return { total: rows.length, limit: $limit, skip: $skip, data: rows.slice($skip, $skip + $limit) }
 }

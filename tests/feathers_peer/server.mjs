@@ -1,25 +1,33 @@
-// Starts the peer on loopback, prints one JSON line when it listens, obeys JSON lines on stdin, goes when stdin ends.
-//   node server.mjs [--port 0] [--token-life 900] [--no-session-streams] [--state FILE]
-// Orders: {"do":"kick"} namespace disconnect of every socket; {"do":"cut"} their connections just end; {"do":"stop"}.
+// Starts the peer on loopback, prints one JSON line when it listens, obeys JSON lines on stdin, ends when stdin ends.
+//   node server.mjs [--api-version worktrees|branches|handshake] [--port 0] [--state FILE] [--token-life 900] [--page-limit N]
+// Orders: {"do":"kick"} namespace disconnect of every socket; {"do":"cut"} their connections just end; {"do":"revoke"} every
+// token issued so far is void, and a kick; {"do":"logins"} counts the successful logins; {"do":"stop"}.
 import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { parseArgs } from 'node:util'
 
-import { createApp, seed } from './app.mjs'
+import { createApp } from './app.mjs'
+import { revokeTokens } from './login.mjs'
+import { seed } from './seed.mjs'
+import { DEFAULT_VERSION, VERSIONS } from './versions.mjs'
 
 const { values: flags } = parseArgs({
   options: {
+    'api-version': { type: 'string', default: DEFAULT_VERSION },
     port: { type: 'string', default: '0' },
     'token-life': { type: 'string', default: '900' },
-    'no-session-streams': { type: 'boolean', default: false },
+    'page-limit': { type: 'string' },
     state: { type: 'string' }
   }
 })
-const STORES = ['users', 'boards', 'repos', 'branches', 'sessions', 'tasks', 'messages']
+const version = VERSIONS[flags['api-version']]
+if (!version) throw new Error(`--api-version is one of ${Object.keys(VERSIONS).join(', ')}`)
+const STORES = ['users', 'boards', 'repos', version.workspaces, 'sessions', 'tasks', 'messages']
 const kept = flags.state && existsSync(flags.state) ? JSON.parse(readFileSync(flags.state, 'utf8')) : undefined
 const secret = kept?.secret ?? randomBytes(32).toString('hex')
-const { app, work } = createApp({ tokenLife: Number(flags['token-life']), rooms: !flags['no-session-streams'], secret })
+const pageLimit = flags['page-limit'] && Number(flags['page-limit'])
+const { app, work, loginCounter } = createApp({ version, tokenLife: Number(flags['token-life']), pageLimit, secret })
 
 const server = await app.listen(Number(flags.port), '127.0.0.1')
 if (!server.listening) await new Promise((resolve, reject) => server.once('listening', resolve).once('error', reject))
@@ -36,6 +44,9 @@ function save() {
   writeFileSync(flags.state, JSON.stringify({ secret, access, stores, secrets: app.service('sessions').secrets }))
 }
 
+// Newer daemons close the connection behind the disconnect packet.
+const kick = () => app.io.disconnectSockets(version.handshake)
+
 let stopping = false
 function stop() {
   if (stopping) return
@@ -51,17 +62,22 @@ function stop() {
 }
 
 const ORDERS = {
-  kick: () => app.io.disconnectSockets(),
+  kick,
   cut: () => app.io.sockets.sockets.forEach((socket) => socket.conn.close(true)),
+  revoke() {
+    revokeTokens(app)
+    kick()
+  },
+  logins: () => ({ count: loginCounter.count }),
   stop
 }
 process.on('SIGTERM', stop)
 process.on('SIGINT', stop)
 const orders = createInterface({ input: process.stdin })
 orders.on('line', (line) => {
-  const deed = JSON.parse(line).do
-  ORDERS[deed]?.()
-  process.stdout.write(`${JSON.stringify({ [ORDERS[deed] ? 'done' : 'refused']: deed })}\n`)
+  const { do: order } = JSON.parse(line)
+  const answer = ORDERS[order]?.()
+  process.stdout.write(`${JSON.stringify(ORDERS[order] ? { done: order, ...answer } : { refused: order })}\n`)
 })
 orders.on('close', stop)
 

@@ -1,73 +1,26 @@
-"""The peer speaks as the real daemon was seen to speak: raw frames and raw HTTP, nothing of agor_reactive between."""
+"""The peer of June 2026 and before, and what all versions share: raw frames and raw HTTP, as real daemons speak."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import httpx
 import pytest
-import socketio
 
-from tests.feathers_peer.process import JsonLineProcess, PeerUnavailable, peer_command
+from tests.feathers_peer.process import JsonLineProcess
+from tests.feathers_peer.wire import HANDSHAKE, Socket, connected, log_in, message, new_session, start
 
 pytestmark = pytest.mark.timeout(300)  # the first run installs the packages
-
-
-def start(*flags: str) -> JsonLineProcess:
-    try:
-        return JsonLineProcess(peer_command(*flags))
-    except PeerUnavailable as reason:
-        pytest.skip(str(reason))
+VERSIONS = ("worktrees", "branches", HANDSHAKE)
 
 
 @pytest.fixture(scope="module")
 def peer() -> Iterator[JsonLineProcess]:
-    with start() as process:
+    with start("branches") as process:
         yield process
-
-
-class Socket:
-    """A bare socket of python-socketio: every event in order, answers as the wire gives them."""
-
-    def __init__(self) -> None:
-        self.client = socketio.AsyncClient(reconnection=False)
-        self.events: list[tuple[str, Any]] = []
-        self.gone = asyncio.Event()
-        self.client.on("*", self._heard)
-        self.client.on("disconnect", lambda reason: self.gone.set())
-
-    def _heard(self, event: str, *payload: Any) -> None:
-        self.events.append((event, payload[0] if payload else None))
-
-    async def call(self, *frame: Any) -> Any:
-        return await self.client.call(frame[0], frame[1:], timeout=5)
-
-    async def result(self, *frame: Any) -> Any:
-        answer = await self.call(*frame)
-        assert isinstance(answer, (list, tuple)), answer
-        assert answer[0] is None
-        return answer[1]
-
-    def names(self, session_id: str | None = None) -> list[str]:
-        wanted = (e for e in self.events if session_id is None or (e[1] or {}).get("session_id") == session_id)
-        return [name for name, _ in wanted]
-
-
-@contextlib.asynccontextmanager
-async def connected(peer: JsonLineProcess, *, login: bool = True) -> AsyncIterator[Socket]:
-    socket = Socket()
-    await socket.client.connect(peer.greeting["url"], transports=["websocket"])
-    try:
-        if login:
-            key = peer.greeting["api_key"]
-            await socket.result("create", "authentication", {"strategy": "api-key", "apiKey": key})
-        yield socket
-    finally:
-        await socket.client.shutdown()
 
 
 @pytest.fixture
@@ -81,11 +34,6 @@ async def http(peer: JsonLineProcess) -> AsyncIterator[httpx.AsyncClient]:
     headers = {"Authorization": f"Bearer {peer.greeting['api_key']}"}
     async with httpx.AsyncClient(base_url=peer.greeting["url"], headers=headers, trust_env=False) as client:
         yield client
-
-
-async def new_session(socket: Socket, peer: JsonLineProcess) -> str:
-    made = await socket.result("create", "sessions", {"branch_id": peer.greeting["branch_id"], "title": "wire"})
-    return str(made["session_id"])
 
 
 async def test_server_info_comes_first_and_calls_without_login_are_refused(peer: JsonLineProcess) -> None:
@@ -150,21 +98,22 @@ async def test_logging_out_ends_calls_and_events_but_not_the_socket(peer: JsonLi
 
 
 async def test_the_socket_is_kicked_in_the_second_its_access_token_expires() -> None:
-    with start("--token-life", "1") as peer:
+    with start("branches", "--token-life", "1") as peer:
         async with connected(peer) as socket:
             await asyncio.wait_for(socket.gone.wait(), timeout=5)
             assert not socket.client.connected
 
 
-async def test_a_graceful_stop_kicks_and_a_restart_keeps_rows_and_key(tmp_path: Any) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_graceful_stop_kicks_and_a_restart_keeps_rows_and_key(version: str, tmp_path: Any) -> None:
     state = str(tmp_path / "peer.json")
-    with start("--state", state) as peer:
+    with start(version, "--state", state) as peer:
         async with connected(peer) as socket:
             session = await new_session(socket, peer)
             await socket.result("create", f"sessions/{session}/prompt", {"prompt": "Run."})
             peer.order("stop")
             await asyncio.wait_for(socket.gone.wait(), timeout=5)
-    with start("--state", state) as again:
+    with start(version, "--state", state) as again:
         async with connected(again) as socket:
             assert (await socket.result("get", "sessions", session))["status"] == "idle"
             tasks = await socket.result("find", "tasks", {"session_id": session})
@@ -249,28 +198,16 @@ async def test_errors_have_the_many_shapes_of_the_daemon(socket: Socket, http: h
     assert "code" not in no_id
 
 
-async def test_stream_events_reach_only_those_who_joined(peer: JsonLineProcess, socket: Socket) -> None:
-    session = await new_session(socket, peer)
-    chunk = {
-        "event": "streaming:chunk",
-        "data": {"message_id": "m", "session_id": session, "chunk": "a", "sequence": 0},
-    }
-    await socket.result("create", "messages/streaming", chunk)
-    joined = await socket.result("create", "session-streams", {"session_id": session.replace("-", "")[:24]})
-    assert joined == {"session_id": session}
-    assert "messages streaming:chunk" not in socket.names()
-    await socket.result("create", "messages/streaming", chunk)
-    assert socket.names().count("messages streaming:chunk") == 1
-    assert socket.names().count("messages/streaming created") == 2
-
-
-async def test_without_rooms_stream_events_reach_everybody() -> None:
-    with start("--no-session-streams") as peer:
-        async with connected(peer) as socket:
-            assert (await socket.call("create", "session-streams", {"session_id": "x"}))["code"] == 404
-            chunk = {"event": "streaming:chunk", "data": {"session_id": "x", "chunk": "a"}}
-            assert await socket.result("create", "messages/streaming", chunk) == {"success": True}
-            assert "messages streaming:chunk" in socket.names()
+async def test_stream_events_reach_everybody_and_any_member_may_post_them(
+    peer: JsonLineProcess, socket: Socket
+) -> None:
+    assert (await socket.call("create", "session-streams", {"session_id": "x"}))["code"] == 404
+    async with connected(peer) as other:
+        chunk = {"event": "streaming:chunk", "data": {"session_id": "x", "chunk": "a"}}
+        assert await socket.result("create", "messages/streaming", chunk) == {"success": True}
+        assert "messages streaming:chunk" in socket.names()
+        await other.until(lambda: "messages/streaming created" in other.names())
+        assert "messages streaming:chunk" in other.names()
 
 
 async def test_an_oversize_frame_closes_the_connection(peer: JsonLineProcess, socket: Socket) -> None:
@@ -287,23 +224,94 @@ async def test_users_work_over_the_socket_only(socket: Socket, http: httpx.Async
 async def test_rest_query_numbers_of_messages_are_added_as_strings(
     http: httpx.AsyncClient, peer: JsonLineProcess
 ) -> None:
-    made = (await http.post("/sessions", json={"branch_id": peer.greeting["branch_id"]})).json()
+    made = (await http.post("/sessions", json={"branch_id": peer.greeting["workspace_id"]})).json()
     session = made["session_id"]
-    rows = [
-        {
-            "message_id": str(uuid.uuid4()),
-            "session_id": session,
-            "type": "user",
-            "role": "user",
-            "index": index,
-            "timestamp": "2026-01-01T00:00:00.000Z",
-            "content_preview": "x",
-            "content": "x",
-        }
-        for index in range(6)
-    ]
+    rows = [message(session, index) for index in range(6)]
     assert (await http.post("/messages/bulk", json=rows)).status_code == 201
     page = (await http.get("/messages", params={"session_id": session, "$limit": 2, "$skip": 1})).json()
     assert (len(page["data"]), page["limit"], page["skip"]) == (5, "2", "1")
     sorted_page = await http.get("/tasks", params={"$limit": 1, "$sort[created_at]": -1})
     assert sorted_page.json()["limit"] == 1
+
+
+async def test_all_messages_come_at_once_unless_a_limit_is_wanted(socket: Socket, peer: JsonLineProcess) -> None:
+    session = await new_session(socket, peer)
+    await socket.result("create", "messages/bulk", [message(session, index) for index in range(120)])
+    page = await socket.result("find", "messages", {"session_id": session})
+    assert (page["total"], page["limit"], len(page["data"])) == (120, 10_000, 120)
+    with start("branches", "--page-limit", "50") as small:
+        async with connected(small) as other:
+            session = await new_session(other, small)
+            await other.result("create", "messages/bulk", [message(session, index) for index in range(60)])
+            page = await other.result("find", "messages", {"session_id": session, "$limit": 1_000})
+            assert (page["total"], page["limit"], len(page["data"])) == (60, 50, 50)
+
+
+async def test_worktrees_have_their_own_words_and_a_prompt_answers_an_envelope() -> None:
+    with start("worktrees") as peer:
+        async with connected(peer) as socket:
+            place = await socket.result("get", "worktrees", peer.greeting["workspace_id"])
+            session = await new_session(socket, peer)
+            row = await socket.result("get", "sessions", session)
+            assert (row["worktree_id"], "branch_id" in row) == (place["worktree_id"], False)
+            assert row["worktree_board_id"] == place["board_id"]
+            assert (await socket.call("find", "branches", {}))["code"] == 404
+            without = await socket.call("create", "sessions", {"branch_id": place["worktree_id"]})
+            assert without["message"] == "Session must have a worktree_id"
+            first = await socket.result("create", f"sessions/{session}/prompt", {"prompt": "One."})
+            task = first["taskId"]
+            assert first == {"success": True, "taskId": task, "status": "running", "streaming": True}
+            second = await socket.result("create", f"sessions/{session}/prompt", {"prompt": "Two."})
+            assert {key: second[key] for key in ("success", "queued", "status", "queue_position")} == {
+                "success": True,
+                "queued": True,
+                "status": "queued",
+                "queue_position": 1,
+            }
+            assert second["message"]["task_id"] == second["taskId"]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_revoked_tokens_are_void_and_new_logins_work(version: str) -> None:
+    with start(version) as peer:
+        old = await log_in(peer)
+        async with connected(peer) as socket, httpx.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as http:
+            assert peer.order("revoke")
+            await asyncio.wait_for(socket.gone.wait(), timeout=5)
+            headers = {"Authorization": f"Bearer {old['accessToken']}"}
+            answer = await http.get("/sessions", headers=headers)
+            assert (answer.status_code, answer.json()["message"]) == (401, "Session expired, please login again")
+            refresh = await http.post("/authentication/refresh", json={"refreshToken": old["refreshToken"]})
+            assert (refresh.status_code, refresh.json()["message"]) == (401, "Invalid or expired refresh token")
+            new = await log_in(peer)
+            headers = {"Authorization": f"Bearer {new['accessToken']}"}
+            assert (await http.get("/sessions", headers=headers)).status_code == 200
+            again = await http.post("/authentication/refresh", json={"refreshToken": new["refreshToken"]})
+            assert again.status_code == 201
+        async with connected(peer) as socket:
+            assert (await socket.result("find", "sessions", {}))["total"] == 0
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_a_kick_disconnects_and_a_cut_ends_the_connection(version: str) -> None:
+    with start(version) as peer:
+        for order in ("kick", "cut"):
+            async with connected(peer) as socket:
+                assert peer.order(order)
+                await asyncio.wait_for(socket.gone.wait(), timeout=5)
+        assert not peer.order("zork")
+
+
+async def test_successful_logins_are_counted_and_refreshes_are_not(peer: JsonLineProcess) -> None:
+    before = peer.ask("logins")["count"]
+    tokens = await log_in(peer)
+    async with httpx.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as http:
+        refresh = await http.post("/authentication/refresh", json={"refreshToken": tokens["refreshToken"]})
+        assert refresh.status_code == 201
+        assert (await http.post("/authentication", json={"strategy": "zork"})).status_code == 401
+    assert peer.ask("logins") == {"done": "logins", "count": before + 1}
+
+
+def test_an_unknown_api_version_is_refused_at_start() -> None:
+    with pytest.raises(RuntimeError, match="--api-version is one of"):
+        start("zork")

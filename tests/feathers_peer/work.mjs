@@ -1,129 +1,18 @@
-// Sessions, tasks and messages as a client notices them: prompt, queue, run, stop, complete. No agent: whoever drives the
-// peer posts the stream events itself. One change at a time per session, as the daemon's per-session lock does it.
+// Sessions at work as a client notices them: prompt, queue, run, stop, complete. No agent: what runs goes on until it is
+// stopped, completed or failed by a route, and stream events are posted by a test. One change at a time per session, as the
+// daemon's per-session lock does it. These are June's rules; handshake_work.mjs has today's.
 import errors from '@feathersjs/errors'
 
 import { isFull, newId, shortForm, stamp } from './ids.mjs'
-import { DomainError, Rows, cut, notFound, sqlError } from './rows.mjs'
+import { notFound } from './rows.mjs'
 
 const { BadRequest, Conflict, NotFound } = errors
-const BUSY = ['running', 'awaiting_permission', 'awaiting_input', 'stopping']
-const TASK_FIELDS = [
-  'task_id', 'session_id', 'status', 'queue_position', 'created_at', 'completed_at', 'created_by', 'full_prompt', 'message_range',
-  'git_state', 'tool_use_count', 'metadata', 'model', 'duration_ms', 'error_message', 'last_executor_heartbeat_at', 'report'
-]
-
-export class Sessions extends Rows {
-  constructor({ app }) {
-    super({ kind: 'Session', id: 'session_id' })
-    Object.assign(this, { app, secrets: {} })
-  }
-
-  fill(data) {
-    if (!data.branch_id) throw new DomainError('RepositoryError', 'Session must have a branch_id')
-    const now = stamp()
-    return {
-      session_id: newId(), status: 'idle', agentic_tool: 'claude-code', created_at: now, last_updated: now, unix_username: null,
-      git_state: { ref: 'main', base_sha: 'unknown', current_sha: 'unknown' }, contextFiles: [], tasks: [],
-      genealogy: { parent_session_id: null, forked_from_session_id: null, children: [] },
-      permission_config: { mode: 'acceptEdits' }, scheduled_from_branch: false, ready_for_prompt: false, archived: false, ...data
-    }
-  }
-
-  // The token of a session is in the answer of create and of get, and in the created event; nowhere else.
-  async create(data, params) {
-    const row = await super.create({ created_by: params?.user?.user_id, ...data }, params)
-    this.secrets[row.session_id] = `mcp_${newId()}`
-    return { ...row, mcp_token: this.secrets[row.session_id] }
-  }
-
-  async get(id, params) {
-    const row = await super.get(id, params)
-    return { ...row, mcp_token: this.secrets[row.session_id] }
-  }
-
-  async patch(id, data, params) {
-    return super.patch(id, { ...data, last_updated: stamp() }, params)
-  }
-
-  // Its tasks and messages go with it, and nobody is told of them.
-  async remove(id, params) {
-    const row = await super.remove(id, params)
-    for (const service of ['tasks', 'messages']) {
-      const { store } = this.app.service(service)
-      for (const [key, child] of Object.entries(store)) if (child.session_id === row.session_id) delete store[key]
-    }
-    return row
-  }
-}
-
-export class Tasks extends Rows {
-  constructor({ app }) {
-    super({ kind: 'Task', id: 'task_id', multi: ['patch'] })
-    Object.assign(this, { app })
-  }
-
-  fill(data) {
-    const now = stamp()
-    return {
-      task_id: newId(), status: 'created', created_at: now, full_prompt: '', git_state: { ref_at_start: '', sha_at_start: '' },
-      message_range: { start_index: -1, end_index: -1, start_timestamp: now }, tool_use_count: 0, ...data
-    }
-  }
-
-  async find(params) {
-    const { session_id: of, ...query } = params?.query ?? {}
-    return of ? cut(this.all().filter((task) => task.session_id === of), query) : super.find(params)
-  }
-
-  async create(data, params) {
-    const session = this.app.service('sessions').resolve(data?.session_id ?? '')
-    const task = await super.create({ created_by: params?.user?.user_id, ...data, session_id: session }, params)
-    if (task.status === 'running') await this.app.service('sessions').patch(session, { status: 'running', ready_for_prompt: false })
-    return task
-  }
-
-  // What is not a column is echoed in the answer and the event, and forgotten: `started_at` among them. The end of a task
-  // lets its session rest and the next one start before FeathersJS tells of the patch, which it does when we return.
-  async patch(id, data, params) {
-    const kept = Object.fromEntries(Object.entries(data).filter(([key]) => TASK_FIELDS.includes(key)))
-    const ran = id !== null && this.store[this.resolve(id)].status === 'running'
-    const row = await super.patch(id, kept, params)
-    if (ran && ['completed', 'failed', 'timed_out'].includes(data.status)) await this.work.goOn(row.session_id)
-    return Array.isArray(row) ? row.map((one) => ({ ...one, ...data })) : { ...row, ...data }
-  }
-}
-
-export class Messages extends Rows {
-  constructor({ app }) {
-    super({ kind: 'Message', id: 'message_id', prefixes: false, multi: ['create'] })
-    Object.assign(this, { app })
-  }
-
-  fill(data) {
-    const whole = ['message_id', 'session_id', 'type', 'role', 'index', 'timestamp', 'content_preview'].every((key) => data?.[key] !== undefined)
-    const { store: tasks } = this.app.service('tasks')
-    const fits = whole && this.app.service('sessions').store[data.session_id] && (!data.task_id || tasks[data.task_id])
-    if (!fits || this.store[data.message_id]) throw sqlError('messages', data)
-    return data
-  }
-
-  next(session) {
-    return this.all().reduce((next, row) => (row.session_id === session ? Math.max(next, row.index + 1) : next), 0)
-  }
-
-  async find(params) {
-    const { session_id: session, task_id: task, type, ...query } = params?.query ?? {}
-    if (!session && !task) return super.find(params)
-    const fits = (row) =>
-      (!session || row.session_id === session) && (!task || row.task_id === task) && (!session || !type || row.type === type)
-    return cut(this.all().filter(fits).sort((a, b) => a.index - b.index), query)
-  }
-}
+export const BUSY = ['running', 'awaiting_permission', 'awaiting_input', 'stopping']
+export const EXECUTING = ['dispatching', ...BUSY]
 
 export class Work {
-  // `born`: the status in which a prompt's task is first seen on an idle session.
-  constructor(app, born) {
-    Object.assign(this, { app, born })
+  constructor(app) {
+    this.app = app
     this.locks = new Map()
   }
 
@@ -131,8 +20,8 @@ export class Work {
     return this.app.service(name)
   }
 
-  alone(session, deed) {
-    const turn = (this.locks.get(session) ?? Promise.resolve()).then(deed)
+  alone(session, change) {
+    const turn = (this.locks.get(session) ?? Promise.resolve()).then(change)
     this.locks.set(session, turn.catch(() => undefined))
     return turn
   }
@@ -158,23 +47,46 @@ export class Work {
       if (row.status === 'stopping') throw new Error('Cannot send prompt: session is currently stopping')
       if (row.archived) await this.service('sessions').patch(session, { archived: false })
       const task = { session_id: session, full_prompt: prompt, created_by: user?.user_id, ...(metadata ? { metadata } : {}) }
-      if (!this.isBusy(row)) return this.start(await this.service('tasks').create({ ...task, status: this.born }), messageSource)
+      if (!this.isBusy(row)) return this.startNew(task, messageSource)
       const position = Math.max(0, ...this.queue(session).map((queued) => queued.queue_position)) + 1
       const extra = { ...metadata, queued_by_user_id: user?.user_id }
-      const tasks = this.service('tasks')
-      const queued = await tasks._create(tasks.fill({ ...task, status: 'queued', queue_position: position, metadata: extra }))
-      tasks.emit('queued', queued)
+      const queued = await this.createQueued({ ...task, status: 'queued', queue_position: position, metadata: extra })
+      this.service('tasks').emit('queued', queued)
       return queued
     })
   }
 
+  async startNew(task, messageSource) {
+    return this.start(await this.service('tasks').create({ ...task, status: 'created' }), messageSource)
+  }
+
+  // Without an event: `tasks queued` is the only one.
+  async createQueued(task) {
+    const tasks = this.service('tasks')
+    return tasks._create(tasks.fill(task))
+  }
+
   async start(task, messageSource) {
+    const running = await this.service('tasks').patch(task.task_id, { status: 'running', ...this.beginning(task) })
+    await this.addPrompt(task, messageSource)
+    return running
+  }
+
+  // What a task gets when it starts.
+  beginning({ session_id: session }) {
+    const index = this.service('messages').next(session)
+    const now = stamp()
+    return {
+      message_range: { start_index: index, end_index: index + 1, start_timestamp: now, end_timestamp: now },
+      git_state: { ref_at_start: 'unknown', sha_at_start: 'unknown' }, started_at: now
+    }
+  }
+
+  // The user's message, and the session that runs.
+  async addPrompt(task, messageSource) {
     const session = task.session_id
     const index = this.service('messages').next(session)
     const now = stamp()
-    const range = { start_index: index, end_index: index + 1, start_timestamp: now, end_timestamp: now }
-    const git = { ref_at_start: 'unknown', sha_at_start: 'unknown' }
-    const running = await this.service('tasks').patch(task.task_id, { status: 'running', message_range: range, git_state: git, started_at: now })
     await this.service('messages').create({
       message_id: newId(), session_id: session, task_id: task.task_id, type: 'user', role: 'user', index, timestamp: now,
       content_preview: task.full_prompt.slice(0, 200), content: task.full_prompt,
@@ -184,7 +96,6 @@ export class Work {
     const { tasks } = this.service('sessions').store[session]
     const listed = tasks.includes(task.task_id) ? tasks : [...tasks, task.task_id]
     await this.service('sessions').patch(session, { status: 'running', ready_for_prompt: false, tasks: listed })
-    return running
   }
 
   async drain(session) {
@@ -198,7 +109,7 @@ export class Work {
 
   goOn(session) {
     return this.alone(session, async () => {
-      if (this.tasksOf(session, 'running').length) return
+      if (this.tasksOf(session, 'dispatching', 'running').length) return
       await this.rest(session)
       await this.drain(session)
     })
@@ -266,10 +177,10 @@ export class Work {
     return { success: true }
   }
 
-  // What the daemon does at start with what it finds: nothing runs any more, the queue is wiped, a note is added.
+  // What the daemon does at start with what it finds: tasks are stopped, the queue is emptied, a message says so.
   async afterRestart() {
     for (const session of this.service('sessions').all()) {
-      const open = this.tasksOf(session.session_id, 'queued', 'dispatching', ...BUSY)
+      const open = this.tasksOf(session.session_id, 'queued', ...EXECUTING)
       for (const task of open) await this.service('tasks').patch(task.task_id, { status: 'stopped' })
       if (session.status === 'idle' && !open.length) continue
       await this.rest(session.session_id)
