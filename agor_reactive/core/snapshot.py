@@ -137,7 +137,7 @@ class SessionState:
     """The state of one session. Immutable, deep.
 
     - `session`: its row, None until known or once removed
-    - `tasks`: a sequence of `Task`, as `session.tasks` lists them, the rest by time of creation
+    - `tasks`: a sequence of `Task` by time of creation; as `session.tasks` lists them where it names all of them
     - `messages_by_task`: task id to a sequence of `Message` by index, for loaded tasks
     - `queued_tasks`: prompts that wait, by queue position
     - `streaming_messages`: message id to `Stream`, for messages being written

@@ -330,6 +330,8 @@ def _queue_failed(draft: Draft, done: Ask, failure: e.Failure, at: float) -> Non
             _advance(draft, at)
     elif failure.kind == "absent":
         queue.take_from_tasks(draft)
+    elif draft.sync.queue_moved:
+        queue.read_queue(draft)
 
 
 def _give_up(draft: Draft, current: Round, done: Ask, source: str | None) -> None:
