@@ -102,6 +102,9 @@ def test_a_pipe_gets_each_thing_once_when_it_is_finished() -> None:
         view.show(mirror.feed(saved("messages", message_row("m1", "t1", 1, content=use))))
         assert "Bash" not in out.getvalue()
         view.show(mirror.feed(raw("tasks tool:complete", task_id="t1", tool_use_id="u1")))
+        assert "Bash" not in out.getvalue(), "the call was written; the tool runs"
+        done = [{"type": "tool_result", "tool_use_id": "u1", "content": ""}]
+        view.show(mirror.feed(saved("messages", message_row("m9", "t1", 1.5, role="user", content=done))))
         view.show(mirror.feed(saved("messages", message_row("m2", "t1", 2, content="Two."))))
         view.show(mirror.feed(saved("tasks", task_row("t1", "completed", duration_ms=1000), "patched")))
         view.show(mirror.feed(e.LinkChanged(LinkStatus("reconnecting", attempt=1, epoch=1))))
