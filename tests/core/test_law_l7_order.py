@@ -1,4 +1,4 @@
-"""L7: tasks by (created_at as an instant, task_id), in the order of `session.tasks` where that names every task we hold;
+"""L7: tasks by (created_at as an instant, task_id), in the order of `session.tasks` where that names every task held;
 messages by (index, id); the queue by position, missing last, ties stable."""
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def test_a17_a_session_patch_reorders_at_once_and_a_task_patch_keeps_it() -> Non
 
 
 def test_a_task_that_never_ran_keeps_its_place_where_the_session_lists_only_those_that_ran() -> None:
-    """Fact of the wire: June daemons put a task into `session.tasks` when it runs; one made in bulk may never be there."""
+    """Fact of the wire: June daemons list a task in `session.tasks` once it runs; one made in bulk may never be there."""
     made = [
         task_row("a", "completed", second=1),
         task_row("b", "created", second=2),
