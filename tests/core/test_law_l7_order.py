@@ -30,7 +30,7 @@ def test_a17_a_session_patch_reorders_at_once_and_a_task_patch_keeps_it() -> Non
 
 
 def test_a_task_that_never_ran_keeps_its_place_where_the_session_lists_only_those_that_ran() -> None:
-    """Fact of the wire: June daemons list a task in `session.tasks` once it runs; one made in bulk may never be there."""
+    """Fact of the wire: June daemons list a task in `session.tasks` once it runs; one made in bulk may never."""
     made = [
         task_row("a", "completed", second=1),
         task_row("b", "created", second=2),

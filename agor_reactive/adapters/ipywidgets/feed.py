@@ -48,12 +48,12 @@ class Feed(Conversation[Document]):
     def _follow(self) -> Callable[[], None] | None:
         try:
             # A release hands over no snapshot: the end of the subscription tells of it.
-            return self._handle.snapshots.subscribe(self._show, on_completed=self._over).dispose
+            return self._handle.snapshots.subscribe(self._show, on_completed=self._released).dispose
         except HandleDisposed:
             self._show(self._handle.state)
             return None
 
-    def _over(self) -> None:
+    def _released(self) -> None:
         self._show(self._handle.state)
 
     def _show(self, state: SessionState) -> None:
