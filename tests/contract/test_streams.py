@@ -173,7 +173,7 @@ async def test_streams_of_another_session_are_not_ours(watched: Watched) -> None
     assert before == {}
 
 
-async def test_a_tool_starts_once_and_completes(watched: Watched) -> None:
+async def test_a_tool_starts_once_and_completes_with_its_result(watched: Watched) -> None:
     ids = {"session_id": watched.session_id, "task_id": watched.task_id, "tool_use_id": "toolu_1"}
 
     def tools() -> list[tuple[Any, ...]]:
@@ -184,6 +184,13 @@ async def test_a_tool_starts_once_and_completes(watched: Watched) -> None:
     await watched.scene.tell("tool:start", **ids, tool_name="Bash")
     await eventually(lambda: tools() == [("toolu_1", "Bash", "executing")])
     await watched.scene.tell("tool:complete", **ids)
+    use = {"type": "tool_use", "id": "toolu_1", "name": "Bash", "input": {}}
+    fields = {"task_id": watched.task_id, "role": "assistant", "content": [use]}
+    await watched.scene.save(watched.session_id, 1, "tool", **fields)
+    await eventually(lambda: watched.handle.state.get_task_messages(watched.task_id))
+    assert tools() == [("toolu_1", "Bash", "executing")], "the call was written; the tool runs"
+    result = {"type": "tool_result", "tool_use_id": "toolu_1", "content": "a.txt"}
+    await watched.scene.save(watched.session_id, 2, "tool", **{**fields, "role": "user", "content": [result]})
     await eventually(lambda: tools() == [("toolu_1", "Bash", "complete")])
 
 
