@@ -67,6 +67,8 @@ class Issuer:
             raise not_authenticated(str(error), {"name": "JsonWebTokenError"}) from error
         if claims.get("type") not in _ACCESS_TYPES:
             raise DomainFault("JWT type is not valid for daemon API authentication")
+        if not isinstance(claims.get("exp"), int | float):
+            raise not_authenticated("jwt without an expiry", {"name": "JsonWebTokenError"})
         if self._void(claims):
             raise not_authenticated("Session expired, please login again")
         return claims

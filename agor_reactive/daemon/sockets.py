@@ -236,7 +236,7 @@ class Sockets:
         try:
             identity = self._accounts.identify_handshake(header, auth)
         except Fault:
-            identity = None
+            pass
         else:
             if identity is not None or not self._handshake:
                 return identity
