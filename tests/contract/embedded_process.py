@@ -31,6 +31,11 @@ async def obey(daemon: EmbeddedDaemon) -> bool:
             await daemon.kick_all()
         elif deed == "cut":
             await daemon.cut_all()
+        elif deed == "revoke":
+            await daemon.revoke_tokens()
+        elif deed == "logins":
+            say({"done": deed, "count": daemon.logins})
+            continue
         elif deed in ("stop", "drop"):
             say({"done": deed})
             return bool(deed == "stop")
@@ -45,12 +50,13 @@ async def serve(flags: argparse.Namespace) -> None:
     daemon = EmbeddedDaemon(
         port=flags.port,
         db=flags.state,
-        era=flags.era,
+        api_version=flags.api_version,
         speed=QUICK,
         access_token_life=flags.token_life,
         api_key=os.environ[KEY],
         password=os.environ[PASSWORD],
         login_limit=10_000,
+        page_limit=flags.page_limit,
     )
     await daemon.start()
     say(
@@ -60,6 +66,7 @@ async def serve(flags: argparse.Namespace) -> None:
             "email": daemon.email,
             "password": os.environ[PASSWORD],
             "workspace_id": daemon.workspace_id,
+            **({"service_token": daemon.service_token} if daemon.service_token else {}),
         }
     )
     await daemon.stop(graceful=await obey(daemon))
@@ -67,10 +74,11 @@ async def serve(flags: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--era", default="branches")
+    parser.add_argument("--api-version", default="handshake")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--state", default=None)
     parser.add_argument("--token-life", type=float, default=900.0)
+    parser.add_argument("--page-limit", type=int, default=1000)
     asyncio.run(serve(parser.parse_args()))
 
 

@@ -273,7 +273,7 @@ async def test_removing_a_session_ends_its_agent_and_tells_only_of_the_session(
 async def test_the_old_era_speaks_of_worktrees_and_answers_prompts_with_an_envelope(
     start: Start, connect: Open
 ) -> None:
-    daemon = await start(era="worktrees")
+    daemon = await start(api_version="worktrees")
     watcher = await connect(daemon)
     session_id = await watcher.new_session(daemon)
     first = await watcher.prompt(session_id, "Go. [slow]")
