@@ -60,7 +60,7 @@ def message_query(query: Mapping[str, Any], *, default: int, limit: int) -> Find
         raise _invalid("transcript", "const", "must be equal to constant")
     return Find(
         where=tuple(where),
-        order=_order(query, _MESSAGE_SORTS) or (("index", 1), ("message_id", 1)),
+        order=_order(query, _MESSAGE_SORTS) or (("index", 1),),
         skip=skip,
         limit=min(whole_number("$limit", query.get("$limit", min(default, limit))), limit),
         names=_names(query, _MESSAGE_SELECTS),

@@ -151,15 +151,14 @@ class Store:
         skip: int = 0,
         limit: int = -1,
     ) -> list[Row]:
-        """Rows that meet all conditions, sorted by fields (1 up, -1 down), the order of creation last."""
+        """Rows that meet all conditions, sorted by fields (1 up, -1 down), ties by creation in the same direction."""
         clauses, values = _where(kind, where)
-        terms = [f"{_column(name)} {'asc' if direction > 0 else 'desc'}" for name, direction in order]
-        return _rows(
-            self._db.execute(
-                f"select body from rows where {clauses} order by {', '.join([*terms, 'seq'])} limit ? offset ?",
-                (*values, limit, skip),
-            )
-        )
+        # The last direction goes on to `seq`: an index serves only orders that it can be read in from one end.
+        last = order[-1][1] if order else 1
+        terms = [f"{_column(name)} {_direction(direction)}" for name, direction in order]
+        terms.append(f"seq {_direction(last)}")
+        statement = f"select body from rows where {clauses} order by {', '.join(terms)} limit ? offset ?"
+        return _rows(self._db.execute(statement, (*values, limit, skip)))
 
     def search_count(self, kind: str, where: Sequence[Condition]) -> int:
         """How many rows meet all conditions."""
@@ -199,6 +198,10 @@ def _where(kind: str, conditions: Sequence[Condition]) -> tuple[str, list[Any]]:
             clauses.append(f"{_column(name)} {_OPERATORS[operator]} ?")
             values.append(value)
     return " and ".join(clauses), values
+
+
+def _direction(sign: int) -> str:
+    return "asc" if sign > 0 else "desc"
 
 
 def _column(name: str) -> str:
