@@ -11,7 +11,7 @@ import pytest
 
 import agor_reactive as agor
 from tests.contract.daemons import DAEMONS, Daemon, running
-from tests.contract.scene import Scene, workspace_field
+from tests.contract.scene import Scene, opened_scene
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -29,8 +29,8 @@ def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 async def client(daemon: Daemon) -> AsyncIterator[Any]:
-    """A live client, logged in with the key."""
-    async with agor.create_client(daemon.url, api_key=daemon.api_key) as one:
+    """A live client, logged in."""
+    async with agor.create_client(daemon.url, **daemon.credentials()) as one:
         yield one
 
 
@@ -58,9 +58,8 @@ async def arest(daemon: Daemon) -> AsyncIterator[Any]:
 @pytest.fixture
 async def scene(client: Any, daemon: Daemon) -> AsyncIterator[Scene]:
     """Rows for one test, removed after it."""
-    one = Scene(client, daemon, await workspace_field(client, daemon.access.workspace_id))
-    yield one
-    await one.clean()
+    async with opened_scene(client, daemon) as one:
+        yield one
 
 
 # ---- what is said at the end ----------------------------------------------------------------------------------------

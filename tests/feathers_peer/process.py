@@ -109,9 +109,10 @@ class Access:
     workspace_id: str
     email: str | None = None
     password: str | None = None
+    service_token: str | None = None
 
     def __repr__(self) -> str:
-        # Shown by pytest when a test fails: no key, no password.
+        # Shown by pytest when a test fails: no key, no password, no token.
         return f"Access({self.url!r})"
 
 
@@ -171,12 +172,16 @@ class JsonLineProcess:
         answer: dict[str, Any] = json.loads(line)
         return answer
 
-    def order(self, deed: str) -> bool:
-        """Write one order, and wait until it says that it is done; False if it does not know how."""
+    def ask(self, order: str) -> dict[str, Any]:
+        """Write one order and return the answer: ``{"done": order, …}``, or something else if it is not known."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": deed}) + "\n")
+        self._process.stdin.write(json.dumps({"do": order}) + "\n")
         self._process.stdin.flush()
-        return "done" in self.answer()
+        return self.answer()
+
+    def order(self, order: str) -> bool:
+        """Write one order, and wait until it is done; False if the process does not know it."""
+        return "done" in self.ask(order)
 
     @property
     def running(self) -> bool:
