@@ -3,9 +3,9 @@
 Public routes, processes and pipes; nothing of a daemon's inside.
 
 A daemon of your own is added by `AGOR_CONTRACT_URL`. It needs `AGOR_CONTRACT_WORKSPACE_ID` (a branch or worktree) and
-`AGOR_CONTRACT_API_KEY`; `AGOR_CONTRACT_EMAIL` and `AGOR_CONTRACT_PASSWORD` too where the daemon takes API keys over REST
-only. `AGOR_CONTRACT_TOKEN_LIFE` tells the life of its access tokens in seconds, `AGOR_CONTRACT_RESTART` is a command
-that restarts it at the same address.
+`AGOR_CONTRACT_API_KEY`, and `AGOR_CONTRACT_EMAIL` and `AGOR_CONTRACT_PASSWORD` where it takes API keys over REST only.
+`AGOR_CONTRACT_TOKEN_LIFE` tells the life of its access tokens in seconds, `AGOR_CONTRACT_RESTART` is a command that
+restarts it at the same address.
 """
 
 from __future__ import annotations

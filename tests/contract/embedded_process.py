@@ -77,7 +77,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--state", default=None)
     parser.add_argument("--token-life", type=float, default=900.0)
-    parser.add_argument("--page-limit", type=int, default=None)
+    parser.add_argument("--page-limit", type=int, default=1_000)
     asyncio.run(serve(parser.parse_args()))
 
 
