@@ -50,7 +50,8 @@ async def serve(flags: argparse.Namespace) -> None:
         port=flags.port,
         db=flags.state,
         api_version=flags.api_version,
-        speed=QUICK,
+        speed=flags.speed,
+        seed=flags.seed,
         access_token_life=flags.token_life,
         page_limit=flags.page_limit,
         api_key=os.environ[KEY],
@@ -78,6 +79,8 @@ def main() -> None:
     parser.add_argument("--state", default=None)
     parser.add_argument("--token-life", type=float, default=900.0)
     parser.add_argument("--page-limit", type=int, default=1_000)
+    parser.add_argument("--speed", type=float, default=QUICK)
+    parser.add_argument("--seed", type=int, default=0)
     asyncio.run(serve(parser.parse_args()))
 
 
