@@ -33,9 +33,9 @@ async def obey(daemon: EmbeddedDaemon) -> bool:
         elif order == "cut":
             await daemon.cut_all()
         elif order == "revoke":
-            await daemon.revoke_all()
+            await daemon.revoke_tokens()
         elif order == "logins":
-            answer["count"] = daemon.login_count
+            answer["count"] = daemon.logins
         elif order in ("stop", "drop"):
             say(answer)
             return bool(order == "stop")
