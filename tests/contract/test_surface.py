@@ -107,9 +107,12 @@ async def test_a_permission_is_asked_for_told_and_given(client: Any, scene: Scen
         outcome = await handle.wait(task.task_id, timeout=SOON)
         assert type(outcome) is PermissionNeeded
         assert [request.request_id for request in outcome.requests] == [asked["request_id"]]
-        assert (await told[0].approve())["success"] is True
-        if not daemon.bare:  # the executor saves what it was handed
+        approving = asyncio.ensure_future(told[0].approve())
+        if not daemon.bare:  # the executor saves what it was handed, and only that ends the call
+            await asyncio.sleep(0)
+            await client.service("sessions").get(session.session_id)  # answered after the decision has arrived
             await scene.patch_message(row["message_id"], content={**asked, "status": "approved"})
+        assert (await approving)["success"] is True
         assert (await told[0].deny())["alreadyResolved"] is True
 
 
