@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 
 import agor_reactive as agor
+from agor_reactive.errors import AgorError
 from tests.contract.daemons import DAEMONS, Daemon, running
 from tests.contract.scene import Scene, opened_scene
 
@@ -25,6 +27,10 @@ def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A running daemon; every test of the suite runs once against each."""
     with running(request.param, tmp_path_factory.mktemp(request.param) / "state") as one:
         yield one
+        with agor.create_rest_client(one.url, api_key=one.api_key) as rest:
+            for board_id in one.boards:
+                with contextlib.suppress(AgorError):
+                    rest.service("boards").remove(board_id)
 
 
 @pytest.fixture

@@ -54,7 +54,8 @@ class Daemon:
     """One running daemon, as a test may know it.
 
     `api_version` is None for a live daemon: there a test finds out by trying, and takes what any version may answer.
-    `token_life` is in seconds, None where it is long or not known.
+    `token_life` is in seconds, None where it is long or not known. `boards` are ids of boards to remove when all tests
+    are over: newer daemons disconnect everybody over that.
     """
 
     name: str
@@ -63,6 +64,7 @@ class Daemon:
     token_life: float | None = None
     process: JsonLineProcess | None = None
     starter: Callable[[int], JsonLineProcess] | None = None
+    boards: list[str] = field(default_factory=list)
     _tokens: dict[str, str] = field(default_factory=dict, repr=False)
     _tokens_from: float = field(default=0.0, repr=False)
 

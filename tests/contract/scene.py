@@ -13,13 +13,25 @@ from agor_reactive.errors import DaemonError, Forbidden, LinkError, NotFound
 from tests.contract.daemons import Daemon
 from tests.contract.waiting import eventually
 
-__all__ = ["ENDED", "HOLD", "Scene", "message_row", "opened_scene", "tried", "workspace_field"]
+__all__ = [
+    "ENDED",
+    "HOLD",
+    "Scene",
+    "after_a_board_was_removed",
+    "message_row",
+    "opened_scene",
+    "tried",
+    "workspace_field",
+]
 
 ENDED = ("completed", "failed", "stopped", "timed_out")
 AT_WORK = ("dispatching", "running", "stopping", "awaiting_permission", "awaiting_input")
 
 HOLD = "[hold] Say nothing at all."
 """A prompt on which the test daemons' agents stay silent until the task is stopped, completed or failed."""
+
+KICKED_WITHIN = 1.0
+"""Seconds after the removal of a board."""
 
 STARTS_WITHIN = 30.0
 """Seconds from a prompt until its task is running: a live daemon starts an agent."""
@@ -60,6 +72,14 @@ async def tried(call: Awaitable[Any]) -> tuple[Any, DaemonError | None]:
         return None, refusal
 
 
+async def after_a_board_was_removed(client: Any, epoch: int) -> None:
+    """Newer daemons disconnect everybody then, soon after they answered. Wait for that, and until `client`, which was
+    on its connection number `epoch`, is back."""
+    with contextlib.suppress(AssertionError):
+        await eventually(lambda: client.status.epoch > epoch, KICKED_WITHIN)
+    await eventually(lambda: client.status.phase == "live", 20)
+
+
 @contextlib.asynccontextmanager
 async def opened_scene(client: Any, daemon: Daemon, *, member: Any = None) -> AsyncIterator[Scene]:
     """A scene on `client`, cleaned at the end. Stream events are posted by the daemon's service token where there is
@@ -96,6 +116,12 @@ class Scene:
         data = {**self.place, "agentic_tool": "claude-code", "title": "contract", **fields}
         row = await self.service("sessions").create(data)
         self.made.append(("sessions", row.session_id))
+        return row
+
+    async def board(self, **fields: Any) -> Any:
+        """A board, which stays until the run is over."""
+        row = await self.service("boards").create(fields)
+        self.daemon.boards.append(row.board_id)
         return row
 
     async def running_task(self, session_id: str, prompt: str = HOLD) -> Any:

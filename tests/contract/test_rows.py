@@ -11,7 +11,7 @@ import pytest
 import agor_reactive as agor
 from agor_reactive.errors import BadRequest, DaemonError, Forbidden, NotFound
 from tests.contract.daemons import Daemon, absent_since
-from tests.contract.scene import Scene, message_row, tried
+from tests.contract.scene import Scene, after_a_board_was_removed, message_row, tried
 
 MORE_THAN_A_PAGE = 130
 
@@ -140,12 +140,14 @@ def _field(row: Any, name: str) -> Any:
     return row[name] if isinstance(row, dict) else getattr(row, name)
 
 
-async def test_a_board_is_made_read_changed_and_removed(client: Any, scene: Scene) -> None:
-    made = await client.service("boards").create({"name": "contract board"})
-    scene.made.append(("boards", made.board_id))
+async def test_a_board_is_made_read_changed_and_removed(client: Any, scene: Scene, daemon: Daemon) -> None:
+    made = await scene.board(name="contract board")
     assert (await client.service("boards").get(made.board_id)).name == "contract board"
     assert (await client.service("boards").patch(made.board_id, {"name": "renamed"})).name == "renamed"
+    epoch = client.status.epoch
     await client.service("boards").remove(made.board_id)
+    if not daemon.bare:
+        await after_a_board_was_removed(client, epoch)
     with pytest.raises(NotFound):
         await client.service("boards").get(made.board_id)
 
@@ -161,15 +163,17 @@ async def test_removing_a_session_takes_its_tasks_and_messages_along(client: Any
         await client.service("messages").get(message.message_id)
 
 
-def test_rest_makes_and_removes_the_same_rows(rest: Any, daemon: Daemon) -> None:
-    board = rest.service("boards").create({"name": "over rest"})
-    try:
-        assert rest.service("boards").get(board.board_id).name == "over rest"
-        assert rest.service("boards").patch(board.board_id, {"name": "changed"}).name == "changed"
-    finally:
-        rest.service("boards").remove(board.board_id)
+async def test_rest_makes_and_removes_the_same_rows(arest: Any, client: Any, daemon: Daemon) -> None:
+    epoch = client.status.epoch
+    board = await arest.service("boards").create({"name": "over rest"})
+    daemon.boards.append(board.board_id)
+    assert (await arest.service("boards").get(board.board_id)).name == "over rest"
+    assert (await arest.service("boards").patch(board.board_id, {"name": "changed"})).name == "changed"
+    await arest.service("boards").remove(board.board_id)
+    if not daemon.bare:
+        await after_a_board_was_removed(client, epoch)
     with pytest.raises(NotFound):
-        rest.service("boards").get(board.board_id)
+        await arest.service("boards").get(board.board_id)
 
 
 # ---- finds ----------------------------------------------------------------------------------------------------------
@@ -181,9 +185,7 @@ async def five(scene: Scene) -> list[Any]:
     name = f"contract {uuid.uuid4()}"
     boards = []
     for number in range(5):
-        board = await scene.service("boards").create({"name": name, "description": f"{number}"})
-        scene.made.append(("boards", board.board_id))
-        boards.append(board)
+        boards.append(await scene.board(name=name, description=f"{number}"))
     return boards
 
 
