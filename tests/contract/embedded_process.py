@@ -1,4 +1,4 @@
-"""The embedded daemon in a process of its own, so that one of each kind can serve a whole test session.
+"""The embedded daemon in a process of its own, so that one of each version can serve a whole test session.
 
 Speaks as the FeathersJS peer's process does: one JSON line when it listens, JSON orders on stdin, gone when stdin ends.
 Secrets come by environment, not by arguments, which others can read.
@@ -26,23 +26,22 @@ def say(line: dict[str, Any]) -> None:
 async def obey(daemon: EmbeddedDaemon) -> bool:
     """Do what stdin orders until it ends; whether the end is to be graceful."""
     while line := await asyncio.to_thread(sys.stdin.readline):
-        deed = json.loads(line)["do"]
-        if deed == "kick":
+        order = json.loads(line)["do"]
+        answer: dict[str, Any] = {"done": order}
+        if order == "kick":
             await daemon.kick_all()
-        elif deed == "cut":
+        elif order == "cut":
             await daemon.cut_all()
-        elif deed == "revoke":
+        elif order == "revoke":
             await daemon.revoke_tokens()
-        elif deed == "logins":
-            say({"done": deed, "count": daemon.logins})
-            continue
-        elif deed in ("stop", "drop"):
-            say({"done": deed})
-            return bool(deed == "stop")
+        elif order == "logins":
+            answer["count"] = daemon.logins
+        elif order in ("stop", "drop"):
+            say(answer)
+            return bool(order == "stop")
         else:
-            say({"refused": deed})
-            continue
-        say({"done": deed})
+            answer = {"refused": order}
+        say(answer)
     return True
 
 
@@ -51,12 +50,13 @@ async def serve(flags: argparse.Namespace) -> None:
         port=flags.port,
         db=flags.state,
         api_version=flags.api_version,
-        speed=QUICK,
+        speed=flags.speed,
+        seed=flags.seed,
         access_token_life=flags.token_life,
+        page_limit=flags.page_limit,
         api_key=os.environ[KEY],
         password=os.environ[PASSWORD],
         login_limit=10_000,
-        page_limit=flags.page_limit,
     )
     await daemon.start()
     say(
@@ -74,11 +74,13 @@ async def serve(flags: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--api-version", default="handshake")
+    parser.add_argument("--api-version", default="handshake", choices=("worktrees", "branches", "handshake"))
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--state", default=None)
     parser.add_argument("--token-life", type=float, default=900.0)
-    parser.add_argument("--page-limit", type=int, default=1000)
+    parser.add_argument("--page-limit", type=int, default=1_000)
+    parser.add_argument("--speed", type=float, default=QUICK)
+    parser.add_argument("--seed", type=int, default=0)
     asyncio.run(serve(parser.parse_args()))
 
 
