@@ -122,6 +122,7 @@ class ByPlace:
         self._last_page = False  # `$skip` has reached its limit
         self._fruitless = 0
         self._empty = 0
+        self._promised: int | None = None
 
     def window(self) -> dict[str, int]:
         """`$limit` and `$skip` of the next page."""
@@ -153,6 +154,7 @@ class ByPlace:
     def take(self, page: Answer, known: Collection[Any]) -> bool:
         """Read a page. False: it may leave a gap to the rows that are `known`, so its rows are not used."""
         keys, skip = page.keys, self._asked.get("$skip", 0)
+        self._promised = page.total
         sensible = page.total is not None and page.total >= skip + len(keys)
         self.total = page.total if sensible else None
         self._as_text = self._as_text or page.as_text
@@ -197,11 +199,11 @@ class ByPlace:
                 self._give_up(count)
 
     def _give_up(self, count: int) -> None:
-        if self.total is not None and count >= self.total:
+        if self._promised is not None and count >= self._promised:
             self.done = True
         else:
             self.failure = ProtocolError(
-                f"{self._path}: the daemon counts {_counted(self.total)} rows and gave {count:,}; read them again, or "
+                f"{self._path}: the daemon counts {_counted(self._promised)} rows and gave {count:,}; read them again, or "
                 "narrow the query"
             )
 
