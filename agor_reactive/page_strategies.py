@@ -203,8 +203,8 @@ class ByPlace:
             self.done = True
         else:
             self.failure = ProtocolError(
-                f"{self._path}: the daemon counts {_counted(self._promised)} rows and gave {count:,}; read them again, or "
-                "narrow the query"
+                f"{self._path}: the daemon counts {_counted(self._promised)} rows and gave {count:,}; read them "
+                "again, or narrow the query"
             )
 
     def _take_all(self, keys: list[Any], fresh: int) -> None:

@@ -57,8 +57,9 @@ class PagedDaemon:
     lean: Literal["offered", "refused"] = "offered"
     total: Callable[[int, int], Any] = lambda honest, call: honest
     rest: bool = False
-    between: Callable[[PagedDaemon], None] = lambda daemon: None
+    between: Callable[[PagedDaemon], None] | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
+    _sorted: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # as long as nothing comes or goes
 
     def service(self, path: str = "messages") -> Service[Any, Any, Any, Any]:
         return Service(path, BlockingRunner(self.call))
@@ -89,8 +90,9 @@ class PagedDaemon:
 
     def find(self, path: str, query: dict[str, Any]) -> dict[str, Any]:
         assert len(self.asked) < 4_000, "no end of calls"
-        if self.asked:
+        if self.asked and self.between is not None:
             self.between(self)
+            self._sorted.clear()
         self.asked.append({"path": path, **query})
         asked = dict(query)
         limit, skip = asked.pop("$limit", self.default), asked.pop("$skip", 0)
@@ -101,11 +103,23 @@ class PagedDaemon:
             fault = {"instancePath": "/$limit", "keyword": "maximum", "params": {"limit": self.cap}}
             raise BadRequest("validation failed", code=400, data=[fault])
         self._validate(path, asked, order)
-        found = [row for row in getattr(self, path) if not self.filters or self._fits(row, asked)]
-        found.sort(key=lambda row: tuple(row.get(name, "") for name in _ORDER[path]))
-        for name, direction in reversed(order.items()) if self.sorts else ():
-            found.sort(key=lambda row, name=name: row.get(name, ""), reverse=direction == -1)
-        return self._page(found, limit, skip, names, _IDS[path])
+        return self._page(self._found(path, asked, order), limit, skip, names, _IDS[path])
+
+    def _found(self, path: str, asked: dict[str, Any], order: dict[str, int]) -> list[dict[str, Any]]:
+        within = next((value for value in asked.values() if isinstance(value, dict)), None)
+        scope = {name: value for name, value in asked.items() if not isinstance(value, dict)}
+        key = repr((path, scope, order))
+        found = self._sorted.get(key)
+        if found is None:
+            found = [row for row in getattr(self, path) if not self.filters or self._fits(row, scope)]
+            found.sort(key=lambda row: tuple(row.get(name, "") for name in _ORDER[path]))
+            for name, direction in reversed(order.items()) if self.sorts else ():
+                found.sort(key=lambda row, name=name: row.get(name, ""), reverse=direction == -1)
+            self._sorted[key] = found
+        if within is None or not self.filters or self.ranges != "offered":
+            return found
+        above, most = within.get("$gt", ""), within["$lte"]
+        return [row for row in found if above < row[_IDS[path]] <= most]
 
     def _page(self, found: list[dict[str, Any]], limit: int, skip: int, names: Any, id_field: str) -> dict[str, Any]:
         total = self.total(len(found), len(self.asked))
@@ -132,15 +146,9 @@ class PagedDaemon:
         if not set(order) <= set(_SORTS):
             raise BadRequest("validation failed", code=400, data=[{"instancePath": "/$sort"}])
 
-    def _fits(self, row: dict[str, Any], asked: dict[str, Any]) -> bool:
-        for name, value in asked.items():
-            have = row.get(name)
-            if isinstance(value, dict):
-                if self.ranges == "offered" and not value.get("$gt", "") < have <= value["$lte"]:
-                    return False
-            elif have != value:
-                return False
-        return True
+    @staticmethod
+    def _fits(row: dict[str, Any], scope: dict[str, Any]) -> bool:
+        return all(row.get(name) == value for name, value in scope.items())
 
 
 def june(**options: Any) -> dict[str, Any]:
