@@ -8,7 +8,7 @@ nor sockets.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -327,8 +327,12 @@ class ById:
             return None
         return cls(source, id_field)
 
-    def read(self, first: Collection[Any], size: int) -> Operation[dict[Any, Any] | None]:
+    def read(
+        self, first: Collection[Any], size: int, on_rows: Callable[[int], Any]
+    ) -> Operation[dict[Any, Any] | None]:
         """All rows by key, in the order of their ids; `first` are keys of a page that has come. None: not offered.
+
+        `on_rows` is called after each page with the number of rows so far.
 
         A second walk over the ids alone checks it. A row that was listed by two such walks and not found between them
         would be lost, so after a few tries this raises `ProtocolError`.
@@ -340,8 +344,8 @@ class ById:
                 top = yield from self._top()
                 if top is None or any(not isinstance(key, str) or key > top for key in first):
                     return None
-                rows = yield from self._walk(top, {"$limit": size})
-                listed = yield from self._walk(top, {"$limit": size, "$select": [self.id_field]})
+                rows = yield from self._walk(top, {"$limit": size}, on_rows)
+                listed = yield from self._walk(top, {"$limit": size, "$select": [self.id_field]}, lambda count: None)
                 if rows is None or listed is None:
                     return None
                 found |= rows
@@ -357,7 +361,7 @@ class ById:
         page = yield from self._source.page({"$sort": {self.id_field: -1}, "$limit": 1, "$select": [self.id_field]})
         return page.keys[0] if page.keys and isinstance(page.keys[0], str) else None
 
-    def _walk(self, top: str, asked: Query) -> Operation[dict[Any, Any] | None]:
+    def _walk(self, top: str, asked: Query, on_rows: Callable[[int], Any]) -> Operation[dict[Any, Any] | None]:
         """The rows up to `top`; None when a page shows that the range or the order was ignored."""
         found: dict[Any, Any] = {}
         last = ""
@@ -371,4 +375,5 @@ class ById:
                     return None
                 last = key
             found.update(page.rows)
+            on_rows(len(found))
         return found

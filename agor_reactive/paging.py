@@ -214,7 +214,8 @@ class Walk(Generic[T]):
             part = self._parts[0]
             if not part.done and (ranges := part.ranges) is not None:
                 part.ranges = None
-                rows = yield from ranges.read(part.known, min(part.places.size, part.places.most))
+                size = min(part.places.size, part.places.most)
+                rows = yield from ranges.read(part.known, size, self._tell_of_ranges)
                 if rows is not None:
                     self._replace(part, rows, ranges.id_field)
 
@@ -226,7 +227,6 @@ class Walk(Generic[T]):
         self.found |= {row.get(id_field): row for row in ordered}
         self._seen |= rows.keys()
         part.count, part.done = len(rows), True
-        self._tell()
 
     def _turn(self) -> Operation[list[tuple[Any, Any, bool]] | None]:
         """The next page: key, row, and whether it is new. None after the last."""
@@ -245,6 +245,11 @@ class Walk(Generic[T]):
     def _tell(self) -> None:
         if self._on_progress is not None:
             self._on_progress(len(self._seen), self.total)
+
+    def _tell_of_ranges(self, count: int) -> None:
+        """Ranges begin at the first row again: only what is beyond the first page is progress."""
+        if self._on_progress is not None and self._ended + count > len(self._seen):
+            self._on_progress(self._ended + count, self.total)
 
 
 class _Part:
