@@ -328,31 +328,34 @@ class ById:
         return cls(source, id_field)
 
     def read(
-        self, first: Collection[Any], size: int, on_rows: Callable[[int], Any]
+        self, first: Mapping[Any, Any], size: int, on_rows: Callable[[int], Any]
     ) -> Operation[dict[Any, Any] | None]:
-        """All rows by key, in the order of their ids; `first` are keys of a page that has come. None: not offered.
+        """All rows by key; None where ranges are not offered. `first` are the rows of a page that has come.
 
-        `on_rows` is called after each page with the number of rows so far.
-
-        A second walk over the ids alone checks it. A row that was listed by two such walks and not found between them
-        would be lost, so after a few tries this raises `ProtocolError`.
+        If that page is in the order of ids, the ranges begin after it. A second walk over the ids alone checks them. A
+        row that was listed by two such walks and not found between them would be lost, so after a few tries this raises
+        `ProtocolError`. `on_rows` is called after each page with the number of rows so far.
         """
-        found: dict[Any, Any] = {}
+        keys = list(first)
+        in_order = all(isinstance(key, str) for key in keys) and keys == sorted(keys)
+        found = dict(first) if in_order else {}
+        begin = keys[-1] if found else ""
         before: set[Any] | None = None
         try:
             for _ in range(_TRIES):
                 top = yield from self._top()
-                if top is None or any(not isinstance(key, str) or key > top for key in first):
+                if top is None or (before is None and any(not isinstance(key, str) or key > top for key in keys)):
                     return None
-                rows = yield from self._walk(top, {"$limit": size}, on_rows)
-                listed = yield from self._walk(top, {"$limit": size, "$select": [self.id_field]}, lambda count: None)
+                rows = yield from self._walk(top, begin, {"$limit": size}, on_rows, len(found) if begin else 0)
+                only_ids = {"$limit": size, "$select": [self.id_field]}
+                listed = yield from self._walk(top, "", only_ids)
                 if rows is None or listed is None:
                     return None
                 found |= rows
                 missing = listed.keys() - found.keys()
                 if not missing or (before is not None and not missing & before):
                     return {key: row for key, row in found.items() if key in listed}
-                first, before = (), set(listed)
+                begin, before = "", set(listed)
         except BadRequest:
             return None
         raise ProtocolError(f"the rows of {self._source.path} kept changing while they were read; read them again")
@@ -361,10 +364,11 @@ class ById:
         page = yield from self._source.page({"$sort": {self.id_field: -1}, "$limit": 1, "$select": [self.id_field]})
         return page.keys[0] if page.keys and isinstance(page.keys[0], str) else None
 
-    def _walk(self, top: str, asked: Query, on_rows: Callable[[int], Any]) -> Operation[dict[Any, Any] | None]:
-        """The rows up to `top`; None when a page shows that the range or the order was ignored."""
+    def _walk(
+        self, top: str, last: str, asked: Query, on_rows: Callable[[int], Any] | None = None, before: int = 0
+    ) -> Operation[dict[Any, Any] | None]:
+        """The rows after `last`, up to `top`; None when a page shows that the range or the order was ignored."""
         found: dict[Any, Any] = {}
-        last = ""
         while last != top:
             condition = {"$gt": last, "$lte": top} if last else {"$lte": top}
             page = yield from self._source.page({**asked, self.id_field: condition, "$sort": {self.id_field: 1}})
@@ -375,5 +379,6 @@ class ById:
                     return None
                 last = key
             found.update(page.rows)
-            on_rows(len(found))
+            if on_rows is not None:
+                on_rows(before + len(found))
         return found

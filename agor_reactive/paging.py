@@ -215,7 +215,7 @@ class Walk(Generic[T]):
             if not part.done and (ranges := part.ranges) is not None:
                 part.ranges = None
                 size = min(part.places.size, part.places.most)
-                rows = yield from ranges.read(part.known, size, self._tell_of_ranges)
+                rows = yield from ranges.read(dict(part.first), size, self._tell_of_ranges)
                 if rows is not None:
                     self._replace(part, rows, ranges.id_field)
 
@@ -247,19 +247,23 @@ class Walk(Generic[T]):
             self._on_progress(len(self._seen), self.total)
 
     def _tell_of_ranges(self, count: int) -> None:
-        """Ranges begin at the first row again: only what is beyond the first page is progress."""
+        """Ranges may begin at the first row again: only what is beyond the first page is progress."""
         if self._on_progress is not None and self._ended + count > len(self._seen):
             self._on_progress(self._ended + count, self.total)
 
 
 class _Part:
-    """One query of a walk: `known` are the keys of all rows that came, `count` is how many of them belong."""
+    """One query of a walk.
+
+    `known` are the keys of all rows that came, `count` is how many of them belong, `first` those of the first page.
+    """
 
     def __init__(self, path: str, query: Query, size: int, start: int) -> None:
         self.source = Source(path, query)
         self.known: set[Any] = set()
         self.count = 0
         self.done = False
+        self.first: list[tuple[Any, Any]] = []
         self.places = ByPlace(path, size, start)
         self.ranges = None if start else ById.of(self.source)
         self._values = ByValue.of(path, query, size)
@@ -292,6 +296,7 @@ class _Part:
             _log.info("find %s: the daemon ignored a filter; rows that do not fit are left out", self.source.path)
         self.count += sum(1 for key, _ in page.rows if key not in self.known)
         self.known.update(page.keys)
+        self.first = self.first or page.rows
         if self._values is not None:
             self._values.note(page.data)
         self.done = strategy.done

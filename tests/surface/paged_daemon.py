@@ -27,7 +27,7 @@ _SORTS = ("message_id", "task_id", "session_id", "status", "index", "timestamp",
 
 def uid(number: int, kind: int = 0) -> str:
     """A full id; they are in the order of their numbers."""
-    return f"01a2{kind:04x}-{number >> 16:04x}-7{number & 0xFFF:03x}-8000-{number:012x}"
+    return f"01a2{kind:04x}-{number >> 12:04x}-7{number & 0xFFF:03x}-8000-{number:012x}"
 
 
 def message(number: int, task_id: str = "", session_id: str = MADE, **more: Any) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 from typing import Any
 
 import pytest
@@ -69,9 +70,21 @@ def test_ranges_of_ids_are_checked_by_a_second_walk_over_the_ids() -> None:
     daemon.service().find_all(ALL)
     ranges = [query for query in daemon.asked if "message_id" in query]
     assert [("$select" in query, query["message_id"].get("$gt")) for query in ranges] == [
-        (only_ids, begin) for only_ids in (False, True) for begin in (None, uid(999, 1), uid(1_999, 1))
+        (False, uid(999, 1)),  # after the first page, which came in this order
+        (False, uid(1_999, 1)),
+        (True, None),
+        (True, uid(999, 1)),
+        (True, uid(1_999, 1)),
     ]
     assert {query["message_id"]["$lte"] for query in ranges} == {uid(2_499, 1)}
+
+
+def test_rows_whose_ids_are_in_no_order_are_all_found_and_come_by_index() -> None:
+    ids = random.Random(1).sample(range(100_000), 2_300)
+    rows = [{**message(index), "message_id": uid(number, 1)} for index, number in enumerate(ids)]
+    daemon = PagedDaemon(rows, default=100, cap=1_000)
+    assert indexes(daemon.service().find_all(ALL)) == list(range(2_300))
+    assert any("message_id" in query for query in daemon.asked)
 
 
 def test_a_row_that_only_the_ids_hold_is_an_error_and_never_lost_silently() -> None:
@@ -79,7 +92,7 @@ def test_a_row_that_only_the_ids_hold_is_an_error_and_never_lost_silently() -> N
         def find(self, path: str, query: dict[str, Any]) -> dict[str, Any]:
             answer = super().find(path, query)
             if "message_id" in query and "$select" not in query:
-                answer["data"] = [row for row in answer["data"] if row["index"] != 700]
+                answer["data"] = [row for row in answer["data"] if row["index"] != 1_200]
             return answer
 
     daemon = Losing(mixed(1_500), cap=1_000)
