@@ -76,8 +76,8 @@ class Scene:
         session = await self.rest.service("sessions").create({"branch_id": self.daemon.workspace_id})
         task = await self.rest.sessions.prompt(session.session_id, "[hold] the first word")
         async with asyncio.timeout(10):
-            while (await self.rest.service("tasks").get(task.task_id)).status != "running":
-                await asyncio.sleep(0)
+            while (await self.rest.service("tasks").get(task.task_id)).status != "running":  # noqa: ASYNC110
+                await asyncio.sleep(0)  # answered by the daemon, which shares this loop
         return session.session_id, task.task_id
 
     async def say(self, session_id: str, task_id: str, text: str, index: int = 0) -> str:
