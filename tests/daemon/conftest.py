@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import socketio
 
@@ -162,6 +162,6 @@ async def connect(stack: AsyncExitStack, daemon: EmbeddedDaemon) -> Open:
 
 
 @pytest.fixture
-async def http(daemon: EmbeddedDaemon) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=daemon.url, headers={"X-API-Key": daemon.api_key or ""}) as client:
+async def http(daemon: EmbeddedDaemon) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=daemon.url, headers={"X-API-Key": daemon.api_key or ""}) as client:
         yield client
