@@ -58,6 +58,7 @@ class Tool:
     result: Any = None
     failed: bool = False
     message_id: str | None = None
+    denied: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,14 +128,12 @@ _moment = lru_cache(maxsize=100_000)(instant)
 
 
 def _in_order(tasks: Iterable[Task], session: Session | None) -> tuple[Task, ...]:
-    """As the session lists them, the rest by time and id."""
+    """By time and id; as the session lists them where it lists all."""
+    tasks = tuple(tasks)
     place = {task_id: number for number, task_id in enumerate(session.tasks if session is not None else ())}
-    last = len(place)
-
-    def key(task: Task) -> tuple[int, float | None, str]:
-        return (place.get(task.task_id, last), _moment(task.created_at), task.task_id)
-
-    return tuple(sorted(tasks, key=key))
+    if all(task.task_id in place for task in tasks):
+        return tuple(sorted(tasks, key=lambda task: place[task.task_id]))
+    return tuple(sorted(tasks, key=lambda task: (_moment(task.created_at), task.task_id)))
 
 
 def _session_saved(state: State, event: e.SessionSaved) -> State:
@@ -210,11 +209,6 @@ def _tool_started(state: State, event: e.ToolStarted) -> State:
     return _with_tool(state, Tool(event.tool_use_id, event.tool_name, event.task_id))
 
 
-def _tool_completed(state: State, event: e.ToolCompleted) -> State:
-    tool = state.tools_by_task.get(event.task_id, {}).get(event.tool_use_id)
-    return state if tool is None else _with_tool(state, replace(tool, status="complete"))
-
-
 def _stream_of(state: State, event: Any) -> Stream:
     known = state.streaming_messages.get(event.message_id)
     return known if known is not None else Stream(event.message_id, event.task_id)
@@ -284,7 +278,6 @@ _HANDLERS: Mapping[type, Callable[[State, Any], State]] = {
     e.TaskSaved: _task_saved,
     e.MessageSaved: _message_saved,
     e.ToolStarted: _tool_started,
-    e.ToolCompleted: _tool_completed,
     e.StreamStarted: _stream_started,
     e.TextChunk: _text_chunk,
     e.StreamEnded: _stream_ended,

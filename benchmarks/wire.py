@@ -164,7 +164,8 @@ class SessionScript:
             self._stream("tasks tool:start", {**used, "tool_name": "Bash"})
         self._message(task_id, "assistant", content, whole, message_id=message_id)
         if tool:
-            self._stream("tasks tool:complete", used)
+            # It says that the call was written, and changes nothing.
+            self.noise += [("tasks tool:complete", used), ("tasks/streaming created", {"success": True})]
             result = {"type": "tool_result", "tool_use_id": use_id, "content": self.words(30), "is_error": False}
             self._message(task_id, "user", [result], "")
 

@@ -24,12 +24,12 @@ app = typer.Typer(
 )
 
 
-class Era(StrEnum):
-    """Which generation of daemons to be."""
+class ApiVersion(StrEnum):
+    """Which API version the embedded daemon speaks."""
 
+    HANDSHAKE = "handshake"
     BRANCHES = "branches"
     WORKTREES = "worktrees"
-    SESSION_STREAMS = "session-streams"
 
 
 class Hydration(StrEnum):
@@ -45,7 +45,7 @@ Json = Annotated[bool, typer.Option("--json", help="JSON lines instead of a view
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="A session's id; the beginning of it will do.")]
 Speed = Annotated[float, typer.Option(min=0.01, max=1000.0, help="Pace of the scripted agent.")]
 Seed = Annotated[int, typer.Option(help="Fixes what the scripted agent says.")]
-EraOption = Annotated[Era, typer.Option("--era", help="Which generation of daemons to be.")]
+ApiVersionOption = Annotated[ApiVersion, typer.Option("--api-version", help="API version that the daemon speaks.")]
 
 
 def run_app() -> None:
@@ -81,15 +81,15 @@ def demo(
     json: Json = False,
     speed: Speed = 1.0,
     seed: Seed = 0,
-    era: EraOption = Era.BRANCHES,
+    api_version: ApiVersionOption = ApiVersion.HANDSHAKE,
     picture: Annotated[Path | None, typer.Option(hidden=True, help="Save the busiest moment as an SVG.")] = None,
 ) -> None:
     """A daemon of its own, a session, two prompts of which one queues, live, to the end."""
     with working():
         from agor_reactive.cli.demo import demo as work
 
-        options: dict[str, Any] = {"json": json, "speed": speed, "seed": seed, "era": era.value, "picture": picture}
-        raise typer.Exit(run(lambda stop: work(stop, **options)))
+        options: dict[str, Any] = {"json": json, "speed": speed, "seed": seed, "picture": picture}
+        raise typer.Exit(run(lambda stop: work(stop, api_version=api_version.value, **options)))
 
 
 @app.command()
@@ -98,8 +98,8 @@ def serve(
     db: Annotated[Path | None, typer.Option(help="SQLite file; without it rows are kept in memory.")] = None,
     speed: Speed = 1.0,
     seed: Seed = 0,
-    era: EraOption = Era.BRANCHES,
-    token_life: Annotated[float, typer.Option(min=0.5, help="Seconds until a login is cut.")] = 900.0,
+    api_version: ApiVersionOption = ApiVersion.HANDSHAKE,
+    token_life: Annotated[float, typer.Option(min=0.5, help="Seconds until an access token expires.")] = 900.0,
 ) -> None:
     """A daemon to try things on: loopback only, its agent follows a script. Prints its URL and key once."""
     with working():
@@ -113,7 +113,7 @@ def serve(
                     db=db,
                     speed=speed,
                     seed=seed,
-                    era=era.value,
+                    api_version=api_version.value,
                     token_life=token_life,
                 )
             )

@@ -19,7 +19,7 @@ from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
 from agor_reactive.cli.output import console, is_idle
 from agor_reactive.cli.watching import look, verdict, view_of
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.daemon import EmbeddedDaemon, EraName
+from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session.handles import SessionHandle
 
@@ -53,15 +53,17 @@ class _Tally:
                 self.picture = state
 
 
-async def demo(stop: Stop, *, json: bool, speed: float, seed: int, era: EraName, picture: Path | None = None) -> int:
+async def demo(
+    stop: Stop, *, json: bool, speed: float, seed: int, api_version: ApiVersionName, picture: Path | None = None
+) -> int:
     """Run it. 1 if the two prompts did not both complete; `picture` saves the busiest moment as an SVG."""
     tally = _Tally()
     began = time.monotonic()
     async with (
-        EmbeddedDaemon(speed=speed * PACE, seed=seed, era=era) as daemon,
+        EmbeddedDaemon(speed=speed * PACE, seed=seed, api_version=api_version) as daemon,
         create_client(daemon.url, api_key=daemon.api_key) as client,
     ):
-        place = "worktree_id" if era == "worktrees" else "branch_id"
+        place = "worktree_id" if api_version == "worktrees" else "branch_id"
         session = await client.service("sessions").create(
             {place: daemon.workspace_id, "agentic_tool": "claude-code", "title": TITLE}
         )

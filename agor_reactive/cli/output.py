@@ -67,6 +67,7 @@ def is_idle(state: SessionState) -> bool:
         and state.last_synced_at is not None
         and not state.queued_tasks
         and state.active_task is None
+        and not any(task.queued for task in state.tasks)  # the queue is read a moment later
         and all(stream.settled for stream in state.get_streaming_messages())
         and not _executing(state)
     )

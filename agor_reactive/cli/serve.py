@@ -9,7 +9,7 @@ from rich.text import Text
 
 from agor_reactive.cli.endings import WELL, Stop
 from agor_reactive.cli.output import console
-from agor_reactive.daemon import EmbeddedDaemon, EraName
+from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
 from agor_reactive.errors import UsageError
 
 __all__ = ["KEY_TO_ACCEPT", "serve"]
@@ -22,13 +22,26 @@ class _CannotServe(OSError):
 
 
 async def serve(
-    stop: Stop, *, port: int, db: Path | None, speed: float, seed: int, era: EraName, token_life: float
+    stop: Stop,
+    *,
+    port: int,
+    db: Path | None,
+    speed: float,
+    seed: int,
+    api_version: ApiVersionName,
+    token_life: float,
 ) -> int:
     """Serve until Ctrl-C. The key is shown once, and only if this run made it up."""
     given = os.environ.get(KEY_TO_ACCEPT, "").strip() or None
     try:
         daemon = EmbeddedDaemon(
-            port=port, db=db, era=era, speed=speed, seed=seed, access_token_life=token_life, api_key=given
+            port=port,
+            db=db,
+            api_version=api_version,
+            speed=speed,
+            seed=seed,
+            access_token_life=token_life,
+            api_key=given,
         )
         await daemon.start()
     except ValueError as error:
@@ -49,7 +62,7 @@ def _announce(daemon: EmbeddedDaemon, db: Path | None, *, given: bool) -> None:
     windows = os.name == "nt"
     assign = '$env:{0} = "{1}"' if windows else "export {0}={1}"
     kept = f"rows in {db}" if db is not None else "rows in memory"
-    out.print(Text.assemble(("Agor daemon", "bold"), f" on {daemon.url} (embedded, {daemon.era}, {kept})"))
+    out.print(Text.assemble(("Agor daemon", "bold"), f" on {daemon.url} (embedded, {daemon.api_version}, {kept})"))
     out.print("  " + assign.format("AGOR_DAEMON_URL", daemon.url), soft_wrap=True)
     if daemon.api_key is not None and not given:
         out.print("  " + assign.format("AGOR_API_KEY", daemon.api_key), soft_wrap=True)

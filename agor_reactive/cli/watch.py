@@ -11,6 +11,7 @@ from agor_reactive.cli.output import is_idle
 from agor_reactive.cli.reach import Reach
 from agor_reactive.cli.watching import look, verdict, view_of
 from agor_reactive.core.snapshot import SessionState
+from agor_reactive.models.outcome import why_it_ended
 
 __all__ = ["prompt_and_follow", "watch"]
 
@@ -57,6 +58,7 @@ async def prompt_and_follow(reach: Reach, session_id: str, text: str, stop: Stop
                 last = await look(handle, view, stop, until=answered)
     task = last.get_task(task_id)
     if not last.terminal and task is not None and task.ended and task.status != "completed":
-        complain(f"the task ended {words_of(task.status)}" + (f": {task.error_message}" if task.error_message else ""))
+        why = why_it_ended(task, last.get_task_messages(task_id))
+        complain(f"the task ended {words_of(task.status)}" + (f": {why}" if why else ""))
         return FAULT
     return verdict(last)

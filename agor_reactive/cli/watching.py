@@ -33,8 +33,6 @@ async def look(
 
     def show(state: SessionState) -> None:
         nonlocal last
-        if state.standing.disposed:
-            return
         last = state
         try:
             view.show(state)

@@ -50,7 +50,10 @@ class Landed(NamedTuple):
 
 
 class Round(NamedTuple):
-    """A bootstrap or resync under way: everything is gathered, then committed at once."""
+    """A bootstrap or resync under way: everything is gathered, then committed at once.
+
+    `failed`: sources of errors that outlive it; `unread`: tasks whose messages were asked for and could not be read.
+    """
 
     begun: int
     waiting: frozenset[int]
@@ -66,3 +69,4 @@ class Round(NamedTuple):
     queue_begun: int = 0
     landed: tuple[tuple[str | None, Landed], ...] = ()
     failed: frozenset[str] = frozenset()
+    unread: frozenset[str] = frozenset()

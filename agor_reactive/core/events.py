@@ -41,7 +41,6 @@ __all__ = [
     "ThinkingChunk",
     "ThinkingEnded",
     "ThinkingStarted",
-    "ToolCompleted",
     "ToolStarted",
     "UnloadRequested",
 ]
@@ -161,14 +160,6 @@ class ToolStarted(NamedTuple):
     tool_name: str | None
 
 
-class ToolCompleted(NamedTuple):
-    """``tasks tool:complete``."""
-
-    session_id: str
-    task_id: str
-    tool_use_id: str
-
-
 class QueueMoved(NamedTuple):
     """``messages queued`` of old daemons: the queue changed, without saying how."""
 
@@ -276,7 +267,6 @@ Event = (
     | ThinkingChunk
     | ThinkingEnded
     | ToolStarted
-    | ToolCompleted
     | QueueMoved
     | Malformed
     | AskAnswered

@@ -214,10 +214,6 @@ def _tool_started(p: Any) -> e.Event:
     )
 
 
-def _tool_completed(p: Any) -> e.Event:
-    return e.ToolCompleted(_text(p["session_id"]), _text(p["task_id"]), _text(p["tool_use_id"]))
-
-
 def _queue_moved(p: Any) -> e.Event:
     return e.QueueMoved(_text(p["session_id"]))
 
@@ -234,7 +230,6 @@ _OTHER_TOPICS: dict[str, Parser] = {
     "messages thinking:end": _thinking_ended,
     "tasks removed": _task_removed,
     "tasks tool:start": _tool_started,
-    "tasks tool:complete": _tool_completed,
     "tasks thinking:chunk": _task_thinking_chunk,
     "sessions removed": _session_gone,
 }
@@ -246,7 +241,8 @@ ROW_TOPICS = frozenset(_READ_TOPICS)
 
 TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_READ_TOPICS}
 """Every topic that concerns a session's state. ``tasks failed`` and the permission events change no row themselves:
-the daemon follows them with ``tasks patched`` or ``messages created``; `handle.events` shows them."""
+the daemon follows them with ``tasks patched`` or ``messages created``; ``tasks tool:complete`` proves nothing (see
+`agor_reactive.core.tools`). `handle.events` shows them."""
 
 OWN_TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_row_topics(_own_session, _own_task, _own_message)}
 """`TOPICS` for payloads that nobody else holds or changes: their rows are read when somebody looks at them."""

@@ -66,7 +66,8 @@ class Standing(_Part):
 class Sync(_Part):
     """What the core remembers in order to be right. Not for users.
 
-    `journal_*`: what happened to which row while a fetch is in flight: id to (revision, row, or None if removed).
+    `journal_*`: what happened to which row while a fetch is in flight: id to (revision, row, or None if removed); of
+    tools, (task id, tool use id) to the revision at which an event told of it.
     `gone_*`: ids that were removed, and when; `removals`: there have been any. `wishes`: loads and unloads by the user
     while a fetch is in flight. `missed`: the link dropped and no round has made good yet what was not heard.
     `settled`: messages whose stream is over, and their task: the newest 256. `window`: how many tasks are wanted, 0 for
@@ -80,6 +81,7 @@ class Sync(_Part):
     attempt: int = 0
     journal_tasks: PMap[str, tuple[int, Task | None]] = field(default_factory=PMap)
     journal_messages: PMap[str, tuple[int, Message | None]] = field(default_factory=PMap)
+    journal_tools: PMap[tuple[str, str], int] = field(default_factory=PMap)
     session_moved: int = 0
     gone_tasks: PMap[str, int] = field(default_factory=PMap)
     gone_messages: PMap[str, int] = field(default_factory=PMap)
@@ -137,7 +139,7 @@ class SessionState:
     """The state of one session. Immutable, deep.
 
     - `session`: its row, None until known or once removed
-    - `tasks`: a sequence of `Task`, as `session.tasks` lists them, the rest by time of creation
+    - `tasks`: a sequence of `Task` by time of creation; as `session.tasks` lists them where it names all of them
     - `messages_by_task`: task id to a sequence of `Message` by index, for loaded tasks
     - `queued_tasks`: prompts that wait, by queue position
     - `streaming_messages`: message id to `Stream`, for messages being written
@@ -202,7 +204,7 @@ class SessionState:
 
     @property
     def live_tools(self) -> LiveTools:
-        """What tool events have told, by task: one of the two sources of `tools_by_task`."""
+        """What events have told of tools, by task: one of the two sources of `tools_by_task`."""
         return self._ground.live_tools
 
     @property

@@ -78,9 +78,11 @@ def is_active(task: Task) -> bool:
 
 
 class TaskTable(_Rows[Task]):
-    """Tasks in order: as `session.tasks` lists them, the rest after by (created_at as an instant, task_id).
+    """Tasks by (created_at as an instant, task_id); in the order of `session.tasks` where that names all of them.
 
     `rows` holds them by id, `active` the ids of tasks at work, oldest change first; there may be two for a moment.
+    `hint` is `session.tasks`: on June daemons it lists only tasks that ran, so a list that lacks one orders none.
+    Order is worked out when somebody reads it: an event costs the same however many tasks there are.
     """
 
     __slots__ = ("active", "hint", "rows")
@@ -108,13 +110,11 @@ class TaskTable(_Rows[Task]):
 
     def _order(self) -> tuple[Task, ...]:
         rows = self.rows
-        hinted = [row for row in (rows.get(task_id) for task_id in dict.fromkeys(self.hint)) if row is not None]
-        if len(hinted) == len(rows):
-            return tuple(hinted)
-        listed = {row.task_id for row in hinted}
-        rest = [row for row in rows.values() if row.task_id not in listed]
-        rest.sort(key=_task_key)
-        return (*hinted, *rest)
+        if len(self.hint) >= len(rows):  # a shorter list cannot name them all
+            hinted = [row for row in (rows.get(task_id) for task_id in dict.fromkeys(self.hint)) if row is not None]
+            if len(hinted) == len(rows):
+                return tuple(hinted)
+        return tuple(sorted(rows.values(), key=_task_key))
 
     def put(self, task: Task) -> TaskTable:
         """With this row in place of the one of the same id. The same table if nothing differs."""

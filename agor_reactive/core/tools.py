@@ -1,7 +1,9 @@
 """Which tools a task has used, worked out from what is known, so that it can never disagree with it.
 
-Two witnesses: live ``tool:start`` and ``tool:complete`` events, and saved messages (``tool_use`` and ``tool_result``
-blocks, `tool_uses`). Whoever comes late has only the second, and sees the same tools as one who watched.
+Two sources: live ``tool:start`` events, and saved messages (``tool_use`` and ``tool_result`` blocks, `tool_uses`,
+``permission_request`` messages). A fresh reading has only the second, and says the same as a mirror that watched. Fact
+of the wire: the stock executor sends ``tool:complete`` when the call has been written, before the tool runs. So that
+event proves nothing, and is not folded: a tool executes until its result is in a message, or its task has ended.
 """
 
 from __future__ import annotations
@@ -21,8 +23,12 @@ ToolStatus = Literal["executing", "complete"]
 
 
 class Tool(NamedTuple):
-    """One use of a tool. `status` is ``executing`` or ``complete``; `input` and `result` are frozen JSON once a saved
-    message holds them, else None; `failed` is True when its result says so."""
+    """One use of a tool.
+
+    `status` is ``complete`` once its result is in a saved message or its task has ended, else ``executing``; `input`
+    and `result` are frozen JSON once a saved message holds them, else None; `failed` is True when its result says so;
+    `denied` is True when a saved ``permission_request`` for this use was answered with a denial.
+    """
 
     tool_use_id: str
     tool_name: str | None
@@ -32,16 +38,18 @@ class Tool(NamedTuple):
     result: Any = None
     failed: bool = False
     message_id: str | None = None
+    denied: bool = False
 
 
 class LiveTool(NamedTuple):
-    """What has been told of a tool.
+    """What events have told of a tool.
 
-    `saved`: by a saved message too, which from then on is the witness that it was used; without it the tool is no more.
+    `complete`: its result was in a message that is not kept. `saved`: a saved message told of it too, which from then
+    on is the proof that it was used: where messages are kept and it is not among them, the tool is no more.
     """
 
     name: str | None
-    complete: bool
+    complete: bool = False
     saved: bool = False
 
 
@@ -148,7 +156,17 @@ def _derive(task_id: str, bucket: MessageBucket | None, live: Mapping[str, LiveT
     used: dict[str, tuple[Mapping[str, Any] | None, str | None]] = {}
     block: Mapping[str, Any] | None
     results: dict[str, Mapping[str, Any]] = {}
+    denied: set[str] = set()
     for message in bucket if bucket is not None else ():
+        if message.type == "permission_request":
+            asked = message.content
+            if (
+                isinstance(asked, dict)
+                and asked.get("status") == "denied"
+                and isinstance(asked.get("tool_use_id"), str)
+            ):
+                denied.add(asked["tool_use_id"])
+            continue
         for kind, tool_use_id, block in _tool_blocks(message.content, message.tool_uses):
             if kind == "tool_result":
                 results[tool_use_id] = block
@@ -159,11 +177,11 @@ def _derive(task_id: str, bucket: MessageBucket | None, live: Mapping[str, LiveT
         if bucket is None or not told.saved:
             used.setdefault(tool_use_id, (None, None))
     for tool_use_id, (block, message_id) in used.items():
-        heard = live.get(tool_use_id)
+        known = live.get(tool_use_id)
         result = results.get(tool_use_id)
         named = block.get("name") if block is not None else None
-        name = named if isinstance(named, str) else (heard.name if heard is not None else None)
-        done = ended or result is not None or (heard is not None and heard.complete)
+        name = named if isinstance(named, str) else (known.name if known is not None else None)
+        done = ended or result is not None or (bucket is None and known is not None and known.complete)
         yield Tool(
             tool_use_id,
             name,
@@ -173,4 +191,5 @@ def _derive(task_id: str, bucket: MessageBucket | None, live: Mapping[str, LiveT
             result.get("content") if result is not None else None,
             bool(result.get("is_error")) if result is not None else False,
             message_id,
+            tool_use_id in denied,
         )

@@ -16,7 +16,7 @@ try:
 except ImportError as missing:
     raise MissingExtra(f'the embedded daemon needs {missing.name}: pip install "agor-reactive[daemon]"') from missing
 
-from agor_reactive.daemon.eras import EraName
+from agor_reactive.daemon.api_versions import ApiVersionName
 from agor_reactive.daemon.server import EmbeddedDaemon
 
-__all__ = ["EmbeddedDaemon", "EraName"]
+__all__ = ["ApiVersionName", "EmbeddedDaemon"]

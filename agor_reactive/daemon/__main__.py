@@ -15,7 +15,7 @@ import sys
 from typing import cast
 
 from agor_reactive.daemon import EmbeddedDaemon
-from agor_reactive.daemon.eras import ERAS, EraName
+from agor_reactive.daemon.api_versions import API_VERSIONS, DEFAULT_API_VERSION, ApiVersionName
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -43,10 +43,11 @@ async def _run(options: argparse.Namespace) -> None:
     daemon = EmbeddedDaemon(
         port=options.port,
         db=options.db,
-        era=cast(EraName, options.era),
+        api_version=cast(ApiVersionName, options.api_version),
         speed=options.speed,
         seed=options.seed,
         access_token_life=options.token_life,
+        page_limit=options.page_limit,
         api_key=options.api_key or os.environ.get("AGOR_DAEMON_API_KEY") or None,
     )
     async with daemon:
@@ -54,7 +55,9 @@ async def _run(options: argparse.Namespace) -> None:
         sys.stdout.write(json.dumps(ready) + "\n")
         sys.stdout.flush()
         if not options.quiet:
-            sys.stderr.write(f"Embedded Agor daemon on {daemon.url} (era {daemon.era}). Ctrl+C ends it.\n")
+            sys.stderr.write(
+                f"Embedded Agor daemon on {daemon.url} (API version {daemon.api_version}). Ctrl+C ends it.\n"
+            )
         await ended.wait()
 
 
@@ -62,10 +65,11 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m agor_reactive.daemon", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 (default) lets the system choose")
     parser.add_argument("--db", default=None, help="SQLite file; without it rows are kept in memory")
-    parser.add_argument("--era", choices=sorted(ERAS), default="branches")
+    parser.add_argument("--api-version", choices=sorted(API_VERSIONS), default=DEFAULT_API_VERSION)
     parser.add_argument("--speed", type=float, default=1.0, help="pace of the scripted agent")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--token-life", type=float, default=900.0, help="seconds an access token lives")
+    parser.add_argument("--page-limit", type=int, default=1000, help="most rows of one find of messages (handshake)")
     parser.add_argument("--api-key", default=None, help="the key to accept (or AGOR_DAEMON_API_KEY)")
     parser.add_argument("--quiet", action="store_true", help="only the JSON line")
     return parser

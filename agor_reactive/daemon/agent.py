@@ -1,10 +1,12 @@
 """The scripted agent: plays a plan on the event bus, at a pace, as an executor would.
 
-It sees the world only through `Turns`; what it says comes from `script`.
+It sees the world only through `Turns`; what it says comes from `script`. With today's rules thinking has a message of
+its own, and a tool's call is saved before the tool runs; before, one message held both and followed the tool.
 """
 
 from __future__ import annotations
 
+import asyncio
 from random import Random
 from typing import Any
 
@@ -19,6 +21,7 @@ _CHUNK = 0.022
 _THOUGHT = 0.03
 _TOOL = 0.15
 _START = 0.1
+_DENIED = "Permission denied: the user refused this tool, so it did not run."
 _SLOW = 0.25
 # A slow reply stays slow at any speed, or it would flood whoever watches it.
 _SLOW_LEAST = 0.05
@@ -46,14 +49,17 @@ class _Agent:
         self._task_id: str = task["task_id"]
         self._rng: Random = self._kernel.rng(f"{task['message_range']['start_index']}/{task['full_prompt']}")
         self._plan: Plan = plan(task["full_prompt"], self._rng)
+        self._handshake = self._kernel.api.handshake
         self._used = 0
 
     async def turn(self) -> None:
         script = self._plan
         await self._pause(_START)
-        self._turns.heartbeat(self._task)
+        self._turns.connect_executor(self._task)
+        if script.holds:
+            await asyncio.Event().wait()
         first = self._kernel.ids.stream()
-        await self._think(first)
+        await self._think(self._kernel.ids.stream() if self._handshake else first)
         closing = first
         if script.tools:
             await self._stream(first, [*enumerate(script.opening)], len(script.opening))
@@ -70,6 +76,8 @@ class _Agent:
             await self._pause(_THOUGHT)
             self._message("thinking:chunk", message_id, chunk=chunk, task_id=self._task_id)
         self._message("thinking:end", message_id, task_id=self._task_id)
+        if self._handshake:
+            self._save(message_id, [{"type": "thinking", "thinking": "".join(self._plan.thinking)}])
 
     async def _stream(self, message_id: str, sending: list[tuple[int, str]], count: int) -> None:
         self._open(message_id)
@@ -94,7 +102,8 @@ class _Agent:
         if script.ending == "crash":
             raise _Crash
         why = "The scripted model broke off, as the prompt asked it to."
-        self._message("streaming:error", message_id, error=why)
+        named = {"task_id": self._task_id} if self._handshake else {}
+        self._message("streaming:error", message_id, error=why, **named)
         self._turns.finish(self._task, "failed", error_message=why, model=_MODEL, tool_use_count=self._used)
         raise _Crash
 
@@ -108,21 +117,36 @@ class _Agent:
 
     async def _use(self, tool: ToolCall, *, message_id: str | None, before: list[Row]) -> None:
         tool_use_id = f"toolu_{self._rng.getrandbits(80):020x}"
-        output = tool.output
-        if self._plan.asks and self._used == 0:
-            allowed = await self._turns.ask_permission(
-                self._task, tool_name=tool.name, tool_input=tool.input, tool_use_id=tool_use_id
-            )
-            output = output if allowed else "The user refused this tool."
-        self._used += 1
-        named: Row = {"task_id": self._task_id, "session_id": self._session_id, "tool_use_id": tool_use_id}
-        self._told("tasks", "tool:start", {**named, "tool_name": tool.name})
-        await self._pause(_TOOL)
-        self._told("tasks", "tool:complete", named)
         use: Row = {"type": "tool_use", "id": tool_use_id, "name": tool.name, "input": tool.input}
-        self._save(message_id, [*before, use], tool_uses=[{k: use[k] for k in ("id", "name", "input")}])
-        result: Row = {"type": "tool_result", "tool_use_id": tool_use_id, "content": output}
-        self._save(None, [result], role="user")
+        asks = self._plan.asks and self._used == 0
+        self._used += 1
+        if self._handshake:
+            # `tool:complete` says that the call is written, not that the tool has run.
+            self._tool_event("tool:start", tool_use_id, tool_name=tool.name)
+            self._tool_event("tool:complete", tool_use_id)
+            self._save_call(use, message_id, before)
+        allowed = await self._permitted(tool, tool_use_id) if asks else True
+        if not self._handshake:
+            self._tool_event("tool:start", tool_use_id, tool_name=tool.name)
+        if allowed or not self._handshake:
+            await self._pause(_TOOL)
+        if not self._handshake:
+            self._tool_event("tool:complete", tool_use_id)
+            self._save_call(use, message_id, before)
+        result: Row = {"type": "tool_result", "tool_use_id": tool_use_id}
+        outcome = {"content": tool.output} if allowed else {"content": _DENIED, "is_error": True}
+        self._save(None, [{**result, **outcome}], role="user")
+
+    async def _permitted(self, tool: ToolCall, tool_use_id: str) -> bool:
+        asked = {"tool_name": tool.name, "tool_input": tool.input, "tool_use_id": tool_use_id}
+        return await self._turns.permissions.ask(self._task, asked, lossy=self._plan.lossy)
+
+    def _save_call(self, use: Row, message_id: str | None, before: list[Row]) -> None:
+        self._save(message_id, [*before, use], tool_uses=[{name: use[name] for name in ("id", "name", "input")}])
+
+    def _tool_event(self, event: str, tool_use_id: str, **fields: Any) -> None:
+        named = {"task_id": self._task_id, "session_id": self._session_id, "tool_use_id": tool_use_id}
+        self._publish("tasks", event, {**named, **fields})
 
     def _save(self, message_id: str | None, content: list[Row], *, role: str = "assistant", **more: Any) -> None:
         self._kernel.new_message(
@@ -148,12 +172,12 @@ class _Agent:
         self._message("streaming:end", message_id, **numbered, task_id=self._task_id)
 
     def _message(self, event: str, message_id: str, **fields: Any) -> None:
-        self._told("messages", event, {"message_id": message_id, "session_id": self._session_id, **fields})
+        self._publish("messages", event, {"message_id": message_id, "session_id": self._session_id, **fields})
 
-    def _told(self, service: str, event: str, payload: Row) -> None:
+    def _publish(self, service: str, event: str, payload: Row) -> None:
         self._kernel.bus.publish(f"{service} {event}", payload)
-        # An executor posts every one of these to a route, and a route tells of each post.
-        self._kernel.bus.publish(f"{service}/streaming created", {"success": True})
+        # An executor posts every one of these to a route.
+        self._kernel.bus.route(f"{service}/streaming", {"success": True})
 
     async def _pause(self, seconds: float) -> None:
         jitter = 0.6 + 0.8 * self._rng.random()

@@ -1,11 +1,12 @@
-"""What the daemon tells the world, and to whom.
+"""What the daemon announces, and to which sockets.
 
-A publication is a fact with an audience; the socket side delivers it. Nothing here knows sockets or rows.
+A publication is an event with an audience; the socket side delivers it. Nothing here knows sockets or rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,44 +36,75 @@ STREAM_EVENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One event on its way out. `room` is a session id when `audience` is "room"."""
+    """One event on its way out. `session_id` is set when `audience` is "stream"."""
 
     name: str
     payload: Any
-    audience: Literal["authenticated", "everyone", "room"] = "authenticated"
-    room: str | None = None
+    audience: Literal["authenticated", "everyone", "stream"] = "authenticated"
+    session_id: str | None = None
 
 
 class Bus:
-    """Publishes in call order; the sink must not block and must not raise."""
+    """Publishes in call order; the sink must not block and must not raise.
 
-    def __init__(self, *, rooms: bool) -> None:
-        self._rooms = rooms
+    `handshake`: today's rules. Stream events have the audience "stream"; there are no nameless twins, no events of
+    custom routes, and nothing reaches a socket that is not logged in.
+    """
+
+    def __init__(self, *, handshake: bool) -> None:
+        self._handshake = handshake
         self._sink: Callable[[Publication], None] | None = None
+        self._held: list[Publication] | None = None
 
     def deliver_to(self, sink: Callable[[Publication], None]) -> None:
         self._sink = sink
 
     def publish(self, name: str, payload: Any) -> None:
-        """To every authenticated socket; stream events only to the session's room where the era has rooms."""
-        if self._rooms and name in STREAM_EVENTS and isinstance(payload, dict):
-            self._send(Publication(name, payload, "room", str(payload.get("session_id"))))
+        """To every authenticated socket; with `handshake`, stream events to the audience of their session."""
+        if self._handshake and name in STREAM_EVENTS:
+            session_id = payload.get("session_id") if isinstance(payload, dict) else None
+            self._send(Publication(name, payload, "stream", str(session_id)))
         else:
             self._send(Publication(name, payload))
 
     def row(self, service: str, verb: str, row: Any) -> None:
-        """A row event behind its nameless twin, as every write through the base adapter is told."""
+        """A row event behind its nameless twin, as every write through the base adapter is announced."""
         self.twin(verb)
         self.publish(f"{service} {verb}", row)
 
     def twin(self, verb: str) -> None:
-        """The nameless event with a null payload."""
-        self._send(Publication(verb, None))
+        """The nameless event with a null payload; none with `handshake`."""
+        if not self._handshake:
+            self._send(Publication(verb, None))
+
+    def route(self, path: str, result: Any) -> None:
+        """The event of a custom route's create; none with `handshake`."""
+        if not self._handshake:
+            self.publish(f"{path} created", result)
 
     def broadcast(self, name: str, payload: Any) -> None:
-        """To every socket, logged in or not."""
-        self._send(Publication(name, payload, "everyone"))
+        """To every socket, logged in or not; with `handshake` an ordinary event."""
+        self._send(Publication(name, payload, "authenticated" if self._handshake else "everyone"))
+
+    @contextmanager
+    def held(self) -> Iterator[list[Publication]]:
+        """Collect what is published inside instead of sending it. `release` sends it later.
+
+        Whoever holds must not give up control inside, or publications of others would be collected, too.
+        """
+        held: list[Publication] = []
+        self._held = held
+        try:
+            yield held
+        finally:
+            self._held = None
+
+    def release(self, held: list[Publication]) -> None:
+        for publication in held:
+            self._send(publication)
 
     def _send(self, publication: Publication) -> None:
-        if self._sink is not None:
+        if self._held is not None:
+            self._held.append(publication)
+        elif self._sink is not None:
             self._sink(publication)

@@ -13,10 +13,12 @@ __all__ = [
     "DomainFault",
     "Fault",
     "FeathersFault",
+    "RateLimited",
     "ambiguous",
     "bad_request",
     "conflict",
     "forbidden",
+    "immutable_socket",
     "method_not_allowed",
     "missing_row",
     "not_authenticated",
@@ -103,6 +105,11 @@ def not_authenticated(message: str = "Not authenticated", data: Any = None) -> F
     return FeathersFault("NotAuthenticated", message, code=401, class_name="not-authenticated", data=data)
 
 
+def immutable_socket() -> FeathersFault:
+    """What today's daemon says to a login, a logout or a refresh on a connected socket."""
+    return not_authenticated("Socket connection authentication is immutable")
+
+
 def forbidden(message: str, data: Any = None) -> FeathersFault:
     return FeathersFault("Forbidden", message, code=403, class_name="forbidden", data=data)
 
@@ -120,8 +127,17 @@ def conflict(message: str) -> FeathersFault:
     return FeathersFault("Conflict", message, code=409, class_name="conflict")
 
 
-def too_many_requests(message: str) -> FeathersFault:
-    return FeathersFault("TooManyRequests", message, code=429, class_name="too-many-requests")
+class RateLimited(FeathersFault):
+    """Too many tries: `limit` in the window; `wait` seconds until one more is allowed."""
+
+    def __init__(self, message: str, *, limit: int, wait: int) -> None:
+        super().__init__("TooManyRequests", message, code=429, class_name="too-many-requests")
+        self.limit = limit
+        self.wait = wait
+
+
+def too_many_requests(message: str, *, limit: int, wait: int) -> RateLimited:
+    return RateLimited(message, limit=limit, wait=wait)
 
 
 def missing_row(entity: str, ref: object) -> DomainFault:

@@ -1,12 +1,14 @@
-"""What every part of the daemon shares: rows, events, time, ids, the era. Built once by the server."""
+"""What every part of the daemon shares: rows, events, time, ids, the API version. Built once by the server."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from random import Random
+from typing import Any
 
+from agor_reactive.daemon.api_versions import ApiVersion
 from agor_reactive.daemon.clock import Clock, Ids, iso
-from agor_reactive.daemon.eras import Era
 from agor_reactive.daemon.events import Bus
 from agor_reactive.daemon.store import Row, Store
 from agor_reactive.daemon.tables import Table
@@ -17,18 +19,26 @@ __all__ = ["Kernel"]
 
 @dataclass
 class Kernel:
-    """The shared parts. `url` is written by the server once the port is known."""
+    """The shared parts. `url` is written by the server once the port is known.
+
+    `page_limit`: most rows of one answer to a find of messages, with today's rules. `boot_id` changes with each start.
+    `access_changed` is called when somebody's rights changed, after which today's daemon disconnects everybody; the
+    socket side writes it.
+    """
 
     store: Store
     bus: Bus
     clock: Clock
     ids: Ids
-    era: Era
+    api: ApiVersion
     tokens: Tokens
     seed: str
     speed: float
     access_token_life: float
+    page_limit: int
+    boot_id: str
     url: str = ""
+    access_changed: Callable[[], None] = lambda: None
     sessions: Table = field(init=False)
     tasks: Table = field(init=False)
     messages: Table = field(init=False)
@@ -43,7 +53,7 @@ class Kernel:
         self.messages = self._table("messages", "Message", "message_id", short_ids=False)
         self.boards = self._table("boards", "Board", "board_id")
         self.repos = self._table("repos", "Repo", "repo_id")
-        self.places = self._table(self.era.places, self.era.place_title, self.era.place_id)
+        self.places = self._table(self.api.places, self.api.place_title, self.api.place_id)
         self.users = self._table("users", "User", "user_id", short_ids=False)
 
     def _table(self, kind: str, entity: str, id_field: str, *, short_ids: bool = True) -> Table:
@@ -63,6 +73,10 @@ class Kernel:
 
     def link(self, kind: str, row_id: str) -> str:
         return f"{self.url}/ui/{kind}/{self.short(row_id)}/"
+
+    def touch_session(self, session: Row, **changes: Any) -> Row:
+        """Change a session's row, and when it was last updated; announced."""
+        return self.sessions.change(session, **changes, last_updated=self.now())
 
     def new_message(self, *, session_id: str, task_id: str | None, role: str, content: object, **more: object) -> Row:
         """A message row at the end of its session, saved and announced. `more` may carry message_id, type, metadata."""

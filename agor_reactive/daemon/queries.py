@@ -14,10 +14,24 @@ from typing import Any
 from agor_reactive.daemon.faults import bad_request, validation_failed
 from agor_reactive.daemon.store import Row
 
-__all__ = ["MAX_LIMIT", "Kind", "js_page", "matches", "page", "select", "sort_rows", "validated"]
+__all__ = [
+    "MAX_LIMIT",
+    "UUID",
+    "Kind",
+    "js_page",
+    "matches",
+    "page",
+    "refusal",
+    "scalar_text",
+    "select",
+    "sort_order",
+    "sort_rows",
+    "validated",
+    "whole_number",
+]
 
 MAX_LIMIT = 10_000
-_UUID = re.compile(r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{8})$", re.IGNORECASE)
+UUID = re.compile(r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|[0-9a-f]{8})$", re.IGNORECASE)
 _MISSING = object()
 
 Kind = str | tuple[str, ...]
@@ -33,7 +47,7 @@ def validated(query: Mapping[str, Any], schema: Mapping[str, Kind]) -> dict[str,
         if name in ("$limit", "$skip"):
             kept[name] = _bounded(name, value)
         elif name == "$sort":
-            kept[name] = _sort_order(value)
+            kept[name] = sort_order(value)
         elif name == "$select":
             kept[name] = value if isinstance(value, list) else [value]
         elif name in schema:
@@ -99,29 +113,36 @@ def js_page(query: Mapping[str, Any], total: int, read: Callable[[int, int], lis
     return {"total": total, "limit": limit, "skip": skip, "data": read(first, last - first) if last > first else []}
 
 
-def _bounded(name: str, value: Any) -> int:
+def whole_number(name: str, value: Any) -> int:
+    """A number of rows; numeric strings count as numbers. Raises a 400."""
     number = _js_number(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
-    if math.isnan(number) or number != int(number):
-        raise validation_failed([_ajv(name, "type", {"type": "integer"}, "must be integer")])
+    if not math.isfinite(number) or number != int(number):
+        raise validation_failed([refusal(name, "type", {"type": "integer"}, "must be integer")])
     if number < 0:
-        raise validation_failed([_ajv(name, "minimum", {"comparison": ">=", "limit": 0}, "must be >= 0")])
-    if number > MAX_LIMIT:
-        raise validation_failed(
-            [_ajv(name, "maximum", {"comparison": "<=", "limit": MAX_LIMIT}, f"must be <= {MAX_LIMIT}")]
-        )
+        raise validation_failed([refusal(name, "minimum", {"comparison": ">=", "limit": 0}, "must be >= 0")])
     return int(number)
 
 
-def _sort_order(value: Any) -> dict[str, int]:
+def _bounded(name: str, value: Any) -> int:
+    number = whole_number(name, value)
+    if number > MAX_LIMIT:
+        raise validation_failed(
+            [refusal(name, "maximum", {"comparison": "<=", "limit": MAX_LIMIT}, f"must be <= {MAX_LIMIT}")]
+        )
+    return number
+
+
+def sort_order(value: Any) -> dict[str, int]:
+    """The fields of a `$sort`, 1 up and -1 down. Raises a 400."""
     if not isinstance(value, dict):
-        raise validation_failed([_ajv("$sort", "type", {"type": "object"}, "must be object")])
+        raise validation_failed([refusal("$sort", "type", {"type": "object"}, "must be object")])
     order: dict[str, int] = {}
     for name, direction in value.items():
         number = _js_number(direction) if isinstance(direction, int | float | str) else math.nan
         if number not in (1, -1):
             raise validation_failed(
                 [
-                    _ajv(
+                    refusal(
                         f"$sort/{name}",
                         "enum",
                         {"allowedValues": [1, -1]},
@@ -138,29 +159,36 @@ def _scalar(name: str, value: Any, kind: Kind) -> Any:
         if value in ("true", "false"):
             return value == "true"
         if not isinstance(value, bool):
-            raise validation_failed([_ajv(name, "type", {"type": "boolean"}, "must be boolean")])
+            raise validation_failed([refusal(name, "type", {"type": "boolean"}, "must be boolean")])
         return value
     if kind == "number":
         number = _js_number(value) if isinstance(value, int | float | str) else math.nan
         if math.isnan(number):
-            raise validation_failed([_ajv(name, "type", {"type": "number"}, "must be number")])
+            raise validation_failed([refusal(name, "type", {"type": "number"}, "must be number")])
         return int(number) if number == int(number) else number
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        value = str(value)
-    if not isinstance(value, str):
-        raise validation_failed([_ajv(name, "type", {"type": "string"}, "must be string")])
-    if kind == "uuid" and not _UUID.match(value):
+    value = scalar_text(name, value)
+    if kind == "uuid" and not UUID.match(value):
         raise validation_failed(
-            [_ajv(name, "pattern", {"pattern": _UUID.pattern}, f'must match pattern "{_UUID.pattern}"')]
+            [refusal(name, "pattern", {"pattern": UUID.pattern}, f'must match pattern "{UUID.pattern}"')]
         )
     if isinstance(kind, tuple) and value not in kind:
         raise validation_failed(
-            [_ajv(name, "enum", {"allowedValues": list(kind)}, "must be equal to one of the allowed values")]
+            [refusal(name, "enum", {"allowedValues": list(kind)}, "must be equal to one of the allowed values")]
         )
     return value
 
 
-def _ajv(name: str, keyword: str, params: dict[str, Any], message: str) -> dict[str, Any]:
+def scalar_text(name: str, value: Any) -> str:
+    """A text; numbers become one. Raises a 400."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        raise validation_failed([refusal(name, "type", {"type": "string"}, "must be string")])
+    return value
+
+
+def refusal(name: str, keyword: str, params: dict[str, Any], message: str) -> dict[str, Any]:
+    """One entry of the list in a `validation failed`."""
     path = f"#/properties/{name.replace('$', '%24')}/{keyword}"
     return {"instancePath": f"/{name}", "schemaPath": path, "keyword": keyword, "params": params, "message": message}
 

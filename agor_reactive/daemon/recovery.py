@@ -27,10 +27,12 @@ class Credentials:
 
 
 def boot_number(store: Store, *, place: str) -> int:
-    """Which start of this database this is, from 1. Raises ValueError for a database of another era's words."""
+    """Which start of this database this is, from 1. Raises ValueError for a database of another version's words."""
     kept = store.setting("place")
     if kept is not None and kept != place:
-        raise ValueError(f"this database speaks of a {kept}, not of a {place}: start it with the era it was made with")
+        raise ValueError(
+            f"this database speaks of a {kept}, not of a {place}: start it with the API version it was made with"
+        )
     number = int(store.setting("boots") or 0) + 1
     store.set_setting("place", place)
     store.set_setting("boots", str(number))
@@ -99,7 +101,7 @@ def recover(kernel: Kernel) -> None:
 
 def _plant_place(kernel: Kernel, user_id: str) -> None:
     now = kernel.now()
-    era = kernel.era
+    api = kernel.api
     board_id, repo_id, place_id = kernel.ids.row(), kernel.ids.row(), kernel.ids.row()
     home = str(Path("/srv/agor/demo"))
     kernel.boards.insert(
@@ -117,10 +119,10 @@ def _plant_place(kernel: Kernel, user_id: str) -> None:
     )  # fmt: skip
     kernel.places.insert(
         {
-            era.place_id: place_id, "repo_id": repo_id, "board_id": board_id, "name": "main", "ref": "main",
-            "path": f"{home}/main", "new_branch": False, f"{era.place}_unique_id": 1, "created_at": now,
+            api.place_id: place_id, "repo_id": repo_id, "board_id": board_id, "name": "main", "ref": "main",
+            "path": f"{home}/main", "new_branch": False, f"{api.place}_unique_id": 1, "created_at": now,
             "updated_at": now, "last_used": now, "created_by": user_id, "needs_attention": False, "archived": False,
             "filesystem_status": "ready", "last_commit_sha": f"{kernel.rng('sha').getrandbits(160):040x}",
-            **({"schedule_enabled": False} if era.place == "worktree" else {}),
+            **({"schedule_enabled": False} if api.place == "worktree" else {}),
         }
     )  # fmt: skip

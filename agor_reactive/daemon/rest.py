@@ -6,14 +6,13 @@ import json
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from agor_reactive.daemon.accounts import Accounts, public_user
-from agor_reactive.daemon.faults import DomainFault, Fault, FeathersFault, not_authenticated
+from agor_reactive.daemon.accounts import Accounts, Identity
+from agor_reactive.daemon.faults import DomainFault, Fault, FeathersFault, RateLimited, not_authenticated
 from agor_reactive.daemon.gate import Receive, Scope, Send
 from agor_reactive.daemon.query_strings import parse_query
 from agor_reactive.daemon.services.base import Call, Registry
-from agor_reactive.daemon.store import Row
 from agor_reactive.daemon.tokens import KEY_PREFIX
 
 __all__ = ["MAX_BODY", "Rest"]
@@ -27,8 +26,9 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 class Rest:
     """An ASGI application over the registry of services."""
 
-    def __init__(self, registry: Registry, accounts: Accounts) -> None:
+    def __init__(self, registry: Registry, accounts: Accounts, *, handshake: bool) -> None:
         self._registry = registry
+        self._handshake = handshake
         self._accounts = accounts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -37,6 +37,8 @@ class Rest:
             response = await self._answer(request)
         except ClientDisconnect:
             return
+        except RateLimited as fault:
+            response = _slow_down(fault) if self._handshake else _failure(request, fault)
         except Fault as fault:
             response = _failure(request, fault)
         except Exception as error:  # noqa: BLE001 - a service that breaks is an answer too, and is told as one
@@ -61,11 +63,11 @@ class Rest:
             message = f"Method `{method}` is not supported by this endpoint."
             raise FeathersFault("MethodNotAllowed", message, code=405, class_name="method-not-allowed")
         is_open = resolved is not None and resolved.service.open
-        user = self._user(request, optional=is_open)
+        identity = self._identity(request, optional=is_open)
         args: list[Any] = [] if method in ("find", "create") else [row_id]
         if request.method in _WITH_BODY:
             args.append(data)
-        call = Call(provider="rest", user=user, query=parse_query(request.url.query))
+        call = Call(provider="rest", identity=identity, query=parse_query(request.url.query))
         result = await self._registry.invoke(service_path, method, args, call)
         return JSONResponse(result, status_code=201 if request.method == "POST" else 200)
 
@@ -77,7 +79,7 @@ class Rest:
             return parent, _WITH_ID[verb], row_id
         return None
 
-    def _user(self, request: Request, *, optional: bool) -> Row | None:
+    def _identity(self, request: Request, *, optional: bool) -> Identity | None:
         header = request.headers.get("authorization")
         credential = request.headers.get("x-api-key")
         if header is not None:
@@ -92,7 +94,7 @@ class Rest:
         if credential is None:
             return None
         try:
-            return public_user(self._accounts.identify(credential))
+            return self._accounts.identify(credential)
         except Fault:
             if optional:
                 return None
@@ -124,6 +126,16 @@ def _failure(request: Request, fault: Fault) -> Response:
         )
         return HTMLResponse(page, status_code=status)
     return JSONResponse(body, status_code=status)
+
+
+def _slow_down(fault: RateLimited) -> Response:
+    """Today's limiter stands before the services: plain text, and the draft-7 headers."""
+    headers = {
+        "RateLimit": f"limit={fault.limit}, remaining=0, reset={fault.wait}",
+        "RateLimit-Policy": f"{fault.limit};w=900",
+        "Retry-After": str(fault.wait),
+    }
+    return PlainTextResponse(fault.message, status_code=429, headers=headers)
 
 
 def _escaped(text: str) -> str:

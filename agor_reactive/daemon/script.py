@@ -7,7 +7,10 @@ Directives in square brackets choose the behaviour, anywhere in the prompt:
     [slow]         the text goes on, slowly, until the session is stopped
     [tools:N]      N tools (default 2)
     [chunks:N]     exactly N chunks in the closing text
+    [hold]         nothing is written or streamed until the task is stopped, completed or failed
+    [stubborn]     a stop is answered as pending, and the task ends a little later (`handshake` only)
     [permission]   asks for permission before the first tool
+    [lossy-permission]  the same, and the first decision is lost on its way (`handshake` only)
     [shuffle]      chunks leave out of order and some twice, numbered as ever
     [unnumbered]   chunks carry no sequence
     [say:TEXT]     the closing text is TEXT
@@ -22,9 +25,11 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-__all__ = ["Plan", "ToolCall", "plan"]
+__all__ = ["Plan", "ToolCall", "is_stubborn", "plan"]
 
-_DIRECTIVE = re.compile(r"\[(fail|crash|slow|permission|shuffle|unnumbered|tools:\d+|chunks:\d+|say:[^\]]*)\]")
+_DIRECTIVE = re.compile(
+    r"\[(fail|crash|slow|hold|stubborn|permission|lossy-permission|shuffle|unnumbered|tools:\d+|chunks:\d+|say:[^\]]*)\]"
+)
 _MAX_TOOLS = 200
 _MAX_CHUNKS = 100_000
 
@@ -49,16 +54,17 @@ class Plan:
     sending: tuple[tuple[int, str], ...]
     numbered: bool
     asks: bool
+    lossy: bool
     slow: bool
+    holds: bool
     ending: str
 
 
 def plan(prompt: str, rng: Random) -> Plan:
     """The turn that answers `prompt`."""
-    directives = _DIRECTIVE.findall(prompt)
-    words = {text.partition(":")[0]: text.partition(":")[2] for text in directives}
+    words = _directives(prompt)
     topic = " ".join(_DIRECTIVE.sub("", prompt).split()) or "this"
-    asks = "permission" in words
+    asks = "permission" in words or "lossy-permission" in words
     tools = min(int(words.get("tools") or 2), _MAX_TOOLS) if "tools" in words or not asks else 1
     closing = _chunks(words["say"] if "say" in words else _answer(topic, rng), rng)
     if "chunks" in words:
@@ -72,9 +78,20 @@ def plan(prompt: str, rng: Random) -> Plan:
         sending=_shuffled(sending, rng) if "shuffle" in words else sending,
         numbered="unnumbered" not in words,
         asks=asks and tools > 0,
+        lossy="lossy-permission" in words,
         slow="slow" in words,
+        holds="hold" in words,
         ending="crash" if "crash" in words else "fail" if "fail" in words else "complete",
     )
+
+
+def is_stubborn(prompt: str) -> bool:
+    """Whether the task of that prompt takes its time to stop."""
+    return "stubborn" in _directives(prompt)
+
+
+def _directives(prompt: str) -> dict[str, str]:
+    return {text.partition(":")[0]: text.partition(":")[2] for text in _DIRECTIVE.findall(prompt)}
 
 
 def _chunks(text: str, rng: Random) -> tuple[str, ...]:

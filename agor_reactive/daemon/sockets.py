@@ -10,25 +10,28 @@ import asyncio
 import logging
 import traceback
 from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 import socketio
 from engineio.packet import NOOP, Packet
 
-from agor_reactive.daemon.accounts import Accounts, public_user
+from agor_reactive.daemon.accounts import Accounts, Identity, public_user
 from agor_reactive.daemon.events import Publication
 from agor_reactive.daemon.faults import Fault, bad_request
 from agor_reactive.daemon.kernel import Kernel
+from agor_reactive.daemon.peers import LOGGED_IN, SERVICES, Peer, owner_room, session_room
 from agor_reactive.daemon.services.base import Call, Registry
-from agor_reactive.daemon.store import Row
 
 __all__ = ["MAX_FRAME", "Sockets"]
 
 MAX_FRAME = 1_000_000
 _ARGUMENTS = {"find": 0, "get": 1, "remove": 1, "create": 1, "update": 2, "patch": 2}
-_LOGGED_IN = "authenticated"
+_REFUSED = "Invalid or expired authentication token"
+_REFUSED_DATA = {"code": 401, "className": "not-authenticated"}
 _FAREWELL = 0.1
+_AFTER_ANSWER = 0.02
 
 
 class Sockets:
@@ -38,7 +41,8 @@ class Sockets:
         self._kernel = kernel
         self._registry = registry
         self._accounts = accounts
-        self._peers: dict[str, _Peer] = {}
+        self._handshake = kernel.api.handshake
+        self._peers: dict[str, Peer] = {}
         self._kicked: set[str] = set()
         self._outbox: asyncio.Queue[Callable[[], Awaitable[Any]]] = asyncio.Queue()
         self._pump: asyncio.Task[None] | None = None
@@ -71,6 +75,8 @@ class Sockets:
     def start(self) -> None:
         self._pump = asyncio.get_running_loop().create_task(self._run_outbox(), name="daemon outbox")
         self._kernel.bus.deliver_to(self._deliver)
+        if self._handshake:
+            self._kernel.access_changed = self._kick_soon
 
     async def stop(self) -> None:
         """Close every connection that is left and end the outbox."""
@@ -99,18 +105,33 @@ class Sockets:
 
     async def kick_all(self) -> None:
         """Cut every connection the way a server does it on purpose (a namespace disconnect)."""
-        for peer in list(self._peers.values()):
-            self.kick(peer)
+        self._kick_everybody()
         await self._flushed()
 
-    def kick(self, peer: _Peer) -> None:
+    def kick(self, peer: Peer) -> None:
         """Cut one connection, after everything that was said to it before."""
         peer.forget_expiry()
         self._outbox.put_nowait(partial(self._cut, peer))
 
+    def kick_at(self, peer: Peer, when: float) -> asyncio.TimerHandle:
+        """Cut the connection when the time comes, in seconds since the epoch."""
+        left = when - self._kernel.clock.time()
+        return asyncio.get_running_loop().call_later(max(0.0, left), self.kick, peer)
+
     def later(self, job: Callable[[], Awaitable[Any]]) -> None:
         """Do something in the order of what leaves."""
         self._outbox.put_nowait(job)
+
+    def _kick_soon(self) -> None:
+        # The caller, too, is disconnected: after its answer.
+        asyncio.get_running_loop().call_later(_AFTER_ANSWER, self._kick_everybody)
+
+    def _kick_everybody(self) -> None:
+        for peer in self._all():
+            self.kick(peer)
+
+    def _all(self) -> list[Peer]:
+        return list(self._peers.values())
 
     # ---- out -------------------------------------------------------------------------------------------------
 
@@ -118,14 +139,19 @@ class Sockets:
         self._outbox.put_nowait(partial(self._emit, publication))
 
     async def _emit(self, publication: Publication) -> None:
-        room: str | None = _LOGGED_IN
-        if publication.audience == "everyone":
-            room = None
-        elif publication.audience == "room":
-            room = _room(str(publication.room))
-        await self.server.emit(publication.name, (publication.payload,), to=room)
+        await self.server.emit(publication.name, (publication.payload,), to=self._audience(publication))
 
-    async def _cut(self, peer: _Peer) -> None:
+    def _audience(self, publication: Publication) -> str | list[str] | None:
+        """The rooms that get it; None is every socket. A socket in several of them gets it once."""
+        if publication.audience == "everyone":
+            return None
+        if publication.audience == "authenticated":
+            return LOGGED_IN
+        rooms = [session_room(str(publication.session_id)), SERVICES]
+        session = self._kernel.sessions.find(publication.session_id)
+        return rooms if session is None else [*rooms, owner_room(session["created_by"])]
+
+    async def _cut(self, peer: Peer) -> None:
         if self._peers.get(peer.sid) is not peer:
             return
         self._kicked.add(peer.engine_sid)
@@ -188,22 +214,34 @@ class Sockets:
             engine.queue.put_nowait(Packet(NOOP))
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
-        peer = _Peer(self, sid, self.server.manager.eio_sid_from_sid(sid, "/"))
-        token = auth.get("token") if isinstance(auth, dict) else None
-        header = str(environ.get("HTTP_AUTHORIZATION", ""))
-        if token is None and header.startswith("Bearer "):
-            token = header.removeprefix("Bearer ")
-        if token is not None:
-            user = self._accounts.handshake_user(token)
-            if user is None:
-                raise socketio.exceptions.ConnectionRefusedError("Invalid or expired authentication token")
-            # Known, but not in the channel of events: only a login gets there.
-            peer.user_id = user["user_id"]
+        peer = Peer(self, sid, self.server.manager.eio_sid_from_sid(sid, "/"))
+        identity = self._handshake_identity(str(environ.get("HTTP_AUTHORIZATION", "")), auth)
         self._peers[sid] = peer
         info = {"buildSha": "embedded", "builtAt": None}
-        loop = asyncio.get_running_loop()
+        if self._handshake:
+            info |= {"instanceId": "embedded", "bootId": self._kernel.boot_id}
+        # Before that, the token is known, but the socket is not in the channel of events: only a login gets there.
+        peer.identity = identity
+
+        def greet() -> None:
+            if self._handshake and identity is not None:
+                peer.admit(identity)
+            self.later(partial(self.server.emit, "server-info", (info,), to=sid))
+
         # After this handler has let the connection through, or the greeting would overtake it.
-        loop.call_soon(self._outbox.put_nowait, partial(self.server.emit, "server-info", (info,), to=sid))
+        asyncio.get_running_loop().call_soon(greet)
+
+    def _handshake_identity(self, header: str, auth: Any) -> Identity | None:
+        """Whom the handshake names. Raises the refusal, which is the same whatever is wrong."""
+        try:
+            identity = self._accounts.identify_handshake(header, auth)
+        except Fault:
+            pass
+        else:
+            if identity is not None or not self._handshake:
+                return identity
+        data = (_REFUSED_DATA,) if self._handshake else ()
+        raise socketio.exceptions.ConnectionRefusedError(_REFUSED, *data)
 
     async def _disconnect(self, sid: str, reason: str = "") -> None:
         peer = self._peers.pop(sid, None)
@@ -215,16 +253,30 @@ class Sockets:
         if method not in self._registry.methods or peer is None or not args or not isinstance(args[0], str):
             # Never acknowledged, as on the real wire.
             return self.server.not_handled
-        try:
-            answer: Any = (None, await self._invoke(peer, method, args[0], list(args[1:])))
-        except Fault as fault:
-            answer = fault.over_socket()
-        except Exception as error:  # noqa: BLE001 - a service that breaks is an answer too, and is told as one
-            answer = {"stack": traceback.format_exc(limit=1), "message": str(error), "name": type(error).__name__}
+        if self._handshake and method == "create" and self._registry.keeps_rows(args[0]):
+            return await self._answer_first(peer, method, args)
+        answer = await self._answer(peer, method, args)
         await self._flushed()
         return answer
 
-    async def _invoke(self, peer: _Peer, method: str, path: str, args: list[Any]) -> Any:
+    async def _answer_first(self, peer: Peer, method: str, args: tuple[Any, ...]) -> Any:
+        """Answer a plain create; its events come after the acknowledgement."""
+        # Such creates wait for nothing, so whatever is held is their own.
+        with self._kernel.bus.held() as held:
+            answer = await self._answer(peer, method, args)
+        # The library writes the acknowledgement without giving up control in between.
+        asyncio.get_running_loop().call_soon(self._kernel.bus.release, held)
+        return answer
+
+    async def _answer(self, peer: Peer, method: str, args: tuple[Any, ...]) -> Any:
+        try:
+            return (None, await self._invoke(peer, method, args[0], list(args[1:])))
+        except Fault as fault:
+            return fault.over_socket()
+        except Exception as error:  # noqa: BLE001 - a service that breaks is an answer too, and is told as one
+            return {"stack": traceback.format_exc(limit=1), "message": str(error), "name": type(error).__name__}
+
+    async def _invoke(self, peer: Peer, method: str, path: str, args: list[Any]) -> Any:
         own = _ARGUMENTS.get(method, 1)
         if len(args) > own + 1:
             raise bad_request(f"Too many arguments for '{method}' method")
@@ -232,61 +284,15 @@ class Sockets:
         given = args[:own] + [None] * (own - len(args[:own]))
         call = Call(
             provider="socketio",
-            user=self._user(peer),
+            identity=self._identity(peer),
             query=dict(query) if isinstance(query, dict) else {},
             connection=peer,
         )
         return await self._registry.invoke(path, method, given, call)
 
-    def _user(self, peer: _Peer) -> Row | None:
-        row = self._kernel.users.find(peer.user_id)
-        return None if row is None else public_user(row)
-
-
-class _Peer:
-    """One connection: who it is, when that ends, which rooms it hears."""
-
-    def __init__(self, sockets: Sockets, sid: str, engine_sid: str) -> None:
-        self._sockets = sockets
-        self.sid = sid
-        self.engine_sid = engine_sid
-        self.user_id: str | None = None
-        self.auth_result: dict[str, Any] | None = None
-        self._rooms: set[str] = set()
-        self._expiry: asyncio.TimerHandle | None = None
-
-    def login(self, user_id: str, result: dict[str, Any], *, expires_at: float) -> None:
-        self.forget_expiry()
-        self.user_id = user_id
-        self.auth_result = result
-        left = expires_at - self._sockets._kernel.clock.time()
-        self._expiry = asyncio.get_running_loop().call_later(max(0.0, left), self._sockets.kick, self)
-        self._enter(_LOGGED_IN)
-
-    def logout(self) -> None:
-        self.forget_expiry()
-        self.user_id = None
-        self.auth_result = None
-        for room in (_LOGGED_IN, *self._rooms):
-            self._sockets.later(partial(self._sockets.server.leave_room, self.sid, room))
-        self._rooms.clear()
-
-    def join(self, session_id: str) -> None:
-        self._rooms.add(_room(session_id))
-        self._enter(_room(session_id))
-
-    def leave(self, session_id: str) -> None:
-        self._rooms.discard(_room(session_id))
-        self._sockets.later(partial(self._sockets.server.leave_room, self.sid, _room(session_id)))
-
-    def forget_expiry(self) -> None:
-        if self._expiry is not None:
-            self._expiry.cancel()
-            self._expiry = None
-
-    def _enter(self, room: str) -> None:
-        self._sockets.later(partial(self._sockets.server.enter_room, self.sid, room))
-
-
-def _room(session_id: str) -> str:
-    return f"session/{session_id}"
+    def _identity(self, peer: Peer) -> Identity | None:
+        """Who calls: with today's rules as at the handshake, before that as the user's row is now."""
+        if peer.identity is None or self._handshake:
+            return peer.identity
+        row = self._kernel.users.find(peer.identity.user["user_id"])
+        return None if row is None else replace(peer.identity, user=public_user(row))

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["DuplicateRow", "Row", "Store"]
+__all__ = ["Condition", "DuplicateRow", "Row", "Store"]
 
 Row = dict[str, Any]
 
@@ -31,8 +31,15 @@ create table if not exists rows (
 create index if not exists rows_by_session on rows (kind, session_id, position, seq);
 create index if not exists rows_by_task on rows (kind, task_id, position, seq);
 create index if not exists rows_by_creation on rows (kind, session_id, seq);
+create index if not exists rows_by_id on rows (kind, session_id, id);
 create table if not exists settings (name text primary key, value text not null);
 """
+
+_COLUMNS = {"id": "id", "message_id": "id", "session_id": "session_id", "task_id": "task_id", "index": "position"}
+_OPERATORS = {"=": "=", "!=": "is not", ">": ">", ">=": ">=", "<": "<", "<=": "<="}
+
+Condition = tuple[str, str, Any]
+"""A field, one of ``= != > >= < <= in``, and a value (a list for ``in``)."""
 
 
 class DuplicateRow(Exception):
@@ -126,19 +133,36 @@ class Store:
         limit: int = -1,
     ) -> list[Row]:
         """Rows `skip` and on, `limit` at most (-1: all), in order of creation or by their index; only they are read."""
-        clauses, values = _where(kind, session_id, task_id, row_type)
-        order = "position, seq" if by_index else "seq"
-        return _rows(
-            self._db.execute(
-                f"select body from rows where {clauses} order by {order} limit ? offset ?", (*values, limit, skip)
-            )
-        )
+        where = _scope(session_id, task_id, row_type)
+        return self.search(kind, where, order=[("index", 1)] if by_index else [], skip=skip, limit=limit)
 
     def count(
         self, kind: str, *, session_id: str | None = None, task_id: str | None = None, row_type: str | None = None
     ) -> int:
         """How many rows such a page is cut from."""
-        clauses, values = _where(kind, session_id, task_id, row_type)
+        return self.search_count(kind, _scope(session_id, task_id, row_type))
+
+    def search(
+        self,
+        kind: str,
+        where: Sequence[Condition],
+        *,
+        order: Sequence[tuple[str, int]] = (),
+        skip: int = 0,
+        limit: int = -1,
+    ) -> list[Row]:
+        """Rows that meet all conditions, sorted by fields (1 up, -1 down), ties by creation in the same direction."""
+        clauses, values = _where(kind, where)
+        # The last direction goes on to `seq`: an index serves only orders that it can be read in from one end.
+        last = order[-1][1] if order else 1
+        terms = [f"{_column(name)} {_direction(direction)}" for name, direction in order]
+        terms.append(f"seq {_direction(last)}")
+        statement = f"select body from rows where {clauses} order by {', '.join(terms)} limit ? offset ?"
+        return _rows(self._db.execute(statement, (*values, limit, skip)))
+
+    def search_count(self, kind: str, where: Sequence[Condition]) -> int:
+        """How many rows meet all conditions."""
+        clauses, values = _where(kind, where)
         return int(self._db.execute(f"select count(*) from rows where {clauses}", values).fetchone()[0])
 
     def next_message_index(self, session_id: str) -> int:
@@ -158,16 +182,36 @@ class Store:
         )
 
 
-def _where(kind: str, session_id: str | None, task_id: str | None, row_type: str | None) -> tuple[str, list[str]]:
-    """Conditions, all of them covered by an index but the type's, and their values."""
-    asked = {
-        "kind = ?": kind,
-        "session_id = ?": session_id,
-        "task_id = ?": task_id,
-        "json_extract(body, '$.type') = ?": row_type,
-    }
-    given = {clause: value for clause, value in asked.items() if value is not None}
-    return " and ".join(given), list(given.values())
+def _scope(session_id: str | None, task_id: str | None, row_type: str | None) -> list[Condition]:
+    given = {"session_id": session_id, "task_id": task_id, "type": row_type}
+    return [(name, "=", value) for name, value in given.items() if value is not None]
+
+
+def _where(kind: str, conditions: Sequence[Condition]) -> tuple[str, list[Any]]:
+    """The conditions as SQL, and their values."""
+    clauses, values = ["kind = ?"], [kind]
+    for name, operator, value in conditions:
+        if operator == "in":
+            clauses.append(f"{_column(name)} in ({', '.join('?' * len(value))})")
+            values.extend(value)
+        else:
+            clauses.append(f"{_column(name)} {_OPERATORS[operator]} ?")
+            values.append(value)
+    return " and ".join(clauses), values
+
+
+def _direction(sign: int) -> str:
+    return "asc" if sign > 0 else "desc"
+
+
+def _column(name: str) -> str:
+    """Where a field is kept: in a column with an index, or in the document."""
+    column = _COLUMNS.get(name)
+    if column is not None:
+        return column
+    if not name.replace("_", "").replace(".", "").isalnum():
+        raise ValueError(f"not a field: {name!r}")
+    return f"json_extract(body, '$.{name}')"
 
 
 def _columns(row: Row) -> tuple[str | None, str | None, int | None]:

@@ -1,4 +1,4 @@
-"""The life of a turn: prompt, queue, run, finish, stop, drain, permission.
+"""The life of a turn: prompt, queue, run, finish, drain. Stopping is in `stops`, permissions are in `permissions`.
 
 Every step is a plain function without an await, so two calls can never be halfway through at once: that is the
 per-session lock. Order of writes and events follows the real daemon, down to what looks wrong: a session is told idle
@@ -13,8 +13,9 @@ from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any, Protocol
 
-from agor_reactive.daemon.faults import DomainFault, conflict, not_found, validation_failed
+from agor_reactive.daemon.faults import DomainFault, conflict, forbidden, not_found
 from agor_reactive.daemon.kernel import Kernel
+from agor_reactive.daemon.permissions import Permissions
 from agor_reactive.daemon.store import Row
 
 __all__ = ["ACTIVE", "TERMINAL", "AgentPlayer", "Turns"]
@@ -33,13 +34,14 @@ class AgentPlayer(Protocol):
 
 
 class Turns:
-    """Runs the tasks of all sessions, one at a time in each."""
+    """Runs the tasks of all sessions, one at a time in each. `player` answers each of them."""
 
     def __init__(self, kernel: Kernel, player: AgentPlayer) -> None:
         self.kernel = kernel
+        self.permissions = Permissions(kernel)
+        self._handshake = kernel.api.handshake
         self._player = player
         self._agents: dict[str, asyncio.Task[None]] = {}
-        self._decisions: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._closed = False
 
     # ---- prompting -------------------------------------------------------------------------------------------
@@ -50,24 +52,30 @@ class Turns:
         text = data.get("prompt")
         if not isinstance(text, str) or not text:
             raise DomainFault("Prompt required")
-        if session["status"] == "stopping":
+        if self._handshake and data.get("metadata") is not None:
+            raise forbidden("Task metadata is internal-only")
+        if session["status"] == "stopping" and not self._handshake:
             raise DomainFault("Cannot send prompt: session is currently stopping")
         if session.get("archived"):
             session = self.kernel.sessions.change(session, archived=False, archived_reason=None)
         waiting = self.queue(session["session_id"])
         if waiting and not _busy(session):
             # Somebody was here before, by hand or just after a stop: the line is kept, and moves on soon.
-            asyncio.get_running_loop().call_soon(self._drain_later, session["session_id"])
+            self.drain_later(session["session_id"])
         if _busy(session) or waiting:
             return self._enqueue(session, data, user_id, position=_next_position(waiting))
-        task = self._new_task(session, data, user_id, status=self.kernel.era.first_status)
+        task = self._new_task(session, data, user_id, status="created")
+        if self._handshake:
+            return self._dispatch(task, session, new=True)
         self.kernel.tasks.insert(task)
         self.kernel.bus.publish("tasks created", task)
-        return self._run(task, session)
+        return self._start(task, session)
 
-    def run(self, ref: str) -> Row:
-        """Run a task that was created by hand. Raises 404 and 409 as the route does."""
+    def run(self, ref: str, user_id: str) -> Row:
+        """Run a task that was created by hand. Raises 403, 404 and 409 as the route does."""
         task = self._task_or_404(ref)
+        if self._handshake and task["created_by"] != user_id:
+            raise forbidden("Only the creator of a task may run it")
         short = self.kernel.short(task["task_id"])
         if task["status"] == "queued":
             raise conflict(
@@ -84,6 +92,8 @@ class Turns:
                 f"Cannot run task {short}: session is '{session['status']}'. To enqueue a prompt on a busy session, "
                 "POST to /sessions/:id/prompt instead."
             )
+        if self._handshake and self.queue(session["session_id"]):
+            raise conflict(f"Cannot run task {short}: a queued prompt has the turn.")
         return self._run(task, session)
 
     def queue(self, session_id: str) -> list[Row]:
@@ -96,6 +106,8 @@ class Turns:
         task["queue_position"] = position
         task["metadata"] = {**task.get("metadata", {}), "queued_by_user_id": user_id}
         self.kernel.tasks.insert(task)
+        if self._handshake:
+            self.kernel.bus.publish("tasks created", task)
         self.kernel.bus.publish("tasks queued", task)
         return task
 
@@ -112,6 +124,8 @@ class Turns:
             "git_state": {"ref_at_start": "", "sha_at_start": ""},
             "tool_use_count": 0,
         }
+        if self._handshake:
+            return task
         metadata = dict(data["metadata"]) if isinstance(data.get("metadata"), dict) else {}
         source = data.get("messageSource")
         if source is not None:
@@ -121,26 +135,42 @@ class Turns:
         return task
 
     def _run(self, task: Row, session: Row) -> Row:
+        """Run a task that is stored already."""
+        return self._dispatch(task, session) if self._handshake else self._start(task, session)
+
+    def _dispatch(self, task: Row, session: Row, *, new: bool = False) -> Row:
+        """Give the turn to a task. It is `dispatching` until its executor connects."""
         kernel = self.kernel
-        now = kernel.now()
-        index = kernel.store.next_message_index(session["session_id"])
-        task = {
-            **task,
-            "status": "running",
-            "message_range": {
-                "start_index": index,
-                "end_index": index + 1,
-                "start_timestamp": now,
-                "end_timestamp": now,
-            },
-            "git_state": {"ref_at_start": "unknown", "sha_at_start": "unknown"},
-        }
+        task = {**task, **self._begun(session), "status": "dispatching", "started_at": kernel.now()}
+        if new:
+            kernel.tasks.insert(task)
+            kernel.bus.publish("tasks created", task)
+        else:
+            kernel.tasks.put(task)
+            kernel.tasks.announce("patched", task)
+        self._take_turn(task, session)
+        return task
+
+    def _start(self, task: Row, session: Row) -> Row:
+        """Give the turn to a task as older daemons do: it is `running` at once."""
+        kernel = self.kernel
+        task = {**task, **self._begun(session), "status": "running"}
         kernel.tasks.put(task)
-        # started_at is told once, here and in the ack, and never stored.
-        told = {**task, "started_at": now}
-        kernel.tasks.announce("patched", told)
+        # started_at is announced once, here and in the ack, and never stored.
+        announced = {**task, "started_at": kernel.now()}
+        kernel.tasks.announce("patched", announced)
+        self._take_turn(task, session)
+        return announced
+
+    def _begun(self, session: Row) -> Row:
+        now = self.kernel.now()
+        index = self.kernel.store.next_message_index(session["session_id"])
+        span = {"start_index": index, "end_index": index + 1, "start_timestamp": now, "end_timestamp": now}
+        return {"message_range": span, "git_state": {"ref_at_start": "unknown", "sha_at_start": "unknown"}}
+
+    def _take_turn(self, task: Row, session: Row) -> None:
         source = task.get("metadata", {}).get("source")
-        kernel.new_message(
+        self.kernel.new_message(
             session_id=session["session_id"],
             task_id=task["task_id"],
             role="user",
@@ -148,47 +178,25 @@ class Turns:
             **({"metadata": {"source": source}} if source else {}),
         )
         known = [name for name in session["tasks"] if name != task["task_id"]]
-        self._touch(session, status="running", ready_for_prompt=False, tasks=[*known, task["task_id"]])
+        self.kernel.touch_session(session, status="running", ready_for_prompt=False, tasks=[*known, task["task_id"]])
         self._start_agent(task)
-        return told
 
     # ---- ending ----------------------------------------------------------------------------------------------
 
     def finish(self, task: Row, status: str, **changes: Any) -> Row:
         """End a task: the session turns idle, the next queued task starts, and only then the end is told."""
         kernel = self.kernel
-        ended = self._ended(kernel.tasks.get(task["task_id"]), status, changes)
+        ended = self.ended(kernel.tasks.get(task["task_id"]), status, changes)
         kernel.tasks.put(ended)
         kernel.bus.twin("patched")
-        self._cancel_agent(task["task_id"])
+        self.cancel_agent(task["task_id"])
         session = kernel.sessions.find(task["session_id"])
         if session is not None and not self._other_live_task(session, task["task_id"]):
             if session["status"] in ACTIVE:
-                self._touch(session, status="idle", ready_for_prompt=True)
+                self.kernel.touch_session(session, status="idle", ready_for_prompt=True)
             self.drain(session["session_id"])
         kernel.bus.publish("tasks patched", {**ended, **changes})
         return ended
-
-    def stop(self, ref: str) -> dict[str, Any]:
-        """Stop the current task; the queue goes on after the route's own event."""
-        kernel = self.kernel
-        session = kernel.sessions.get(ref)
-        if session["status"] not in ACTIVE:
-            return {"success": False, "reason": f"Session cannot be stopped (status: {session['status']})"}
-        if ref != session["session_id"]:
-            # A real daemon finds nothing to stop under a short id and refuses, but only once something runs.
-            raise validation_failed([{"instancePath": "/session_id", "keyword": "pattern", "message": "must match"}])
-        live = self._live_tasks(session["session_id"])
-        for task in live:
-            self._cancel_agent(task["task_id"])
-            ended = self._ended(task, "stopped", {})
-            kernel.tasks.put(ended)
-            kernel.tasks.announce("patched", ended)
-        self._touch(session, status="idle", ready_for_prompt=True)
-        asyncio.get_running_loop().call_soon(self._drain_later, session["session_id"])
-        if not live:
-            return {"success": True, "status": "idle", "reason": "No active tasks found, session reset to idle"}
-        return {"success": True, "status": "idle"}
 
     def drain(self, session_id: str) -> None:
         """Run the first queued task if the session is free for it."""
@@ -199,20 +207,21 @@ class Turns:
         if waiting:
             self._run(waiting[0], session)
 
-    def _drain_later(self, session_id: str) -> None:
-        if not self._closed:
-            self.drain(session_id)
+    def drain_later(self, session_id: str) -> None:
+        """Drain once the loop has come round."""
+        asyncio.get_running_loop().call_soon(self.drain, session_id)
 
     def forget_session(self, session_id: str) -> None:
         """End the agents of a session that is being removed, without a word."""
-        for task in self._live_tasks(session_id):
-            self._cancel_agent(task["task_id"])
+        for task in self.live_tasks(session_id):
+            self.cancel_agent(task["task_id"])
 
     def forget_task(self, task_id: str) -> None:
         """End the agent of a task that is being removed, without a word."""
-        self._cancel_agent(task_id)
+        self.cancel_agent(task_id)
 
-    def _ended(self, task: Row, status: str, changes: dict[str, Any]) -> Row:
+    def ended(self, task: Row, status: str, changes: dict[str, Any]) -> Row:
+        """The row of a task that ends now; not stored."""
         now = self.kernel.now()
         span = {**task["message_range"], "end_timestamp": now}
         started = _instant(span.get("start_timestamp"))
@@ -223,87 +232,17 @@ class Turns:
 
     # ---- agents ----------------------------------------------------------------------------------------------
 
-    def heartbeat(self, task: Row) -> Row:
-        return self.kernel.tasks.change(
-            self.kernel.tasks.get(task["task_id"]), last_executor_heartbeat_at=self.kernel.now()
-        )
-
-    async def ask_permission(self, task: Row, *, tool_name: str, tool_input: Row, tool_use_id: str) -> bool:
-        """Put a permission request to the humans and wait for their word."""
+    def connect_executor(self, task: Row) -> Row:
+        """The executor is there: with today's rules the task runs from now on."""
         kernel = self.kernel
-        request_id = kernel.ids.row()
-        kernel.new_message(
-            session_id=task["session_id"],
-            task_id=task["task_id"],
-            role="system",
-            type="permission_request",
-            content={
-                "request_id": request_id,
-                "task_id": task["task_id"],
-                "tool_name": tool_name,
-                "tool_input": tool_input,
-                "tool_use_id": tool_use_id,
-                "status": "pending",
-            },
-        )
-        kernel.tasks.change(kernel.tasks.get(task["task_id"]), status="awaiting_permission")
-        self._touch(kernel.sessions.get(task["session_id"]), status="awaiting_permission")
-        decision: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._decisions[request_id] = decision
-        try:
-            answer = await decision
-        finally:
-            self._decisions.pop(request_id, None)
-        kernel.tasks.change(kernel.tasks.get(task["task_id"]), status="running")
-        self._touch(kernel.sessions.get(task["session_id"]), status="running")
-        return bool(answer.get("allow"))
-
-    def decide(self, ref: str, data: dict[str, Any]) -> dict[str, Any]:
-        """Answer a permission request; the first answer counts."""
-        kernel = self.kernel
-        session = kernel.sessions.get(ref)
-        request_id = data.get("requestId")
-        message = self._permission_message(session["session_id"], request_id)
-        content = message["content"]
-        if content["status"] != "pending":
-            status = content["status"]
-            return {
-                "success": False,
-                "alreadyResolved": True,
-                "status": status,
-                "message": f"Permission request was already {status}",
-            }
-        allowed = bool(data.get("allow"))
-        answered = {
-            **content,
-            "status": "approved" if allowed else "denied",
-            "scope": data.get("scope", "once"),
-            "approved_by": data.get("decidedBy"),
-            "approved_at": kernel.now(),
-        }
-        kernel.messages.change(message, content=answered)
-        told = {
-            name: data[name]
-            for name in ("requestId", "allow", "remember", "scope", "decidedBy", "reason")
-            if name in data
-        }
-        kernel.bus.publish(
-            "messages permission_resolved",
-            {**told, "taskId": message.get("task_id"), "sessionId": session["session_id"]},
-        )
-        waiting = self._decisions.get(str(request_id))
-        if waiting is not None and not waiting.done():
-            waiting.set_result(data)
-        return {"success": True}
-
-    def _permission_message(self, session_id: str, request_id: object) -> Row:
-        for message in self.kernel.store.messages_by_index(session_id=session_id):
-            content = message.get("content")
-            if message["type"] != "permission_request" or not isinstance(content, dict):
-                continue
-            if content.get("request_id") == request_id:
-                return message
-        raise DomainFault(f"Permission request {request_id} not found")
+        now = kernel.now()
+        row = kernel.tasks.get(task["task_id"])
+        changes: Row = {"last_executor_heartbeat_at": now}
+        if self._handshake:
+            changes |= {"executor_connected_at": now, "executor_mode": "local"}
+        if row["status"] == "dispatching":
+            changes["status"] = "running"
+        return kernel.tasks.change(row, **changes)
 
     async def close(self) -> None:
         """Cancel every agent; what they were doing is put right at the next start."""
@@ -333,7 +272,8 @@ class Turns:
         if left is not None and left["status"] in _LIVE_TASK:
             self.finish(left, "failed", error_message="Executor exited unexpectedly with code unknown.")
 
-    def _cancel_agent(self, task_id: str) -> None:
+    def cancel_agent(self, task_id: str) -> None:
+        """End the agent of a task, wherever it is."""
         agent = self._agents.pop(task_id, None)
         # An agent that ends its own task is not cut short: it has nothing left to do.
         if agent is not None and agent is not asyncio.current_task():
@@ -341,14 +281,12 @@ class Turns:
 
     # ---- rows ------------------------------------------------------------------------------------------------
 
-    def _touch(self, session: Row, **changes: Any) -> Row:
-        return self.kernel.sessions.change(session, **changes, last_updated=self.kernel.now())
-
-    def _live_tasks(self, session_id: str) -> list[Row]:
+    def live_tasks(self, session_id: str) -> list[Row]:
+        """The tasks of a session that are executing, in the order of their creation."""
         return [row for row in self.kernel.store.of_session("tasks", session_id) if row.get("status") in _LIVE_TASK]
 
     def _other_live_task(self, session: Row, task_id: str) -> bool:
-        return any(row["task_id"] != task_id for row in self._live_tasks(session["session_id"]))
+        return any(row["task_id"] != task_id for row in self.live_tasks(session["session_id"]))
 
     def _task_or_404(self, ref: str) -> Row:
         try:

@@ -5,7 +5,7 @@
     Outcome
     ├── Done                 the task completed; `text` is the reply
     ├── Failed               it failed; `reason` says why, as far as the daemon told
-    ├── Stopped              somebody stopped it
+    ├── Stopped              somebody stopped it, or denied what it needed (`reason`)
     ├── PermissionNeeded     it waits for permission; `requests` are what for
     ├── InputNeeded          it waits for answers to its questions
     └── TimedOut             it took longer than was allowed, or the daemon gave it up; `task.ended` tells which
@@ -29,27 +29,38 @@ __all__ = [
     "Stopped",
     "TimedOut",
     "asked_by_row",
+    "last_reply",
     "outcome_of",
     "unanswered",
     "waits_for_someone",
+    "why_it_ended",
 ]
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one prompt, or where it stands. `was_queued`: it had to wait for its turn first."""
+    """The end of one prompt, or where it stands.
+
+    `was_queued`: it had to wait for its turn first. `partial`: text of a later reply that was being written and is not
+    saved, known to a live mirror only; ``""`` when there is none.
+    """
 
     task: Task
     messages: tuple[Message, ...] = field(default=(), repr=False)
     was_queued: bool = False
+    partial: str = field(default="", repr=False)
 
     @property
     def text(self) -> str:
-        """The text of the last message that the assistant wrote, ``""`` when there is none."""
-        for message in reversed(self.messages):
-            if message.role == "assistant" and message.text:
-                return message.text
-        return ""
+        """The text of the last message that the assistant wrote, whole or not; ``""`` when there is none.
+
+        A task that was stopped or failed may have written a reply that was never saved: a live client gives what it
+        saw of it. Over REST only saved messages are known.
+        """
+        if self.partial:
+            return self.partial
+        last = last_reply(self.messages)
+        return last.text if last is not None else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +74,18 @@ class Failed(Outcome):
 
     @property
     def reason(self) -> str:
-        """Why, in the daemon's words; many failures come without any."""
-        return self.task.error_message or "the daemon gave no reason"
+        """Why: in the daemon's words, else the permission that was denied. Many failures come without any reason."""
+        return why_it_ended(self.task, self.messages) or "the daemon gave no reason"
 
 
 @dataclass(frozen=True, slots=True)
 class Stopped(Outcome):
     """The task was stopped."""
+
+    @property
+    def reason(self) -> str:
+        """Why: in the daemon's words, else the permission that was denied; ``""`` when nobody said."""
+        return why_it_ended(self.task, self.messages)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +128,29 @@ _KINDS: Final[Mapping[str, type[Outcome]]] = {
 }
 
 
+def last_reply(messages: Iterable[Message]) -> Message | None:
+    """The last message in which the assistant wrote text."""
+    written = [message for message in messages if message.role == "assistant" and message.text]
+    return written[-1] if written else None
+
+
+def why_it_ended(task: Task, messages: Iterable[Message]) -> str:
+    """Why a task failed or was stopped: the daemon's words, else the permission that was denied; ``""`` if unknown.
+
+    Fact of the wire: a task whose permission request was denied ends without an `error_message`; only the status of the
+    request's message tells.
+    """
+    if task.error_message:
+        return task.error_message
+    for message in reversed(tuple(messages)):
+        request = message.permission
+        if request is not None and request.status == "denied":
+            given = message.content.get("reason") if isinstance(message.content, Mapping) else None
+            why = f" ({given})" if isinstance(given, str) and given else ""
+            return f"Permission denied: {request.tool_name or 'a tool'}{why}"
+    return ""
+
+
 def asked_by_row(task: Task) -> PermissionAsked | None:
     """The request that a task's own row tells of (older daemons), while the task waits for it."""
     asked = task.permission
@@ -138,7 +177,7 @@ def unanswered(messages: Iterable[Message]) -> bool:
     return not asked or any(request.status == "pending" for request in asked)
 
 
-def outcome_of(task: Task, messages: Iterable[Message], *, was_queued: bool) -> Outcome:
-    """The outcome that the task's status means; `TimedOut` while it is still at work."""
+def outcome_of(task: Task, messages: Iterable[Message], *, was_queued: bool, partial: str = "") -> Outcome:
+    """The outcome that the task's status means; `TimedOut` while it is still at work (``stopping`` is at work)."""
     kind = _KINDS.get(task.status, TimedOut)
-    return kind(task, tuple(messages), was_queued)
+    return kind(task, tuple(messages), was_queued, partial)

@@ -94,7 +94,7 @@ class ToolStart(WireModel):
 
 
 class ToolComplete(WireModel):
-    """``tasks tool:complete``."""
+    """``tasks tool:complete``: the call has been written; the tool may only now begin to run."""
 
     task_id: str = ""
     session_id: str = ""

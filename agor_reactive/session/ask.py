@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
+from agor_reactive.core.streams import Stream
 from agor_reactive.errors import (
     AgorError,
     HandleDisposed,
@@ -20,9 +21,9 @@ from agor_reactive.errors import (
     ServerError,
     TooManyRequests,
 )
-from agor_reactive.models.base import row_from_wire
+from agor_reactive.models.base import instant, row_from_wire
 from agor_reactive.models.message import Message
-from agor_reactive.models.outcome import Outcome, TimedOut, outcome_of, unanswered, waits_for_someone
+from agor_reactive.models.outcome import Outcome, TimedOut, last_reply, outcome_of, unanswered, waits_for_someone
 from agor_reactive.models.task import Task
 from agor_reactive.session.hydration import walk
 from agor_reactive.session.shared import SharedSession
@@ -67,10 +68,11 @@ async def wait(
     except TimeoutError:
         if watch.task is None:
             raise NotFound(f"nothing was heard of task {task_id} in {timeout:g} s") from None
-        return TimedOut(watch.task, watch.messages_here(), watch.was_queued)
+        here = watch.messages_here()
+        return TimedOut(watch.task, here, watch.was_queued, watch.partial(here))
     finally:
         watch.close()
-    return outcome_of(task, messages, was_queued=watch.was_queued)
+    return outcome_of(task, messages, was_queued=watch.was_queued, partial=watch.partial(messages))
 
 
 class _Watch:
@@ -82,6 +84,7 @@ class _Watch:
         self._shared = shared
         self._link = link
         self._task_id = task_id
+        self._written: tuple[Stream, ...] = ()
         self._changed = asyncio.Event()
         self._subscription = shared.latest.add(lambda state: self._changed.set(), self._changed.set)
 
@@ -97,6 +100,7 @@ class _Watch:
                 self.task = task
                 self.was_queued = self.was_queued or task.queued
                 if task.ended or (at_permission and waits_for_someone(task)):
+                    self._written = self._streams()  # a preview may move on while the messages are read
                     messages = await self._messages()
                     if task.ended or unanswered(messages):
                         return task, messages
@@ -150,6 +154,27 @@ class _Watch:
                 raise
             else:
                 return tuple(sorted(rows, key=lambda row: (row.index, row.message_id)))
+
+    def _streams(self) -> tuple[Stream, ...]:
+        return self._shared.state.get_streaming_messages(self._task_id)
+
+    def partial(self, messages: tuple[Message, ...]) -> str:
+        """The text of a reply that was being written and is not saved, unless a saved one is later."""
+        saved = {message.message_id for message in messages}
+        written = [
+            stream
+            for stream in self._streams() or self._written
+            if stream.message_id not in saved and stream.role in (None, "assistant") and stream.text
+        ]
+        if not written:
+            return ""
+        newest = max(written, key=lambda stream: stream.moved_at)
+        last = last_reply(messages)
+        if last is not None:
+            began, before = instant(newest.timestamp), instant(last.timestamp)
+            if began is None or before is None or began < before:
+                return ""
+        return newest.text
 
     def messages_here(self) -> tuple[Message, ...]:
         """The messages of the task that the mirror holds."""

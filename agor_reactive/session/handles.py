@@ -148,13 +148,19 @@ class SessionHandle:
         latest = self._use().latest
         changed = asyncio.Event()
         over = False
+        handed = self.state
+
+        def take(state: SessionState) -> None:
+            nonlocal handed
+            handed = state
+            changed.set()
 
         def complete() -> None:
             nonlocal over
             over = True
             changed.set()
 
-        subscription = latest.add(lambda state: changed.set(), complete)
+        subscription = latest.add(take, complete)
         told = -1
         try:
             while True:
@@ -162,7 +168,9 @@ class SessionHandle:
                 changed.clear()
                 ending = over
                 state = self.state
-                if state.revision > told and not state.standing.disposed:
+                if state.standing.disposed:  # emptied by the release: what was handed over last is the last
+                    state = handed
+                if state.revision > told:
                     told = state.revision
                     yield state
                 if ending:

@@ -258,14 +258,17 @@ class Latest(Observable[SessionState]):
             self.waits = False
             self._tick.remove(self)
 
-    def complete(self) -> None:
-        """Tell the last snapshot, then that no more come, then let go of everybody."""
+    def complete(self, last: SessionState) -> None:
+        """Hand over `last`, then say that no more come, then let go of everybody.
+
+        `last` is the snapshot before the session was let go of: nobody is handed the emptied one that `value` is now.
+        """
         if self._completed:
             return
         self._completed = True
         self._cancel()
         for subscription in self.subscriptions:
-            subscription.tell(self.value)
+            subscription.tell(last)
         ending, self.subscriptions = self.subscriptions, ()
         for subscription in ending:
             subscription.complete()

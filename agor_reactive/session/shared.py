@@ -157,7 +157,7 @@ class SharedSession:
             self._hydrator.carry_out(after.sync.asks)
             self._given_up(before, after, failed)
         if after.standing is not before.standing:
-            self._report(before, after)
+            self._report(before, after, failed)
         if self._settled and is_settled(after):
             settled, self._settled = self._settled, []
             _resolve(settled, after)
@@ -198,8 +198,11 @@ class SharedSession:
         else:
             _resolve(waiting, after)
 
-    def _report(self, before: SessionState, after: SessionState) -> None:
-        """At most one log line per change: a new kind of anomaly, a new error."""
+    def _report(self, before: SessionState, after: SessionState, failed: AgorError | None) -> None:
+        """At most one log line per change: a new kind of anomaly, a new error.
+
+        A warning is for what stays wrong until somebody acts: without configuration, warnings go to stderr.
+        """
         if after.anomalies is not before.anomalies:
             for kind in after.anomalies:
                 if kind not in before.anomalies:
@@ -207,7 +210,8 @@ class SharedSession:
                         "session %s: an event %r could not be read; more are only counted", self.session_id, kind
                     )
         if after.error != before.error and after.error is not None:
-            _log.warning("session %s: %s", self.session_id, after.error)
+            level = logging.INFO if _heals_by_itself(after, failed) else logging.WARNING
+            _log.log(level, "session %s: %s", self.session_id, after.error)
 
     # ---------------------------------------------------------------------------------------------- what users want
 
@@ -308,7 +312,7 @@ class SharedSession:
         self.dispose()
 
     def dispose(self) -> None:
-        """Stop everything, empty the state, tell whoever still listens that no more comes."""
+        """Stop everything, empty the state, and end every subscription with the last snapshot before that."""
         if self.disposed:
             return
         self.disposed = True
@@ -321,12 +325,13 @@ class SharedSession:
         if self._hydrator is not None:
             self._hydrator.stop()
             self._hydrator = None
+        last = self.state
         self.apply(e.Disposed())
         gone = HandleDisposed("The handle was released while this was under way.")
         for waiting in (self._settled, self._resyncs, self._with_round, *self._loads.values(), *self._pages.values()):
             _reject(waiting, gone)
         self._settled, self._resyncs, self._with_round, self._loads, self._pages = [], [], [], {}, {}
-        self.latest.complete()
+        self.latest.complete(last)
         self.events.complete()
         if started:
             self._around.rooms.leave(self.session_id)
@@ -346,6 +351,14 @@ def _is_cut(state: SessionState, failed: AgorError | None) -> bool:
     """Whether a reading failed with its connection. The link says so itself, though maybe a moment later."""
     lost = isinstance(failed, ConnectionLost | NotConnected)
     return lost and state.connection.phase != "unauthenticated"
+
+
+def _heals_by_itself(state: SessionState, failed: AgorError | None) -> bool:
+    """Whether what failed is tried again by itself: it failed with its connection, or another try is under way."""
+    if state.terminal:
+        return False
+    trying = any(ask.kind == "wait" for ask in state.asks)
+    return trying or state.connection.phase in ("connecting", "reconnecting") or _is_cut(state, failed)
 
 
 def _why_given_up(before: SessionState, after: SessionState, failed: AgorError | None) -> AgorError:

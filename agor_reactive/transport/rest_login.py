@@ -1,4 +1,4 @@
-"""What a live link asks over REST: tokens for its handshake, hints about the API version, calls without a socket.
+"""What a live link asks over REST: tokens for its handshake, calls without a socket.
 
 Daemons since late August 2026 take an identity only in the Socket.IO handshake, as an access token; the tokens come
 from ``POST /authentication`` and ``POST /authentication/refresh``. The HTTP client is made on first use.
@@ -6,11 +6,10 @@ from ``POST /authentication`` and ``POST /authentication/refresh``. The HTTP cli
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-from agor_reactive.errors import AgorError, DaemonError, LinkError
+from agor_reactive.errors import DaemonError, LinkError
 from agor_reactive.transport.credentials import ApiKey, LoginStep
 from agor_reactive.transport.steps import AskProvider, Call, Steps, drive_async
 
@@ -18,12 +17,6 @@ if TYPE_CHECKING:
     from agor_reactive.transport.http import AsyncRest
 
 __all__ = ["RestLogin"]
-
-_HINTS: Final = frozenset({"service", "deploymentId", "db", "realtime"})
-"""Keys of ``/health`` that daemons of August 2026 and later have, and those of June do not."""
-
-
-_LONGEST_HINT: Final = 3.0  # seconds; a daemon that does not answer by then is tried without a hint
 
 
 class RestLogin:
@@ -47,15 +40,6 @@ class RestLogin:
         if self._rest is None:
             self._rest = self._make(None)
         return await self._rest.call(call, timeout=self._timeout if timeout is None else timeout)
-
-    async def hints_at_handshake(self) -> bool:
-        """Whether ``/health`` looks like a daemon that takes an access token in the handshake. False if unknown."""
-        try:
-            async with asyncio.timeout(min(self._timeout, _LONGEST_HINT)):
-                health = await self.call(Call("find", "health"))
-        except (AgorError, TimeoutError):
-            return False
-        return isinstance(health, Mapping) and bool(_HINTS & set(health))
 
     async def takes_key(self, key: ApiKey) -> bool:
         """Whether the daemon answers REST calls made with this key, whatever it said to a login with it."""

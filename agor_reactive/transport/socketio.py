@@ -7,6 +7,10 @@ depends on its version (`ConnectWay`), which is found out by trying and remember
 * ``handshake`` (since late August 2026): a bare connection is refused with 401; log in over REST, then connect with the
   access token on the request. The socket outlives the token and cannot log in again.
 
+Bare is tried first at an address that is not known, which costs today's daemons one refusal. ``/health`` could hint at
+them, but looks the same on daemons of 22 August 2026 (0.25.2), where bare is better: there a connection with a token on
+the request ends with that token, whatever logs in on it later, and its calls skip the checks for members.
+
 `connection.Connection` moves the bytes, `credentials.Login` knows how to log in, `rest_login.RestLogin` asks over REST;
 this module knows when. It gives events no meaning.
 """
@@ -139,7 +143,6 @@ class SocketLink:
         self._ways = _WAYS if ways is None else ways
         self._handshake_sure = False  # a bare connection was refused, so no doubt is left
         self._greeting: Any = None  # what the daemon said of itself on this connection
-        self._immutable = False  # the daemon said that a socket's identity cannot change
         self._refused: tuple[Login, AgorError] | None = None  # not tried again before there is a new login
         self._going_live: set[asyncio.Future[None]] = set()
         self._rest = RestLogin(self._make_rest, timeout=min(timeout, connect_timeout))
@@ -309,8 +312,7 @@ class SocketLink:
         """
         self._plan_changed.clear()
         self._greeting = None
-        way = await self._way()
-        if way == "bare":
+        if self.connect_way != "handshake":
             connection = Connection(self._address, self._options, on_event=self._deliver)
             try:
                 await connection.open()
@@ -388,15 +390,6 @@ class SocketLink:
             raise CannotConnect(f"{self._address.url} was reached, but its login was not answered: {error}") from None
 
     # ---- a connection with an identity ----
-
-    async def _way(self) -> ConnectWay:
-        """How to connect: as remembered; else bare, unless ``/health`` looks newer and there is an identity to show."""
-        known = self.connect_way
-        if known is not None:
-            return known
-        if self._login is not None and await self._rest.hints_at_handshake():
-            return "handshake"
-        return "bare"
 
     def _is_deaf(self) -> bool:
         """Whether the connection will never get an event: a daemon of June takes a token in the handshake, too.
@@ -536,8 +529,8 @@ class SocketLink:
             self._plan_changed.clear()
             login = self._login
             due = None
-            if login is not None and login is not refused and self._status.phase == "live" and not self._immutable:
-                due = login.renew_at
+            if login is not None and login is not refused and self._status.phase == "live":
+                due = login.renew_at if self.connect_way == "bare" else None
             if due is not None and failures:
                 due = max(due, loop.time() + self._backoff.delay(failures, self._random))
             if login is None or due is None or due > loop.time():
@@ -548,7 +541,7 @@ class SocketLink:
                 continue
             try:
                 async with self._logging_in:
-                    await self._renew_on(connection, login)
+                    await self._run_login(login, login.renew())
                 # A token that is hardly longer-lived than the way to it must not make us ask without pause.
                 short = login.renew_at is not None and login.renew_at < loop.time() + _SHORTEST_LIFE
                 failures = failures + 1 if short else 0
@@ -560,23 +553,6 @@ class SocketLink:
                 failures += 1
                 what = str(error) if isinstance(error, AgorError) else type(error).__name__
                 log.info("the login could not be renewed yet: %s", what)
-
-    async def _renew_on(self, connection: Connection, login: Login) -> None:
-        """Renew a login on its connection. The lock is the caller's.
-
-        Daemons of 22 August 2026 take an identity in the handshake and cut the connection when the token expires,
-        unless a newer one is presented on it. Later ones let it outlive the token and answer that its identity is
-        immutable.
-        """
-        if self.connect_way != "handshake":
-            await self._run_login(login, login.renew())
-            return
-        await self._over_rest(login.earn())
-        body = {"strategy": "jwt", "accessToken": login.tokens.access}
-        try:
-            await connection.call("create", "authentication", (body,), timeout=self._timeout)
-        except (NotAuthenticated, Forbidden):
-            self._immutable = True
 
     async def _until(self, due: float | None, lost: asyncio.Future[str] | None) -> None:
         """Wait for a change of plan, the end of the connection, or the time `due`."""

@@ -102,6 +102,9 @@ def test_a_pipe_gets_each_thing_once_when_it_is_finished() -> None:
         view.show(mirror.feed(saved("messages", message_row("m1", "t1", 1, content=use))))
         assert "Bash" not in out.getvalue()
         view.show(mirror.feed(raw("tasks tool:complete", task_id="t1", tool_use_id="u1")))
+        assert "Bash" not in out.getvalue(), "the call was written; the tool runs"
+        done = [{"type": "tool_result", "tool_use_id": "u1", "content": ""}]
+        view.show(mirror.feed(saved("messages", message_row("m9", "t1", 1.5, role="user", content=done))))
         view.show(mirror.feed(saved("messages", message_row("m2", "t1", 2, content="Two."))))
         view.show(mirror.feed(saved("tasks", task_row("t1", "completed", duration_ms=1000), "patched")))
         view.show(mirror.feed(e.LinkChanged(LinkStatus("reconnecting", attempt=1, epoch=1))))
@@ -115,6 +118,35 @@ def test_a_pipe_gets_each_thing_once_when_it_is_finished() -> None:
         "· reconnecting",
         "",
     ]
+
+
+@pytest.mark.parametrize("status", ["stopped", "failed"])
+def test_a_pipe_gets_the_text_of_a_reply_that_was_never_saved(status: str) -> None:
+    made, out = console(terminal=False)
+    view = follow(made)
+    mirror = hydrated("eager", [task_row("t1", full_prompt="Count")])
+    with view:
+        view.show(mirror.state)
+        view.show(mirror.feed(start("m1", task_id="t1"), chunk("m1", "One, two", 0, task_id="t1")))
+        assert "One" not in out.getvalue()
+        view.show(mirror.feed(saved("tasks", task_row("t1", status), "patched")))
+        view.show(mirror.feed(saved("tasks", task_row("t1", status, duration_ms=5), "patched")))
+    assert out.getvalue().count("One, two") == 1
+    assert out.getvalue().index("One, two") < out.getvalue().index(status)
+
+
+def test_a_tool_whose_permission_was_denied_says_so() -> None:
+    made, out = console(terminal=False)
+    view = follow(made)
+    use = [{"type": "tool_use", "id": "u1", "name": "Bash", "input": {"command": "ls"}}]
+    asked = {"request_id": "r1", "status": "denied", "tool_name": "Bash", "tool_use_id": "u1"}
+    rows = [
+        message_row("m1", "t1", 1, content=use),
+        message_row("m2", "t1", 2, type="permission_request", role="system", content=asked),
+    ]
+    with view:
+        view.show(hydrated("eager", [task_row("t1", "failed")], messages={"t1": rows}).state)
+    assert "✗ Bash ls · permission denied" in out.getvalue()
 
 
 def test_a_pipe_gets_what_was_there_before_what_comes_meanwhile() -> None:

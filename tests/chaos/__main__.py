@@ -10,7 +10,6 @@ import asyncio
 import sys
 import time
 
-from agor_reactive.daemon.eras import ERAS
 from tests.chaos.story import Options, tell
 
 
@@ -39,12 +38,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__.partition("\n")[0])
     parser.add_argument("--seconds", type=float, default=20.0, help="how long it is broken")
     parser.add_argument("--seed", type=int, default=1, help="decides everything but the timing")
-    parser.add_argument("--era", choices=sorted(set(ERAS) - {"worktrees"}), default="session-streams")
+    parser.add_argument("--api-version", choices=("branches", "handshake"), default="handshake")
     parser.add_argument("--speed", type=float, default=6.0, help="pace of the daemon's agent")
-    parser.add_argument("--token-life", type=float, default=2.5, help="seconds that a login lasts")
+    parser.add_argument("--token-life", type=float, default=2.5, help="seconds that an access token lives")
     given = parser.parse_args()
     progress = _Progress()
-    report = asyncio.run(tell(Options(given.seconds, given.seed, given.era, given.speed, given.token_life, progress)))
+    options = Options(given.seconds, given.seed, given.api_version, given.speed, given.token_life, progress)
+    report = asyncio.run(tell(options))
     progress.end()
     print("\n".join(report.lines()))
     return 0 if report.good else 1

@@ -31,10 +31,16 @@ _OPEN = ("queued", "created", "dispatching", "running", "stopping", "awaiting_pe
 
 
 class Driver:
-    """`sessions` are full ids. `done` counts what was done, `failed` what could not be done just then."""
+    """`sessions` are full ids. `done` counts what was done, `failed` what could not be done just then.
 
-    def __init__(self, rest: agor.AsyncRestClient, place: dict[str, str], seed: int) -> None:
+    `executor` does what members may not do on newer daemons: change messages, post stream events.
+    """
+
+    def __init__(
+        self, rest: agor.AsyncRestClient, executor: agor.AsyncRestClient, place: dict[str, str], seed: int
+    ) -> None:
         self._rest = rest
+        self._executor = executor
         self._place = place
         self._chance = Random(f"driver/{seed}")
         self.sessions: list[str] = []
@@ -108,7 +114,7 @@ class Driver:
     async def _edit_message(self, session_id: str) -> None:
         if message := await self._some_message(session_id):
             changes = {"content": f"edited {self._chance.randrange(1000)}"}
-            await self._rest.service("messages").patch(message.message_id, changes)
+            await self._executor.service("messages").patch(message.message_id, changes)
 
     async def _remove_message(self, session_id: str) -> None:
         if message := await self._some_message(session_id):
@@ -116,9 +122,11 @@ class Driver:
 
     async def _remove_task(self, session_id: str) -> None:
         page = await self._rest.service("tasks").find(query={"session_id": session_id})
-        over = [task for task in page.data if task.status not in _OPEN]
-        if len(over) > 1:
-            await self._rest.service("tasks").remove(self._chance.choice(over).task_id)
+        # Newer daemons let go of queued tasks only.
+        only_queued = self._executor is not self._rest
+        fit = [task for task in page.data if task.status == "queued" or (task.status not in _OPEN and not only_queued)]
+        if len(fit) > 1:
+            await self._rest.service("tasks").remove(self._chance.choice(fit).task_id)
 
     async def _say_by_hand(self, session_id: str) -> None:
         """Stream events that no agent of the daemon sends: thinking and text under a task that may be over."""
@@ -137,7 +145,7 @@ class Driver:
             ("streaming:chunk", {"chunk": "by hand ", "sequence": 0}),
             ("streaming:chunk", {"chunk": "by hand ", "sequence": 2}),
         ):
-            await self._rest.service("messages/streaming").create({"event": event, "data": {**ids, **more}})
+            await self._executor.service("messages/streaming").create({"event": event, "data": {**ids, **more}})
 
     async def prompt_all(self, text: str) -> None:
         """The same prompt to every session."""

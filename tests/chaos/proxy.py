@@ -1,6 +1,6 @@
 """A bad network on loopback: a TCP proxy that drops, stalls, cuts mid-frame, delays and throttles.
 
-Knows bytes and connections; nothing of what they mean. What is done when is `weather`'s to decide.
+Knows bytes and connections; nothing of what they mean. What is done when is decided by `schedule`.
 """
 
 from __future__ import annotations

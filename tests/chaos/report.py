@@ -28,11 +28,11 @@ class Mirror:
 
 @dataclass
 class Report:
-    """`leaks`, `complaints` and `faults` must be empty, every mirror equal, and the weather bad enough."""
+    """`leaks`, `complaints` and `faults` must be empty, every mirror equal, and the faults enough."""
 
     seconds: float
     seed: int
-    era: str
+    api_version: str
     facts: dict[str, object] = field(default_factory=dict)
     failed_calls: Counter[str] = field(default_factory=Counter)
     mirrors: list[Mirror] = field(default_factory=list)
@@ -48,7 +48,7 @@ class Report:
 
     def lines(self) -> list[str]:
         """The report, ready to print."""
-        found = [f"chaos: {self.seconds:g} s, seed {self.seed}, era {self.era}", ""]
+        found = [f"chaos: {self.seconds:g} s, seed {self.seed}, API version {self.api_version}", ""]
         width = max(map(len, self.facts), default=0)
         found += [f"  {name:<{width}}  {_shown(value)}" for name, value in self.facts.items()]
         found += ["", f"  calls that failed, by named error: {_counted(self.failed_calls)}", ""]

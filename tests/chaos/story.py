@@ -17,7 +17,7 @@ import agor_reactive as agor
 from agor_reactive.errors import AgorError, NotFound
 from agor_reactive.models import LinkStatus, RawEvent
 from agor_reactive.session.shared import SharedSession
-from agor_reactive.transport.credentials import Provider
+from agor_reactive.transport.credentials import ApiKey
 from agor_reactive.transport.socketio import Backoff, SocketLink
 from tests.chaos.comparison import compared, fresh_state, unfinished
 from tests.chaos.complaints import Complaints
@@ -26,14 +26,14 @@ from tests.chaos.leaks import Process, client_counts, still_alive
 from tests.chaos.process import DaemonProcess, Settings
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Mirror, Report
+from tests.chaos.schedule import FaultSchedule
 from tests.chaos.users import Seat, Users, seats
-from tests.chaos.weather import Weather
 
 __all__ = ["Options", "tell"]
 
 SESSIONS = 10
 CALM = 60.0
-"""Seconds that everything has to become quiet once the weather is calm."""
+"""Seconds that everything has to become quiet after the last fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Options:
 
     seconds: float
     seed: int
-    era: str = "session-streams"
+    api_version: str = "handshake"
     speed: float = 6.0
     token_life: float = 2.5
     progress: Callable[[str], None] = lambda line: None
@@ -55,22 +55,23 @@ class _Scene:
     options: Options
     daemon: DaemonProcess
     proxy: Proxy
-    weather: Weather
+    schedule: FaultSchedule
     driver: Driver
     client: agor.Client
     users: Users
     complaints: Complaints
     events: Counter[str]
     phases: Counter[str]
-    logins: list[int]
 
 
 async def tell(options: Options) -> Report:
     """Let it happen and say what came of it."""
     with tempfile.TemporaryDirectory(prefix="agor-chaos-", ignore_cleanup_errors=True) as folder, Complaints() as heard:
-        settings = Settings(Path(folder) / "chaos.sqlite", options.era, options.speed, options.seed, options.token_life)
+        settings = Settings(
+            Path(folder) / "chaos.sqlite", options.api_version, options.speed, options.seed, options.token_life
+        )
         daemon = DaemonProcess(settings)
-        report = Report(options.seconds, options.seed, options.era)
+        report = Report(options.seconds, options.seed, options.api_version)
         await daemon.start()
         try:
             await _warm_up(daemon)
@@ -107,21 +108,16 @@ async def _between(options: Options, daemon: DaemonProcess, heard: Complaints, r
     """The run itself; when it returns, everything that was opened is closed."""
     async with (
         agor.create_async_rest_client(daemon.url, api_key=daemon.api_key, timeout=5.0) as rest,
+        _executor(daemon, rest) as executor,
         Proxy(daemon.url) as proxy,
     ):
-        driver = Driver(rest, {"branch_id": daemon.workspace_id}, options.seed)
+        driver = Driver(rest, executor, {"branch_id": daemon.workspace_id}, options.seed)
         await driver.make_sessions(SESSIONS + 1)
         await driver.until_idle(within=CALM)
         taken = [*seats(driver.sessions[:-1]), Seat(driver.doom_one(), "lazy")]
-        logins: list[int] = []
-
-        def key() -> str:
-            logins.append(1)
-            return daemon.api_key
-
         link = SocketLink(
             proxy.url,
-            credentials=Provider(key),
+            credentials=ApiKey(daemon.api_key),
             timeout=3.0,
             connect_timeout=3.0,
             backoff=Backoff(first=0.1, most=1.0, steady=2.0),
@@ -140,8 +136,8 @@ async def _between(options: Options, daemon: DaemonProcess, heard: Complaints, r
             counting = client.events.subscribe(count)
             noting = client.on_status(note)
             users = Users(client, taken, heard, options.seed)
-            weather = Weather(proxy, options.seed)
-            scene = _Scene(options, daemon, proxy, weather, driver, client, users, heard, events, phases, logins)
+            schedule = FaultSchedule(proxy, daemon, options.seed)
+            scene = _Scene(options, daemon, proxy, schedule, driver, client, users, heard, events, phases)
             for number in range(len(taken)):
                 users.sit(number)
             await _reign(scene)
@@ -152,7 +148,7 @@ async def _between(options: Options, daemon: DaemonProcess, heard: Complaints, r
             except TimeoutError:
                 report.faults.append(f"not quiet within {CALM:g} s: {_unquiet(scene)}")
             users.leave_all()
-            _facts(scene, report)
+            await _facts(scene, report)
             noting()
             await _nothing_held(scene, report)
             counting.dispose()
@@ -163,10 +159,20 @@ async def _between(options: Options, daemon: DaemonProcess, heard: Complaints, r
     report.leaks += [f"{count} × {name} never collected" for name, count in alive.items()]
 
 
+@contextlib.asynccontextmanager
+async def _executor(daemon: DaemonProcess, rest: agor.AsyncRestClient) -> AsyncIterator[agor.AsyncRestClient]:
+    """Who posts stream events and changes messages: a service where the daemon has service tokens, else the member."""
+    if daemon.service_token is None:
+        yield rest
+        return
+    async with agor.create_async_rest_client(daemon.url, access_token=daemon.service_token, timeout=5.0) as service:
+        yield service
+
+
 async def _reign(scene: _Scene) -> None:
-    """Bad weather, restarts, work and use, all at once, for as long as asked."""
+    """Faults, restarts, work and use, all at once, for as long as asked."""
     doom = scene.driver.remove_doomed(after=scene.options.seconds / 2)
-    async with _going_on(scene.weather.blow(), scene.driver.drive(), scene.users.be(), _restarts(scene), doom):
+    async with _going_on(scene.schedule.run(), scene.driver.drive(), scene.users.be(), _restarts(scene), doom):
         loop = asyncio.get_running_loop()
         began = loop.time()
         while (passed := loop.time() - began) < scene.options.seconds:
@@ -175,7 +181,7 @@ async def _reign(scene: _Scene) -> None:
 
 
 async def _work_on(scene: _Scene) -> None:
-    """The weather is calm and nobody asks for a resync: what the mirrors show from now on they have from events."""
+    """No more faults, and nobody asks for a resync: what the mirrors show from now on they have from events."""
     scene.options.progress("calm; the work goes on for a while")
     await scene.daemon.settled()
     await scene.driver.remove_doomed(after=0)
@@ -219,7 +225,7 @@ async def _restarts(scene: _Scene) -> None:
 
 def _progress(scene: _Scene, passed: float) -> str:
     return (
-        f"{passed:4.0f} s of {scene.options.seconds:g}: {scene.weather.drops} drops, {scene.daemon.kills} kills, "
+        f"{passed:4.0f} s of {scene.options.seconds:g}: {scene.schedule.drops} drops, {scene.daemon.kills} kills, "
         f"{scene.events.total()} events, {len(scene.users.syncs)} syncs, "
         f"{scene.users.failed.total()} calls failed, link {scene.client.status.phase}"
     )
@@ -301,17 +307,17 @@ async def _compare(scene: _Scene, report: Report) -> None:
         report.faults.append(f"{ended} mirrors are terminal; one session was removed")
 
 
-def _facts(scene: _Scene, report: Report) -> None:
-    weather, users, daemon = scene.weather, scene.users, scene.daemon
+async def _facts(scene: _Scene, report: Report) -> None:
+    schedule, users, daemon = scene.schedule, scene.users, scene.daemon
     epochs = scene.client.status.epoch
     # Thirty in two minutes; in a run too short for a mean, some.
     least = math.floor(scene.options.seconds / 4) if scene.options.seconds >= 60 else min(2, scene.options.seconds // 8)
     report.failed_calls = users.failed
     report.facts |= {
-        "drops": f"{weather.drops} (all the weather: {', '.join(f'{k} {n}' for k, n in sorted(weather.hit.items()))})",
+        "drops": f"{schedule.drops} (all faults: {', '.join(f'{k} {n}' for k, n in sorted(schedule.hit.items()))})",
         "kills": f"{daemon.kills}, and {daemon.restarts} restarts in order",
         "connections": f"{epochs} made, {scene.proxy.refused} refused, {scene.proxy.unreachable} with nobody there",
-        "logins": f"{len(scene.logins)}, so {max(0, len(scene.logins) - epochs)} tokens were renewed in place",
+        "logins over REST": f"{await daemon.logins()} since the last start",
         "cut by the daemon": sum(n for why, n in scene.phases.items() if "server disconnect" in why),
         "events": f"{scene.events.total()}, {scene.events['messages streaming:chunk']} of them chunks",
         "bootstraps and resyncs": len(users.syncs),
@@ -320,8 +326,8 @@ def _facts(scene: _Scene, report: Report) -> None:
         "the driver did": scene.driver.done,
         "the driver could not": scene.driver.failed,
     }
-    if weather.drops < least:
-        report.faults.append(f"only {weather.drops} drops, wanted {least}")
+    if schedule.drops < least:
+        report.faults.append(f"only {schedule.drops} drops, wanted {least}")
     if users.backwards:
         report.faults.append(f"{users.backwards} snapshots told out of order")
 
@@ -336,7 +342,7 @@ async def _nothing_held(scene: _Scene, report: Report) -> None:
         async with asyncio.timeout(10):
             await _until(lambda: not any(client_counts(scene.client).values()))
     report.leaks += [f"{count} {what} left" for what, count in client_counts(scene.client).items() if count]
-    if scene.options.era != "session-streams":
+    if scene.options.api_version != "handshake":
         return
     before = scene.events["messages streaming:chunk"]
     await scene.driver.prompt_all("[tools:0] [say:Is anybody there?]")

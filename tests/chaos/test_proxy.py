@@ -9,7 +9,7 @@ from itertools import islice
 import pytest
 
 from tests.chaos.proxy import Proxy
-from tests.chaos.weather import DROPS, Weather, spells
+from tests.chaos.schedule import DROPS, FaultSchedule, faults
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ async def proxy(echo: str) -> AsyncIterator[Proxy]:
         yield proxy
 
 
-async def test_in_calm_weather_everything_passes(proxy: Proxy) -> None:
+async def test_without_faults_everything_passes(proxy: Proxy) -> None:
     reader, writer = await connected(proxy)
     words = b"x" * 300_000
     assert await ask(reader, writer, words) == words
@@ -114,20 +114,31 @@ async def test_nobody_behind_it_is_a_reset_too() -> None:
         assert proxy.unreachable == 1
 
 
-def test_a_seed_decides_the_weather_and_another_seed_another() -> None:
-    first = list(islice(spells(1), 200))
-    assert first == list(islice(spells(1), 200))
-    assert first != list(islice(spells(2), 200))
-    assert sum(spell.kind in DROPS for spell in first) > 100
+class Obedient:
+    """A daemon that notes its orders."""
+
+    def __init__(self) -> None:
+        self.orders: list[str] = []
+
+    async def order(self, what: str) -> bool:
+        self.orders.append(what)
+        return True
 
 
-async def test_the_weather_ends_in_calm(proxy: Proxy) -> None:
-    weather = Weather(proxy, 1)
-    blowing = asyncio.ensure_future(weather.blow())
+def test_a_seed_decides_the_faults_and_another_seed_others() -> None:
+    first, again, other = (list(islice(faults(seed), 60)) for seed in (1, 1, 2))
+    assert first == again
+    assert first != other
+    assert {fault.kind for fault in first} >= {*DROPS, "stall", "refuse"}
+
+
+async def test_the_schedule_ends_with_a_good_network(proxy: Proxy) -> None:
+    schedule = FaultSchedule(proxy, Obedient(), 1)
+    running = asyncio.ensure_future(schedule.run())
     proxy.stall()
     await asyncio.sleep(0)
-    blowing.cancel()
-    await asyncio.gather(blowing, return_exceptions=True)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
     reader, writer = await connected(proxy)
     assert await ask(reader, writer, b"calm") == b"calm"
     writer.close()

@@ -9,12 +9,12 @@ import sys
 from typing import Any
 
 from agor_reactive.cli import main
-from agor_reactive.daemon.accounts import Accounts
 from agor_reactive.daemon.faults import forbidden
+from agor_reactive.daemon.logins import Logins
 from agor_reactive.daemon.services.base import Service
 
 
-async def _nobody(self: Accounts, data: dict[str, Any]) -> Any:
+async def _nobody(self: Logins, data: dict[str, Any]) -> Any:
     raise forbidden("You need member access to view users")
 
 
@@ -23,5 +23,5 @@ if __name__ == "__main__":
     if kind == "open":
         Service.open = True
     else:
-        Accounts.login = _nobody  # type: ignore[method-assign]
+        Logins.login = _nobody  # type: ignore[method-assign]
     main()

@@ -86,7 +86,7 @@ def test_watch_shows_what_others_do_and_what_was_before(cli: Cli, session_id: st
         (["prompt", UNKNOWN], 2, "Missing argument"),
         (["watch"], 2, "Missing argument"),
         (["serve", "--speed", "0"], 2, "--speed"),
-        (["demo", "--era", "stone"], 2, "--era"),
+        (["demo", "--api-version", "stone"], 2, "--api-version"),
         (["brew"], 2, "brew"),
     ],
 )
@@ -129,13 +129,13 @@ def test_help_and_version_are_well(cli: Cli) -> None:
     assert cli("watch", "-h").code == 0
 
 
-def test_a_taken_port_is_1_and_another_eras_database_is_2(cli: Cli, served: Served, tmp_path: Path) -> None:
+def test_a_taken_port_is_1_and_another_versions_database_is_2(cli: Cli, served: Served, tmp_path: Path) -> None:
     ended = cli("serve", "--port", served.port)
     assert (ended.code, "try another --port" in ended.err) == (1, True)
     assert cli("demo", "--speed", "500", "--json").code == 0
-    db = str(tmp_path / "era.db")
+    db = str(tmp_path / "version.db")
 
-    first = Process("serve", "--port", "0", "--db", db, "--era", "worktrees")
+    first = Process("serve", "--port", "0", "--db", db, "--api-version", "worktrees")
     try:
         first.line_that(lambda line: "ends the daemon" in line)
         first.interrupt()
@@ -143,7 +143,7 @@ def test_a_taken_port_is_1_and_another_eras_database_is_2(cli: Cli, served: Serv
     finally:
         first.kill()
     ended = cli("serve", "--port", "0", "--db", db)
-    assert (ended.code, "start it with the era it was made with" in ended.err) == (2, True)
+    assert (ended.code, "start it with the API version it was made with" in ended.err) == (2, True)
 
 
 def test_serve_shows_its_key_once_and_never_again(start: Callable[..., Any], tmp_path: Path) -> None:

@@ -30,9 +30,9 @@ def as_promised(state: Any) -> None:
     assert not state["loading"]
 
 
-@pytest.mark.parametrize("era", ["branches", "worktrees", "session-streams"])
-def test_the_last_line_is_the_final_state_of_two_answered_prompts(cli: Cli, era: str) -> None:
-    ended: Ended = cli("demo", "--json", "--speed", "30", "--era", era)
+@pytest.mark.parametrize("api_version", ["handshake", "branches", "worktrees"])
+def test_the_last_line_is_the_final_state_of_two_answered_prompts(cli: Cli, api_version: str) -> None:
+    ended: Ended = cli("demo", "--json", "--speed", "30", "--api-version", api_version)
     assert ended.code == 0, ended.err
     *summaries, state = [json.loads(line) for line in ended.out.splitlines()]
     as_promised(state)

@@ -30,7 +30,7 @@ def test_healthy_with_a_session(cli: Cli, session_id: str) -> None:
 
 
 def test_healthy_without_a_session_and_with_rooms(start: Callable[..., Any]) -> None:
-    served = start(Served, "--port", "0", "--era", "session-streams")
+    served = start(Served, "--port", "0", "--api-version", "handshake")
     cli = Cli(served.env)
     ended = cli("doctor")
     assert ended.code == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
@@ -10,8 +11,9 @@ from typing import Any
 import pytest
 
 import agor_reactive as agor
+from agor_reactive.errors import AgorError
 from tests.contract.daemons import DAEMONS, Daemon, running
-from tests.contract.scene import Scene, workspace_field
+from tests.contract.scene import Scene, opened_scene
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,12 +27,16 @@ def daemon(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """A running daemon; every test of the suite runs once against each."""
     with running(request.param, tmp_path_factory.mktemp(request.param) / "state") as one:
         yield one
+        with agor.create_rest_client(one.url, api_key=one.api_key) as rest:
+            for board_id in one.boards:
+                with contextlib.suppress(AgorError):
+                    rest.service("boards").remove(board_id)
 
 
 @pytest.fixture
 async def client(daemon: Daemon) -> AsyncIterator[Any]:
-    """A live client, logged in with the key."""
-    async with agor.create_client(daemon.url, api_key=daemon.api_key) as one:
+    """A live client, logged in."""
+    async with agor.create_client(daemon.url, **daemon.credentials()) as one:
         yield one
 
 
@@ -58,9 +64,8 @@ async def arest(daemon: Daemon) -> AsyncIterator[Any]:
 @pytest.fixture
 async def scene(client: Any, daemon: Daemon) -> AsyncIterator[Scene]:
     """Rows for one test, removed after it."""
-    one = Scene(client, daemon, await workspace_field(client, daemon.access.workspace_id))
-    yield one
-    await one.clean()
+    async with opened_scene(client, daemon) as one:
+        yield one
 
 
 # ---- what is said at the end ----------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""The embedded daemon in a process of its own, so that one of each kind can serve a whole test session.
+"""The embedded daemon in a process of its own, so that one of each version can serve a whole test session.
 
 Speaks as the FeathersJS peer's process does: one JSON line when it listens, JSON orders on stdin, gone when stdin ends.
 Secrets come by environment, not by arguments, which others can read.
@@ -26,18 +26,22 @@ def say(line: dict[str, Any]) -> None:
 async def obey(daemon: EmbeddedDaemon) -> bool:
     """Do what stdin orders until it ends; whether the end is to be graceful."""
     while line := await asyncio.to_thread(sys.stdin.readline):
-        deed = json.loads(line)["do"]
-        if deed == "kick":
+        order = json.loads(line)["do"]
+        answer: dict[str, Any] = {"done": order}
+        if order == "kick":
             await daemon.kick_all()
-        elif deed == "cut":
+        elif order == "cut":
             await daemon.cut_all()
-        elif deed in ("stop", "drop"):
-            say({"done": deed})
-            return bool(deed == "stop")
+        elif order == "revoke":
+            await daemon.revoke_tokens()
+        elif order == "logins":
+            answer["count"] = daemon.logins
+        elif order in ("stop", "drop"):
+            say(answer)
+            return bool(order == "stop")
         else:
-            say({"refused": deed})
-            continue
-        say({"done": deed})
+            answer = {"refused": order}
+        say(answer)
     return True
 
 
@@ -45,9 +49,11 @@ async def serve(flags: argparse.Namespace) -> None:
     daemon = EmbeddedDaemon(
         port=flags.port,
         db=flags.state,
-        era=flags.era,
-        speed=QUICK,
+        api_version=flags.api_version,
+        speed=flags.speed,
+        seed=flags.seed,
         access_token_life=flags.token_life,
+        page_limit=flags.page_limit,
         api_key=os.environ[KEY],
         password=os.environ[PASSWORD],
         login_limit=10_000,
@@ -60,6 +66,7 @@ async def serve(flags: argparse.Namespace) -> None:
             "email": daemon.email,
             "password": os.environ[PASSWORD],
             "workspace_id": daemon.workspace_id,
+            **({"service_token": daemon.service_token} if daemon.service_token else {}),
         }
     )
     await daemon.stop(graceful=await obey(daemon))
@@ -67,10 +74,13 @@ async def serve(flags: argparse.Namespace) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("--era", default="branches")
+    parser.add_argument("--api-version", default="handshake", choices=("worktrees", "branches", "handshake"))
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--state", default=None)
     parser.add_argument("--token-life", type=float, default=900.0)
+    parser.add_argument("--page-limit", type=int, default=1_000)
+    parser.add_argument("--speed", type=float, default=QUICK)
+    parser.add_argument("--seed", type=int, default=0)
     asyncio.run(serve(parser.parse_args()))
 
 

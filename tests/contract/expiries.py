@@ -1,9 +1,10 @@
-"""One long story, told to all daemons at once because it takes as long as tokens live: logins that expire ten times."""
+"""One long test, run on all daemons at once because it takes as long as tokens live: logins that expire ten times."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -15,50 +16,67 @@ import pytest
 
 import agor_reactive as agor
 from tests.contract.daemons import Daemon, running
-from tests.contract.scene import Scene, workspace_field
+from tests.contract.scene import opened_scene
 from tests.contract.waiting import eventually
 
 __all__ = ["EXPIRIES", "LIFE", "outcomes"]
 
-LIFE = 2  # seconds that an access token lives, where the daemon lets us say so: renewed in the middle of it
+LIFE = float(os.environ.get("AGOR_CONTRACT_TOKEN_LIFE", "2"))
+"""Seconds that an access token lives, where the daemon lets us say so: renewed in the middle of it."""
+
 EXPIRIES = 10
 
 
 async def _ten_expiries(daemon: Daemon) -> None:
     """Chunks are posted over REST all the while; the live client must hear each once, on one connection."""
     async with (
-        agor.create_client(daemon.url, api_key=daemon.api_key) as client,
+        agor.create_client(daemon.url, **daemon.credentials()) as client,
         agor.create_async_rest_client(daemon.url, api_key=daemon.api_key) as rest,
+        opened_scene(client, daemon, member=rest) as scene,
     ):
-        scene = Scene(client, daemon, await workspace_field(client, daemon.access.workspace_id))
         session = await scene.session()
         task = await scene.running_task(session.session_id)
-        handle = agor.retain_reactive_session(client, session.session_id, task_hydration="eager")
-        await handle.ready()
-        epoch = client.status.epoch
-        message = str(uuid.uuid4())
-        ids = {"session_id": session.session_id, "message_id": message, "task_id": task.task_id}
-        heard: list[int] = []
-        topic = "messages streaming:chunk"
-        client.events.subscribe(lambda event: heard.append(event.payload["sequence"]) if event.topic == topic else None)
-        post = rest.service("messages/streaming").create
-        ends = time.monotonic() + EXPIRIES * LIFE
-        sent = 0
-        while time.monotonic() < ends:
-            await post({"event": "streaming:chunk", "data": {**ids, "chunk": f"{sent} ", "sequence": sent}})
-            sent += 1
-        await post({"event": "streaming:end", "data": {**ids, "sequence": sent}})
-        await eventually(lambda: not handle.state.get_streaming_message(message).streaming)
-        stream = handle.state.get_streaming_message(message)
-        assert heard == list(range(sent))
-        assert stream.text == "".join(f"{number} " for number in range(sent))
-        assert stream.complete
-        assert client.status.epoch == epoch, "the socket was replaced"
-        handle.release()
+        async with agor.retain_reactive_session(client, session.session_id, task_hydration="eager") as handle:
+            await handle.ready()
+            epoch = client.status.epoch
+            message = str(uuid.uuid4())
+            ids = {"session_id": session.session_id, "message_id": message, "task_id": task.task_id}
+            heard: list[int] = []
+
+            def hear(event: Any) -> None:
+                if event.topic == "messages streaming:chunk" and event.payload.get("message_id") == message:
+                    heard.append(event.payload["sequence"])
+
+            client.events.subscribe(hear)
+            ends = time.monotonic() + EXPIRIES * (daemon.token_life or LIFE)
+            sent = 0
+            while time.monotonic() < ends:
+                await scene.say("streaming:chunk", **ids, chunk=f"{sent} ", sequence=sent)
+                sent += 1
+                # One at a time: as fast as this daemon and this machine are, whatever the life of a token.
+                await eventually(lambda expected=sent: len(heard) >= expected, what=f"chunk {sent - 1}")
+            await scene.say("streaming:end", **ids, sequence=sent)
+            await eventually(lambda: not handle.state.get_streaming_message(message).streaming)
+            stream = handle.state.get_streaming_message(message)
+            assert heard == list(range(sent))
+            assert stream.text == "".join(f"{number} " for number in range(sent))
+            assert stream.complete
+            assert client.status.epoch == epoch, "the socket was replaced"
+            await _reconnects_with_a_fresh_token(daemon, client, handle)
+
+
+async def _reconnects_with_a_fresh_token(daemon: Daemon, client: Any, handle: Any) -> None:
+    """The token of the first connect is void by now."""
+    if daemon.process is None:
+        return
+    epoch = client.status.epoch
+    await asyncio.to_thread(daemon.order, "kick")
+    await eventually(lambda: client.status.phase == "live" and client.status.epoch > epoch, 20)
+    await eventually(lambda: handle.state.connected and not handle.state.loading)
 
 
 def outcomes(names: Sequence[str], folder: Path) -> Mapping[str, BaseException | None]:
-    """What became of the story at each daemon: None, or what it ended with (a failure, or a skip)."""
+    """What became of it at each daemon: None, or what it ended with (a failure, or a skip)."""
     ended: dict[str, BaseException | None] = {}
     with contextlib.ExitStack() as stack:
         daemons: list[Daemon] = []

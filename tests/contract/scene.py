@@ -1,18 +1,40 @@
-"""The rows of one test: made through one live client by public routes, driven without an agent, removed at the end."""
+"""The rows of one test: made by what a member may do on every version, driven without an agent, removed at the end."""
 
 from __future__ import annotations
 
 import contextlib
 import uuid
+from collections.abc import AsyncIterator, Awaitable
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NoReturn
 
-from agor_reactive.errors import DaemonError, LinkError, NotFound
+import agor_reactive as agor
+from agor_reactive.errors import DaemonError, Forbidden, LinkError, NotFound
 from tests.contract.daemons import Daemon
+from tests.contract.waiting import eventually
 
-__all__ = ["Scene", "message_row", "workspace_field"]
+__all__ = [
+    "ENDED",
+    "HOLD",
+    "Scene",
+    "after_a_board_was_removed",
+    "message_row",
+    "opened_scene",
+    "tried",
+    "workspace_field",
+]
 
 ENDED = ("completed", "failed", "stopped", "timed_out")
+AT_WORK = ("dispatching", "running", "stopping", "awaiting_permission", "awaiting_input")
+
+HOLD = "[hold] Say nothing at all."
+"""A prompt on which the test daemons' agents stay silent until the task is stopped, completed or failed."""
+
+KICKED_WITHIN = 1.0
+"""Seconds after the removal of a board."""
+
+STARTS_WITHIN = 30.0
+"""Seconds from a prompt until its task is running: a live daemon starts an agent."""
 
 
 def now() -> str:
@@ -42,11 +64,47 @@ async def workspace_field(client: Any, workspace_id: str) -> str:
     return "worktree_id"
 
 
-class Scene:
-    """Makes sessions, tasks and messages for one test, and posts the stream events that an executor would."""
+async def tried(call: Awaitable[Any]) -> tuple[Any, DaemonError | None]:
+    """What the call returns, or how the daemon refused it: for rules that differ between versions."""
+    try:
+        return await call, None
+    except DaemonError as refusal:
+        return None, refusal
 
-    def __init__(self, client: Any, daemon: Daemon, workspace: str) -> None:
+
+async def after_a_board_was_removed(client: Any, epoch: int) -> None:
+    """Newer daemons disconnect everybody then, soon after they answered. Wait for that, and until `client`, which was
+    on its connection number `epoch`, is back."""
+    with contextlib.suppress(AssertionError):
+        await eventually(lambda: client.status.epoch > epoch, KICKED_WITHIN)
+    await eventually(lambda: client.status.phase == "live", 20)
+
+
+@contextlib.asynccontextmanager
+async def opened_scene(client: Any, daemon: Daemon, *, member: Any = None) -> AsyncIterator[Scene]:
+    """A scene on `client`, cleaned at the end. Stream events are posted by the daemon's service token where there is
+    one, else by `member` (default: `client`)."""
+    async with contextlib.AsyncExitStack() as stack:
+        executor = member or client
+        if token := daemon.access.service_token:
+            executor = await stack.enter_async_context(agor.create_async_rest_client(daemon.url, access_token=token))
+        one = Scene(client, daemon, await workspace_field(client, daemon.access.workspace_id), executor)
+        try:
+            yield one
+        finally:
+            await one.clean()
+
+
+class Scene:
+    """Makes sessions, tasks and messages for one test as a member, and does what an executor does.
+
+    `executor` is the client for that: posting stream events, patching tasks. Where neither a service token is at hand
+    nor members may do it, the test is skipped.
+    """
+
+    def __init__(self, client: Any, daemon: Daemon, workspace: str, executor: Any) -> None:
         self.client = client
+        self.executor = executor
         self.daemon = daemon
         self.place = {workspace: daemon.access.workspace_id}
         self.made: list[tuple[str, str]] = []
@@ -60,13 +118,25 @@ class Scene:
         self.made.append(("sessions", row.session_id))
         return row
 
-    async def running_task(self, session_id: str, prompt: str = "Nothing runs this.") -> Any:
-        """A task that runs by our word alone: the session is busy and no agent answers."""
-        return await self.service("tasks").create(
-            {"session_id": session_id, "full_prompt": prompt, "status": "running"}
-        )
+    async def board(self, **fields: Any) -> Any:
+        """A board, which stays until the run is over."""
+        row = await self.service("boards").create(fields)
+        self.daemon.boards.append(row.board_id)
+        return row
+
+    async def running_task(self, session_id: str, prompt: str = HOLD) -> Any:
+        """A task that runs on an idle session, and whose agent says nothing. It has one message: the prompt."""
+        task = await self.client.sessions.prompt(session_id, prompt)
+
+        async def running() -> Any:
+            row = await self.service("tasks").get(task.task_id)
+            assert row.status not in ENDED, f"the task ended: {row.status}"
+            return row if row.status == "running" else None
+
+        return await eventually(running, STARTS_WITHIN, what="the prompted task runs")
 
     async def waiting_task(self, session_id: str, prompt: str = "Not yet.") -> Any:
+        """A task that nobody has run yet."""
         return await self.service("tasks").create(
             {"session_id": session_id, "full_prompt": prompt, "status": "created"}
         )
@@ -74,19 +144,69 @@ class Scene:
     async def complete(self, task_id: str) -> Any:
         return await self.service(f"tasks/{task_id}/complete").create({})
 
-    async def say(self, event: str, **data: Any) -> None:
-        """One stream event of a message."""
-        await self.service("messages/streaming").create({"event": event, "data": data})
-
-    async def tell(self, event: str, **data: Any) -> None:
-        """One stream event of a task."""
-        await self.service("tasks/streaming").create({"event": event, "data": data})
+    async def fail(self, task_id: str) -> Any:
+        return await self.service(f"tasks/{task_id}/fail").create({"error": "It broke."})
 
     async def save(self, session_id: str, index: int, text: str, **fields: Any) -> Any:
         return await self.service("messages").create(message_row(session_id, index, text, **fields))
 
+    # ---- what an executor does ----
+
+    async def say(self, event: str, **data: Any) -> None:
+        """One stream event of a message."""
+        await self._post("messages/streaming", event, data)
+
+    async def tell(self, event: str, **data: Any) -> None:
+        """One stream event of a task."""
+        await self._post("tasks/streaming", event, data)
+
+    async def _post(self, path: str, event: str, data: dict[str, Any]) -> None:
+        try:
+            await self.executor.service(path).create({"event": event, "data": data})
+        except Forbidden as refusal:
+            self._not_for_members("posting stream events as a member", refusal)
+
+    async def patch_task(self, task_id: str, **fields: Any) -> Any:
+        try:
+            return await self.executor.service("tasks").patch(task_id, fields)
+        except Forbidden as refusal:
+            self._not_for_members("patching tasks as a member", refusal)
+
+    async def patch_message(self, message_id: str, **fields: Any) -> Any:
+        try:
+            return await self.executor.service("messages").patch(message_id, fields)
+        except Forbidden as refusal:
+            self._not_for_members("patching an agent's messages as a member", refusal)
+
+    def _not_for_members(self, what: str, refusal: Forbidden) -> NoReturn:
+        if self.daemon.bare or self.daemon.access.service_token:
+            raise refusal
+        self.daemon.not_offered(what)
+
+    # ---- the end ----
+
     async def clean(self) -> None:
-        """Remove what was made, newest first; what is gone already is fine."""
+        """Stop what runs, then remove what was made, newest first; what is gone already is fine."""
         for path, row_id in reversed(self.made):
             with contextlib.suppress(NotFound, LinkError):
+                if path == "sessions":
+                    await self._stop_all(row_id)
                 await self.service(path).remove(row_id)
+
+    async def _stop_all(self, session_id: str) -> None:
+        """Empty the queue and stop what runs: an agent of a live daemon costs money, also after its session is gone."""
+        for task in await self._tasks_of(session_id, "queued"):
+            with contextlib.suppress(DaemonError):
+                await self.service("tasks").remove(task.task_id)
+        if await self._tasks_of(session_id, *AT_WORK):
+            await self.client.sessions.stop(session_id)
+            with contextlib.suppress(AssertionError):  # it is removed all the same
+
+                async def stopped() -> bool:
+                    return not await self._tasks_of(session_id, *AT_WORK)
+
+                await eventually(stopped, what="its tasks have ended")
+
+    async def _tasks_of(self, session_id: str, *statuses: str) -> list[Any]:
+        page = await self.service("tasks").find(query={"session_id": session_id})
+        return [task for task in page if task.session_id == session_id and task.status in statuses]

@@ -1,4 +1,4 @@
-"""What a listening client hears: its own deeds before their answers, everybody else's, and secrets never."""
+"""The events that a listening client receives: its own, everybody else's, and secrets never."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 import agor_reactive as agor
-from tests.contract.daemons import Daemon
-from tests.contract.scene import Scene, message_row
+from tests.contract.daemons import Daemon, absent_since
+from tests.contract.scene import HOLD, Scene, message_row
 from tests.contract.waiting import eventually
 
 
 class Ear:
-    """Every event that a client hears, in order."""
+    """Every event that a client receives, in order."""
 
     def __init__(self, client: Any) -> None:
         self.events: list[Any] = []
@@ -29,6 +29,15 @@ class Ear:
             event.payload for event in self.events if event.topic == topic and _session(event.payload) == session_id
         ]
 
+    async def receives(self, topic: str, session_id: str, **fields: Any) -> Any:
+        """Wait for that event of the session with those fields; returns its payload."""
+
+        def found() -> list[Any]:
+            rows = self.payloads(topic, session_id)
+            return [row for row in rows if all(row.get(name) == value for name, value in fields.items())]
+
+        return (await eventually(found, what=f"{topic} {fields}"))[0]
+
 
 def _session(payload: Any) -> Any:
     return payload.get("session_id") if isinstance(payload, dict) else None
@@ -41,12 +50,18 @@ def ear(client: Any) -> Iterator[Ear]:
     one.subscription.dispose()
 
 
-async def test_ones_own_event_comes_before_the_answer(client: Any, scene: Scene, ear: Ear) -> None:
+async def test_ones_own_event_comes_once(client: Any, scene: Scene, ear: Ear, daemon: Daemon) -> None:
+    """Before the answer on older daemons; newer ones answer first."""
     heard: list[str] = []
     client.service("sessions").on("created", lambda row: heard.append(row.session_id))
     session = await scene.session()
+    if daemon.bare:
+        assert heard == [session.session_id]
+    await eventually(lambda: session.session_id in heard)
+    await client.service("sessions").patch(session.session_id, {"title": "after"})
+    await ear.receives("sessions patched", session.session_id, title="after")
     assert heard == [session.session_id]
-    assert ear.topics(session_id=session.session_id) == ["sessions created"]
+    assert ear.topics(session_id=session.session_id) == ["sessions created", "sessions patched"]
 
 
 async def test_off_ends_the_listening_and_only_for_the_one_who_left(client: Any, scene: Scene) -> None:
@@ -58,14 +73,16 @@ async def test_off_ends_the_listening_and_only_for_the_one_who_left(client: Any,
     service.on("created", second.append)
     service.on("created", third.append)
     await scene.session()
+    await eventually(lambda: len(third) == 1)
     leave()
     service.off("created", second.append)
     await scene.session()
-    assert [len(first), len(second), len(third)] == [1, 1, 2]
+    await eventually(lambda: len(third) == 2)
+    assert [len(first), len(second)] == [1, 1]
 
 
 async def test_changes_of_rows_reach_another_client(client: Any, scene: Scene, daemon: Daemon) -> None:
-    async with agor.create_client(daemon.url, api_key=daemon.api_key) as other:
+    async with agor.create_client(daemon.url, **daemon.credentials()) as other:
         ear = Ear(other)
         session = await scene.session()
         await client.service("sessions").patch(session.session_id, {"title": "changed"})
@@ -74,55 +91,77 @@ async def test_changes_of_rows_reach_another_client(client: Any, scene: Scene, d
         await eventually(lambda: ear.topics(session_id=session.session_id) == told)
 
 
-async def test_a_prompt_tells_of_its_task_message_and_session(client: Any, scene: Scene, ear: Ear) -> None:
+async def test_a_prompt_emits_its_task_its_message_and_its_session(
+    client: Any, scene: Scene, ear: Ear, daemon: Daemon
+) -> None:
+    """All before the answer on older daemons; on newer ones the task runs once its executor is there."""
     session = await scene.session()
-    await client.sessions.prompt(session.session_id, "[slow] Say nothing.")
-    topics = ear.topics(session_id=session.session_id)
-    for topic in ("tasks created", "tasks patched", "messages created", "sessions patched"):
-        assert topic in topics
-    running = next(row for row in ear.payloads("tasks patched", session.session_id) if row["status"] == "running")
-    assert running["full_prompt"] == "[slow] Say nothing."
+    task = await client.sessions.prompt(session.session_id, HOLD)
+    if daemon.bare:
+        topics = ear.topics(session_id=session.session_id)
+        assert {"tasks created", "tasks patched", "messages created", "sessions patched"} <= set(topics)
+    created = await ear.receives("tasks created", session.session_id, task_id=task.task_id)
+    if daemon.api_version == "handshake":
+        assert created["status"] == "dispatching"
+    await ear.receives("messages created", session.session_id, role="user", task_id=task.task_id)
+    await ear.receives("sessions patched", session.session_id, status="running")
+    running = await ear.receives("tasks patched", session.session_id, status="running")
+    assert running["full_prompt"] == HOLD
 
 
-async def test_a_queued_prompt_tells_of_queued_and_not_of_created(client: Any, scene: Scene, ear: Ear) -> None:
+async def test_a_queued_prompt_emits_queued_once(client: Any, scene: Scene, ear: Ear, daemon: Daemon) -> None:
+    """Older daemons emit `queued` instead of `created`, newer ones first `created`, then `queued`."""
     session = await scene.session()
     await scene.running_task(session.session_id)
-    before = len(ear.topics(session_id=session.session_id))
-    await client.sessions.prompt(session.session_id, "[slow] Say nothing.")
-    topics = ear.topics(session_id=session.session_id)[before:]
-    assert "tasks queued" in topics
-    assert "tasks created" not in topics
+    task = await client.sessions.prompt(session.session_id, HOLD)
+    await ear.receives("tasks queued", session.session_id, task_id=task.task_id)
+    topics = [
+        event.topic
+        for event in ear.events
+        if isinstance(event.payload, dict) and event.payload.get("task_id") == task.task_id
+    ]
+    added = [topic for topic in topics if topic in ("tasks created", "tasks queued")]
+    if daemon.api_version is None:
+        assert added in (["tasks queued"], ["tasks created", "tasks queued"])
+    else:
+        assert added == (["tasks queued"] if daemon.bare else ["tasks created", "tasks queued"])
 
 
-async def test_a_session_rests_before_its_task_is_told_completed(client: Any, scene: Scene, ear: Ear) -> None:
+async def test_a_session_is_idle_before_its_task_is_completed(client: Any, scene: Scene, ear: Ear) -> None:
     session = await scene.session()
     task = await scene.running_task(session.session_id)
     before = len(ear.events)
     await scene.complete(task.task_id)
+    await ear.receives("tasks patched", session.session_id, status="completed")
     wanted = {"sessions patched": "idle", "tasks patched": "completed"}
     order = [
         event.topic
         for event in ear.events[before:]
         if _session(event.payload) == session.session_id and event.payload.get("status") == wanted.get(event.topic)
     ]
-    assert order == ["sessions patched", "tasks patched"]
+    # A real daemon may say that the session is idle a second time, after the task.
+    assert order[:2] == ["sessions patched", "tasks patched"]
 
 
-async def test_bulk_routes_tell_of_each_row_under_their_own_name(client: Any, scene: Scene, ear: Ear) -> None:
+async def test_bulk_routes_emit_each_row_under_their_own_name(
+    client: Any, scene: Scene, ear: Ear, daemon: Daemon
+) -> None:
     session = await scene.session()
     rows = [message_row(session.session_id, index, f"{index}") for index in range(2)]
-    await client.service("messages/bulk").create(rows)
+    with absent_since(daemon, "creating messages in bulk"):
+        await client.service("messages/bulk").create(rows)
     assert ear.topics(session_id=session.session_id).count("messages/bulk created") == 2
     assert "messages created" not in ear.topics(session_id=session.session_id)
 
 
-async def test_removing_a_session_tells_of_nothing_but_the_session(client: Any, scene: Scene, ear: Ear) -> None:
+async def test_removing_a_session_emits_nothing_of_its_rows(client: Any, scene: Scene, ear: Ear) -> None:
     session = await scene.session()
     await scene.waiting_task(session.session_id)
     await scene.save(session.session_id, 0, "Hi")
-    before = len(ear.topics(session_id=session.session_id))
     await client.service("sessions").remove(session.session_id)
-    assert ear.topics(session_id=session.session_id)[before:] == ["sessions removed"]
+    await ear.receives("sessions removed", session.session_id)
+    removed = [topic for topic in ear.topics(session_id=session.session_id) if topic.endswith(" removed")]
+    assert removed == ["sessions removed"]
 
 
 async def test_what_was_posted_is_relayed_as_it_is(client: Any, scene: Scene, ear: Ear) -> None:
@@ -138,28 +177,15 @@ async def test_what_was_posted_is_relayed_as_it_is(client: Any, scene: Scene, ea
     assert "messages no-such-event" not in ear.topics()
 
 
-async def test_a_stream_is_heard_without_joining_or_not_at_all(client: Any, scene: Scene, daemon: Daemon) -> None:
-    """Older daemons tell everybody, newer ones those who joined; nobody is told half."""
-    session = await scene.session()
-    async with agor.create_client(daemon.url, api_key=daemon.api_key) as other:
-        ear = Ear(other)
-        message = str(uuid.uuid4())
-        await scene.say("streaming:start", session_id=session.session_id, message_id=message)
-        for sequence in range(3):
-            await scene.say(
-                "streaming:chunk", session_id=session.session_id, message_id=message, chunk="x", sequence=sequence
-            )
-        await client.service("sessions").patch(session.session_id, {"title": "after"})
-        await eventually(lambda: ear.payloads("sessions patched", session.session_id))
-        assert len(ear.payloads("messages streaming:chunk", session.session_id)) in (0, 3)
-
-
 async def test_no_secret_ever_passes_through_the_events(client: Any, scene: Scene, ear: Ear, daemon: Daemon) -> None:
-    async with agor.create_client(daemon.url) as other:
-        minted = await other.authenticate(strategy="api-key", api_key=daemon.api_key)
+    async with (
+        agor.create_client(daemon.url) as other,
+        agor.create_async_rest_client(daemon.url) as nobody,
+    ):
+        minted = await other.authenticate(**daemon.key_login())
         secrets = [daemon.api_key, minted.access_token]
         if minted.refresh_token:
-            fresh = await other.service("authentication/refresh").create({"refreshToken": minted.refresh_token})
+            fresh = await nobody.service("authentication/refresh").create({"refreshToken": minted.refresh_token})
             tokens = fresh if isinstance(fresh, dict) else fresh.to_wire()
             secrets += [minted.refresh_token, tokens["accessToken"], tokens["refreshToken"]]
     session = await scene.session()
@@ -180,4 +206,4 @@ async def test_a_listener_that_raises_harms_no_other(client: Any, scene: Scene) 
     client.service("sessions").on("created", heard.append)
     await scene.session()
     await scene.session()
-    assert len(heard) == 2
+    await eventually(lambda: len(heard) == 2)

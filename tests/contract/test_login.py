@@ -1,4 +1,7 @@
-"""Who may call: three strategies, wrong ones, none, and what a logged-out client still gets."""
+"""Who may call: three strategies, wrong ones, none, and what a logged-out client still gets.
+
+Where a socket has to log in to connect, a client without a login has none: its calls go over REST.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ def test_health_needs_no_login(daemon: Daemon) -> None:
     assert isinstance(health["timestamp"], int)
 
 
-async def test_health_is_answered_over_the_socket_too(stranger: Any) -> None:
+async def test_health_is_answered_to_a_live_client_without_a_login(stranger: Any) -> None:
     assert (await stranger.service("health").find())["status"] == "ok"
 
 
@@ -39,7 +42,7 @@ async def test_a_running_daemon_is_seen_to_run_and_a_closed_port_is_not(daemon: 
 
 
 async def test_an_api_key_logs_in_and_tells_who_one_is(stranger: Any, daemon: Daemon) -> None:
-    result = await stranger.authenticate(strategy="api-key", api_key=daemon.api_key)
+    result = await stranger.authenticate(**daemon.key_login())
     assert result.access_token
     assert result.user["user_id"]
     assert "password" not in result.user
@@ -47,7 +50,7 @@ async def test_an_api_key_logs_in_and_tells_who_one_is(stranger: Any, daemon: Da
 
 async def test_a_token_of_one_login_logs_another_client_in(stranger: Any, daemon: Daemon) -> None:
     async with agor.create_client(daemon.url) as other:
-        minted = await other.authenticate(strategy="api-key", api_key=daemon.api_key)
+        minted = await other.authenticate(**daemon.key_login())
         result = await stranger.authenticate(strategy="jwt", access_token=minted.access_token)
     assert result.user["user_id"] == minted.user["user_id"]
     assert await stranger.service("sessions").find(query={"$limit": 1}) is not None
@@ -89,7 +92,7 @@ async def test_a_wrong_password_of_a_known_user_is_not_authenticated(stranger: A
 
 async def test_a_refresh_token_is_no_access_token(stranger: Any, daemon: Daemon) -> None:
     async with agor.create_client(daemon.url) as other:
-        minted = await other.authenticate(strategy="api-key", api_key=daemon.api_key)
+        minted = await other.authenticate(**daemon.key_login())
     if not minted.refresh_token:
         daemon.not_offered("refresh tokens")
     with pytest.raises(NotAuthenticated):
@@ -97,11 +100,11 @@ async def test_a_refresh_token_is_no_access_token(stranger: Any, daemon: Daemon)
 
 
 async def test_a_refresh_token_earns_new_tokens(stranger: Any, daemon: Daemon) -> None:
-    minted = await stranger.authenticate(strategy="api-key", api_key=daemon.api_key)
+    minted = await stranger.authenticate(**daemon.key_login())
     if not minted.refresh_token:
         daemon.not_offered("refresh tokens")
-    fresh = await stranger.service("authentication/refresh").create({"refreshToken": minted.refresh_token})
     with agor.create_rest_client(daemon.url) as other:
+        fresh = other.service("authentication/refresh").create({"refreshToken": minted.refresh_token})
         access = fresh["accessToken"] if isinstance(fresh, dict) else fresh.access_token
         assert access != minted.access_token
         other.authenticate(strategy="jwt", access_token=access)
@@ -109,7 +112,7 @@ async def test_a_refresh_token_earns_new_tokens(stranger: Any, daemon: Daemon) -
 
 
 @pytest.mark.parametrize("service", SERVICES)
-async def test_without_a_login_every_service_refuses_over_the_socket(stranger: Any, service: str) -> None:
+async def test_without_a_login_every_service_refuses_a_live_client(stranger: Any, service: str) -> None:
     with pytest.raises(NotAuthenticated):
         await stranger.service(service).find()
     with pytest.raises(NotAuthenticated):
@@ -127,7 +130,7 @@ def test_without_a_login_every_service_refuses_over_rest(daemon: Daemon, service
 
 @pytest.mark.parametrize(
     "route",
-    ["messages/streaming", "tasks/streaming", "messages/bulk", "sessions/x/prompt", "sessions/x/stop", "tasks/x/run"],
+    ["messages/streaming", "tasks/streaming", "sessions/x/prompt", "sessions/x/stop", "tasks/x/run"],
 )
 def test_without_a_login_every_route_refuses(daemon: Daemon, route: str) -> None:
     with agor.create_rest_client(daemon.url) as nobody, pytest.raises(NotAuthenticated):
@@ -144,7 +147,7 @@ def test_a_key_is_taken_in_either_header(daemon: Daemon, header: str) -> None:
 async def test_after_logging_out_calls_are_refused_events_stop_and_one_can_log_in_again(
     client: Any, scene: Scene, daemon: Daemon
 ) -> None:
-    async with agor.create_client(daemon.url, api_key=daemon.api_key) as other:
+    async with agor.create_client(daemon.url, **daemon.credentials()) as other:
         heard: list[Any] = []
         other.service("sessions").on("created", heard.append)
         await other.logout()
@@ -153,7 +156,7 @@ async def test_after_logging_out_calls_are_refused_events_stop_and_one_can_log_i
         await scene.session()
         assert (await other.service("health").find())["status"] == "ok"
         assert heard == []
-        await other.authenticate(strategy="api-key", api_key=daemon.api_key)
+        await other.authenticate(**daemon.credentials())
         again = await scene.session()
         await eventually(lambda: [row for row in heard if row.session_id == again.session_id])
 
@@ -169,3 +172,29 @@ async def test_a_client_that_was_given_a_wrong_key_says_so_when_it_opens(daemon:
     with pytest.raises(DaemonError):
         async with agor.create_client(daemon.url, api_key="agor_sk_wrong"):
             pass
+
+
+async def test_logging_in_as_somebody_else_changes_the_connection_where_it_carries_the_login(
+    client: Any, daemon: Daemon
+) -> None:
+    """Older daemons log the same socket in anew; newer ones need another socket."""
+    if not daemon.access.service_token:
+        daemon.not_offered("a second identity")
+    epoch = client.status.epoch
+    await client.authenticate(strategy="jwt", access_token=daemon.access.service_token)
+    assert client.status.phase == "live"
+    assert client.status.epoch > epoch
+    assert await client.service("sessions").find(query={"$limit": 1}) is not None
+
+
+async def test_a_live_client_without_a_login_opens_and_connects_by_logging_in(
+    stranger: Any, scene: Scene, daemon: Daemon
+) -> None:
+    if daemon.api_version is not None:
+        assert stranger.status.phase == "unauthenticated"
+    await stranger.authenticate(**daemon.credentials())
+    assert stranger.status.phase == "live"
+    created: list[Any] = []
+    stranger.service("sessions").on("created", created.append)
+    session = await scene.session()
+    await eventually(lambda: session.session_id in [row.session_id for row in created])

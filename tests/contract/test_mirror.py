@@ -10,24 +10,27 @@ import pytest
 import agor_reactive as agor
 from agor_reactive.errors import HandleDisposed, NotFound
 from tests.contract.daemons import Daemon
-from tests.contract.scene import Scene
+from tests.contract.scene import HOLD, Scene
 from tests.contract.waiting import eventually, settled
 
-PROMPT = "[slow] Say nothing at all."
 MISSING = "00000000-0000-7000-8000-000000000000"
 
 
 async def finished_tasks(scene: Scene, session_id: str, number: int) -> list[str]:
-    """Tasks that have ended, two messages each."""
-    made = []
+    """Tasks that have ended, each with its prompt and two messages more, whose indexes are its `saved_indexes`."""
+    made: list[str] = []
     for _ in range(number):
         task = await scene.running_task(session_id)
-        start = 2 * len(made)
-        for index in (start + 1, start):
-            await scene.save(session_id, index, f"message {index}", task_id=task.task_id)
+        for index in reversed(saved_indexes(len(made))):
+            await scene.save(session_id, index, f"message {index}", task_id=task.task_id, role="assistant")
         await scene.complete(task.task_id)
         made.append(task.task_id)
     return made
+
+
+def saved_indexes(number: int) -> list[int]:
+    """Far from the indexes that the daemon gives to prompts."""
+    return [1_000 * (number + 1), 1_000 * (number + 1) + 1]
 
 
 @pytest.mark.parametrize(("hydration", "loaded"), [("none", 0), ("lazy", 1), ("eager", 3)])
@@ -44,8 +47,9 @@ async def test_hydration_loads_no_task_the_newest_or_all(
         assert [task.task_id for task in state.tasks] == tasks
         assert set(state.loaded_task_ids) == set(tasks[len(tasks) - loaded :])
         for task_id in state.loaded_task_ids:
-            indexes = [message.index for message in state.get_task_messages(task_id)]
-            assert (len(indexes), indexes) == (2, sorted(indexes))
+            messages = state.get_task_messages(task_id)
+            assert messages[0].role == "user"
+            assert [message.index for message in messages][-2:] == saved_indexes(tasks.index(task_id))
 
 
 async def test_a_task_is_loaded_and_unloaded_by_choice(client: Any, scene: Scene) -> None:
@@ -55,7 +59,7 @@ async def test_a_task_is_loaded_and_unloaded_by_choice(client: Any, scene: Scene
         await handle.ready()
         assert not handle.state.is_task_loaded(first)
         rows = await handle.load_task_messages(first)
-        assert [message.index for message in rows] == [0, 1]
+        assert [message.index for message in rows][-2:] == saved_indexes(0)
         await eventually(lambda: handle.state.is_task_loaded(first))
         await settled(handle.unload_task_messages(first))
         await eventually(lambda: not handle.state.is_task_loaded(first))
@@ -83,7 +87,7 @@ async def test_what_happens_live_equals_what_one_who_comes_later_reads(
         tasks = await finished_tasks(scene, session.session_id, 3)
         await eventually(lambda: [task.status for task in watching.state.tasks] == ["completed"] * 3)
         async with (
-            agor.create_client(daemon.url, api_key=daemon.api_key) as other,
+            agor.create_client(daemon.url, **daemon.credentials()) as other,
             agor.retain_reactive_session(other, session.session_id, task_hydration="eager") as late,
         ):
             await late.ready()
@@ -104,8 +108,8 @@ async def test_the_queue_shows_what_waits_and_empties_as_it_runs(client: Any, sc
     running = await scene.running_task(session.session_id)
     async with agor.retain_reactive_session(client, session.session_id, task_hydration="lazy") as handle:
         await handle.ready()
-        first = await handle.prompt(PROMPT)
-        second = await handle.prompt(PROMPT)
+        first = await handle.prompt(HOLD)
+        second = await handle.prompt(HOLD)
 
         def waiting() -> list[str]:
             return [task.task_id for task in handle.state.queued_tasks]
@@ -119,7 +123,7 @@ async def test_the_queue_shows_what_waits_and_empties_as_it_runs(client: Any, sc
 async def test_a_queue_that_was_there_before_is_read(client: Any, scene: Scene) -> None:
     session = await scene.session()
     await scene.running_task(session.session_id)
-    waiting = await client.sessions.prompt(session.session_id, PROMPT)
+    waiting = await client.sessions.prompt(session.session_id, HOLD)
     async with agor.retain_reactive_session(client, session.session_id) as handle:
         await handle.ready()
         assert [task.task_id for task in handle.state.queued_tasks] == [waiting.task_id]
@@ -129,7 +133,7 @@ async def test_a_prompt_through_the_handle_is_seen_to_run(client: Any, scene: Sc
     session = await scene.session()
     async with agor.retain_reactive_session(client, session.session_id) as handle:
         await handle.ready()
-        task = await handle.prompt(PROMPT)
+        task = await handle.prompt(HOLD)
         await eventually(lambda: getattr(handle.state.get_task(task.task_id), "status", None) == "running")
         await eventually(lambda: handle.state.session.status == "running")
         await eventually(lambda: [m.role for m in handle.state.get_task_messages(task.task_id)][:1] == ["user"])
@@ -142,11 +146,12 @@ async def test_a_row_removed_while_watched_goes_and_stays_away(client: Any, scen
     (task_id,) = await finished_tasks(scene, session.session_id, 1)
     async with agor.retain_reactive_session(client, session.session_id, task_hydration="eager") as handle:
         await handle.ready()
-        first, second = (message.message_id for message in handle.state.get_task_messages(task_id))
-        await client.service("messages").remove(first)
-        await eventually(lambda: [m.message_id for m in handle.state.get_task_messages(task_id)] == [second])
+        before = [message.message_id for message in handle.state.get_task_messages(task_id)]
+        await client.service("messages").remove(before[-2])
+        left = [*before[:-2], before[-1]]
+        await eventually(lambda: [m.message_id for m in handle.state.get_task_messages(task_id)] == left)
         await handle.resync()
-        assert [message.message_id for message in handle.state.get_task_messages(task_id)] == [second]
+        assert [message.message_id for message in handle.state.get_task_messages(task_id)] == left
 
 
 async def test_two_who_retain_the_same_session_share_it(client: Any, scene: Scene) -> None:
@@ -176,7 +181,7 @@ async def test_one_who_releases_leaves_the_other_live(client: Any, scene: Scene)
     await eventually(lambda: two.state.session.title == "still told")
     await settled(two.release())
     with pytest.raises(HandleDisposed):
-        await two.prompt(PROMPT)
+        await two.prompt(HOLD)
 
 
 async def test_states_are_told_newest_first_to_a_slow_reader(client: Any, scene: Scene) -> None:

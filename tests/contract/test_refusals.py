@@ -12,10 +12,12 @@ from agor_reactive.errors import (
     BadRequest,
     Conflict,
     DaemonError,
+    Forbidden,
     MethodNotAllowed,
     NotFound,
     PayloadTooLarge,
 )
+from tests.contract.daemons import Daemon
 from tests.contract.scene import Scene
 
 MISSING = "00000000-0000-7000-8000-000000000000"
@@ -23,9 +25,15 @@ MISSING = "00000000-0000-7000-8000-000000000000"
 
 @pytest.mark.parametrize("service", ["sessions", "tasks", "messages", "boards"])
 @pytest.mark.parametrize("deed", ["get", "patch", "remove"])
-async def test_a_row_that_is_not_there_is_not_found_over_the_socket(client: Any, service: str, deed: str) -> None:
+async def test_a_row_that_is_not_there_is_not_found_over_the_socket(
+    client: Any, service: str, deed: str, daemon: Daemon
+) -> None:
     extra = ({"title": "x"},) if deed == "patch" else ()
-    with pytest.raises(NotFound):
+    refusals: tuple[type[DaemonError], ...] = (NotFound,)
+    if deed == "patch" and service in ("tasks", "messages") and not daemon.bare:
+        # Newer daemons first look at what a member may change, then at the row.
+        refusals = (NotFound, Forbidden, BadRequest)
+    with pytest.raises(refusals):
         await getattr(client.service(service), deed)(MISSING, *extra)
 
 
@@ -122,6 +130,13 @@ async def test_an_oversize_prompt_is_refused_before_it_is_sent_and_the_link_stay
 
 async def test_a_permission_request_nobody_made_is_not_found(client: Any, scene: Scene) -> None:
     session = await scene.session()
-    decision = {"requestId": str(uuid.uuid4()), "allow": True, "remember": False, "scope": "once", "decidedBy": "x"}
+    decision = {
+        "remember": False,
+        "scope": "once",
+        "decidedBy": "x",
+        "requestId": str(uuid.uuid4()),
+        "allow": True,
+        "taskId": str(uuid.uuid4()),
+    }
     with pytest.raises(NotFound):
         await client.service(f"sessions/{session.session_id}/permission-decision").create(decision)

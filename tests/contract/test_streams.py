@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 import agor_reactive as agor
-from tests.contract.daemons import Daemon
+from tests.contract.daemons import Daemon, absent_since
 from tests.contract.scene import Scene, message_row
 from tests.contract.waiting import eventually
 
 MANY = 3_000
+MANY_OVER_REST = 1_000  # a service posts them: each is a request of its own
 
 
 class Watched:
@@ -67,7 +68,12 @@ async def test_a_reply_is_written_and_saved(watched: Watched) -> None:
     assert watched.stream.complete
     assert watched.stream.task_id == watched.task_id
     saved = await watched.scene.save(
-        watched.session_id, 1, "Hello, world", message_id=watched.message_id, task_id=watched.task_id, role="assistant"
+        watched.session_id,
+        1_000,
+        "Hello, world",
+        message_id=watched.message_id,
+        task_id=watched.task_id,
+        role="assistant",
     )
     await eventually(lambda: watched.stream is None)
     messages = watched.handle.state.get_task_messages(watched.task_id)
@@ -173,7 +179,8 @@ async def test_streams_of_another_session_are_not_ours(watched: Watched) -> None
     assert before == {}
 
 
-async def test_a_tool_starts_once_and_completes(watched: Watched) -> None:
+async def test_a_tool_starts_once_and_is_complete_when_its_result_is_saved(watched: Watched, client: Any) -> None:
+    """`tool:complete` says that the call has been written; the tool runs after that."""
     ids = {"session_id": watched.session_id, "task_id": watched.task_id, "tool_use_id": "toolu_1"}
 
     def tools() -> list[tuple[Any, ...]]:
@@ -183,7 +190,14 @@ async def test_a_tool_starts_once_and_completes(watched: Watched) -> None:
     await watched.scene.tell("tool:start", **ids, tool_name="Bash")
     await watched.scene.tell("tool:start", **ids, tool_name="Bash")
     await eventually(lambda: tools() == [("toolu_1", "Bash", "executing")])
+    topics: list[str] = []
+    client.events.subscribe(lambda event: topics.append(event.topic))
     await watched.scene.tell("tool:complete", **ids)
+    await eventually(lambda: "tasks tool:complete" in topics)
+    assert tools() == [("toolu_1", "Bash", "executing")]
+    for index, (role, block) in enumerate(tool_use_and_result("toolu_1"), start=1_000):
+        fields = {"task_id": watched.task_id, "role": role, "content": [block]}
+        await watched.scene.save(watched.session_id, index, "tool", **fields)
     await eventually(lambda: tools() == [("toolu_1", "Bash", "complete")])
 
 
@@ -196,38 +210,46 @@ async def test_no_tool_is_left_executing_when_its_task_has_ended(watched: Watche
 
 
 async def test_one_who_comes_late_sees_the_same_tools_from_saved_messages(watched: Watched, daemon: Daemon) -> None:
-    use = {"type": "tool_use", "id": "toolu_3", "name": "Bash", "input": {"command": "ls"}}
-    result = {"type": "tool_result", "tool_use_id": "toolu_3", "content": "a.txt"}
-    for index, (role, block) in enumerate([("assistant", use), ("user", result)], start=1):
+    for index, (role, block) in enumerate(tool_use_and_result("toolu_3"), start=1_000):
         fields = {"task_id": watched.task_id, "role": role, "content": [block]}
         await watched.scene.save(watched.session_id, index, "tool", **fields)
     await eventually(lambda: [t.status for t in watched.handle.state.get_task_tools(watched.task_id)] == ["complete"])
     async with (
-        agor.create_client(daemon.url, api_key=daemon.api_key) as other,
+        agor.create_client(daemon.url, **daemon.credentials()) as other,
         agor.retain_reactive_session(other, watched.session_id, task_hydration="eager") as late,
     ):
         await late.ready()
         assert late.state.get_task_tools(watched.task_id) == watched.handle.state.get_task_tools(watched.task_id)
 
 
-async def test_messages_made_in_bulk_are_seen(watched: Watched) -> None:
-    rows = [message_row(watched.session_id, index, f"{index}", task_id=watched.task_id) for index in (1, 2, 3)]
-    await watched.scene.service("messages/bulk").create(rows)
+def tool_use_and_result(tool_use_id: str) -> list[tuple[str, dict[str, Any]]]:
+    """Role and content block of the two messages that a tool leaves."""
+    use = {"type": "tool_use", "id": tool_use_id, "name": "Bash", "input": {"command": "ls"}}
+    result = {"type": "tool_result", "tool_use_id": tool_use_id, "content": "a.txt"}
+    return [("assistant", use), ("user", result)]
+
+
+async def test_messages_made_in_bulk_are_seen(watched: Watched, daemon: Daemon) -> None:
+    rows = [message_row(watched.session_id, 1_000 + index, f"{index}", task_id=watched.task_id) for index in (1, 2, 3)]
+    with absent_since(daemon, "creating messages in bulk"):
+        await watched.scene.service("messages/bulk").create(rows)
     wanted = {row["message_id"] for row in rows}
     await eventually(lambda: wanted <= {m.message_id for m in watched.handle.state.get_task_messages(watched.task_id)})
 
 
-async def test_three_thousand_numbered_chunks_arrive_whole_and_in_order(watched: Watched) -> None:
+@pytest.mark.timeout(180, func_only=True)
+async def test_thousands_of_numbered_chunks_arrive_whole_and_in_order(watched: Watched, daemon: Daemon) -> None:
+    many = MANY_OVER_REST if daemon.access.service_token else MANY
     seen: list[int] = []
     stop = watched.handle.subscribe(lambda state: seen.append(state.revision))
     await watched.say("streaming:start")
-    for first in range(0, MANY, 50):
+    for first in range(0, many, 50):
         # Posted together, so they race: their numbers put them right.
         batch = range(first, first + 50)
         await asyncio.gather(*(watched.chunks((number, f"{number} ")) for number in batch))
-    await watched.say("streaming:end", sequence=MANY)
+    await watched.say("streaming:end", sequence=many)
     await eventually(lambda: watched.stream is not None and not watched.stream.streaming, 20)
-    assert watched.stream.text == "".join(f"{number} " for number in range(MANY))
+    assert watched.stream.text == "".join(f"{number} " for number in range(many))
     assert watched.stream.complete
     assert seen == sorted(seen)
     stop()

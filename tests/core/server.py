@@ -83,11 +83,16 @@ class Server:
         self.messages[message_id] = row
         events = [RawEvent("messages created", copy.deepcopy(row))]
         if shape != "text":
+            # Fact of the wire: `tool:complete` comes when the call has been written, whatever the tool does then.
             told = {"session_id": SID, "task_id": task_id, "tool_use_id": tool}
             events.insert(0, RawEvent("tasks tool:start", {**told, "tool_name": "Bash"}))
-            if shape == "tool with result":
-                events.insert(1, RawEvent("tasks tool:complete", told))
+            events.append(RawEvent("tasks tool:complete", told))
         return events
+
+    def tool_without_message(self, task_id: str) -> list[RawEvent]:
+        """A tool that starts, and whose message is never saved."""
+        told = {"session_id": SID, "task_id": task_id, "tool_use_id": self._next("use-"), "tool_name": "Bash"}
+        return [RawEvent("tasks tool:start", told)]
 
     def edit_message(self, message_id: str) -> list[RawEvent]:
         self.messages[message_id]["content"] = self._next("edited ")

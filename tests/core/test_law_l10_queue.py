@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from agor_reactive.core import events as e
 from agor_reactive.models import RawEvent
-from tests.core.build import Mirror, hydrated, raw, saved, task_row
+from tests.core.build import Mirror, hydrated, raw, saved, session_row, task_row
 
 
 def waiting(task_id: str, position: Any = None, **more: Any) -> dict[str, Any]:
@@ -23,11 +23,13 @@ def with_queue(hydration: str = "lazy") -> Mirror:
     return hydrated(hydration, tasks=[task_row("t1"), waiting("a", 1, second=1), waiting("b", 2, second=2)])
 
 
-def test_a49_positions_and_removals_show_at_once() -> None:
+def test_a49_positions_come_with_the_read_and_removals_show_at_once() -> None:
     mirror = with_queue()
     running = mirror.state.tasks[0]
     assert mirror.queue() == ["a", "b"]
     mirror.feed(saved("tasks", waiting("b", 1), "patched"), saved("tasks", waiting("a", 2), "patched"))
+    assert mirror.queue() == ["a", "b"], "an event orders nothing: the positions it carries may be old"
+    mirror.answer("queue", tasks=[waiting("b", 1), waiting("a", 2)])
     assert mirror.queue() == ["b", "a"]
     mirror.feed(saved("tasks", waiting("b", 1), "removed"))
     assert mirror.queue() == ["a"]
@@ -41,10 +43,98 @@ def test_one_fresh_read_however_many_events_and_again_if_it_moved_meanwhile() ->
     mirror.feed(saved("tasks", waiting("d", 4), "queued"), saved("tasks", waiting("e", 5), "queued"))
     assert mirror.asked() == ["queue"]
     mirror.answer("queue", tasks=[waiting("a", 1), waiting("b", 2), waiting("c", 3)])
-    assert mirror.queue() == ["a", "b", "c", "d", "e"], "what came since the read began stays"
+    assert mirror.queue() == ["a", "b", "c"], "only the route adds"
     assert mirror.asked() == ["queue"], "it moved meanwhile: read once more"
     mirror.answer("queue", tasks=[waiting(t, n) for n, t in enumerate("abcde", 1)])
+    assert mirror.queue() == list("abcde")
     assert mirror.asked() == []
+
+
+@pytest.mark.parametrize("kind", ["timeout", "server"])
+def test_a_read_that_failed_is_asked_again_if_the_queue_moved_meanwhile(kind: str) -> None:
+    mirror = with_queue()
+    mirror.feed(saved("tasks", waiting("c", 3), "queued"))
+    mirror.fail("queue", kind)
+    assert mirror.asked() == []
+    mirror.feed(saved("tasks", waiting("d", 4), "queued"), saved("tasks", waiting("e", 5), "queued"))
+    mirror.fail("queue", kind)
+    assert mirror.asked() == ["queue"]
+    assert mirror.answer("queue", tasks=[waiting(t, n) for n, t in enumerate("abcde", 1)]).error is None
+    assert mirror.queue() == list("abcde")
+
+
+# What a prompt makes the daemon say, by the time of the daemon: (verb, status, position), oldest first.
+BUSY_JUNE = [("queued", "queued", 1)]
+BUSY_NOW = [("created", "queued", 1), ("queued", "queued", 1)]
+IDLE_JUNE = [("created", "created", None), ("patched", "running", None)]
+IDLE_AUGUST = [("created", "queued", 1), ("patched", "dispatching", None), ("patched", "running", None)]
+IDLE_NOW = [("created", "dispatching", None), ("patched", "running", None)]
+
+
+@pytest.mark.parametrize("told", [BUSY_JUNE, BUSY_NOW])
+@pytest.mark.parametrize("answered_after", [1, 2])
+def test_a_prompt_on_a_busy_session_is_in_the_queue_once_the_read_lands(
+    told: list[tuple[str, str, Any]], answered_after: int
+) -> None:
+    mirror = hydrated()
+    row = waiting("t9", 1, second=9)
+    for n, (verb, _, _) in enumerate(told, 1):
+        mirror.feed(saved("tasks", row, verb))
+        if n == answered_after:
+            mirror.answer("queue", tasks=[row])
+    if "queue" in mirror.asked():
+        mirror.answer("queue", tasks=[row])
+    assert mirror.asked() == [], "one prompt is one read: the second event repeats the first"
+    assert mirror.queue() == ["t9"]
+    assert mirror.ids() == ["t1", "t9"]
+    assert mirror.state.active_task is not None
+    assert mirror.state.active_task.task_id == "t1"
+
+
+@pytest.mark.parametrize("told", [IDLE_JUNE, IDLE_AUGUST, IDLE_NOW])
+@pytest.mark.parametrize("daemon_lags", [False, True])
+def test_a_prompt_on_an_idle_session_never_shows_in_the_queue(
+    told: list[tuple[str, str, Any]], daemon_lags: bool
+) -> None:
+    mirror = hydrated(tasks=[])
+    for verb, status, position in told:
+        row = {**task_row("t9", status), **({"queue_position": position} if position else {})}
+        mirror.feed(saved("tasks", row, verb))
+        if status == "dispatching":
+            assert mirror.state.active_task is not None, "dispatching is executing"
+    while "queue" in mirror.asked():
+        mirror.answer("queue", tasks=[waiting("t9", 1)] if daemon_lags else [])
+        daemon_lags = False
+    assert all(not state.queued_tasks for state in mirror.seen)
+    assert [task.status for task in mirror.state.tasks] == ["running"]
+    assert mirror.state.is_task_loaded("t9"), "who sees a task begin has all its messages"
+
+
+def test_a_stop_hands_the_turn_to_the_next_that_waits() -> None:
+    """Fact of the wire: the next one is dispatched before the last one is seen to have ended."""
+    mirror = hydrated()
+    for n, task_id in enumerate(["a", "b"], 1):
+        mirror.feed(
+            saved("tasks", waiting(task_id, n, second=n)), saved("tasks", waiting(task_id, n, second=n), "queued")
+        )
+    mirror.answer("queue", tasks=[waiting("a", 1, second=1)])
+    mirror.answer("queue", tasks=[waiting("a", 1, second=1), waiting("b", 2, second=2)])
+    assert mirror.queue() == ["a", "b"]
+    for status in ("stopping", "stopping", "stopped"):
+        mirror.feed(saved("tasks", task_row("t1", status), "patched"))
+    mirror.feed(saved("sessions", session_row(["t1"], status="idle"), "patched"))
+    mirror.feed(saved("tasks", {**task_row("a", "dispatching", second=1), "queue_position": 1}, "patched"))
+    assert mirror.queue() == ["b"]
+    assert mirror.state.active_task is not None
+    assert mirror.state.active_task.task_id == "a"
+    mirror.feed(saved("tasks", task_row("a", "running", second=1), "patched"))
+    mirror.feed(saved("tasks", {**task_row("b", "dispatching", second=2), "queue_position": 2}, "patched"))
+    mirror.feed(saved("tasks", task_row("a", "completed", second=1), "patched"))
+    assert mirror.queue() == []
+    assert mirror.state.active_task.task_id == "b"
+    while "queue" in mirror.asked():
+        mirror.answer("queue", tasks=[])
+    assert mirror.ids() == ["t1", "a", "b"]
 
 
 def test_what_was_dispatched_or_removed_since_the_read_began_does_not_come_back() -> None:
@@ -53,6 +143,7 @@ def test_what_was_dispatched_or_removed_since_the_read_began_does_not_come_back(
     mirror.feed(saved("tasks", task_row("a", "running"), "patched"), saved("tasks", waiting("b", 2), "removed"))
     mirror.answer("queue", tasks=[waiting("a", 1), waiting("b", 2), waiting("c", 3)])
     assert mirror.queue() == ["c"]
+    assert mirror.asked() == ["queue"]
 
 
 def test_a2_a_task_born_dispatching_never_shows_in_the_queue_and_is_one_row() -> None:
@@ -69,6 +160,9 @@ def test_a2_a_task_born_dispatching_never_shows_in_the_queue_and_is_one_row() ->
 def test_b18_a_queued_prompt_is_one_row_in_the_queue_and_one_among_tasks(order: tuple[str, str]) -> None:
     mirror = hydrated()
     mirror.feed(*[saved("tasks", waiting("t9", 1, second=9), verb) for verb in order])
+    assert mirror.queue() == []
+    mirror.answer("queue", tasks=[waiting("t9", 1, second=9)])
+    assert mirror.asked() == []
     assert mirror.queue() == ["t9"]
     assert mirror.ids() == ["t1", "t9"]
 
@@ -89,7 +183,7 @@ def test_a50_a51_failures_show_in_turn_the_queue_stays_and_another_error_survive
     mirror = with_queue()
     mirror.feed(saved("tasks", waiting("c", 3), "queued"))
     assert "Timeout" in (mirror.fail("queue", "timeout", "Timeout").error or "")
-    assert mirror.queue() == ["a", "b", "c"]
+    assert mirror.queue() == ["a", "b"]
     mirror.feed(e.LoadRequested("t1"))
     mirror.fail("messages", "server", "history is gone", "t1")
     assert "history is gone" in (mirror.state.error or "")

@@ -1,4 +1,5 @@
-"""L9: a tool starts once, completes once, never executes after its task or its result; who comes late sees the same."""
+"""L9: a tool starts once and executes until its result is in a message or its task has ended; a mirror that watched
+and a fresh reading say the same."""
 
 from __future__ import annotations
 
@@ -29,24 +30,70 @@ def tools(mirror: Mirror, task_id: str = "t1") -> list[tuple[str, str]]:
     return [(each.tool_use_id, each.status) for each in mirror.state.get_task_tools(task_id)]
 
 
-def test_a66_start_once_complete_flips_and_a_resync_keeps_all() -> None:
+def test_a66_start_once_a_result_completes_and_a_resync_keeps_what_is_saved() -> None:
     mirror = hydrated()
-    mirror.feed(
-        tool("start", "1"), tool("complete", "1"), tool("start", "2"), tool("start", "2"), tool("complete", "1")
-    )
+    call, done = message_row("a", "t1", 0, content=[used("1")]), message_row("b", "t1", 1, content=[result("1")])
+    mirror.feed(tool("start", "1"), saved("messages", call), tool("complete", "1"), tool("complete", "1"))
+    assert tools(mirror) == [("1", "executing")], "the call was written; the tool runs"
+    mirror.feed(saved("messages", done), tool("start", "2"), tool("start", "2"))
     assert tools(mirror) == [("1", "complete"), ("2", "executing")]
-    rows = [message_row("b", "t1", 1), message_row("a", "t1", 0)]
-    mirror.feed(*[saved("messages", row) for row in (*rows, *rows)])
+    mirror.feed(saved("messages", done), saved("messages", call), saved("messages", call))
     assert mirror.message_ids("t1") == ["a", "b"]
+    rows = [call, done, message_row("c", "t1", 2, content=[used("2"), used("3")])]
     mirror.feed(tool("start", "3"), tool("complete", "2"), e.ResyncRequested())
     mirror.land([task_row("t1")], messages={"t1": rows})
-    assert tools(mirror) == [("1", "complete"), ("2", "complete"), ("3", "executing")]
+    assert tools(mirror) == [("1", "complete"), ("2", "executing"), ("3", "executing")]
 
 
-def test_a_completion_of_a_tool_nobody_heard_of_is_nothing() -> None:
+@pytest.mark.parametrize("start", [False, True])
+def test_a_completion_of_a_tool_is_no_proof_of_anything(start: bool) -> None:
     mirror = hydrated()
+    if start:
+        mirror.feed(tool("start", "1"))
     before = mirror.state
     assert mirror.feed(tool("complete", "1"), tool("complete", "1", "t9")) is before
+
+
+@pytest.mark.parametrize("kept", [False, True])
+def test_a_tool_that_only_live_events_told_of_is_gone_after_a_resync_without_it(kept: bool) -> None:
+    mirror = hydrated() if kept else hydrated("none")
+    mirror.feed(tool("start", "1"), tool("complete", "1"), saved("tasks", task_row("t1", "stopped"), "patched"))
+    assert tools(mirror) == [("1", "complete")]
+    mirror.feed(e.ResyncRequested()).dump()
+    mirror.land([task_row("t1", "stopped")])
+    assert tools(mirror) == []
+    assert not mirror.state.live_tools
+
+
+def test_a_tool_told_of_since_the_resync_began_stays_and_so_does_one_whose_messages_could_not_be_read() -> None:
+    mirror = hydrated()
+    mirror.feed(tool("start", "1"), tool("start", "2"), e.ResyncRequested(), tool("start", "2"))
+    mirror.land([task_row("t1")])
+    assert tools(mirror) == [("2", "executing")]
+    mirror.feed(e.ResyncRequested())
+    mirror.answer("session", session=session_row(["t1"]))
+    mirror.answer("tasks", tasks=[task_row("t1")])
+    mirror.answer("queue")
+    mirror.fail("messages", task_id="t1")
+    assert tools(mirror) == [("2", "executing")]
+    mirror.feed(e.ResyncRequested())
+    mirror.land([task_row("t1")])
+    assert tools(mirror) == []
+
+
+@pytest.mark.parametrize("status", ["pending", "approved", "denied", "timed_out"])
+def test_a_tool_says_whether_permission_for_it_was_denied(status: str) -> None:
+    asked = {"request_id": "r1", "status": status, "tool_name": "Bash", "tool_use_id": "1", "task_id": "t1"}
+    refused = result("1", is_error=True, content="Permission denied")
+    mirror = hydrated()
+    mirror.feed(
+        saved("messages", message_row("m1", "t1", 1, content=[used("1"), used("2")])),
+        saved("messages", message_row("m2", "t1", 2, type="permission_request", role="system", content=asked)),
+    )
+    assert [each.denied for each in mirror.state.get_task_tools("t1")] == [status == "denied", False]
+    mirror.feed(saved("messages", message_row("m3", "t1", 3, role="user", content=[refused])))
+    first, _ = mirror.state.get_task_tools("t1")
+    assert (first.status, first.failed, first.denied) == ("complete", True, status == "denied")
 
 
 @pytest.mark.parametrize("status", ["completed", "failed", "stopped", "timed_out"])

@@ -7,7 +7,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from agor_reactive.core import SessionState, fold, initial_state, parse
@@ -92,7 +92,7 @@ def test_l2_a_snapshot_held_by_anyone_never_changes(hydration: str, items: list[
 def test_l2_the_payload_of_an_event_is_not_kept_by_reference(hydration: str, items: list[Any], last: RawEvent) -> None:
     state = run(hydration, items).state
     event = parse(last)
-    assert event is not None
+    assume(event is not None)
     after, twin = fold(state, event), fold(state, parse(copy.deepcopy(last)))
     spoil(last.payload)
     assert after.dump() == twin.dump()

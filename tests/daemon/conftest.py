@@ -11,7 +11,7 @@ import httpx2
 import pytest
 import socketio
 
-from agor_reactive.daemon import EmbeddedDaemon
+from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
 
 Row = dict[str, Any]
 
@@ -52,6 +52,7 @@ class Watcher:
         return answer
 
     async def login(self, daemon: EmbeddedDaemon) -> Row:
+        """Log in on the connected socket, as before the handshake version."""
         result: Row = await self.ok("create", "authentication", {"strategy": "api-key", "apiKey": daemon.api_key})
         return result
 
@@ -102,12 +103,26 @@ class Watcher:
         self._changed.set()
 
 
+async def log_in(daemon: EmbeddedDaemon, **credential: Any) -> Row:
+    """A login over REST, with the daemon's key unless told otherwise."""
+    body = credential or {"strategy": "api-key", "apiKey": daemon.api_key}
+    async with httpx.AsyncClient(base_url=daemon.url) as http:
+        answer = await http.post("/authentication", json=body)
+    assert answer.status_code == 201, answer.text
+    result: Row = answer.json()
+    return result
+
+
+def bearer(token: str | None) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
 def place_id(daemon: EmbeddedDaemon) -> str:
-    return "worktree_id" if daemon.era == "worktrees" else "branch_id"
+    return "worktree_id" if daemon.api_version == "worktrees" else "branch_id"
 
 
 def steps(watcher: Watcher) -> list[str]:
-    """What was heard, as `name status`, without chunks and the noise of the streaming doors; twins stay."""
+    """What was received, as `name status`; runs of chunks count once, the events of streaming routes not at all."""
     found: list[str] = []
     for name, payload in watcher.heard:
         if name in ("messages/streaming created", "tasks/streaming created", "server-info"):
@@ -131,11 +146,18 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 
 @pytest.fixture
-async def start(stack: AsyncExitStack) -> Callable[..., Awaitable[EmbeddedDaemon]]:
+def api_version() -> ApiVersionName:
+    """Modules about other versions override this."""
+    return "branches"
+
+
+@pytest.fixture
+async def start(stack: AsyncExitStack, api_version: ApiVersionName) -> Callable[..., Awaitable[EmbeddedDaemon]]:
     """Start a daemon that ends with the test."""
 
     async def begin(**options: Any) -> EmbeddedDaemon:
-        return await stack.enter_async_context(EmbeddedDaemon(**{"speed": 200.0, **options}))
+        options = {"speed": 200.0, "api_version": api_version, **options}
+        return await stack.enter_async_context(EmbeddedDaemon(**options))
 
     return begin
 
@@ -147,14 +169,17 @@ async def daemon(start: Callable[..., Awaitable[EmbeddedDaemon]]) -> EmbeddedDae
 
 @pytest.fixture
 async def connect(stack: AsyncExitStack, daemon: EmbeddedDaemon) -> Open:
-    """Open a socket, logged in unless told otherwise, that ends with the test."""
+    """Open a socket, logged in as the daemon's version has it unless told otherwise, that ends with the test."""
 
     async def begin(to: EmbeddedDaemon | None = None, *, login: bool = True, **more: Any) -> Watcher:
         target = to or daemon
         watcher = Watcher(target.url)
         stack.push_async_callback(watcher.close)
+        handshake = target.api_version == "handshake"
+        if login and handshake:
+            more["headers"] = bearer((await log_in(target))["accessToken"])
         await watcher.open(**more)
-        if login:
+        if login and not handshake:
             await watcher.login(target)
         return watcher
 

@@ -20,9 +20,9 @@ def test_without_its_extra_the_import_says_what_to_install(monkeypatch: pytest.M
         importlib.import_module("agor_reactive.daemon")
 
 
-@pytest.mark.parametrize("options", [{"era": "stone"}, {"speed": 0}, {"access_token_life": -1}])
+@pytest.mark.parametrize("options", [{"api_version": "stone"}, {"speed": 0}, {"access_token_life": -1}])
 def test_wrong_options_are_refused_at_once(options: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=r"era|greater than 0"):
+    with pytest.raises(ValueError, match=r"api_version|greater than 0"):
         EmbeddedDaemon(**options)
 
 

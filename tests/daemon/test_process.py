@@ -30,7 +30,7 @@ async def process(db: Path, *more: str, port: int = 0, key: str = "") -> AsyncIt
     """A daemon of its own on `db`; ended (gently) if the test has not."""
     running = await asyncio.create_subprocess_exec(
         sys.executable, "-W", "error", "-m", "agor_reactive.daemon", "--quiet",
-        "--port", str(port), "--db", str(db), "--speed", "100", *more,
+        "--port", str(port), "--db", str(db), "--speed", "100", "--api-version", "branches", *more,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE, env=environment(key),
     )  # fmt: skip
     assert running.stdout is not None
@@ -107,7 +107,7 @@ async def test_ids_do_not_repeat_after_a_restart(tmp_path: Path, stack: AsyncExi
     seen: set[str] = set()
     key = None
     for _ in range(2):
-        async with EmbeddedDaemon(db=tmp_path / "rows.db", speed=200, api_key=key) as daemon:
+        async with EmbeddedDaemon(db=tmp_path / "rows.db", speed=200, api_key=key, api_version="branches") as daemon:
             key = daemon.api_key
             watcher = await Watcher(daemon.url).open()
             await watcher.login(daemon)
@@ -119,12 +119,12 @@ async def test_ids_do_not_repeat_after_a_restart(tmp_path: Path, stack: AsyncExi
         seen |= ids
 
 
-async def test_a_database_of_another_eras_words_is_refused(tmp_path: Path) -> None:
+async def test_a_database_of_another_versions_words_is_refused(tmp_path: Path) -> None:
     async with EmbeddedDaemon(db=tmp_path / "rows.db"):
         pass
     with pytest.raises(ValueError, match="branch"):
-        await EmbeddedDaemon(db=tmp_path / "rows.db", era="worktrees").start()
-    async with EmbeddedDaemon(db=tmp_path / "rows.db", era="session-streams") as daemon:
+        await EmbeddedDaemon(db=tmp_path / "rows.db", api_version="worktrees").start()
+    async with EmbeddedDaemon(db=tmp_path / "rows.db", api_version="branches") as daemon:
         assert daemon.api_key is None
 
 

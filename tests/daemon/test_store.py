@@ -8,6 +8,7 @@ import pytest
 
 from agor_reactive.daemon import EmbeddedDaemon, store
 from agor_reactive.daemon.queries import js_page
+from agor_reactive.daemon.row_queries import answer_find, message_query
 from agor_reactive.daemon.store import Store
 from tests.daemon.conftest import Open
 from tests.daemon.test_rows import filled
@@ -77,6 +78,30 @@ def test_a_page_of_messages_is_the_slice_that_javascript_would_make(query: dict[
     answer = js_page(query, len(rows), lambda first, count: rows[first : first + count])
     assert answer["data"] == rows[number(skip) : number(end)]
     assert answer["total"] == 20
+
+
+def test_walks_by_index_and_by_id_are_read_through_an_index() -> None:
+    held = Store()
+    session_id = "01a22346-4510-7396-be21-daeedc9471e2"
+    plans: list[str] = []
+
+    def explain(statement: str) -> None:
+        if statement.startswith("select"):
+            plans.append(statement + str(plan_db.execute(f"explain query plan {statement}").fetchall()))
+
+    plan_db = Store()._db
+    held._db.set_trace_callback(explain)
+    for query in (
+        {"session_id": session_id, "$skip": 200},
+        {"session_id": session_id, "message_id": {"$gt": "a", "$lte": "b"}, "$sort": {"message_id": 1}},
+        {"session_id": session_id, "$sort": {"message_id": -1}, "$limit": 1},
+    ):
+        answer_find(held, "messages", message_query(query, default=100, limit=1000), id_field="message_id")
+    held.close()
+    assert len(plans) == 6
+    for plan in plans:
+        assert "INDEX rows_by" in plan, plans
+        assert "TEMP B-TREE" not in plan, plan
 
 
 def test_pages_by_scope_are_read_through_an_index() -> None:

@@ -186,6 +186,19 @@ async def test_a_permission_is_asked_waited_for_and_answered_once(daemon: Embedd
     assert (resolved["sessionId"], resolved["taskId"], resolved["allow"]) == (session_id, task["task_id"], True)
 
 
+async def test_a_denied_tool_leaves_an_error_as_its_result(daemon: EmbeddedDaemon, connect: Open) -> None:
+    watcher = await connect()
+    session_id = await watcher.new_session(daemon)
+    task = await watcher.prompt(session_id, "May I? [permission]")
+    await watcher.until(lambda: [row for row in watcher.of("tasks patched") if row["status"] == "awaiting_permission"])
+    request = next(row for row in watcher.of("messages created") if row["type"] == "permission_request")
+    decision = {"requestId": request["content"]["request_id"], "allow": False}
+    await watcher.ok("create", f"sessions/{session_id}/permission-decision", decision)
+    await watcher.ended(task["task_id"])
+    result = [row for row in watcher.of("messages created") if row["role"] == "user"][-1]["content"][0]
+    assert (result["is_error"], "denied" in result["content"].lower()) == (True, True)
+
+
 async def test_shuffled_chunks_still_make_the_saved_text_by_their_numbers(
     daemon: EmbeddedDaemon, connect: Open
 ) -> None:
@@ -273,7 +286,7 @@ async def test_removing_a_session_ends_its_agent_and_tells_only_of_the_session(
 async def test_the_old_era_speaks_of_worktrees_and_answers_prompts_with_an_envelope(
     start: Start, connect: Open
 ) -> None:
-    daemon = await start(era="worktrees")
+    daemon = await start(api_version="worktrees")
     watcher = await connect(daemon)
     session_id = await watcher.new_session(daemon)
     first = await watcher.prompt(session_id, "Go. [slow]")

@@ -187,7 +187,7 @@ async def test_a_cut_is_a_lost_transport_and_the_daemon_goes_on(daemon: Embedded
 
 async def test_a_stopped_daemon_leaves_no_task_behind() -> None:
     before = asyncio.all_tasks()
-    async with EmbeddedDaemon(speed=50) as daemon:
+    async with EmbeddedDaemon(speed=50, api_version="branches") as daemon:
         watcher = await Watcher(daemon.url).open()
         await watcher.login(daemon)
         await watcher.prompt(await watcher.new_session(daemon), "Go. [slow]")

@@ -15,7 +15,7 @@ from tests.session.live import Scene
 @pytest.fixture
 async def scene() -> AsyncIterator[Scene]:
     async with (
-        EmbeddedDaemon(era="session-streams") as daemon,
+        EmbeddedDaemon(api_version="branches") as daemon,
         agor.create_async_rest_client(daemon.url, api_key=daemon.api_key) as rest,
         Proxy(daemon.url) as way,
     ):

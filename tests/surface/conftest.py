@@ -7,20 +7,20 @@ from collections.abc import AsyncIterator
 import pytest
 
 import agor_reactive as agor
-from agor_reactive.daemon import EmbeddedDaemon, EraName
+from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
 
-ERAS: tuple[EraName, ...] = ("worktrees", "branches", "session-streams")
+ERAS: tuple[ApiVersionName, ...] = ("worktrees", "branches")
 
 
 @pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> EraName:
-    name: EraName = request.param
+def era(request: pytest.FixtureRequest) -> ApiVersionName:
+    name: ApiVersionName = request.param
     return name
 
 
 @pytest.fixture
-async def daemon(era: EraName) -> AsyncIterator[EmbeddedDaemon]:
-    async with EmbeddedDaemon(era=era, speed=50.0, seed=1) as one:
+async def daemon(era: ApiVersionName) -> AsyncIterator[EmbeddedDaemon]:
+    async with EmbeddedDaemon(api_version=era, speed=50.0, seed=1) as one:
         yield one
 
 
@@ -37,7 +37,7 @@ async def rest(daemon: EmbeddedDaemon) -> AsyncIterator[agor.AsyncRestClient]:
 
 
 @pytest.fixture
-async def session_id(client: agor.Client, daemon: EmbeddedDaemon, era: EraName) -> str:
+async def session_id(client: agor.Client, daemon: EmbeddedDaemon, era: ApiVersionName) -> str:
     place = "worktree_id" if era == "worktrees" else "branch_id"
     session = await client.service("sessions").create({place: daemon.workspace_id, "agentic_tool": "claude-code"})
     return session.session_id

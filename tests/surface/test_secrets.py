@@ -87,7 +87,16 @@ def daemon(tmp_path: Path) -> Iterator[JsonLineProcess]:
         "AGOR_CONTRACT_EMBEDDED_PASSWORD": secrets.token_urlsafe(12),
         "PYTHONPATH": str(ROOT),
     }
-    command = [sys.executable, str(EMBEDDED), "--era", "branches", "--state", str(tmp_path / "rows"), "--port", "0"]
+    command = [
+        sys.executable,
+        str(EMBEDDED),
+        "--api-version",
+        "branches",
+        "--state",
+        str(tmp_path / "rows"),
+        "--port",
+        "0",
+    ]
     process = JsonLineProcess(command, cwd=ROOT, env=ways_in)
     yield process
     process.stop()

@@ -31,7 +31,7 @@ SESSION = "01a20fce-0000-732c-b447-916debeb2499"
 @pytest.fixture
 async def daemon() -> AsyncIterator[EmbeddedDaemon]:
     async with EmbeddedDaemon(
-        era="session-streams", access_token_life=LIFE, password=PASSWORD, login_limit=1000
+        api_version="branches", access_token_life=LIFE, password=PASSWORD, login_limit=1000
     ) as daemon:
         yield daemon
 

@@ -19,7 +19,6 @@ from tests.transport.feathers import FeathersServer, until
 KEY = ApiKey("agor_sk_good")
 PASSWORD = Local("a@example.test", "pw")
 AT_ONCE = Backoff(first=0.001, most=0.002, steady=0.0)
-NEWER_HEALTH = {"status": "ok", "timestamp": 1, "version": "0.1.0", "service": "agor-daemon", "db": {"ok": True}}
 
 
 @pytest.fixture
@@ -33,16 +32,13 @@ def rest_logins(server: FeathersServer) -> int:
     return server.requests.count(("POST", "authentication"))
 
 
-@pytest.mark.parametrize("hint", [False, True], ids=["found out by a refusal", "hinted at by health"])
 @pytest.mark.parametrize("transports", [("websocket",), ("polling",)])
-async def test_a_key_opens_a_live_connection(today: FeathersServer, transports: tuple[str, ...], hint: bool) -> None:
-    if hint:
-        today.health = NEWER_HEALTH
+async def test_a_key_opens_a_live_connection(today: FeathersServer, transports: tuple[str, ...]) -> None:
     ways: dict[str, ConnectWay] = {}
     async with Heard(today.url, credentials=KEY, transports=transports, ways=ways) as heard:
         assert heard.link.status.phase == "live"
         assert heard.link.connect_way == "handshake"
-        assert today.connections == (1 if hint else 2)
+        assert today.connections == 2, "a bare one, which was refused, and ours"
         await today.emit("tasks patched", {"n": 1})
         await until(lambda: [event for event in heard.events if event.topic == "tasks patched"])
         assert rest_logins(today) == 1
@@ -164,19 +160,19 @@ async def test_a_deleted_key_is_asked_for_once_more_and_then_no_more(today: Feat
     assert rest_logins(today) == 2
 
 
-async def test_a_connection_outlives_its_token_and_is_renewed_no_more_once_it_is_known_to(
-    today: FeathersServer,
-) -> None:
+async def test_a_connection_outlives_its_token_and_the_next_one_renews_it(today: FeathersServer) -> None:
     today.life = 0.1
+    today.answers["find", "health"] = lambda *_: {}
     async with Heard(today.url, credentials=KEY) as heard:
-        await until(lambda: ("POST", "authentication/refresh") in today.requests)
-        await until(lambda: today.logins() == [] and len(today.frames) >= 0)
-        asked = len(today.requests)
-        await asyncio.wait_for(asyncio.shield(asyncio.sleep(0.3)), 1)
-        assert len(today.requests) == asked
+        loop = asyncio.get_running_loop()
+        expired = loop.time() + today.life * 1.5
+        while loop.time() < expired:
+            await heard.link.call("find", "health")
         assert heard.phases == ["live"]
-        await today.emit("tasks patched", {"n": 1})
-        await until(lambda: heard.events[-1].topic == "tasks patched")
+        assert today.requests == [("POST", "authentication")], "an entry ticket: nobody needs a new one yet"
+        today.abort()
+        await until(lambda: heard.link.status.phase == "live" and heard.link.status.epoch == 2)
+        assert today.requests == [("POST", "authentication"), ("POST", "authentication/refresh")]
 
 
 async def test_a_daemon_that_was_upgraded_is_found_out_at_the_next_connection(server: FeathersServer) -> None:

@@ -14,7 +14,7 @@ from agor_reactive.adapters.ipywidgets.detail import data_text
 from agor_reactive.adapters.ipywidgets.facts import Head, TaskRow, head_of, task_row, whole_prompt
 from agor_reactive.adapters.ipywidgets.requests import People, request_fields
 from agor_reactive.adapters.terminal.plain import one_line, plain
-from agor_reactive.adapters.terminal.words import result_text, tool_input, words_of
+from agor_reactive.adapters.terminal.words import tool_failure, tool_input, words_of
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.streams import Stream
 from agor_reactive.core.tools import Tool
@@ -197,7 +197,7 @@ def _tool_ids(message: Message) -> tuple[str, ...]:
 
 
 def _tool(tool: Tool) -> Part:
-    failed = tool.failed and tool.status != "executing"
+    failed = (tool.failed or tool.denied) and tool.status != "executing"
     return Part(
         {
             "kind": "tool",
@@ -205,7 +205,7 @@ def _tool(tool: Tool) -> Part:
             "name": one_line(tool.tool_name or "tool", 60),
             "state": "failed" if failed else tool.status,
             "brief": tool_input(tool)[:300],
-            "why": result_text(tool)[:200] if failed else "",
+            "why": tool_failure(tool)[:200] if failed else "",
         }
     )
 

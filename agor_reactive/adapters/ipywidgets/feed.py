@@ -47,10 +47,14 @@ class Feed(Conversation[Document]):
 
     def _follow(self) -> Callable[[], None] | None:
         try:
-            return self._handle.subscribe(self._show)
+            # A release hands over no snapshot: the end of the subscription tells of it.
+            return self._handle.snapshots.subscribe(self._show, on_completed=self._released).dispose
         except HandleDisposed:
             self._show(self._handle.state)
             return None
+
+    def _released(self) -> None:
+        self._show(self._handle.state)
 
     def _show(self, state: SessionState) -> None:
         self._state = state
@@ -100,7 +104,7 @@ class Feed(Conversation[Document]):
             return None
         self._written = state
         if state.standing.disposed:
-            # What a released handle still tells is empty; the last thing seen stays.
+            # The state of a released handle is empty; the last thing seen stays.
             head = {**self._scribe.write(state, set(), {}).head, "empty": self._sent is EMPTY}
             kept = {key: self._sent.head[key] for key in ("title", "facts", "context") if key in self._sent.head}
             return replace(self._sent, head={**head, **kept}, queue=())

@@ -47,10 +47,8 @@ def observe(
     pace = Pace(tell, timers or shared.loop, interval=interval)
 
     def show(state: SessionState) -> None:
-        # A released handle tells of an empty state at last; what was seen before stays.
-        if not state.standing.disposed:
-            newest[0] = state
-            pace.ask()
+        newest[0] = state
+        pace.ask()
 
     def stop() -> None:
         pace.stop()

@@ -69,7 +69,7 @@ def _lines(task: Task, state: SessionState) -> Iterator[str]:
         if stream.text.strip():
             yield plain(stream.text.strip()) + " …"
     for tool in state.get_task_tools(task.task_id):
-        sign = "x" if tool.failed else "+" if tool.status == "complete" else "*"
+        sign = "x" if tool.failed or tool.denied else "+" if tool.status == "complete" else "*"
         yield f"  {sign} {one_line(tool.tool_name or 'tool', 60)} {tool_input(tool)[:120]}".rstrip()
     if task.error_message and task.status != "completed":
         yield f"  ! {one_line(task.error_message)}"

@@ -18,9 +18,9 @@ from agor_reactive.adapters.terminal.prose import prose, tail_of
 from agor_reactive.adapters.terminal.words import (
     Signs,
     duration,
-    result_text,
     sign_of,
     status_style,
+    tool_failure,
     tool_input,
     words_of,
 )
@@ -95,11 +95,11 @@ def prompt_line(task: Task, signs: Signs) -> RenderableType:
 
 
 def tool_line(tool: Tool, signs: Signs) -> Text:
-    """``✓ Bash pytest -q``; a failed one says how."""
+    """``✓ Bash pytest -q``; a failed or denied one says how."""
     name = one_line(tool.tool_name or "tool", 60)
     if tool.status == "executing":
         line = _line(signs.busy, "cyan", name)
-    elif tool.failed:
+    elif tool.failed or tool.denied:
         line = _line(signs.failed, "red", name)
     else:
         line = _line(signs.done, "green", name)
@@ -107,7 +107,7 @@ def tool_line(tool: Tool, signs: Signs) -> Text:
     given = tool_input(tool)
     if given:
         line.append(f" {given}", style="dim")
-    if tool.failed and (why := result_text(tool)):
+    if tool.status != "executing" and (why := tool_failure(tool)):
         line.append(f" {signs.dot} {why}", style="red")
     return line
 

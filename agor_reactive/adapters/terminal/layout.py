@@ -33,6 +33,7 @@ from agor_reactive.adapters.terminal.words import (
     words_of,
 )
 from agor_reactive.core.snapshot import SessionState
+from agor_reactive.core.streams import Stream
 from agor_reactive.core.tools import Tool
 from agor_reactive.ids import format_short_id
 from agor_reactive.models.message import Message
@@ -211,7 +212,7 @@ class Painter:
         for message in messages:
             found += self.message(message, tools, shown, prompt=task.full_prompt)
         for stream in state.get_streaming_messages(task.task_id):
-            found += [(item, self._item(item)) for item in stream_items(stream, self.signs)]
+            found += self.stream(stream)
         for tool in tools.values():
             if tool.tool_use_id not in shown:
                 item = Item("tool", tool_line(tool, self.signs))
@@ -223,6 +224,10 @@ class Painter:
             item = Item("note", Text("(messages not loaded)", style="dim"))
             found.append((item, self._item(item)))
         return [*self._lay(task_heading(task, self.signs)), *stacked(found)]
+
+    def stream(self, stream: Stream) -> list[tuple[Item, list[Line]]]:
+        """A message being written, laid out."""
+        return [(item, self._item(item)) for item in stream_items(stream, self.signs)]
 
     def message(
         self, message: Message, tools: dict[str, Tool], shown: set[str], *, prompt: str

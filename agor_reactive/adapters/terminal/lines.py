@@ -74,6 +74,8 @@ class LineView:
         # What was read late is written late: a task is closed once its messages are here, or will not come.
         if task.ended and (state.is_task_loaded(task.task_id) or not state.loading):
             self._ended.add(task.task_id)
+            if task.status != "completed":
+                self._unsaved(state, task)
             self._console.print(status_text(task, self._signs))
             if task.error_message:
                 self._console.print(Text(f"{self._signs.failed} {one_line(task.error_message)}", style="red"))
@@ -92,6 +94,14 @@ class LineView:
             for line in stacked(parts, after=self._above):
                 self._console.print(Segments([*line, Segment.line()]), soft_wrap=True)
             self._above = parts[-1][0].kind if parts else self._above
+
+    def _unsaved(self, state: SessionState, task: Task) -> None:
+        """Write what the task was writing when it ended, which no saved message will bring."""
+        painter = Painter(state, self._console, self._console.options, self._layouts)
+        streams = state.get_streaming_messages(task.task_id)
+        parts = [part for stream in streams for part in painter.stream(stream)]
+        for line in stacked(parts, after=self._above):
+            self._console.print(Segments([*line, Segment.line()]), soft_wrap=True)
 
     def _standing(self, state: SessionState) -> None:
         phase = state.connection.phase

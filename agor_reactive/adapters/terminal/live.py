@@ -80,7 +80,7 @@ class LiveView:
 
     def show(self, state: SessionState) -> None:
         """Here is a newer snapshot."""
-        # What a released handle still tells is empty; the last thing seen stays.
+        # The state of a released handle is empty; the last thing seen stays.
         if state.standing.disposed:
             return
         self._state = state

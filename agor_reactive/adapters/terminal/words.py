@@ -24,6 +24,7 @@ __all__ = [
     "seconds_text",
     "sign_of",
     "status_style",
+    "tool_failure",
     "tool_input",
     "words_of",
 ]
@@ -163,6 +164,12 @@ def result_text(tool: Tool) -> str:
     if isinstance(result, str):
         return one_line(result)
     return one_line(_json(result)) if result else ""
+
+
+def tool_failure(tool: Tool) -> str:
+    """How a tool failed, in one line: its result where that is an error, else that permission was denied."""
+    said = result_text(tool) if tool.failed else ""
+    return said or ("permission denied" if tool.denied else "")
 
 
 def _json(value: Any) -> str:

@@ -99,7 +99,6 @@ _FOLDS: Mapping[type, Fold] = {
     e.TaskSaved: rows.task_saved,
     e.SessionSaved: rows.session_saved,
     e.ToolStarted: _told(rows.tool_started),
-    e.ToolCompleted: _told(rows.tool_completed),
     e.TaskRemoved: _told(hydration.task_removed),
     e.MessageRemoved: _told(rows.message_removed),
     e.QueueMoved: _told(queue.queue_moved),

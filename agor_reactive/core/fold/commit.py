@@ -98,6 +98,7 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
                 streams.settle_task(draft, task.task_id)
     streams.stamp(draft)
     streams.drop_strays(draft, current.tasks_begun)
+    rows.drop_unsaved_tools(draft, current.begun, current.unread)
     rows.drop_strays(draft)
     window.slide(draft)
     kept = tuple(pair for pair in draft.standing.errors if pair[0] in current.failed)

@@ -330,6 +330,8 @@ def _queue_failed(draft: Draft, done: Ask, failure: e.Failure, at: float) -> Non
             _advance(draft, at)
     elif failure.kind == "absent":
         queue.take_from_tasks(draft)
+    elif draft.sync.queue_moved:
+        queue.read_queue(draft)
 
 
 def _give_up(draft: Draft, current: Round, done: Ask, source: str | None) -> None:
@@ -344,7 +346,8 @@ def _messages_failed(draft: Draft, done: Ask, failure: e.Failure) -> None:
     if current is None:
         return
     shown = done.kind == "all_messages" or done.task_id in draft.loaded_task_ids
-    _give_up(draft, current, done, "history" if shown else None)
+    unread = draft.tasks.rows if done.task_id is None else (done.task_id,)
+    _give_up(draft, current._replace(unread=current.unread.union(unread)), done, "history" if shown else None)
     if shown:
         set_error(draft, "history", f"Messages could not be read again; what is shown may be old: {failure.text}")
 

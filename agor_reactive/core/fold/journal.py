@@ -13,7 +13,7 @@ from agor_reactive.models.message import Message
 from agor_reactive.models.task import Task
 from agor_reactive.models.unread import differ
 
-__all__ = ["close_journal", "in_flight", "note_message", "note_task", "task_moved_after"]
+__all__ = ["close_journal", "in_flight", "note_message", "note_task", "note_tool", "task_moved_after"]
 
 
 def in_flight(draft: Draft) -> bool:
@@ -40,6 +40,17 @@ def note_message(draft: Draft, message_id: str, row: Message | None) -> None:
             draft.sync = draft.sync.but(journal_messages=journal.insert(message_id, (draft.revision, row)))
 
 
+def note_tool(draft: Draft, task_id: str, tool_use_id: str) -> None:
+    """An event told of a tool."""
+    if in_flight(draft):
+        noted = draft.sync.journal_tools
+        current = draft.sync.round
+        known = noted.get((task_id, tool_use_id))
+        # Once per round: the same said twice is said once.
+        if known is None or (current is not None and known <= current.begun):
+            draft.sync = draft.sync.but(journal_tools=noted.insert((task_id, tool_use_id), draft.revision))
+
+
 def task_moved_after(draft: Draft, task_id: str, begun: int) -> bool:
     """Whether the task changed or was removed since `begun`."""
     entry = draft.sync.journal_tasks.get(task_id)
@@ -51,7 +62,11 @@ def close_journal(draft: Draft) -> None:
     sync = draft.sync
     if in_flight(draft):
         return
-    if sync.journal_tasks or sync.journal_messages or sync.wishes or sync.session_moved:
+    if sync.journal_tasks or sync.journal_messages or sync.journal_tools or sync.wishes or sync.session_moved:
         draft.sync = sync.but(
-            journal_tasks=PMap(), journal_messages=PMap(), wishes=type(sync.wishes)(), session_moved=0
+            journal_tasks=PMap(),
+            journal_messages=PMap(),
+            journal_tools=PMap(),
+            wishes=type(sync.wishes)(),
+            session_moved=0,
         )

@@ -1,8 +1,10 @@
 """Prompts that wait.
 
-The queue shows what the daemon last said, minus what has since been seen dispatched or removed. Every event that
-touches it asks for one fresh read: single flight, asked again if it moved meanwhile. Facts of the wire: a queued prompt
-announces ``tasks queued``; `queue_position` is never cleared, so only the status tells who waits.
+The queue shows what the daemon's route last answered, minus what has since been seen dispatched or removed. Events add
+and order nothing, because positions that they carry may be old: every one that touches the queue asks for one fresh
+read, single flight, asked again if it moved meanwhile. Facts of the wire: a prompt on a busy session announces
+``tasks queued`` (June), or ``tasks created`` and then ``tasks queued``; on an idle one it may be ``created`` as queued
+at position 1 and dispatched at once. `queue_position` is never cleared, so only the status tells who waits.
 """
 
 from __future__ import annotations
@@ -43,19 +45,38 @@ def _set(draft: Draft, tasks: tuple[Task, ...]) -> None:
 
 
 def task_moved(draft: Draft, old: Task | None, row: Task) -> None:
-    """A task changed: it may have come into the queue, moved in it, or left it."""
-    queued = draft.queued_tasks
-    waits = next((task for task in queued if task.task_id == row.task_id), None) if queued else None
+    """A task changed. One that left the queue is taken out at once; what came in or moved is read from the daemon."""
+    if draft.sync.queue_absent:
+        _moved_among_tasks(draft, row)
+        return
+    held = next((task for task in draft.queued_tasks if task.task_id == row.task_id), None)
     if row.queued:
-        if waits is not None and waits == row:
-            return
-        _set(draft, in_queue_order((*(task for task in queued if task.task_id != row.task_id), row)))
-        touch(draft)
-    elif waits is not None:
-        _set(draft, tuple(task for task in queued if task.task_id != row.task_id))
+        if not _is_no_news(draft, held, old, row):
+            touch(draft)
+    elif held is not None:
+        _set(draft, tuple(task for task in draft.queued_tasks if task is not held))
         touch(draft)
     elif old is not None and old.queued:
         touch(draft)
+
+
+def _is_no_news(draft: Draft, held: Task | None, old: Task | None, row: Task) -> bool:
+    """Whether a queued row repeats what the queue holds, or an event whose fresh read has not landed yet."""
+    return (held is not None and held == row) or (old is not None and old == row and _is_being_read(draft))
+
+
+def _is_being_read(draft: Draft) -> bool:
+    sync = draft.sync
+    return sync.queue_moved or any(ask.kind == "queue" for ask in sync.asks)
+
+
+def _moved_among_tasks(draft: Draft, row: Task) -> None:
+    """The daemon has no route for the queue, so the rows of tasks are all that is known of it."""
+    others = tuple(task for task in draft.queued_tasks if task.task_id != row.task_id)
+    if row.queued:
+        _set(draft, in_queue_order((*others, row)))
+    elif len(others) != len(draft.queued_tasks):
+        _set(draft, others)
 
 
 def task_gone(draft: Draft, task_id: str) -> None:
@@ -93,20 +114,19 @@ def read_queue(draft: Draft) -> None:
 
 
 def take_queue(draft: Draft, rows: tuple[Task, ...], begun: int) -> None:
-    """What the daemon said of the queue when asked at `begun`, corrected by what has happened since."""
+    """What the daemon said of the queue when asked at `begun`, minus what was seen dispatched or removed since.
+
+    What came into the queue since is not added: its event has asked for another read.
+    """
     sync = draft.sync
     told: dict[str, Task] = {}
     for row in rows:
         entry = sync.journal_tasks.get(row.task_id)
-        if entry is not None and entry[0] > begun:
-            continue
-        if row.queued and sync.gone_tasks.get(row.task_id, -1) <= begun:
+        left = entry is not None and entry[0] > begun and (entry[1] is None or not entry[1].queued)
+        if row.queued and not left and sync.gone_tasks.get(row.task_id, -1) <= begun:
             told[row.task_id] = row
             if row.task_id in sync.gone_tasks:  # asked after its removal, the daemon has it: it is back
                 sync = sync.but(gone_tasks=sync.gone_tasks.remove(row.task_id))
-    for task_id, (moved, moved_row) in sync.journal_tasks.items():
-        if moved > begun and moved_row is not None and moved_row.queued and task_id not in sync.gone_tasks:
-            told[task_id] = moved_row
     draft.sync = sync
     _set(draft, in_queue_order(told.values()))
     for task_id, row in told.items():

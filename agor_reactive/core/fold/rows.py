@@ -18,6 +18,7 @@ from agor_reactive.models.unread import changed, differ, held_by
 
 __all__ = [
     "drop_strays",
+    "drop_unsaved_tools",
     "empty",
     "forget_task",
     "is_of_no_task",
@@ -28,7 +29,6 @@ __all__ = [
     "session_saved",
     "task_removed",
     "task_saved",
-    "tool_completed",
     "tool_started",
     "tools_are_saved",
 ]
@@ -213,6 +213,7 @@ def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
     streams.settle(draft, message_id, task_id, "saved")
     if task_id is not None and not is_of_no_task(draft, task_id):
         for tool_use_id, told in told_by(row):
+            journal.note_tool(draft, task_id, tool_use_id)
             _hear(draft, task_id, tool_use_id, told)
     return settle_draft(state, draft)
 
@@ -245,18 +246,8 @@ def is_of_no_task(draft: Draft, task_id: str) -> bool:
 def tool_started(draft: Draft, event: e.ToolStarted) -> None:
     """A tool begins; once per id."""
     if event.task_id not in draft.sync.gone_tasks:
-        _hear(draft, event.task_id, event.tool_use_id, LiveTool(event.tool_name, False))
-
-
-def tool_completed(draft: Draft, event: e.ToolCompleted) -> None:
-    """A tool is done. One that nobody has heard of begin is nothing yet; its saved message will tell."""
-    heard = draft.live_tools.get(event.task_id)
-    if heard is None or event.tool_use_id not in heard:
-        bucket = draft.messages_by_task.get(event.task_id)
-        if bucket is None or not any(use == event.tool_use_id for row in bucket for use, _ in told_by(row)):
-            return
-    if event.task_id not in draft.sync.gone_tasks:
-        _hear(draft, event.task_id, event.tool_use_id, LiveTool(None, True))
+        journal.note_tool(draft, event.task_id, event.tool_use_id)
+        _hear(draft, event.task_id, event.tool_use_id, LiveTool(event.tool_name))
 
 
 def _hear(draft: Draft, task_id: str, tool_use_id: str, told: LiveTool) -> None:
@@ -268,6 +259,23 @@ def _hear(draft: Draft, task_id: str, tool_use_id: str, told: LiveTool) -> None:
             return
     heard = (heard if heard is not None else Heard()).with_tool(tool_use_id, told)
     draft.live_tools = draft.live_tools.insert(task_id, heard)
+
+
+def drop_unsaved_tools(draft: Draft, begun: int, unread: frozenset[str]) -> None:
+    """A round that began at `begun` has read all there is: tools that only events told of before are dropped.
+
+    Those that the read messages contain are known from there. `unread` are tasks whose messages could not be read: what
+    is known of their tools stays. Events that came after `begun` are newer than the answers.
+    """
+    noted = draft.sync.journal_tools
+    for task_id, heard in tuple(draft.live_tools.items()):
+        if task_id in unread:
+            continue
+        newer = {use: told for use, told in heard.items() if noted.get((task_id, use), 0) > begun}
+        if not newer:
+            draft.live_tools = draft.live_tools.remove(task_id)
+        elif len(newer) != len(heard):
+            draft.live_tools = draft.live_tools.insert(task_id, Heard(newer))
 
 
 def drop_strays(draft: Draft) -> None:

@@ -4,28 +4,38 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from agor_reactive.daemon.accounts import Accounts
-from agor_reactive.daemon.faults import not_authenticated
+from agor_reactive.daemon.accounts import Identity, public_user
+from agor_reactive.daemon.faults import immutable_socket, not_authenticated
+from agor_reactive.daemon.kernel import Kernel
+from agor_reactive.daemon.logins import Logins
 from agor_reactive.daemon.services.base import Call, Service
 
 __all__ = ["Authentication", "AuthenticationRefresh"]
 
 
 class Authentication(Service):
+    """With today's rules only over REST: who a socket belongs to is settled in its handshake."""
+
     path = "authentication"
     open: ClassVar[bool] = True
 
-    def __init__(self, accounts: Accounts) -> None:
-        self._accounts = accounts
+    def __init__(self, kernel: Kernel, logins: Logins) -> None:
+        self._handshake = kernel.api.handshake
+        self._logins = logins
 
     async def create(self, data: dict[str, Any], call: Call) -> dict[str, Any]:
-        admission = await self._accounts.login(data)
+        if self._handshake and call.connection is not None:
+            raise immutable_socket()
+        admission = await self._logins.login(data)
         if call.connection is not None:
-            call.connection.login(admission.user["user_id"], admission.result, expires_at=admission.expires_at)
+            identity = Identity(public_user(admission.user), "jwt", expires_at=admission.expires_at)
+            call.connection.login(identity, admission.result)
         return admission.result
 
     def remove(self, ref: object, call: Call) -> dict[str, Any]:
         """Log the socket out. Revokes nothing: the token works on elsewhere."""
+        if self._handshake and call.connection is not None:
+            raise immutable_socket()
         if call.user is None:
             raise not_authenticated()
         result = call.connection.auth_result if call.connection is not None else None
@@ -37,11 +47,14 @@ class Authentication(Service):
 class AuthenticationRefresh(Service):
     path = "authentication/refresh"
     open: ClassVar[bool] = True
-    # Told to everybody, tokens and all: so does the real one. Clients must redact it.
+    # Before today's rules announced to everybody, tokens and all, as the real one did. Clients must redact it.
     announces: ClassVar[bool] = True
 
-    def __init__(self, accounts: Accounts) -> None:
-        self._accounts = accounts
+    def __init__(self, kernel: Kernel, logins: Logins) -> None:
+        self._handshake = kernel.api.handshake
+        self._logins = logins
 
     def create(self, data: dict[str, Any], call: Call) -> dict[str, Any]:
-        return self._accounts.refresh(data.get("refreshToken"))
+        if self._handshake and call.connection is not None:
+            raise immutable_socket()
+        return self._logins.refresh(data.get("refreshToken"))

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
-from agor_reactive.daemon.events import Bus
+from agor_reactive.daemon.accounts import Identity
 from agor_reactive.daemon.faults import (
     FeathersFault,
     bad_request,
@@ -18,6 +18,7 @@ from agor_reactive.daemon.faults import (
     not_authenticated,
     not_found,
 )
+from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.store import Row
 
 __all__ = ["STANDARD_METHODS", "Call", "Connection", "Registry", "Resolved", "Service", "refuse_no_text"]
@@ -33,7 +34,7 @@ class Connection(Protocol):
     @property
     def auth_result(self) -> dict[str, Any] | None: ...
 
-    def login(self, user_id: str, result: dict[str, Any], *, expires_at: float) -> None: ...
+    def login(self, identity: Identity, result: dict[str, Any]) -> None: ...
 
     def logout(self) -> None: ...
 
@@ -41,16 +42,27 @@ class Connection(Protocol):
 
     def leave(self, session_id: str) -> None: ...
 
+    def announce_capability(self) -> None: ...
+
 
 @dataclass
 class Call:
     """Who calls, over what, with which query; `route` holds what stood for the `:id` of a route."""
 
     provider: Literal["socketio", "rest"]
-    user: Row | None = None
+    identity: Identity | None = None
     query: dict[str, Any] = field(default_factory=dict)
     connection: Connection | None = None
     route: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def user(self) -> Row | None:
+        return None if self.identity is None else self.identity.user
+
+    @property
+    def service(self) -> bool:
+        """The caller may do what executors do."""
+        return self.identity is not None and self.identity.service
 
     @property
     def user_id(self) -> str:
@@ -70,6 +82,8 @@ class Service:
     """A create is told to the world under the service's own path, without a twin."""
     many: ClassVar[bool] = False
     """A create takes a list of rows, too."""
+    keeps_rows: ClassVar[bool] = False
+    """A create makes a row. With today's rules its event comes after the caller's acknowledgement."""
 
     def method(self, name: str) -> Callable[..., Any] | None:
         if name in STANDARD_METHODS or name in self.custom:
@@ -89,8 +103,9 @@ class Resolved:
 class Registry:
     """All services by path, and the way a call takes to one."""
 
-    def __init__(self, bus: Bus) -> None:
-        self._bus = bus
+    def __init__(self, kernel: Kernel) -> None:
+        self._bus = kernel.bus
+        self._handshake = kernel.api.handshake
         self._plain: dict[str, Service] = {}
         self._routes: list[tuple[list[str], Service]] = []
         self.methods: set[str] = set(STANDARD_METHODS)
@@ -115,6 +130,11 @@ class Registry:
                 return Resolved(service, {"id": next(p for t, p in zip(template, parts, strict=True) if t == ":id")})
         return None
 
+    def keeps_rows(self, path: str) -> bool:
+        """Whether a create there makes a row."""
+        found = self.resolve(path)
+        return found is not None and found.service.keeps_rows
+
     async def invoke(self, path: str, method: str, args: list[Any], call: Call) -> Any:
         """Do one call. `args` are the method's own, without the query. Raises Fault, and what a service lets out."""
         found = self.resolve(path)
@@ -127,7 +147,7 @@ class Registry:
         if not service.open and call.user is None:
             raise not_authenticated()
         _refuse_unfit(service, method, args)
-        if call.user is not None and call.provider == "socketio" and not service.open:
+        if call.user is not None and not service.open and (self._handshake or call.provider == "socketio"):
             _demand_new_password(service, args, call)
         call.route = found.route
         result = handler(*args, call)
@@ -135,7 +155,7 @@ class Registry:
             result = await result
         if service.announces and method == "create":
             for item in result if isinstance(result, list) else [result]:
-                self._bus.publish(f"{service.path} created", item)
+                self._bus.route(service.path, item)
         return result
 
 

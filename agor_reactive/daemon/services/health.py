@@ -10,6 +10,8 @@ __all__ = ["Health"]
 
 
 class Health(Service):
+    """Says that the daemon is there; today's says a little more, by which it can be told from older ones."""
+
     path = "health"
     open = True
 
@@ -17,7 +19,7 @@ class Health(Service):
         self._kernel = kernel
 
     def find(self, call: Call) -> Row:
-        return {
+        answer: Row = {
             "status": "ok",
             "timestamp": int(self._kernel.clock.time() * 1000),
             "version": "0.1.0",
@@ -29,3 +31,27 @@ class Health(Service):
             "services": {},
             "features": {"webTerminal": False, "multiUser": False},
         }
+        return {**answer, **_newer(answer)} if self._kernel.api.handshake else answer
+
+
+def _newer(answer: Row) -> Row:
+    identity = {
+        "contractVersion": 1,
+        "userLifecycle": "local",
+        "roleAuthority": "local",
+        "localAuth": True,
+        "capabilities": [],
+    }
+    return {
+        "service": "agor-daemon",
+        "deploymentId": "embedded",
+        "db": {"ok": True, "latencyMs": 0},
+        "realtime": {"required": False, "ready": True},
+        "auth": {**answer["auth"], "identity": identity},
+        "features": {
+            **answer["features"],
+            "branchRbac": True,
+            "uploadPolicy": {"enabled": False},
+            "webTerminalCapability": "disabled",
+        },
+    }

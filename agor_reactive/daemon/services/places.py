@@ -20,6 +20,8 @@ __all__ = ["Boards", "Places", "Repos", "place_routes"]
 class _Rows(Service):
     """Plain rows behind a query schema."""
 
+    keeps_rows: ClassVar[bool] = True
+
     def __init__(self, kernel: Kernel, table: Table, schema: Mapping[str, Kind]) -> None:
         self._kernel = kernel
         self._table = table
@@ -92,6 +94,11 @@ class Boards(_Rows):
             "url": self._kernel.link("b", board_id),
         }
 
+    def remove(self, ref: str | None, call: Call) -> Row:
+        row = super().remove(ref, call)
+        self._kernel.access_changed()
+        return row
+
     def toBlob(self, data: Any, call: Call) -> Row:
         row = self._table.get(data.get("id") or data.get("board_id") if isinstance(data, dict) else data)
         return {name: row[name] for name in ("name", "slug", "description", "icon", "color", "objects") if name in row}
@@ -134,9 +141,9 @@ class Places(_Rows):
 
     def new_row(self, data: Row, user_id: str) -> Row:
         kernel = self._kernel
-        era = kernel.era
+        api = kernel.api
         if not data.get("repo_id"):
-            raise repository_fault(f"{era.place_title} must have a repo_id")
+            raise repository_fault(f"{api.place_title} must have a repo_id")
         repo = kernel.repos.get(data["repo_id"])
         now = kernel.now()
         row_id = kernel.ids.row()
@@ -149,16 +156,16 @@ class Places(_Rows):
             "filesystem_status": "ready",
             **data,
             "name": name,
-            era.place_id: row_id,
+            api.place_id: row_id,
             "repo_id": repo["repo_id"],
-            f"{era.place}_unique_id": len(kernel.places.all()) + 1,
+            f"{api.place}_unique_id": len(kernel.places.all()) + 1,
             "created_at": now,
             "updated_at": now,
             "last_used": now,
             "created_by": user_id,
             "archived": False,
-            **({"schedule_enabled": False} if era.place == "worktree" else {}),
-            "url": kernel.link("w" if era.place == "worktree" else "b", row_id),
+            **({"schedule_enabled": False} if api.place == "worktree" else {}),
+            "url": kernel.link("w" if api.place == "worktree" else "b", row_id),
         }
 
 
@@ -182,7 +189,7 @@ class _NewPlace(Service):
     announces = True
 
     def __init__(self, kernel: Kernel, places: Places) -> None:
-        self.path = f"repos/:id/{kernel.era.places}"
+        self.path = f"repos/:id/{kernel.api.places}"
         self._kernel = kernel
         self._places = places
 
@@ -200,7 +207,7 @@ class _NewPlace(Service):
             **({"board_id": data["boardId"]} if data.get("boardId") else {}),
         }
         row = self._places.create(wanted, call)
-        asyncio.get_running_loop().call_soon(self._ready, row[self._kernel.era.place_id])
+        asyncio.get_running_loop().call_soon(self._ready, row[self._kernel.api.place_id])
         return row
 
     def _ready(self, row_id: str) -> None:

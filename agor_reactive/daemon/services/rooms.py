@@ -1,36 +1,46 @@
-"""Session rooms of newer daemons: only who joined a session hears its stream events."""
+"""Session rooms of today's daemon: stream events of a session go to the sockets that joined it."""
 
 from __future__ import annotations
 
-from agor_reactive.daemon.faults import bad_request, method_not_allowed
+from agor_reactive.daemon.faults import bad_request
 from agor_reactive.daemon.kernel import Kernel
-from agor_reactive.daemon.services.base import Call, Service
+from agor_reactive.daemon.services.base import Call, Connection, Service
 from agor_reactive.daemon.store import Row
 
 __all__ = ["SessionStreams"]
 
 
 class SessionStreams(Service):
+    """Over the socket only. A membership ends with its connection."""
+
     path = "session-streams"
 
     def __init__(self, kernel: Kernel) -> None:
         self._kernel = kernel
 
     def create(self, data: Row, call: Call) -> Row:
-        """Join; the answer names the full id whatever was asked with."""
-        if call.connection is None:
-            raise method_not_allowed("create", self.path)
+        """Join; the answer names the full id. `capability` alone: no copies of own sessions from now on."""
+        connection = _socket(call)
+        if data.get("capability") is True:
+            connection.announce_capability()
+            if not data.get("session_id"):
+                return {"session_id": "", "subscribed": False}
         if not data.get("session_id"):
             raise bad_request("session_id is required")
         session_id = self._kernel.sessions.get(data["session_id"])["session_id"]
-        call.connection.join(session_id)
-        return {"session_id": session_id}
+        connection.join(session_id)
+        return {"session_id": session_id, "subscribed": True}
 
     def remove(self, session_id: str | None, call: Call) -> Row:
         """Leave, by the full id; leaving twice or a session that is gone is no fault."""
-        if call.connection is None:
-            raise method_not_allowed("remove", self.path)
+        connection = _socket(call)
         if session_id is None:
             raise bad_request("session_id is required")
-        call.connection.leave(session_id)
-        return {"session_id": session_id}
+        connection.leave(session_id)
+        return {"session_id": session_id, "subscribed": False}
+
+
+def _socket(call: Call) -> Connection:
+    if call.connection is None:
+        raise bad_request("session-streams works over a socket only")
+    return call.connection

@@ -1,13 +1,8 @@
-"""Sessions and their routes.
-
-The prompt route answers the task itself. Under the `worktrees` era it answers the old envelope instead: for an idle
-session `{success: true, taskId, status: "running", streaming: true}`, for a busy one
-`{success: true, queued: true, taskId, status: "queued", queue_position, message: {…the queued task…}}`.
-"""
+"""Sessions: their rows, their families. Their routes are in `session_routes`."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from agor_reactive.daemon.faults import DomainFault, repository_fault
 from agor_reactive.daemon.kernel import Kernel
@@ -16,7 +11,7 @@ from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
 from agor_reactive.daemon.store import Row
 from agor_reactive.daemon.turns import Turns
 
-__all__ = ["Sessions", "session_routes"]
+__all__ = ["Sessions", "children_of", "origin"]
 
 _STATUS = ("idle", "running", "stopping", "awaiting_permission", "awaiting_input", "timed_out", "completed", "failed")
 _KEPT = frozenset(
@@ -31,22 +26,32 @@ _KEPT = frozenset(
 
 class Sessions(Service):
     path = "sessions"
+    keeps_rows: ClassVar[bool] = True
 
     def __init__(self, kernel: Kernel, turns: Turns) -> None:
         self._kernel = kernel
         self._turns = turns
         self._schema: dict[str, Kind] = {
             "session_id": "uuid", "status": _STATUS, "agentic_tool": "string", "board_id": "uuid",
-            kernel.era.place_id: "uuid", "created_by": "uuid", "archived": "boolean", "title": "string",
+            kernel.api.place_id: "uuid", "created_by": "uuid", "archived": "boolean", "title": "string",
             "ready_for_prompt": "boolean", "created_at": "string", "last_updated": "string",
         }  # fmt: skip
+        if kernel.api.handshake:
+            family: dict[str, Kind] = {"parent_session_id": "uuid", "forked_from_session_id": "uuid"}
+            self._schema |= {**family, "schedule_id": "uuid"}
 
     def find(self, call: Call) -> dict[str, Any]:
         query = validated(call.query, self._schema)
-        rows = [row for row in self._kernel.sessions.all() if matches(row, query)]
+        rows = [row for row in self._kernel.sessions.all() if matches(self._searched(row), query)]
         answer = page(sort_rows(rows, query.get("$sort")), query)
         answer["data"] = select(answer["data"], query.get("$select"), always="session_id")
         return answer
+
+    def _searched(self, row: Row) -> Row:
+        """What a query looks at: with today's rules also the board, through the branch, and the family."""
+        if not self._kernel.api.handshake:
+            return row
+        return {**row, **row["genealogy"], "board_id": row.get(f"{self._kernel.api.place}_board_id")}
 
     def get(self, ref: str, call: Call) -> Row:
         row = self._kernel.sessions.get(ref)
@@ -87,8 +92,14 @@ class Sessions(Service):
     def remove(self, ref: str | None, call: Call) -> Row:
         if ref is None:
             raise DomainFault("Multi-remove is not enabled")
+        row = self._kernel.sessions.get(ref)
+        if self._kernel.api.handshake:
+            for child in children_of(self._kernel, row["session_id"]):
+                self.remove(child["session_id"], call)
+        return self._remove(row)
+
+    def _remove(self, row: Row) -> Row:
         kernel = self._kernel
-        row = kernel.sessions.get(ref)
         session_id = row["session_id"]
         self._turns.forget_session(session_id)
         with kernel.store.together():
@@ -101,10 +112,10 @@ class Sessions(Service):
     def new_row(self, data: Row, user_id: str) -> Row:
         """A session as it is born; raises the repository's faults when its place is missing."""
         kernel = self._kernel
-        era = kernel.era
-        place_ref = data.get(era.place_id)
+        api = kernel.api
+        place_ref = data.get(api.place_id)
         if not place_ref:
-            raise repository_fault(f"Session must have a {era.place_id}")
+            raise repository_fault(f"Session must have a {api.place_id}")
         place = kernel.places.get(place_ref)
         now = kernel.now()
         session_id = kernel.ids.row()
@@ -117,8 +128,8 @@ class Sessions(Service):
             "last_updated": now,
             "created_by": user_id,
             "unix_username": None,
-            era.place_id: place[era.place_id],
-            f"{era.place}_board_id": place.get("board_id"),
+            api.place_id: place[api.place_id],
+            f"{api.place}_board_id": place.get("board_id"),
             "url": kernel.link("s", session_id),
             **{name: data[name] for name in ("title", "description", "custom_context") if name in data},
             "git_state": {"ref": place.get("ref", ""), "base_sha": sha, "current_sha": sha},
@@ -128,7 +139,7 @@ class Sessions(Service):
             "permission_config": data.get("permission_config") or {"mode": "acceptEdits"},
             "model_config": data.get("model_config")
             or {"mode": "alias", "model": "claude-sonnet-4-6", "updated_at": now},
-            f"scheduled_from_{era.place}": False,
+            f"scheduled_from_{api.place}": False,
             "ready_for_prompt": False,
             "archived": False,
         }
@@ -140,7 +151,7 @@ class Sessions(Service):
         prompt = data.get("prompt")
         if not isinstance(prompt, str) or not prompt:
             raise DomainFault("Prompt required")
-        place_id = kernel.era.place_id
+        place_id = kernel.api.place_id
         row = self.new_row({"title": prompt[:100], "description": prompt, place_id: parent[place_id]}, call.user_id)
         if data.get("title"):
             row["title"] = data["title"]
@@ -166,108 +177,13 @@ class Sessions(Service):
         return self._kernel.tokens.sign({"sub": row["created_by"], "type": "mcp", "session_id": row["session_id"]})
 
 
-class _Prompt(Service):
-    path = "sessions/:id/prompt"
-    announces = True
-
-    def __init__(self, kernel: Kernel, turns: Turns) -> None:
-        self._era = kernel.era
-        self._turns = turns
-
-    def create(self, data: Row, call: Call) -> Row:
-        task = self._turns.prompt(call.route["id"], data, call.user_id)
-        if self._era.prompt_answers_task:
-            return task
-        answer: Row = {"success": True, "taskId": task["task_id"], "status": task["status"]}
-        if task["status"] != "queued":
-            return {**answer, "streaming": data.get("stream") is not False}
-        return {**answer, "queued": True, "queue_position": task["queue_position"], "message": task}
+def children_of(kernel: Kernel, session_id: str) -> list[Row]:
+    """The sessions that were forked or spawned from one."""
+    return [row for row in kernel.sessions.all() if origin(row) == session_id]
 
 
-class _Stop(Service):
-    path = "sessions/:id/stop"
-    announces = True
-
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
-
-    def create(self, data: Row, call: Call) -> Row:
-        return self._turns.stop(call.route["id"])
-
-
-class _Queue(Service):
-    path = "sessions/:id/tasks/queue"
-
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
-
-    def find(self, call: Call) -> Row:
-        # The full id only: a short one, like an unknown one, has an empty queue.
-        rows = self._turns.queue(call.route["id"])
-        return {"total": len(rows), "data": rows}
-
-
-class _Fork(Service):
-    path = "sessions/:id/fork"
-    announces = True
-
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
-
-    def create(self, data: Row, call: Call) -> Row:
-        return self._sessions.offspring(call.route["id"], data, call, forked=True)
-
-
-class _Spawn(_Fork):
-    path = "sessions/:id/spawn"
-
-    def create(self, data: Row, call: Call) -> Row:
-        return self._sessions.offspring(call.route["id"], data, call, forked=False)
-
-
-class _Genealogy(Service):
-    path = "sessions/:id/genealogy"
-
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
-
-    def find(self, call: Call) -> Row:
-        sessions = self._kernel.sessions
-        session = sessions.get(call.route["id"])
-        ancestors: list[Row] = []
-        above = _origin(session)
-        while above is not None and (row := sessions.find(above)) is not None and row not in ancestors:
-            ancestors.append(row)
-            above = _origin(row)
-        children = [row for row in sessions.all() if _origin(row) == session["session_id"]]
-        return {"session": session, "ancestors": ancestors, "children": children}
-
-
-class _Decision(Service):
-    path = "sessions/:id/permission-decision"
-    announces = True
-
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
-
-    def create(self, data: Row, call: Call) -> Row:
-        return self._turns.decide(call.route["id"], {"decidedBy": call.user_id, **data})
-
-
-def session_routes(kernel: Kernel, turns: Turns, sessions: Sessions) -> list[Service]:
-    """The routes under `sessions/:id/`."""
-    return [
-        _Prompt(kernel, turns),
-        _Stop(turns),
-        _Queue(turns),
-        _Fork(sessions),
-        _Spawn(sessions),
-        _Genealogy(kernel),
-        _Decision(turns),
-    ]
-
-
-def _origin(session: Row) -> str | None:
+def origin(session: Row) -> str | None:
+    """The session that one was forked or spawned from."""
     family = session["genealogy"]
-    origin = family.get("parent_session_id") or family.get("forked_from_session_id")
-    return origin if isinstance(origin, str) else None
+    found = family.get("parent_session_id") or family.get("forked_from_session_id")
+    return found if isinstance(found, str) else None

@@ -1,18 +1,17 @@
-"""Users (socket only in practice: over REST every call is refused, whatever the credential) and their API keys."""
+"""Users and their API keys. Before today's rules users could be used over the socket only."""
 
 from __future__ import annotations
 
 from typing import Any, ClassVar
 
 from agor_reactive.daemon.accounts import Accounts, public_user
-from agor_reactive.daemon.faults import DomainFault, bad_request, forbidden, not_authenticated
+from agor_reactive.daemon.faults import DomainFault, bad_request, forbidden, method_not_allowed, not_authenticated
 from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.queries import Kind, matches, page, select, sort_rows, validated
 from agor_reactive.daemon.services.base import Call, Service
 from agor_reactive.daemon.store import Row
-from agor_reactive.daemon.tokens import hash_password
 
-__all__ = ["ApiKeys", "Users"]
+__all__ = ["ApiKeys", "Me", "Users"]
 
 _SCHEMA: dict[str, Kind] = {
     "user_id": "uuid", "email": "string", "name": "string", "role": ("superadmin", "admin", "member", "viewer"),
@@ -22,13 +21,14 @@ _ADMINS = ("superadmin", "admin")
 
 class Users(Service):
     path = "users"
+    keeps_rows: ClassVar[bool] = True
 
     def __init__(self, kernel: Kernel, accounts: Accounts) -> None:
         self._kernel = kernel
         self._accounts = accounts
 
     def find(self, call: Call) -> dict[str, Any]:
-        _refuse_rest(call)
+        self._refuse_rest(call)
         query = validated(call.query, _SCHEMA)
         rows = [public_user(row) for row in self._kernel.users.all()]
         rows = sort_rows([row for row in rows if matches(row, query)], query.get("$sort"))
@@ -37,11 +37,11 @@ class Users(Service):
         return answer
 
     def get(self, ref: str, call: Call) -> Row:
-        _refuse_rest(call)
+        self._refuse_rest(call)
         return public_user(self._row(ref))
 
     def create(self, data: Row, call: Call) -> Row:
-        _refuse_rest(call)
+        self._refuse_rest(call)
         if call.user is None or call.user["role"] not in _ADMINS:
             raise forbidden("You need admin access to create users")
         if not data.get("email") or not data.get("password"):
@@ -62,7 +62,8 @@ class Users(Service):
     def patch(self, ref: str | None, data: Row, call: Call) -> Row:
         own = call.user is not None and ref == call.user["user_id"]
         admin = call.user is not None and call.user["role"] in _ADMINS
-        if call.provider == "rest" or not (own or admin):
+        closed = call.provider == "rest" and not self._kernel.api.handshake
+        if closed or not (own or admin):
             raise forbidden("You can only update your own profile")
         row = self._row(ref)
         shown = (
@@ -75,20 +76,26 @@ class Users(Service):
         )
         changed = {**row, **{k: data[k] for k in shown if k in data}, "updated_at": self._kernel.now()}
         if data.get("password"):
-            changed["password_hash"] = hash_password(str(data["password"]))
-            changed["must_change_password"] = False
+            changed = self._accounts.new_password(changed, str(data["password"]))
         self._kernel.users.put(changed)
         self._kernel.users.announce("patched", public_user(changed))
+        if data.get("password") or changed["role"] != row["role"]:
+            self._kernel.access_changed()
         return public_user(changed)
 
     def remove(self, ref: str | None, call: Call) -> Row:
-        _refuse_rest(call)
+        self._refuse_rest(call)
         if call.user is None or call.user["role"] not in _ADMINS:
             raise forbidden("You need admin access to remove users")
         row = self._row(ref)
         self._kernel.users.drop(row)
         self._kernel.users.announce("removed", public_user(row))
+        self._kernel.access_changed()
         return public_user(row)
+
+    def _refuse_rest(self, call: Call) -> None:
+        if call.provider == "rest" and not self._kernel.api.handshake:
+            raise not_authenticated("Authentication required")
 
     def _row(self, ref: object) -> Row:
         row = self._kernel.users.find(ref)
@@ -97,11 +104,29 @@ class Users(Service):
         return row
 
 
+class Me(Service):
+    """Whom the caller's credential names: the way to check one. Over REST, for every role."""
+
+    path = "api/v1/user/me"
+
+    def find(self, call: Call) -> Row:
+        identity = call.identity
+        if call.provider != "rest" or identity is None:
+            raise method_not_allowed("find", self.path)
+        return {
+            "user": identity.user,
+            "role": identity.user["role"],
+            "tenant_id": "default",
+            "auth_strategy": identity.strategy,
+            "key_id": identity.key_id,
+        }
+
+
 class ApiKeys(Service):
     """The caller's own keys. A find answers a plain list."""
 
     path = "api/v1/user/api-keys"
-    # Told to everybody, raw key and all: so does the real one. Clients must redact it.
+    # Before today's rules announced to everybody, raw key and all, as the real one did. Clients must redact it.
     announces: ClassVar[bool] = True
 
     def __init__(self, kernel: Kernel, accounts: Accounts) -> None:
@@ -134,8 +159,3 @@ class ApiKeys(Service):
 
 def _public_key(row: Row) -> Row:
     return {name: value for name, value in row.items() if name not in ("hash", "user_id")}
-
-
-def _refuse_rest(call: Call) -> None:
-    if call.provider == "rest":
-        raise not_authenticated("Authentication required")

@@ -1,0 +1,111 @@
+"""Access, refresh and service tokens: what is in them, how long they live, which of them still count.
+
+Stands on the signing in `tokens`; knows users as rows and no credentials but tokens.
+"""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from agor_reactive.daemon.clock import iso
+from agor_reactive.daemon.faults import DomainFault, not_authenticated
+from agor_reactive.daemon.kernel import Kernel
+from agor_reactive.daemon.store import Row
+from agor_reactive.daemon.tokens import TokenExpired, TokenInvalid
+
+__all__ = ["REFRESH_LIFE", "Issuer"]
+
+REFRESH_LIFE = 30 * 24 * 3600.0
+_SERVICE_LIFE = 365 * 24 * 3600.0
+_AUDIENCE = "https://agor.dev"
+_ISSUER = "agor"
+_ACCESS_TYPES = (None, "access", "service")
+_GENERATION = "token_generation"
+
+
+class Issuer:
+    """Issues tokens for users and reads them again.
+
+    Each token carries the `generation` it was issued in. `revoke` starts a new one for everybody, a new password one
+    for its user; tokens of an older generation are void. Service tokens are of no generation.
+    """
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def access(self, user: Row) -> tuple[str, dict[str, Any]]:
+        """A new access token and its claims."""
+        life = self._kernel.access_token_life
+        now = self._kernel.clock.time()
+        # Whole seconds as everywhere, unless the life is so short that rounding would eat it.
+        issued: float = int(now) if life >= 60 and life == int(life) else now
+        expires = issued + (int(life) if isinstance(issued, int) else life)
+        kind = {"type": "access"} if self._kernel.api.handshake else {}
+        claims = {**kind, **self._common(user, issued, expires), "generation": self._generation(user)}
+        return self._kernel.tokens.sign(claims), claims
+
+    def refresh(self, user: Row) -> str:
+        now = int(self._kernel.clock.time())
+        common = self._common(user, now, now + int(REFRESH_LIFE))
+        return self._kernel.tokens.sign({"type": "refresh", **common, "generation": self._generation(user)})
+
+    def service(self, user: Row) -> str:
+        """A service token that acts for `user`; it lives for a year."""
+        now = int(self._kernel.clock.time())
+        return self._kernel.tokens.sign({"type": "service", **self._common(user, now, now + int(_SERVICE_LIFE))})
+
+    def access_claims(self, token: object) -> dict[str, Any]:
+        """The claims of a token that lets its bearer in. Raises the faults of the wire."""
+        try:
+            claims = self._kernel.tokens.read(token, now=self._kernel.clock.time())
+        except TokenExpired as error:
+            raise not_authenticated(
+                "jwt expired", {"name": "TokenExpiredError", "expiredAt": iso(error.expired_at)}
+            ) from error
+        except TokenInvalid as error:
+            raise not_authenticated(str(error), {"name": "JsonWebTokenError"}) from error
+        if claims.get("type") not in _ACCESS_TYPES:
+            raise DomainFault("JWT type is not valid for daemon API authentication")
+        if not isinstance(claims.get("exp"), int | float):
+            raise not_authenticated("jwt without an expiry", {"name": "JsonWebTokenError"})
+        if self._void(claims):
+            raise not_authenticated("Session expired, please login again")
+        return claims
+
+    def refresh_claims(self, token: object) -> dict[str, Any]:
+        """The claims of a refresh token. Raises one fault, whatever is wrong with it."""
+        try:
+            claims = self._kernel.tokens.read(token, now=self._kernel.clock.time())
+        except (TokenInvalid, TokenExpired) as error:
+            raise not_authenticated("Invalid or expired refresh token") from error
+        if claims.get("type") != "refresh" or self._void(claims):
+            raise not_authenticated("Invalid or expired refresh token")
+        return claims
+
+    def revoke(self) -> None:
+        """Make every access and refresh token issued so far void. Service tokens stay."""
+        self._kernel.store.set_setting(_GENERATION, str(self._general() + 1))
+
+    def _void(self, claims: dict[str, Any]) -> bool:
+        user = self._kernel.users.find(claims.get("sub"))
+        if user is None or claims.get("type") == "service":
+            return user is None
+        return bool(claims.get("generation", 0) != self._generation(user))
+
+    def _generation(self, user: Row) -> int:
+        # Both numbers only grow, so their sum never comes back to an older one.
+        return self._general() + int(user.get(_GENERATION, 0))
+
+    def _general(self) -> int:
+        return int(self._kernel.store.setting(_GENERATION) or 0)
+
+    def _common(self, user: Row, issued: float, expires: float) -> dict[str, Any]:
+        return {
+            "iat": issued,
+            "exp": expires,
+            "aud": _AUDIENCE,
+            "iss": _ISSUER,
+            "sub": user["user_id"],
+            "jti": secrets.token_hex(16),
+        }

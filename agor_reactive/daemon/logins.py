@@ -1,0 +1,122 @@
+"""The `authentication` requests: strategies, fresh tokens for a refresh token, and how many tries are allowed."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from dataclasses import dataclass
+from typing import Any
+
+from agor_reactive.daemon.accounts import Accounts, public_user
+from agor_reactive.daemon.faults import Fault, not_authenticated, too_many_requests
+from agor_reactive.daemon.issuer import Issuer
+from agor_reactive.daemon.kernel import Kernel
+from agor_reactive.daemon.store import Row
+
+__all__ = ["Admission", "Logins"]
+
+_WINDOW = 15 * 60.0
+_REFRESHES = "refresh"
+_EVERYBODY = "login"
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """A login that worked: the answer for the caller, and when a socket with it is cut before `handshake`."""
+
+    user: Row
+    result: dict[str, Any]
+    expires_at: float
+
+
+class Logins:
+    """Answers logins. `limit`: how many tries are allowed in 15 minutes.
+
+    With today's rules every try counts, by e-mail address; logins without one (API key, JWT) share one bucket, and
+    refreshes have their own. Before, only failures counted, in one bucket. `succeeded` counts logins, not refreshes.
+    """
+
+    def __init__(self, kernel: Kernel, accounts: Accounts, issuer: Issuer, *, limit: int) -> None:
+        self._kernel = kernel
+        self._accounts = accounts
+        self._issuer = issuer
+        self._limit = limit
+        self._tries: defaultdict[str, deque[float]] = defaultdict(deque)
+        self.succeeded = 0
+
+    async def login(self, data: dict[str, Any]) -> Admission:
+        """Check one `authentication` request. Raises the faults of the wire."""
+        handshake = self._kernel.api.handshake
+        email = data.get("email")
+        bucket = self._bucket(f"login {email}" if handshake and isinstance(email, str) else _EVERYBODY)
+        if handshake:
+            bucket.append(self._kernel.clock.time())
+        try:
+            admission = await self._login(data)
+        except Fault:
+            if not handshake:
+                bucket.append(self._kernel.clock.time())
+            raise
+        self.succeeded += 1
+        return admission
+
+    def refresh(self, token: object) -> dict[str, Any]:
+        """Two new tokens for a refresh token."""
+        if self._kernel.api.handshake:
+            self._bucket(_REFRESHES).append(self._kernel.clock.time())
+        user = self._kernel.users.find(self._issuer.refresh_claims(token).get("sub"))
+        if user is None:
+            raise not_authenticated("Invalid or expired refresh token")
+        access, _ = self._issuer.access(user)
+        return {"accessToken": access, "refreshToken": self._issuer.refresh(user), "user": public_user(user)}
+
+    def _bucket(self, name: str) -> deque[float]:
+        """The tries of the last 15 minutes. Raises when there were too many."""
+        now = self._kernel.clock.time()
+        tries = self._tries[name]
+        while tries and tries[0] <= now - _WINDOW:
+            tries.popleft()
+        if len(tries) >= self._limit:
+            wait = max(1, round(tries[0] + _WINDOW - now))
+            raise too_many_requests(
+                "Too many authentication attempts, please try again later", limit=self._limit, wait=wait
+            )
+        return tries
+
+    async def _login(self, data: dict[str, Any]) -> Admission:
+        strategy = data.get("strategy")
+        if not strategy:
+            raise not_authenticated("Invalid authentication information (no `strategy` set)")
+        if strategy == "local":
+            user = await self._accounts.user_by_password(data.get("email"), data.get("password"))
+            return self._admit(user, "local")
+        if strategy == "jwt":
+            return self._jwt(data.get("accessToken"))
+        if strategy == "api-key":
+            raw = data.get("apiKey")
+            user = self._accounts.user(self._accounts.key(raw if isinstance(raw, str) else "")["user_id"])
+            # A real daemon looks the key up asynchronously: a call sent right behind this one comes too early.
+            await self._kernel.clock.sleep(0.002)
+            return self._admit(user, "api-key")
+        raise not_authenticated("Invalid authentication information (strategy not allowed in authStrategies)")
+
+    def _jwt(self, token: object) -> Admission:
+        claims = self._issuer.access_claims(token)
+        user = self._accounts.user(claims["sub"])
+        if self._kernel.api.handshake:
+            return self._admit(user, "jwt")
+        # Before, the token that was presented came back, and its end was the socket's.
+        authentication = {"strategy": "jwt", "accessToken": token, "payload": claims}
+        return self._admission(user, token, authentication, float(claims["exp"]))
+
+    def _admit(self, user: Row, strategy: str) -> Admission:
+        token, claims = self._issuer.access(user)
+        return self._admission(user, token, {"strategy": strategy, "payload": claims}, float(claims["exp"]))
+
+    def _admission(self, user: Row, token: object, authentication: Row, expires_at: float) -> Admission:
+        result = {
+            "accessToken": token,
+            "authentication": authentication,
+            "user": public_user(user),
+            "refreshToken": self._issuer.refresh(user),
+        }
+        return Admission(user, result, expires_at)

@@ -1,0 +1,116 @@
+"""Messages as daemons kept them before pages: lists, bulk, and queries that nothing guards."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from agor_reactive.daemon.faults import DomainFault
+from agor_reactive.daemon.queries import MAX_LIMIT, js_page, matches, page, select, sort_rows
+from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
+from agor_reactive.daemon.services.messages import Messages
+from agor_reactive.daemon.store import Row
+
+__all__ = ["MessagesBulk", "OlderMessages"]
+
+
+class OlderMessages(Messages):
+    """No schema guards these queries. By session or by task the order is the index and little else is heeded;
+    otherwise the generic filter applies.
+    """
+
+    custom: ClassVar[tuple[str, ...]] = ("findBySession", "findByTask", "findByRange", "createMany")
+
+    def find(self, call: Call) -> dict[str, Any]:
+        query = call.query
+        session_id, task_id = query.get("session_id"), query.get("task_id")
+        if isinstance(session_id, str) or isinstance(task_id, str):
+            return self._of_one(session_id, task_id, query)
+        rows = [row for row in self._kernel.messages.all() if matches(row, query)]
+        paging: dict[str, Any] = {name: _clamped(query[name]) for name in ("$limit", "$skip") if name in query}
+        order = query.get("$sort")
+        answer = page(sort_rows(rows, order if isinstance(order, dict) else None), paging)
+        names = query.get("$select")
+        answer["data"] = select(answer["data"], names if isinstance(names, list) else None, always="message_id")
+        return answer
+
+    def _of_one(self, session_id: Any, task_id: Any, query: dict[str, Any]) -> dict[str, Any]:
+        """A page of a session's or a task's messages. Only the rows of the page are read from the store."""
+        store = self._kernel.store
+        scope = {"session_id": session_id, "task_id": task_id}
+        given: dict[str, Any] = {name: value for name, value in scope.items() if isinstance(value, str)}
+        if "session_id" in given and "type" in query:
+            if not isinstance(query["type"], str):
+                return js_page(query, 0, lambda skip, limit: [])
+            given["row_type"] = query["type"]
+        return js_page(
+            query,
+            store.count("messages", **given),
+            lambda skip, limit: store.page("messages", by_index=True, skip=skip, limit=limit, **given),
+        )
+
+    def create(self, data: Row | list[Row], call: Call) -> Row | list[Row]:
+        rows = self._insert(data if isinstance(data, list) else [data])
+        for row in rows:
+            self._kernel.messages.announce("created", row)
+        return rows if isinstance(data, list) else rows[0]
+
+    def patch(self, ref: str | None, data: Row, call: Call) -> Row:
+        if ref is None:
+            raise DomainFault("Multi-patch is not enabled")
+        return self._write(ref, data, "patched")
+
+    def update(self, ref: str, data: Row, call: Call) -> Row:
+        return self._write(ref, data, "updated")
+
+    def findBySession(self, data: Row, call: Call) -> list[Row]:
+        return self._kernel.store.messages_by_index(session_id=str(_named(data, "session_id", "sessionId")))
+
+    def findByTask(self, data: Row, call: Call) -> list[Row]:
+        return self._kernel.store.messages_by_index(task_id=str(_named(data, "task_id", "taskId")))
+
+    def findByRange(self, data: Row, call: Call) -> list[Row]:
+        rows = self.findBySession(data, call)
+        start, end = _named(data, "start_index", "startIndex"), _named(data, "end_index", "endIndex")
+        return [row for row in rows if int(start or 0) <= row["index"] <= int(end if end is not None else 1 << 31)]
+
+    def createMany(self, data: list[Row], call: Call) -> list[Row]:
+        return self.insert_many(data)
+
+    def insert_many(self, data: object) -> list[Row]:
+        """Store several and announce none."""
+        if not isinstance(data, list):
+            raise DomainFault("messageList.map is not a function", name="TypeError")
+        return self._insert(data)
+
+    def _write(self, ref: str, data: Row, verb: str) -> Row:
+        refuse_no_text(data, "session_id", "task_id", "type")
+        row = self._kernel.messages.get(ref)
+        changed = {**row, **data, "message_id": row["message_id"]}
+        self._kernel.messages.put(changed)
+        self._kernel.messages.announce(verb, changed)
+        return changed
+
+
+class MessagesBulk(Service):
+    path = "messages/bulk"
+    many: ClassVar[bool] = True
+    announces = True
+
+    def __init__(self, messages: OlderMessages) -> None:
+        self._messages = messages
+
+    def create(self, data: Row | list[Row], call: Call) -> list[Row]:
+        return self._messages.insert_many(data)
+
+
+def _named(data: object, *names: str) -> Any:
+    if not isinstance(data, dict):
+        return data
+    return next((data[name] for name in names if name in data), None)
+
+
+def _clamped(value: Any) -> int:
+    try:
+        return max(0, min(int(value), MAX_LIMIT))
+    except (TypeError, ValueError):
+        return 0

@@ -1,0 +1,177 @@
+"""The routes of a session: prompt, stop, queue, family, permissions, archive.
+
+The prompt route answers the task itself. Under the API version `worktrees` it answers the old envelope instead: for an
+idle session `{success: true, taskId, status: "running", streaming: true}`, for a busy one
+`{success: true, queued: true, taskId, status: "queued", queue_position, message: {…the queued task…}}`.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from agor_reactive.daemon.faults import bad_request, conflict
+from agor_reactive.daemon.kernel import Kernel
+from agor_reactive.daemon.services.base import Call, Service
+from agor_reactive.daemon.services.sessions import Sessions, children_of, origin
+from agor_reactive.daemon.stops import Stops
+from agor_reactive.daemon.store import Row
+from agor_reactive.daemon.turns import Turns
+
+__all__ = ["session_routes"]
+
+
+class _Prompt(Service):
+    path = "sessions/:id/prompt"
+    announces = True
+
+    def __init__(self, kernel: Kernel, turns: Turns) -> None:
+        self._api = kernel.api
+        self._turns = turns
+
+    def create(self, data: Row, call: Call) -> Row:
+        task = self._turns.prompt(call.route["id"], data, call.user_id)
+        if self._api.prompt_answers_task:
+            return task
+        answer: Row = {"success": True, "taskId": task["task_id"], "status": task["status"]}
+        if task["status"] != "queued":
+            return {**answer, "streaming": data.get("stream") is not False}
+        return {**answer, "queued": True, "queue_position": task["queue_position"], "message": task}
+
+
+class _Stop(Service):
+    path = "sessions/:id/stop"
+    announces = True
+
+    def __init__(self, stops: Stops) -> None:
+        self._stops = stops
+
+    def create(self, data: Row, call: Call) -> Row:
+        return self._stops.stop(call.route["id"], data)
+
+
+class _Queue(Service):
+    path = "sessions/:id/tasks/queue"
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+
+    def find(self, call: Call) -> Row:
+        # The full id only: a short one, like an unknown one, has an empty queue.
+        rows = self._turns.queue(call.route["id"])
+        return {"total": len(rows), "data": rows}
+
+
+class _Fork(Service):
+    path = "sessions/:id/fork"
+    announces = True
+
+    def __init__(self, sessions: Sessions) -> None:
+        self._sessions = sessions
+
+    def create(self, data: Row, call: Call) -> Row:
+        return self._sessions.offspring(call.route["id"], data, call, forked=True)
+
+
+class _Spawn(_Fork):
+    path = "sessions/:id/spawn"
+
+    def create(self, data: Row, call: Call) -> Row:
+        return self._sessions.offspring(call.route["id"], data, call, forked=False)
+
+
+class _Genealogy(Service):
+    path = "sessions/:id/genealogy"
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def find(self, call: Call) -> Row:
+        sessions = self._kernel.sessions
+        session = sessions.get(call.route["id"])
+        ancestors: list[Row] = []
+        above = origin(session)
+        while above is not None and (row := sessions.find(above)) is not None and row not in ancestors:
+            ancestors.append(row)
+            above = origin(row)
+        children = children_of(self._kernel, session["session_id"])
+        return {"session": session, "ancestors": ancestors, "children": children}
+
+
+class _Decision(Service):
+    path = "sessions/:id/permission-decision"
+    announces = True
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+
+    def create(self, data: Row, call: Call) -> Row:
+        return self._turns.permissions.decide(call.route["id"], data, call.user_id)
+
+
+class _Initialize(Service):
+    """Set a new session up for its user, with a first prompt if there is one."""
+
+    path = "sessions/:id/initialize"
+
+    def __init__(self, kernel: Kernel, turns: Turns) -> None:
+        self._kernel = kernel
+        self._turns = turns
+
+    def create(self, data: Row, call: Call) -> Row:
+        session = self._kernel.sessions.get(call.route["id"])
+        expected = data.get("expectedUserId")
+        if not isinstance(expected, str) or not expected:
+            raise bad_request("expectedUserId required")
+        if expected != call.user_id:
+            raise conflict("The session would be initialized for another user")
+        answer: Row = {"sessionId": session["session_id"]}
+        if data.get("prompt"):
+            answer["task"] = self._turns.prompt(session["session_id"], {"prompt": data["prompt"]}, call.user_id)
+        return answer
+
+
+class _Archive(Service):
+    """Archive a session, and its forks and spawns with `includeChildren`."""
+
+    path = "sessions/:id/archive"
+    archived: ClassVar[bool] = True
+
+    def __init__(self, kernel: Kernel) -> None:
+        self._kernel = kernel
+
+    def create(self, data: Row, call: Call) -> Row:
+        sessions = self._kernel.sessions
+        session_id = sessions.get(call.route["id"])["session_id"]
+        affected = [session_id]
+        if data.get("includeChildren") is True:
+            for known in affected:
+                affected += [row["session_id"] for row in children_of(self._kernel, known)]
+        for changed in affected:
+            why = "manual" if changed == session_id else "parent_archived"
+            reason = why if self.archived else None
+            self._kernel.touch_session(sessions.get(changed), archived=self.archived, archived_reason=reason)
+        return {
+            "session": sessions.get(session_id),
+            "affectedSessions": [sessions.get(changed) for changed in affected],
+            "count": len(affected),
+        }
+
+
+class _Unarchive(_Archive):
+    path = "sessions/:id/unarchive"
+    archived: ClassVar[bool] = False
+
+
+def session_routes(kernel: Kernel, turns: Turns, stops: Stops, sessions: Sessions) -> list[Service]:
+    """The routes under `sessions/:id/`."""
+    newer = [_Initialize(kernel, turns), _Archive(kernel), _Unarchive(kernel)] if kernel.api.handshake else []
+    return [
+        _Prompt(kernel, turns),
+        _Stop(stops),
+        _Queue(turns),
+        _Fork(sessions),
+        _Spawn(sessions),
+        _Genealogy(kernel),
+        _Decision(turns),
+        *newer,
+    ]

@@ -1,0 +1,111 @@
+"""Stopping what a session executes: at once, or, with today's rules, perhaps a little after the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from typing import Any
+
+from agor_reactive.daemon.faults import bad_request, validation_failed
+from agor_reactive.daemon.script import is_stubborn
+from agor_reactive.daemon.store import Row
+from agor_reactive.daemon.turns import ACTIVE, Turns
+
+__all__ = ["Stops"]
+
+_FULL_ID = re.compile(r"^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
+_RESISTANCE = 1.0
+_RESISTANCE_LEAST = 0.1
+
+
+class Stops:
+    """Answers the stop route. A stubborn task (see `script`) ends some time after the answer."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._kernel = turns.kernel
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+
+    def close(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        self._timers.clear()
+
+    def stop(self, ref: str, data: Row) -> Row:
+        """Stop the current task; the queue goes on after the route's own event."""
+        session = self._kernel.sessions.get(ref)
+        if not self._kernel.api.handshake:
+            return self._stop_at_once(ref, session)
+        expected = data.get("expected_task_id")
+        if expected is not None and not (isinstance(expected, str) and _FULL_ID.match(expected)):
+            raise bad_request("expected_task_id must be a full task id")
+        live = self._turns.live_tasks(session["session_id"])
+        current = live[0]["task_id"] if live else None
+        if expected is not None and expected.lower() != current:
+            return {"success": False, "outcome": "condition_changed", "reason": "Another task has the turn now"}
+        if not live:
+            return self._stop_nothing(session)
+        task = live[0]
+        if task["status"] == "stopping":
+            return _pending(task)
+        reason = data.get("reason")
+        request = {"cause": "user_stop", "requested_at": self._kernel.now()}
+        if isinstance(reason, str) and reason:
+            request["error_message"] = reason
+        task = self._kernel.tasks.change(task, status="stopping", termination_request=request)
+        self._kernel.touch_session(self._kernel.sessions.get(session["session_id"]), status="stopping")
+        if is_stubborn(task["full_prompt"]):
+            delay = max(_RESISTANCE / self._kernel.speed, _RESISTANCE_LEAST)
+            timer = asyncio.get_running_loop().call_later(delay, self._give_in, task["task_id"])
+            self._timers[task["task_id"]] = timer
+            return _pending(task)
+        self._end([task], session["session_id"])
+        waiting = len(self._turns.queue(session["session_id"]))
+        return {
+            "success": True, "status": "idle", "stoppedTaskId": task["task_id"], "queuedTasksPreserved": waiting,
+        }  # fmt: skip
+
+    def _stop_nothing(self, session: Row) -> Row:
+        if session["status"] not in ACTIVE:
+            return {"success": True, "status": session["status"], "reason": "Session is already idle"}
+        self._end([], session["session_id"])
+        return {"success": True, "status": "idle", "reason": "No active tasks found, session reset to idle"}
+
+    def _stop_at_once(self, ref: str, session: Row) -> dict[str, Any]:
+        if session["status"] not in ACTIVE:
+            return {"success": False, "reason": f"Session cannot be stopped (status: {session['status']})"}
+        if ref != session["session_id"]:
+            # A real daemon finds nothing to stop under a short id and refuses, but only once something runs.
+            raise validation_failed([{"instancePath": "/session_id", "keyword": "pattern", "message": "must match"}])
+        live = self._turns.live_tasks(session["session_id"])
+        self._end(live, session["session_id"])
+        if not live:
+            return {"success": True, "status": "idle", "reason": "No active tasks found, session reset to idle"}
+        return {"success": True, "status": "idle"}
+
+    def _give_in(self, task_id: str) -> None:
+        self._timers.pop(task_id, None)
+        task = self._kernel.tasks.find(task_id)
+        if task is not None and task["status"] == "stopping":
+            self._end([task], task["session_id"])
+
+    def _end(self, tasks: list[Row], session_id: str) -> None:
+        kernel = self._kernel
+        for task in tasks:
+            self._turns.cancel_agent(task["task_id"])
+            ended = self._turns.ended(task, "stopped", {})
+            kernel.tasks.put(ended)
+            kernel.tasks.announce("patched", ended)
+        kernel.touch_session(kernel.sessions.get(session_id), status="idle", ready_for_prompt=True)
+        self._turns.drain_later(session_id)
+
+
+def _pending(task: Row) -> Row:
+    return {
+        "success": False,
+        "outcome": "pending",
+        "status": "stopping",
+        "pendingCode": "termination_pending",
+        "reason": "The executor has not ended yet",
+        "stoppedTaskId": task["task_id"],
+    }
