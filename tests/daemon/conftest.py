@@ -106,7 +106,7 @@ class Watcher:
 async def log_in(daemon: EmbeddedDaemon, **credential: Any) -> Row:
     """A login over REST, with the daemon's key unless told otherwise."""
     body = credential or {"strategy": "api-key", "apiKey": daemon.api_key}
-    async with httpx.AsyncClient(base_url=daemon.url) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url) as http:
         answer = await http.post("/authentication", json=body)
     assert answer.status_code == 201, answer.text
     result: Row = answer.json()
