@@ -4,6 +4,9 @@ Lists are written in the ``name[]=a`` form: it stays a list for one item, and fo
 turn into an object. An empty list cannot be written at all: `is_empty_match` tells when it means "nothing".
 """
 
+# Not qs-codec (tried 1.6): one query needs both list formats, `[]` for scalars and indices for objects, and it has one
+# per call; it writes a UUID or an unknown object as an empty value and drops empty lists without an error.
+
 from __future__ import annotations
 
 import math
