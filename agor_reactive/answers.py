@@ -1,11 +1,13 @@
 """Reading what a daemon answers: rows of a service or route as their models, pages, and anything else as frozen JSON.
 
 An answer nested deeper than `DEEPEST` levels is refused: no daemon means that, and it would break whoever walks it.
+Rows are checked against the query they answer (`belonging`), because some daemons drop filters without a word.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from enum import Enum
 from typing import Any, Final, TypeVar
 
 from agor_reactive.errors import ProtocolError
@@ -32,7 +34,20 @@ from agor_reactive.models import (
     row_from_wire,
 )
 
-__all__ = ["DEEPEST", "answer_of", "checked", "model_of", "page_of", "row_of", "rows_in", "typed_row", "whole_number"]
+__all__ = [
+    "DEEPEST",
+    "answer_of",
+    "belonging",
+    "checked",
+    "checked_fields",
+    "model_of",
+    "page_of",
+    "row_of",
+    "rows_in",
+    "typed_row",
+    "whole_number",
+    "wire_number",
+]
 
 M = TypeVar("M", bound=WireModel)
 
@@ -146,10 +161,70 @@ def rows_in(model: type[M], rows: Iterable[Any]) -> tuple[M, ...]:
 
 def _page(model: type[WireModel] | None, answer: dict[str, Any]) -> Page[Any]:
     data = tuple(row_of(model, item) for item in answer["data"])
-    total, limit, skip = (whole_number(answer.get(key)) for key in ("total", "limit", "skip"))
+    total, limit, skip = (wire_number(answer.get(key)) for key in ("total", "limit", "skip"))
     return Page(data, total if total is not None else len(data), limit, skip or 0)
 
 
 def whole_number(value: Any) -> int | None:
     """`value` if it is an int, else None."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def wire_number(value: Any) -> int | None:
+    """A whole number as daemons send it: some echo the digits of a query string as text. None for anything else."""
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
+        return int(value)
+    return whole_number(value)
+
+
+# ---- does a row belong to the answer? ----
+
+_CHECKED: Final = frozenset(
+    {"session_id", "task_id", "message_id", "branch_id", "worktree_id", "board_id", "status", "archived"}
+)
+_CHECKED_OF_MESSAGES: Final = frozenset({"role", "type"})
+_FULL_ID: Final = 36
+
+
+def checked_fields(path: str, query: Mapping[str, Any]) -> dict[str, Any]:
+    """The conditions of a query that its rows are checked against: ids, `status` and `archived` that equal a value, and
+    ids that are ``$in`` a list; of messages, `role` and `type` too."""
+    names = _CHECKED | _CHECKED_OF_MESSAGES if path == "messages" else _CHECKED
+    return {name: value for name, value in query.items() if name in names and _checkable(name, value)}
+
+
+def _checkable(name: str, value: Any) -> bool:
+    if isinstance(value, Mapping):
+        listed = value.get("$in") if name.endswith("_id") and len(value) == 1 else None
+        return isinstance(listed, list | tuple) and all(isinstance(i, str) and len(i) == _FULL_ID for i in listed)
+    return isinstance(value, str | bool)
+
+
+def belonging(path: str, query: Mapping[str, Any]) -> Callable[[Any], bool]:
+    """Whether a row (JSON) fits the `checked_fields` of the query. A field that the row does not carry is not checked.
+
+    Facts of the wire: in August 2026 some daemons drop every filter over REST when the caller uses an API key; tasks of
+    one session ignore `status` in June 2026, messages of one session `role`. The beginning of an id fits the id.
+    """
+    tests = [(name, _test(name, value)) for name, value in checked_fields(path, query).items()]
+    if not tests:
+        return lambda row: True
+
+    def belongs(row: Any) -> bool:
+        return not isinstance(row, Mapping) or all(fits(row[name]) for name, fits in tests if name in row)
+
+    return belongs
+
+
+def _test(name: str, value: Any) -> Callable[[Any], bool]:
+    if isinstance(value, Mapping):
+        ids = frozenset(value["$in"])
+        return lambda have: isinstance(have, str) and have in ids
+    if isinstance(value, bool) or value in ("true", "false"):
+        wanted = value in (True, "true")
+        return lambda have: bool(have) is wanted
+    text = str(value.value) if isinstance(value, Enum) else str(value)
+    if not name.endswith("_id") or len(text) >= _FULL_ID:
+        return lambda have: bool(have == text)
+    beginning = text.replace("-", "")
+    return lambda have: isinstance(have, str) and have.replace("-", "").startswith(beginning)

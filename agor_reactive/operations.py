@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
+from agor_reactive import paging
 from agor_reactive.answers import answer_of, model_of, page_of, rows_in, typed_row
 from agor_reactive.errors import (
     BadRequest,
@@ -235,6 +236,6 @@ def outcome(
 
 
 def messages_of(task: Task) -> Operation[tuple[Message, ...]]:
-    """The messages of a task, in order."""
-    page = page_of(Message, (yield Call("find", "messages", ({"task_id": task.task_id},))))
-    return tuple(sorted(rows_in(Message, page), key=lambda message: (message.index, message.message_id)))
+    """All messages of a task, in order: none of another task, however the daemon pages and filters."""
+    rows = yield from paging.find_all("messages", {"task_id": task.task_id}, 1_000, None)
+    return tuple(sorted(rows_in(Message, rows), key=lambda message: (message.index, message.message_id)))

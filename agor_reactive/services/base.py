@@ -55,10 +55,15 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         """The rows that fit, in the daemon's order.
 
         The query goes out as it is, and daemons differ in what they heed: sessions and tasks refuse operators
-        (``$in``, ``$ne``) with a `BadRequest` and drop unknown fields silently; tasks of one session come by creation,
-        whatever ``$sort`` says. Over REST, ``$skip`` on ``messages`` is applied here (the daemon would page wrongly),
-        so the rows before it are fetched too; and conditions on numbers, truth values and null, which would fit no
-        message there, raise `UsageError`. A few services answer a single object; then that is the result.
+        (``$in``, ``$ne``) with a `BadRequest` and drop unknown fields silently; tasks of one session come by creation
+        in June 2026, whatever ``$sort`` says. A page may be shorter than ``$limit``: since August 2026 messages come in
+        pages of 100, and 1,000 at most (`Page.limit`, `Page.total`). Over REST, conditions on numbers, truth values and
+        null, which would fit no message in June, raise `UsageError`. A few services answer a single object; then that
+        is the result.
+
+        Rows are checked against the ids, `status` and `archived` asked for (of messages also `role` and `type`), since
+        some daemons drop filters over REST when the caller uses an API key. Where rows of others came, more pages are
+        read until this one is complete; `ProtocolError` when 100 pages do not suffice.
 
         ``$in`` takes anything that holds values; of nothing it answers an empty page without asking. ``$in`` of more
         than 100 values is asked for in several calls whose rows make one page, sorted and cut here; above 10,000 values
@@ -79,7 +84,10 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         """Every row that fits, page by page, each once; sorted here if the query has ``$sort``.
 
         ``$limit`` in the query is the size of a page, ``$skip`` where to begin. `on_progress` is told the number of
-        rows so far, and how many there will be (None as long as that is not known).
+        rows so far, and how many there will be (None as long as that is not known). Messages and tasks of one session
+        are read by ranges of ids where the daemon offers that, and checked by a second walk over the ids alone. Raises
+        `ProtocolError` when the daemon counts more rows than it gives, `UsageError` where it does not give access to
+        all: older ones end at 20,000 rows of a query.
         """
         rows: tuple[R, ...] = yield from paging.find_all(self.path, op.query_of(query), page_size, on_progress)
         return rows
@@ -95,9 +103,9 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
     ) -> paging.Walk[R]:
         """The rows of `find_all` as they come, a page at a time in memory: with `for`, or `async for` where awaited.
 
-        Pages begin at a value where the order allows (one ``$sort`` field that holds text, operators heeded; numbers
-        only past the 20,000 rows that places reach), else at the last row of the page before. Rows that come or go
-        meanwhile shift nothing out of sight; none comes twice.
+        Pages begin at a value where the order allows (one ``$sort`` field that holds text, operators heeded), else at
+        the last row of the page before. Rows that come or go meanwhile hide none that stays; none comes twice. Raises
+        as `find_all` does, after the rows that came.
         """
         return paging.Walk(self.path, op.query_of(query), page_size, on_progress)
 

@@ -1,8 +1,6 @@
-"""Doing what the core asks for: joining, reading pages of rows, waiting. Answers go back as events.
+"""Carries out what the core asks for: joins, reads rows, waits. Answers go back as events.
 
-Facts of the wire: `find tasks` with a `session_id` ignores `$sort` and every other filter, but honours `$limit` and
-`$skip` (each at most 10,000, else refused); `find messages` by session or task comes by index, and its pages may begin
-anywhere. So only what works everywhere is asked, and sorting is done here.
+Rows come through `paging`, as they do everywhere. Only what every daemon takes is asked for; sorting is done here.
 """
 
 from __future__ import annotations
@@ -14,17 +12,20 @@ from typing import Any, TypeVar
 
 from agor_reactive.core.asks import Ask
 from agor_reactive.core.events import AskAnswered, AskFailed, Rows
-from agor_reactive.errors import AgorError, ProtocolError
+from agor_reactive.errors import AgorError, BadRequest, ProtocolError
 from agor_reactive.models.base import WireModel, instant, row_from_wire
 from agor_reactive.models.message import Message
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
+from agor_reactive.paging import OutOfReach, Walk
 from agor_reactive.session.failures import failure_of
 from agor_reactive.session.rooms import Rooms
 from agor_reactive.transport.seam import Link
+from agor_reactive.transport.steps import Call, Operation, Wish, drive_async
 
-__all__ = ["PAGE", "Hydrator", "read_rows", "walk"]
+__all__ = ["FURTHEST", "PAGE", "Hydrator", "read_rows", "walk"]
 
+T = TypeVar("T")
 R = TypeVar("R", bound=WireModel)
 
 _log = logging.getLogger("agor_reactive")
@@ -35,11 +36,8 @@ PAGE = 1000
 FURTHEST = 10_000
 """The largest `$skip` and `$limit` that daemons take."""
 
-_WITHOUT_END = frozenset({"messages"})
-"""Services whose pages may begin anywhere and hold any number."""
-
-WALKS = 4
-"""How often a walk over pages is begun again when rows come and go under it."""
+_OLDER = 100
+"""Tasks a page when more than the newest are wanted."""
 
 
 class Hydrator:
@@ -67,6 +65,8 @@ class Hydrator:
         self._clock = clock
         self._sleep = sleep
         self._running: dict[int, asyncio.Task[None]] = {}
+        self._session_read: asyncio.Task[None] | None = None
+        self._refuses_lean = False
 
     @property
     def running(self) -> int:
@@ -82,6 +82,8 @@ class Hydrator:
             if ask.ask_id not in self._running:
                 task = asyncio.get_running_loop().create_task(self._carry(ask), name=f"agor {ask.kind}")
                 self._running[ask.ask_id] = task
+                if ask.kind == "session":
+                    self._session_read = task
 
     async def _carry(self, ask: Ask) -> None:
         optional = ask.kind in ("join", "queue")
@@ -99,6 +101,8 @@ class Hydrator:
                     rows = await self._read(ask)
             event = AskAnswered(ask.ask_id, rows, self._clock())
         except AgorError as error:
+            if ask.kind == "tasks":
+                await self._session_answered()
             failed = error
             event = AskFailed(ask.ask_id, failure_of(error, optional=optional), self._clock())
         except Exception as error:  # noqa: BLE001 - logged, and told as a failure
@@ -108,6 +112,16 @@ class Hydrator:
             event = AskFailed(ask.ask_id, failure_of(failed, optional=False), self._clock())
         self._running.pop(ask.ask_id, None)
         self._emit(event, failed)
+
+    async def _session_answered(self) -> None:
+        """Wait until the session's own row has been answered, when its tasks could not be read.
+
+        An id that is none makes `find tasks` a 400 and `get sessions` a `NotFound`. Whichever came first, the second is
+        what is reported: it ends the round, and this read is cancelled with it.
+        """
+        read = self._session_read
+        if read is not None and not read.done():
+            await asyncio.wait([read])
 
     async def _read(self, ask: Ask) -> Rows:
         session_id = self._session_id
@@ -121,15 +135,27 @@ class Hydrator:
             queued, rejected = read_rows(Task, rows_of(answer)[0])
             return Rows(tasks=queued, rejected=rejected)
         if ask.limit:
-            tasks, older, rejected = await newest_tasks(self._link, session_id, count=ask.limit, since=ask.since)
+            tasks, older, rejected = await _run(self._link, newest_tasks(session_id, count=ask.limit, since=ask.since))
             return Rows(tasks=tasks, older=older, rejected=rejected)
         if ask.kind == "tasks":
             tasks, complete, rejected = await walk(self._link, "tasks", {"session_id": session_id}, Task)
             return Rows(tasks=tasks, complete=complete, rejected=rejected)
         scope = {"session_id": session_id} if ask.kind == "all_messages" else {"task_id": ask.task_id}
-        query = {**scope, "$sort": {"index": 1}, **({"transcript": "lean"} if ask.kind == "history" else {})}
-        messages, complete, rejected = await walk(self._link, "messages", query, Message)
+        query = {**scope, "$sort": {"index": 1}}
+        messages, complete, rejected = await self._read_messages(query, lean=ask.kind == "history")
         return Rows(messages=messages, complete=complete, rejected=rejected)
+
+    async def _read_messages(self, query: dict[str, Any], *, lean: bool) -> tuple[tuple[Message, ...], bool, int]:
+        """The messages of a query, `lean` without the payload of tools; in full where the daemon refuses that."""
+        if lean and not self._refuses_lean:
+            try:
+                return await walk(self._link, "messages", {**query, "transcript": "lean"}, Message)
+            except BadRequest:
+                # Daemons of 22 August 2026 have rooms and check filters, but do not know this one yet.
+                found = await walk(self._link, "messages", query, Message)
+                self._refuses_lean = True
+                return found
+        return await walk(self._link, "messages", query, Message)
 
     def stop(self) -> None:
         """Give up everything."""
@@ -158,73 +184,90 @@ def read_rows(model: type[R], rows: list[Any]) -> tuple[tuple[R, ...], int]:
 
 
 async def walk(link: Link, service: str, query: dict[str, Any], model: type[R]) -> tuple[tuple[R, ...], bool, int]:
-    """All rows of a query, page by page: the rows, whether they are all, and how many could not be read.
+    """All rows of a query: the rows, whether they are all, and how many could not be read.
 
-    Rows that come and go meanwhile shift the pages. So each page begins with the last row of the one before it; if that
-    is another row now, the walk begins again. Raises what the daemon answers, and `ProtocolError` if the rows never
-    keep still.
+    Not all: the daemon gives access to the first 20,000 rows only. Raises what the daemon answers, and `ProtocolError`
+    when it promises more rows than it gives.
     """
-    for _ in range(WALKS):
-        walked = await _walk_once(link, service, query, model)
-        if walked is not None:
-            return walked
-    raise ProtocolError(f"the rows of {service} kept moving while they were read; read them again later")
+    pages: Walk[Any] = Walk(service, query, PAGE)
+    complete = True
+    try:
+        await _run(link, pages.collect())
+    except OutOfReach:
+        complete = False
+    found, rejected = _typed(model, list(pages.found.values()))
+    return found, complete, rejected
 
 
-async def _walk_once(
-    link: Link, service: str, query: dict[str, Any], model: type[R]
-) -> tuple[tuple[R, ...], bool, int] | None:
-    found: dict[str, R] = {}
-    rejected = 0
-    raw: list[Any] = []
-    while True:
-        skip, limit = max(len(raw) - 1, 0), PAGE
-        if skip >= FURTHEST and service not in _WITHOUT_END:
-            if len(raw) >= 2 * FURTHEST:
-                return tuple(found.values()), False, rejected
-            skip, limit = FURTHEST, FURTHEST  # one last page, as far as it goes
-        page = {**query, "$limit": limit, **({"$skip": skip} if skip else {})}
-        rows, total = rows_of(await link.call("find", service, page))
-        if skip and (not rows or (rows[0] != raw[skip] and _id(rows[0], model) != _id(raw[skip], model))):
-            return None
-        fresh = rows[len(raw) - skip :]
-        read, bad = read_rows(model, fresh)
-        rejected += bad
-        for row in read:
-            found[row.row_id] = row
-        raw += fresh
-        if len(rows) < limit or not fresh or (total is not None and len(raw) >= total):
-            return tuple(found.values()), True, rejected
+async def _run(link: Link, operation: Operation[T]) -> T:
+    async def perform(effect: Wish) -> Any:
+        assert isinstance(effect, Call)
+        return await link.call(effect.method, effect.service, *effect.args)
+
+    return await drive_async(operation, perform)
 
 
-async def newest_tasks(
-    link: Link, session_id: str, *, count: int, since: str = ""
-) -> tuple[tuple[Task, ...], bool, int]:
+def _typed(model: type[R], rows: list[Any]) -> tuple[tuple[R, ...], int]:
+    found = tuple(row for row in rows if isinstance(row, model) and row.row_id)
+    return found, len(rows) - len(found)
+
+
+def newest_tasks(session_id: str, *, count: int, since: str = "") -> Operation[tuple[tuple[Task, ...], bool, int]]:
     """The newest `count` tasks that do not wait, all that are not older than `since`, and those that wait among them.
 
-    Read from the end backwards, since daemons give a session's tasks in order of creation only; removals meanwhile
-    shift nothing that is still to be read. Also whether there are older ones, and how many rows could not be read.
+    Also whether there are older ones, and how many rows could not be read. Daemons of June 2026 give a session's tasks
+    in order of creation whatever `$sort` says: there they are read from the end backwards.
     """
-    _, total = rows_of(await link.call("find", "tasks", {"session_id": session_id, "$limit": 0}))
-    end = total or 0
+    wanted_since = instant(since)
+    walk: Walk[Any] = Walk("tasks", {"session_id": session_id, "$sort": {"created_at": -1}}, count + 1)
+    rows = list((yield from walk.step()) or ())
+    walk.resize(_OLDER)
+    if not walk.done and not _newest_first(rows):
+        reach = walk.total
+        if reach is None or reach > 2 * FURTHEST:
+            yield from walk.collect()  # the count is no use; this ends, or says why not
+            rows = [*rows, *walk.found.values()]
+        else:
+            return (yield from _from_the_end(session_id, reach, count, wanted_since))
+    while not walk.done and not _enough(rows, count, wanted_since):
+        rows += (yield from walk.step()) or ()
+    tasks, rejected = _typed(Task, rows)
+    kept, older = _newest(tasks, count, wanted_since)
+    return kept, older or not walk.done, rejected
+
+
+def _newest_first(rows: list[Any]) -> bool:
+    """Whether a daemon heeded the order: the first row is newer than the last."""
+    made = [instant(row.created_at) or 0.0 for row in rows if isinstance(row, Task)]
+    return bool(made) and made[0] > made[-1]
+
+
+def _enough(rows: list[Any], count: int, since: float | None) -> bool:
+    tasks, _ = _typed(Task, rows)
+    first = min((instant(task.created_at) or 0.0 for task in tasks), default=0.0)
+    return sum(1 for task in tasks if not task.queued) >= count and (since is None or first <= since)
+
+
+def _from_the_end(
+    session_id: str, end: int, count: int, since: float | None
+) -> Operation[tuple[tuple[Task, ...], bool, int]]:
+    """As `newest_tasks`, of `end` tasks in order of creation. Removals shift nothing that is still to be read."""
     found: dict[str, Task] = {}
     rejected = 0
-    oldest_wanted = instant(since)
-    while end > 0:
-        begun = max(end - (count if not found else PAGE // 10), 0)
+    while end > 0 and not _enough(list(found.values()), count, since):
+        begun = max(end - (_OLDER if found else count), 0)
         skip = min(begun, FURTHEST)
-        query = {"session_id": session_id, "$limit": end - skip, **({"$skip": skip} if skip else {})}
-        rows, _ = rows_of(await link.call("find", "tasks", query))
-        tasks, bad = read_rows(Task, rows[begun - skip :])
+        query = {"session_id": session_id, "$sort": {"created_at": 1}, "$skip": skip}
+        walk: Walk[Any] = Walk("tasks", query, end - skip)
+        rows: list[Any] = []
+        while len(rows) < end - skip and (page := (yield from walk.step())) is not None:
+            rows += page
+        tasks, bad = _typed(Task, rows[begun - skip :])
         rejected += bad
         for task in tasks:
             found.setdefault(task.task_id, task)
         end = begun
-        enough = sum(1 for task in found.values() if not task.queued) >= count
-        first = min((instant(task.created_at) or 0.0 for task in found.values()), default=0.0)
-        if enough and (oldest_wanted is None or first <= oldest_wanted):
-            break
-    kept, older = _newest(tuple(found.values()), count, oldest_wanted)
+    kept, older = _newest(tuple(found.values()), count, since)
     return kept, older or end > 0, rejected
 
 
@@ -237,7 +280,3 @@ def _newest(tasks: tuple[Task, ...], count: int, since: float | None) -> tuple[t
     first = first if since is None else min(first, since)
     kept = tuple(task for task in tasks if task.queued or (instant(task.created_at) or 0.0) >= first)
     return kept, len(kept) < len(tasks)
-
-
-def _id(row: Any, model: type[WireModel]) -> Any:
-    return row.get(model.id_field) if isinstance(row, dict) else None

@@ -1,7 +1,7 @@
 """Query objects as the query strings that a daemon's REST parser (`qs`) reads back as the same object. No IO.
 
 Lists are written in the ``name[]=a`` form: it stays a list for one item, and for more than twenty, where indexes would
-turn into an object. An empty list cannot be written at all: `is_empty_match` tells when it means "nothing".
+turn into an object on older daemons (on newer ones, Express 4.22, both forms hold 1,000). An empty list cannot be written at all: `is_empty_match` tells when it means "nothing".
 """
 
 # Not qs-codec (tried 1.6): one query needs both list formats, `[]` for scalars and indices for objects, and it has one
@@ -91,21 +91,25 @@ def _scalar(value: Any, name: str) -> str:
 
 
 class LocalSlice:
-    """The part of a list that was asked for, cut here because the daemon cuts it wrongly."""
+    """Cuts an answer to `limit` rows, where the daemon added `$skip` and `$limit` as text.
 
-    __slots__ = ("limit", "skip")
+    In June 2026 numbers in a query string of ``messages`` stay text: ``$skip=1&$limit=2`` gives rows 1 to "12", and the
+    answer echoes "1" and "2". So it begins where it should and has too many rows. Later daemons read numbers, echo
+    numbers, and are not cut.
+    """
 
-    def __init__(self, skip: int, limit: int | None) -> None:
-        self.skip = skip
+    __slots__ = ("limit",)
+
+    def __init__(self, limit: int) -> None:
         self.limit = limit
 
     def of(self, answer: Any) -> Any:
         """`answer` (a page) with only the rows asked for."""
         if not isinstance(answer, Mapping) or not isinstance(answer.get("data"), list):
             return answer
-        rows = answer["data"][self.skip :]
-        limit = self.limit if self.limit is not None else len(rows)
-        return {**answer, "data": rows[:limit], "skip": self.skip, "limit": limit}
+        if not any(isinstance(answer.get(name), str) for name in ("limit", "skip")):
+            return answer
+        return {**answer, "data": answer["data"][: self.limit]}
 
 
 def _refuse_what_stays_text(value: Any, name: str = "") -> None:
@@ -124,22 +128,18 @@ def _refuse_what_stays_text(value: Any, name: str = "") -> None:
 
 
 def rest_query(service: str, query: Query | None) -> tuple[Query | None, LocalSlice | None]:
-    """What to send over REST for a find, and what to cut from its answer.
+    """What to send over REST for a find, and what to cut from its answer (see `LocalSlice`).
 
-    REST query strings are not turned into numbers on ``messages``: there ``$limit=2&$skip=1`` adds up to "21" rows. So
-    ``$skip`` is never sent there; the rows before it are fetched and dropped here. For the same reason a condition on a
-    number, a truth value or null fits nothing there, without a word: that raises `UsageError`.
+    In June 2026 a condition on a number, a truth value or null fits no message over REST, without a word: that raises
+    `UsageError`.
     """
-    if service == "messages" and query:
-        _refuse_what_stays_text(query)
-    if service != "messages" or not query or "$skip" not in query:
+    if service != "messages" or not query:
         return query, None
-    rest = {key: value for key, value in query.items() if key != "$skip"}
+    _refuse_what_stays_text(query)
     try:
-        skip = max(0, int(query["$skip"]))
-        limit = None if query.get("$limit") is None else max(0, int(query["$limit"]))
+        skip, limit = (None if query.get(name) is None else int(query[name]) for name in ("$skip", "$limit"))
     except (TypeError, ValueError):
+        if "$skip" not in query:
+            return query, None
         raise UsageError("$skip and $limit are whole numbers") from None
-    if limit is not None:
-        rest["$limit"] = skip + limit
-    return rest, LocalSlice(skip, limit)
+    return query, None if skip is None or limit is None else LocalSlice(max(0, limit))

@@ -121,7 +121,7 @@ def read(answer: RestAnswer, cut: LocalSlice | None = None) -> Any:
     except ValueError:
         kind = answer.headers.get("content-type", "no content type")
         raise ProtocolError(f"the answer is not JSON ({kind[:80]}); is this the address of an Agor daemon?") from None
-    return _numbered(cut.of(result) if cut is not None else result)
+    return cut.of(result) if cut is not None else result
 
 
 def _body(answer: RestAnswer) -> Any:
@@ -148,16 +148,6 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _numbered(result: Any) -> Any:
-    """A page whose limit and skip came back as the strings they were sent as."""
-    if isinstance(result, dict) and isinstance(result.get("data"), list):
-        for key in ("limit", "skip", "total"):
-            value = result.get(key)
-            if isinstance(value, str) and value.isascii() and value.isdigit():
-                result[key] = int(value)
-    return result
 
 
 # ---- the exchange ----

@@ -34,7 +34,7 @@ def test_sessions_as_json_are_rows_without_tokens(cli: Cli, session_id: str) -> 
 
 
 def test_a_prompt_says_that_it_runs_or_where_it_queues(cli: Cli, session_id: str) -> None:
-    assert cli("prompt", session_id, "[slow] go on").out.rstrip().endswith(": running")
+    assert cli("prompt", session_id, "[slow] go on").out.rstrip().endswith(": dispatching")
     assert cli("prompt", session_id, "-", stdin="and then\n").out.rstrip().endswith(": queued, position 1")
     assert cli("stop", session_id).out == "stopped; queued prompts go on\n"
     ended = cli("watch", session_id, "--json", "--until-idle")

@@ -120,10 +120,11 @@ def test_a_daemon_that_knows_you_and_does_not_let_you_in(start: Callable[..., An
 def test_a_password_that_must_be_changed_first(cli: Cli, served: Served) -> None:
     login = {"email": f"new-{served.port}@example.test", "password": "first-password-1"}
     with agor.connect(served.url, api_key=KEY) as client:
-        client.service("users").create({**login, "must_change_password": True})
-    with agor.create_rest_client(served.url) as rest:
-        rest.authenticate("local", **login)
-        key = rest.service("api/v1/user/api-keys").create({"name": "one"})["rawKey"]
+        user = client.service("users").create(login)
+        with agor.create_rest_client(served.url) as rest:
+            rest.authenticate("local", **login)
+            key = rest.service("api/v1/user/api-keys").create({"name": "one"})["rawKey"]
+        client.service("users").patch(user.user_id, {"must_change_password": True})
     ended = cli("doctor", AGOR_API_KEY=key)
     assert ended.code == 1
     assert "Password change required" in ended.out
@@ -131,7 +132,7 @@ def test_a_password_that_must_be_changed_first(cli: Cli, served: Served) -> None
 
 
 def test_a_daemon_that_wants_no_login_is_healthy_without_a_key(start: Callable[..., Any]) -> None:
-    served = start(Open, "--port", "0")
+    served = start(Open, "--port", "0", "--api-version", "branches")
     session_id = Cli(served.env)("new", "One").out.strip()
     cli = Cli({**served.env, "AGOR_API_KEY": ""})
     ended = cli("doctor")

@@ -24,7 +24,7 @@ def daemon() -> Iterator[EmbeddedDaemon]:
     portal = LoopThread()
 
     async def start() -> EmbeddedDaemon:
-        made = EmbeddedDaemon(api_version="branches", speed=200)
+        made = EmbeddedDaemon(speed=200)
         await made.start()
         return made
 

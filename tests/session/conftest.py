@@ -15,8 +15,9 @@ from tests.session.live import Scene
 @pytest.fixture
 async def scene() -> AsyncIterator[Scene]:
     async with (
-        EmbeddedDaemon(api_version="branches") as daemon,
+        EmbeddedDaemon() as daemon,
         agor.create_async_rest_client(daemon.url, api_key=daemon.api_key) as rest,
+        agor.create_async_rest_client(daemon.url, access_token=daemon.service_token) as executor,
         Proxy(daemon.url) as way,
     ):
-        yield Scene(daemon, rest, way)
+        yield Scene(daemon, rest, executor, way)

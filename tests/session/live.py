@@ -50,11 +50,14 @@ class CountingLink(SocketLink):
 
 
 class Scene:
-    """A daemon, a way to it, and rows made over REST past that way."""
+    """A daemon, a way to it, and rows made over REST past that way; `executor` may post what is being written."""
 
-    def __init__(self, daemon: EmbeddedDaemon, rest: agor.AsyncRestClient, way: Proxy) -> None:
+    def __init__(
+        self, daemon: EmbeddedDaemon, rest: agor.AsyncRestClient, executor: agor.AsyncRestClient, way: Proxy
+    ) -> None:
         self.daemon = daemon
         self.rest = rest
+        self.executor = executor
         self.way = way
 
     def link(self, **options: Any) -> CountingLink:
@@ -69,10 +72,12 @@ class Scene:
             await self.daemon.kick_all()
 
     async def session(self) -> tuple[str, str]:
-        """A session with one running task that no agent works on, and one message; answers their ids."""
+        """A session with one running task in which nothing happens, and one message, its prompt; answers their ids."""
         session = await self.rest.service("sessions").create({"branch_id": self.daemon.workspace_id})
-        task = await self.rest.service("tasks").create({"session_id": session.session_id, "status": "running"})
-        await self.say(session.session_id, task.task_id, "the first word")
+        task = await self.rest.sessions.prompt(session.session_id, "[hold] the first word")
+        async with asyncio.timeout(10):
+            while (await self.rest.service("tasks").get(task.task_id)).status != "running":  # noqa: ASYNC110
+                await asyncio.sleep(0)  # answered by the daemon, which shares this loop
         return session.session_id, task.task_id
 
     async def say(self, session_id: str, task_id: str, text: str, index: int = 0) -> str:
@@ -96,4 +101,4 @@ class Scene:
         """One piece of text of a message that is being written."""
         ids = {"session_id": session_id, "task_id": task_id, "message_id": message_id}
         data = {**ids, "chunk": text, "sequence": sequence}
-        await self.rest.service("messages/streaming").create({"event": "streaming:chunk", "data": data})
+        await self.executor.service("messages/streaming").create({"event": "streaming:chunk", "data": data})

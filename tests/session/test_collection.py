@@ -148,11 +148,13 @@ async def test_what_a_read_failed_of_is_said_until_one_succeeds() -> None:
 async def test_more_sessions_than_a_daemon_lets_one_reach_is_said() -> None:
     world = World()
     many = [row(f"s{n}") for n in range(20_003)]
-    world.link.on_call(
-        "find",
-        "sessions",
-        lambda args: {"total": len(many), "data": many[args[0].get("$skip", 0) :][: args[0]["$limit"]]},
-    )
+
+    def find(args: Any) -> Any:
+        if args[0].get("$skip", 0) > 10_000:
+            raise BadRequest("validation failed", code=400)
+        return {"total": len(many), "data": many[args[0].get("$skip", 0) :][: args[0]["$limit"]]}
+
+    world.link.on_call("find", "sessions", find)
     await world.link.open()
     sessions = SessionCollection(world)
     assert len(await sessions.ready()) >= 20_000

@@ -9,18 +9,18 @@ import pytest
 import agor_reactive as agor
 from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
 
-ERAS: tuple[ApiVersionName, ...] = ("worktrees", "branches")
+API_VERSIONS: tuple[ApiVersionName, ...] = ("worktrees", "branches", "handshake")
 
 
-@pytest.fixture(params=ERAS)
-def era(request: pytest.FixtureRequest) -> ApiVersionName:
+@pytest.fixture(params=API_VERSIONS)
+def api_version(request: pytest.FixtureRequest) -> ApiVersionName:
     name: ApiVersionName = request.param
     return name
 
 
 @pytest.fixture
-async def daemon(era: ApiVersionName) -> AsyncIterator[EmbeddedDaemon]:
-    async with EmbeddedDaemon(api_version=era, speed=50.0, seed=1) as one:
+async def daemon(api_version: ApiVersionName) -> AsyncIterator[EmbeddedDaemon]:
+    async with EmbeddedDaemon(api_version=api_version, speed=50.0, seed=1) as one:
         yield one
 
 
@@ -37,7 +37,7 @@ async def rest(daemon: EmbeddedDaemon) -> AsyncIterator[agor.AsyncRestClient]:
 
 
 @pytest.fixture
-async def session_id(client: agor.Client, daemon: EmbeddedDaemon, era: ApiVersionName) -> str:
-    place = "worktree_id" if era == "worktrees" else "branch_id"
+async def session_id(client: agor.Client, daemon: EmbeddedDaemon, api_version: ApiVersionName) -> str:
+    place = "worktree_id" if api_version == "worktrees" else "branch_id"
     session = await client.service("sessions").create({place: daemon.workspace_id, "agentic_tool": "claude-code"})
     return session.session_id

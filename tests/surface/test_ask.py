@@ -199,7 +199,7 @@ async def test_cancelling_leaves_nothing_behind(client: agor.Client, session_id:
         assert (handle.shared.latest.subscription_count, handle.shared.events.listener_count) == before
 
 
-async def test_looking_gets_more_seldom_and_knows_the_time(era: ApiVersionName) -> None:
+async def test_looking_gets_more_seldom_and_knows_the_time(api_version: ApiVersionName) -> None:
     """By an injected clock: no daemon, no waiting."""
     now, pauses, looks = [0.0], [], 0
 

@@ -23,7 +23,7 @@ def served() -> Iterator[EmbeddedDaemon]:
     portal = LoopThread()
 
     async def start() -> EmbeddedDaemon:
-        made = EmbeddedDaemon(api_version="branches", speed=200, seed=1)
+        made = EmbeddedDaemon(speed=200, seed=1)
         await made.start()
         return made
 

@@ -22,7 +22,7 @@ SESSION = "01970a3f-91c2-7b1e-8d55-0c1f2a3b4c5d"
 
 
 @pytest.fixture
-def era() -> str:
+def api_version() -> str:
     return "branches"
 
 

@@ -30,7 +30,7 @@ from tests.transport.rest_server import Reply, RestServer
 
 
 @pytest.fixture
-def era() -> str:
+def api_version() -> str:
     return "branches"
 
 

@@ -17,8 +17,8 @@ BEGAN = datetime(2026, 1, 31, 12, tzinfo=UTC)
 
 
 @pytest.fixture
-def era() -> str:
-    """Queries are the same in every era."""
+def api_version() -> str:
+    """Queries are the same with every API version."""
     return "branches"
 
 

@@ -28,10 +28,10 @@ PASSWORD = "correct horse battery"
 SESSION = "01a20fce-0000-732c-b447-916debeb2499"
 
 
-@pytest.fixture
-async def daemon() -> AsyncIterator[EmbeddedDaemon]:
+@pytest.fixture(params=["branches", "handshake"])
+async def daemon(request: pytest.FixtureRequest) -> AsyncIterator[EmbeddedDaemon]:
     async with EmbeddedDaemon(
-        api_version="branches", access_token_life=LIFE, password=PASSWORD, login_limit=1000
+        api_version=request.param, access_token_life=LIFE, password=PASSWORD, login_limit=1000
     ) as daemon:
         yield daemon
 
@@ -46,6 +46,12 @@ async def logged_in(client: agor.Client, way: str, daemon: EmbeddedDaemon) -> No
             body = {"strategy": "local", "email": daemon.email, "password": PASSWORD}
             tokens = await rest.service("authentication").create(body)
         await client.authenticate(access_token=tokens["accessToken"], refresh_token=tokens["refreshToken"])
+
+
+def executor_of(daemon: EmbeddedDaemon) -> agor.AsyncRestClient:
+    """Who may post what is being written: on older daemons any member."""
+    token = daemon.service_token
+    return agor.create_async_rest_client(daemon.url, access_token=token, api_key=None if token else daemon.api_key)
 
 
 class Listener:
@@ -69,19 +75,20 @@ async def test_logins_of_every_kind_live_through_ten_expiries_without_a_lost_or_
 ) -> None:
     async with (
         agor.create_async_rest_client(daemon.url, api_key=daemon.api_key) as rest,
+        executor_of(daemon) as executor,
         agor.create_client(daemon.url) as by_key,
         agor.create_client(daemon.url) as by_token,
         agor.create_client(daemon.url) as by_password,
     ):
         session = await rest.service("sessions").create({"branch_id": daemon.workspace_id})
-        task = await rest.service("tasks").create({"session_id": session.session_id, "status": "running"})
+        task = await rest.sessions.prompt(session.session_id, "[hold]")
         ids = {"session_id": session.session_id, "task_id": task.task_id, "message_id": str(uuid.uuid4())}
         listeners = []
         for client, way in ((by_key, "api-key"), (by_token, "jwt"), (by_password, "local")):
             await logged_in(client, way, daemon)
             listeners.append(Listener(client, session.session_id, ids["message_id"]))
             await listeners[-1].handle.ready()
-        post = rest.service("messages/streaming").create
+        post = executor.service("messages/streaming").create
         loop = asyncio.get_running_loop()
         ends = loop.time() + LIFE * (EXPIRIES + 0.5)
         sent = 0

@@ -102,24 +102,30 @@ def test_any_text_arrives_as_it_was(query: dict[str, Any]) -> None:
     assert qs(to_query_string(query)) == query
 
 
-def test_skip_is_never_sent_for_messages() -> None:
-    sent, cut = rest_query("messages", {"session_id": "s", "$skip": 4, "$limit": 3})
-    assert sent == {"session_id": "s", "$limit": 7}
+def test_skip_is_sent_and_what_was_added_as_text_is_cut() -> None:
+    """Fact of the wire (June 2026): ``$skip=4&$limit=3`` gives rows 4 to 43 there, and echoes "3" and "4"."""
+    query = {"session_id": "s", "$skip": 4, "$limit": 3}
+    sent, cut = rest_query("messages", query)
+    assert sent == query
     assert cut is not None
-    page = cut.of({"total": 9, "limit": 7, "skip": 0, "data": list(range(7))})
-    assert page == {"total": 9, "limit": 3, "skip": 4, "data": [4, 5, 6]}
+    page = cut.of({"total": 9, "limit": "3", "skip": "4", "data": [4, 5, 6, 7, 8]})
+    assert page == {"total": 9, "limit": "3", "skip": "4", "data": [4, 5, 6]}
 
 
-def test_skip_without_limit_leaves_the_rest() -> None:
-    sent, cut = rest_query("messages", {"$skip": 1})
-    assert sent == {}
+def test_a_page_of_a_daemon_that_reads_numbers_is_not_cut() -> None:
+    _, cut = rest_query("messages", {"$skip": 4, "$limit": 3})
     assert cut is not None
-    assert cut.of({"data": [1, 2, 3]})["data"] == [2, 3]
+    for answer in ({"total": 9, "limit": 3, "skip": 4, "data": [4, 5, 6]}, {"message": "odd"}, [1, 2, 3, 4]):
+        assert cut.of(answer) is answer
+
+
+@pytest.mark.parametrize("query", [{"$skip": 1}, {"$limit": 2}, {"$limit": "x"}, {}, None])
+def test_nothing_is_cut_unless_both_are_sent(query: Any) -> None:
+    assert rest_query("messages", query) == (query, None)
 
 
 def test_other_services_page_by_themselves() -> None:
     query = {"$skip": 1, "$limit": 2}
     assert rest_query("tasks", query) == (query, None)
-    assert rest_query("messages", {"$limit": 2}) == ({"$limit": 2}, None)
     with pytest.raises(UsageError):
         rest_query("messages", {"$skip": "x"})

@@ -326,11 +326,15 @@ def test_an_async_provider_needs_an_async_client(rest_server: RestServer) -> Non
     rest.close()
 
 
-def test_messages_are_cut_here_where_the_daemon_pages_wrongly(ask: Ask, rest_server: RestServer) -> None:
-    rest_server.script = lambda seen: Reply(200, {"total": 9, "limit": "3", "skip": 0, "data": [0, 1, 2]})
+@pytest.mark.parametrize("echo", [{"limit": "2", "skip": "1"}, {"limit": 2, "skip": 1}])
+def test_messages_are_cut_here_where_the_daemon_adds_places_as_text(
+    ask: Ask, rest_server: RestServer, echo: dict[str, Any]
+) -> None:
+    rows = [1, 2, 3, 4] if echo["limit"] == "2" else [1, 2]
+    rest_server.script = lambda seen: Reply(200, {"total": 9, **echo, "data": rows})
     answer = ask(Call("find", "messages", ({"session_id": "s", "$limit": 2, "$skip": 1},)))
-    assert answer == {"total": 9, "limit": 2, "skip": 1, "data": [1, 2]}
-    assert rest_server.seen[0].target == "/messages?session_id=s&$limit=3"
+    assert answer == {"total": 9, **echo, "data": [1, 2]}
+    assert rest_server.seen[0].target == "/messages?session_id=s&$limit=2&$skip=1"
 
 
 def test_a_client_of_another_loop_is_told_so() -> None:

@@ -72,7 +72,7 @@ class Users(Service):
             "preferences",
             "onboarding_completed",
             "avatar",
-            *(("role", "email") if admin else ()),
+            *(("role", "email", "must_change_password") if admin else ()),
         )
         changed = {**row, **{k: data[k] for k in shown if k in data}, "updated_at": self._kernel.now()}
         if data.get("password"):

@@ -1,0 +1,384 @@
+"""How the pages of one query are asked for: by place (`$skip`), by value (from the last value of the sort field), by id
+(ranges of the row's id).
+
+Each strategy says what to ask next and reads the answer; `paging` has the loop. Nothing here trusts the length of a
+page: daemons clamp `$limit` without a word, to 10,000, 1,000 or 100, refuse it, or ignore `$skip`. Knows neither REST
+nor sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from agor_reactive.answers import belonging, checked, model_of, page_of, row_of, wire_number
+from agor_reactive.errors import BadRequest, ProtocolError, UsageError
+from agor_reactive.transport.codec import dumps
+from agor_reactive.transport.steps import Call, Operation
+
+__all__ = ["MOST_ROWS_A_PAGE", "Answer", "ById", "ByPlace", "ByValue", "OutOfReach", "Source"]
+
+Query = Mapping[str, Any]
+
+MOST_ROWS_A_PAGE: Final = 10_000
+"""The largest `$limit` and `$skip`: daemons refuse more with a 400, or clamp."""
+
+_MOST_FRUITLESS: Final = 12
+_MOST_EMPTY: Final = 2
+_TRIES: Final = 3
+
+
+class OutOfReach(UsageError):
+    """The query has more rows than the daemon lets one reach."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One page as it came.
+
+    `data` are its rows as JSON and `keys` what tells them apart; `rows` are key and model of those that belong.
+    `total` is None where the daemon gives no sensible one. `unpaged`: a bare list. `as_text`: the daemon echoes numbers
+    as the text they were sent as (June 2026, messages over REST), and then sends all rows from `$skip` on.
+    """
+
+    data: Sequence[Any]
+    keys: list[Any]
+    rows: list[tuple[Any, Any]]
+    total: int | None
+    unpaged: bool
+    as_text: bool
+
+
+class Source:
+    """The rows of one query of one service. `left_out` holds the keys of rows that did not belong (see `belonging`)."""
+
+    def __init__(self, path: str, query: Query) -> None:
+        self.path = path
+        self.query = query
+        self.left_out: set[Any] = set()
+        self._model = model_of(path)
+        self._belongs = belonging(path, query)
+
+    def page(self, asked: Query) -> Operation[Answer]:
+        """One find: the query with `asked` put in, answered. Raises what the daemon answers, and `ProtocolError`."""
+        answer = yield Call("find", self.path, ({**self.query, **asked},))
+        unpaged = isinstance(answer, list)
+        if unpaged:
+            data: list[Any] = checked(answer)
+        elif isinstance(answer, dict) and isinstance(answer.get("data"), list):
+            data = checked(answer)["data"]
+        else:
+            page_of(self._model, answer)  # raises
+            raise AssertionError
+        skip = asked.get("$skip", 0)
+        keys = [self._key(row, skip + place) for place, row in enumerate(data)]
+        rows = []
+        for key, row in zip(keys, data, strict=True):
+            if self._belongs(row):
+                rows.append((key, row_of(self._model, row)))
+            else:
+                self.left_out.add(key)
+        total = len(data) if unpaged else wire_number(answer.get("total"))
+        as_text = not unpaged and isinstance(answer.get("limit"), str)
+        return Answer(data, keys, rows, total if total is None or total >= 0 else None, unpaged, as_text)
+
+    def _key(self, row: Any, place: int) -> Any:
+        """What tells a row from others: its id, else all that it says; its place when it is no object."""
+        if not isinstance(row, Mapping):
+            return place
+        names = (self._model.id_field,) if self._model is not None and self._model.id_field else ("id", "_id")
+        for name in names:
+            value = row.get(name)
+            if isinstance(value, str) and value:
+                return value
+        return dumps(row)
+
+
+class ByPlace:
+    """Pages by `$skip`. Each begins with the last row of the one before it, so that rows that come or go in front of it
+    are noticed: when no row of a page is known, some were removed, and the walk goes back half a page.
+
+    It ends where the daemon's `total` is reached, or, without a sensible one, where a page has nothing after the row it
+    began with: `done`. `failure` is why it cannot get there, to be raised once the rows of this page are used.
+    """
+
+    def __init__(self, path: str, size: int, start: int) -> None:
+        self.done = False
+        self.failure: ProtocolError | OutOfReach | None = None
+        self.total: int | None = None
+        self.most = MOST_ROWS_A_PAGE
+        self.size = size
+        self._path = path
+        self._start = start
+        self._position = start
+        self._overlap = 0
+        self._first: Any = None
+        self._last: Any = None
+        self._asked: dict[str, int] = {}
+        self._step = 1  # how many new rows a page brings, at most
+        self._as_text = False
+        self._at_once = False  # `$skip` is ignored: ask for all rows in one page
+        self._last_page = False  # `$skip` has reached its limit
+        self._fruitless = 0
+        self._empty = 0
+        self._promised: int | None = None
+
+    def window(self) -> dict[str, int]:
+        """`$limit` and `$skip` of the next page."""
+        if self._at_once:
+            self._asked = {"$limit": min(self.total or self.most, self.most)}
+            return self._asked
+        skip = self._position - self._overlap
+        limit = min(self.size + self._overlap, self.most)
+        if self._as_text and self._overlap:
+            limit = max(limit, (self.total or 0) - skip)  # they are sent anyway
+        if self._last_page:
+            skip, limit = min(skip, MOST_ROWS_A_PAGE), self.most
+        self._asked = {"$limit": limit, **({"$skip": skip} if skip else {})}
+        return self._asked
+
+    def refused(self, error: BadRequest | UsageError) -> bool:
+        """Whether there is another way to ask after this refusal."""
+        if not isinstance(error, BadRequest):
+            return False
+        if self._asked.get("$skip", 0) > MOST_ROWS_A_PAGE and not self._last_page:
+            self._last_page = True
+            return True
+        allowed = _largest_limit(error)
+        if allowed is not None and 0 < allowed < self._asked["$limit"]:
+            self.most = allowed
+            return True
+        return False
+
+    def take(self, page: Answer, known: Collection[Any]) -> bool:
+        """Read a page. False: it may leave a gap to the rows that are `known`, so its rows are not used."""
+        keys, skip = page.keys, self._asked.get("$skip", 0)
+        self._promised = page.total
+        sensible = page.total is not None and page.total >= skip + len(keys)
+        self.total = page.total if sensible else None
+        self._as_text = self._as_text or page.as_text
+        if page.unpaged:
+            self.done = True
+            return True
+        fresh = sum(1 for key in keys if key not in known)
+        moved = skip > self._start and bool(known) and fresh == len(keys)
+        self._fruitless = 0 if fresh and not moved else self._fruitless + 1
+        if self._fruitless > _MOST_FRUITLESS + 2 * len(known) // self._step:
+            self._give_up(len(known))
+            return True
+        if self._at_once:
+            self._take_all(keys, fresh)
+            return True
+        if skip > self._start and keys and keys[0] == self._first and self._last != self._first:
+            self._at_once = True
+            return True
+        if moved:
+            self._position, self._overlap = max(self._start, skip - max(1, self._step // 2)), 0
+            return False
+        self._step = max(self._step, min(len(keys) - self._overlap, self.size))
+        self._position = skip + len(keys)
+        nothing_more = not fresh and len(keys) <= self._overlap
+        if keys:
+            self._first = keys[0] if self._first is None else self._first
+            self._last, self._overlap = keys[-1], 1
+        self._end_if_reached(skip, len(known) + fresh, nothing_more=nothing_more)
+        return True
+
+    def _end_if_reached(self, skip: int, count: int, *, nothing_more: bool) -> None:
+        if (self.total is not None and self._position >= self.total) or (self.total is None and nothing_more):
+            self.done = True
+        elif self._last_page and skip >= MOST_ROWS_A_PAGE:
+            self.failure = OutOfReach(
+                f"{self._path}: this daemon gives access to the first {self._position:,} rows of a query, and there "
+                f"are {_counted(self.total)}; narrow the query"
+            )
+        elif nothing_more:
+            self._empty += 1  # once it may be a row that was removed between counting and reading
+            if self._empty > _MOST_EMPTY:
+                self._give_up(count)
+
+    def _give_up(self, count: int) -> None:
+        if self._promised is not None and count >= self._promised:
+            self.done = True
+        else:
+            self.failure = ProtocolError(
+                f"{self._path}: the daemon counts {_counted(self._promised)} rows and gave {count:,}; read them "
+                "again, or narrow the query"
+            )
+
+    def _take_all(self, keys: list[Any], fresh: int) -> None:
+        if self.total is not None and len(keys) >= self.total:
+            self.done = True
+        elif not fresh:
+            if self.total is None and len(keys) < self._asked["$limit"]:
+                self.done = True  # neither `$limit` nor `$skip` makes a difference: the list has no pages
+                return
+            # Not all fit into one page. Perhaps rows had come before the first one, and `$skip` does work.
+            self._at_once, self._first = False, _NO_ROW
+            self._position, self._overlap = len(keys), int(bool(keys))
+            self._last = keys[-1] if keys else None
+
+    def go_on_after(self, count: int) -> None:
+        """Go on at that place, after rows that another strategy has read."""
+        self._position, self._overlap = self._start + count, min(count, 1)
+
+
+_NO_ROW: Final = object()
+
+
+def _counted(total: int | None) -> str:
+    return "more" if total is None else f"{total:,}"
+
+
+def _largest_limit(error: BadRequest) -> int | None:
+    """The largest `$limit` that a refusal names, as JSON schema validators report it."""
+    for item in error.data if isinstance(error.data, list) else ():
+        if isinstance(item, Mapping) and "$limit" in str(item.get("instancePath")):
+            params = item.get("params")
+            return wire_number(params.get("limit")) if isinstance(params, Mapping) else None
+    return None
+
+
+class ByValue:
+    """Pages by the field that the rows are sorted by: the next page begins at the last value seen.
+
+    Only for text (ids, timestamps): some daemons compare a number in a query string as text, which fits other rows.
+    """
+
+    # These have a query schema that knows no operators on other fields than the id.
+    _REFUSE_OPERATORS: Final = frozenset({"sessions", "tasks", "boards", "users", "branches", "worktrees", "repos"})
+
+    def __init__(self, size: int, query: Query, field: str, operator: str) -> None:
+        self.done = False
+        self.total: int | None = None
+        self._size = size
+        self._query = query
+        self._field = field
+        self._operator = operator
+        self._value: Any = None
+        self._ties = 0
+
+    @classmethod
+    def of(cls, path: str, query: Query, size: int) -> ByValue | None:
+        """None where the order does not allow it: not sorted by one field, or operators are refused or ignored."""
+        order = query.get("$sort")
+        if path in cls._REFUSE_OPERATORS or not isinstance(order, Mapping) or len(order) != 1 or query.get("$select"):
+            return None
+        if path == "messages" and ("session_id" in query or "task_id" in query):
+            return None
+        ((field, direction),) = order.items()
+        operator = {"1": "$gte", "-1": "$lte"}.get(str(direction))
+        given = query.get(field)
+        if operator is None or (given is not None and (not isinstance(given, Mapping) or operator in given)):
+            return None
+        return cls(size, query, field, operator)
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a value to begin at."""
+        return isinstance(self._value, str)
+
+    def window(self) -> dict[str, Any]:
+        """The condition and the `$limit` of the next page."""
+        condition = {**(self._query.get(self._field) or {}), self._operator: self._value}
+        return {self._field: condition, "$limit": min(self._size + self._ties, MOST_ROWS_A_PAGE)}
+
+    def take(self, page: Answer, known: Collection[Any]) -> bool:
+        """Read a page. False: it does not begin at the value, or brings nothing; pages go by place then."""
+        self.total = page.total
+        values = [row.get(self._field) if isinstance(row, Mapping) else None for row in page.data]
+        if page.total is None or not all(isinstance(value, str) and self._after(value) for value in values):
+            return False
+        self.done = len(values) >= page.total and bool(values)
+        return self.done or any(key not in known for key in page.keys)
+
+    def _after(self, value: str) -> bool:
+        return bool(value >= self._value if self._operator == "$gte" else value <= self._value)
+
+    def note(self, data: Sequence[Any]) -> None:
+        """Remember the last value, and how many rows of this page have it."""
+        values = [row.get(self._field) for row in data if isinstance(row, Mapping)]
+        self._value = values[-1] if values else self._value
+        self._ties = values.count(self._value)
+
+
+class ById:
+    """Rows of one session or task by ranges of their ids: no row that comes or goes shifts another out of sight.
+
+    Fact of the wire: since August 2026 messages and tasks take ``<id>: {$gt, $lte}`` together with an exact session
+    (or, for messages, task). Older daemons refuse that or ignore it, and then this answers None.
+    """
+
+    _SCOPES: Final[Mapping[str, tuple[str, ...]]] = {"messages": ("session_id", "task_id"), "tasks": ("session_id",)}
+    _IDS: Final[Mapping[str, str]] = {"messages": "message_id", "tasks": "task_id"}
+    _NOT_WITH: Final = ("$select", "$or", "$and")
+
+    def __init__(self, source: Source, id_field: str) -> None:
+        self._source = source
+        self.id_field = id_field
+
+    @classmethod
+    def of(cls, source: Source) -> ById | None:
+        """None for queries that ranges are not offered for."""
+        id_field, query = cls._IDS.get(source.path, ""), source.query
+        scoped = any(isinstance(query.get(name), str) for name in cls._SCOPES.get(source.path, ()))
+        if not scoped or id_field in query or any(name in query for name in cls._NOT_WITH):
+            return None
+        return cls(source, id_field)
+
+    def read(
+        self, first: Mapping[Any, Any], size: int, on_rows: Callable[[int], Any]
+    ) -> Operation[dict[Any, Any] | None]:
+        """All rows by key; None where ranges are not offered. `first` are the rows of a page that has come.
+
+        If that page is in the order of ids, the ranges begin after it. A second walk over the ids alone checks them. A
+        row that was listed by two such walks and not found between them would be lost, so after a few tries this raises
+        `ProtocolError`. `on_rows` is called after each page with the number of rows so far.
+        """
+        keys = list(first)
+        in_order = all(isinstance(key, str) for key in keys) and keys == sorted(keys)
+        found = dict(first) if in_order else {}
+        begin = keys[-1] if found else ""
+        before: set[Any] | None = None
+        try:
+            for _ in range(_TRIES):
+                top = yield from self._top()
+                if top is None or (before is None and any(not isinstance(key, str) or key > top for key in keys)):
+                    return None
+                rows = yield from self._walk(top, begin, {"$limit": size}, on_rows, len(found) if begin else 0)
+                only_ids = {"$limit": size, "$select": [self.id_field]}
+                listed = yield from self._walk(top, "", only_ids)
+                if rows is None or listed is None:
+                    return None
+                found |= rows
+                missing = listed.keys() - found.keys()
+                if not missing or (before is not None and not missing & before):
+                    return {key: row for key, row in found.items() if key in listed}
+                begin, before = "", set(listed)
+        except BadRequest:
+            return None
+        raise ProtocolError(f"the rows of {self._source.path} kept changing while they were read; read them again")
+
+    def _top(self) -> Operation[str | None]:
+        page = yield from self._source.page({"$sort": {self.id_field: -1}, "$limit": 1, "$select": [self.id_field]})
+        return page.keys[0] if page.keys and isinstance(page.keys[0], str) else None
+
+    def _walk(
+        self, top: str, last: str, asked: Query, on_rows: Callable[[int], Any] | None = None, before: int = 0
+    ) -> Operation[dict[Any, Any] | None]:
+        """The rows after `last`, up to `top`; None when a page shows that the range or the order was ignored."""
+        found: dict[Any, Any] = {}
+        while last != top:
+            condition = {"$gt": last, "$lte": top} if last else {"$lte": top}
+            page = yield from self._source.page({**asked, self.id_field: condition, "$sort": {self.id_field: 1}})
+            if not page.keys:
+                break
+            for key in page.keys:
+                if not isinstance(key, str) or not last < key <= top:
+                    return None
+                last = key
+            found.update(page.rows)
+            if on_rows is not None:
+                on_rows(before + len(found))
+        return found
