@@ -18,25 +18,25 @@ def is_daemon_running(url: str | None = None, *, timeout: float = 2.0) -> bool:
 
     `url` defaults to ``AGOR_DAEMON_URL``, else ``http://localhost:3030``.
     """
-    import httpx  # brings click and rich with it: not before it is needed
+    import httpx2  # imported late to keep `import agor_reactive` fast
 
     try:
         address = Address.parse(url or daemon_url())
-        answer = httpx.get(f"{address.url}/health", **_options(address, timeout))
-    except (httpx.HTTPError, httpx.InvalidURL, UsageError):
+        answer = httpx2.get(f"{address.url}/health", **_options(address, timeout))
+    except (httpx2.HTTPError, httpx2.InvalidURL, UsageError):
         return False
     return _is_ours(answer.status_code, answer.content)
 
 
 async def is_daemon_running_async(url: str | None = None, *, timeout: float = 2.0) -> bool:
     """`is_daemon_running`, without blocking the loop."""
-    import httpx
+    import httpx2
 
     try:
         address = Address.parse(url or daemon_url())
-        async with httpx.AsyncClient(**_options(address, timeout)) as client:
+        async with httpx2.AsyncClient(**_options(address, timeout)) as client:
             answer = await client.get(f"{address.url}/health")
-    except (httpx.HTTPError, httpx.InvalidURL, UsageError):
+    except (httpx2.HTTPError, httpx2.InvalidURL, UsageError):
         return False
     return _is_ours(answer.status_code, answer.content)
 

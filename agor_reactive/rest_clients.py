@@ -1,7 +1,7 @@
 """The daemon over REST: `RestClient` for plain scripts, `AsyncRestClient` the same, awaited. No socket, no live events.
 
-They hold a login and run `operations`; bytes are moved by `transport.http`, which is imported where a client is made:
-httpx brings click and rich with it, and `import agor_reactive` stays cheap.
+They hold a login and run `operations`; bytes are moved by `transport.http`, which is imported when a client is made:
+httpx2 takes long to import, and `import agor_reactive` stays fast.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from agor_reactive.transport.steps import Call, TokenProvider
 from agor_reactive.transport.tls import Verify
 
 if TYPE_CHECKING:
-    import httpx
+    import httpx2
 
     from agor_reactive.transport.http import AsyncRest, Rest
 
@@ -195,9 +195,9 @@ class AsyncRestClient(Services[Awaited]):
 
 
 def _check_timeout(timeout: Any) -> None:
-    import httpx
+    import httpx2
 
-    if not isinstance(timeout, httpx.Timeout):
+    if not isinstance(timeout, httpx2.Timeout):
         arguments.time_limit(timeout)
 
 
@@ -208,7 +208,7 @@ def create_rest_client(
     access_token: str | None = None,
     refresh_token: str | None = None,
     token_provider: TokenProvider | None = None,
-    timeout: float | httpx.Timeout = 30.0,
+    timeout: float | httpx2.Timeout = 30.0,
     headers: Mapping[str, str] | None = None,
     verify: Verify = True,
     proxy: str | None = None,
@@ -217,7 +217,7 @@ def create_rest_client(
     """A client for plain scripts: REST, no socket, no loop. Nothing is sent until it is asked something.
 
     Credentials may be given here or to `authenticate` later. Reads that meet a busy or absent daemon are tried again,
-    writes never. As in httpx: `timeout` in seconds, or a `httpx.Timeout`; `verify`, the authorities to trust (True,
+    writes never. As in httpx2: `timeout` in seconds, or a `httpx2.Timeout`; `verify`, the authorities to trust (True,
     False, a path, an `ssl.SSLContext`); `proxy`, an address, else the environment's. `max_response` bounds one answer,
     in bytes (64 MB if left out): beyond it a `ProtocolError`.
 
@@ -242,7 +242,7 @@ def create_async_rest_client(
     access_token: str | None = None,
     refresh_token: str | None = None,
     token_provider: TokenProvider | None = None,
-    timeout: float | httpx.Timeout = 30.0,
+    timeout: float | httpx2.Timeout = 30.0,
     headers: Mapping[str, str] | None = None,
     verify: Verify = True,
     proxy: str | None = None,

@@ -93,7 +93,7 @@ def machine() -> dict[str, str]:
         "orjson",
         "pydantic",
         "reactivex",
-        "httpx",
+        "httpx2",
     )
     found = {"processor": _processor(), "system": platform.platform(), "python": sys.version.split()[0]}
     for name in names:

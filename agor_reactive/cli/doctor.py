@@ -139,12 +139,12 @@ async def _something_listens(url: str) -> bool:
 
 async def _answer_of_health(url: str) -> int | str:
     """The HTTP status of ``/health``, or why there is none."""
-    import httpx
+    import httpx2
 
     try:
-        async with httpx.AsyncClient(timeout=5) as client:
+        async with httpx2.AsyncClient(timeout=5) as client:
             return (await client.get(f"{url}/health")).status_code
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         return str(error)
 
 

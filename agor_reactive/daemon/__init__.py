@@ -10,6 +10,8 @@ from __future__ import annotations
 from agor_reactive.errors import MissingExtra
 
 try:
+    import jwt  # noqa: F401
+    import qs_codec  # noqa: F401
     import starlette  # noqa: F401
     import uvicorn  # noqa: F401
     import websockets  # noqa: F401

@@ -1,21 +1,21 @@
 """Signed tokens (JWT, HS256) and the hashing of passwords and keys.
 
-Only what the daemon needs: it reads no algorithm from a token, so none can be chosen for it. Knows no users and no
-transports.
+Knows no users and no transports.
 """
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import hmac
-import json
 import secrets
 from typing import Any
+
+import jwt
 
 __all__ = ["TokenExpired", "TokenInvalid", "Tokens", "hash_key", "hash_password", "new_api_key", "password_matches"]
 
 KEY_PREFIX = "agor_sk_"
+_ALGORITHM = "HS256"
 _SCRYPT = {"n": 2**12, "r": 8, "p": 1}
 
 
@@ -35,31 +35,25 @@ class Tokens:
     """Signs and reads tokens with one secret."""
 
     def __init__(self, secret: str) -> None:
-        self._secret = secret.encode()
+        self._secret = secret
 
     def sign(self, claims: dict[str, Any]) -> str:
-        head = _encode(json.dumps({"alg": "HS256", "typ": "JWT"}, separators=(",", ":")).encode())
-        body = _encode(json.dumps(claims, separators=(",", ":")).encode())
-        return f"{head}.{body}.{self._seal(f'{head}.{body}')}"
+        return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
     def read(self, token: object, *, now: float) -> dict[str, Any]:
         """The claims of a token that is ours and still good. Raises TokenInvalid, TokenExpired."""
-        parts = token.split(".") if isinstance(token, str) else []
-        if len(parts) != 3:
+        if not isinstance(token, str) or token.count(".") != 2:
             raise TokenInvalid("jwt malformed")
-        head, body, seal = parts
-        if not hmac.compare_digest(seal.encode(), self._seal(f"{head}.{body}").encode()):
-            raise TokenInvalid("invalid token")
-        claims = json.loads(_decode(body))
-        if not isinstance(claims, dict):
-            raise TokenInvalid("invalid token")
+        # PyJWT would compare times with the system's clock; the daemon has its own. No audience is expected either.
+        unchecked: Any = {"verify_exp": False, "verify_iat": False, "verify_aud": False}
+        try:
+            claims: dict[str, Any] = jwt.decode(token, self._secret, algorithms=[_ALGORITHM], options=unchecked)
+        except jwt.InvalidTokenError:
+            raise TokenInvalid("invalid token") from None
         expires = claims.get("exp")
         if isinstance(expires, int | float) and expires <= now:
             raise TokenExpired(float(expires))
         return claims
-
-    def _seal(self, text: str) -> str:
-        return _encode(hmac.new(self._secret, text.encode(), hashlib.sha256).digest())
 
 
 def new_api_key() -> str:
@@ -80,11 +74,3 @@ def password_matches(password: str, hashed: str) -> bool:
     salt, _, wanted = hashed.partition("$")
     found = hashlib.scrypt(password.encode(), salt=bytes.fromhex(salt), **_SCRYPT).hex()
     return hmac.compare_digest(found, wanted)
-
-
-def _encode(raw: bytes) -> str:
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
-
-
-def _decode(text: str) -> bytes:
-    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -1,7 +1,7 @@
-"""The two faces of REST: the same exchange done on `httpx.Client` and on `httpx.AsyncClient`.
+"""The two faces of REST: the same exchange done on `httpx2.Client` and on `httpx2.AsyncClient`.
 
 They move bytes, wait, and hold the lock under which one caller renews for all. What to send, when, and what an answer
-means is in `rest`. No httpx exception leaves this file.
+means is in `rest`. No httpx2 exception leaves this file.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from inspect import isawaitable, iscoroutine
 from typing import Any
 
-import httpx
+import httpx2
 
 from agor_reactive.errors import (
     CallTimeout,
@@ -48,11 +48,11 @@ MAX_RESPONSE = 64_000_000
 """Bytes of one answer that are read unless said otherwise, counted after decompression."""
 
 # Node closes idle connections after 5 s; a write on one that is just being closed would have an unknown outcome.
-_LIMITS = httpx.Limits(keepalive_expiry=2.0)
+_LIMITS = httpx2.Limits(keepalive_expiry=2.0)
 
 
-class _QuietURL(httpx.URL):
-    """An address that shows itself without its query: httpx logs every one at INFO, and a query may hold anything."""
+class _QuietURL(httpx2.URL):
+    """An address that shows itself without its query: httpx2 logs every one at INFO, and a query may hold anything."""
 
     def __str__(self) -> str:
         return scrub_text(super().__str__().partition("?")[0])
@@ -63,7 +63,7 @@ class _QuietURL(httpx.URL):
 class _RestBase:
     """What both faces know. `timeout` in seconds covers connecting and each read; `random` gives numbers in [0, 1).
 
-    `verify` as in `tls`, `proxy` and `timeout` as in httpx; `max_response` is how many bytes of an answer are read.
+    `verify` as in `tls`, `proxy` and `timeout` as in httpx2; `max_response` is how many bytes of an answer are read.
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class _RestBase:
         url: str,
         *,
         credentials: Credentials | None = None,
-        timeout: float | httpx.Timeout = 30.0,
+        timeout: float | httpx2.Timeout = 30.0,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, str] | None = None,
         verify: Verify = True,
@@ -117,7 +117,7 @@ class _RestBase:
         if self._closed:
             raise UsageError("this client was closed; make a new one") from None
 
-    def _request(self, client: httpx.Client | httpx.AsyncClient, send: Send, timeout: float | None) -> httpx.Request:
+    def _request(self, client: httpx2.Client | httpx2.AsyncClient, send: Send, timeout: float | None) -> httpx2.Request:
         wanted = send.request
         url = client.base_url.copy_with(raw_path=(self._address.prefix + wanted.target).encode("ascii"))
         extra: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
@@ -138,7 +138,7 @@ class _RestBase:
 class _Body:
     """The body of an answer as it comes, up to a bound."""
 
-    def __init__(self, response: httpx.Response, send: Send, most: int) -> None:
+    def __init__(self, response: httpx2.Response, send: Send, most: int) -> None:
         self._response = response
         self._send = send
         self._most = most
@@ -166,20 +166,20 @@ class _Body:
 
 
 def _link_error(error: Exception, send: Send, url: str) -> Exception:
-    """What a failure of httpx means for this call."""
+    """What a failure of httpx2 means for this call."""
     call, why = send.what, type(error).__name__
-    if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)):
+    if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)):
         return never_reached(call, url, str(error) or why)
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx2.TimeoutException):
         what = f"{call.method} {call.service}: no answer in time"
         if is_read(call.method):
             return CallTimeout(f"{what}; ask again, or allow more (timeout=, in seconds)")
         return OutcomeUnknown(f"{what}; it may or may not have happened, so look before you repeat it")
-    if isinstance(error, httpx.LocalProtocolError):  # what it says may hold the header, and that the key
+    if isinstance(error, httpx2.LocalProtocolError):  # what it says may hold the header, and that the key
         return UsageError(f"{call.method} {call.service}: the request holds what HTTP cannot carry; nothing was sent")
-    if isinstance(error, (httpx.UnsupportedProtocol, httpx.InvalidURL)):
+    if isinstance(error, (httpx2.UnsupportedProtocol, httpx2.InvalidURL)):
         return UsageError(f"{url} cannot be asked ({why})")
-    if isinstance(error, (httpx.DecodingError, httpx.TooManyRedirects)):
+    if isinstance(error, (httpx2.DecodingError, httpx2.TooManyRedirects)):
         return ProtocolError(f"{call.method} {call.service}: the answer cannot be read ({why})")
     return lost_in_flight(call.method, call.service, scrub_text(str(error)[:100]) or why)
 
@@ -191,7 +191,7 @@ class Rest(_RestBase):
         super().__init__(url, **options)
         self.sleep = sleep
         self._lock = threading.Lock()
-        self._client = httpx.Client(**self._options)
+        self._client = httpx2.Client(**self._options)
 
     def call(self, call: Call, *, timeout: float | None = None) -> Any:
         """Make one call. Raises `LinkError` and `DaemonError` kinds, `ProtocolError`, `UsageError`."""
@@ -236,7 +236,7 @@ class Rest(_RestBase):
             finally:
                 response.close()
             return body.answer()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _link_error(error, effect, self.url) from None
         except RuntimeError:
             self._refuse_if_closed()
@@ -276,7 +276,7 @@ class AsyncRest(_RestBase):
         self.sleep = sleep
         self._lock = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._client = httpx.AsyncClient(**self._options)
+        self._client = httpx2.AsyncClient(**self._options)
 
     async def call(self, call: Call, *, timeout: float | None = None) -> Any:
         """Make one call. Raises `LinkError` and `DaemonError` kinds, `ProtocolError`, `UsageError`, `WrongLoop`."""
@@ -325,7 +325,7 @@ class AsyncRest(_RestBase):
             finally:
                 await response.aclose()
             return body.answer()
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _link_error(error, effect, self.url) from None
         except RuntimeError:
             self._refuse_if_closed()

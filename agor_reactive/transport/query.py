@@ -1,8 +1,12 @@
 """Query objects as the query strings that a daemon's REST parser (`qs`) reads back as the same object. No IO.
 
 Lists are written in the ``name[]=a`` form: it stays a list for one item, and for more than twenty, where indexes would
-turn into an object. An empty list cannot be written at all: `is_empty_match` tells when it means "nothing".
+turn into an object on older daemons (on newer ones, Express 4.22, both forms hold 1,000).
+An empty list cannot be written at all: `is_empty_match` tells when it means "nothing".
 """
+
+# Not qs-codec (tried 1.6): one query needs both list formats, `[]` for scalars and indices for objects, and it has one
+# per call; it writes a UUID or an unknown object as an empty value and drops empty lists without an error.
 
 from __future__ import annotations
 

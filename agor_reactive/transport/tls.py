@@ -1,7 +1,7 @@
-"""What `verify` means, for every way to a daemon: as httpx users know it.
+"""What `verify` means, for every way to a daemon: as httpx2 users know it.
 
-True trusts the machine's (or certifi's) authorities, False trusts anybody, a path is a file or directory of authorities
-of one's own, and an `ssl.SSLContext` is taken as it is.
+True verifies against the system's certificate store, False verifies nothing, a path is a file or directory of
+authorities, and an `ssl.SSLContext` is used as it is.
 """
 
 from __future__ import annotations

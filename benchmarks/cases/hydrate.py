@@ -1,7 +1,7 @@
 """10,000 messages from the embedded daemon, in a process of its own, into a state.
 
 Over REST: the async client's `find_all`, and what it found folded as the answer of an eager read. Over the live link: a
-handle from `retain` to `ready`. Beside both, plain httpx and orjson: the same requests, the same pages, decoded.
+handle from `retain` to `ready`. Beside both, plain httpx2 and orjson: the same requests, the same pages, decoded.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 
 from agor_reactive import AsyncRestClient, create_async_rest_client, create_client, retain_reactive_session
@@ -67,9 +67,9 @@ def hydrate(plan: Plan) -> Iterator[Line]:
             )
     base = turns.ns("plain")
     rest, live = turns.ratio("rest", "plain"), turns.ratio("live", "plain")
-    yield Row(f"hydrate {messages:,} messages, REST", turns.ns("rest"), "plain httpx", base, rest, BOUND)
+    yield Row(f"hydrate {messages:,} messages, REST", turns.ns("rest"), "plain httpx2", base, rest, BOUND)
     # No bound: the pages of the live link cannot be asked for over REST, so the base fetches others.
-    yield Row(f"hydrate {messages:,} messages, live", turns.ns("live"), "plain httpx", base, live)
+    yield Row(f"hydrate {messages:,} messages, live", turns.ns("live"), "plain httpx2", base, live)
 
 
 @contextmanager
@@ -110,7 +110,7 @@ async def _plant(url: str, place: str, messages: int) -> str:
 async def _plain(url: str, session_id: str, messages: int) -> int:
     """The pages that a daemon gives, a thousand rows each, and nothing made of them."""
     rows: list[Any] = []
-    async with httpx.AsyncClient(headers={"authorization": f"Bearer {_KEY}"}, verify=False, trust_env=False) as client:
+    async with httpx2.AsyncClient(headers={"authorization": f"Bearer {_KEY}"}, verify=False, trust_env=False) as client:
         while len(rows) < messages:
             asked: dict[str, Any] = {"session_id": session_id, "$limit": 1_000, "$skip": len(rows)}
             rows += orjson.loads((await client.get(f"{url}/messages", params=asked)).content)["data"]

@@ -7,8 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = ("ipywidgets", "anywidget", "starlette", "uvicorn", "websockets", "rich", "typer", "httpx", "aiohttp")
-CORE = ("socketio", "httpx", "reactivex", "pydantic", "orjson")
+HEAVY = ("ipywidgets", "anywidget", "starlette", "uvicorn", "websockets", "rich", "typer", "httpx2", "aiohttp")
+CORE = ("socketio", "httpx2", "reactivex", "pydantic", "orjson")
 LOADED = ("asyncio", "pydantic.main", "reactivex", "orjson")
 """Of the core dependencies those that the import itself loads; the ways to the daemon come when a client is made."""
 ROUNDS = 3
@@ -35,7 +35,8 @@ def test_import_loads_no_face_and_no_daemon() -> None:
 def test_the_command_line_answers_help_without_a_client() -> None:
     code = (
         "import sys, agor_reactive.cli.app\n"
-        "print(*[n for n in ('starlette', 'uvicorn', 'agor_reactive.daemon', 'httpx', 'socketio') if n in sys.modules])"
+        "heavy = ('starlette', 'uvicorn', 'agor_reactive.daemon', 'httpx2', 'socketio')\n"
+        "print(*[name for name in heavy if name in sys.modules])"
     )
     assert fresh(code) == ""
 

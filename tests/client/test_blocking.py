@@ -154,6 +154,17 @@ def test_what_does_not_come_in_time_is_a_timeout_and_leaves_nothing(client: Bloc
         assert handle._handle.shared.latest.subscription_count == 0
 
 
+def test_a_timeout_holds_while_a_callback_keeps_the_loop_busy() -> None:
+    portal, free = LoopThread(), threading.Event()
+    portal.loop.call_soon_threadsafe(free.wait, 10)
+    try:
+        with pytest.raises(agor.CallTimeout):
+            portal.run(asyncio.sleep(0), timeout=0.05)
+    finally:
+        free.set()
+        portal.stop()
+
+
 def test_ctrl_c_ends_the_waiting_and_not_the_client(
     client: BlockingClient, session_id: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

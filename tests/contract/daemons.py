@@ -22,7 +22,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
-import httpx
+import httpx2
 import pytest
 
 from agor_reactive.errors import BadRequest, Forbidden, MethodNotAllowed, NotFound, UsageError
@@ -131,8 +131,8 @@ class Daemon:
             )
         return _tokens(self._post("authentication", body))
 
-    def _post(self, path: str, body: dict[str, str]) -> httpx.Response:
-        return httpx.post(f"{self.url}/{path}", json=body, trust_env=False, timeout=20)
+    def _post(self, path: str, body: dict[str, str]) -> httpx2.Response:
+        return httpx2.post(f"{self.url}/{path}", json=body, trust_env=False, timeout=20)
 
     # ---- power over the process ----
 
@@ -203,26 +203,26 @@ def absent_since(daemon: Daemon, what: str) -> Iterator[None]:
         daemon.not_offered(what)
 
 
-def _tokens(answer: httpx.Response) -> dict[str, str]:
+def _tokens(answer: httpx2.Response) -> dict[str, str]:
     answer.raise_for_status()
     body = answer.json()
     return {"access_token": body["accessToken"], "refresh_token": body["refreshToken"]}
 
 
 def _answers(url: str) -> bool:
-    with contextlib.suppress(httpx.HTTPError):
-        return httpx.get(f"{url}/health", trust_env=False, timeout=2).is_success
+    with contextlib.suppress(httpx2.HTTPError):
+        return httpx2.get(f"{url}/health", trust_env=False, timeout=2).is_success
     return False
 
 
 def _refuses_bare_sockets(url: str) -> bool:
     """Connect to the default namespace without a login, over polling: accepted is ``40``, refused is ``44``."""
     path = "/socket.io/?EIO=4&transport=polling"
-    with httpx.Client(base_url=url, trust_env=False, timeout=10) as http:
+    with httpx2.Client(base_url=url, trust_env=False, timeout=10) as http:
         opened = http.get(path)
         if not opened.is_success:
             return True
-        sid = httpx.Response(200, content=opened.content[1:]).json()["sid"]
+        sid = httpx2.Response(200, content=opened.content[1:]).json()["sid"]
         http.post(f"{path}&sid={sid}", content="40")
         return http.get(f"{path}&sid={sid}").text.startswith("44")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 import agor_reactive as agor
@@ -140,7 +140,7 @@ def test_without_a_login_every_route_refuses(daemon: Daemon, route: str) -> None
 @pytest.mark.parametrize("header", ["authorization", "x-api-key"])
 def test_a_key_is_taken_in_either_header(daemon: Daemon, header: str) -> None:
     value = daemon.api_key if header == "x-api-key" else f"Bearer {daemon.api_key}"
-    answer = httpx.get(f"{daemon.url}/sessions", params={"$limit": "1"}, headers={header: value}, trust_env=False)
+    answer = httpx2.get(f"{daemon.url}/sessions", params={"$limit": "1"}, headers={header: value}, trust_env=False)
     assert answer.status_code == 200
 
 

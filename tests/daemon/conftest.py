@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import socketio
 
@@ -106,7 +106,7 @@ class Watcher:
 async def log_in(daemon: EmbeddedDaemon, **credential: Any) -> Row:
     """A login over REST, with the daemon's key unless told otherwise."""
     body = credential or {"strategy": "api-key", "apiKey": daemon.api_key}
-    async with httpx.AsyncClient(base_url=daemon.url) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url) as http:
         answer = await http.post("/authentication", json=body)
     assert answer.status_code == 201, answer.text
     result: Row = answer.json()
@@ -187,6 +187,6 @@ async def connect(stack: AsyncExitStack, daemon: EmbeddedDaemon) -> Open:
 
 
 @pytest.fixture
-async def http(daemon: EmbeddedDaemon) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=daemon.url, headers={"X-API-Key": daemon.api_key or ""}) as client:
+async def http(daemon: EmbeddedDaemon) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=daemon.url, headers={"X-API-Key": daemon.api_key or ""}) as client:
         yield client

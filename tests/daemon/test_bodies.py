@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from agor_reactive.daemon import EmbeddedDaemon
@@ -25,7 +25,7 @@ ROUTES = (
 
 
 @pytest.fixture
-async def names(daemon: EmbeddedDaemon, http: httpx.AsyncClient) -> dict[str, str]:
+async def names(daemon: EmbeddedDaemon, http: httpx2.AsyncClient) -> dict[str, str]:
     session = (await http.post("/sessions", json={"branch_id": daemon.workspace_id})).json()
     task = (await http.post("/tasks", json={"session_id": session["session_id"]})).json()
     repo = (await http.get("/repos")).json()["data"][0]
@@ -37,7 +37,7 @@ def is_plain_refusal(fault: dict[str, Any]) -> bool:
 
 
 async def test_what_is_no_object_is_refused_by_every_service_over_both_ways(
-    http: httpx.AsyncClient, connect: Open, names: dict[str, str]
+    http: httpx2.AsyncClient, connect: Open, names: dict[str, str]
 ) -> None:
     watcher = await connect()
     for path in (*ROWS, *ROUTES, "messages/bulk", "tasks/bulk"):
@@ -57,7 +57,7 @@ async def test_what_is_no_object_is_refused_by_every_service_over_both_ways(
 
 
 async def test_a_list_is_made_of_several_rows_where_that_is_allowed_and_refused_elsewhere(
-    http: httpx.AsyncClient, connect: Open, names: dict[str, str]
+    http: httpx2.AsyncClient, connect: Open, names: dict[str, str]
 ) -> None:
     watcher = await connect()
     for path in ONE_BY_ONE:

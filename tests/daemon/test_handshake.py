@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from socketio.exceptions import ConnectionError as SocketConnectionError
 
@@ -78,7 +78,7 @@ async def test_an_expired_token_is_refused_in_the_handshake(start: Start) -> Non
 
 
 async def accepted(daemon: EmbeddedDaemon, token: str) -> bool:
-    async with httpx.AsyncClient(base_url=daemon.url, headers=bearer(token)) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url, headers=bearer(token)) as http:
         return (await http.get("/sessions")).status_code == 200
 
 
@@ -136,7 +136,7 @@ async def test_revoked_tokens_are_void_and_key_and_password_are_not(daemon: Embe
     await watcher.until(lambda: watcher.gone)
     assert watcher.gone == ["server disconnect"]
     assert await refusal(daemon, headers=bearer(old["accessToken"])) == REFUSED
-    async with httpx.AsyncClient(base_url=daemon.url) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url) as http:
         answer = await http.get("/sessions", headers=bearer(old["accessToken"]))
         assert (answer.status_code, answer.json()["message"]) == (401, "Session expired, please login again")
         again = await http.post("/authentication/refresh", json={"refreshToken": old["refreshToken"]})
@@ -177,7 +177,7 @@ async def test_logins_are_counted_and_refreshes_are_not(daemon: EmbeddedDaemon) 
     tokens = await log_in(daemon)
     await log_in(daemon, strategy="local", email=daemon.email, password=daemon.password)
     await log_in(daemon, strategy="jwt", accessToken=tokens["accessToken"])
-    async with httpx.AsyncClient(base_url=daemon.url) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url) as http:
         await http.post("/authentication/refresh", json={"refreshToken": tokens["refreshToken"]})
         await http.post("/authentication", json={"strategy": "api-key", "apiKey": "agor_sk_wrong"})
     assert daemon.logins == 3
@@ -207,7 +207,7 @@ async def test_no_twins_no_events_of_routes_and_no_leaks(daemon: EmbeddedDaemon,
     decision = {"requestId": request["content"]["request_id"], "taskId": task["task_id"], "allow": True}
     await watcher.ok("create", f"sessions/{session_id}/permission-decision", decision)
     await watcher.ended(task["task_id"])
-    async with httpx.AsyncClient(base_url=daemon.url, headers={"X-API-Key": daemon.api_key or ""}) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url, headers={"X-API-Key": daemon.api_key or ""}) as http:
         assert (await http.post("/api/v1/user/api-keys", json={"name": "ci"})).status_code == 201
         tokens = await log_in(daemon)
         refresh = {"refreshToken": tokens["refreshToken"]}

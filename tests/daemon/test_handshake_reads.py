@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
@@ -32,7 +32,7 @@ async def filled(watcher: Watcher, daemon: EmbeddedDaemon, count: int) -> str:
 
 
 async def test_a_find_answers_a_page_of_a_hundred_and_a_thousand_at_most(
-    daemon: EmbeddedDaemon, watcher: Watcher, http: httpx.AsyncClient
+    daemon: EmbeddedDaemon, watcher: Watcher, http: httpx2.AsyncClient
 ) -> None:
     session_id = await filled(watcher, daemon, 1203)
     for limit, size in ((None, 100), (10, 10), (0, 0), (1000, 1000), (5000, 1000), ("5000", 1000)):
@@ -49,7 +49,7 @@ async def test_a_find_answers_a_page_of_a_hundred_and_a_thousand_at_most(
 
 
 async def test_skip_is_a_number_over_rest_too_and_sorts_and_filters_combine(
-    daemon: EmbeddedDaemon, watcher: Watcher, http: httpx.AsyncClient
+    daemon: EmbeddedDaemon, watcher: Watcher, http: httpx2.AsyncClient
 ) -> None:
     session_id = await filled(watcher, daemon, 250)
     page = (await http.get("/messages", params={"session_id": session_id, "$limit": 10, "$skip": 240})).json()
@@ -74,7 +74,7 @@ async def test_queries_that_it_does_not_know_are_a_400(watcher: Watcher, query: 
 
 
 async def test_a_walk_by_ids_reads_every_message_once(
-    daemon: EmbeddedDaemon, watcher: Watcher, http: httpx.AsyncClient
+    daemon: EmbeddedDaemon, watcher: Watcher, http: httpx2.AsyncClient
 ) -> None:
     session_id = await filled(watcher, daemon, 530)
     await filled(watcher, daemon, 20)
@@ -150,7 +150,7 @@ async def test_a_page_limit_of_the_daemon_caps_every_page(start: Any, connect: O
 
 
 async def test_tasks_of_a_session_are_sorted_filtered_and_walked_by_id(
-    daemon: EmbeddedDaemon, watcher: Watcher, http: httpx.AsyncClient
+    daemon: EmbeddedDaemon, watcher: Watcher, http: httpx2.AsyncClient
 ) -> None:
     session_id = await watcher.new_session(daemon)
     prompts = [await watcher.prompt(session_id, f"{number} [hold]") for number in range(4)]

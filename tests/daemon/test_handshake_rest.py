@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-import httpx
+import httpx2
 import pytest
 
 from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
@@ -20,13 +20,13 @@ def api_version() -> ApiVersionName:
 
 
 @pytest.fixture
-async def bare(daemon: EmbeddedDaemon) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=daemon.url) as client:
+async def bare(daemon: EmbeddedDaemon) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=daemon.url) as client:
         yield client
 
 
 async def test_key_password_and_token_each_give_an_access_and_a_refresh_token(
-    daemon: EmbeddedDaemon, bare: httpx.AsyncClient
+    daemon: EmbeddedDaemon, bare: httpx2.AsyncClient
 ) -> None:
     first = await log_in(daemon)
     credentials = (
@@ -50,7 +50,7 @@ async def test_key_password_and_token_each_give_an_access_and_a_refresh_token(
 
 
 async def test_keys_and_tokens_share_one_bucket_of_fifty_and_each_address_has_its_own(
-    daemon: EmbeddedDaemon, bare: httpx.AsyncClient
+    daemon: EmbeddedDaemon, bare: httpx2.AsyncClient
 ) -> None:
     token = (await log_in(daemon))["accessToken"]
     for number in range(49):
@@ -69,14 +69,14 @@ async def test_keys_and_tokens_share_one_bucket_of_fifty_and_each_address_has_it
 async def test_refreshes_have_a_bucket_of_their_own(start: Start) -> None:
     daemon = await start(login_limit=2)
     tokens = await log_in(daemon)
-    async with httpx.AsyncClient(base_url=daemon.url) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url) as http:
         given = {"refreshToken": tokens["refreshToken"]}
         codes = [(await http.post("/authentication/refresh", json=given)).status_code for _ in range(3)]
         assert codes == [201, 201, 429]
     await log_in(daemon)
 
 
-async def test_user_me_says_whom_a_credential_names(daemon: EmbeddedDaemon, bare: httpx.AsyncClient) -> None:
+async def test_user_me_says_whom_a_credential_names(daemon: EmbeddedDaemon, bare: httpx2.AsyncClient) -> None:
     tokens = await log_in(daemon)
     by_key = (await bare.get("/api/v1/user/me", headers={"X-API-Key": daemon.api_key or ""})).json()
     assert (by_key["auth_strategy"], by_key["role"]) == ("api-key", "superadmin")
@@ -90,7 +90,7 @@ async def test_user_me_says_whom_a_credential_names(daemon: EmbeddedDaemon, bare
 
 
 async def test_users_can_be_read_over_rest_and_a_new_password_ends_the_old_tokens(
-    daemon: EmbeddedDaemon, bare: httpx.AsyncClient
+    daemon: EmbeddedDaemon, bare: httpx2.AsyncClient
 ) -> None:
     headers = {"X-API-Key": daemon.api_key or ""}
     user = {"email": "new@x.test", "password": "first-1", "must_change_password": True}
@@ -109,7 +109,7 @@ async def test_users_can_be_read_over_rest_and_a_new_password_ends_the_old_token
 @pytest.mark.parametrize("version", ["worktrees", "branches", "handshake"])
 async def test_health_tells_the_newer_daemon_from_older_ones(start: Start, version: ApiVersionName) -> None:
     daemon = await start(api_version=version)
-    async with httpx.AsyncClient(base_url=daemon.url) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url) as http:
         health = (await http.get("/health")).json()
         me = await http.get("/api/v1/user/me", headers={"X-API-Key": daemon.api_key or ""})
     hints = {"service", "deploymentId", "db", "realtime"}
@@ -126,7 +126,7 @@ async def test_health_tells_the_newer_daemon_from_older_ones(start: Start, versi
 
 
 async def test_a_service_token_may_do_what_executors_do_and_members_may_not(
-    daemon: EmbeddedDaemon, bare: httpx.AsyncClient
+    daemon: EmbeddedDaemon, bare: httpx2.AsyncClient
 ) -> None:
     token = (await log_in(daemon))["accessToken"]
     service = bearer(daemon.service_token)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
@@ -171,7 +171,7 @@ async def test_a_created_task_runs_when_its_creator_asks_and_the_turn_is_free(
     made = [await watcher.ok("create", "tasks", {"session_id": session_id, "full_prompt": "x [hold]"}) for _ in "ab"]
     await watcher.ok("create", "users", {"email": "m@x.test", "password": "secret-1", "role": "member"})
     member = bearer((await log_in(daemon, strategy="local", email="m@x.test", password="secret-1"))["accessToken"])
-    async with httpx.AsyncClient(base_url=daemon.url, headers=member) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url, headers=member) as http:
         assert (await http.post(f"/tasks/{made[0]['task_id']}/run", json={})).status_code == 403
     watcher.heard.clear()
     ran = await watcher.ok("create", f"tasks/{made[0]['task_id']}/run", {})

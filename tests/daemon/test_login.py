@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from socketio.exceptions import ConnectionError as SocketConnectionError
 
@@ -52,7 +52,7 @@ async def test_a_password_login_and_a_token_login_work_too(daemon: EmbeddedDaemo
     ],
 )
 async def test_wrong_credentials_are_refused_in_the_words_of_the_wire(
-    connect: Open, http: httpx.AsyncClient, request_: dict[str, Any], message: str
+    connect: Open, http: httpx2.AsyncClient, request_: dict[str, Any], message: str
 ) -> None:
     watcher = await connect(login=False)
     fault = await watcher.fault("create", "authentication", request_)
@@ -63,7 +63,7 @@ async def test_wrong_credentials_are_refused_in_the_words_of_the_wire(
 
 
 async def test_a_refresh_token_is_no_access_token(
-    daemon: EmbeddedDaemon, connect: Open, http: httpx.AsyncClient
+    daemon: EmbeddedDaemon, connect: Open, http: httpx2.AsyncClient
 ) -> None:
     watcher = await connect(login=False)
     token = (await watcher.login(daemon))["refreshToken"]
@@ -200,7 +200,7 @@ async def test_a_password_that_must_change_blocks_the_socket_until_it_has(
 
 
 async def test_a_new_key_works_is_told_to_all_and_ends_when_removed(
-    daemon: EmbeddedDaemon, connect: Open, http: httpx.AsyncClient
+    daemon: EmbeddedDaemon, connect: Open, http: httpx2.AsyncClient
 ) -> None:
     watcher = await connect()
     made = (await http.post("/api/v1/user/api-keys", json={"name": "ci"})).json()

@@ -12,7 +12,7 @@ from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.errors import MissingExtra
 
 
-@pytest.mark.parametrize("package", ["starlette", "uvicorn", "websockets"])
+@pytest.mark.parametrize("package", ["jwt", "qs_codec", "starlette", "uvicorn", "websockets"])
 def test_without_its_extra_the_import_says_what_to_install(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     monkeypatch.delitem(sys.modules, "agor_reactive.daemon")

@@ -10,7 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from agor_reactive.daemon import EmbeddedDaemon
@@ -52,7 +52,7 @@ def environment(key: str) -> dict[str, str]:
 
 
 async def rows(url: str, key: str, path: str) -> list[dict[str, Any]]:
-    async with httpx.AsyncClient(base_url=url, headers={"X-API-Key": key}) as http:
+    async with httpx2.AsyncClient(base_url=url, headers={"X-API-Key": key}) as http:
         found: list[dict[str, Any]] = (await http.get(path)).json()["data"]
         return found
 
@@ -91,7 +91,7 @@ async def test_a_daemon_comes_back_on_the_same_port_with_its_rows_and_its_key(
         last = (await rows(second.url, key, f"/messages?session_id={session_id}"))[-1]
         kind = "daemon_restart" if ending == "terminate" else "daemon_crash"
         assert (last["type"], last["role"], last["metadata"]) == (kind, "system", {"source": "agor"})
-        async with httpx.AsyncClient(base_url=second.url) as http:
+        async with httpx2.AsyncClient(base_url=second.url) as http:
             kept = await http.get("/sessions", headers={"Authorization": f"Bearer {token}"})
             assert kept.status_code == 200
     assert key.encode() not in db.read_bytes()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from agor_reactive.daemon import EmbeddedDaemon
@@ -11,14 +11,14 @@ from .conftest import Open
 from .test_rows import filled
 
 
-async def new_session(daemon: EmbeddedDaemon, http: httpx.AsyncClient) -> str:
+async def new_session(daemon: EmbeddedDaemon, http: httpx2.AsyncClient) -> str:
     answer = await http.post("/sessions", json={"branch_id": daemon.workspace_id})
     assert answer.status_code == 201
     return str(answer.json()["session_id"])
 
 
 async def test_health_needs_no_credentials_and_everything_else_does(daemon: EmbeddedDaemon) -> None:
-    async with httpx.AsyncClient(base_url=daemon.url) as bare:
+    async with httpx2.AsyncClient(base_url=daemon.url) as bare:
         health = (await bare.get("/health")).json()
         assert (health["status"], health["auth"]["requireAuth"]) == ("ok", True)
         assert isinstance(health["timestamp"], int)
@@ -30,7 +30,7 @@ async def test_health_needs_no_credentials_and_everything_else_does(daemon: Embe
 
 
 async def test_keys_and_tokens_both_open_the_door(daemon: EmbeddedDaemon) -> None:
-    async with httpx.AsyncClient(base_url=daemon.url) as bare:
+    async with httpx2.AsyncClient(base_url=daemon.url) as bare:
         login = await bare.post("/authentication", json={"strategy": "api-key", "apiKey": daemon.api_key})
         assert login.status_code == 201
         for credential in (login.json()["accessToken"], daemon.api_key):
@@ -43,7 +43,7 @@ async def test_keys_and_tokens_both_open_the_door(daemon: EmbeddedDaemon) -> Non
 
 
 async def test_every_post_answers_201_and_rows_can_be_changed_and_removed(
-    daemon: EmbeddedDaemon, http: httpx.AsyncClient
+    daemon: EmbeddedDaemon, http: httpx2.AsyncClient
 ) -> None:
     session_id = await new_session(daemon, http)
     patched = await http.patch(f"/sessions/{session_id}", json={"title": "x"})
@@ -58,7 +58,7 @@ async def test_every_post_answers_201_and_rows_can_be_changed_and_removed(
     assert (await http.get(f"/sessions/{session_id}")).status_code == 500
 
 
-async def test_domain_faults_are_a_500_and_unknown_paths_a_page(http: httpx.AsyncClient) -> None:
+async def test_domain_faults_are_a_500_and_unknown_paths_a_page(http: httpx2.AsyncClient) -> None:
     missing = await http.get("/sessions/ffffffff")
     assert missing.status_code == 500
     assert missing.json() == {
@@ -74,7 +74,7 @@ async def test_domain_faults_are_a_500_and_unknown_paths_a_page(http: httpx.Asyn
     assert html.headers["content-type"].startswith("text/html")
 
 
-async def test_users_cannot_be_used_over_rest(daemon: EmbeddedDaemon, http: httpx.AsyncClient) -> None:
+async def test_users_cannot_be_used_over_rest(daemon: EmbeddedDaemon, http: httpx2.AsyncClient) -> None:
     for answer in (
         await http.get("/users"),
         await http.get("/users/x"),
@@ -86,7 +86,7 @@ async def test_users_cannot_be_used_over_rest(daemon: EmbeddedDaemon, http: http
 
 
 async def test_message_paging_concatenates_strings(
-    daemon: EmbeddedDaemon, connect: Open, http: httpx.AsyncClient
+    daemon: EmbeddedDaemon, connect: Open, http: httpx2.AsyncClient
 ) -> None:
     session_id = await filled(await connect(), daemon, 6)
     both = (await http.get("/messages", params={"session_id": session_id, "$limit": 2, "$skip": 1})).json()
@@ -97,7 +97,7 @@ async def test_message_paging_concatenates_strings(
 
 
 async def test_nested_query_strings_reach_the_services(
-    daemon: EmbeddedDaemon, connect: Open, http: httpx.AsyncClient
+    daemon: EmbeddedDaemon, connect: Open, http: httpx2.AsyncClient
 ) -> None:
     await filled(await connect(), daemon, 5)
     await new_session(daemon, http)
@@ -112,18 +112,18 @@ async def test_nested_query_strings_reach_the_services(
 
 
 @pytest.mark.parametrize("body", ['{"a":', "not json"])
-async def test_a_broken_body_is_a_500(http: httpx.AsyncClient, body: str) -> None:
+async def test_a_broken_body_is_a_500(http: httpx2.AsyncClient, body: str) -> None:
     answer = await http.post("/sessions", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.json()["name"]) == (500, "GeneralError")
 
 
-async def test_a_body_over_ten_megabytes_is_a_500(http: httpx.AsyncClient) -> None:
+async def test_a_body_over_ten_megabytes_is_a_500(http: httpx2.AsyncClient) -> None:
     answer = await http.post("/sessions", content=b'{"x":"' + b"x" * (10 * 1024 * 1024) + b'"}')
     assert (answer.status_code, answer.json()["message"]) == (500, "request entity too large")
 
 
 async def test_a_body_larger_than_a_frame_is_fine(
-    daemon: EmbeddedDaemon, connect: Open, http: httpx.AsyncClient
+    daemon: EmbeddedDaemon, connect: Open, http: httpx2.AsyncClient
 ) -> None:
     watcher = await connect()
     session_id = await new_session(daemon, http)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-import httpx
+import httpx2
 import pytest
 
 from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
@@ -124,7 +124,7 @@ async def test_joining_needs_a_session_and_a_socket(daemon: EmbeddedDaemon, conn
     missing = await watcher.fault("create", "session-streams", {"session_id": "ffffffff"})
     assert missing["code"] == "NOT_FOUND"
     assert (await watcher.fault("create", "session-streams", {}))["code"] == 400
-    async with httpx.AsyncClient(base_url=daemon.url, headers={"X-API-Key": daemon.api_key or ""}) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url, headers={"X-API-Key": daemon.api_key or ""}) as http:
         assert (await http.post("/session-streams", json={"session_id": "x"})).status_code == 400
 
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as open_websocket
@@ -63,7 +63,7 @@ async def test_the_handshake_says_what_a_real_daemon_says(daemon: EmbeddedDaemon
 
 
 async def test_polling_works_and_offers_the_upgrade(daemon: EmbeddedDaemon, connect: Open) -> None:
-    async with httpx.AsyncClient(base_url=daemon.url) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url) as http:
         start = await http.get("/socket.io/", params={"EIO": "4", "transport": "polling"})
         assert json.loads(start.text[1:])["upgrades"] == ["websocket"]
         old = await http.get("/socket.io/", params={"EIO": "3", "transport": "polling"})
@@ -200,7 +200,7 @@ async def test_a_stopped_daemon_leaves_no_task_behind() -> None:
 
 @pytest.mark.parametrize("header", [{"Host": "evil.test"}, {"Origin": "http://evil.test"}, {"Origin": "null"}])
 async def test_foreign_hosts_and_origins_are_turned_away(daemon: EmbeddedDaemon, header: dict[str, str]) -> None:
-    async with httpx.AsyncClient(base_url=daemon.url) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url) as http:
         assert (await http.get("/health", headers=header)).status_code == 403
         polling = {"EIO": "4", "transport": "polling"}
         assert (await http.get("/socket.io/", params=polling, headers=header)).status_code == 403
@@ -212,7 +212,7 @@ async def test_foreign_hosts_and_origins_are_turned_away(daemon: EmbeddedDaemon,
 
 @pytest.mark.parametrize("origin", ["http://localhost:5173", "http://127.0.0.1:8888", "http://[::1]:3000"])
 async def test_local_pages_are_welcome(daemon: EmbeddedDaemon, origin: str) -> None:
-    async with httpx.AsyncClient(base_url=daemon.url) as http:
+    async with httpx2.AsyncClient(base_url=daemon.url) as http:
         assert (await http.get("/health", headers={"Origin": origin, "Host": "localhost:1"})).status_code == 200
     async with open_websocket(address(daemon), additional_headers={"Origin": origin}) as link:
         await greeted(link)

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.feathers_peer.process import JsonLineProcess
@@ -30,8 +30,8 @@ def peer() -> Iterator[JsonLineProcess]:
 
 
 @pytest.fixture
-async def http(peer: JsonLineProcess) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as client:
+async def http(peer: JsonLineProcess) -> AsyncIterator[httpx2.AsyncClient]:
+    async with httpx2.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as client:
         yield client
 
 
@@ -77,7 +77,7 @@ async def test_a_token_without_an_end_or_after_its_end_is_refused(secret: tuple[
         assert (await socket.result("find", "sessions", {}))["total"] == 0
     for bad in (sign(signing, sub=user), sign(signing, sub=user, exp=now - 1), sign("other", sub=user, exp=now + 60)):
         assert await refused(peer, token=bad) == REFUSAL
-    async with httpx.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as http:
+    async with httpx2.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as http:
         assert (await http.get("/sessions", headers=bearer(sign(signing, sub=user)))).status_code == 401
 
 
@@ -118,7 +118,7 @@ async def test_nobody_logs_in_or_out_on_a_live_socket(peer: JsonLineProcess) -> 
         assert "total" in await socket.result("find", "sessions", {})
 
 
-async def test_each_strategy_answers_both_tokens_over_rest(peer: JsonLineProcess, http: httpx.AsyncClient) -> None:
+async def test_each_strategy_answers_both_tokens_over_rest(peer: JsonLineProcess, http: httpx2.AsyncClient) -> None:
     access = peer.greeting
     by_password = await log_in(peer, strategy="local", email=access["email"], password=access["password"])
     by_token = await log_in(peer, strategy="jwt", accessToken=by_password["accessToken"])
@@ -140,7 +140,7 @@ async def test_each_strategy_answers_both_tokens_over_rest(peer: JsonLineProcess
     )
 
 
-async def test_user_me_tells_who_a_credential_belongs_to(peer: JsonLineProcess, http: httpx.AsyncClient) -> None:
+async def test_user_me_tells_who_a_credential_belongs_to(peer: JsonLineProcess, http: httpx2.AsyncClient) -> None:
     token = (await log_in(peer))["accessToken"]
     by_key = (await http.get("/api/v1/user/me", headers=bearer(peer.greeting["api_key"]))).json()
     by_token = (await http.get("/api/v1/user/me", headers=bearer(token))).json()
@@ -152,7 +152,7 @@ async def test_user_me_tells_who_a_credential_belongs_to(peer: JsonLineProcess, 
     assert (await http.get("/users", headers=bearer(token))).status_code == 200
 
 
-async def test_health_hints_at_the_newer_daemon(http: httpx.AsyncClient) -> None:
+async def test_health_hints_at_the_newer_daemon(http: httpx2.AsyncClient) -> None:
     health = (await http.get("/health")).json()
     assert {"service", "deploymentId", "db", "realtime"} <= set(health)
     assert (health["service"], health["features"]["branchRbac"], "identity" in health["auth"]) == (
@@ -179,7 +179,7 @@ async def test_a_user_socket_outlives_its_token() -> None:
 
 
 async def _accepted(peer: JsonLineProcess, token: str) -> bool:
-    async with httpx.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as http:
+    async with httpx2.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as http:
         return (await http.get("/sessions", headers=bearer(token))).status_code == 200
 
 
@@ -218,7 +218,7 @@ def numbers(socket: Socket) -> list[int]:
     return [row["sequence"] for name, row in socket.events if name == "messages streaming:chunk"]
 
 
-async def test_joining_answers_the_full_id_and_needs_a_socket(peer: JsonLineProcess, http: httpx.AsyncClient) -> None:
+async def test_joining_answers_the_full_id_and_needs_a_socket(peer: JsonLineProcess, http: httpx2.AsyncClient) -> None:
     async with connected(peer) as socket:
         session = await new_session(socket, peer)
         subscribed = {"session_id": session, "subscribed": True}
@@ -265,7 +265,7 @@ async def test_streams_reach_the_room_the_services_and_the_owners_older_sockets(
             assert [numbers(socket) for socket in everybody] == [[0, 2], [], [0], [], [0, 2], [0, 1, 2]]
 
 
-async def test_only_a_service_may_post_stream_events(peer: JsonLineProcess, http: httpx.AsyncClient) -> None:
+async def test_only_a_service_may_post_stream_events(peer: JsonLineProcess, http: httpx2.AsyncClient) -> None:
     text = "Streaming events require an executor-scoped token"
     async with connected(peer) as socket:
         session = await new_session(socket, peer)

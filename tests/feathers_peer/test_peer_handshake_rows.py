@@ -6,7 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.feathers_peer.process import JsonLineProcess
@@ -35,9 +35,9 @@ async def service(peer: JsonLineProcess) -> AsyncIterator[Socket]:
 
 
 @pytest.fixture
-async def http(peer: JsonLineProcess) -> AsyncIterator[httpx.AsyncClient]:
+async def http(peer: JsonLineProcess) -> AsyncIterator[httpx2.AsyncClient]:
     headers = bearer(peer.greeting["api_key"])
-    async with httpx.AsyncClient(base_url=peer.greeting["url"], headers=headers, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=peer.greeting["url"], headers=headers, trust_env=False) as client:
         yield client
 
 
@@ -70,7 +70,7 @@ async def written(socket: Socket, session: str, count: int) -> list[str]:
     return [str(row["message_id"]) for row in rows]
 
 
-async def test_messages_come_in_pages(socket: Socket, http: httpx.AsyncClient, session: str) -> None:
+async def test_messages_come_in_pages(socket: Socket, http: httpx2.AsyncClient, session: str) -> None:
     ids = await written(socket, session, MANY)
 
     async def page(**query: Any) -> dict[str, Any]:
@@ -114,7 +114,7 @@ async def test_messages_come_in_pages(socket: Socket, http: httpx.AsyncClient, s
         {"transcript": "fat"},
     ],
 )
-async def test_what_messages_do_not_know_is_refused(socket: Socket, http: httpx.AsyncClient, query: Any) -> None:
+async def test_what_messages_do_not_know_is_refused(socket: Socket, http: httpx2.AsyncClient, query: Any) -> None:
     error = await socket.call("find", "messages", query)
     assert (error["code"], error["message"]) == (400, "validation failed")
     assert error["data"]
@@ -130,7 +130,7 @@ async def test_ranges_and_deep_skips_of_messages_need_a_session_or_task(socket: 
 
 
 async def test_messages_of_several_tasks_and_their_lean_transcript(
-    socket: Socket, http: httpx.AsyncClient, session: str
+    socket: Socket, http: httpx2.AsyncClient, session: str
 ) -> None:
     task = (await prompted(socket, session))["task_id"]
     blocks = [{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "a"}, {"type": "tool_use", "id": "t"}]
@@ -147,7 +147,7 @@ async def test_messages_of_several_tasks_and_their_lean_transcript(
 
 
 async def test_messages_are_made_one_at_a_time_and_mostly_immutable(
-    socket: Socket, http: httpx.AsyncClient, session: str
+    socket: Socket, http: httpx2.AsyncClient, session: str
 ) -> None:
     row = message(session, 0)
     made = await socket.result("create", "messages", {key: row[key] for key in row if key != "message_id"})
@@ -166,7 +166,7 @@ async def test_messages_are_made_one_at_a_time_and_mostly_immutable(
 
 
 async def test_members_create_tasks_that_do_not_run_and_patch_none(
-    socket: Socket, http: httpx.AsyncClient, service: Socket, session: str
+    socket: Socket, http: httpx2.AsyncClient, service: Socket, session: str
 ) -> None:
     row = {"session_id": session, "full_prompt": "Later."}
     task = await socket.result("create", "tasks", {**row, "status": "created"})
@@ -186,7 +186,7 @@ async def test_members_create_tasks_that_do_not_run_and_patch_none(
 
 
 async def test_tasks_of_a_session_are_filtered_and_sorted(
-    socket: Socket, http: httpx.AsyncClient, session: str
+    socket: Socket, http: httpx2.AsyncClient, session: str
 ) -> None:
     running = (await prompted(socket, session))["task_id"]
     queued = [(await prompted(socket, session, text))["task_id"] for text in ("Two.", "Three.")]
@@ -343,7 +343,7 @@ async def test_sessions_are_initialized_archived_and_brought_back(socket: Socket
 
 
 def test_without_a_page_limit_a_thousand_messages_are_the_most() -> None:
-    with start() as peer, httpx.Client(base_url=peer.greeting["url"], trust_env=False) as http:
+    with start() as peer, httpx2.Client(base_url=peer.greeting["url"], trust_env=False) as http:
         headers = bearer(peer.greeting["api_key"])
         page = http.get("/messages", params={"$limit": 5_000}, headers=headers).json()
         assert page["limit"] == 1_000

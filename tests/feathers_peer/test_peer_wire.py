@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.feathers_peer.process import JsonLineProcess
@@ -30,9 +30,9 @@ async def socket(peer: JsonLineProcess) -> AsyncIterator[Socket]:
 
 
 @pytest.fixture
-async def http(peer: JsonLineProcess) -> AsyncIterator[httpx.AsyncClient]:
+async def http(peer: JsonLineProcess) -> AsyncIterator[httpx2.AsyncClient]:
     headers = {"Authorization": f"Bearer {peer.greeting['api_key']}"}
-    async with httpx.AsyncClient(base_url=peer.greeting["url"], headers=headers, trust_env=False) as client:
+    async with httpx2.AsyncClient(base_url=peer.greeting["url"], headers=headers, trust_env=False) as client:
         yield client
 
 
@@ -179,7 +179,7 @@ async def test_stop_ends_the_current_task_and_the_queue_goes_on(peer: JsonLinePr
     assert (refused["code"], refused["message"]) == (400, "validation failed")
 
 
-async def test_errors_have_the_many_shapes_of_the_daemon(socket: Socket, http: httpx.AsyncClient) -> None:
+async def test_errors_have_the_many_shapes_of_the_daemon(socket: Socket, http: httpx2.AsyncClient) -> None:
     missing = str(uuid.uuid4())
     error = await socket.call("get", "sessions", missing)
     assert (error["code"], error["name"], "stack" in error) == ("NOT_FOUND", "NotFoundError", True)
@@ -215,14 +215,14 @@ async def test_an_oversize_frame_closes_the_connection(peer: JsonLineProcess, so
     await asyncio.wait_for(socket.gone.wait(), timeout=5)
 
 
-async def test_users_work_over_the_socket_only(socket: Socket, http: httpx.AsyncClient) -> None:
+async def test_users_work_over_the_socket_only(socket: Socket, http: httpx2.AsyncClient) -> None:
     users = await socket.result("find", "users", {})
     assert [("password" in row) for row in users["data"]] == [False]
     assert (await http.get("/users")).status_code == 401
 
 
 async def test_rest_query_numbers_of_messages_are_added_as_strings(
-    http: httpx.AsyncClient, peer: JsonLineProcess
+    http: httpx2.AsyncClient, peer: JsonLineProcess
 ) -> None:
     made = (await http.post("/sessions", json={"branch_id": peer.greeting["workspace_id"]})).json()
     session = made["session_id"]
@@ -275,7 +275,10 @@ async def test_worktrees_have_their_own_words_and_a_prompt_answers_an_envelope()
 async def test_revoked_tokens_are_void_and_new_logins_work(version: str) -> None:
     with start(version) as peer:
         old = await log_in(peer)
-        async with connected(peer) as socket, httpx.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as http:
+        async with (
+            connected(peer) as socket,
+            httpx2.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as http,
+        ):
             assert peer.order("revoke")
             await asyncio.wait_for(socket.gone.wait(), timeout=5)
             headers = {"Authorization": f"Bearer {old['accessToken']}"}
@@ -305,7 +308,7 @@ async def test_a_kick_disconnects_and_a_cut_ends_the_connection(version: str) ->
 async def test_successful_logins_are_counted_and_refreshes_are_not(peer: JsonLineProcess) -> None:
     before = peer.ask("logins")["count"]
     tokens = await log_in(peer)
-    async with httpx.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as http:
+    async with httpx2.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as http:
         refresh = await http.post("/authentication/refresh", json={"refreshToken": tokens["refreshToken"]})
         assert refresh.status_code == 201
         assert (await http.post("/authentication", json={"strategy": "zork"})).status_code == 401

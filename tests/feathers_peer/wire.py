@@ -12,7 +12,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import socketio
 
@@ -83,7 +83,7 @@ class Socket:
 async def log_in(peer: JsonLineProcess, **credentials: str) -> dict[str, Any]:
     """One `POST /authentication`, with the API key if nothing else is given."""
     body = credentials or {"strategy": "api-key", "apiKey": peer.greeting["api_key"]}
-    async with httpx.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as http:
+    async with httpx2.AsyncClient(base_url=peer.greeting["url"], trust_env=False) as http:
         answer = await http.post("/authentication", json=body)
     assert answer.status_code == 201, answer.text
     result: dict[str, Any] = answer.json()

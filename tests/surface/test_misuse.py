@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 import agor_reactive as agor
@@ -112,7 +112,7 @@ def test_a_time_limit_is_a_number_of_seconds(server: RestServer, wrong: Any) -> 
 @pytest.mark.parametrize("wrong", ["5", -1, float("nan"), True])
 def test_how_long_to_wait_may_be_no_time_at_all(server: RestServer, wrong: Any) -> None:
     server.script = lambda seen: Reply(200, {"task_id": "t", "status": "running", "total": 0, "data": []})
-    with agor.create_rest_client(server.url, timeout=httpx.Timeout(5.0)) as client:
+    with agor.create_rest_client(server.url, timeout=httpx2.Timeout(5.0)) as client:
         with pytest.raises(UsageError, match="seconds"):
             client.tasks.wait("t", timeout=wrong)
         with pytest.raises(UsageError, match="seconds"):

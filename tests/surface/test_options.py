@@ -1,4 +1,4 @@
-"""What httpx users expect of a client: authorities, proxies, timeouts, bounds; on the live link too."""
+"""What httpx2 users expect of a client: authorities, proxies, timeouts, bounds; on the live link too."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -121,8 +121,8 @@ async def test_the_environments_proxy_is_not_for_this_machine(
     await ask_everywhere(daemon.url, daemon.api_key)
 
 
-def test_a_timeout_may_be_httpxs_own(server: RestServer) -> None:
-    with agor.create_rest_client(server.url, timeout=httpx.Timeout(5.0, connect=1.0)) as client:
+def test_a_timeout_may_be_httpx2s_own(server: RestServer) -> None:
+    with agor.create_rest_client(server.url, timeout=httpx2.Timeout(5.0, connect=1.0)) as client:
         client.service("boards").get("b")
 
 
@@ -240,7 +240,7 @@ def test_ids_are_escaped_in_paths(server: RestServer, row_id: str) -> None:
         client.service("boards").remove(row_id)
         (path,) = {seen.target for seen in server.seen}
         assert path.startswith("/boards/")
-        assert httpx.URL(f"http://x{path}").path == f"/boards/{row_id}"
+        assert httpx2.URL(f"http://x{path}").path == f"/boards/{row_id}"
         assert not set(path.removeprefix("/boards/")) & set("/?# \\\r\n")
         if set(row_id) & set("/?#\\"):
             with pytest.raises(UsageError):

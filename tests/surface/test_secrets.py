@@ -69,7 +69,7 @@ def everything() -> Iterator[Everything]:
     one = Everything()
     handler = logging.StreamHandler(one.text)
     root = logging.getLogger()
-    names = ["httpx", "httpcore", "engineio", "engineio.client", "socketio", "socketio.client", "aiohttp", "asyncio"]
+    names = ["httpx2", "httpcore2", "engineio", "engineio.client", "socketio", "socketio.client", "aiohttp", "asyncio"]
     before = {name: logging.getLogger(name).level for name in ["", "agor_reactive", *names]}
     root.addHandler(handler)
     for name in before:
