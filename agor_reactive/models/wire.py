@@ -6,9 +6,15 @@ Plain slotted classes, not pydantic: one `RawEvent` is made for every frame that
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
-__all__ = ["LinkPhase", "LinkStatus", "RawEvent"]
+__all__ = ["UNREADABLE", "LinkPhase", "LinkStatus", "RawEvent"]
+
+UNREADABLE: Final = "agor_reactive unreadable"
+"""The topic of a `RawEvent` that stands for one that could not be read (broken JSON, nested too deep).
+
+Its payload is ``{"session_ids": [...]}``: the sessions that the frame names. It may be about any of them.
+"""
 
 
 class RawEvent:

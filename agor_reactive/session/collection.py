@@ -27,7 +27,7 @@ from agor_reactive.session.failures import failure_of
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.hydration import FURTHEST, walk
 from agor_reactive.session.matching import matcher, ordering, plain, sendable
-from agor_reactive.session.observers import ListenerFailure, name_of
+from agor_reactive.session.observers import WHATEVER_A_LISTENER_RAISES, ListenerFailure, name_of, report
 from agor_reactive.session.registry import SessionRegistry
 
 __all__ = ["SessionCollection", "SessionRows"]
@@ -254,13 +254,13 @@ class SessionCollection(Observable[SessionRows]):
         listener.told = rows.revision
         try:
             listener.callback(rows)
-        except Exception as error:  # noqa: BLE001 - a listener's failure is reported once and harms nobody
+        except WHATEVER_A_LISTENER_RAISES as error:
             self._report(listener, error)
 
-    def _report(self, listener: _Listener, error: Exception) -> None:
+    def _report(self, listener: _Listener, error: BaseException) -> None:
         if not listener.reported:
             listener.reported = True
-            self._router.on_listener_failure(ListenerFailure(error, "the sessions", name_of(listener.callback)))
+            report(self._router.on_listener_failure, ListenerFailure(error, "the sessions", name_of(listener.callback)))
 
     def listen(
         self, callback: Callable[[SessionRows], Any], on_completed: Callable[[], None] | None = None
@@ -314,7 +314,7 @@ class SessionCollection(Observable[SessionRows]):
             if listener.on_completed is not None:
                 try:
                     listener.on_completed()
-                except Exception as error:  # noqa: BLE001 - as above
+                except WHATEVER_A_LISTENER_RAISES as error:
                     self._report(listener, error)
 
     async def __aenter__(self) -> Self:

@@ -6,6 +6,7 @@ reach the producer. Its failure is reported, once per listener, through a hook.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,12 +21,16 @@ T = TypeVar("T")
 
 _log = logging.getLogger("agor_reactive")
 
+WHATEVER_A_LISTENER_RAISES = (Exception, asyncio.CancelledError, GeneratorExit)
+"""What is kept from the producer and from siblings. A cancellation that a listener raises (it asked a cancelled future
+for its result) is its own: nobody cancelled the task that notifies it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ListenerFailure:
     """A listener raised: `error` is what it raised, `emitting` says what it was being told, `listener` who it is."""
 
-    error: Exception
+    error: BaseException
     emitting: str
     listener: str
 
@@ -36,6 +41,15 @@ OnListenerFailure = Callable[[ListenerFailure], None]
 def log_failure(failure: ListenerFailure) -> None:
     """The hook that is used when none is given: one ERROR line with the listener's traceback."""
     _log.error("%s raised while being told of %s", failure.listener, failure.emitting, exc_info=failure.error)
+
+
+def report(on_failure: OnListenerFailure, failure: ListenerFailure) -> None:
+    """Hand a failure to the hook; a hook that raises is reported itself, in the log."""
+    try:
+        on_failure(failure)
+    except WHATEVER_A_LISTENER_RAISES:
+        _log.exception("the hook for failures of listeners raised")
+        log_failure(failure)
 
 
 def name_of(listener: Any) -> str:
@@ -113,13 +127,13 @@ class Hot(Observable[T], Generic[T]):
             if listening.home is self:
                 try:
                     listening.callback(item)
-                except Exception as error:  # noqa: BLE001 - whatever a listener raises is reported, never passed on
+                except WHATEVER_A_LISTENER_RAISES as error:
                     self._report(error, listening)
 
-    def _report(self, error: Exception, listening: _Listening[T]) -> None:
+    def _report(self, error: BaseException, listening: _Listening[T]) -> None:
         if not listening.reported:
             listening.reported = True
-            self._on_failure(ListenerFailure(error, self._emitting, name_of(listening.callback)))
+            report(self._on_failure, ListenerFailure(error, self._emitting, name_of(listening.callback)))
 
     def move_to(self, other: Hot[T]) -> None:
         """Let everybody listen to `other` from now on."""
@@ -139,5 +153,5 @@ class Hot(Observable[T], Generic[T]):
             if listening.observer is not None:
                 try:
                     listening.observer.on_completed()
-                except Exception as error:  # noqa: BLE001 - as above
+                except WHATEVER_A_LISTENER_RAISES as error:
                     self._report(error, listening)

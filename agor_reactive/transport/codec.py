@@ -23,6 +23,7 @@ from agor_reactive.errors import (
     NotAuthenticated,
     NotFound,
     PayloadTooLarge,
+    ProtocolError,
     ServerError,
     TooManyRequests,
     Unavailable,
@@ -33,10 +34,12 @@ from agor_reactive.transport.redaction import scrub, scrub_text
 
 __all__ = [
     "DEFAULT_MAX_PAYLOAD",
+    "Unreadable",
     "arguments",
     "checked_frame",
     "daemon_error",
     "dumps",
+    "loads",
     "moment",
     "read_ack",
     "service_path",
@@ -66,6 +69,38 @@ def dumps(value: Any) -> bytes:
         return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
     except (TypeError, RecursionError) as error:
         raise UsageError(f"this cannot be sent as JSON: {error}") from None
+
+
+# Every escape of a JSON string, so that an escaped backslash before a `u` is not mistaken for one.
+_ESCAPE: Final = re.compile(
+    r"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
+)
+_HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
+
+
+def loads(text: str | bytes) -> Any:
+    """JSON as a value; half characters become U+FFFD. Raises ValueError for what is no JSON, or nested too deep.
+
+    JavaScript writes a string that was cut inside a surrogate pair (an emoji) as an escape like ``\\ud83d`` that no
+    UTF-8 can hold, and strict decoders refuse the whole text for it.
+    """
+    try:
+        return orjson.loads(text)
+    except ValueError:
+        plain = text if isinstance(text, str) else text.decode("utf-8", "replace")
+        if isinstance(text, str):
+            plain = text.encode("utf-8", "replace").decode()
+        if _HALF.search(plain) is None and plain == text:
+            raise
+        return orjson.loads(_ESCAPE.sub(_whole, plain))
+
+
+def _whole(escape: re.Match[str]) -> str:
+    return "\\ufffd" if escape.group(2) else escape.group(0)
+
+
+class Unreadable:
+    """In place of an ack whose frame cannot be read: `read_ack` raises for it."""
 
 
 def moment(value: datetime) -> str:
@@ -148,6 +183,10 @@ def read_ack(args: Sequence[Any]) -> Any:
     """What an ack says: the result of a success (a pair), or raises the `DaemonError` of a failure (a single value)."""
     if not args:
         return None
+    if args[0] is Unreadable:
+        raise ProtocolError(
+            "the daemon's answer cannot be read (broken JSON, or nested too deep); what was asked for may have happened"
+        )
     if args[0] is not None:
         raise daemon_error(args[0])
     return args[1] if len(args) > 1 else None
@@ -228,7 +267,8 @@ def daemon_error(body: Any, *, status: int | None = None, retry_after: float | N
 def _code(body: Mapping[Any, Any], status: int | None) -> int | str | None:
     code = body.get("code")
     if isinstance(code, bool) or not isinstance(code, (int, str)):
-        return status
+        numbers = [body.get(name) for name in ("status", "statusCode")]
+        return next((n for n in numbers if isinstance(n, int) and not isinstance(n, bool)), status)
     if isinstance(code, str):
         return int(code) if code.isascii() and code.isdigit() and len(code) < 6 else scrub_text(code[:80])
     return code

@@ -4,13 +4,15 @@ Plain event frames (``42[``…) are most of the traffic. `EventLane` takes them 
 other frame through: protocol, pings, acks and upgrades stay python-socketio's. Both seams are public: a packet class
 (`serializer=`) and an `aiohttp.ClientSession` (`http_session=`) with its `ws_response_class`.
 
-A frame that cannot be read is dropped and counted; it never ends the connection.
+A frame that cannot be read never ends the connection. An event becomes an `UNREADABLE` one, so that whoever mirrors its
+session reads that again; an ack fails its call.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -18,9 +20,13 @@ import aiohttp
 import orjson
 from socketio.packet import ACK, EVENT, Packet
 
-from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, dumps
+from agor_reactive.models.wire import UNREADABLE
+from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, Unreadable, dumps, loads
 
 __all__ = ["EventLane", "WirePacket", "event_lane"]
+
+_SESSION_ID: Final = re.compile(r'"session_?[iI]d"\s*:\s*"([^"\\]{1,64})"')
+_MOST_SESSIONS: Final = 100
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +45,7 @@ class _Json:
 
     @staticmethod
     def loads(text: str | bytes, **_: Any) -> Any:
-        return orjson.loads(text)
+        return loads(text)
 
 
 class WirePacket(Packet):  # type: ignore[misc]  # python-socketio has no types
@@ -49,26 +55,43 @@ class WirePacket(Packet):  # type: ignore[misc]  # python-socketio has no types
     """
 
     json = _Json
+    data: Any
 
     def decode(self, encoded_packet: Any) -> Any:
         try:
             attachments = super().decode(encoded_packet)
         except Exception:  # noqa: BLE001 - whatever is wrong with a frame of theirs must not end the task that reads it
-            return self._drop()
+            return self._unreadable(encoded_packet)
         if self.packet_type == EVENT and not _is_event(self.data):
-            return self._drop()
+            return self._unreadable(encoded_packet)
         if self.packet_type == ACK and not isinstance(self.data, list):
-            return self._drop()
+            return self._unreadable(encoded_packet)
         if not 0 <= self.packet_type <= 6:
             return self._drop()
         return attachments
 
+    def _unreadable(self, frame: Any) -> int:
+        if self.packet_type == EVENT and isinstance(frame, str):
+            self.id, self.namespace = None, None
+            self.data = [UNREADABLE, named_sessions(frame)]
+            return 0
+        if self.packet_type == ACK and isinstance(self.id, int):
+            self.data = [Unreadable]
+            return 0
+        return self._drop()
+
     def _drop(self) -> int:
         # An ack nobody waits for is what python-socketio ignores.
         self.packet_type, self.id, self.namespace = ACK, None, None
-        self.data: Any = []
+        self.data = []
         log.warning("a frame that cannot be read was dropped")
         return 0
+
+
+def named_sessions(frame: str) -> dict[str, list[str]]:
+    """Of a frame that cannot be read: the sessions that it names, none of which it may be about."""
+    found = dict.fromkeys(match.group(1) for match in _SESSION_ID.finditer(frame))
+    return {"session_ids": list(found)[:_MOST_SESSIONS]}
 
 
 def _is_event(data: Any) -> bool:
@@ -98,7 +121,7 @@ class EventLane(aiohttp.ClientWebSocketResponse):
         if self._let_through:
             self._let_through = False
             await asyncio.sleep(0)
-        receive, deliver, loads, text = super().receive, self.deliver, orjson.loads, aiohttp.WSMsgType.TEXT
+        receive, deliver, decode, text = super().receive, self.deliver, orjson.loads, aiohttp.WSMsgType.TEXT
         burst = 0
         while True:
             message = await receive(timeout)
@@ -111,13 +134,13 @@ class EventLane(aiohttp.ClientWebSocketResponse):
                     self.on_oversize()
                 return message
             try:
-                data = loads(frame[2:])
+                data = decode(frame[2:])
             except ValueError:
-                data = None
+                data = _second_look(frame)
             if _is_event(data):
                 deliver(data[0], data[1] if len(data) > 1 else None)
             else:
-                log.warning("an event that cannot be read was dropped")
+                deliver(UNREADABLE, named_sessions(frame))
             burst += 1
             if burst >= _BURST:
                 burst = 0
@@ -131,6 +154,14 @@ class EventLane(aiohttp.ClientWebSocketResponse):
             return  # python-socketio reports what is wrong with it
         if isinstance(size, int) and size > 0:
             self.on_max_payload(size)
+
+
+def _second_look(frame: str) -> Any:
+    """Half characters are no reason to lose an event; None for what cannot be read."""
+    try:
+        return loads(frame[2:])
+    except ValueError:
+        return None
 
 
 def event_lane(

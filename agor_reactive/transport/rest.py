@@ -15,8 +15,6 @@ from math import isfinite
 from typing import Any, Final
 from urllib.parse import quote
 
-import orjson
-
 from agor_reactive.errors import (
     AgorError,
     CannotConnect,
@@ -28,7 +26,7 @@ from agor_reactive.errors import (
     Unavailable,
     UsageError,
 )
-from agor_reactive.transport.codec import arguments, daemon_error, dumps
+from agor_reactive.transport.codec import arguments, daemon_error, dumps, loads
 from agor_reactive.transport.credentials import ApiKey, Login
 from agor_reactive.transport.methods import STANDARD_METHODS, is_read
 from agor_reactive.transport.query import LocalSlice, rest_query, to_query_string
@@ -117,7 +115,7 @@ def read(answer: RestAnswer, cut: LocalSlice | None = None) -> Any:
     if not answer.body:
         return None
     try:
-        result = orjson.loads(answer.body)
+        result = loads(answer.body)
     except ValueError:
         kind = answer.headers.get("content-type", "no content type")
         raise ProtocolError(f"the answer is not JSON ({kind[:80]}); is this the address of an Agor daemon?") from None
@@ -126,7 +124,7 @@ def read(answer: RestAnswer, cut: LocalSlice | None = None) -> Any:
 
 def _body(answer: RestAnswer) -> Any:
     try:
-        return orjson.loads(answer.body)
+        return loads(answer.body)
     except ValueError:
         return answer.body[:20_000].decode("utf-8", "replace")
 

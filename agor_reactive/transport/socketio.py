@@ -178,6 +178,7 @@ class SocketLink:
         if self._supervisor is None:
             self._opened = asyncio.get_running_loop().create_future()
             self._supervisor = asyncio.create_task(self._supervise(), name=f"agor link {self._address.url}")
+            self._supervisor.add_done_callback(self._supervisor_ended)
         assert self._opened is not None
         try:
             await asyncio.shield(self._opened)
@@ -266,6 +267,17 @@ class SocketLink:
         await self._rest.close()
 
     # ---- the supervisor ----
+
+    def _supervisor_ended(self, supervisor: asyncio.Task[None]) -> None:
+        """Never silent: without its supervisor a link does not come back."""
+        if supervisor is not self._supervisor or self._opened is None or not self._opened.done():
+            return  # closed by us, or `open` raises what it met
+        if not supervisor.cancelled() and supervisor.exception() is None and self._opened.exception() is not None:
+            return
+        why = "it was cancelled" if supervisor.cancelled() else f"{type(supervisor.exception()).__name__}"
+        log.error("the link to %s ended for good: %s; make a new client", self._address.url, why)
+        self._tell("closed", reason=f"the link's task ended ({why})")
+        self._not_live(NotConnected("the link ended for good; make a new client"))
 
     async def _supervise(self) -> None:
         attempt = 0
@@ -625,7 +637,7 @@ class SocketLink:
             return
         try:
             listener(RawEvent(topic, payload, self._clock()))
-        except Exception:
+        except (Exception, asyncio.CancelledError, GeneratorExit):
             log.exception("the listener failed on an event")
 
     def _tell(
@@ -636,7 +648,7 @@ class SocketLink:
             return
         try:
             self._on_status(self._status)
-        except Exception:
+        except (Exception, asyncio.CancelledError, GeneratorExit):
             log.exception("the listener failed on status %s", phase)
 
     def _here(self) -> None:

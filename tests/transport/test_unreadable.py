@@ -1,0 +1,142 @@
+"""Text that is no UTF-8, frames that no decoder takes: half characters are replaced, nothing else is lost in silence."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agor_reactive.errors import NotFound, ProtocolError
+from agor_reactive.models.wire import UNREADABLE
+from agor_reactive.transport.codec import daemon_error, loads
+from agor_reactive.transport.credentials import ApiKey
+from agor_reactive.transport.http import Rest
+from agor_reactive.transport.steps import Call
+from tests.transport.conftest import Heard
+from tests.transport.feathers import NEVER, FeathersServer, until
+from tests.transport.rest_server import Reply, RestServer
+
+KEY = ApiKey("agor_sk_good")
+ANY_TEXT = st.text(st.characters(codec=None))  # half characters too
+
+
+def whole(value: Any) -> Any:
+    """What should be left of a value: pairs as one character, halves as U+FFFD."""
+    if isinstance(value, str):
+        return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, list):
+        return [whole(item) for item in value]
+    return {whole(key): whole(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+@given(st.recursive(ANY_TEXT | st.integers(-9, 9), lambda inner: st.lists(inner) | st.dictionaries(ANY_TEXT, inner)))
+def test_json_with_half_characters_is_read_with_everything_else_as_it_was(value: Any) -> None:
+    read = loads(json.dumps(value))
+    orjson.dumps(read)  # can be sent on
+    if "\ufffd" not in json.dumps(read, ensure_ascii=False):
+        assert read == whole(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        (r'"A\ud83d"', "A\ufffd"),
+        (r'"A\ud83dB"', "A\ufffdB"),
+        (r'"\ude00B"', "\ufffdB"),
+        (r'"\ud83d\ude00"', "😀"),
+        (r'"\\ud83d"', "\\ud83d"),
+        (r'"\\\ud83d\n"', "\\\ufffd\n"),
+        (r'"\ud83d\ud83d\ude00"', "\ufffd😀"),
+    ],
+)
+def test_a_half_character_is_replaced_and_an_escaped_backslash_is_none(text: str, read: str) -> None:
+    assert loads(text) == read
+    assert loads(text.encode()) == read
+
+
+@pytest.mark.parametrize("text", ['["', "", "[" * 3_000 + "]" * 3_000, "nonsense"])
+def test_what_is_no_json_is_a_value_error(text: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        loads(text)
+
+
+async def frame(server: FeathersServer, text: str) -> None:
+    """Send a Socket.IO packet as it stands, to the one socket."""
+    sid = next(iter(server._logged_in))
+    await server.sio.eio.send(server.sio.manager.eio_sid_from_sid(sid, "/"), text)
+
+
+HALF = r'["messages created",{"content":"cut \ud83d here","session_id":"s"}]'
+DEEP = '["messages created",{"session_id":"s","content":' + "[" * 2_000 + "]" * 2_000 + "}]"
+
+
+@pytest.mark.parametrize("transports", [("websocket",), ("polling",)])
+async def test_an_event_with_a_half_character_arrives(server: FeathersServer, transports: tuple[str, ...]) -> None:
+    async with Heard(server.url, credentials=KEY, transports=transports) as heard:
+        await frame(server, "2" + HALF)
+        await until(lambda: heard.events)
+        assert [(e.topic, e.payload["content"]) for e in heard.events] == [("messages created", "cut \ufffd here")]
+
+
+@pytest.mark.parametrize("transports", [("websocket",), ("polling",)])
+async def test_an_event_that_cannot_be_read_says_so_with_the_sessions_it_names(
+    server: FeathersServer, transports: tuple[str, ...]
+) -> None:
+    async with Heard(server.url, credentials=KEY, transports=transports) as heard:
+        for broken in (DEEP, '["messages created",{"sessionId" : "t"', "[1,2]"):
+            await frame(server, "2" + broken)
+        await server.emit("tasks patched", {"n": 1})
+        await until(lambda: len(heard.events) == 4)
+        assert [e.topic for e in heard.events] == [UNREADABLE] * 3 + ["tasks patched"]
+        assert [e.payload["session_ids"] for e in heard.events[:3]] == [["s"], ["t"], []]
+        assert heard.phases == ["live"]
+
+
+@pytest.mark.parametrize("transports", [("websocket",), ("polling",)])
+async def test_an_ack_with_a_half_character_is_an_answer_and_one_that_cannot_be_read_fails_at_once(
+    server: FeathersServer, transports: tuple[str, ...]
+) -> None:
+    server.answers["find", "tasks"] = lambda *_: NEVER
+    async with Heard(server.url, credentials=KEY, transports=transports) as heard:
+        for ack, answer in ((r'[null,{"text":"\ud83d"}]', {"text": "\ufffd"}), ("[null," + "[" * 3_000, None)):
+            asked = len(server.frames)
+            async with asyncio.TaskGroup() as group:
+                call = group.create_task(answered(heard, answer))
+                await until(lambda asked=asked: len(server.frames) > asked)
+                await frame(server, f"3{ack_id(heard)}{ack}")
+            assert call.result() is None
+
+
+async def answered(heard: Heard, answer: Any) -> None:
+    if answer is None:
+        with pytest.raises(ProtocolError, match="cannot be read"):
+            await heard.link.call("find", "tasks", timeout=30)
+    else:
+        assert await heard.link.call("find", "tasks", timeout=30) == answer
+
+
+def ack_id(heard: Heard) -> int:
+    connection = heard.link._connection
+    assert connection is not None
+    return int(max(connection._sio.callbacks["/"]))
+
+
+def test_a_rest_answer_with_a_half_character_is_read(rest_server: RestServer) -> None:
+    rest_server.script = lambda _: Reply(200, rb'{"total":1,"data":[{"content":"cut \ud83d"}]}')
+    rest = Rest(rest_server.url)
+    try:
+        assert rest.call(Call("find", "messages"))["data"] == [{"content": "cut \ufffd"}]
+    finally:
+        rest.close()
+
+
+@pytest.mark.parametrize("name", ["status", "statusCode"])
+def test_an_error_that_names_its_status_only_is_what_the_status_says(name: str) -> None:
+    error = daemon_error({"message": "no such session", name: 404})
+    assert isinstance(error, NotFound)
+    assert error.code == 404
