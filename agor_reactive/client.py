@@ -25,6 +25,7 @@ from agor_reactive.session.router import Router
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import Strategy, credentials
+from agor_reactive.transport.environment import unusable
 from agor_reactive.transport.seam import Link
 from agor_reactive.transport.steps import Call, TokenProvider
 from agor_reactive.transport.tls import Verify
@@ -226,7 +227,10 @@ def create_client(
     arguments.time_limit(timeout)
     arguments.time_limit(connect_timeout, "connect_timeout")
     if link is None:
-        from agor_reactive.transport.socketio import SocketLink
+        try:
+            from agor_reactive.transport.socketio import SocketLink
+        except OSError as error:  # aiohttp reads files that the environment names when it is imported
+            raise unusable(error) from None
 
         given = given_credentials(
             api_key=api_key, access_token=access_token, refresh_token=refresh_token, token_provider=token_provider

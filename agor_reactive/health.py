@@ -9,6 +9,7 @@ import orjson
 
 from agor_reactive.errors import UsageError
 from agor_reactive.transport.address import Address, daemon_url
+from agor_reactive.transport.environment import UNUSABLE
 
 __all__ = ["is_daemon_running", "is_daemon_running_async"]
 
@@ -23,7 +24,7 @@ def is_daemon_running(url: str | None = None, *, timeout: float = 2.0) -> bool:
     try:
         address = Address.parse(url or daemon_url())
         answer = httpx2.get(f"{address.url}/health", **_options(address, timeout))
-    except (httpx2.HTTPError, httpx2.InvalidURL, UsageError):
+    except (httpx2.HTTPError, httpx2.InvalidURL, UsageError, *UNUSABLE):
         return False
     return _is_ours(answer.status_code, answer.content)
 
@@ -36,7 +37,7 @@ async def is_daemon_running_async(url: str | None = None, *, timeout: float = 2.
         address = Address.parse(url or daemon_url())
         async with httpx2.AsyncClient(**_options(address, timeout)) as client:
             answer = await client.get(f"{address.url}/health")
-    except (httpx2.HTTPError, httpx2.InvalidURL, UsageError):
+    except (httpx2.HTTPError, httpx2.InvalidURL, UsageError, *UNUSABLE):
         return False
     return _is_ours(answer.status_code, answer.content)
 

@@ -32,6 +32,7 @@ from agor_reactive.errors import (
 from agor_reactive.health import is_daemon_running_async
 from agor_reactive.ids import format_short_id
 from agor_reactive.models.base import instant
+from agor_reactive.transport.environment import UNUSABLE, unusable
 from agor_reactive.transport.redaction import scrub_text
 
 __all__ = ["doctor"]
@@ -146,6 +147,8 @@ async def _answer_of_health(url: str) -> int | str:
             return (await client.get(f"{url}/health")).status_code
     except httpx2.HTTPError as error:
         return str(error)
+    except (*UNUSABLE, httpx2.InvalidURL) as error:
+        return str(unusable(error))
 
 
 async def _log_in(client: Client, reach: Reach) -> Finding:

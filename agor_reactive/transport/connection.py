@@ -22,6 +22,7 @@ import socketio
 from agor_reactive.errors import CallTimeout, CannotConnect, NotConnected, OutcomeUnknown
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, checked_frame, read_ack
+from agor_reactive.transport.environment import live_proxy
 from agor_reactive.transport.frames import EventLane, WirePacket, event_lane
 from agor_reactive.transport.methods import is_read, lost_in_flight
 from agor_reactive.transport.refusals import Redirected, refused_by_daemon, refused_on_the_way
@@ -87,8 +88,8 @@ class Connection:
             response_class=_WholeResponse,
             ws_response_class=event_lane(self._deliver, self._took_max_payload, self._oversize),
             connector=aiohttp.TCPConnector(ssl=options.verify),
-            proxy=options.proxy,
-            trust_env=options.proxy is None and options.proxy_from_env and not address.is_loopback,
+            # aiohttp reads the environment for http and https addresses only, and not for those of WebSockets.
+            proxy=live_proxy(options.proxy, address, from_env=options.proxy_from_env),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=options.timeout),
         )
         self._sio = socketio.AsyncClient(

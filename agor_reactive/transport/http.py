@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from inspect import isawaitable, iscoroutine
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -27,6 +27,7 @@ from agor_reactive.errors import (
 from agor_reactive.models.secrecy import scrub_text
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep
+from agor_reactive.transport.environment import UNUSABLE, unusable
 from agor_reactive.transport.methods import is_read, lost_in_flight
 from agor_reactive.transport.rest import (
     Effect,
@@ -43,6 +44,8 @@ from agor_reactive.transport.steps import AskProvider, Call, Steps, drive, drive
 from agor_reactive.transport.tls import Verify, ssl_setting
 
 __all__ = ["MAX_RESPONSE", "AsyncRest", "Rest"]
+
+C = TypeVar("C", httpx2.Client, httpx2.AsyncClient)
 
 MAX_RESPONSE = 64_000_000
 """Bytes of one answer that are read unless said otherwise, counted after decompression."""
@@ -135,6 +138,14 @@ class _RestBase:
         return login.log_in() if login.tokens.access is None else login.renew()
 
 
+def _made(kind: Callable[..., C], options: Mapping[str, Any]) -> C:
+    """An HTTP client; what the environment makes impossible is a `UsageError`."""
+    try:
+        return kind(**options)
+    except (*UNUSABLE, httpx2.InvalidURL) as error:
+        raise unusable(error) from None
+
+
 class _Body:
     """The body of an answer as it comes, up to a bound."""
 
@@ -191,7 +202,7 @@ class Rest(_RestBase):
         super().__init__(url, **options)
         self.sleep = sleep
         self._lock = threading.Lock()
-        self._client = httpx2.Client(**self._options)
+        self._client = _made(httpx2.Client, self._options)
 
     def call(self, call: Call, *, timeout: float | None = None) -> Any:
         """Make one call. Raises `LinkError` and `DaemonError` kinds, `ProtocolError`, `UsageError`."""
@@ -238,6 +249,8 @@ class Rest(_RestBase):
             return body.answer()
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _link_error(error, effect, self.url) from None
+        except OSError as error:  # no socket's, which httpx2 makes its own: a file that the environment names
+            raise unusable(error) from None
         except RuntimeError:
             self._refuse_if_closed()
             raise
@@ -276,7 +289,7 @@ class AsyncRest(_RestBase):
         self.sleep = sleep
         self._lock = asyncio.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._client = httpx2.AsyncClient(**self._options)
+        self._client = _made(httpx2.AsyncClient, self._options)
 
     async def call(self, call: Call, *, timeout: float | None = None) -> Any:
         """Make one call. Raises `LinkError` and `DaemonError` kinds, `ProtocolError`, `UsageError`, `WrongLoop`."""
@@ -327,6 +340,8 @@ class AsyncRest(_RestBase):
             return body.answer()
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _link_error(error, effect, self.url) from None
+        except OSError as error:  # no socket's, which httpx2 makes its own: a file that the environment names
+            raise unusable(error) from None
         except RuntimeError:
             self._refuse_if_closed()
             raise

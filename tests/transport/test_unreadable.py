@@ -1,4 +1,4 @@
-"""Text that is no UTF-8, frames that no decoder takes: half characters are replaced, nothing else is lost in silence."""
+"""Text that is no UTF-8, frames that no decoder takes: half characters are replaced, nothing is lost in silence."""
 
 from __future__ import annotations
 

@@ -1,0 +1,100 @@
+"""What the environment says about the network: which proxy to use, and which variable is to blame. No IO.
+
+Both kinds of client read ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` (upper or lower case). A value
+may hold a password: messages name variables, never what is in them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from typing import Final
+from urllib.parse import urlsplit
+
+from agor_reactive.errors import UsageError
+from agor_reactive.transport.address import Address
+
+__all__ = ["UNUSABLE", "live_proxy", "unusable"]
+
+UNUSABLE: Final = (ImportError, ValueError, OSError)
+"""What making an HTTP client raises when the environment cannot be used."""
+
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
+_FILES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+
+
+def live_proxy(
+    given: str | None, address: Address, *, from_env: bool, env: Mapping[str, str] | None = None
+) -> str | None:
+    """The HTTP proxy for a live connection, or None: the one given, else the environment's, never on this machine.
+
+    Raises `UsageError` for a SOCKS proxy, which a live connection cannot use, and for what is no address. `env`
+    defaults to `os.environ`.
+    """
+    if given is not None:
+        return _http_proxy(given, "proxy=")
+    if not from_env or address.is_loopback:
+        return None
+    read = os.environ if env is None else env
+    for name in ("HTTPS_PROXY" if address.is_tls else "HTTP_PROXY", "ALL_PROXY"):
+        value = (read.get(name.lower()) or read.get(name) or "").strip()
+        if value:
+            return None if _is_excepted(address, read) else _http_proxy(value, name)
+    return None
+
+
+def _http_proxy(value: str, name: str) -> str:
+    try:
+        parts = urlsplit(value if "://" in value else f"http://{value}")
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        host = None
+    if not host:
+        raise UsageError(f"{name} is not the address of a proxy; one looks like http://127.0.0.1:3128")
+    if parts.scheme not in ("http", "https"):
+        raise UsageError(
+            f"{name} names a {parts.scheme} proxy; a live connection goes through HTTP proxies only. Use an http:// "
+            "proxy, or except this host with NO_PROXY"
+        )
+    return parts.geturl()
+
+
+def _is_excepted(address: Address, env: Mapping[str, str]) -> bool:
+    """Whether ``NO_PROXY`` names the host: itself, a domain that it is in, a network, or ``*``."""
+    host = address.host.lower()
+    for entry in (env.get("no_proxy") or env.get("NO_PROXY") or "").split(","):
+        name = entry.strip().lower()
+        if name == "*":
+            return True
+        bare = name.removeprefix("[").partition("]")[0] if name.startswith("[") else name
+        if _in_network(host, bare):
+            return True
+        domain = name.partition(":")[0].lstrip(".") if name.count(":") == 1 else bare.lstrip(".")
+        if domain and (host == domain or host.endswith(f".{domain}")):
+            return True
+    return False
+
+
+def _in_network(host: str, network: str) -> bool:
+    try:
+        return ipaddress.ip_address(host) in ipaddress.ip_network(network, strict=False)
+    except ValueError:
+        return False
+
+
+def unusable(error: Exception, env: Mapping[str, str] | None = None) -> UsageError:
+    """The error for an HTTP client that could not be made; it names the variables that may be to blame.
+
+    `error`: an ImportError for a SOCKS proxy without its package, an OSError for files of certificates, else a proxy's
+    address.
+    """
+    read = os.environ if env is None else env
+    names = _FILES if isinstance(error, OSError) else _PROXIES
+    found = [name for name in names if read.get(name) or read.get(name.lower())]
+    blamed = " or ".join(found) or ("verify=" if isinstance(error, OSError) else "proxy=")
+    if isinstance(error, ImportError):
+        return UsageError(f"{blamed} names a SOCKS proxy, which needs one more package: pip install 'httpx2[socks]'")
+    if isinstance(error, OSError):
+        return UsageError(f"{blamed} names a file that cannot be used ({error.strerror or type(error).__name__})")
+    return UsageError(f"{blamed} is not the address of a proxy that can be used; one looks like http://127.0.0.1:3128")
