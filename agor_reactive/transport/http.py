@@ -7,6 +7,7 @@ means is in `rest`. No httpx2 exception leaves this file.
 from __future__ import annotations
 
 import asyncio
+import os
 import random as _random
 import threading
 import time
@@ -203,13 +204,17 @@ class Rest(_RestBase):
         self.sleep = sleep
         self._lock = threading.Lock()
         self._client = _made(httpx2.Client, self._options)
+        self._process = os.getpid()
+        self._inherited: list[httpx2.Client] = []
 
     def call(self, call: Call, *, timeout: float | None = None) -> Any:
         """Make one call. Raises `LinkError` and `DaemonError` kinds, `ProtocolError`, `UsageError`."""
+        self._be_this_process()
         return drive(self._steps(call), lambda effect: self._perform(effect, timeout))
 
     def log_in(self, credentials: Credentials) -> Mapping[str, Any]:
         """Log in, and be so from now on. Raises `NotAuthenticated`; the login before then stays in force."""
+        self._be_this_process()
         login = self._login_for(credentials)
         with self._lock:
             answer = self._run_login(login.log_in())
@@ -218,6 +223,7 @@ class Rest(_RestBase):
 
     def renew(self) -> Mapping[str, Any]:
         """Get a new token by the credentials at hand. Raises `NotAuthenticated`."""
+        self._be_this_process()
         with self._lock:
             login = self.session.login
             if login is None:
@@ -230,6 +236,17 @@ class Rest(_RestBase):
         """Close every connection. Idempotent."""
         self._closed = True
         self._client.close()
+
+    def _be_this_process(self) -> None:
+        """After a fork, leave the connections to the other process: two that share one read each other's answers.
+
+        They are kept rather than closed, because a goodbye over TLS would end them for the other process, too.
+        """
+        if self._process != os.getpid() and not self._closed:
+            self._process = os.getpid()
+            self._inherited.append(self._client)
+            self._lock = threading.Lock()  # another thread may have held it when the process was forked
+            self._client = _made(httpx2.Client, self._options)
 
     def _perform(self, effect: Effect, timeout: float | None) -> Any:
         if isinstance(effect, Wait):
