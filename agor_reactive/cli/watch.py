@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agor_reactive import Client, retain_reactive_session
-from agor_reactive.adapters.terminal.words import words_of
+from agor_reactive.adapters.presentation.status import status_label
 from agor_reactive.cli.endings import FAULT, Stop, complain
 from agor_reactive.cli.output import is_idle
 from agor_reactive.cli.reach import Reach
@@ -57,6 +57,8 @@ async def prompt_and_follow(reach: Reach, session_id: str, text: str, stop: Stop
                 last = await look(handle, view, stop, until=answered)
     task = last.get_task(task_id)
     if not last.terminal and task is not None and task.ended and task.status != "completed":
-        complain(f"the task ended {words_of(task.status)}" + (f": {task.error_message}" if task.error_message else ""))
+        complain(
+            f"the task ended {status_label(task.status)}" + (f": {task.error_message}" if task.error_message else "")
+        )
         return FAULT
     return verdict(last)

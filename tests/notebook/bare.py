@@ -39,7 +39,7 @@ window.receive = window.hears["msg:custom"];
 END = "This is the end."
 
 _HEAD = {"title": "A session", "session": "s", "status": "running", "tone": "busy", "link": "live", "linkTone": "ok"}
-_HEAD |= {"facts": "", "context": None, "notes": [], "older": False, "empty": False, "busy": True}
+_HEAD |= {"details": "", "context": None, "notes": [], "older": False, "empty": False, "busy": True}
 NONE: Mapping[str, Any] = {}
 _ROW = {"prompt": "Do it", "whole": True, "status": "running", "tone": "busy", "took": "", "began": 0, "tools": 0}
 _ROW |= {"ended": False, "loaded": True, "shown": True, "fault": None}

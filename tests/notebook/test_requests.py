@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from agor_reactive.adapters.ipywidgets.detail import data_text
 from agor_reactive.errors import ServerError
 from benchmarks.comms import Clock, Comms
 from tests.core.build import message_row, stamp, task_row
@@ -94,7 +93,7 @@ async def test_a_request_whose_task_is_over_can_not_be_answered(comms: Comms, cl
     async with shown(comms, clock, world) as scene:
         world.link.emit("tasks patched", task_row("t1", "stopped", second=1))
         fields, _ = (await scene.look()).parts["t1"]["asks/r1"]
-        assert (fields["state"], fields["outcome"]) == ("gone", "Nobody answered: the task is stopped.")
+        assert (fields["state"], fields["outcome"]) == ("unanswered", "Not answered: the task is stopped")
         scene.say("approve", request="r1", deed="a")
         await world.settle()
         assert answers == []
@@ -126,13 +125,6 @@ async def test_a_saved_notebook_says_what_was_asked(comms: Comms, clock: Clock) 
         assert "? permission to use Bash: pending" in scene.view.text
 
 
-def test_data_is_told_as_lines_where_it_is_flat_and_as_json_where_it_is_not() -> None:
-    assert data_text({"path": "a.py", "limit": 3}) == "path: a.py\nlimit: 3"
-    assert data_text({"edits": [{"old": "a"}]}) == '{\n  "edits": [\n    {\n      "old": "a"\n    }\n  ]\n}'
-    assert data_text({}) == data_text(None) == ""
-    assert data_text("x" * 200_000).endswith("\n… (cut here)")
-
-
 async def test_questions_of_an_agent_are_shown_with_their_options_and_answers(comms: Comms, clock: Clock) -> None:
     world = World()
     question = {"question": "Which shelf?", "options": [{"label": "Top"}, {"label": "<b>Bottom</b>"}]}
@@ -141,4 +133,4 @@ async def test_questions_of_an_agent_are_shown_with_their_options_and_answers(co
     async with shown(comms, clock, world) as scene:
         fields, text = scene.page.parts["t1"]["m9/note"]
         assert fields["kind"] == "note"
-        assert text == "asks (answered):\nWhich shelf?\n  · Top\n  · <b>Bottom</b>\n  answered: Top"
+        assert text == "Question (answered):\nWhich shelf?\n  · Top\n  · <b>Bottom</b>\n  Answer: Top"

@@ -155,5 +155,5 @@ async def test_what_a_daemon_says_against_an_answer_stands_beside_it(browser: Br
         # A task that is stopped takes its request with it.
         gone = await ask(page, view, "Tidy up once more [permission]")
         await view.locator(".ag-stop").click()
-        await shows(view, ".ag-outcome", "Nobody answered: the task is stopped.")
+        await shows(view, ".ag-outcome", "Not answered: the task is stopped")
         assert await gone.locator("button:visible").count() == 0

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from agor_reactive.adapters.terminal.plain import one_line
+from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.errors import AgorError, Conflict
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.permissions import PendingPermission

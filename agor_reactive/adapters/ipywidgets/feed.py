@@ -9,10 +9,10 @@ from typing import Any
 from agor_reactive.adapters.ipywidgets.changes import EMPTY, patch
 from agor_reactive.adapters.ipywidgets.conversation import Conversation, Send
 from agor_reactive.adapters.ipywidgets.deeds import Deeds
-from agor_reactive.adapters.ipywidgets.detail import detail_of
-from agor_reactive.adapters.ipywidgets.document import Document, Scribe
-from agor_reactive.adapters.ipywidgets.facts import is_settled
+from agor_reactive.adapters.ipywidgets.document import Document, DocumentBuilder
 from agor_reactive.adapters.ipywidgets.pace import Timers
+from agor_reactive.adapters.presentation.status import is_settled
+from agor_reactive.adapters.presentation.tools import tool_detail
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import AgorError, HandleDisposed
 from agor_reactive.session.handles import SessionHandle
@@ -37,7 +37,7 @@ class Feed(Conversation[Document]):
         super().__init__(send, EMPTY, handle.shared.loop, timers=timers)
         self._handle = handle
         self._settled = settled
-        self._scribe = Scribe()
+        self._builder = DocumentBuilder()
         self._state = handle.state
         self._written: SessionState | None = None
         self._shown: set[str] = set()
@@ -62,7 +62,8 @@ class Feed(Conversation[Document]):
             self._open(task_id)
         elif op == "tool":
             tool = str(message.get("tool", ""))
-            self._send({"op": "tool", "task": task_id, "tool": tool, **detail_of(self._state, task_id, tool)})
+            detail = tool_detail(self._state, task_id, tool)._asdict()
+            self._send({"op": "tool", "task": task_id, "tool": tool, **detail})
         else:
             self._deeds.do(op, message)
 
@@ -101,8 +102,8 @@ class Feed(Conversation[Document]):
         self._written = state
         if state.standing.disposed:
             # What a released handle still tells is empty; the last thing seen stays.
-            head = {**self._scribe.write(state, set(), {}).head, "empty": self._sent is EMPTY}
-            kept = {key: self._sent.head[key] for key in ("title", "facts", "context") if key in self._sent.head}
+            head = {**self._builder.build(state, set(), {}).head, "empty": self._sent is EMPTY}
+            kept = {key: self._sent.head[key] for key in ("title", "details", "context") if key in self._sent.head}
             return replace(self._sent, head={**head, **kept}, queue=())
         active = state.active_task
         if active is not None:
@@ -111,7 +112,7 @@ class Feed(Conversation[Document]):
         newest = next((task for task in reversed(state.tasks) if not task.queued), None)
         if newest is not None and state.is_task_loaded(newest.task_id):
             self._shown.add(newest.task_id)
-        return self._scribe.write(state, self._shown, self._faults, user_id=self._handle.shared.link.user_id)
+        return self._builder.build(state, self._shown, self._faults, user_id=self._handle.shared.link.user_id)
 
     def _differs(self, old: Document, new: Document) -> dict[str, Any]:
         return patch(old, new)

@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from agor_reactive.adapters.ipywidgets.conversation import Conversation, Send
-from agor_reactive.adapters.ipywidgets.facts import tone_of
 from agor_reactive.adapters.ipywidgets.pace import Timers
-from agor_reactive.adapters.terminal.plain import one_line
-from agor_reactive.adapters.terminal.words import words_of
-from agor_reactive.ids import format_short_id
+from agor_reactive.adapters.presentation.heading import model_of, title_of
+from agor_reactive.adapters.presentation.plain import one_line
+from agor_reactive.adapters.presentation.status import status_label, tone_of
 from agor_reactive.models.base import instant
 from agor_reactive.models.session import Session
 from agor_reactive.session.collection import SessionCollection, SessionRows
@@ -85,14 +84,13 @@ class RowsFeed(Conversation[Listing]):
 
 
 def _row(row: Session) -> Mapping[str, Any]:
-    model = row.model_settings.model if row.model_settings is not None else None
     ref = row.git_state.ref if row.git_state is not None else ""
     when = instant(row.last_updated) or instant(row.created_at)
     return {
-        "title": _title(row),
-        "status": words_of(row.status),
+        "title": title_of(row, row.session_id),
+        "status": status_label(row.status),
         "tone": tone_of(row.status),
-        "agent": " · ".join(text for text in (one_line(row.agentic_tool or "", 30), one_line(model or "", 40)) if text),
+        "agent": " · ".join(text for text in (one_line(row.agentic_tool or "", 30), model_of(row)) if text),
         "ref": one_line(ref, 60),
         "tasks": len(row.tasks),
         "when": None if when is None else round(when * 1000),
@@ -100,15 +98,12 @@ def _row(row: Session) -> Mapping[str, Any]:
     }
 
 
-def _title(row: Session) -> str:
-    return one_line(row.title or "", 200) or f"Session {format_short_id(row.session_id)}"
-
-
 def table_text(rows: SessionRows, *, most: int = 50) -> str:
     """The newest sessions as plain text, for where nothing runs. Ids to 13 characters: 8 are soon ambiguous."""
-    lines = [
-        f"{one_line(row.session_id, 80)[:13]}  {words_of(row.status):<20} {_title(row)}" for row in rows.ordered[:most]
-    ]
+    lines = []
+    for row in rows.ordered[:most]:
+        title = title_of(row, row.session_id)
+        lines.append(f"{one_line(row.session_id, 80)[:13]}  {status_label(row.status):<20} {title}")
     left = len(rows) - len(lines)
     head = f"{len(rows)} session{'' if len(rows) == 1 else 's'}"
     return "\n".join([head, *lines, *([f"… and {left} more"] if left > 0 else [])])

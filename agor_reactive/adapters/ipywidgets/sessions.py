@@ -14,7 +14,7 @@ from agor_reactive.adapters.ipywidgets.pace import Timers
 from agor_reactive.adapters.ipywidgets.pages import script, style
 from agor_reactive.adapters.ipywidgets.record import Record
 from agor_reactive.adapters.ipywidgets.rows import RowsFeed, table_text
-from agor_reactive.adapters.ipywidgets.transcript import harmless
+from agor_reactive.adapters.presentation.transcript import script_safe
 from agor_reactive.client import Client
 from agor_reactive.errors import HandleDisposed
 from agor_reactive.session.collection import SessionCollection, SessionRows
@@ -119,7 +119,7 @@ class SessionsView(anywidget.AnyWidget):
             self.send({"op": "opened", "pane": self._pane, "session": self.selected})
 
     def _settled(self, rows: SessionRows) -> None:
-        text = harmless(table_text(rows))
+        text = script_safe(table_text(rows))
         if rows.loading or self.text:
             return
         # Once: the table of a saved notebook is that of its beginning; each change again would be most of the traffic.
@@ -141,7 +141,7 @@ class SessionsView(anywidget.AnyWidget):
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if self._sessions is not None:
-            self.set_trait("text", harmless(table_text(self._sessions.rows)))
+            self.set_trait("text", script_safe(table_text(self._sessions.rows)))
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if isinstance(data, dict):

@@ -8,12 +8,12 @@ import anywidget
 import traitlets
 
 from agor_reactive.adapters.ipywidgets.cells import after_each, took_place
-from agor_reactive.adapters.ipywidgets.facts import is_settled
 from agor_reactive.adapters.ipywidgets.feed import Feed
 from agor_reactive.adapters.ipywidgets.pace import Timers
 from agor_reactive.adapters.ipywidgets.pages import script, style
 from agor_reactive.adapters.ipywidgets.record import Record
-from agor_reactive.adapters.ipywidgets.transcript import transcript
+from agor_reactive.adapters.presentation.status import is_settled
+from agor_reactive.adapters.presentation.transcript import transcript
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.session.handles import SessionHandle
 

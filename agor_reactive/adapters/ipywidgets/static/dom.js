@@ -18,6 +18,14 @@ export function button(className, label, title, deed) {
   return element;
 }
 
+// Seconds as text, like `seconds_text` of the kernel.
+export function duration(seconds) {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} m ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} m`;
+}
+
 // A place of its own for those who cannot see the page.
 export function region(className, label) {
   const root = make("div", className);

@@ -7,10 +7,10 @@ export class Heading {
     const head = parent.appendChild(make("header", "ag-head"));
     this.title = head.appendChild(make("span", "ag-title"));
     this.status = head.appendChild(make("span", "ag-badge"));
-    this.facts = head.appendChild(make("span", "ag-facts"));
+    this.details = head.appendChild(make("span", "ag-details"));
     this.context = head.appendChild(make("span", "ag-context"));
     this.meter = this.context.appendChild(make("span", "ag-meter")).appendChild(make("span"));
-    this.contextWords = this.context.appendChild(make("span"));
+    this.contextText = this.context.appendChild(make("span"));
     this.link = head.appendChild(make("span", "ag-linkstate"));
     this.notes = parent.appendChild(make("div", "ag-notes"));
   }
@@ -27,21 +27,21 @@ export class Heading {
   }
 
   draw() {
-    const { title, session, status, tone, facts, context } = this.fields;
+    const { title, session, status, tone, details, context } = this.fields;
     const { link, linkTone } = this.covered ?? this.fields;
     const notes = this.covered?.note ? [["bad", this.covered.note]] : this.fields.notes;
     this.title.textContent = title;
-    this.title.title = [session, facts].filter(Boolean).join("\n");
+    this.title.title = [session, details].filter(Boolean).join("\n");
     this.status.textContent = status;
     this.status.dataset.tone = tone;
     this.status.hidden = !status;
     this.link.textContent = link;
     this.link.dataset.tone = linkTone;
-    this.facts.textContent = this.facts.title = facts;
+    this.details.textContent = this.details.title = details;
     this.context.hidden = context === null;
     if (context) {
       this.meter.style.width = `${Math.min(100, context.percent)}%`;
-      this.contextWords.textContent = context.words;
+      this.contextText.textContent = context.text;
       this.context.title = context.about;
     }
     this.notes.replaceChildren(...notes.map(([tone, text]) => {

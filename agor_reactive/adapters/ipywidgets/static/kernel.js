@@ -52,6 +52,11 @@ export class Kernel {
     if (again) this.retry = setTimeout(() => this.seq === null && this.sync(again - 1), ASK_AGAIN);
   }
 
+  // Seconds since a moment of the kernel's clock, in ms.
+  since(moment) {
+    return Math.max(0, (Date.now() - this.skew - moment) / 1000);
+  }
+
   get cut() {
     return this.state === "cut";
   }

@@ -1,6 +1,6 @@
 // The kinds of parts that a task has, but for requests.
 
-import { button, make } from "./dom.js";
+import { button, duration, make } from "./dom.js";
 import { CUT_OFF } from "./kernel.js";
 import { Part } from "./part.js";
 import { Prose } from "./prose.js";
@@ -71,15 +71,22 @@ class Tool extends Folded {
       (this.sign = make("span", "ag-sign")),
       (this.name = make("span", "ag-name")),
       (this.brief = make("span", "ag-brief")),
+      (this.took = make("span", "ag-seconds")),
     );
   }
 
+  tick() {
+    if (this.fields.began) this.took.textContent = duration(this.pane.kernel.since(this.fields.began));
+  }
+
   show() {
-    const { state, name, brief, why } = this.fields;
+    const { state, name, brief, why, took } = this.fields;
     this.root.dataset.state = state;
     this.sign.textContent = SIGNS[state] ?? "●";
     this.name.textContent = name;
     this.brief.textContent = brief + (why ? ` · ${why}` : "");
+    this.took.textContent = took ?? "";
+    this.tick();
     this.button.setAttribute("aria-label", `${name}, ${state}`);
     if (!this.body.hidden) this.ask();
   }

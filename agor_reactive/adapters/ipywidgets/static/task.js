@@ -1,15 +1,8 @@
 // A task: what was asked, how it stands, and its parts once it is opened.
 
-import { button, make } from "./dom.js";
+import { button, duration, make } from "./dom.js";
 import { CUT_OFF } from "./kernel.js";
 import { Rows } from "./rows.js";
-
-function spell(seconds) {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} m ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} m`;
-}
 
 export class TaskBlock {
   constructor(pane, id) {
@@ -78,6 +71,7 @@ export class TaskBlock {
   tick() {
     const { began, took } = this.fields;
     if (this.pane.kernel.cut) return;
-    if (!took && began) this.took.textContent = spell(Math.max(0, (Date.now() - this.pane.kernel.skew - began) / 1000));
+    if (!took && began) this.took.textContent = duration(this.pane.kernel.since(began));
+    for (const part of this.opened ? this.rows.items.values() : []) part.tick?.();
   }
 }

@@ -1,4 +1,4 @@
-"""What a person sees of a tool's input in one line."""
+"""Tool calls: summaries, data as text, durations."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from agor_reactive.adapters.terminal.words import tool_input
+from agor_reactive.adapters.presentation.tools import data_text, input_summary
 from agor_reactive.core.tools import Tool
 from agor_reactive.models.base import freeze
 
@@ -38,5 +38,12 @@ from agor_reactive.models.base import freeze
         ("odd", None, ""),
     ],
 )
-def test_a_tool_is_told_by_what_a_person_wants_to_see_of_it(name: str, given: Any, shown: str) -> None:
-    assert tool_input(Tool("u", name, "t", "executing", freeze(given))) == shown
+def test_summary_of_an_input_is_its_most_telling_field(name: str, given: Any, shown: str) -> None:
+    assert input_summary(Tool("u", name, "t", "executing", freeze(given))) == shown
+
+
+def test_data_is_lines_where_it_is_flat_and_json_where_it_is_not() -> None:
+    assert data_text({"path": "a.py", "limit": 3}) == "path: a.py\nlimit: 3"
+    assert data_text({"edits": [{"old": "a"}]}) == '{\n  "edits": [\n    {\n      "old": "a"\n    }\n  ]\n}'
+    assert data_text({}) == data_text(None) == ""
+    assert data_text("x" * 200_000).endswith("\n… (cut here)")

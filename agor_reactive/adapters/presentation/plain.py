@@ -1,7 +1,7 @@
-"""Text of others made harmless to show: without terminal codes, as a terminal would have left it. Pure, knows no rich.
+"""Makes received text safe to show: removes terminal control codes and applies carriage returns.
 
-Snapshots keep text as it came; only what is shown goes through here. A code that was split over two chunks is whole
-again in the joined text; one that is still cut off at the end is left out until the rest comes.
+Snapshots keep text as received; only shown text passes through here. A code split over two chunks is whole in the
+joined text; one that is incomplete at the end is left out until the rest arrives.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _CODE = re.compile(
     """,
     re.VERBOSE,
 )
-# What may neither move the cursor nor reorder what is read: C0 and C1 but tab and newline, DEL, direction overrides.
+# C0 and C1 except tab and newline, DEL, direction overrides: they move the cursor or reorder the text on screen.
 _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 _SUSPECT = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\t]")
 _OVERWRITTEN = re.compile(r"^[^\n]*\r(?=[^\n])", re.MULTILINE)
@@ -28,7 +28,7 @@ _BLANKS = re.compile(r"\s+")
 
 
 def plain(text: str) -> str:
-    """The text as it reads once its control codes are obeyed or gone.
+    """Return the text without control codes; text that a carriage return overwrites is dropped.
 
     >>> plain("\\x1b[31mred\\x1b[0m"), plain("\\x1b[?25l"), plain("Work\\rDone")
     ('red', '', 'Done')
@@ -37,11 +37,11 @@ def plain(text: str) -> str:
         return text
     text = _LINE_ENDS.sub("\n", _CODE.sub("", text))
     text = _UNSEEN.sub("", _OVERWRITTEN.sub("", text))
-    # Half of a pair that JSON let through cannot be encoded for any terminal.
+    # A lone surrogate (JSON allows it) cannot be encoded.
     return _SURROGATES.sub("\ufffd", text).expandtabs(4)
 
 
 def one_line(text: str, limit: int = 400) -> str:
-    """The text on one line, cut to about `limit` characters."""
+    """Return the text on one line, at most `limit` characters."""
     line = _BLANKS.sub(" ", plain(text[: limit * 4])).strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"

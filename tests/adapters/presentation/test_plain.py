@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agor_reactive.adapters.terminal.plain import one_line, plain
+from agor_reactive.adapters.presentation.plain import one_line, plain
 
 
 @pytest.mark.parametrize(
