@@ -71,7 +71,7 @@ async def test_approve_and_deny_reach_the_daemon_and_what_became_of_it_is_shown(
             assert text.startswith("command:")
             scene.say(op, request="r1", deed="b")
             await world.settle()
-            assert scene.new() == [{"op": "done", "deed": "b", "error": "It waits for no answer any more."}]
+            assert scene.new() == [{"op": "done", "deed": "b", "error": "This request was already answered."}]
 
 
 async def test_an_answer_that_the_daemon_refuses_is_told_in_words(comms: Comms, clock: Clock) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.errors import AgorError, Conflict
 from agor_reactive.session.handles import SessionHandle
-from agor_reactive.session.permissions import PendingPermission
 
 __all__ = ["Deeds"]
 
@@ -26,7 +25,6 @@ class Deeds:
 
     def do(self, op: str, message: Mapping[str, Any]) -> None:
         """Begin it. What is not known changes nothing."""
-        session_id, link = self._handle.session_id, self._handle.shared.link
         deed: Coroutine[Any, Any, Any]
         if op == "prompt":
             text = message.get("text")
@@ -34,9 +32,9 @@ class Deeds:
                 return
             deed = self._handle.prompt(text)
         elif op == "stop":
-            deed = link.call("create", f"sessions/{session_id}/stop", {})
+            deed = self._handle.stop(wait=False)
         elif op == "cancel":
-            deed = link.call("remove", "tasks", str(message.get("task", "")))
+            deed = self._handle.cancel(str(message.get("task", "")))
         elif op == "older":
             deed = self._handle.load_older_tasks()
         elif op in ("approve", "deny"):
@@ -46,15 +44,10 @@ class Deeds:
         self.start(self._carry_out(deed, message.get("deed")))
 
     async def _decide(self, request_id: str, *, allow: bool) -> None:
-        waiting: list[PendingPermission] = []
-        # Those that wait now are told at once.
-        self._handle.permissions.subscribe(waiting.append).dispose()
-        request = next((found for found in waiting if found.request_id == request_id), None)
-        if request is None:
-            raise Conflict("It waits for no answer any more.")
-        answer = await (request.approve() if allow else request.deny())
+        decide = self._handle.approve if allow else self._handle.deny
+        answer = await decide(request_id)
         if answer.success is False:
-            raise Conflict(answer.message or "Somebody else was faster: it was answered already.")
+            raise Conflict(answer.message or "This request was already answered.")
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run it until it ends or the page is closed."""
