@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from agor_reactive.adapters.ipywidgets.changes import EMPTY, patch
 from agor_reactive.adapters.ipywidgets.document import Document, Part
 from agor_reactive.adapters.ipywidgets.pages import script, style
+from agor_reactive.adapters.ipywidgets.patch import EMPTY, patch
 from tests.notebook.browser import LONG_TASKS
 
 if TYPE_CHECKING:
@@ -24,16 +24,16 @@ console.error = (...said) => window.wrong.push(said.map(String).join(" "));
 const model = {
   get: () => "",
   send: (message) => window.sent.push(message),
-  on: (name, hear) => { window.hears[name] = hear; },
+  on: (name, handler) => { window.handlers[name] = handler; },
   off: () => {},
   widget_manager: { context: { sessionContext: { iopubMessage: {
-    connect: (hear) => { window.overheard = (header) => hear(null, { header }); },
+    connect: (handler) => { window.overheard = (header) => handler(null, { header }); },
     disconnect: () => {},
   } } } },
 };
-window.hears = {};
+window.handlers = {};
 window.leave = widget.render({ model, el: document.body });
-window.receive = window.hears["msg:custom"];
+window.receive = window.handlers["msg:custom"];
 """
 
 END = "This is the end."

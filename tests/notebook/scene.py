@@ -25,7 +25,7 @@ class Shown:
 
     def say(self, op: str, page: str = "page", **more: Any) -> None:
         """The page says something."""
-        self.view.hear({"op": op, "view": page, **more})
+        self.view.receive({"op": op, "view": page, **more})
 
     def new(self) -> list[Any]:
         """What was sent to pages since this was asked last."""

@@ -25,8 +25,8 @@ def watch(comms: Comms, url: str, key: str, place: str) -> Page:
             handle.ready()
             assert "Plain" in handle._repr_mimebundle_()["text/plain"]
             view = SessionView(handle.live)
-            view.hear({"op": "sync", "view": "page"})
-            view.hear({"op": "prompt", "text": "Hi [tools:0] [say:Hello there]", "deed": "one"})
+            view.receive({"op": "sync", "view": "page"})
+            view.receive({"op": "prompt", "text": "Hi [tools:0] [say:Hello there]", "action": "one"})
             handle.wait_for(lambda state: state.tasks and state.tasks[0].ended, timeout=20)
             end = time.monotonic() + 10
             while time.monotonic() < end:

@@ -112,7 +112,7 @@ async def test_b30_a_hundred_views_leave_nothing_behind(comms: Comms, clock: Clo
         gone = []
         for _ in range(100):
             view = SessionView(handle, timers=clock)
-            view.hear({"op": "sync", "view": "page"})
+            view.receive({"op": "sync", "view": "page"})
             gone.append(weakref.ref(view))
             view.close()
             view.close()
@@ -142,7 +142,7 @@ async def test_a_cell_run_a_hundred_times_has_one_view(
         for number in range(100):
             runs.append(number)
             views = [SessionView(handle, timers=clock), SessionView(handle, timers=clock)]
-            views[0].hear({"op": "sync", "view": "page"})
+            views[0].receive({"op": "sync", "view": "page"})
         assert [view.closed for view in views] == [False, False]
         # A view and its layout, twice.
         assert (widgets_alive(), len(comms.open)) == (baseline[0] + 4, baseline[1] + 4)

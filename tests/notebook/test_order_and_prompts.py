@@ -12,7 +12,7 @@ from tests.notebook.scene import Shown, shown
 from tests.notebook.test_requests import ASKED
 from tests.session.world import World
 
-WRITTEN, REQUEST = "mx/text", "asks/r1"
+WRITTEN, REQUEST = "mx/text", "request/r1"
 
 
 def requested(second: int, status: str = "pending") -> dict[str, Any]:
@@ -114,7 +114,7 @@ async def test_what_the_user_said_besides_the_prompt_is_shown(comms: Comms, cloc
     world = prompted("Run the tests.")
     world.messages.append(message_row("m2", "t1", 1, role="user", type="user", content="Go on."))
     async with shown(comms, clock, world) as scene:
-        assert scene.page.parts["t1"] == {"m2/said": ({"kind": "said"}, "Go on.")}
+        assert scene.page.parts["t1"] == {"m2/user": ({"kind": "user"}, "Go on.")}
 
 
 async def test_the_saved_text_keeps_the_lines_of_a_prompt(comms: Comms, clock: Clock) -> None:

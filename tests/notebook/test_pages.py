@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agor_reactive.adapters.ipywidgets.changes import EMPTY, patch
+from agor_reactive.adapters.ipywidgets.patch import EMPTY, patch
 from agor_reactive.errors import BadRequest
 from benchmarks.comms import Clock, Comms, Page
 from tests.core.build import SID, message_row, task_row
@@ -103,7 +103,7 @@ async def test_a_task_that_cannot_be_read_says_so_and_can_be_asked_for_again(com
         undo = scene.world.link.on_call("find", "messages", refuse)
         scene.say("open", task="t0")
         page = await scene.look()
-        assert "could not be read: not now" in page.tasks["t0"]["fault"]
+        assert "could not be loaded: not now" in page.tasks["t0"]["fault"]
         undo()
         scene.say("open", task="t0")
         page = await scene.look()
@@ -149,11 +149,11 @@ async def test_prompt_stop_and_cancel_reach_the_daemon_and_are_answered(comms: C
     async with shown(comms, clock, world) as scene:
         assert scene.page.queue == (("t2", "later"),)
         assert scene.page.head["busy"]
-        scene.say("prompt", text="and this", deed="a")
-        scene.say("stop", deed="b")
-        scene.say("cancel", task="t2", deed="c")
+        scene.say("prompt", text="and this", action="a")
+        scene.say("stop", action="b")
+        scene.say("cancel", task="t2", action="c")
         await world.settle()
-        assert sorted(message["deed"] for message in scene.new() if message["op"] == "done") == ["a", "b", "c"]
+        assert sorted(message["action"] for message in scene.new() if message["op"] == "done") == ["a", "b", "c"]
         assert asked == [(SID, "and this"), ({},), ("t2",)]
 
 
@@ -164,12 +164,12 @@ def prompted(asked: list[Any]) -> Any:
     return prompt
 
 
-async def test_a_deed_that_fails_is_answered_with_why(comms: Comms, clock: Clock) -> None:
+async def test_an_action_that_fails_is_answered_with_its_error(comms: Comms, clock: Clock) -> None:
     async with shown(comms, clock) as scene:
         scene.world.link.on_call("create", "sessions/:id/stop", refuse)
-        scene.say("stop", deed="a")
+        scene.say("stop", action="a")
         await scene.world.settle()
-        assert scene.new() == [{"op": "done", "deed": "a", "error": "not now"}]
+        assert scene.new() == [{"op": "done", "action": "a", "error": "not now"}]
 
 
 async def test_what_is_missing_and_that_the_link_is_down_are_said_plainly(comms: Comms, clock: Clock) -> None:
@@ -224,7 +224,7 @@ async def test_a_released_handle_leaves_what_was_seen_and_says_so(comms: Comms, 
 async def test_unknown_and_malformed_words_of_a_page_change_nothing(comms: Comms, clock: Clock) -> None:
     async with shown(comms, clock) as scene:
         for words in ({}, [], None, "sync", {"op": 5}, {"op": "nonsense"}, {"op": "open"}, {"op": "prompt", "text": 5}):
-            scene.view.hear(words)
+            scene.view.receive(words)
         scene.say("tool", task="nowhere", tool=7)
         await scene.world.settle()
         assert [message["op"] for message in scene.new()] == ["tool"]

@@ -42,9 +42,9 @@ def world_that_asks(answer: Any = None) -> tuple[World, list[Any]]:
 async def test_a_request_says_who_asks_to_use_what_on_which_input(comms: Comms, clock: Clock) -> None:
     world, _ = world_that_asks()
     async with shown(comms, clock, world) as scene:
-        fields, text = scene.page.parts["t1"]["asks/r1"]
+        fields, text = scene.page.parts["t1"]["request/r1"]
         assert fields == {
-            "kind": "asks",
+            "kind": "request",
             "request": "r1",
             "who": "codex asks to use",
             "name": "Bash",
@@ -59,19 +59,19 @@ async def test_approve_and_deny_reach_the_daemon_and_what_became_of_it_is_shown(
     for op, status, words in (("approve", "approved", "Approved by 01234567, this once"), ("deny", "denied", "Denied")):
         world, answers = world_that_asks()
         async with shown(comms, clock, world) as scene:
-            scene.say(op, request="r1", deed="a")
+            scene.say(op, request="r1", action="a")
             await world.settle()
             assert next(message for message in scene.new() if message["op"] == "done")["error"] is None
             assert [(answer["requestId"], answer["allow"]) for answer in answers] == [("r1", op == "approve")]
             by = {"approved_by": "01234567-aaaa", "approved_at": stamp(70)} if op == "approve" else {}
             world.link.emit("messages patched", asking(status=status, scope="once", **by))
             page = await scene.look()
-            fields, text = page.parts["t1"]["asks/r1"]
+            fields, text = page.parts["t1"]["request/r1"]
             assert (fields["state"], fields["outcome"]) == (status, words)
             assert text.startswith("command:")
-            scene.say(op, request="r1", deed="b")
+            scene.say(op, request="r1", action="b")
             await world.settle()
-            assert scene.new() == [{"op": "done", "deed": "b", "error": "This request was already answered."}]
+            assert scene.new() == [{"op": "done", "action": "b", "error": "This request was already answered."}]
 
 
 async def test_an_answer_that_the_daemon_refuses_is_told_in_words(comms: Comms, clock: Clock) -> None:
@@ -82,19 +82,19 @@ async def test_an_answer_that_the_daemon_refuses_is_told_in_words(comms: Comms, 
     for answer, words in ((broken, "not found"), (lambda args: late, "was already denied")):
         world, _ = world_that_asks(answer)
         async with shown(comms, clock, world) as scene:
-            scene.say("approve", request="r1", deed="a")
+            scene.say("approve", request="r1", action="a")
             await world.settle()
             assert words in scene.new()[-1]["error"]
-            assert (await scene.look()).parts["t1"]["asks/r1"][0]["state"] == "pending"
+            assert (await scene.look()).parts["t1"]["request/r1"][0]["state"] == "pending"
 
 
 async def test_a_request_whose_task_is_over_can_not_be_answered(comms: Comms, clock: Clock) -> None:
     world, answers = world_that_asks()
     async with shown(comms, clock, world) as scene:
         world.link.emit("tasks patched", task_row("t1", "stopped", second=1))
-        fields, _ = (await scene.look()).parts["t1"]["asks/r1"]
+        fields, _ = (await scene.look()).parts["t1"]["request/r1"]
         assert (fields["state"], fields["outcome"]) == ("unanswered", "Not answered: the task is stopped")
-        scene.say("approve", request="r1", deed="a")
+        scene.say("approve", request="r1", action="a")
         await world.settle()
         assert answers == []
 
@@ -103,7 +103,7 @@ async def test_a_request_with_prompts_behind_it_is_read_when_the_view_opens(comm
     world, _ = world_that_asks()
     world.tasks.append(task_row("t2", "queued", second=2, queue_position=1))
     async with shown(comms, clock, world, task_hydration="none") as scene:
-        assert (await scene.look()).parts["t1"]["asks/r1"][0]["state"] == "pending"
+        assert (await scene.look()).parts["t1"]["request/r1"][0]["state"] == "pending"
 
 
 async def test_the_request_of_an_older_daemon_is_in_the_row_of_its_task(comms: Comms, clock: Clock) -> None:
@@ -112,8 +112,8 @@ async def test_the_request_of_an_older_daemon_is_in_the_row_of_its_task(comms: C
     row = {**ASKED, "requested_at": stamp(3)}
     world.tasks[-1] = task_row("t1", "awaiting_permission", second=1, permission_request=row)
     async with shown(comms, clock, world) as scene:
-        assert scene.page.parts["t1"]["asks/r1"][0]["name"] == "Bash"
-        scene.say("deny", request="r1", deed="a")
+        assert scene.page.parts["t1"]["request/r1"][0]["name"] == "Bash"
+        scene.say("deny", request="r1", action="a")
         await world.settle()
         assert [answer["allow"] for answer in answers] == [False]
 

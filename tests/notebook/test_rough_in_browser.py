@@ -83,7 +83,8 @@ async def test_a_cell_run_a_hundred_times_while_text_comes_shows_one_whole_view(
         await until(lambda: counted(views, 1), "one view is left")
         await until(lambda: written(views.first, 1500), "the whole reply")
         rules = (
-            "() => [...document.head.querySelectorAll('style')].filter((s) => /ag-record-/.test(s.textContent)).length"
+            "() => [...document.head.querySelectorAll('style')]"
+            ".filter((style) => /ag-transcript-/.test(style.textContent)).length"
         )
         assert await page.evaluate(rules) == 1
 
@@ -149,7 +150,7 @@ async def test_an_answer_given_while_the_daemon_is_away_is_said_to_be_lost_or_ta
         view = page.locator(".jp-Notebook .ag").first
         await view.wait_for(timeout=40_000)
         await prompt(view, "Tidy up [permission]")
-        request = view.locator(".ag-asks").first
+        request = view.locator(".ag-request").first
         await request.locator(".ag-approve").wait_for(timeout=20_000)
         await run_cell(page, 1)
         await page.locator(".jp-RenderedText", has_text="daemon is gone").wait_for()

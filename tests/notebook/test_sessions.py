@@ -60,7 +60,7 @@ async def test_rows_come_change_and_go_and_only_what_changed_is_sent(comms: Comm
     view = SessionsView(world, timers=clock)  # type: ignore[arg-type]
     await view.ready()
     table = Table(comms)
-    view.hear({"op": "sync", "view": "page"})
+    view.receive({"op": "sync", "view": "page"})
     rows = table.look()
     assert {row["title"] for row in rows.values()} == {"<b>One</b>", "Other"}
     assert rows[SID]["tasks"] == 2
@@ -84,25 +84,25 @@ async def test_a_click_opens_a_session_and_another_click_another(comms: Comms, c
     view = SessionsView(world, timers=clock)  # type: ignore[arg-type]
     await view.ready()
     table = Table(comms)
-    view.hear({"op": "sync", "view": "page"})
-    view.hear({"op": "pick", "session": SID, "view": "page"})
+    view.receive({"op": "sync", "view": "page"})
+    view.receive({"op": "pick", "session": SID, "view": "page"})
     assert view.selected == SID
     table.look()
-    view.hear({"pane": 1, "message": {"op": "sync", "view": "pane"}})
+    view.receive({"pane": 1, "message": {"op": "sync", "view": "pane"}})
     assert view.handle is not None
     await view.handle.ready()
     clock.advance(1)
     table.look()
     assert table.panes[1].text() == "content of m1"
     first = view.handle
-    view.hear({"op": "pick", "session": OTHER, "view": "page"})
+    view.receive({"op": "pick", "session": OTHER, "view": "page"})
     assert first.released
     assert view.selected == OTHER
-    view.hear({"pane": 1, "message": {"op": "sync", "view": "pane"}})
-    view.hear({"op": "pick", "session": "unknown", "view": "page"})
+    view.receive({"pane": 1, "message": {"op": "sync", "view": "pane"}})
+    view.receive({"op": "pick", "session": "unknown", "view": "page"})
     table.look()
     assert [opened["pane"] for opened in table.opened] == [1, 2]
-    view.hear({"op": "sync", "view": "late"})
+    view.receive({"op": "sync", "view": "late"})
     table.look()
     assert table.opened[-1] == {"op": "opened", "pane": 2, "session": OTHER}
     view.close()
@@ -118,7 +118,7 @@ async def test_a_saved_table_reads_well_and_closing_leaves_nothing(comms: Comms,
     for _ in range(20):
         view = SessionsView(world, timers=clock)  # type: ignore[arg-type]
         await view.ready()
-        view.hear({"op": "sync", "view": "page"})
+        view.receive({"op": "sync", "view": "page"})
         view.show(SID)
         bundle = view._repr_mimebundle_()
         data = bundle[0] if isinstance(bundle, tuple) else bundle

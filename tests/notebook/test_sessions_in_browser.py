@@ -56,7 +56,7 @@ async def test_a_table_is_filtered_seen_to_change_and_opened(browser: Browser, l
         assert "Upgrade the parser" in await rows.first.inner_text()
         assert await table.locator(".ag-title").inner_text() == "1 of 7"
         await table.get_by_label("Filter").fill("zebra")
-        await shows(table, ".ag-none", "No session fits")
+        await shows(table, ".ag-none", "No matching sessions")
         await picture(table, "notebook-sessions-none")
         await table.get_by_label("Filter").fill("")
 
@@ -94,7 +94,7 @@ async def test_a_table_is_filtered_seen_to_change_and_opened(browser: Browser, l
             await page.keyboard.press("Enter")
             await shows(pane, ".ag-head .ag-title", "Born meanwhile")
             assert await pane.count() == 1
-            await pane.get_by_text("No prompt yet.").wait_for()
+            await pane.get_by_text("No prompts yet.").wait_for()
             await other.service("sessions").remove(made.session_id)
             await until(lambda: counted(7), "the removed one is gone from the table")
 

@@ -32,7 +32,7 @@ __all__ = ["Document", "DocumentBuilder", "Part", "Parts"]
 
 
 class Part(NamedTuple):
-    """A part of a task: `fields` with its ``kind`` (whole, text, said, thought, tool, asks, note), and `text`, which
+    """A part of a task: `fields` with its ``kind`` (whole, text, user, thought, tool, request, note), and `text`, which
     may grow.
     """
 
@@ -153,7 +153,7 @@ def _part(block: Block) -> Part:
         case ThinkingBlock():
             return Part({"kind": "thought", "live": block.writing}, block.text)
         case UserBlock():
-            return Part({"kind": "said"}, block.text)
+            return Part({"kind": "user"}, block.text)
         case ToolBlock():
             return Part(
                 {
@@ -170,7 +170,7 @@ def _part(block: Block) -> Part:
         case RequestBlock():
             return Part(
                 {
-                    "kind": "asks",
+                    "kind": "request",
                     "request": block.request_id,
                     "who": f"{block.asker} asks to use",
                     "name": block.tool,

@@ -123,7 +123,7 @@ def message_blocks(message: Message, tools: Mapping[str, ToolBlock], *, prompt: 
         yield QuestionBlock(f"{key}/note", _questions(message))
     elif message.role == "user":
         if message.text and message.text != prompt:
-            yield UserBlock(f"{key}/said", plain(message.text))
+            yield UserBlock(f"{key}/user", plain(message.text))
     elif message.role == "system" or message.type not in ("assistant", ""):
         text = one_line(message.text or message.content_preview)
         if text:

@@ -113,7 +113,7 @@ class Presenter:
                 self._add_earlier(message.message_id, _is_pending(message), message.timestamp, streams, blocks)
             blocks.update((block.key, block) for block in self._message_blocks(message, by_id, times, task))
         asked = asked_by_row(task)
-        if asked is not None and f"asks/{asked.request_id}" not in blocks:
+        if asked is not None and f"request/{asked.request_id}" not in blocks:
             self._add_earlier(asked.request_id, asked.status == "pending", "", streams, blocks)
             request = request_block(asked, task, self._viewer)
             blocks[request.key] = request

@@ -62,7 +62,7 @@ def request_block(asked: PermissionAsked, task: Task, viewer: Viewer, *, sub_age
     agent = one_line(viewer.agent, 30) or "the agent"
     pending = asked.status == "pending" and not task.ended
     return RequestBlock(
-        key=f"asks/{asked.request_id}",
+        key=f"request/{asked.request_id}",
         request_id=asked.request_id,
         asker=f"a sub-agent of {agent}" if sub_agent else agent,
         tool=one_line(asked.tool_name or "a tool", 60),

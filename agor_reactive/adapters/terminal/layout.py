@@ -157,7 +157,7 @@ class Painter:
                 break
         self.layouts.presenter.keep(shown)
         if not lines and not state.loading:
-            return self._lay(Text("No prompt yet.", style="dim"))
+            return self._lay(Text("No prompts yet.", style="dim"))
         return lines
 
     def laid_out(self, task_id: str, blocks: Iterable[Block]) -> list[LaidOut]:

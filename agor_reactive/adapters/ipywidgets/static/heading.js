@@ -1,4 +1,4 @@
-// The heading of a session: title, status, model, context, link; below it what must be said plainly.
+// The heading of a session: title, status, details, context, link; and the notes below it.
 
 import { make } from "./dom.js";
 
@@ -20,7 +20,7 @@ export class Heading {
     this.draw();
   }
 
-  // Says something else of the link than the kernel did last, and with `note` that alone; null: what it said.
+  // Shows another link state than the kernel's last one, and its `note` instead of the notes; null: the kernel's.
   cover(cover) {
     this.covered = cover;
     if (this.fields) this.draw();

@@ -1,4 +1,4 @@
-// A task: what was asked, how it stands, and its parts once it is opened.
+// A task: prompt, status, duration, and its parts once it is open.
 
 import { button, duration, make } from "./dom.js";
 import { CUT_OFF } from "./kernel.js";
@@ -19,7 +19,7 @@ export class TaskBlock {
       (this.took = make("span", "ag-took")),
     );
     this.body = make("div", "ag-task-body");
-    this.wait = this.body.appendChild(make("div", "ag-dim ag-wait", "reading the messages…"));
+    this.wait = this.body.appendChild(make("div", "ag-dim ag-wait", "Loading messages…"));
     this.list = this.body.appendChild(make("div", "ag-parts"));
     this.rows = new Rows(this.list);
     this.root.append(this.head, this.body);
@@ -63,7 +63,7 @@ export class TaskBlock {
   waiting() {
     const { loaded, fault, ended } = this.fields;
     this.wait.hidden = !this.opened || loaded || (this.rows.order.length > 0 && !fault) || (!ended && !fault);
-    this.wait.textContent = fault || (this.pane.kernel.cut ? CUT_OFF : "reading the messages…");
+    this.wait.textContent = fault || (this.pane.kernel.cut ? CUT_OFF : "Loading messages…");
     this.wait.classList.toggle("ag-fault", Boolean(fault));
     if (fault) this.asked = false;
   }

@@ -1,4 +1,4 @@
-"""What pages are told of many sessions: a row each, and in words what is wrong. Knows no widget."""
+"""Publishes a collection of sessions to pages: a row for each, and a note on what is wrong. Knows no widget."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from agor_reactive.adapters.ipywidgets.conversation import Conversation, Send
-from agor_reactive.adapters.ipywidgets.pace import Timers
+from agor_reactive.adapters.ipywidgets.publisher import Publisher, Send
+from agor_reactive.adapters.ipywidgets.throttle import Timers
 from agor_reactive.adapters.presentation.heading import model_of, title_of
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.status import status_label, tone_of
@@ -15,7 +15,7 @@ from agor_reactive.models.base import instant
 from agor_reactive.models.session import Session
 from agor_reactive.session.collection import SessionCollection, SessionRows
 
-__all__ = ["RowsFeed", "table_text"]
+__all__ = ["SessionsPublisher", "table_text"]
 
 
 class Listing(NamedTuple):
@@ -25,44 +25,44 @@ class Listing(NamedTuple):
     note: str = ""
 
 
-NOTHING = Listing({})
+EMPTY = Listing({})
 
 
-class RowsFeed(Conversation[Listing]):
-    """Tells pages of the sessions of a collection. `asked` is called with the id of a session that is to be opened."""
+class SessionsPublisher(Publisher[Listing]):
+    """Publishes the sessions of a collection. `on_pick` gets the id of a session that a page wants to open."""
 
     def __init__(
         self,
         sessions: SessionCollection,
         send: Send,
-        asked: Callable[[str], Any],
+        on_pick: Callable[[str], Any],
         *,
-        settled: Callable[[SessionRows], None],
+        on_published: Callable[[SessionRows], None],
         timers: Timers | None = None,
     ) -> None:
-        super().__init__(send, NOTHING, asyncio.get_running_loop(), timers=timers)
+        super().__init__(send, EMPTY, asyncio.get_running_loop(), timers=timers)
         self._sessions = sessions
-        self._open = asked
-        self._settled = settled
-        self._written: SessionRows | None = None
+        self._on_pick = on_pick
+        self._report = on_published
+        self._built: SessionRows | None = None
         self._kept: dict[str, tuple[Session, Mapping[str, Any]]] = {}
 
-    def _follow(self) -> Callable[[], None]:
+    def _subscribe(self) -> Callable[[], None]:
         return self._sessions.listen(lambda rows: self._changed())
 
-    def _write(self) -> Listing | None:
+    def _build(self) -> Listing | None:
         rows = self._sessions.rows
-        if rows is self._written:
+        if rows is self._built:
             return None
-        self._written = rows
+        self._built = rows
         known, self._kept = self._kept, {}
         for row in rows.rows.values():
             kept = known.get(row.session_id)
             self._kept[row.session_id] = kept if kept is not None and kept[0] is row else (row, _row(row))
-        note = one_line(rows.error, 400) if rows.error else "Reading the sessions." if rows.loading else ""
-        return Listing({session_id: shown for session_id, (_, shown) in self._kept.items()}, note)
+        note = one_line(rows.error, 400) if rows.error else "Loading the sessions…" if rows.loading else ""
+        return Listing({session_id: fields for session_id, (_, fields) in self._kept.items()}, note)
 
-    def _differs(self, old: Listing, new: Listing) -> dict[str, Any]:
+    def _difference(self, old: Listing, new: Listing) -> dict[str, Any]:
         found: dict[str, Any] = {}
         gone = [session_id for session_id in old.rows if session_id not in new.rows]
         put = [(session_id, row) for session_id, row in new.rows.items() if old.rows.get(session_id) != row]
@@ -70,17 +70,17 @@ class RowsFeed(Conversation[Listing]):
             found["gone"] = gone
         if put:
             found["put"] = put
-        if old.note != new.note or old is NOTHING:
+        if old.note != new.note or old is EMPTY:
             found["note"] = new.note
         return found
 
-    def _asked(self, op: str, message: Mapping[str, Any]) -> None:
+    def _on_request(self, op: str, message: Mapping[str, Any]) -> None:
         session_id = message.get("session")
         if op == "pick" and isinstance(session_id, str) and session_id in self._sessions.rows:
-            self._open(session_id)
+            self._on_pick(session_id)
 
-    def _told(self) -> None:
-        self._settled(self._sessions.rows)
+    def _on_published(self) -> None:
+        self._report(self._sessions.rows)
 
 
 def _row(row: Session) -> Mapping[str, Any]:
@@ -99,7 +99,7 @@ def _row(row: Session) -> Mapping[str, Any]:
 
 
 def table_text(rows: SessionRows, *, most: int = 50) -> str:
-    """The newest sessions as plain text, for where nothing runs. Ids to 13 characters: 8 are soon ambiguous."""
+    """Return the newest sessions as plain text. Ids have 13 characters, because 8 are soon ambiguous."""
     lines = []
     for row in rows.ordered[:most]:
         title = title_of(row, row.session_id)

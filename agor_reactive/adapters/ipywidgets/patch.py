@@ -1,11 +1,11 @@
-"""From one document to the next: the patch that turns a page that shows the one into a page that shows the other.
+"""`patch`: the difference of two documents, as JSON that a page applies. A snapshot is the patch against `EMPTY`. Pure.
 
-Text that grew travels as what was appended; a row, as the fields that differ; an order, only when it cannot be told by
-what went and what came where. A snapshot is the patch against an empty page. Pure.
+Text that grew is sent as the appended part, a row as the fields that differ, an order only when removals and insertions
+do not imply it.
 
 A patch has, each only if it changed: ``head`` (fields), ``queue`` (all of it), ``tasks`` and ``parts`` by task: lists
 as ``{"gone": [key], "put": [[key, place or None, fields, cut, more]], "order": [key]}``. ``cut`` is how much of the
-text stays, in UTF-16 units as a browser counts, None for all of it; ``more`` is what follows.
+text is kept, in UTF-16 units as in JavaScript, None for all of it; ``more`` is appended.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ NOTHING = Part({})
 
 
 def patch(old: Document, new: Document) -> dict[str, Any]:
-    """What changed from `old` to `new`; empty if nothing did."""
+    """Return what changed from `old` to `new`, empty if nothing did."""
     found: dict[str, Any] = {}
     if old.head is not new.head and (head := _fields(old.head, new.head)):
         found["head"] = head
@@ -62,7 +62,7 @@ def _part(old: Part, new: Part) -> list[Any]:
 
 
 def _common(one: str, other: str) -> int:
-    """How many characters the two begin with alike."""
+    """The length of the common prefix."""
     low, high = 0, min(len(one), len(other))
     while low < high:
         middle = (low + high + 1) // 2
@@ -99,11 +99,11 @@ def _listed(
 
 
 def _places(stay: Sequence[str], new: Sequence[str]) -> tuple[dict[str, int], list[str]]:
-    """Where what is new goes; and the whole order, if what stays was moved about."""
+    """The places of new keys; and the whole order, if keys that stay were moved."""
     known = set(stay)
     moved = [key for key in new if key in known] != list(stay)
     places = {key: place for place, key in enumerate(new) if key not in known}
-    # At the end needs no number, and a number at the end is what most patches would carry.
+    # Keys at the end need no place: most patches append.
     for key in reversed(new):
         if key not in places:
             break

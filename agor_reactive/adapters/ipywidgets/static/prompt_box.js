@@ -1,19 +1,19 @@
-// The prompt box, with send and stop; what went wrong is said below it.
+// The prompt box with its send and stop buttons; errors appear below it.
 
 import { button, make } from "./dom.js";
 
 const TALLEST = 220; // px
 
-export class Ask {
-  // `deeds` carries out; `sent` is called when a prompt got through.
-  constructor(parent, deeds, sent) {
-    Object.assign(this, { deeds, sent });
+export class PromptBox {
+  // `sent` is called after the daemon accepted a prompt.
+  constructor(parent, actions, sent) {
+    Object.assign(this, { actions, sent });
     const form = (this.form = parent.appendChild(make("form", "ag-ask")));
     this.box = form.appendChild(make("textarea"));
     this.box.rows = 1;
     this.box.setAttribute("aria-label", "Prompt");
     this.box.addEventListener("input", () => this.grow());
-    // Keys typed here are text: notebooks must not take them for their own commands.
+    // Notebooks would take these keys as commands.
     this.box.addEventListener("keydown", (event) => {
       event.stopPropagation();
       if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
@@ -24,9 +24,9 @@ export class Ask {
     const presses = form.appendChild(make("div", "ag-presses"));
     this.submit = presses.appendChild(make("button", "ag-send"));
     this.stop = presses.appendChild(
-      button("ag-stop", "Stop", "Stop the task at work", () => {
+      button("ag-stop", "Stop", "Stop the running task", () => {
         this.stop.disabled = true;
-        deeds.act({ op: "stop" });
+        actions.act({ op: "stop" });
       }),
     );
     this.answer = parent.appendChild(make("div", "ag-answer"));
@@ -40,8 +40,8 @@ export class Ask {
   send(text) {
     if (!text) return;
     this.submit.disabled = true;
-    this.deeds.act({ op: "prompt", text }, {
-      well: () => {
+    this.actions.act({ op: "prompt", text }, {
+      onSuccess: () => {
         if (this.box.value.trim() === text) this.box.value = "";
         this.grow();
         this.sent();
@@ -54,18 +54,18 @@ export class Ask {
     this.box.style.height = `${Math.min(this.box.scrollHeight + 2, TALLEST)}px`;
   }
 
-  // Whether there is something to stop, and a prompt would have to wait.
+  // Whether a task is running, so that it can be stopped and a prompt is queued.
   busy(busy) {
     this.stop.hidden = !busy;
     this.form.classList.toggle("ag-busy", busy);
     this.submit.textContent = busy ? "Queue" : "Send";
-    this.box.placeholder = busy ? "Prompt… it will wait" : "Prompt…";
+    this.box.placeholder = busy ? "Queue a follow-up…" : "Prompt…";
   }
 
-  // Nobody is there to be asked; what was written can still be read and copied.
-  still(still) {
-    this.box.readOnly = still;
-    this.form.hidden = still && !this.box.value;
+  // Without a kernel nothing can be sent; a draft can still be read and copied.
+  freeze(frozen) {
+    this.box.readOnly = frozen;
+    this.form.hidden = frozen && !this.box.value;
   }
 
   say(error) {
