@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.notebook.browser import in_browser, opened, picture, prompt, run_all, shows, until
 from tests.notebook.lab import Lab
-from tests.notebook.loose import write_notebook
+from tests.notebook.written_notebooks import write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator, Page

@@ -18,7 +18,7 @@ from tests.notebook.browser import (
     until,
 )
 from tests.notebook.lab import Lab
-from tests.notebook.loose import write_notebook
+from tests.notebook.written_notebooks import write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator

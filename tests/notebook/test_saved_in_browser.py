@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.notebook.browser import in_browser, opened, opened_without_kernel, picture, run_all, shows, until
 from tests.notebook.lab import Lab
-from tests.notebook.loose import write_notebook
+from tests.notebook.written_notebooks import write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page

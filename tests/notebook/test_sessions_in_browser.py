@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import agor_reactive as agor
 from tests.notebook.browser import AT_REST, in_browser, opened, picture, prompt, run_all, run_cell, shows, until
 from tests.notebook.lab import Lab
-from tests.notebook.loose import write_notebook
+from tests.notebook.written_notebooks import write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -114,11 +114,11 @@ rows = [row(number) for number in range(1_000)]
 world.link.on_call("find", "sessions", lambda args: world.page(None, rows, args[0]))
 await world.link.open()
 view = SessionsView(world)
-real, said = view._rows._sender, []
+real, said = view._table._sender, []
 def counting(message):
     said.append(time.monotonic())
     real(message)
-view._rows._sender = counting
+view._table._sender = counting
 async def changes(run, seconds):
     said.clear()
     for at in range(seconds * 50):

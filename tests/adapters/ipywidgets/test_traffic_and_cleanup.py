@@ -13,8 +13,8 @@ import pytest
 
 from agor_reactive.adapters.ipywidgets import SessionView, cells, observe
 from benchmarks.comms import Clock, Comms, reply
+from tests.adapters.ipywidgets.scene import Shown, shown
 from tests.core.build import SID
-from tests.notebook.scene import Shown, shown
 from tests.session.world import World
 
 

@@ -7,8 +7,8 @@ from typing import Any
 from agor_reactive.adapters.ipywidgets.patch import EMPTY, patch
 from agor_reactive.errors import BadRequest
 from benchmarks.comms import Clock, Comms, Page
+from tests.adapters.ipywidgets.scene import Shown, shown
 from tests.core.build import SID, message_row, task_row
-from tests.notebook.scene import Shown, shown
 from tests.session.world import World
 
 

@@ -11,8 +11,8 @@ import pytest
 
 from agor_reactive.adapters.presentation import transcript
 from benchmarks.comms import Clock, Comms
+from tests.adapters.ipywidgets.scene import shown
 from tests.core.build import message_row, task_row
-from tests.notebook.scene import shown
 from tests.session.world import World
 
 EVIL = "<img src=x onerror=alert(1)></script><!-- ![x](http://evil.example/x.png) \x1b]0;title\x07\x1b[31mred\x1b[0m"

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from benchmarks.comms import Clock, Comms, Page
+from tests.adapters.ipywidgets.scene import Shown, shown
+from tests.adapters.ipywidgets.test_requests import ASKED
 from tests.core.build import message_row, stamp, task_row
-from tests.notebook.scene import Shown, shown
-from tests.notebook.test_requests import ASKED
 from tests.session.world import World
 
 WRITTEN, REQUEST = "mx/text", "request/r1"

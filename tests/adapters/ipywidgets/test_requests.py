@@ -6,8 +6,8 @@ from typing import Any
 
 from agor_reactive.errors import ServerError
 from benchmarks.comms import Clock, Comms
+from tests.adapters.ipywidgets.scene import shown
 from tests.core.build import message_row, stamp, task_row
-from tests.notebook.scene import shown
 from tests.session.world import World
 
 ASKED = {
