@@ -45,7 +45,7 @@ async def written(view: Locator, words: int) -> bool:
 async def test_a_view_in_two_cells_goes_on_in_one_when_the_other_is_cleared(browser: Browser, lab: Lab) -> None:
     cells = ("view = SessionView(session.handle)\nview", "view", "session.stream(chunks=400, seconds=6)")
     write_notebook(
-        lab.root / "two.ipynb", SESSION, *cells, "print('displayed', view.displayed, len(view._feed._pages))"
+        lab.root / "two.ipynb", SESSION, *cells, "print('displayed', view.displayed, len(view._publisher._pages))"
     )
     async with opened(browser, lab, "two.ipynb") as page:
         await run_all(page)
