@@ -186,7 +186,7 @@ async def reply(chunks: int, size: int, *, seconds: float = 1.0) -> Reply:
         handle = client.registry.retain(script.session_id)
         await handle.ready()
         view = SessionView(handle, timers=clock)
-        view.hear({"op": "sync", "view": "page"})
+        view.receive({"op": "sync", "view": "page"})
         clock.advance(1)
         text = "".join(f"{word} " for word in script.words(size).split())[:size].ljust(size, ".")
         pieces = [text[number * size // chunks : (number + 1) * size // chunks] for number in range(chunks)]
@@ -200,7 +200,7 @@ async def reply(chunks: int, size: int, *, seconds: float = 1.0) -> Reply:
             await asyncio.sleep(0)
             clock.advance(seconds / chunks)
             if number % (chunks // 2) == 0:
-                view.hear({"op": "seen", "view": "page"})
+                view.receive({"op": "seen", "view": "page"})
         link.emit("messages streaming:end", {**told, "sequence": chunks})
         saved = {**told, "type": "assistant", "role": "assistant", "index": 1, "content": text}
         link.emit("messages created", saved)

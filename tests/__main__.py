@@ -41,8 +41,13 @@ STEPS = (
     Step("lint", "style and mistakes", (("ruff", "check", "."), ("ruff", "format", "--check", "."))),
     Step("types", "types", (("mypy", "--strict"),)),
     Step("imports", "layers", (("lint-imports",),)),
-    Step("unit", "behaviour", (("pytest", "--ignore=tests/notebook"),)),
-    Step("browser", "notebooks, widgets, a real browser", (("pytest", "tests/notebook"),), extra="notebook-test"),
+    Step("unit", "behaviour", (("pytest", "--ignore=tests/notebook", "--ignore=tests/adapters/ipywidgets"),)),
+    Step(
+        "browser",
+        "notebooks, widgets, a real browser",
+        (("pytest", "tests/adapters/ipywidgets", "tests/notebook"),),
+        extra="notebook-test",
+    ),
     Step("chaos", "a wire broken on purpose", (("python", "-m", "tests.chaos", "--seconds", "20"),)),
 )
 

@@ -1,1 +1,1 @@
-"""Faces of a session for people: each knows snapshots, no layer below knows one, heavy packages stay inside."""
+"""Views of sessions for people. Each shows snapshots and imports heavy packages inside."""

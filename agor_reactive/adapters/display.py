@@ -1,4 +1,4 @@
-"""How a handle shows itself where somebody ends a line with it: a live view in a notebook, a summary in a terminal."""
+"""The display of a handle at the end of a cell or line: a live view in a notebook, a summary in a terminal."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _shown: weakref.WeakKeyDictionary[SessionHandle, weakref.ref[SessionView]] = wea
 
 
 def mimebundle(handle: SessionHandle) -> Any:
-    """What IPython is to show of the handle. Showing the same handle again shows the same view again."""
+    """Return the MIME bundle of a handle for IPython. A handle shown twice has one view."""
     try:
         from agor_reactive.adapters.ipywidgets import SessionView
         from agor_reactive.adapters.ipywidgets.cells import in_kernel
@@ -38,7 +38,7 @@ def mimebundle(handle: SessionHandle) -> Any:
 
 
 def summary(handle: SessionHandle, *, colours: bool = False, width: int = 100, height: int = 40) -> str:
-    """The newest lines of the session as text."""
+    """Return the newest lines of the session as text."""
     console = Console(file=io.StringIO(), force_terminal=colours, width=width, legacy_windows=False)
     if not colours:
         console.no_color = True

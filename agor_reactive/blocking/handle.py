@@ -15,7 +15,9 @@ from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import UsageError
 from agor_reactive.models import Message, Task
 from agor_reactive.models.outcome import Outcome
+from agor_reactive.models.reply import DecisionTaken, StopAnswer
 from agor_reactive.models.wire import RawEvent
+from agor_reactive.models.words import PermissionScope
 from agor_reactive.services import Deliver
 from agor_reactive.session.handles import PromptOptions, SessionHandle
 from agor_reactive.session.permissions import PendingPermission
@@ -143,6 +145,37 @@ class BlockingHandle:
     def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
         """Wait for the end of a task; see `SessionHandle.wait`."""
         return self._portal.run(self._handle.wait(task_id, timeout=timeout, at_permission=at_permission))
+
+    def stop(
+        self,
+        reason: str | None = None,
+        *,
+        expected_task_id: str | None = None,
+        wait: bool | float | None = True,
+        on_pending: Callable[[StopAnswer], Any] | None = None,
+    ) -> StopAnswer:
+        """Stop the running task; see `SessionHandle.stop`. `on_pending` is called on the loop's thread."""
+        stopping = self._handle.stop(reason, expected_task_id=expected_task_id, wait=wait, on_pending=on_pending)
+        return self._portal.run(stopping)
+
+    def cancel(self, task_id: str) -> Task:
+        """Remove a queued prompt from the queue; see `SessionHandle.cancel`."""
+        return self._portal.run(self._handle.cancel(task_id))
+
+    def approve(
+        self,
+        request_id: str,
+        *,
+        scope: PermissionScope | str | None = None,
+        remember: bool = False,
+        reason: str | None = None,
+    ) -> DecisionTaken:
+        """Allow what a pending permission request asks for; see `SessionHandle.approve`."""
+        return self._portal.run(self._handle.approve(request_id, scope=scope, remember=remember, reason=reason))
+
+    def deny(self, request_id: str, *, reason: str | None = None) -> DecisionTaken:
+        """Refuse what a pending permission request asks for; see `SessionHandle.deny`."""
+        return self._portal.run(self._handle.deny(request_id, reason=reason))
 
     def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
         """Read a task's messages and keep them; see `SessionHandle.load_task_messages`."""

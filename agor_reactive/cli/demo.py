@@ -14,7 +14,7 @@ from pathlib import Path
 from rich.text import Text
 
 from agor_reactive import Client, create_client, retain_reactive_session
-from agor_reactive.adapters.terminal.words import seconds_text
+from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
 from agor_reactive.cli.output import console, is_idle
 from agor_reactive.cli.watching import look, verdict, view_of

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 from rich.text import Text
 
 from agor_reactive import Client, create_client, retain_reactive_session
-from agor_reactive.adapters.terminal.layout import signs_for
-from agor_reactive.adapters.terminal.plain import one_line
-from agor_reactive.adapters.terminal.words import seconds_text
+from agor_reactive.adapters.presentation.plain import one_line
+from agor_reactive.adapters.presentation.quantities import seconds_text
+from agor_reactive.adapters.terminal.signs import signs_for
 from agor_reactive.cli.endings import FAULT, MISUSE, WELL
 from agor_reactive.cli.output import console
 from agor_reactive.cli.reach import Reach
@@ -65,7 +65,7 @@ async def doctor(reach: Reach, session_id: str | None) -> int:
             line = Text.assemble((f"{sign} ", style), (f"{finding.step:<14}", "bold"), scrub_text(finding.seen))
             out.print(line.append(f"  {seconds_text(took)}", style="dim"), soft_wrap=True)
             if finding.advice:
-                out.print(Text(f"  {signs.said} {finding.advice}", style="yellow"), soft_wrap=True)
+                out.print(Text(f"  {signs.user} {finding.advice}", style="yellow"), soft_wrap=True)
             if finding.well is False:
                 return finding.code
             began = time.monotonic()

@@ -13,7 +13,7 @@ import warnings
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
-from agor_reactive.adapters.terminal.plain import one_line
+from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.errors import AgorError, AmbiguousId, NotFound, UsageError
 from agor_reactive.transport.redaction import scrub_text
 

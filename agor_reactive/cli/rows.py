@@ -11,9 +11,9 @@ from rich.table import Table
 from rich.text import Text
 
 from agor_reactive import RestClient
-from agor_reactive.adapters.terminal.layout import signs_for
-from agor_reactive.adapters.terminal.plain import one_line
-from agor_reactive.adapters.terminal.words import sign_of, status_style, words_of
+from agor_reactive.adapters.presentation.plain import one_line
+from agor_reactive.adapters.presentation.status import status_label
+from agor_reactive.adapters.terminal.signs import sign_of, signs_for, status_style
 from agor_reactive.cli.endings import WELL
 from agor_reactive.cli.output import console, json_line
 from agor_reactive.cli.reach import Reach
@@ -51,7 +51,7 @@ def list_sessions(reach: Reach, *, json: bool, limit: int, everything: bool) -> 
     for row in shown:
         table.add_row(
             Text(format_short_id(row.session_id, length)),
-            Text(f"{sign_of(row.status, signs)} {words_of(row.status)}", style=status_style(row.status)),
+            Text(f"{sign_of(row.status, signs)} {status_label(row.status)}", style=status_style(row.status)),
             Text(one_line(row.title or row.description or "", 120)),
             Text(str(len(row.tasks))),
             Text(_when(_moment(row)), style="dim"),
@@ -107,7 +107,7 @@ def send_prompt(reach: Reach, session_id: str, text: str) -> int:
     with reach.rest() as client:
         task = client.sessions.prompt(session_id, text)
     where = f", position {task.queue_position:g}" if task.queued and task.queue_position is not None else ""
-    print(f"task {task.task_id}: {words_of(task.status)}{where}")
+    print(f"task {task.task_id}: {status_label(task.status)}{where}")
     return WELL
 
 

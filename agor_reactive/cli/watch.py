@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agor_reactive import Client, retain_reactive_session
-from agor_reactive.adapters.terminal.words import words_of
+from agor_reactive.adapters.presentation.status import status_label
 from agor_reactive.cli.endings import FAULT, Stop, complain
 from agor_reactive.cli.output import is_idle
 from agor_reactive.cli.reach import Reach
@@ -59,6 +59,6 @@ async def prompt_and_follow(reach: Reach, session_id: str, text: str, stop: Stop
     task = last.get_task(task_id)
     if not last.terminal and task is not None and task.ended and task.status != "completed":
         why = why_it_ended(task, last.get_task_messages(task_id))
-        complain(f"the task ended {words_of(task.status)}" + (f": {why}" if why else ""))
+        complain(f"the task ended {status_label(task.status)}" + (f": {why}" if why else ""))
         return FAULT
     return verdict(last)

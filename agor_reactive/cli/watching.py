@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from agor_reactive.adapters.presentation.heading import error_text
 from agor_reactive.adapters.terminal.live import View, follow
-from agor_reactive.adapters.terminal.words import fault_text
 from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
 from agor_reactive.cli.output import JsonLines, console
 from agor_reactive.core.snapshot import SessionState
@@ -55,7 +55,7 @@ async def look(
 def verdict(state: SessionState) -> int:
     """The exit code that a last snapshot deserves; says why it is not 0."""
     if state.terminal:
-        fault = fault_text(state.error or "the session cannot be read")
+        fault = error_text(state.error or "the session cannot be read")
         complain(f"{fault}; run the command again to try again" if fault != state.error else fault)
         return FAULT
     return WELL

@@ -11,19 +11,20 @@ from typing import Any, Protocol, Self, TypedDict, TypeVar, Unpack
 from reactivex import Observable
 
 from agor_reactive import arguments, settling
+from agor_reactive.answers import typed_row
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.errors import HandleDisposed, UsageError, WrongLoop
+from agor_reactive.errors import Conflict, HandleDisposed, NotFound, UsageError, WrongLoop
 from agor_reactive.faces import AwaitedRunner
 from agor_reactive.models import words
 from agor_reactive.models.message import Message
 from agor_reactive.models.outcome import Outcome
-from agor_reactive.models.reply import DecisionTaken
+from agor_reactive.models.reply import DecisionTaken, StopAnswer
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session import ask as asking
 from agor_reactive.session import whose
-from agor_reactive.session.permissions import Permissions
+from agor_reactive.session.permissions import PendingPermission, Permissions
 from agor_reactive.session.pipeline import Subscription
 from agor_reactive.session.shared import SharedSession
 from agor_reactive.settling import Decision
@@ -219,15 +220,77 @@ class SessionHandle:
         arguments.patience(timeout)
         return await asking.wait(shared, shared.link, task_id, timeout=timeout, at_permission=at_permission)
 
+    async def stop(
+        self,
+        reason: str | None = None,
+        *,
+        expected_task_id: str | None = None,
+        wait: bool | float | None = True,
+        on_pending: Callable[[StopAnswer], Any] | None = None,
+    ) -> StopAnswer:
+        """Stop the running task. Queued prompts still run. See `client.sessions.stop`."""
+        shared = self._use()
+        stopping = settling.stop(
+            shared.session_id, reason=reason, expected_task_id=expected_task_id, wait=wait, on_pending=on_pending
+        )
+        return await self._runner(shared).run(stopping, None)
+
+    async def cancel(self, task_id: str) -> Task:
+        """Remove a queued prompt from the queue, and return its task as it was.
+
+        Raises `Conflict` when the task is no longer queued, `NotFound` when it is gone or of another session.
+        """
+        shared = self._use()
+        queued = (task for task in shared.state.queued_tasks if task.task_id == task_id)
+        task = next(queued, None) or shared.state.get_task(task_id)
+        if task is None:
+            task = typed_row(Task, await shared.link.call("get", "tasks", task_id))
+            if task.session_id != shared.session_id:
+                raise NotFound(f"Task {task_id} is not in this session")
+        if not task.queued:
+            raise Conflict("This prompt is no longer queued.")
+        await shared.link.call("remove", "tasks", task.task_id)
+        return task
+
+    async def approve(
+        self,
+        request_id: str,
+        *,
+        scope: words.PermissionScope | str | None = None,
+        remember: bool = False,
+        reason: str | None = None,
+    ) -> DecisionTaken:
+        """Allow what a pending permission request asks for; see `PendingPermission.approve`.
+
+        Raises `Conflict` when no such request is pending.
+        """
+        return await self._pending(request_id).approve(scope=scope, remember=remember, reason=reason)
+
+    async def deny(self, request_id: str, *, reason: str | None = None) -> DecisionTaken:
+        """Refuse what a pending permission request asks for. Raises as `approve`."""
+        return await self._pending(request_id).deny(reason=reason)
+
+    def _pending(self, request_id: str) -> PendingPermission:
+        pending: list[PendingPermission] = []
+        # Pending requests are delivered while subscribing.
+        self.permissions.subscribe(pending.append).dispose()
+        for request in pending:
+            if request.request_id == request_id:
+                return request
+        raise Conflict("This request was already answered.")
+
+    @staticmethod
+    def _runner(shared: SharedSession) -> AwaitedRunner:
+        async def call(call: Call, timeout: float | None) -> Any:
+            return await shared.link.call(call.method, call.service, *call.args, timeout=timeout)
+
+        return AwaitedRunner(call, sleep=shared.sleep)
+
     @property
     def permissions(self) -> Permissions:
         """Requests for permission as an Observable: those that wait now, then each new one, to `approve` or `deny`."""
         shared = self._use()
-
-        async def call(call: Call, timeout: float | None) -> Any:
-            return await shared.link.call(call.method, call.service, *call.args, timeout=timeout)
-
-        runner = AwaitedRunner(call, sleep=shared.sleep)
+        runner = self._runner(shared)
 
         async def decide(session_id: str, decision: Decision) -> DecisionTaken:
             return await runner.run(settling.decide(session_id, decision), None)

@@ -1,8 +1,7 @@
-"""What tests of the notebook share. Without the extra ``[notebook-test]`` one test is left, skipped, and says so."""
+"""Fixtures of the tests in notebooks and browsers. Without the extra ``[notebook-test]`` none is collected."""
 
 from __future__ import annotations
 
-import gc
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator
 from importlib.util import find_spec
@@ -12,26 +11,12 @@ from typing import TYPE_CHECKING
 import pytest
 import pytest_asyncio
 
-from benchmarks.comms import Clock, Comms, spied
 from tests.notebook.lab import Lab
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
-collect_ignore_glob = [] if find_spec("anywidget") else ["test_[!e]*.py"]
-
-
-@pytest.fixture
-def comms() -> Iterator[Comms]:
-    """Widgets of the test have counted comms."""
-    with spied() as seen:
-        yield seen
-    gc.collect()
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
+collect_ignore_glob = [] if find_spec("anywidget") else ["test_*.py"]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A page whose kernel is gone says so, and offers nothing that nobody would hear."""
+"""A page whose kernel is gone says so and offers no actions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agor_reactive.adapters.ipywidgets.document import Part
-from tests.notebook.bare import bare, snapshot, tell
+from tests.notebook.bare_page import bare, snapshot, tell
 from tests.notebook.browser import in_browser, opened, picture, run_all, run_cell, until
 from tests.notebook.lab import Lab
-from tests.notebook.loose import write_notebook
 from tests.notebook.test_rough_in_browser import SESSION
+from tests.notebook.written_notebooks import write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 pytestmark = in_browser(lab=True)
 
 ASKS = Part(
-    {"kind": "asks", "request": "r", "who": "it asks to use", "name": "Bash", "state": "pending"} | {"when": None}
+    {"kind": "request", "request": "r", "who": "it asks to use", "name": "Bash", "state": "pending"} | {"when": None}
 )
 AT_WORK = (Part({"kind": "text", "live": True}, "So far"), ASKS)
 AT_WORK += (Part({"kind": "tool", "tool": "u", "name": "Bash", "state": "executing", "brief": "", "why": ""}),)
@@ -50,16 +50,16 @@ async def test_a_view_whose_kernel_is_gone_says_so_and_offers_nothing(browser: B
         assert await link(page) == "live"
         assert await pressed(page) == 4
         if how == "told":
-            await page.evaluate("() => window.hears['comm_live_update']()")
+            await page.evaluate("() => window.handlers['comm_live_update']()")
         else:
             await page.evaluate(FAILS)
-        assert await link(page) == "not connected"
-        assert "run the cell again" in await page.locator(".ag-note[role='status']").inner_text()
+        assert await link(page) == "disconnected"
+        assert "Run the cell again" in await page.locator(".ag-note[role='status']").inner_text()
         assert await pressed(page) == 0
         # What was written can be read and copied still.
         assert await page.get_by_label("Prompt", exact=True).input_value() == "half a thought"
         await page.locator(".ag-chip").click()
-        assert "Not connected" in await page.locator(".ag-detail").inner_text()
+        assert "Kernel disconnected" in await page.locator(".ag-detail").inner_text()
         clock = await page.locator(".ag-took").inner_text()
         assert await page.evaluate("() => document.getAnimations().length") == 0
         await page.evaluate("() => new Promise((done) => setTimeout(done, 1200))")
@@ -69,8 +69,8 @@ async def test_a_view_whose_kernel_is_gone_says_so_and_offers_nothing(browser: B
 async def test_a_kernel_that_is_heard_again_is_live_again(browser: Browser) -> None:
     async with bare(browser) as page:
         await tell(page, snapshot(*AT_WORK))
-        await page.evaluate("() => window.hears['comm_live_update']()")
-        assert await link(page) == "not connected"
+        await page.evaluate("() => window.handlers['comm_live_update']()")
+        assert await link(page) == "disconnected"
         await tell(page, snapshot(*AT_WORK, seq=2))
         assert await link(page) == "live"
         assert await pressed(page) == 4
@@ -85,7 +85,7 @@ async def test_a_kernel_that_does_not_answer_is_not_called_live(browser: Browser
         await page.clock.run_for(21_000)
         assert await link(page) == "no answer"
         assert await page.locator(".ag-send").is_enabled(), "it may only be busy"
-        await page.evaluate("() => receive({ op: 'done', deed: 'another', error: null })")
+        await page.evaluate("() => receive({ op: 'done', action: 'another', error: null })")
         assert await link(page) == "live"
 
 
@@ -98,8 +98,8 @@ async def test_a_table_whose_kernel_is_gone_says_so_its_open_session_too(browser
         await page.evaluate("() => receive({ op: 'opened', pane: 1, session: 's' })")
         await page.evaluate("(message) => receive({ op: 'pane', pane: 1, message })", snapshot(*AT_WORK))
         await page.locator(".ag .ag-text").wait_for()
-        await page.evaluate("() => window.hears['comm_live_update']()")
-        assert await page.locator(".ag-note", has_text="run the cell again").count() == 2
+        await page.evaluate("() => window.handlers['comm_live_update']()")
+        assert await page.locator(".ag-note", has_text="Run the cell again").count() == 2
         said = await page.evaluate("() => window.sent.length")
         await page.locator(".ag-row").click()
         assert await page.evaluate("() => window.sent.length") == said
@@ -116,12 +116,12 @@ async def test_a_kernel_that_says_farewell_or_signs_with_another_name_is_gone(br
         await overhear("stream", "one")
         assert await link(page) == "live"
         await overhear("shutdown_reply", "one")
-        assert await link(page) == "not connected"
+        assert await link(page) == "disconnected"
         await tell(page, snapshot(*AT_WORK, seq=2, row={"began": 1}))
         assert await link(page) == "live"
         said = await page.evaluate("() => window.sent.length")
         await overhear("status", "two")
-        assert await link(page) == "not connected"
+        assert await link(page) == "disconnected"
         # It may be a mistake: so the kernel is asked.
         assert [message["op"] for message in (await page.evaluate("() => window.sent"))[said:]] == ["sync"]
         await tell(page, snapshot(*AT_WORK, seq=3, row={"began": 1}))
@@ -168,7 +168,7 @@ async def test_a_view_in_jupyterlab_outlives_its_kernel_and_knows(browser: Brows
         await happen(page, lab, number)
 
         async def known() -> bool:
-            return await view.locator(".ag-linkstate").inner_text() == "not connected"
+            return await view.locator(".ag-linkstate").inner_text() == "disconnected"
 
         await until(known, "the view says that it is not connected")
         assert await view.locator(".ag-ask").is_visible() is False

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agor_reactive.adapters.ipywidgets.document import Part
-from tests.notebook.bare import bare, snapshot, tell
+from tests.notebook.bare_page import bare, snapshot, tell
 from tests.notebook.browser import in_browser, picture
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ async def shown(page: Page, said: str, seq: int) -> str:
 
 async def test_nothing_that_is_said_becomes_more_than_text(browser: Browser) -> None:
     tool = {"kind": "tool", "tool": "u", "name": EVIL[0], "state": "complete", "brief": EVIL[1], "why": ""}
-    asks = {"kind": "asks", "request": "r", "who": EVIL[0], "name": EVIL[1], "state": "pending", "outcome": ""}
+    asks = {"kind": "request", "request": "r", "who": EVIL[0], "name": EVIL[1], "state": "pending", "outcome": ""}
     parts = [
         *text(*EVIL),
         Part(tool),

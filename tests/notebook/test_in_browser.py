@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.notebook.browser import AT_REST, in_browser, opened, picture, prompt, run_all, shows, until
 from tests.notebook.lab import Lab
-from tests.notebook.loose import write_notebook
+from tests.notebook.written_notebooks import write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator, Page
@@ -286,7 +286,7 @@ async def test_what_is_lost_on_the_way_to_a_page_is_asked_for_until_it_comes(bro
         view
         """,
         """
-        real, lost = view._feed._sender, []
+        real, lost = view._publisher._sender, []
         def lossy(message):
             # One patch, and two snapshots that are asked for because of it.
             if message["op"] == ("patch", "snapshot", "snapshot", None)[len(lost)]:
@@ -296,7 +296,7 @@ async def test_what_is_lost_on_the_way_to_a_page_is_asked_for_until_it_comes(bro
         async def once_it_is_seen():
             while not view.displayed:
                 await asyncio.sleep(0.05)
-            view._feed._sender = lossy
+            view._publisher._sender = lossy
             session.stream(chunks=20, seconds=1)
         background = asyncio.create_task(once_it_is_seen())
         """,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agor_reactive.adapters.ipywidgets.document import Part
-from tests.notebook.bare import bare, snapshot, tell
+from tests.notebook.bare_page import bare, snapshot, tell
 from tests.notebook.browser import in_browser
 
 if TYPE_CHECKING:

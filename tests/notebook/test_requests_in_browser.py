@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tests.notebook.browser import in_browser, opened, picture, prompt, run_all, shows, until
 from tests.notebook.lab import Lab
-from tests.notebook.loose import write_notebook
+from tests.notebook.written_notebooks import write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator, Page
@@ -45,9 +45,9 @@ async def press_on(page: Page, name: str, key: str) -> None:
 
 async def ask(page: Page, view: Locator, text: str) -> Locator:
     """Prompt for something that needs a permission; the request, once it can be answered."""
-    known = await view.locator(".ag-asks").count()
+    known = await view.locator(".ag-request").count()
     await prompt(view, text)
-    request = view.locator(".ag-asks").nth(known)
+    request = view.locator(".ag-request").nth(known)
     await request.locator(".ag-approve").wait_for(timeout=20_000)
     await view.get_by_label("Prompt", exact=True).focus()
     return request
@@ -97,7 +97,7 @@ async def test_a_request_is_approved_another_denied_and_the_turn_goes_on(browser
 
         request = await ask(page, view, "Tidy up <b>now</b> [permission]")
         assert "claude-code asks to use Read" in (await request.inner_text()).replace("\n", " ")
-        assert await request.locator(".ag-asks-data").inner_text() == "file_path: src/inventory/stock.py"
+        assert await request.locator(".ag-request-data").inner_text() == "file_path: src/inventory/stock.py"
         await shows(view, ".ag-badge", "awaiting permission")
         assert await view.locator("b").count() == 0
         await picture(view, "notebook-permission")
@@ -106,7 +106,7 @@ async def test_a_request_is_approved_another_denied_and_the_turn_goes_on(browser
         await shows(view, ".ag-outcome", "Approved by you, this once")
         assert await request.locator("button:visible").count() == 0
         # Whoever has no mouse is still where they were.
-        assert "ag-asks" in str(await page.evaluate(FOCUSED))
+        assert "ag-request" in str(await page.evaluate(FOCUSED))
         task = view.locator(".ag-task").last
         await task.locator(".ag-status[data-tone='ok']").wait_for(timeout=20_000)
         assert await task.locator(".ag-chip[aria-label='Read, complete']").count() == 1
@@ -155,5 +155,5 @@ async def test_what_a_daemon_says_against_an_answer_stands_beside_it(browser: Br
         # A task that is stopped takes its request with it.
         gone = await ask(page, view, "Tidy up once more [permission]")
         await view.locator(".ag-stop").click()
-        await shows(view, ".ag-outcome", "Nobody answered: the task is stopped.")
+        await shows(view, ".ag-outcome", "Not answered: the task is stopped")
         assert await gone.locator("button:visible").count() == 0

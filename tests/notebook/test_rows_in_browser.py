@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.notebook.bare import bare
+from tests.notebook.bare_page import bare
 from tests.notebook.browser import in_browser, until
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.notebook.browser import in_browser, opened, opened_without_kernel, picture, run_all, shows, until
 from tests.notebook.lab import Lab
-from tests.notebook.loose import write_notebook
+from tests.notebook.written_notebooks import write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -78,7 +78,7 @@ async def test_what_was_said_last_is_read_from_a_saved_notebook_without_a_kernel
         await shows(view, ".ag-text", "Last words.", seconds=40)
         await page.locator(".jp-Notebook .ag-list .ag-row").wait_for()
         # Beside a living view its text is not shown a second time.
-        assert await page.locator(".jp-Notebook .ag-record:visible").count() == 0
+        assert await page.locator(".jp-Notebook .ag-transcript:visible").count() == 0
 
         async def saved() -> bool:
             await page.keyboard.press("Control+s")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import agor_reactive as agor
 from tests.notebook.browser import AT_REST, in_browser, opened, picture, prompt, run_all, run_cell, shows, until
 from tests.notebook.lab import Lab
-from tests.notebook.loose import write_notebook
+from tests.notebook.written_notebooks import write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -56,7 +56,7 @@ async def test_a_table_is_filtered_seen_to_change_and_opened(browser: Browser, l
         assert "Upgrade the parser" in await rows.first.inner_text()
         assert await table.locator(".ag-title").inner_text() == "1 of 7"
         await table.get_by_label("Filter").fill("zebra")
-        await shows(table, ".ag-none", "No session fits")
+        await shows(table, ".ag-none", "No matching sessions")
         await picture(table, "notebook-sessions-none")
         await table.get_by_label("Filter").fill("")
 
@@ -94,7 +94,7 @@ async def test_a_table_is_filtered_seen_to_change_and_opened(browser: Browser, l
             await page.keyboard.press("Enter")
             await shows(pane, ".ag-head .ag-title", "Born meanwhile")
             assert await pane.count() == 1
-            await pane.get_by_text("No prompt yet.").wait_for()
+            await pane.get_by_text("No prompts yet.").wait_for()
             await other.service("sessions").remove(made.session_id)
             await until(lambda: counted(7), "the removed one is gone from the table")
 
@@ -114,11 +114,11 @@ rows = [row(number) for number in range(1_000)]
 world.link.on_call("find", "sessions", lambda args: world.page(None, rows, args[0]))
 await world.link.open()
 view = SessionsView(world)
-real, said = view._rows._sender, []
+real, said = view._table._sender, []
 def counting(message):
     said.append(time.monotonic())
     real(message)
-view._rows._sender = counting
+view._table._sender = counting
 async def changes(run, seconds):
     said.clear()
     for at in range(seconds * 50):

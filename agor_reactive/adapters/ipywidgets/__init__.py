@@ -1,7 +1,7 @@
-"""Sessions in a notebook: `SessionView` shows one, `SessionsView` lists them, `observe` binds any widget to any slice.
+"""Sessions in a notebook: `SessionView` shows one, `SessionsView` lists them, `observe` binds a widget to a value.
 
-Needs the extra ``[notebook]``. Everything that comes from models, tools, titles and errors is shown as text; nothing is
-fetched by a page itself. Updates are at most ten a second, only what changed, and none while nobody looks.
+Needs the extra ``[notebook]``. Content of models, tools, titles and errors is shown as text; pages fetch nothing. Pages
+get at most ten updates a second, only changes, and none while they are hidden.
 """
 
 from __future__ import annotations

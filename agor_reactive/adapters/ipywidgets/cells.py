@@ -1,7 +1,7 @@
-"""Cells of a notebook: which one runs, and when one has run.
+"""Cells of a notebook: which one is running, when one has ended, and which views each has made.
 
-A view that a cell makes again takes the place of the one it made before: re-running a cell replaces its output, but
-nobody tells the kernel, and widgets live until they are closed.
+Re-running a cell replaces its output, but the kernel is not notified and widgets live until they are closed. So a view
+made by a cell closes those that an earlier run of the same cell made.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Protocol
 
-__all__ = ["after_each", "in_kernel", "took_place"]
+__all__ = ["in_kernel", "on_cell_end", "replace_previous"]
 
 
 class _Closable(Protocol):
@@ -33,30 +33,30 @@ def _shell() -> Any:
     return get() if get is not None else None
 
 
-def after_each(deed: Callable[[], None]) -> Callable[[], None]:
-    """Have a bound method called when a cell has run, as long as its object lives; returns the undo."""
+def on_cell_end(method: Callable[[], None]) -> Callable[[], None]:
+    """Call a bound method after each cell, as long as its object lives; returns the undo."""
     events = getattr(_shell(), "events", None)
     if events is None:
         return lambda: None
-    held = weakref.WeakMethod(deed)
+    weak = weakref.WeakMethod(method)
 
-    def ran(_: Any = None) -> None:
-        found = held()
+    def ended(_: Any = None) -> None:
+        found = weak()
         if found is None:
             undo()
         else:
             found()
 
     def undo() -> None:
-        if ran in events.callbacks["post_run_cell"]:
-            events.unregister("post_run_cell", ran)
+        if ended in events.callbacks["post_run_cell"]:
+            events.unregister("post_run_cell", ended)
 
-    events.register("post_run_cell", ran)
+    events.register("post_run_cell", ended)
     return undo
 
 
 def _running_cell() -> tuple[str, str] | None:
-    """The cell's id and this execution's, where the frontend tells them."""
+    """The ids of the running cell and of this execution, where the frontend sends them."""
     kernel = getattr(_shell(), "kernel", None)
     get_parent = getattr(kernel, "get_parent", None)
     if get_parent is None:
@@ -69,8 +69,8 @@ def _running_cell() -> tuple[str, str] | None:
     return (cell, execution) if isinstance(cell, str) and isinstance(execution, str) else None
 
 
-def took_place(view: _Closable) -> None:
-    """The running cell made this view: what an earlier run of the same cell made is closed."""
+def replace_previous(view: _Closable) -> None:
+    """Close the views that an earlier run of the running cell made, and register this one."""
     running = _running_cell()
     if running is None:
         return

@@ -1,7 +1,7 @@
-"""The JavaScript and CSS of the pages, read from beside this file and put together: no build step, nothing fetched.
+"""The JavaScript and CSS of the pages, joined from the files in ``static/``: no build step, nothing fetched.
 
-The scripts are ES modules that import each other, but anywidget loads a widget's script from an address at which there
-is nothing else. So a widget's module and all that it imports are joined into one here.
+The scripts are ES modules that import each other, but anywidget loads a widget's script from a blob address, where
+imports cannot be resolved. So a widget's module and all that it imports are joined into one.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ _EXPORT = re.compile(r"^export (?=class|const|function)", re.MULTILINE)
 
 @cache
 def script(name: str) -> str:
-    """The module of that name with all it imports, each once and before whoever needs it. Names at the top of modules
-    are those of one scope: they differ.
+    """Return the module of that name with all its imports, each once and before its first use.
+
+    The top-level names of all modules share one scope, so they must differ.
     """
     joined: dict[str, str] = {}
     _join(name, joined)
@@ -37,7 +38,7 @@ def _join(name: str, joined: dict[str, str]) -> None:
 
 @cache
 def style() -> str:
-    """The style sheet of all pages."""
+    """Return the style sheet of all pages."""
     return "\n".join(_read(f"{name}.css") for name in _STYLES)
 
 

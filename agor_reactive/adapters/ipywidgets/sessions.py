@@ -8,13 +8,13 @@ from typing import Any
 import anywidget
 import traitlets
 
-from agor_reactive.adapters.ipywidgets.cells import took_place
-from agor_reactive.adapters.ipywidgets.feed import Feed
-from agor_reactive.adapters.ipywidgets.pace import Timers
+from agor_reactive.adapters.ipywidgets.cells import replace_previous
 from agor_reactive.adapters.ipywidgets.pages import script, style
-from agor_reactive.adapters.ipywidgets.record import Record
-from agor_reactive.adapters.ipywidgets.rows import RowsFeed, table_text
-from agor_reactive.adapters.ipywidgets.transcript import harmless
+from agor_reactive.adapters.ipywidgets.saved_transcript import SavedTranscript
+from agor_reactive.adapters.ipywidgets.session_publisher import SessionPublisher
+from agor_reactive.adapters.ipywidgets.sessions_publisher import SessionsPublisher, table_text
+from agor_reactive.adapters.ipywidgets.throttle import Timers
+from agor_reactive.adapters.presentation.transcript import script_safe
 from agor_reactive.client import Client
 from agor_reactive.errors import HandleDisposed
 from agor_reactive.session.collection import SessionCollection, SessionRows
@@ -24,12 +24,12 @@ __all__ = ["SessionsView"]
 
 
 class SessionsView(anywidget.AnyWidget):
-    """The sessions of a client's daemon in a notebook: filter them, see them change, click one to open it.
+    """A live table of a daemon's sessions in a notebook, with a filter; a click opens a session below.
 
-    `query` is what `retain_sessions` takes (default: those not archived). `selected` is the id of the open session and
-    `handle` a handle of it, which belongs to the view: it is released when another is opened or the view closed.
-    `task_hydration` is how a session is opened. Make it on the client's event loop; `close` it when done, or run its
-    cell again.
+    `query` is as in `retain_sessions` (default: sessions that are not archived). `selected` is the id of the open
+    session and `handle` its handle, which the view owns: it is released when another session is opened or the view is
+    closed. `task_hydration` is how a session is opened. Create the view on the client's event loop; `close` it when
+    done, or run its cell again.
 
     >>> view = SessionsView(client)      # doctest: +SKIP
     """
@@ -37,7 +37,7 @@ class SessionsView(anywidget.AnyWidget):
     _esm = traitlets.Unicode(script("sessions_widget")).tag(sync=True)
     _css = traitlets.Unicode(style()).tag(sync=True)
     text = traitlets.Unicode("", read_only=True).tag(sync=True)
-    _record_name = traitlets.Unicode("", read_only=True).tag(sync=True)
+    _transcript_name = traitlets.Unicode("", read_only=True).tag(sync=True)
     selected = traitlets.Unicode("", read_only=True)
     _sessions: SessionCollection | None = None
 
@@ -51,17 +51,19 @@ class SessionsView(anywidget.AnyWidget):
         **options: Any,
     ) -> None:
         super().__init__(**options)
-        self._record = Record("The sessions as text")
-        self.set_trait("_record_name", self._record.name)
+        self._transcript = SavedTranscript("Sessions")
+        self.set_trait("_transcript_name", self._transcript.name)
         self._timers = timers
         self._hydration = task_hydration
         self._sessions = SessionCollection(client, {"archived": False} if query is None else query)
-        self._rows: RowsFeed = RowsFeed(self._sessions, self.send, self.show, settled=self._settled, timers=timers)
+        self._table = SessionsPublisher(
+            self._sessions, self.send, self.show, on_published=self._save_once, timers=timers
+        )
         self._pane = 0
-        self._feed: Feed | None = None
+        self._publisher: SessionPublisher | None = None
         self.handle: SessionHandle | None = None
-        self.on_msg(self._heard)
-        took_place(self)
+        self.on_msg(self._on_msg)
+        replace_previous(self)
 
     @property
     def closed(self) -> bool:
@@ -69,83 +71,85 @@ class SessionsView(anywidget.AnyWidget):
         return self._sessions is None
 
     async def ready(self) -> SessionRows:
-        """Wait until the sessions have been read."""
+        """Wait until the sessions are loaded."""
         return await self._use().ready()
 
     def show(self, session_id: str) -> SessionHandle:
-        """Open a session below the table, in place of the one that is open. Returns its handle, which stays ours.
+        """Open a session below the table, replacing the open one. Returns its handle, which the view owns.
 
         Raises `HandleDisposed` once the view is closed.
         """
         handle = self._use().retain(session_id, task_hydration=self._hydration)
-        self._let_go()
+        self._release()
         self._pane += 1
         pane = self._pane
         self.handle = handle
-        self._feed = Feed(handle, lambda message: self._say(pane, message), timers=self._timers)
+        self._publisher = SessionPublisher(
+            handle, lambda message: self._send_to_pane(pane, message), timers=self._timers
+        )
         self.set_trait("selected", session_id)
         self.send({"op": "opened", "pane": pane, "session": session_id})
         return handle
 
     def _use(self) -> SessionCollection:
         if self._sessions is None:
-            raise HandleDisposed("The view was closed; make a new one.")
+            raise HandleDisposed("The view is closed. Create a new one.")
         return self._sessions
 
-    def _say(self, pane: int, message: dict[str, Any]) -> None:
+    def _send_to_pane(self, pane: int, message: dict[str, Any]) -> None:
         self.send({"op": "pane", "pane": pane, "message": message})
 
-    def _let_go(self) -> None:
-        feed, self._feed = self._feed, None
+    def _release(self) -> None:
+        publisher, self._publisher = self._publisher, None
         handle, self.handle = self.handle, None
-        if feed is not None:
-            feed.close()
+        if publisher is not None:
+            publisher.close()
         if handle is not None:
             handle.release()
 
-    def _heard(self, _: Any, content: Any, buffers: Any) -> None:
-        self.hear(content)
+    def _on_msg(self, _: Any, content: Any, buffers: Any) -> None:
+        self.receive(content)
 
-    def hear(self, content: Any) -> None:
-        """A page said something (see `conversation`)."""
+    def receive(self, content: Any) -> None:
+        """Handle a message of a page (see `publisher`); those of the open session name its pane."""
         if not isinstance(content, Mapping) or self._sessions is None:
             return
         if "pane" in content:
-            if content["pane"] == self._pane and self._feed is not None:
-                self._feed.hear(content.get("message"))
+            if content["pane"] == self._pane and self._publisher is not None:
+                self._publisher.receive(content.get("message"))
             return
-        self._rows.hear(content)
-        if content.get("op") == "sync" and self._feed is not None:
+        self._table.receive(content)
+        if content.get("op") == "sync" and self._publisher is not None:
             self.send({"op": "opened", "pane": self._pane, "session": self.selected})
 
-    def _settled(self, rows: SessionRows) -> None:
-        text = harmless(table_text(rows))
+    def _save_once(self, rows: SessionRows) -> None:
+        text = script_safe(table_text(rows))
         if rows.loading or self.text:
             return
-        # Once: the table of a saved notebook is that of its beginning; each change again would be most of the traffic.
+        # Only the first table: repeating the text on every change would be most of the traffic.
         self.set_trait("text", text)
-        self._record.keep(text)
+        self._transcript.update(text)
 
     def close(self) -> None:
-        """Take it off every page, release the open session, leave nothing behind. Idempotent."""
+        """Remove the view from all pages, release the open session, free its resources. Idempotent."""
         sessions, self._sessions = self._sessions, None
         if sessions is None:
             return
-        self._rows.close()
-        self._let_go()
+        self._table.close()
+        self._release()
         sessions.close()
         layout = self.layout
-        self.on_msg(self._heard, remove=True)
+        self.on_msg(self._on_msg, remove=True)
         super().close()
         layout.close()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if self._sessions is not None:
-            self.set_trait("text", harmless(table_text(self._sessions.rows)))
+            self.set_trait("text", script_safe(table_text(self._sessions.rows)))
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if isinstance(data, dict):
-            data["text/plain"] = self.text.partition("\n")[0] if self._record.show(self.text) else self.text
+            data["text/plain"] = self.text.partition("\n")[0] if self._transcript.show(self.text) else self.text
         return bundle
 
     def __repr__(self) -> str:

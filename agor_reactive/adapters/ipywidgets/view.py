@@ -7,13 +7,13 @@ from typing import Any
 import anywidget
 import traitlets
 
-from agor_reactive.adapters.ipywidgets.cells import after_each, took_place
-from agor_reactive.adapters.ipywidgets.facts import is_settled
-from agor_reactive.adapters.ipywidgets.feed import Feed
-from agor_reactive.adapters.ipywidgets.pace import Timers
+from agor_reactive.adapters.ipywidgets.cells import on_cell_end, replace_previous
 from agor_reactive.adapters.ipywidgets.pages import script, style
-from agor_reactive.adapters.ipywidgets.record import Record
-from agor_reactive.adapters.ipywidgets.transcript import transcript
+from agor_reactive.adapters.ipywidgets.saved_transcript import SavedTranscript
+from agor_reactive.adapters.ipywidgets.session_publisher import SessionPublisher
+from agor_reactive.adapters.ipywidgets.throttle import Timers
+from agor_reactive.adapters.presentation.status import is_settled
+from agor_reactive.adapters.presentation.transcript import transcript
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.session.handles import SessionHandle
 
@@ -21,13 +21,13 @@ __all__ = ["SessionView"]
 
 
 class SessionView(anywidget.AnyWidget):
-    """A session in a notebook: its conversation as it happens, old turns on demand, tools, the queue, a prompt box.
+    """A live session in a notebook: its messages, older tasks on demand, tool calls, the queue, a prompt box.
 
-    Works wherever anywidget does (JupyterLab, Notebook 7, VS Code, Colab, marimo). Displays at most ten updates a
-    second and costs nothing while out of sight. `text` is the conversation as plain text as of when nothing was being
-    written; a notebook that shows the view saves it too, to be read where no view lives. `close` it when done, or run
-    its cell again: the new view takes the old one's place. The handle stays yours to release. `timers` replaces the
-    loop's clock, for tests.
+    Works where anywidget works (JupyterLab, Notebook 7, VS Code, Colab, marimo). Updates at most ten times a second,
+    and not while it is hidden. `text` is the transcript as of the last moment at which nothing was being written; the
+    notebook saves it beside the view, for readers without a kernel. `close` the view when done, or run its cell again:
+    the new view replaces the old one. The view does not release the handle. `timers` replaces the loop's clock, for
+    tests.
 
     >>> view = SessionView(handle)      # doctest: +SKIP
     """
@@ -35,72 +35,72 @@ class SessionView(anywidget.AnyWidget):
     _esm = traitlets.Unicode(script("session_widget")).tag(sync=True)
     _css = traitlets.Unicode(style()).tag(sync=True)
     text = traitlets.Unicode("", read_only=True).tag(sync=True)
-    _record_name = traitlets.Unicode("", read_only=True).tag(sync=True)
-    _feed: Feed | None = None
+    _transcript_name = traitlets.Unicode("", read_only=True).tag(sync=True)
+    _publisher: SessionPublisher | None = None
     _handle: SessionHandle | None = None
-    _kept: SessionState | None = None
+    _saved: SessionState | None = None
 
     def __init__(self, handle: SessionHandle, *, timers: Timers | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self._record = Record("The conversation as text")
-        self.set_trait("_record_name", self._record.name)
-        self._feed = Feed(handle, self.send, settled=self._settled, timers=timers)
+        self._transcript = SavedTranscript("Transcript")
+        self.set_trait("_transcript_name", self._transcript.name)
+        self._publisher = SessionPublisher(handle, self.send, on_settled=self._save, timers=timers)
         self._handle = handle
-        self._settled(handle.state)
-        self.on_msg(self._heard)
-        self._undo = after_each(self._ran)
-        took_place(self)
+        self._save(handle.state)
+        self.on_msg(self._on_msg)
+        self._undo = on_cell_end(self._on_cell_end)
+        replace_previous(self)
 
     @property
     def displayed(self) -> bool:
-        """Whether a page shows it, in sight."""
-        return self._feed is not None and self._feed.displayed
+        """Whether a page shows it visibly."""
+        return self._publisher is not None and self._publisher.displayed
 
     @property
     def closed(self) -> bool:
         """Whether it was closed."""
         return self._handle is None
 
-    def _heard(self, _: Any, content: Any, buffers: Any) -> None:
-        self.hear(content)
+    def _on_msg(self, _: Any, content: Any, buffers: Any) -> None:
+        self.receive(content)
 
-    def hear(self, content: Any) -> None:
-        """A page said something (see `feed`)."""
-        if self._feed is not None:
-            self._feed.hear(content)
+    def receive(self, content: Any) -> None:
+        """Handle a message of a page (see `publisher`)."""
+        if self._publisher is not None:
+            self._publisher.receive(content)
 
-    def _settled(self, state: SessionState) -> None:
-        if state is self._kept or state.standing.disposed:
+    def _save(self, state: SessionState) -> None:
+        if state is self._saved or state.standing.disposed:
             return
-        self._kept = state
+        self._saved = state
         text = transcript(state)
         if text != self.text:
             self.set_trait("text", text)
-            self._record.keep(text)
+            self._transcript.update(text)
 
-    def _ran(self) -> None:
-        # Whether or not a page shows it: what the notebook keeps is as new as its newest cell.
+    def _on_cell_end(self) -> None:
+        # Also while no page is visible, so that the saved text is as new as the newest cell.
         if self._handle is not None and is_settled(self._handle.state):
-            self._settled(self._handle.state)
+            self._save(self._handle.state)
 
     def close(self) -> None:
-        """Take it off every page; leave nothing behind. Idempotent."""
-        feed, self._feed, self._handle, self._kept = self._feed, None, None, None
-        if feed is not None:
-            feed.close()
+        """Remove the view from all pages and free its resources. Idempotent."""
+        publisher, self._publisher, self._handle, self._saved = self._publisher, None, None, None
+        if publisher is not None:
+            publisher.close()
             self._undo()
             layout = self.layout
-            self.on_msg(self._heard, remove=True)
+            self.on_msg(self._on_msg, remove=True)
             super().close()
             layout.close()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if self._handle is not None:
-            self._settled(self._handle.state)
+            self._save(self._handle.state)
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if isinstance(data, dict):
-            data["text/plain"] = self.text.partition("\n")[0] if self._record.show(self.text) else self.text
+            data["text/plain"] = self.text.partition("\n")[0] if self._transcript.show(self.text) else self.text
         return bundle
 
     def __repr__(self) -> str:

@@ -1,11 +1,8 @@
-"""What one task looks like: its prompt and status, its messages, tools and whatever is being written, as renderables.
-
-Each item says of what kind it is, so that whoever stacks them knows where a blank line belongs.
-"""
+"""Paints headings and blocks of the presentation as rich renderables."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from rich.cells import cell_len
@@ -13,61 +10,53 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from agor_reactive.adapters.terminal.plain import one_line, plain
-from agor_reactive.adapters.terminal.prose import prose, tail_of
-from agor_reactive.adapters.terminal.words import (
-    Signs,
-    duration,
-    sign_of,
-    status_style,
-    tool_failure,
-    tool_input,
-    words_of,
+from agor_reactive.adapters.presentation.blocks import (
+    Block,
+    NoteBlock,
+    QuestionBlock,
+    TextBlock,
+    ThinkingBlock,
+    ToolBlock,
+    UserBlock,
 )
-from agor_reactive.core.streams import Stream
-from agor_reactive.core.tools import Tool
-from agor_reactive.models.message import Message
+from agor_reactive.adapters.presentation.plain import one_line
+from agor_reactive.adapters.presentation.quantities import seconds_text
+from agor_reactive.adapters.presentation.requests import RequestBlock
+from agor_reactive.adapters.presentation.tasks import prompt_line, task_heading
+from agor_reactive.adapters.terminal.prose import prose, tail_of
+from agor_reactive.adapters.terminal.signs import Signs, status_style, tone_style
 from agor_reactive.models.task import Task
 
-__all__ = [
-    "Item",
-    "message_items",
-    "prompt_line",
-    "prompt_text",
-    "status_text",
-    "stream_items",
-    "task_heading",
-    "tool_ids",
-    "tool_line",
-]
+__all__ = ["Item", "full_heading", "paint", "prompt_text", "short_heading", "status_text"]
 
 LIVE_TEXT = 12_000
-"""Of a text being written, as many characters are laid out at a time: several screens, whatever its length."""
+"""Characters of a growing text that are laid out: several screens, so that its cost does not grow with it."""
+
+PROMPT_LIMIT = 400
+"""Characters of a prompt. More than a heading elsewhere shows, because a terminal cannot open it."""
 
 
 class Item(NamedTuple):
-    """A part of a task's block. `kind`: ``text``, ``thought``, ``tool``, ``note``. `writing`: ends with the cursor."""
+    """A painted block. `kind`: ``text``, ``thinking``, ``tool``, ``note``. `writing`: the cursor follows."""
 
     kind: str
-    shown: RenderableType
+    painted: RenderableType
     writing: bool = False
-
-
-def _line(sign: str, style: str, text: str, *, dim: bool = False) -> Text:
-    line = Text(no_wrap=True, overflow="ellipsis", end="")
-    line.append(f"{sign} ", style=style)
-    return line.append(text, style="dim" if dim else "")
 
 
 def status_text(task: Task, signs: Signs) -> Text:
     """``✓ completed 2.6 s``."""
-    style = status_style(task.status)
-    text = Text(f"{sign_of(task.status, signs)} {words_of(task.status)}", style=style, no_wrap=True)
-    took = duration(task) if task.ended else ""
-    return text.append(f" {took}", style="dim") if took else text
+    heading = task_heading(task)
+    text = Text(f"{signs.mark(heading.mark)} {heading.status}", style=status_style(task.status), no_wrap=True)
+    return text.append(f" {heading.took}", style="dim") if heading.took else text
 
 
-def task_heading(task: Task, signs: Signs) -> RenderableType:
+def prompt_text(task: Task) -> Text:
+    """The prompt as one run of text."""
+    return Text(prompt_line(task, PROMPT_LIMIT), style="bold")
+
+
+def full_heading(task: Task, signs: Signs) -> RenderableType:
     """The prompt at the left, the status at the right."""
     grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
     grid.add_column(width=1)
@@ -77,134 +66,68 @@ def task_heading(task: Task, signs: Signs) -> RenderableType:
     return grid
 
 
-def prompt_text(task: Task) -> Text:
-    """The prompt, in one run of text."""
-    return Text(one_line(task.full_prompt) or "(no prompt)", style="bold")
-
-
-def prompt_line(task: Task, signs: Signs) -> RenderableType:
-    """The heading on one line, for when its own has scrolled away."""
+def short_heading(task: Task, signs: Signs) -> RenderableType:
+    """The heading on one line, for a task whose full heading has scrolled away."""
     grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
     grid.add_column(width=len(signs.more))
     grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     grid.add_column(justify="right", no_wrap=True)
-    grid.add_row(
-        Text(signs.more, style="dim"), Text(one_line(task.full_prompt), style="dim bold"), status_text(task, signs)
-    )
+    prompt = Text(prompt_line(task), style="dim bold")
+    grid.add_row(Text(signs.more, style="dim"), prompt, status_text(task, signs))
     return grid
 
 
-def tool_line(tool: Tool, signs: Signs) -> Text:
-    """``✓ Bash pytest -q``; a failed or denied one says how."""
-    name = one_line(tool.tool_name or "tool", 60)
-    if tool.status == "executing":
-        line = _line(signs.busy, "cyan", name)
-    elif tool.failed or tool.denied:
-        line = _line(signs.failed, "red", name)
-    else:
-        line = _line(signs.done, "green", name)
-    line.stylize("bold", 2, 2 + len(name))
-    given = tool_input(tool)
-    if given:
-        line.append(f" {given}", style="dim")
-    if tool.status != "executing" and (why := tool_failure(tool)):
-        line.append(f" {signs.dot} {why}", style="red")
+def paint(block: Block, signs: Signs) -> Item:
+    """Paint a block."""
+    match block:
+        case TextBlock(text=text, writing=writing):
+            return Item("text", prose(tail_of(text, LIVE_TEXT) if writing else text), writing)
+        case ThinkingBlock():
+            return _thinking(block, signs)
+        case UserBlock(text=text):
+            return Item("text", Text(f"{signs.user} {text}", style="italic"))
+        case ToolBlock():
+            return Item("tool", _tool(block, signs))
+        case RequestBlock():
+            return Item("note", _line(signs.asks, "bold yellow", block.line))
+        case QuestionBlock(text=text):
+            return Item("note", Text(f"{signs.asks} {text}", style="bold yellow"))
+        case NoteBlock(text=text, tone=tone):
+            sign = {"warn": f"{signs.note} ", "bad": f"{signs.failed} "}.get(tone, "")
+            return Item("note", Text(f"{sign}{one_line(text)}", style=tone_style(tone) if tone else "dim"))
+
+
+def _line(sign: str, style: str, text: str) -> Text:
+    line = Text(no_wrap=True, overflow="ellipsis", end="")
+    line.append(f"{sign} ", style=style)
+    return line.append(text)
+
+
+def _tool(block: ToolBlock, signs: Signs) -> Text:
+    """``✓ Bash pytest -q · 12.0 s``; a failed call is followed by the reason."""
+    sign, style = {
+        "executing": (signs.busy, tone_style("busy")),
+        "complete": (signs.done, tone_style("ok")),
+        "failed": (signs.failed, tone_style("bad")),
+    }[block.state]
+    line = _line(sign, style, block.name)
+    line.stylize("bold", 2, 2 + len(block.name))
+    if block.summary:
+        line.append(f" {block.summary}", style="dim")
+    if block.seconds is not None:
+        line.append(f" {signs.dot} {seconds_text(block.seconds)}", style="dim")
+    if block.failure:
+        line.append(f" {signs.dot} {block.failure}", style=tone_style("bad"))
     return line
 
 
-def tool_ids(message: Message) -> tuple[str, ...]:
-    """The ids of the tools that a message uses."""
-    found = [block.get("id") for block in message.blocks if block.get("type") == "tool_use"]
-    if isinstance(message.tool_uses, tuple):
-        found += [use.get("id") for use in message.tool_uses if isinstance(use, Mapping)]
-    return tuple(dict.fromkeys(tool_id for tool_id in found if isinstance(tool_id, str)))
-
-
-def message_items(message: Message, tools: Mapping[str, Tool], signs: Signs, *, prompt: str) -> Iterator[Item]:
-    """A saved message. The user's own words are left out where they are the prompt that heads the task."""
-    if message.type == "permission_request" or message.type == "input_request":
-        yield Item("note", _line(signs.asks, "bold yellow", _request(message)))
-        return
-    if message.role == "user":
-        if message.text and message.text != prompt:
-            yield Item("text", Text(f"{signs.said} {plain(message.text)}", style="italic"))
-        return
-    if message.role == "system" or message.type not in ("assistant", ""):
-        said = one_line(message.text or message.content_preview)
-        if said:
-            yield Item("note", Text(f"{signs.note} {said}", style="yellow"))
-        return
-    left = dict.fromkeys(tool_ids(message))
-    for block in message.blocks:
-        kind = block.get("type", "text")
-        text = block.get("text")
-        if kind == "text" and isinstance(text, str):
-            if text.strip():
-                yield Item("text", prose(plain(text)))
-        elif kind == "thinking":
-            thought = block.get("thinking")
-            if isinstance(thought, str) and thought.strip():
-                yield thought_item(thought, signs)
-        elif kind == "tool_use":
-            tool_id = block.get("id")
-            if isinstance(tool_id, str) and tool_id in left:
-                del left[tool_id]
-                yield from _tool_item(tool_id, tools, signs)
-        elif kind != "tool_result":
-            yield Item("note", Text(f"[{one_line(str(kind), 40)}]", style="dim"))
-    for tool_id in left:
-        yield from _tool_item(tool_id, tools, signs)
-
-
-def _tool_item(tool_id: str, tools: Mapping[str, Tool], signs: Signs) -> Iterator[Item]:
-    tool = tools.get(tool_id)
-    if tool is not None:
-        yield Item("tool", tool_line(tool, signs))
-
-
-def _request(message: Message) -> str:
-    """What is asked, and what has become of it."""
-    content = message.content if isinstance(message.content, Mapping) else {}
-    tool = content.get("tool_name") or content.get("toolName")
-    status = content.get("status")
-    asked = one_line(tool, 60) if isinstance(tool, str) else one_line(message.content_preview or message.text, 200)
-    kind = "permission" if message.type == "permission_request" else "input"
-    return f"{kind}: {asked or 'asked'}" + (f" ({words_of(status)})" if isinstance(status, str) else "")
-
-
-def thought_item(thinking: str, signs: Signs, *, growing: bool = False) -> Item:
-    """Thinking, collapsed to one dim line: its beginning, or while it grows its end."""
+def _thinking(block: ThinkingBlock, signs: Signs) -> Item:
+    """Thinking on one dim line: its end while it grows, its beginning after."""
+    if block.writing:
+        tail = one_line(block.text[-600:], 600)
+        return Item("thinking", _Tail(f"{signs.thought} ", tail, signs.more), writing=True)
     text = Text(no_wrap=True, overflow="ellipsis", style="dim italic", end="")
-    if growing:
-        return Item("thought", _Tail(f"{signs.thought} ", one_line(thinking[-600:], 600), signs.more), writing=True)
-    return Item("thought", text.append(f"{signs.thought} {one_line(thinking)}"))
-
-
-def stream_items(stream: Stream, signs: Signs) -> Iterator[Item]:
-    """A message being written: thinking, text with the cursor at its end, and what is wrong with it."""
-    thinking = stream.thinking
-    if thinking.strip():
-        yield thought_item(thinking, signs, growing=stream.is_thinking and not stream.runs)
-    missing = _missing(stream)
-    if missing:
-        yield Item("note", Text(f"{signs.note} {missing}", style="yellow"))
-    text = stream.text
-    if text.strip():
-        yield Item("text", prose(plain(tail_of(text, LIVE_TEXT))), writing=stream.streaming)
-    if stream.error is not None:
-        yield Item("note", Text(f"{signs.failed} {one_line(stream.error)}", style="red"))
-    elif stream.settled:
-        yield Item("note", Text(f"{signs.note} the task ended before this reply was saved", style="dim"))
-
-
-def _missing(stream: Stream) -> str:
-    if stream.complete or (stream.settled and stream.error is None):
-        return ""
-    runs = stream.runs
-    if not stream.numbered or not runs or runs[0].start > 0:
-        return "beginning missing"
-    # Chunks race: while more are on their way a hole is no news.
-    return "" if stream.streaming else "part missing"
+    return Item("thinking", text.append(f"{signs.thought} {one_line(block.text)}"))
 
 
 class _Tail:

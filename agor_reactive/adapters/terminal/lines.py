@@ -1,4 +1,4 @@
-"""Following a session line by line, for pipes, logs and consoles that cannot move a cursor."""
+"""Follows a session line by line, for pipes, logs and consoles that cannot move a cursor."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.text import Text
 
+from agor_reactive.adapters.presentation.blocks import ToolBlock, stream_blocks
+from agor_reactive.adapters.presentation.heading import error_text
+from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.terminal.blocks import prompt_text, status_text
-from agor_reactive.adapters.terminal.layout import Layouts, Painter, signs_for, stacked
-from agor_reactive.adapters.terminal.plain import one_line
-from agor_reactive.adapters.terminal.words import fault_text
+from agor_reactive.adapters.terminal.layout import Layouts, Painter, stacked
+from agor_reactive.adapters.terminal.signs import signs_for
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.tables import is_active
 from agor_reactive.models.task import Task
@@ -21,7 +23,7 @@ __all__ = ["LineView"]
 
 
 class LineView:
-    """What is finished, once, in order: prompts, saved messages, how tasks ended, where the link stands."""
+    """Prints what is finished, once and in order: prompts, saved messages, ends of tasks, connection changes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -29,7 +31,7 @@ class LineView:
         self._signs = signs_for(console)
         self._begun: set[str] = set()
         self._ended: set[str] = set()
-        self._said: set[str] = set()
+        self._printed: set[str] = set()
         self._phase = ""
         self._above = ""
         self._error: str | None = None
@@ -42,14 +44,14 @@ class LineView:
         return
 
     def show(self, state: SessionState) -> None:
-        """Here is a newer snapshot: write what it has finished."""
+        """Print what a newer snapshot has finished."""
         before, self._state = self._state, state
         if state.standing.disposed:
             return
         if before is None or before.standing is not state.standing:
-            self._standing(state)
+            self._show_status(state)
         if state.loading:
-            return  # what came live may be known before what was there earlier: it waits its turn
+            return  # live events may arrive before older rows; printed lines cannot be reordered
         if (
             before is not None
             and not before.loading
@@ -61,49 +63,47 @@ class LineView:
         for task in state.tasks:
             if task.queued or task.task_id in self._ended:
                 continue
-            self._task(state, task)
+            self._show_task(state, task)
             if task.task_id not in self._ended and is_active(task):
-                return  # two may be at work for a moment; they are written one after the other
+                return  # two tasks may run for a moment; they are printed one after the other
 
-    def _task(self, state: SessionState, task: Task) -> None:
+    def _show_task(self, state: SessionState, task: Task) -> None:
         if task.task_id not in self._begun:
             self._begun.add(task.task_id)
             self._above = ""
             self._console.print(Text(f"{self._signs.bar} ", style="cyan").append_text(prompt_text(task)))
-        self._messages(state, task)
-        # What was read late is written late: a task is closed once its messages are here, or will not come.
+        self._show_messages(state, task)
+        # An ended task is closed only once its messages are loaded, or the session is loaded without them.
         if task.ended and (state.is_task_loaded(task.task_id) or not state.loading):
             self._ended.add(task.task_id)
             if task.status != "completed":
-                self._unsaved(state, task)
+                self._show_unsaved(state, task)
             self._console.print(status_text(task, self._signs))
             if task.error_message:
                 self._console.print(Text(f"{self._signs.failed} {one_line(task.error_message)}", style="red"))
 
-    def _messages(self, state: SessionState, task: Task) -> None:
-        tools = {tool.tool_use_id: tool for tool in state.get_task_tools(task.task_id)}
+    def _show_messages(self, state: SessionState, task: Task) -> None:
         painter = Painter(state, self._console, self._console.options, self._layouts)
         for message in state.get_task_messages(task.task_id):
-            if message.message_id in self._said:
+            if message.message_id in self._printed:
                 continue
-            used: set[str] = set()
-            parts = painter.message(message, tools, used, prompt=task.full_prompt)
-            if not task.ended and any(tools[one].status == "executing" for one in used if one in tools):
-                return  # a tool is written once, when it is known how it went
-            self._said.add(message.message_id)
+            blocks = self._layouts.presenter.message_blocks(state, task, message)
+            if not task.ended and any(isinstance(one, ToolBlock) and one.state == "executing" for one in blocks):
+                return  # a call is printed once, with its result
+            self._printed.add(message.message_id)
+            parts = painter.laid_out(task.task_id, blocks)
             for line in stacked(parts, after=self._above):
                 self._console.print(Segments([*line, Segment.line()]), soft_wrap=True)
             self._above = parts[-1][0].kind if parts else self._above
 
-    def _unsaved(self, state: SessionState, task: Task) -> None:
-        """Write what the task was writing when it ended, which no saved message will bring."""
+    def _show_unsaved(self, state: SessionState, task: Task) -> None:
+        """Print the text that the task was writing when it ended: no saved message follows."""
         painter = Painter(state, self._console, self._console.options, self._layouts)
-        streams = state.get_streaming_messages(task.task_id)
-        parts = [part for stream in streams for part in painter.stream(stream)]
-        for line in stacked(parts, after=self._above):
+        blocks = [block for stream in state.get_streaming_messages(task.task_id) for block in stream_blocks(stream)]
+        for line in stacked(painter.laid_out(task.task_id, blocks), after=self._above):
             self._console.print(Segments([*line, Segment.line()]), soft_wrap=True)
 
-    def _standing(self, state: SessionState) -> None:
+    def _show_status(self, state: SessionState) -> None:
         phase = state.connection.phase
         if phase != self._phase:
             if self._phase:
@@ -112,4 +112,4 @@ class LineView:
         if state.error != self._error:
             self._error = state.error
             if state.error is not None:
-                self._console.print(Text(f"{self._signs.failed} {one_line(fault_text(state.error))}", style="red"))
+                self._console.print(Text(f"{self._signs.failed} {one_line(error_text(state.error))}", style="red"))

@@ -1,4 +1,4 @@
-"""Following a session on the screen of a terminal: paints at most ten times a second, the last snapshot always."""
+"""Follows a session on the screen of a terminal: at most ten paints a second; the last snapshot is always painted."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from agor_reactive.core.snapshot import SessionState
 __all__ = ["LiveView", "View", "follow"]
 
 INTERVAL = 0.1
-"""Seconds between two paintings, at least."""
+"""Least seconds between two paints."""
 
 
 class View(Protocol):
-    """Something that follows a session: a context manager to be fed with snapshots."""
+    """Follows a session: a context manager that is given snapshots."""
 
     def __enter__(self) -> Self: ...
     def __exit__(
@@ -35,17 +35,17 @@ class View(Protocol):
 
 
 def follow(console: Console, *, hint: str = "") -> View:
-    """The view that suits the console: the whole screen of a terminal, plain lines for anything else."""
+    """Return the view for the console: the whole screen of a terminal, else plain lines."""
     if console.is_terminal and not console.is_dumb_terminal:
         return LiveView(console, hint=hint)
     return LineView(console)
 
 
 class LiveView:
-    """The newest snapshot, on the whole screen. On leaving, the screen is as before, and the last snapshot is printed.
+    """Shows the newest snapshot on the whole screen. On exit it restores the screen and prints the last snapshot.
 
-    `show` is for `handle.subscribe`, on the event loop. Paints at once when the last painting is `interval` seconds
-    ago, else when that time is over. What is printed at the end is the whole session, newest lines last.
+    Pass `show` to `handle.subscribe`, on the event loop. It paints at once if the last paint is `interval` seconds ago,
+    else when that time has passed. The exit prints the whole session, newest lines last.
     """
 
     def __init__(self, console: Console, *, hint: str = "", interval: float = INTERVAL) -> None:
@@ -79,8 +79,8 @@ class LiveView:
             self._console.print(SessionView(self._state, layouts=self._layouts), end="")
 
     def show(self, state: SessionState) -> None:
-        """Here is a newer snapshot."""
-        # The state of a released handle is empty; the last thing seen stays.
+        """Paint a newer snapshot, as soon as the interval allows."""
+        # The last snapshot of a released handle is empty: keep the one before.
         if state.standing.disposed:
             return
         self._state = state
@@ -94,10 +94,10 @@ class LiveView:
             self._timer = loop.call_later(wait, self._paint)
 
     def _watch_size(self) -> None:
-        """Paint again when the window changes its size, also while the session is quiet."""
+        """Paint again when the window is resized, also without new snapshots."""
         resized = getattr(signal, "SIGWINCH", None)
         if resized is not None:
-            # Only the main thread's loop hears signals; elsewhere the next snapshot will do.
+            # Only the main thread's loop can handle signals; elsewhere the next snapshot is painted in the new size.
             with contextlib.suppress(RuntimeError, ValueError, NotImplementedError):
                 loop = asyncio.get_running_loop()
                 loop.add_signal_handler(resized, self._resize)
@@ -118,5 +118,5 @@ class LiveView:
         size = self._console.size
         view = SessionView(state, height=size.height, hint=self._hint, layouts=self._layouts)
         self._live.update(view, refresh=True)
-        # From after the painting: a slow terminal gets as much rest as a quick one.
+        # Measured from the end of the paint, so that a slow terminal gets the same pause.
         self._painted_at = asyncio.get_running_loop().time()

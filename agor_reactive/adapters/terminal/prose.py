@@ -1,4 +1,4 @@
-"""Markdown as agents write it, calm in a terminal: headings at the left, code and tables unboxed, links spelt out."""
+"""Markdown in a terminal: headings at the left, code and tables without boxes, links with their addresses."""
 
 from __future__ import annotations
 
@@ -51,12 +51,12 @@ class _Markdown(Markdown):
 
 
 def prose(text: str) -> Markdown | Text:
-    """The text as Markdown. Links show their address instead of hiding it; nothing is fetched."""
+    """Return the text as Markdown. Links show their address; nothing is fetched."""
     return _Markdown(text, hyperlinks=False) if text else Text()
 
 
 def tail_of(text: str, limit: int) -> str:
-    """The end of a long text, from a paragraph on, about `limit` characters; a code block cut in two opens again."""
+    """Return about the last `limit` characters, from a paragraph on; a code block cut in two is opened again."""
     if len(text) <= limit:
         return text
     cut = len(text) - limit

@@ -1,7 +1,7 @@
-"""One snapshot of a session as a renderable: heading, tasks, queue, footing. Height-bounded on request.
+"""One snapshot of a session as a renderable: heading, tasks, queue, notes. With a height, only the newest lines.
 
-With a height it keeps the newest lines, and lays out from the newest task back only as far as they reach: the cost is
-that of a screen, whatever the length of the session.
+With a height, tasks are laid out from the newest back until the height is filled, so the cost does not grow with the
+length of the session.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ __all__ = ["SessionView"]
 class SessionView:
     """A renderable of one snapshot.
 
-    `height`: the number of lines to fill, the newest kept; None for all of them. `hint`: what to say at the foot when
-    nothing is wrong. `layouts`: hand the same one to successive views, and what did not change is not laid out anew.
+    `height`: the number of lines, None for all. `hint`: the last line while there are no notes. `layouts`: pass the
+    same one to successive views of a session, so that unchanged blocks are not laid out again.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class SessionView:
             yield Segment.line()
 
     def lines(self, console: Console, options: ConsoleOptions) -> list[Line]:
-        """The view line by line, every line at most as wide as the console."""
+        """Return the lines of the view, each at most as wide as the console."""
         paint = Painter(self.state, console, options.update(height=None), self.layouts)
         head, foot = paint.heading(), [*paint.queue(), *paint.footing(self.hint)]
         if self.height is None:

@@ -4,7 +4,7 @@ import { make } from "./dom.js";
 import { inline } from "./inline.js";
 
 const DEEPEST = 6;
-// Of whoever writes them, lines may be made to take time: none of these goes back over what it has read.
+// None of these backtracks, so that no line can take quadratic time.
 const HEADING = /^ {0,3}(#{1,6})\s+([^]*)$/;
 const RULE = /^ {0,3}([-*_])(?:\s*\1){2,}\s*$/;
 const ITEM = /^(\s*)([-*+]|\d{1,9}[.)])(?:\s+([^]*))?$/;
@@ -42,7 +42,7 @@ function list(lines, parent, depth) {
   const [, indent, mark] = ITEM.exec(lines[0]);
   const ordered = /\d/.test(mark);
   const element = make(ordered ? "ol" : "ul");
-  element.dir = "auto"; // marks stand where lines begin
+  element.dir = "auto"; // list marks stand where the line begins
   if (ordered) element.start = parseInt(mark, 10);
   let item = [];
   const close = () => {

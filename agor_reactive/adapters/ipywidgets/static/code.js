@@ -1,4 +1,4 @@
-// Code between fences: line by line as it comes, coloured by its language.
+// Fenced code, added line by line and coloured by its language.
 
 import { make } from "./dom.js";
 
@@ -65,8 +65,8 @@ export class Code {
     frame.append(copy, pre);
     parent.append(frame);
     this.lines = 0;
-    this.cut = false; // within a line, of which more comes
-    this.room = 0; // characters that the last box still takes
+    this.cut = false; // within a line that continues
+    this.room = 0; // characters that the last box may still take
   }
 
   get text() {
@@ -84,7 +84,7 @@ export class Code {
     this.cut = false;
   }
 
-  // What a line begins with or goes on with. Boxes of their own, so that the browser lays out only the last one anew.
+  // The beginning or continuation of a line. Each box is small, so that the browser lays out only the last one again.
   part(line) {
     const text = this.cut ? line : this.plain(line);
     if (!this.cut && this.lines > 0) this.box.append("\n");

@@ -1,4 +1,4 @@
-// Elements, made by hand: createElement and textContent, never markup from text. And how a view sits in its page.
+// Makes elements with createElement and textContent, never markup from text; and fits a view into its page.
 
 const NARROW = 520; // px
 const MIDDLING = 760;
@@ -10,15 +10,23 @@ export function make(tag, className, text) {
   return element;
 }
 
-export function button(className, label, title, deed) {
+export function button(className, label, title, action) {
   const element = make("button", className, label);
   element.type = "button";
   if (title) element.title = title;
-  element.addEventListener("click", deed);
+  element.addEventListener("click", action);
   return element;
 }
 
-// A place of its own for those who cannot see the page.
+// Seconds as text, like `seconds_text` of the kernel.
+export function duration(seconds) {
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} m ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
+  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} m`;
+}
+
+// A landmark for screen readers.
 export function region(className, label) {
   const root = make("div", className);
   root.setAttribute("role", "region");
@@ -26,30 +34,30 @@ export function region(className, label) {
   return root;
 }
 
-// What is left out where there is little room. Returns the undo. (A query of the style sheet would need a width that does
-// not depend on what is in it, and a view beside others in a box has none.)
+// Marks narrow views, so that the style sheet can leave things out. Returns the undo. (A container query needs a width
+// that does not depend on the content, which a view beside others in a box does not have.)
 export function watchWidth(root) {
   const widths = { "ag-narrow": NARROW, "ag-middling": MIDDLING };
-  let turn = 0;
+  let frame = 0;
   const seen = new ResizeObserver(([entry]) => {
     const { width } = entry.contentRect;
     const fits = () => Object.entries(widths).every(([name, most]) => root.classList.contains(name) === width < most);
     if (fits()) return;
-    // Not at once: what it changes others watch too, and they have had their turn in this frame.
-    cancelAnimationFrame(turn);
-    turn = requestAnimationFrame(() => {
+    // In the next frame: other observers have run already and would miss the change.
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(() => {
       for (const [name, most] of Object.entries(widths)) root.classList.toggle(name, width < most);
     });
   });
   seen.observe(root);
   return () => {
-    cancelAnimationFrame(turn);
+    cancelAnimationFrame(frame);
     seen.disconnect();
   };
 }
 
-// JupyterLab gives the focus to the cell that is pressed in, and then lays out anew all that is in it. Here something has
-// the focus wherever one presses, which selects the cell as well: the press itself is not told further.
+// JupyterLab focuses the cell of a press and then lays out all its content. Here an element always takes the focus, which
+// selects the cell as well, so the press itself is not propagated.
 export function ownPresses(root) {
   root.addEventListener("mousedown", (event) => event.button === 0 && event.stopPropagation());
 }

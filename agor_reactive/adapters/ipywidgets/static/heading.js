@@ -1,4 +1,4 @@
-// The heading of a session: title, status, model, context, link; below it what must be said plainly.
+// The heading of a session: title, status, details, context, link; and the notes below it.
 
 import { make } from "./dom.js";
 
@@ -7,10 +7,10 @@ export class Heading {
     const head = parent.appendChild(make("header", "ag-head"));
     this.title = head.appendChild(make("span", "ag-title"));
     this.status = head.appendChild(make("span", "ag-badge"));
-    this.facts = head.appendChild(make("span", "ag-facts"));
+    this.details = head.appendChild(make("span", "ag-details"));
     this.context = head.appendChild(make("span", "ag-context"));
     this.meter = this.context.appendChild(make("span", "ag-meter")).appendChild(make("span"));
-    this.contextWords = this.context.appendChild(make("span"));
+    this.contextText = this.context.appendChild(make("span"));
     this.link = head.appendChild(make("span", "ag-linkstate"));
     this.notes = parent.appendChild(make("div", "ag-notes"));
   }
@@ -20,28 +20,28 @@ export class Heading {
     this.draw();
   }
 
-  // Says something else of the link than the kernel did last, and with `note` that alone; null: what it said.
+  // Shows another link state than the kernel's last one, and its `note` instead of the notes; null: the kernel's.
   cover(cover) {
     this.covered = cover;
     if (this.fields) this.draw();
   }
 
   draw() {
-    const { title, session, status, tone, facts, context } = this.fields;
+    const { title, session, status, tone, details, context } = this.fields;
     const { link, linkTone } = this.covered ?? this.fields;
     const notes = this.covered?.note ? [["bad", this.covered.note]] : this.fields.notes;
     this.title.textContent = title;
-    this.title.title = [session, facts].filter(Boolean).join("\n");
+    this.title.title = [session, details].filter(Boolean).join("\n");
     this.status.textContent = status;
     this.status.dataset.tone = tone;
     this.status.hidden = !status;
     this.link.textContent = link;
     this.link.dataset.tone = linkTone;
-    this.facts.textContent = this.facts.title = facts;
+    this.details.textContent = this.details.title = details;
     this.context.hidden = context === null;
     if (context) {
       this.meter.style.width = `${Math.min(100, context.percent)}%`;
-      this.contextWords.textContent = context.words;
+      this.contextText.textContent = context.text;
       this.context.title = context.about;
     }
     this.notes.replaceChildren(...notes.map(([tone, text]) => {

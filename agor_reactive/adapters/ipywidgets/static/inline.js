@@ -1,5 +1,4 @@
-// A line of Markdown as agents write it: emphasis, code, links. Nothing is fetched: images are shown as what they are
-// called, links open only when somebody clicks.
+// A line of Markdown: emphasis, code, links. Nothing is fetched: images are shown as their text, links open on a click.
 
 import { make } from "./dom.js";
 
@@ -7,7 +6,7 @@ const DEEPEST_WORDS = 6;
 const LONGEST_LABEL = 1000;
 
 function link(label, address) {
-  // No href: a browser may look up the host of an address before anybody clicked.
+  // No href: browsers may resolve its host before a click.
   const element = make("span", "ag-link", label);
   element.setAttribute("role", "link");
   element.tabIndex = 0;
@@ -51,7 +50,7 @@ function withoutTitle(address) {
 }
 
 export function inline(text, parent, depth = 0) {
-  const missing = new Set(); // marks known not to come again: keeps this linear
+  const missing = new Set(); // marks known to be absent in the rest: keeps this linear
   let shown = 0;
   let at = 0;
   const say = (upTo) => {

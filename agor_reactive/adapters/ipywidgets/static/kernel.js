@@ -1,18 +1,17 @@
-// The kernel, as every view on a page speaks with it: asks for all there is when it begins or has missed something, takes
-// what is numbered in its order, says now and then that it keeps up, and when it is out of sight. `port.send` reaches it.
+// The page's end of the protocol with the kernel: requests a snapshot at the start and after a gap, accepts patches in the
+// order of their numbers, confirms that it keeps up, and reports when it is hidden. `port.send` sends to the kernel.
 
-export const CUT_OFF = "Not connected to the kernel.";
-export const WHERE_IT_STOOD = "Not connected to the kernel any more: this is where it stood. To go on, run the cell again.";
+export const CUT_OFF = "Kernel disconnected.";
+export const RUN_AGAIN = "Kernel disconnected. Run the cell again to reconnect.";
 
-const ASK_AGAIN = 1500; // ms until what did not come is asked for again
-const KEPT_UP = 900; // ms after which it is said that the page keeps up
+const RETRY = 1500; // ms until a missing snapshot is requested again
+const CONFIRM = 900; // ms after which a message is confirmed
 
 export class Kernel {
-  // `turned` is called with how it stands: "cut" when the kernel is found to be gone, "quiet" when it did not answer, ""
-  // when it is heard again.
-  constructor(port, turned) {
+  // `onState` is called with "cut" when the kernel is gone, "quiet" when it did not answer, "" when it answers again.
+  constructor(port, onState) {
     this.port = port;
-    this.turned = turned;
+    this.onState = onState;
     this.state = "";
     this.view = Math.random().toString(36).slice(2);
     this.seq = null;
@@ -24,7 +23,7 @@ export class Kernel {
     this.port.send({ ...message, view: this.view });
   }
 
-  // Begin, for what is shown in `root`.
+  // Starts, and watches whether `root` is visible.
   attend(root) {
     this.seen = new IntersectionObserver((entries) => {
       this.near = entries[entries.length - 1].isIntersecting;
@@ -36,7 +35,7 @@ export class Kernel {
     this.sync();
   }
 
-  // Out of sight, the kernel need not tell us anything.
+  // The kernel sends nothing to hidden pages.
   look() {
     const visible = this.near && document.visibilityState !== "hidden";
     if (visible === this.visible) return;
@@ -44,40 +43,45 @@ export class Kernel {
     this.send({ op: visible ? "wake" : "rest" });
   }
 
-  // Asks for all of it, twice more if it does not come: some frontends lose what is said around a page's own start.
+  // Requests a snapshot, up to three times: some frontends lose messages while a page starts.
   sync(again = 2) {
     this.seq = null;
     this.send({ op: "sync" });
     clearTimeout(this.retry);
-    if (again) this.retry = setTimeout(() => this.seq === null && this.sync(again - 1), ASK_AGAIN);
+    if (again) this.retry = setTimeout(() => this.seq === null && this.sync(again - 1), RETRY);
+  }
+
+  // Seconds since a moment of the kernel's clock, in ms.
+  since(moment) {
+    return Math.max(0, (Date.now() - this.skew - moment) / 1000);
   }
 
   get cut() {
     return this.state === "cut";
   }
 
-  // As far as can be seen from here it is gone. Not `sure`: it is asked, and whatever it says mends that.
+  // The kernel seems to be gone. If not `sure`, ask it: any answer reconnects.
   lost(sure = true) {
     if (this.cut) return;
     this.turn("cut");
     if (!sure) this.sync(0);
   }
 
-  // It did not answer in time: gone, or busy with a cell.
+  // It did not answer in time: it is gone or busy with a cell.
   quiet() {
     if (!this.state) this.turn("quiet");
   }
 
-  heard() {
+  answered() {
     if (this.state) this.turn("");
   }
 
   turn(state) {
     this.state = state;
-    this.turned(state);
+    this.onState(state);
   }
 
-  // Whether a snapshot or a patch is the one to be shown next.
+  // Whether a snapshot or patch is to be applied now.
   takes(message) {
     if (message.op === "patch") {
       if (this.seq === null || message.seq <= this.seq) return false;
@@ -91,7 +95,7 @@ export class Kernel {
     this.acking ??= setTimeout(() => {
       this.acking = null;
       this.send({ op: "seen", seq: this.seq });
-    }, KEPT_UP);
+    }, CONFIRM);
     return true;
   }
 

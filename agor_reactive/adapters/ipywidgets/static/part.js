@@ -1,4 +1,4 @@
-// A part of a task: fields, and a text that may grow.
+// A part of a task: its fields, and a text that may grow.
 
 import { make } from "./dom.js";
 
@@ -11,7 +11,7 @@ export class Part {
     this.root = make("div", `ag-part ag-${kind}`);
   }
 
-  // Returns what is left to lay out: a function to be called with a turn of `Work` until it answers false, or null.
+  // Returns the rest of the work as a step of `Progress`, or null.
   change(fields, cut, more) {
     Object.assign(this.fields, fields);
     const keep = cut ?? this.text.length;
@@ -21,6 +21,6 @@ export class Part {
     return this.show(more === undefined && cut === undefined ? null : { keep, more: more ?? "" }) ?? null;
   }
 
-  // Show it as it is now. `grown`: of the text `keep` stays and `more` follows; null if it is the same.
+  // Paints the part. `grown`: `keep` characters stay and `more` is appended; null if the text is the same.
   show(grown) {}
 }

@@ -1,6 +1,6 @@
-// The kinds of parts that a task has, but for requests.
+// The kinds of parts of a task, except requests.
 
-import { button, make } from "./dom.js";
+import { button, duration, make } from "./dom.js";
 import { CUT_OFF } from "./kernel.js";
 import { Part } from "./part.js";
 import { Prose } from "./prose.js";
@@ -17,7 +17,7 @@ class Written extends Part {
   show(grown) {
     if (!grown) return null;
     this.prose.change(grown.keep, grown.more);
-    return (turn) => this.prose.work(turn);
+    return (slice) => this.prose.work(slice);
   }
 }
 
@@ -32,7 +32,7 @@ class Note extends Part {
   }
 }
 
-// A line that can be unfolded.
+// A line that opens to show more.
 class Folded extends Part {
   fold(className, title, bodyClass) {
     this.button = this.root.appendChild(button(className, "", title, () => this.unfold()));
@@ -71,37 +71,44 @@ class Tool extends Folded {
       (this.sign = make("span", "ag-sign")),
       (this.name = make("span", "ag-name")),
       (this.brief = make("span", "ag-brief")),
+      (this.took = make("span", "ag-seconds")),
     );
   }
 
+  tick() {
+    if (this.fields.began) this.took.textContent = duration(this.pane.kernel.since(this.fields.began));
+  }
+
   show() {
-    const { state, name, brief, why } = this.fields;
+    const { state, name, brief, why, took } = this.fields;
     this.root.dataset.state = state;
     this.sign.textContent = SIGNS[state] ?? "●";
     this.name.textContent = name;
     this.brief.textContent = brief + (why ? ` · ${why}` : "");
+    this.took.textContent = took ?? "";
+    this.tick();
     this.button.setAttribute("aria-label", `${name}, ${state}`);
-    if (!this.body.hidden) this.ask();
+    if (!this.body.hidden) this.load();
   }
 
-  ask() {
+  load() {
     if (this.pane.kernel.cut) {
       if (!this.body.childElementCount) this.body.append(make("div", "ag-dim", CUT_OFF));
       return;
     }
-    if (!this.body.childElementCount) this.body.append(make("div", "ag-dim", "asking…"));
+    if (!this.body.childElementCount) this.body.append(make("div", "ag-dim", "Loading…"));
     this.pane.kernel.send({ op: "tool", task: this.taskId, tool: this.fields.tool });
   }
 
   detail(input, result) {
     this.body.replaceChildren();
-    for (const [label, text] of [["input", input], ["result", result]]) {
-      this.body.append(make("div", "ag-label", label), text ? make("pre", "", text) : make("div", "ag-dim", "nothing yet"));
+    for (const [label, text] of [["Input", input], ["Result", result]]) {
+      this.body.append(make("div", "ag-label", label), text ? make("pre", "", text) : make("div", "ag-dim", "(empty)"));
     }
   }
 }
 
-const KINDS = { text: Written, said: Written, thought: Thought, tool: Tool, asks: Request };
+const KINDS = { text: Written, user: Written, thought: Thought, tool: Tool, request: Request };
 
 export function partOf(pane, taskId, { kind }) {
   return new (KINDS[kind] ?? Note)(pane, taskId, kind);

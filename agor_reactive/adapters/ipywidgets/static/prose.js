@@ -1,15 +1,15 @@
-// Markdown that grows at its end: blocks that are finished are never touched again, only the last one is laid out anew.
+// Markdown that grows at its end: finished blocks are not touched again, only the last one is rebuilt.
 
 import { blocks, divides } from "./blocks.js";
 import { Code, FENCE } from "./code.js";
 import { make } from "./dom.js";
 
-const MOST_OF_A_BLOCK = 12000; // by weight; what goes on longer is cut into several blocks
-const LONG = 20000; // characters; of what is longer, only what is in sight is laid out
-const LONGEST_LINE = 4000; // characters; one of twice as many is cut
+const MOST_OF_A_BLOCK = 12000; // by weight; longer ones are split
+const LONG = 20000; // characters; of longer texts only the visible part is laid out
+const LONGEST_LINE = 4000; // characters; lines of twice as many are split
 const MARKS = /[\\`*_~![<&|]/g;
 
-// How long it takes to lay out a line, in characters of plain text.
+// The cost of laying out a line, in characters of plain text.
 function weight(line) {
   return 40 + line.length + 8 * (line.match(MARKS)?.length ?? 0);
 }
@@ -27,14 +27,14 @@ export class Prose {
     this.root.replaceChildren(this.tail);
     this.tail.replaceChildren();
     this.text = "";
-    this.at = 0; // where the first line not yet looked at begins
-    this.pending = []; // lines of the block that is not finished
+    this.at = 0; // the start of the first line not yet read
+    this.pending = []; // lines of the unfinished block
     this.size = 0;
-    this.carried = 0; // of those lines, the heading of a table that was cut
+    this.carried = 0; // how many of them repeat the heading of a split table
     this.code = null;
   }
 
-  // The text from `keep` on (UTF-16 units) is now `more`. Lay out with `work` afterwards.
+  // The text from `keep` on (UTF-16 units) is now `more`. Call `work` afterwards.
   change(keep, more) {
     if (keep < this.text.length) {
       const kept = this.text.slice(0, keep);
@@ -45,8 +45,8 @@ export class Prose {
     this.root.classList.toggle("ag-long", this.text.length > LONG);
   }
 
-  // Lay out until the turn is over; true when there is more to do.
-  work(turn) {
+  // Lays out until the slice is over; returns true if more is left.
+  work(slice) {
     for (;;) {
       const from = this.at;
       const end = this.text.indexOf("\n", from);
@@ -56,18 +56,18 @@ export class Prose {
         this.at = end + 1;
         this.line(this.text.slice(from, end));
       }
-      turn.room -= weight(this.text.slice(from, this.at));
-      if (turn.over) return true;
+      slice.room -= weight(this.text.slice(from, this.at));
+      if (slice.over) return true;
     }
     const rest = this.text.slice(this.at);
-    turn.room -= rest.length + this.size;
+    slice.room -= rest.length + this.size;
     this.tail.replaceChildren();
     if (this.code) this.code.growing(rest);
     else blocks(rest && !FENCE.test(rest) ? [...this.pending, rest] : this.pending, this.tail);
     return false;
   }
 
-  // The beginning of a line that is too long for one.
+  // The beginning of a line that is too long.
   piece() {
     const most = this.text.slice(this.at, this.at + LONGEST_LINE);
     const halved = /[\ud800-\udbff]$/.test(most) ? 1 : 0;
@@ -103,7 +103,7 @@ export class Prose {
     if (this.size > MOST_OF_A_BLOCK) this.cut();
   }
 
-  // Finish a block that goes on. A table goes on under the same heading.
+  // Splits a block that continues. A table continues under the same heading.
   cut() {
     const lines = this.pending;
     let first = lines.length - 1;

@@ -1,4 +1,4 @@
-// An agent's request for permission, with the buttons that answer it.
+// A permission request with the buttons that answer it.
 
 import { button, make } from "./dom.js";
 import { Part } from "./part.js";
@@ -6,41 +6,41 @@ import { Part } from "./part.js";
 export class Request extends Part {
   constructor(...of) {
     super(...of);
-    this.root.tabIndex = -1; // takes the focus of a button that goes
+    this.root.tabIndex = -1; // takes the focus of a button that disappears
     this.root.setAttribute("role", "group");
-    const head = this.root.appendChild(make("div", "ag-asks-head"));
+    const head = this.root.appendChild(make("div", "ag-request-head"));
     head.append((this.sign = make("span", "ag-sign", "?")), (this.who = make("span")), (this.name = make("span", "ag-name")));
-    this.body = this.root.appendChild(make("pre", "ag-asks-data"));
+    this.body = this.root.appendChild(make("pre", "ag-request-data"));
     this.body.tabIndex = 0;
     this.body.setAttribute("aria-label", "Input");
     this.answers = this.root.appendChild(make("div", "ag-answers"));
     this.answers.append(
-      button("ag-approve", "Approve", "Allow it, this once", (event) => this.answer("approve", event.currentTarget)),
-      button("ag-deny", "Deny", "Refuse it", (event) => this.answer("deny", event.currentTarget)),
+      button("ag-approve", "Approve", "Allow this once", (event) => this.answer("approve", event.currentTarget)),
+      button("ag-deny", "Deny", "Refuse this", (event) => this.answer("deny", event.currentTarget)),
     );
     this.outcome = this.root.appendChild(make("div", "ag-outcome"));
     this.outcome.setAttribute("role", "status");
   }
 
   answer(op, pressed) {
-    // A button that is disabled or goes would drop the focus on the page.
+    // A button that is disabled or removed would lose the focus to the page.
     this.root.focus({ preventScroll: true });
-    this.wait(true);
+    this.disable(true);
     this.say(op === "approve" ? "approving…" : "denying…");
-    this.pane.deeds.act({ op, request: this.fields.request }, {
-      // What became of it comes with the session itself.
-      well: () => this.fields.state === "pending" && this.say("answered"),
-      ill: (error) => {
+    this.pane.actions.act({ op, request: this.fields.request }, {
+      // The outcome comes with the next patch of the session.
+      onSuccess: () => this.fields.state === "pending" && this.say("answered"),
+      onError: (error) => {
         if (this.fields.state !== "pending") return;
-        this.wait(false);
+        this.disable(false);
         if (document.activeElement === this.root) pressed.focus({ preventScroll: true });
         this.say(`Not answered: ${error}`, "bad");
       },
     });
   }
 
-  wait(waits) {
-    for (const element of this.answers.children) element.disabled = waits;
+  disable(disabled) {
+    for (const element of this.answers.children) element.disabled = disabled;
   }
 
   say(text, tone = "") {
@@ -50,9 +50,9 @@ export class Request extends Part {
 
   show() {
     const { state, who, name, outcome, when } = this.fields;
-    const held = this.answers.contains(document.activeElement);
+    const focused = this.answers.contains(document.activeElement);
     this.root.dataset.state = state;
-    this.root.setAttribute("aria-label", `Request for permission: ${name}`);
+    this.root.setAttribute("aria-label", `Permission request: ${name}`);
     this.sign.textContent = { pending: "?", approved: "✓", denied: "✗" }[state] ?? "–";
     this.who.textContent = who;
     this.name.textContent = name;
@@ -61,6 +61,6 @@ export class Request extends Part {
     this.answers.hidden = state !== "pending";
     if (state === "pending") return;
     this.say([outcome, when === null ? "" : new Date(when).toLocaleTimeString()].filter(Boolean).join(" · "));
-    if (held) this.root.focus({ preventScroll: true });
+    if (focused) this.root.focus({ preventScroll: true });
   }
 }

@@ -1,4 +1,4 @@
-// Children by key, in an order that is patched rather than sent anew.
+// Keyed children in a patched order.
 
 export class Rows {
   constructor(parent) {
@@ -23,7 +23,7 @@ export class Rows {
   }
 
   arrange(order) {
-    const held = this.parent.contains(document.activeElement) ? document.activeElement : null;
+    const focused = this.parent.contains(document.activeElement) ? document.activeElement : null;
     order.forEach((key, at) => {
       const item = this.items.get(key);
       if (!item) return;
@@ -31,7 +31,7 @@ export class Rows {
       if (there !== item.root) this.parent.insertBefore(item.root, there ?? null);
     });
     this.order = order.filter((key) => this.items.has(key));
-    // What is moved loses the focus of whoever goes by keys.
-    if (held && held !== document.activeElement) held.focus({ preventScroll: true });
+    // Moving an element drops its focus.
+    if (focused && focused !== document.activeElement) focused.focus({ preventScroll: true });
   }
 }

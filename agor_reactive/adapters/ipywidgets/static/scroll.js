@@ -1,24 +1,24 @@
-// A place that scrolls: follows what grows at its end, unless somebody scrolled away from there.
+// A scrolling area that follows growing content at its end, unless the user has scrolled up.
 
 import { button, make } from "./dom.js";
 
-const BOTTOM = 48; // px from the end that still count as being there
+const BOTTOM = 48; // px from the end that count as the end
 
 export class Scroll {
-  // `busy`: whether more is about to be laid out. It is followed once that is done (`follow`): to follow every slice of
-  // much text means to lay out all of it.
+  // `busy`: whether more content is coming; then the caller calls `follow` at the end, because following each slice of a
+  // long text would lay out all of it each time.
   constructor(parent, busy) {
     const frame = parent.appendChild(make("div", "ag-frame"));
     this.place = frame.appendChild(make("div", "ag-scroll"));
     this.place.tabIndex = 0;
     this.content = this.place.appendChild(make("div", "ag-content"));
-    this.jump = frame.appendChild(button("ag-jump", "↓ newest", "Follow what is being written", () => this.toEnd()));
+    this.jump = frame.appendChild(button("ag-jump", "↓ Newest", "Scroll to the newest text", () => this.toEnd()));
     this.jump.hidden = true;
     this.stick = true;
     this.at = 0;
     this.place.addEventListener("scroll", () => {
       const { scrollTop, scrollHeight, clientHeight } = this.place;
-      // Only who goes up leaves the end: it moves away by itself while what is above it is laid out.
+      // Only scrolling up stops following: the end also moves while content above it is laid out.
       if (scrollHeight - scrollTop - clientHeight < BOTTOM) this.stick = true;
       else if (scrollTop < this.at) this.stick = false;
       this.at = scrollTop;
@@ -41,7 +41,7 @@ export class Scroll {
     this.jump.hidden = true;
   }
 
-  // Where somebody is who scrolled away from the end; null for who follows it.
+  // The position of a user who scrolled up, null while following.
   get left() {
     return this.stick ? null : this.place.scrollTop;
   }

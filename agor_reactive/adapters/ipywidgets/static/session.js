@@ -1,21 +1,21 @@
-// One session on a page. Fed by numbered patches against what was sent before. Everything that comes is text.
+// One session on a page, updated by numbered patches. All content is shown as text.
 
-import { Ask } from "./ask.js";
-import { Deeds } from "./deeds.js";
+import { PromptBox } from "./prompt_box.js";
+import { Actions } from "./actions.js";
 import { button, make, ownPresses, region, watchWidth } from "./dom.js";
 import { Heading } from "./heading.js";
-import { Kernel, WHERE_IT_STOOD } from "./kernel.js";
+import { Kernel, RUN_AGAIN } from "./kernel.js";
 import { partOf } from "./parts.js";
 import { Rows } from "./rows.js";
 import { Scroll } from "./scroll.js";
 import { TaskBlock } from "./task.js";
-import { Work } from "./work.js";
+import { Progress } from "./progress.js";
 
 export class SessionPane {
   constructor(parent, port) {
-    this.kernel = new Kernel(port, (state) => this.turned(state));
-    this.work = new Work(() => this.scroll.follow());
-    this.deeds = new Deeds(this.kernel, () => this.acted(), (error) => this.ask.say(error));
+    this.kernel = new Kernel(port, (state) => this.onKernel(state));
+    this.work = new Progress(() => this.scroll.follow());
+    this.actions = new Actions(this.kernel, () => this.acted(), (error) => this.promptBox.say(error));
     this.fields = {};
     this.build(parent);
     this.saved(port.text ?? "");
@@ -24,24 +24,24 @@ export class SessionPane {
   }
 
   build(parent) {
-    // Until a kernel told anything there is only what was saved: nothing to press that nobody would hear.
+    // Until the kernel answers, only the saved text is shown: there is nothing to press.
     const root = (this.root = region("ag ag-unfed", "Agor session"));
     this.heading = new Heading(root);
     this.scroll = new Scroll(root, () => this.work.waiting !== null);
     this.older = button("ag-older", "Show older tasks", "", () => {
       this.older.disabled = true;
-      this.deeds.act({ op: "older" });
+      this.actions.act({ op: "older" });
     });
     this.older.hidden = true;
     const content = this.scroll.content;
     this.keep = content.appendChild(make("pre", "ag-saved"));
-    this.empty = content.appendChild(make("div", "ag-dim ag-empty", "No prompt yet."));
+    this.empty = content.appendChild(make("div", "ag-dim ag-empty", "No prompts yet."));
     this.empty.hidden = true;
     content.append(this.older);
     this.tasks = new Rows(content.appendChild(make("div", "ag-tasks")));
-    this.loose = new Rows(content.appendChild(make("div", "ag-parts ag-loose")));
+    this.unassigned = new Rows(content.appendChild(make("div", "ag-parts ag-unassigned")));
     this.queue = root.appendChild(make("div", "ag-queue"));
-    this.ask = new Ask(root, this.deeds, () => this.scroll.toEnd());
+    this.promptBox = new PromptBox(root, this.actions, () => this.scroll.toEnd());
     ownPresses(root);
     this.unwatchWidth = watchWidth(root);
     parent.append(root);
@@ -52,32 +52,32 @@ export class SessionPane {
     this.keep.hidden = !text;
   }
 
-  // How the kernel stands, as far as this page knows.
-  turned(state) {
+  // The kernel is gone, silent or back.
+  onKernel(state) {
     const cut = state === "cut";
     this.root.classList.toggle("ag-cut", cut);
-    if (cut) this.heading.cover({ link: "not connected", linkTone: "bad", note: WHERE_IT_STOOD });
+    if (cut) this.heading.cover({ link: "disconnected", linkTone: "bad", note: RUN_AGAIN });
     else this.heading.cover(state ? { link: "no answer", linkTone: "warn" } : null);
-    if (cut) this.deeds.giveUp();
-    this.ask.still(cut);
+    if (cut) this.actions.giveUp();
+    this.promptBox.freeze(cut);
     for (const task of this.tasks.items.values()) task.waiting();
   }
 
   acted() {
-    this.ask.enable();
+    this.promptBox.enable();
     this.older.disabled = false;
   }
 
-  // ---- what comes in
+  // ---- messages of the kernel
 
   receive(message) {
-    this.kernel.heard();
+    this.kernel.answered();
     if (message.op === "patch" || message.op === "snapshot") {
       if (this.kernel.takes(message)) this.apply(message);
     } else if (message.op === "tool") {
       this.work.push(() => this.tasks.items.get(message.task)?.rows.items.get(`tool/${message.tool}`)?.detail(message.input, message.result));
       this.work.run();
-    } else if (message.op === "done") this.deeds.done(message);
+    } else if (message.op === "done") this.actions.done(message);
   }
 
   apply(message) {
@@ -95,7 +95,7 @@ export class SessionPane {
     for (const [taskId, patch] of Object.entries(message.parts ?? {})) {
       this.list(
         patch,
-        () => (taskId ? this.tasks.items.get(taskId)?.rows : this.loose),
+        () => (taskId ? this.tasks.items.get(taskId)?.rows : this.unassigned),
         (key, fields) => partOf(this, taskId, fields),
         (part, [, , fields, cut, more]) => part.change(fields, cut ?? undefined, more ?? undefined),
       );
@@ -127,7 +127,7 @@ export class SessionPane {
   clear() {
     this.wasOpen = new Set([...this.tasks.items].filter(([, task]) => task.opened).map(([id]) => id));
     this.left = this.scroll.left;
-    for (const rows of [this.tasks, this.loose]) for (const key of [...rows.order]) rows.remove(key);
+    for (const rows of [this.tasks, this.unassigned]) for (const key of [...rows.order]) rows.remove(key);
     this.saved("");
     this.fields = {};
   }
@@ -141,7 +141,7 @@ export class SessionPane {
     this.scroll.back(this.left ?? null);
   }
 
-  // ---- what is shown
+  // ---- painting
 
   head(fields) {
     const all = Object.assign(this.fields, fields);
@@ -149,20 +149,20 @@ export class SessionPane {
     this.older.hidden = !all.older;
     this.older.disabled = false;
     this.empty.hidden = !all.empty;
-    this.ask.busy(all.busy);
+    this.promptBox.busy(all.busy);
   }
 
   queued(rows) {
     this.queue.replaceChildren(...rows.map(([id, prompt], number) => {
       const row = make("div", "ag-queued");
       row.append(make("span", "ag-place", String(number + 1)), make("span", "ag-prompt", prompt));
-      row.append(button("ag-cancel", "cancel", "Take this prompt out of the queue", (event) => {
+      row.append(button("ag-cancel", "Cancel", "Remove this prompt from the queue", (event) => {
         event.target.disabled = true;
-        this.deeds.act({ op: "cancel", task: id });
+        this.actions.act({ op: "cancel", task: id });
       }));
       return row;
     }));
-    if (rows.length) this.queue.prepend(make("div", "ag-label", rows.length === 1 ? "waits its turn" : "wait their turn"));
+    if (rows.length) this.queue.prepend(make("div", "ag-label", "Queued"));
   }
 
   tick() {
@@ -173,7 +173,7 @@ export class SessionPane {
   dispose() {
     clearInterval(this.clock);
     this.work.stop();
-    this.deeds.drop();
+    this.actions.drop();
     this.scroll.leave();
     this.unwatchWidth();
     this.root.remove();

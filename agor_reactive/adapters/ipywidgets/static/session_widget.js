@@ -1,6 +1,6 @@
 // The widget that is one session.
 
-import { door } from "./door.js";
+import { widgetOf } from "./shadow_root.js";
 import { SessionPane } from "./session.js";
 
-export default door(SessionPane);
+export default widgetOf(SessionPane);

@@ -1,7 +1,7 @@
-// Many sessions as a table that is sorted and filtered here, and the one that is open below it.
+// A table of sessions, sorted and filtered on the page, and the open session below it.
 
 import { button, make, ownPresses, region, watchWidth } from "./dom.js";
-import { Kernel, WHERE_IT_STOOD } from "./kernel.js";
+import { Kernel, RUN_AGAIN } from "./kernel.js";
 import { SessionPane } from "./session.js";
 
 const AT_ONCE = 100; // rows made at a time
@@ -17,7 +17,7 @@ function ago(milliseconds) {
 export class SessionList {
   constructor(parent, port) {
     this.port = port;
-    this.kernel = new Kernel(port, (state) => this.turned(state));
+    this.kernel = new Kernel(port, (state) => this.onKernel(state));
     this.rows = new Map();
     this.lines = new Map();
     this.most = AT_ONCE;
@@ -65,15 +65,15 @@ export class SessionList {
     parent.append(root, this.place);
   }
 
-  turned(state) {
+  onKernel(state) {
     this.root.classList.toggle("ag-cut", state === "cut");
     this.say();
     if (state === "cut") this.pane?.kernel.lost();
-    else this.pane?.kernel.heard();
+    else this.pane?.kernel.answered();
   }
 
   say() {
-    const notes = this.kernel.cut ? [["bad", WHERE_IT_STOOD]] : this.noted ? [["", this.noted]] : [];
+    const notes = this.kernel.cut ? [["bad", RUN_AGAIN]] : this.noted ? [["", this.noted]] : [];
     this.note.replaceChildren(...notes.map(([tone, text]) => {
       const note = make("div", "ag-note", text);
       note.dataset.tone = tone;
@@ -82,7 +82,7 @@ export class SessionList {
   }
 
   receive(message) {
-    this.kernel.heard();
+    this.kernel.answered();
     if (message.op === "pane") {
       if (message.pane === this.pane?.number) this.pane.receive(message.message);
     } else if (message.op === "opened") this.open(message);
@@ -118,10 +118,10 @@ export class SessionList {
     const total = this.rows.size;
     this.total.textContent = found.length === total ? `${total} session${total === 1 ? "" : "s"}` : `${found.length} of ${total}`;
     this.more.hidden = shown.length === found.length;
-    this.none.textContent = total ? "No session fits." : "No session yet.";
+    this.none.textContent = total ? "No matching sessions." : "No sessions yet.";
     this.none.hidden = found.length > 0 || (!total && Boolean(this.noted));
     let place = this.body.firstElementChild;
-    const held = this.body.contains(document.activeElement) ? document.activeElement : null;
+    const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
     const ids = new Set(shown.map(([id]) => id));
     for (const [id, line] of this.lines) {
       if (!ids.has(id)) {
@@ -136,11 +136,11 @@ export class SessionList {
       if (line.root === place) place = place.nextElementSibling;
       else this.body.insertBefore(line.root, place);
     }
-    // What is moved loses the focus of whoever goes by keys.
-    if (held && held !== document.activeElement && held.isConnected) held.focus({ preventScroll: true });
+    // Moving an element drops its focus.
+    if (focused && focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
   }
 
-  // Under a mouse nothing moves: what is shown keeps its order, what is new comes after it.
+  // Rows under the mouse do not move: known ones keep their order, new ones follow.
   still(found) {
     const places = new Map([...this.body.children].map((root, at) => [root.dataset.id, at]));
     const place = ([id]) => places.get(id) ?? Infinity;
@@ -149,12 +149,12 @@ export class SessionList {
 
   choices() {
     const kept = this.status.value;
-    // What was chosen stays, though no session has that status for now.
+    // Keep the choice even if no session has that status now.
     const known = [...new Set([...this.rows.values()].map((row) => row.status).concat(kept || []))].sort();
     if (known.join("\n") === this.known) return;
     this.known = known.join("\n");
     this.status.replaceChildren(...["", ...known].map((status) => {
-      const option = make("option", "", status || "any status");
+      const option = make("option", "", status || "Any status");
       option.value = status;
       return option;
     }));

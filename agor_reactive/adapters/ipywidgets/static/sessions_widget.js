@@ -1,6 +1,6 @@
 // The widget that is a table of sessions.
 
-import { door } from "./door.js";
+import { widgetOf } from "./shadow_root.js";
 import { SessionList } from "./sessions.js";
 
-export default door(SessionList);
+export default widgetOf(SessionList);

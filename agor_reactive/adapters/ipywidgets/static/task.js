@@ -1,15 +1,8 @@
-// A task: what was asked, how it stands, and its parts once it is opened.
+// A task: prompt, status, duration, and its parts once it is open.
 
-import { button, make } from "./dom.js";
+import { button, duration, make } from "./dom.js";
 import { CUT_OFF } from "./kernel.js";
 import { Rows } from "./rows.js";
-
-function spell(seconds) {
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} m ${String(Math.floor(seconds % 60)).padStart(2, "0")} s`;
-  return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} m`;
-}
 
 export class TaskBlock {
   constructor(pane, id) {
@@ -26,7 +19,7 @@ export class TaskBlock {
       (this.took = make("span", "ag-took")),
     );
     this.body = make("div", "ag-task-body");
-    this.wait = this.body.appendChild(make("div", "ag-dim ag-wait", "reading the messages…"));
+    this.wait = this.body.appendChild(make("div", "ag-dim ag-wait", "Loading messages…"));
     this.list = this.body.appendChild(make("div", "ag-parts"));
     this.rows = new Rows(this.list);
     this.root.append(this.head, this.body);
@@ -70,7 +63,7 @@ export class TaskBlock {
   waiting() {
     const { loaded, fault, ended } = this.fields;
     this.wait.hidden = !this.opened || loaded || (this.rows.order.length > 0 && !fault) || (!ended && !fault);
-    this.wait.textContent = fault || (this.pane.kernel.cut ? CUT_OFF : "reading the messages…");
+    this.wait.textContent = fault || (this.pane.kernel.cut ? CUT_OFF : "Loading messages…");
     this.wait.classList.toggle("ag-fault", Boolean(fault));
     if (fault) this.asked = false;
   }
@@ -78,6 +71,7 @@ export class TaskBlock {
   tick() {
     const { began, took } = this.fields;
     if (this.pane.kernel.cut) return;
-    if (!took && began) this.took.textContent = spell(Math.max(0, (Date.now() - this.pane.kernel.skew - began) / 1000));
+    if (!took && began) this.took.textContent = duration(this.pane.kernel.since(began));
+    for (const part of this.opened ? this.rows.items.values() : []) part.tick?.();
   }
 }

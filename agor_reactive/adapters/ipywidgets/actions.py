@@ -1,0 +1,69 @@
+"""Actions of a page: prompt, stop, cancel a queued prompt, answer a permission request, load older tasks."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping
+from typing import Any
+
+from agor_reactive.adapters.presentation.plain import one_line
+from agor_reactive.errors import AgorError, Conflict
+from agor_reactive.session.handles import SessionHandle
+
+__all__ = ["Actions"]
+
+
+class Actions:
+    """Runs actions as tasks. `answer` gets ``{"op": "done", "action": …, "error": …}`` after each."""
+
+    def __init__(self, handle: SessionHandle, answer: Callable[[dict[str, Any]], None]) -> None:
+        self._handle = handle
+        self._answer = answer
+        self._running: set[asyncio.Task[None]] = set()
+
+    def run(self, op: str, message: Mapping[str, Any]) -> None:
+        """Start an action. Unknown and malformed ones are ignored."""
+        handle = self._handle
+        action: Coroutine[Any, Any, Any]
+        if op == "prompt":
+            text = message.get("text")
+            if not isinstance(text, str) or not text.strip():
+                return
+            action = handle.prompt(text)
+        elif op == "stop":
+            # The snapshot shows the end of the task; the page only needs to know that the daemon took the request.
+            action = handle.stop(wait=False)
+        elif op == "cancel":
+            action = handle.cancel(str(message.get("task", "")))
+        elif op == "older":
+            action = handle.load_older_tasks()
+        elif op in ("approve", "deny"):
+            action = self._decide(str(message.get("request", "")), allow=op == "approve")
+        else:
+            return
+        self.start(self._answered(action, message.get("action")))
+
+    async def _decide(self, request_id: str, *, allow: bool) -> None:
+        decide = self._handle.approve if allow else self._handle.deny
+        answer = await decide(request_id)
+        if answer.success is False:
+            raise Conflict(answer.message or "This request was already answered.")
+
+    def start(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run a coroutine until it ends or `close` is called."""
+        task = self._handle.shared.loop.create_task(work)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _answered(self, action: Coroutine[Any, Any, Any], name: Any) -> None:
+        try:
+            await action
+        except AgorError as error:
+            self._answer({"op": "done", "action": name, "error": one_line(str(error), 600)})
+        else:
+            self._answer({"op": "done", "action": name, "error": None})
+
+    def close(self) -> None:
+        """Cancel what is running."""
+        for task in tuple(self._running):
+            task.cancel()

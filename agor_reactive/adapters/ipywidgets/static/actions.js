@@ -1,0 +1,41 @@
+// Actions sent to the kernel. Each ends with an answer of the kernel or after a time limit.
+
+const TIME_LIMIT = 20000; // ms
+
+export class Actions {
+  // `ended` is called after each action, `report` with its error unless the action has an `onError`.
+  constructor(kernel, ended, report) {
+    Object.assign(this, { kernel, ended, report });
+    this.waiting = new Map();
+  }
+
+  act(message, { onSuccess, onError } = {}) {
+    const action = Math.random().toString(36).slice(2);
+    this.report("");
+    const late = setTimeout(() => {
+      this.kernel.quiet();
+      this.done({ action, error: "The kernel does not answer. It may be busy with a cell, or not running." });
+    }, TIME_LIMIT);
+    this.waiting.set(action, { onSuccess, onError, late });
+    this.kernel.send({ ...message, action });
+  }
+
+  done({ action, error }) {
+    const waiting = this.waiting.get(action);
+    if (!waiting) return;
+    clearTimeout(waiting.late);
+    this.waiting.delete(action);
+    this.ended();
+    if (!error) waiting.onSuccess?.();
+    else (waiting.onError ?? this.report)(error);
+  }
+
+  // Ends all actions: the kernel is gone.
+  giveUp() {
+    for (const action of [...this.waiting.keys()]) this.done({ action, error: "The kernel disconnected before it answered." });
+  }
+
+  drop() {
+    for (const { late } of this.waiting.values()) clearTimeout(late);
+  }
+}

@@ -1,0 +1,151 @@
+"""The heading of a session: title, status, connection, model, context; and notes on what needs attention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from agor_reactive.adapters.presentation.plain import one_line
+from agor_reactive.adapters.presentation.quantities import count_text, number_of, seconds_text
+from agor_reactive.adapters.presentation.status import Mark, Tone, mark_of, status_label, tone_of
+from agor_reactive.core.fold.hydration import AGAIN
+from agor_reactive.core.snapshot import SessionState
+from agor_reactive.ids import format_short_id
+from agor_reactive.models.session import Session
+
+__all__ = ["ContextUse", "Heading", "Note", "error_text", "heading_of", "model_of", "notes_of", "title_of"]
+
+
+class ContextUse(NamedTuple):
+    """How full the model's context is: 0 to 100 (0 if the limit is unknown), a short text, and a sentence."""
+
+    percent: int
+    text: str
+    about: str
+
+
+class Note(NamedTuple):
+    """Something to know about the session. `remedy` says what to call, for views beside Python code."""
+
+    tone: Tone
+    text: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """The heading of a session. Texts are empty where nothing is known."""
+
+    session_id: str
+    title: str
+    status: str
+    tone: Tone
+    mark: Mark
+    link: str
+    link_tone: Tone
+    agent: str
+    model: str
+    ref: str
+    context: ContextUse | None
+
+    @property
+    def details(self) -> str:
+        """Agent, model and git ref in one text."""
+        return " · ".join(text for text in (self.agent, self.model, self.ref) if text)
+
+
+def heading_of(state: SessionState) -> Heading:
+    """Return the heading of a session."""
+    session = state.session
+    status = session.status if session is not None else ""
+    git = session.git_state if session is not None else None
+    phase = state.connection.phase
+    return Heading(
+        session_id=one_line(state.session_id, 80),
+        title=title_of(session, state.session_id),
+        status=status_label(status) if status else "",
+        tone=tone_of(status),
+        mark=mark_of(status),
+        link=phase,
+        link_tone=tone_of(phase),
+        agent=one_line((session.agentic_tool if session is not None else None) or "", 30),
+        model=model_of(session),
+        ref=one_line((git.ref if git is not None else None) or "", 60),
+        context=_context(state),
+    )
+
+
+def title_of(session: Session | None, session_id: str) -> str:
+    """Return a session's title, or ``Session`` and its short id."""
+    title = one_line((session.title if session is not None else None) or "", 200)
+    return title or f"Session {format_short_id(session_id)}"
+
+
+def model_of(session: Session | None) -> str:
+    """Return the name of a session's model."""
+    settings = session.model_settings if session is not None else None
+    return one_line((settings.model if settings is not None else None) or "", 40)
+
+
+def _context(state: SessionState) -> ContextUse | None:
+    """From the session's row, else from the newest of the last tasks whose usage is known."""
+    session = state.session
+    used = number_of(session.current_context_usage) if session is not None else None
+    limit = number_of(session.context_window_limit) if session is not None else None
+    if used is None:
+        for task in reversed(state.tasks[-5:]):
+            usage = task.usage
+            if usage is None:
+                continue
+            snapshot = usage.context_usage_snapshot
+            used = number_of(snapshot.total_tokens if snapshot is not None else task.computed_context_window)
+            limit = limit or number_of(snapshot.max_tokens if snapshot is not None else usage.context_window_limit)
+            if used is not None:
+                break
+    if used is None:
+        return None
+    if not limit:
+        return ContextUse(0, f"{count_text(used)} tokens", "Tokens in the model's context")
+    percent = round(100 * used / limit)
+    return ContextUse(percent, f"{percent}%", f"{used:,.0f} of {limit:,.0f} tokens of the model's context are used")
+
+
+def error_text(error: str) -> str:
+    """Return an error of a snapshot without the core's advice to call ``resync()``, which not every view can follow."""
+    return error.removesuffix(AGAIN)
+
+
+def notes_of(state: SessionState) -> tuple[Note, ...]:
+    """Return the notes on a session: connection, released handle, errors, first read. Empty if all is well."""
+    notes = [note for note in (_link_note(state),) if note is not None]
+    if state.standing.disposed:
+        notes.append(Note("", "The handle was released. This is the last known state."))
+    elif state.error is not None and state.connection.phase != "closed":
+        error = error_text(state.error)
+        remedy = "Call resync()." if error != state.error else ""
+        text = one_line(error, 600)
+        if state.terminal:
+            text = f"{text.rstrip('.')}. Not retried automatically."
+        notes.append(Note("bad", text, remedy))
+    elif state.loading and state.connected and not state.tasks:
+        notes.append(Note("busy", "Loading the session…"))
+    return tuple(notes)
+
+
+def _link_note(state: SessionState) -> Note | None:
+    link = state.connection
+    reason = one_line(link.reason or "", 160).rstrip(".")
+    why = f": {reason}" if reason else ""
+    if link.phase == "reconnecting":
+        following = f", next try in {seconds_text(link.next_try_in)}" if link.next_try_in else ""
+        return Note("warn", f"Reconnecting, attempt {max(1, link.attempt)}{following}{why}. May be outdated.")
+    if link.phase == "connecting":
+        attempt = f", attempt {link.attempt}" if link.attempt > 1 else ""
+        return Note("busy", f"Connecting to the daemon{attempt}{why}.")
+    if link.phase == "unauthenticated":
+        return Note("bad", f"Not logged in{why}.", "Call client.authenticate().")
+    if link.phase == "closed":
+        return Note("bad", f"The client is closed{why}. No more updates.")
+    if state.degraded:
+        return Note("warn", f"Connected, but live text may be missing{why}.")
+    return None
