@@ -15,13 +15,23 @@ from functools import cmp_to_key
 from typing import Any, Final, Generic, TypeVar
 
 from agor_reactive.answers import answer_of, belonging, checked_fields, model_of, page_of, whole_number
-from agor_reactive.errors import BadRequest, ProtocolError, UsageError
+from agor_reactive.errors import BadRequest, DaemonError, ProtocolError, UsageError
 from agor_reactive.models import Page
 from agor_reactive.page_strategies import MOST_ROWS_A_PAGE, ById, ByPlace, ByValue, OutOfReach, Source
 from agor_reactive.transport.query import MOST_ALTERNATIVES, is_empty_match
 from agor_reactive.transport.steps import Call, Operation
 
-__all__ = ["IDS_A_CALL", "MOST_IDS", "OnProgress", "OutOfReach", "Walk", "find", "find_all", "in_order"]
+__all__ = [
+    "IDS_A_CALL",
+    "MOST_IDS",
+    "FilterCheck",
+    "OnProgress",
+    "OutOfReach",
+    "Walk",
+    "find",
+    "find_all",
+    "in_order",
+]
 
 _log = logging.getLogger("agor_reactive")
 
@@ -45,6 +55,36 @@ _OWN_ORDER: Final[Mapping[str, Mapping[str, int]]] = {
     "messages": {"index": 1, "message_id": 1},
     "tasks": {"created_at": 1, "task_id": 1},
 }
+
+
+_NO_ID: Final = "00000000-0000-7000-8000-000000000000"
+
+
+class FilterCheck:
+    """Whether a daemon heeds filters, asked for once per service: with a condition that no row can fit.
+
+    `in_doubt` says whether to ask at all: over REST with an API key, where daemons of August 2026 drop them.
+    """
+
+    def __init__(self, in_doubt: Callable[[], bool]) -> None:
+        self._in_doubt = in_doubt
+        self._heeded: dict[str, bool] = {}
+
+    def heeded(self, path: str, query: Query) -> Operation[bool]:
+        """Whether the conditions of this query count. A daemon that refuses the question reads conditions at least."""
+        ids = [name for name, value in checked_fields(path, query).items() if name.endswith("_id")]
+        model = model_of(path)
+        if not ids and model is not None and model.id_field:
+            ids = [model.model_fields[model.id_field].alias or model.id_field]
+        if not ids or not self._in_doubt():
+            return True
+        if path not in self._heeded:
+            try:
+                answer = page_of(model, (yield Call("find", path, ({**dict.fromkeys(ids, _NO_ID), "$limit": 1},))))
+            except DaemonError:
+                return True
+            self._heeded[path] = not answer.data
+        return self._heeded[path]
 
 
 def batches(query: Query) -> list[dict[str, Any]]:
@@ -72,11 +112,11 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple | set | frozenset)
 
 
-def find(path: str, query: Query | None) -> Operation[Any]:
+def find(path: str, query: Query | None, filters: FilterCheck | None = None) -> Operation[Any]:
     """What a find answers: one page. Of a long `$in`, one page made of all the calls it took.
 
-    Where rows that do not belong were among them, the page is made of a walk that leaves them out. Raises
-    `ProtocolError` when 100 pages of such rows do not hold enough that belong.
+    Where rows that do not belong were among them, or could be before or after them (`filters`), the page is made of a
+    walk that leaves them out. Raises `ProtocolError` when 100 pages of such rows do not hold enough that belong.
     """
     if is_empty_match(query):
         return Page((), 0, whole_number((query or {}).get("$limit")), 0)
@@ -87,9 +127,12 @@ def find(path: str, query: Query | None) -> Operation[Any]:
     found = page_of(model, answer) if isinstance(answer, list) else answer_of(model, answer)
     belongs = belonging(path, query or {})
     data = answer if isinstance(answer, list) else answer.get("data") if isinstance(found, Page) else ()
-    if isinstance(found, Page) and not all(map(belongs, data)):
-        return (yield from _find_among_others(path, query or {}, found))
-    return found
+    if not isinstance(found, Page) or not query or not checked_fields(path, query):
+        return found
+    heeded = all(map(belongs, data))
+    if heeded and filters is not None and (query.get("$skip") or found.total > len(found)):
+        heeded = yield from filters.heeded(path, query)
+    return found if heeded else (yield from _find_among_others(path, query, found))
 
 
 def _find_among_others(path: str, query: Query, page: Page[Any]) -> Operation[Page[Any]]:
@@ -99,7 +142,7 @@ def _find_among_others(path: str, query: Query, page: Page[Any]) -> Operation[Pa
     asked = {name: value for name, value in query.items() if name not in ("$limit", "$skip")}
     walk: Walk[Any] = Walk(path, asked, _PAGE)
     wanted = None if limit is None else skip + limit
-    rows = yield from _first_rows(walk, wanted, _MOST_PAGES_OF_A_FIND)
+    rows = yield from _first_rows(walk, wanted or None, _MOST_PAGES_OF_A_FIND)
     if not walk.done and (wanted is None or len(rows) < wanted):
         raise ProtocolError(
             f"{path}: this daemon ignored a filter, and {_MOST_PAGES_OF_A_FIND} pages do not hold all rows that fit; "
