@@ -182,7 +182,7 @@ async def test_no_secret_ever_passes_through_the_events(client: Any, scene: Scen
         agor.create_client(daemon.url) as other,
         agor.create_async_rest_client(daemon.url) as nobody,
     ):
-        minted = await other.authenticate(**daemon.key_login())
+        minted = await other.authenticate(**daemon.any_login())
         secrets = [daemon.api_key, minted.access_token]
         if minted.refresh_token:
             fresh = await nobody.service("authentication/refresh").create({"refreshToken": minted.refresh_token})
