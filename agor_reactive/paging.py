@@ -192,9 +192,15 @@ def _whole_or_refuse(value: Any, name: str) -> int | None:
     return number
 
 
-def find_all(path: str, query: Query | None, page_size: int, on_progress: OnProgress | None) -> Operation[Any]:
+def find_all(
+    path: str,
+    query: Query | None,
+    page_size: int,
+    on_progress: OnProgress | None,
+    filters: FilterCheck | None = None,
+) -> Operation[Any]:
     """Every row that fits, each once, in its newest form; sorted here if the query has `$sort`."""
-    walk: Walk[Any] = Walk(path, query, page_size, on_progress)
+    walk: Walk[Any] = Walk(path, query, page_size, on_progress, filters)
     yield from walk.collect()
     return in_order(list(walk.found.values()), (query or {}).get("$sort"))
 
@@ -207,7 +213,14 @@ class Walk(Generic[T]):
     `OutOfReach` where it does not give access to all.
     """
 
-    def __init__(self, path: str, query: Query | None, page_size: int, on_progress: OnProgress | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        query: Query | None,
+        page_size: int,
+        on_progress: OnProgress | None = None,
+        filters: FilterCheck | None = None,
+    ) -> None:
         asked = dict(query or {})
         limit = whole_number(asked.pop("$limit", None))
         size = min(page_size if limit is None else limit, MOST_ROWS_A_PAGE)
@@ -223,6 +236,9 @@ class Walk(Generic[T]):
         self._seen: set[Any] = set()
         self._ended = 0
         self._on_progress = on_progress
+        self._doubted = (filters, path, parts, size, start) if filters is not None and start and parts else None
+        self._to_skip = 0
+        self._skipped: set[Any] = set()
 
     @property
     def done(self) -> bool:
@@ -273,6 +289,9 @@ class Walk(Generic[T]):
 
     def _turn(self) -> Operation[list[tuple[Any, Any, bool]] | None]:
         """The next page: key, row, and whether it is new. None after the last."""
+        if self._doubted is not None:
+            yield from self._skip_here_where_filters_are_dropped(*self._doubted)
+            self._doubted = None
         while self._parts and self._parts[0].done:
             self._ended += self._parts.pop(0).count
         if not self._parts:
@@ -280,10 +299,24 @@ class Walk(Generic[T]):
         rows = yield from self._parts[0].turn()
         page = []
         for key, row in rows:
-            page.append((key, row, key not in self._seen))
+            new = key not in self._seen
             self._seen.add(key)
+            if new and self._to_skip:
+                self._to_skip -= 1
+                self._skipped.add(key)
+            elif key not in self._skipped:
+                page.append((key, row, new))
         self._tell()
         return page
+
+    def _skip_here_where_filters_are_dropped(
+        self, filters: FilterCheck, path: str, parts: list[dict[str, Any]], size: int, start: int
+    ) -> Operation[None]:
+        """The daemon would skip rows of all. Read from the first, and leave out as many of those that belong."""
+        if checked_fields(path, parts[0]) and not (yield from filters.heeded(path, parts[0])):
+            self._parts = [_Part(path, parts[0], size, 0)]
+            self._parts[0].ranges = None
+            self._to_skip = start
 
     def _tell(self) -> None:
         if self._on_progress is not None:

@@ -89,7 +89,9 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         `ProtocolError` when the daemon counts more rows than it gives, `UsageError` where it does not give access to
         all: older ones end at 20,000 rows of a query.
         """
-        rows: tuple[R, ...] = yield from paging.find_all(self.path, op.query_of(query), page_size, on_progress)
+        rows: tuple[R, ...] = yield from paging.find_all(
+            self.path, op.query_of(query), page_size, on_progress, self._runner.filters
+        )
         return rows
 
     @stream
@@ -107,7 +109,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         the last row of the page before. Rows that come or go meanwhile hide none that stays; none comes twice. Raises
         as `find_all` does, after the rows that came.
         """
-        return paging.Walk(self.path, op.query_of(query), page_size, on_progress)
+        return paging.Walk(self.path, op.query_of(query), page_size, on_progress, self._runner.filters)
 
     @deed
     def get(self, row_id: str, query: Query | None = None, *, timeout: float | None = None) -> Operation[R]:

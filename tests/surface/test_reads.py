@@ -245,6 +245,15 @@ def test_a_page_of_right_rows_from_a_wrong_place_is_read_again(query: dict[str, 
     assert (indexes(page), page.total) == (found, 30)
 
 
+def test_a_walk_that_begins_further_down_skips_rows_of_its_own_query_only() -> None:
+    rows = [message(number, uid(0, 2), OTHER if number < 30 else MADE) for number in range(60)]
+    for filters in (False, True):
+        daemon = PagedDaemon(rows, filters=filters, ranges="ignored", rest=True, key=True)
+        query = {**ALL, "$skip": 10}
+        assert indexes(daemon.service().find_all(query, page_size=7)) == list(range(40, 60))
+        assert indexes(daemon.service().iterate(query, page_size=7)) == list(range(40, 60))
+
+
 def test_whether_filters_are_heeded_is_asked_once_for_a_service_and_only_in_doubt() -> None:
     for key, calls in ((True, 4), (False, 3)):
         daemon = PagedDaemon(mixed(250), default=100, cap=1_000, rest=True, key=key)
