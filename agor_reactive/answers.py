@@ -179,18 +179,17 @@ def wire_number(value: Any) -> int | None:
 
 # ---- does a row belong to the answer? ----
 
-_CHECKED: Final = frozenset(
-    {"session_id", "task_id", "message_id", "branch_id", "worktree_id", "board_id", "status", "archived"}
-)
-_CHECKED_OF_MESSAGES: Final = frozenset({"role", "type"})
 _FULL_ID: Final = 36
+_UNCHECKED: Final = frozenset({"created_at", "updated_at", "last_updated", "timestamp"})
+"""Fields that hold the same moment in more than one spelling."""
 
 
 def checked_fields(path: str, query: Mapping[str, Any]) -> dict[str, Any]:
-    """The conditions of a query that its rows are checked against: ids, `status` and `archived` that equal a value, and
-    ids that are ``$in`` a list; of messages, `role` and `type` too."""
-    names = _CHECKED | _CHECKED_OF_MESSAGES if path == "messages" else _CHECKED
-    return {name: value for name, value in query.items() if name in names and _checkable(name, value)}
+    """The conditions of a query that its rows are checked against: text and truth values that a field equals, of the
+    services whose rows are known, and ids that are ``$in`` a list."""
+    if model_of(path) is None:
+        return {}
+    return {name: value for name, value in query.items() if name not in _UNCHECKED and _checkable(name, value)}
 
 
 def _checkable(name: str, value: Any) -> bool:
@@ -201,10 +200,12 @@ def _checkable(name: str, value: Any) -> bool:
 
 
 def belonging(path: str, query: Mapping[str, Any]) -> Callable[[Any], bool]:
-    """Whether a row (JSON) fits the `checked_fields` of the query. A field that the row does not carry is not checked.
+    """Whether a row (JSON) fits the `checked_fields` of the query. A field that the row does not carry, or in which it
+    has a list, an object or a number, is not checked.
 
     Facts of the wire: in August 2026 some daemons drop every filter over REST when the caller uses an API key; tasks of
-    one session ignore `status` in June 2026, messages of one session `role`. The beginning of an id fits the id.
+    one session ignore `status` in June 2026, messages of one session `role`; sessions ignore fields they do not know.
+    The beginning of an id fits the id; other text is compared without its case.
     """
     tests = [(name, _test(name, value)) for name, value in checked_fields(path, query).items()]
     if not tests:
@@ -220,11 +221,19 @@ def _test(name: str, value: Any) -> Callable[[Any], bool]:
     if isinstance(value, Mapping):
         ids = frozenset(value["$in"])
         return lambda have: isinstance(have, str) and have in ids
-    if isinstance(value, bool) or value in ("true", "false"):
-        wanted = value in (True, "true")
-        return lambda have: bool(have) is wanted
     text = str(value.value) if isinstance(value, Enum) else str(value)
-    if not name.endswith("_id") or len(text) >= _FULL_ID:
-        return lambda have: bool(have == text)
-    beginning = text.replace("-", "")
-    return lambda have: isinstance(have, str) and have.replace("-", "").startswith(beginning)
+    if name.endswith("_id"):
+        beginning = text.replace("-", "")
+        exact = len(text) >= _FULL_ID
+        return lambda have: (
+            isinstance(have, str) and (have == text if exact else have.replace("-", "").startswith(beginning))
+        )
+    folded = text.casefold()
+    truth = {"true": True, "false": False}.get(folded)
+
+    def fits(have: Any) -> bool:
+        if truth is not None and not isinstance(have, str):
+            return bool(have) is truth
+        return have.casefold() == folded if isinstance(have, str) else have is not None
+
+    return fits

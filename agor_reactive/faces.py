@@ -15,11 +15,14 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from functools import wraps
 from types import MethodType
-from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
 from agor_reactive.arguments import patience, time_limit
 from agor_reactive.transport.steps import Call, Operation, Pause, Wish, drive, drive_async
 from agor_reactive.versions import explained
+
+if TYPE_CHECKING:
+    from agor_reactive.paging import FilterCheck
 
 __all__ = [
     "Awaited",
@@ -72,7 +75,12 @@ class Pages(Protocol[T_co]):
 
 
 class Runner(Protocol):
-    """Does what operations wish. `run` returns the result or an awaitable of it, `walk` an iterator of either kind."""
+    """Does what operations wish. `run` returns the result or an awaitable of it, `walk` an iterator of either kind.
+
+    `filters`: what is known of a daemon that may drop filters, None where daemons do not.
+    """
+
+    filters: FilterCheck | None
 
     def run(self, operation: Operation[Any], timeout: float | None, /) -> Any: ...
 
@@ -163,7 +171,9 @@ class BlockingRunner:
         *,
         sleep: Callable[[float], Any] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
+        filters: FilterCheck | None = None,
     ) -> None:
+        self.filters = filters
         self._call = call
         self._sleep = sleep
         self._clock = clock
@@ -190,7 +200,9 @@ class AwaitedRunner:
         *,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
+        filters: FilterCheck | None = None,
     ) -> None:
+        self.filters = filters
         self._call = call
         self._sleep = sleep
         self._clock = clock

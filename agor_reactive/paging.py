@@ -15,13 +15,23 @@ from functools import cmp_to_key
 from typing import Any, Final, Generic, TypeVar
 
 from agor_reactive.answers import answer_of, belonging, checked_fields, model_of, page_of, whole_number
-from agor_reactive.errors import BadRequest, ProtocolError, UsageError
+from agor_reactive.errors import BadRequest, DaemonError, ProtocolError, UsageError
 from agor_reactive.models import Page
 from agor_reactive.page_strategies import MOST_ROWS_A_PAGE, ById, ByPlace, ByValue, OutOfReach, Source
 from agor_reactive.transport.query import MOST_ALTERNATIVES, is_empty_match
 from agor_reactive.transport.steps import Call, Operation
 
-__all__ = ["IDS_A_CALL", "MOST_IDS", "OnProgress", "OutOfReach", "Walk", "find", "find_all", "in_order"]
+__all__ = [
+    "IDS_A_CALL",
+    "MOST_IDS",
+    "FilterCheck",
+    "OnProgress",
+    "OutOfReach",
+    "Walk",
+    "find",
+    "find_all",
+    "in_order",
+]
 
 _log = logging.getLogger("agor_reactive")
 
@@ -45,6 +55,36 @@ _OWN_ORDER: Final[Mapping[str, Mapping[str, int]]] = {
     "messages": {"index": 1, "message_id": 1},
     "tasks": {"created_at": 1, "task_id": 1},
 }
+
+
+_NO_ID: Final = "00000000-0000-7000-8000-000000000000"
+
+
+class FilterCheck:
+    """Whether a daemon heeds filters, asked for once per service: with a condition that no row can fit.
+
+    `in_doubt` says whether to ask at all: over REST with an API key, where daemons of August 2026 drop them.
+    """
+
+    def __init__(self, in_doubt: Callable[[], bool]) -> None:
+        self._in_doubt = in_doubt
+        self._heeded: dict[str, bool] = {}
+
+    def heeded(self, path: str, query: Query) -> Operation[bool]:
+        """Whether the conditions of this query count. A daemon that refuses the question reads conditions at least."""
+        ids = [name for name, value in checked_fields(path, query).items() if name.endswith("_id")]
+        model = model_of(path)
+        if not ids and model is not None and model.id_field:
+            ids = [model.model_fields[model.id_field].alias or model.id_field]
+        if not ids or not self._in_doubt():
+            return True
+        if path not in self._heeded:
+            try:
+                answer = page_of(model, (yield Call("find", path, ({**dict.fromkeys(ids, _NO_ID), "$limit": 1},))))
+            except DaemonError:
+                return True
+            self._heeded[path] = not answer.data
+        return self._heeded[path]
 
 
 def batches(query: Query) -> list[dict[str, Any]]:
@@ -72,11 +112,11 @@ def _is_list(value: Any) -> bool:
     return isinstance(value, list | tuple | set | frozenset)
 
 
-def find(path: str, query: Query | None) -> Operation[Any]:
+def find(path: str, query: Query | None, filters: FilterCheck | None = None) -> Operation[Any]:
     """What a find answers: one page. Of a long `$in`, one page made of all the calls it took.
 
-    Where rows that do not belong were among them, the page is made of a walk that leaves them out. Raises
-    `ProtocolError` when 100 pages of such rows do not hold enough that belong.
+    Where rows that do not belong were among them, or could be before or after them (`filters`), the page is made of a
+    walk that leaves them out. Raises `ProtocolError` when 100 pages of such rows do not hold enough that belong.
     """
     if is_empty_match(query):
         return Page((), 0, whole_number((query or {}).get("$limit")), 0)
@@ -87,9 +127,12 @@ def find(path: str, query: Query | None) -> Operation[Any]:
     found = page_of(model, answer) if isinstance(answer, list) else answer_of(model, answer)
     belongs = belonging(path, query or {})
     data = answer if isinstance(answer, list) else answer.get("data") if isinstance(found, Page) else ()
-    if isinstance(found, Page) and not all(map(belongs, data)):
-        return (yield from _find_among_others(path, query or {}, found))
-    return found
+    if not isinstance(found, Page) or not query or not checked_fields(path, query):
+        return found
+    heeded = all(map(belongs, data))
+    if heeded and filters is not None and (query.get("$skip") or found.total > len(found)):
+        heeded = yield from filters.heeded(path, query)
+    return found if heeded else (yield from _find_among_others(path, query, found))
 
 
 def _find_among_others(path: str, query: Query, page: Page[Any]) -> Operation[Page[Any]]:
@@ -99,7 +142,7 @@ def _find_among_others(path: str, query: Query, page: Page[Any]) -> Operation[Pa
     asked = {name: value for name, value in query.items() if name not in ("$limit", "$skip")}
     walk: Walk[Any] = Walk(path, asked, _PAGE)
     wanted = None if limit is None else skip + limit
-    rows = yield from _first_rows(walk, wanted, _MOST_PAGES_OF_A_FIND)
+    rows = yield from _first_rows(walk, wanted or None, _MOST_PAGES_OF_A_FIND)
     if not walk.done and (wanted is None or len(rows) < wanted):
         raise ProtocolError(
             f"{path}: this daemon ignored a filter, and {_MOST_PAGES_OF_A_FIND} pages do not hold all rows that fit; "
@@ -149,9 +192,15 @@ def _whole_or_refuse(value: Any, name: str) -> int | None:
     return number
 
 
-def find_all(path: str, query: Query | None, page_size: int, on_progress: OnProgress | None) -> Operation[Any]:
+def find_all(
+    path: str,
+    query: Query | None,
+    page_size: int,
+    on_progress: OnProgress | None,
+    filters: FilterCheck | None = None,
+) -> Operation[Any]:
     """Every row that fits, each once, in its newest form; sorted here if the query has `$sort`."""
-    walk: Walk[Any] = Walk(path, query, page_size, on_progress)
+    walk: Walk[Any] = Walk(path, query, page_size, on_progress, filters)
     yield from walk.collect()
     return in_order(list(walk.found.values()), (query or {}).get("$sort"))
 
@@ -164,7 +213,14 @@ class Walk(Generic[T]):
     `OutOfReach` where it does not give access to all.
     """
 
-    def __init__(self, path: str, query: Query | None, page_size: int, on_progress: OnProgress | None = None) -> None:
+    def __init__(
+        self,
+        path: str,
+        query: Query | None,
+        page_size: int,
+        on_progress: OnProgress | None = None,
+        filters: FilterCheck | None = None,
+    ) -> None:
         asked = dict(query or {})
         limit = whole_number(asked.pop("$limit", None))
         size = min(page_size if limit is None else limit, MOST_ROWS_A_PAGE)
@@ -180,6 +236,9 @@ class Walk(Generic[T]):
         self._seen: set[Any] = set()
         self._ended = 0
         self._on_progress = on_progress
+        self._doubted = (filters, path, parts, size, start) if filters is not None and start and parts else None
+        self._to_skip = 0
+        self._skipped: set[Any] = set()
 
     @property
     def done(self) -> bool:
@@ -230,6 +289,9 @@ class Walk(Generic[T]):
 
     def _turn(self) -> Operation[list[tuple[Any, Any, bool]] | None]:
         """The next page: key, row, and whether it is new. None after the last."""
+        if self._doubted is not None:
+            yield from self._skip_here_where_filters_are_dropped(*self._doubted)
+            self._doubted = None
         while self._parts and self._parts[0].done:
             self._ended += self._parts.pop(0).count
         if not self._parts:
@@ -237,10 +299,24 @@ class Walk(Generic[T]):
         rows = yield from self._parts[0].turn()
         page = []
         for key, row in rows:
-            page.append((key, row, key not in self._seen))
+            new = key not in self._seen
             self._seen.add(key)
+            if new and self._to_skip:
+                self._to_skip -= 1
+                self._skipped.add(key)
+            elif key not in self._skipped:
+                page.append((key, row, new))
         self._tell()
         return page
+
+    def _skip_here_where_filters_are_dropped(
+        self, filters: FilterCheck, path: str, parts: list[dict[str, Any]], size: int, start: int
+    ) -> Operation[None]:
+        """The daemon would skip rows of all. Read from the first, and leave out as many of those that belong."""
+        if checked_fields(path, parts[0]) and not (yield from filters.heeded(path, parts[0])):
+            self._parts = [_Part(path, parts[0], size, 0)]
+            self._parts[0].ranges = None
+            self._to_skip = start
 
     def _tell(self) -> None:
         if self._on_progress is not None:

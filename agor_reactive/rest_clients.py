@@ -15,10 +15,11 @@ from agor_reactive import arguments
 from agor_reactive.errors import Forbidden, NotAuthenticated
 from agor_reactive.faces import Awaited, AwaitedRunner, Blocked, BlockingRunner
 from agor_reactive.models import AuthenticationResult, row_from_wire
+from agor_reactive.paging import FilterCheck
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
-from agor_reactive.transport.credentials import Credentials, Strategy, credentials
+from agor_reactive.transport.credentials import ApiKey, Credentials, Strategy, credentials
 from agor_reactive.transport.steps import Call, TokenProvider
 from agor_reactive.transport.tls import Verify
 
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     import httpx2
 
     from agor_reactive.transport.http import AsyncRest, Rest
+    from agor_reactive.transport.rest import Session
 
 __all__ = ["AsyncRestClient", "RestClient", "create_async_rest_client", "create_rest_client"]
 
@@ -52,6 +54,11 @@ def login_result(answer: Mapping[str, Any]) -> AuthenticationResult:
     return row_from_wire(AuthenticationResult, dict(answer))
 
 
+def _filter_check(session: Session) -> FilterCheck:
+    """Some daemons drop filters of callers with an API key."""
+    return FilterCheck(lambda: session.login is not None and isinstance(session.login.credentials, ApiKey))
+
+
 @contextlib.contextmanager
 def _advising(call: Call) -> Iterator[None]:
     """Facts of the wire: over REST, ``users`` refuses whatever login there is. A refusal there says what to use."""
@@ -69,7 +76,7 @@ class RestClient(Services[Blocked]):
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self._runner = BlockingRunner(self._call, sleep=rest.sleep)
+        self._runner = BlockingRunner(self._call, sleep=rest.sleep, filters=_filter_check(rest.session))
 
     @property
     def url(self) -> str:
@@ -135,7 +142,7 @@ class AsyncRestClient(Services[Awaited]):
 
     def __init__(self, rest: AsyncRest) -> None:
         self._rest = rest
-        self._runner = AwaitedRunner(self._call, sleep=rest.sleep)
+        self._runner = AwaitedRunner(self._call, sleep=rest.sleep, filters=_filter_check(rest.session))
 
     @property
     def url(self) -> str:

@@ -18,6 +18,7 @@ from agor_reactive.errors import UsageError
 from agor_reactive.faces import LiveBlocked, Pages
 from agor_reactive.models import AuthenticationResult
 from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.paging import FilterCheck
 from agor_reactive.services import SERVICES, Deliver, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
@@ -31,6 +32,8 @@ T = TypeVar("T")
 
 class _PortalRunner:
     """Runs operations on the client's loop, for whoever waits on another thread."""
+
+    filters: FilterCheck | None = None
 
     def __init__(self, live: Client, portal: LoopThread) -> None:
         self._live = live

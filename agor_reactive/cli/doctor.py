@@ -78,7 +78,7 @@ async def _examine(reach: Reach, session_id: str | None) -> AsyncGenerator[Findi
     yield reached
     if not reached.well:
         return
-    client = create_client(reach.url, api_key=reach.key)
+    client = create_client(reach.url, **reach.credentials)
     try:
         yield (logged_in := await _log_in(client, reach))
         if not logged_in.well:
@@ -156,7 +156,7 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
     try:
         await client.open()
         if reach.key is not None:
-            return Finding(step, True, f"with the key in {reach.key_env}, {await _how(client)}")
+            return Finding(step, True, f"with {reach.what}, {await _how(client)}")
         await client.service("sessions").find({"$limit": 1})
         return Finding(step, True, f"no key in {reach.key_env}, and this daemon wants none ({await _how(client)})")
     except ApiKeyRestOnly as error:
@@ -165,7 +165,8 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
             False,
             f"the key in {reach.key_env} works over REST, not for the live connection ({one_line(str(error.code), 9)})",
             "the key is good, a new one will not help: this daemon gives live connections for e-mail and password only "
-            "(authenticate(strategy='local', …)), or for an access token from POST /authentication",
+            "(authenticate(strategy='local', …)), or for an access token that POST /authentication gave for them; "
+            f"{reach.key_env} may hold it",
         )
     except NotAuthenticated as error:
         if reach.key is None:
@@ -179,8 +180,8 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
         return Finding(
             step,
             False,
-            f"the key in {reach.key_env} was refused: {one_line(str(error), 120)}",
-            f"make a new key in the daemon's settings and set {reach.key_env} to it",
+            f"{reach.what} was refused: {one_line(str(error), 120)}",
+            reach.renewal,
         )
     except Forbidden as error:
         return Finding(

@@ -1,4 +1,7 @@
-"""Where the daemon is and how to log in there, from options and the environment. A key is read, never shown."""
+"""Where the daemon is and how to log in there, from options and the environment. A key is read, never shown.
+
+An access token may take the place of the key: some daemons give no live connection for a key.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -32,7 +35,8 @@ ApiKeyEnv = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The way to one daemon. `key_env` names the variable that the key came from, or is missing from."""
+    """The address of a daemon and the key for it. `key_env` names the variable that the key came from, or is missing
+    from."""
 
     url: str
     key_env: str = KEY_ENV
@@ -43,6 +47,30 @@ class Reach:
         """From the options of a command. Raises `UsageError` for what is no address."""
         address = Address.parse(url.strip() or DEFAULT_URL)
         return cls(address.url, key_env, os.environ.get(key_env, "").strip() or None)
+
+    @property
+    def has_token(self) -> bool:
+        """Whether the key is an access token: three parts with dots between them, as no API key has."""
+        return self.key is not None and self.key.count(".") == 2 and not self.key.startswith("agor_")
+
+    @property
+    def what(self) -> str:
+        """The credential, in words."""
+        return f"the {'access token' if self.has_token else 'key'} in {self.key_env}"
+
+    @property
+    def credentials(self) -> dict[str, Any]:
+        """The arguments of a client that logs in with it."""
+        if self.key is None:
+            return {}
+        return {"access_token" if self.has_token else "api_key": self.key}
+
+    @property
+    def renewal(self) -> str:
+        """What to do about a credential that was refused."""
+        if self.has_token:
+            return f"access tokens live for minutes: get a new one, or set {self.key_env} to an API key"
+        return f"make a new key in the daemon's settings and set {self.key_env} to it"
 
     def refused(self, error: NotAuthenticated) -> AgorError:
         """The same refusal, with what to do about it. That no key was given is only now a fault: some want none."""
@@ -60,7 +88,7 @@ class Reach:
                 code=error.code,
             )
         return NotAuthenticated(
-            f"{self.url} refused the key in {self.key_env} ({error}); make a new one in the daemon's settings",
+            f"{self.url} refused {self.what} ({error}); {self.renewal}",
             name=error.name,
             code=error.code,
         )
@@ -70,7 +98,7 @@ class Reach:
         """A REST client. A refused login is raised as `refused` puts it."""
         from agor_reactive import create_rest_client
 
-        with create_rest_client(self.url, api_key=self.key) as client:
+        with create_rest_client(self.url, **self.credentials) as client:
             try:
                 yield client
             except NotAuthenticated as error:
@@ -82,7 +110,7 @@ class Reach:
         puts it."""
         from agor_reactive import create_client
 
-        client = create_client(self.url, api_key=self.key)
+        client = create_client(self.url, **self.credentials)
         try:
             await client.open()
             yield client

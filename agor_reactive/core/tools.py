@@ -8,7 +8,8 @@ event proves nothing, and is not folded: a tool executes until its result is in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from agor_reactive.core.persistent import PMap
@@ -152,20 +153,39 @@ class ToolsByTask(Mapping[str, tuple[Tool, ...]]):
         return f"ToolsByTask({len(self)} tasks)"
 
 
+def _meant_by(
+    asked: Mapping[str, Any],
+    used: Mapping[str, tuple[Mapping[str, Any] | None, str | None]],
+    results: Mapping[str, Mapping[str, Any]],
+    denied: Collection[str],
+) -> Iterator[str]:
+    """The uses that a request for permission can be about, oldest first.
+
+    Fact of the wire: the requests of Claude name no `tool_use_id`. A use of the same tool with the same input, which
+    has no result or a failed one, is meant.
+    """
+    for tool_use_id, (block, _) in used.items():
+        failed = tool_use_id not in results or bool(results[tool_use_id].get("is_error"))
+        if block is None or tool_use_id in denied or not failed:
+            continue
+        if block.get("name") == asked.get("tool_name") and block.get("input") == asked.get("tool_input"):
+            yield tool_use_id
+
+
 def _derive(task_id: str, bucket: MessageBucket | None, live: Mapping[str, LiveTool], ended: bool) -> Iterator[Tool]:
     used: dict[str, tuple[Mapping[str, Any] | None, str | None]] = {}
     block: Mapping[str, Any] | None
     results: dict[str, Mapping[str, Any]] = {}
     denied: set[str] = set()
+    unnamed: list[Mapping[str, Any]] = []
     for message in bucket if bucket is not None else ():
         if message.type == "permission_request":
             asked = message.content
-            if (
-                isinstance(asked, dict)
-                and asked.get("status") == "denied"
-                and isinstance(asked.get("tool_use_id"), str)
-            ):
-                denied.add(asked["tool_use_id"])
+            if isinstance(asked, dict) and asked.get("status") == "denied":
+                if isinstance(asked.get("tool_use_id"), str):
+                    denied.add(asked["tool_use_id"])
+                else:
+                    unnamed.append(asked)
             continue
         for kind, tool_use_id, block in _tool_blocks(message.content, message.tool_uses):
             if kind == "tool_result":
@@ -176,6 +196,8 @@ def _derive(task_id: str, bucket: MessageBucket | None, live: Mapping[str, LiveT
     for tool_use_id, told in live.items():
         if bucket is None or not told.saved:
             used.setdefault(tool_use_id, (None, None))
+    for asked in unnamed:
+        denied.update(islice(_meant_by(asked, used, results, denied), 1))
     for tool_use_id, (block, message_id) in used.items():
         known = live.get(tool_use_id)
         result = results.get(tool_use_id)

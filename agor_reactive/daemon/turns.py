@@ -139,8 +139,9 @@ class Turns:
         return self._dispatch(task, session) if self._handshake else self._start(task, session)
 
     def _dispatch(self, task: Row, session: Row, *, new: bool = False) -> Row:
-        """Give the turn to a task. It is `dispatching` until its executor connects."""
+        """Give the turn to a task. It is `dispatching` until its executor connects, and has left the queue."""
         kernel = self.kernel
+        task = {name: value for name, value in task.items() if name != "queue_position"}
         task = {**task, **self._begun(session), "status": "dispatching", "started_at": kernel.now()}
         if new:
             kernel.tasks.insert(task)
@@ -184,7 +185,10 @@ class Turns:
     # ---- ending ----------------------------------------------------------------------------------------------
 
     def finish(self, task: Row, status: str, **changes: Any) -> Row:
-        """End a task: the session turns idle, the next queued task starts, and only then the end is told."""
+        """End a task: the session turns idle, the next queued task starts, and only then the end is told.
+
+        Since `handshake` a failed task leaves the session `failed`, ready for the next prompt all the same.
+        """
         kernel = self.kernel
         ended = self.ended(kernel.tasks.get(task["task_id"]), status, changes)
         kernel.tasks.put(ended)
@@ -193,7 +197,8 @@ class Turns:
         session = kernel.sessions.find(task["session_id"])
         if session is not None and not self._other_live_task(session, task["task_id"]):
             if session["status"] in ACTIVE:
-                self.kernel.touch_session(session, status="idle", ready_for_prompt=True)
+                left = "failed" if self._handshake and status == "failed" else "idle"
+                self.kernel.touch_session(session, status=left, ready_for_prompt=True)
             self.drain(session["session_id"])
         kernel.bus.publish("tasks patched", {**ended, **changes})
         return ended

@@ -61,15 +61,15 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         null, which would fit no message in June, raise `UsageError`. A few services answer a single object; then that
         is the result.
 
-        Rows are checked against the ids, `status` and `archived` asked for (of messages also `role` and `type`), since
-        some daemons drop filters over REST when the caller uses an API key. Where rows of others came, more pages are
-        read until this one is complete; `ProtocolError` when 100 pages do not suffice.
+        Rows are checked against the ids, text and truth values asked for, since some daemons drop filters over REST
+        when the caller uses an API key. Where that is so, pages are read from the first until this one is complete;
+        `ProtocolError` when 100 pages do not suffice.
 
         ``$in`` takes anything that holds values; of nothing it answers an empty page without asking. ``$in`` of more
         than 100 values is asked for in several calls whose rows make one page, sorted and cut here; above 10,000 values
         it raises `UsageError`.
         """
-        page: Page[R] = yield from paging.find(self.path, op.query_of(query))
+        page: Page[R] = yield from paging.find(self.path, op.query_of(query), self._runner.filters)
         return page
 
     @deed
@@ -89,7 +89,9 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         `ProtocolError` when the daemon counts more rows than it gives, `UsageError` where it does not give access to
         all: older ones end at 20,000 rows of a query.
         """
-        rows: tuple[R, ...] = yield from paging.find_all(self.path, op.query_of(query), page_size, on_progress)
+        rows: tuple[R, ...] = yield from paging.find_all(
+            self.path, op.query_of(query), page_size, on_progress, self._runner.filters
+        )
         return rows
 
     @stream
@@ -107,7 +109,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         the last row of the page before. Rows that come or go meanwhile hide none that stays; none comes twice. Raises
         as `find_all` does, after the rows that came.
         """
-        return paging.Walk(self.path, op.query_of(query), page_size, on_progress)
+        return paging.Walk(self.path, op.query_of(query), page_size, on_progress, self._runner.filters)
 
     @deed
     def get(self, row_id: str, query: Query | None = None, *, timeout: float | None = None) -> Operation[R]:

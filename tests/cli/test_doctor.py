@@ -211,12 +211,34 @@ async def test_a_key_that_works_over_rest_only_is_told_from_a_wrong_one(
     assert ended.code == 1
     assert "works over REST, not for the live connection" in ended.out
     assert "a new one will not help" in ended.out
+    assert "AGOR_API_KEY may hold it" in ended.out
     assert "agor_sk" not in ended.out
     for words in (["watch", SESSION], ["prompt", SESSION, "x", "--follow"]):
         ended = await asyncio.to_thread(cli, *words, *at, AGOR_API_KEY="agor_sk_rest")
         assert ended.code == 1
         assert "gives no live connection for a key" in ended.err
         assert "make a new one" not in ended.err
+
+
+@pytest.mark.parametrize("handshake", [False, True], ids=["bare", "handshake"])
+async def test_an_access_token_takes_the_place_of_a_key(cli: Cli, feathers: FeathersServer, handshake: bool) -> None:
+    """Where a key gives no live connection, `doctor` advises it: then it has to work."""
+    feathers.handshake = handshake
+    at = ("--url", feathers.url)
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ1MSJ9.c2lnbmF0dXJl"
+    feathers.access.add(token)
+    ended = await asyncio.to_thread(cli, "doctor", *at, AGOR_API_KEY=token)
+    assert ended.code == 0, ended.out
+    assert "with the access token in AGOR_API_KEY" in ended.out
+    ended = await asyncio.to_thread(cli, "sessions", *at, AGOR_API_KEY=token)
+    assert ended.code == 0, ended.err
+    old = f"{token}b2xk"
+    for words in (["doctor"], ["watch", SESSION]):
+        ended = await asyncio.to_thread(cli, *words, *at, AGOR_API_KEY=old)
+        assert ended.code == 1
+        assert "the access token in AGOR_API_KEY" in ended.out + ended.err
+        assert "key in the daemon's settings" not in ended.out + ended.err
+        assert old not in ended.out + ended.err
 
 
 @pytest.mark.parametrize("words", [["watch", "x"], ["doctor"]])

@@ -114,6 +114,12 @@ class Daemon:
             self.not_offered("a login with an API key")
         return {"strategy": "api-key", "api_key": self.api_key}
 
+    def any_login(self) -> dict[str, str]:
+        """The arguments of `authenticate` for a login: the API key where it makes one, else e-mail and password."""
+        if not self._key_logs_in and self.access.email and self.access.password:
+            return {"strategy": "local", "email": self.access.email, "password": self.access.password}
+        return self.key_login()
+
     @cached_property
     def _key_logs_in(self) -> bool:
         if self.api_version is not None:

@@ -172,6 +172,15 @@ class Scene:
         except Forbidden as refusal:
             self._not_for_members("patching tasks as a member", refusal)
 
+    async def ask_permission(self, session_id: str, task_id: str, asked: dict[str, Any]) -> str:
+        """The message in which an agent asks whether it may; returns its id."""
+        row = message_row(session_id, 1_000, "May I?", task_id=task_id, role="system")
+        try:
+            await self.executor.service("messages").create({**row, "type": "permission_request", "content": asked})
+        except Forbidden as refusal:
+            self._not_for_members("asking for permission as a member", refusal)
+        return str(row["message_id"])
+
     async def patch_message(self, message_id: str, **fields: Any) -> Any:
         try:
             return await self.executor.service("messages").patch(message_id, fields)

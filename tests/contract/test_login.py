@@ -50,7 +50,7 @@ async def test_an_api_key_logs_in_and_tells_who_one_is(stranger: Any, daemon: Da
 
 async def test_a_token_of_one_login_logs_another_client_in(stranger: Any, daemon: Daemon) -> None:
     async with agor.create_client(daemon.url) as other:
-        minted = await other.authenticate(**daemon.key_login())
+        minted = await other.authenticate(**daemon.any_login())
         result = await stranger.authenticate(strategy="jwt", access_token=minted.access_token)
     assert result.user["user_id"] == minted.user["user_id"]
     assert await stranger.service("sessions").find(query={"$limit": 1}) is not None
@@ -92,7 +92,7 @@ async def test_a_wrong_password_of_a_known_user_is_not_authenticated(stranger: A
 
 async def test_a_refresh_token_is_no_access_token(stranger: Any, daemon: Daemon) -> None:
     async with agor.create_client(daemon.url) as other:
-        minted = await other.authenticate(**daemon.key_login())
+        minted = await other.authenticate(**daemon.any_login())
     if not minted.refresh_token:
         daemon.not_offered("refresh tokens")
     with pytest.raises(NotAuthenticated):
@@ -100,7 +100,7 @@ async def test_a_refresh_token_is_no_access_token(stranger: Any, daemon: Daemon)
 
 
 async def test_a_refresh_token_earns_new_tokens(stranger: Any, daemon: Daemon) -> None:
-    minted = await stranger.authenticate(**daemon.key_login())
+    minted = await stranger.authenticate(**daemon.any_login())
     if not minted.refresh_token:
         daemon.not_offered("refresh tokens")
     with agor.create_rest_client(daemon.url) as other:

@@ -18,7 +18,7 @@ from agor_reactive.errors import (
     PayloadTooLarge,
 )
 from tests.contract.daemons import Daemon
-from tests.contract.scene import Scene
+from tests.contract.scene import Scene, message_row, tried
 
 MISSING = "00000000-0000-7000-8000-000000000000"
 
@@ -140,3 +140,14 @@ async def test_a_permission_request_nobody_made_is_not_found(client: Any, scene:
     }
     with pytest.raises(NotFound):
         await client.service(f"sessions/{session.session_id}/permission-decision").create(decision)
+
+
+async def test_only_an_executor_asks_for_permission_on_newer_daemons(client: Any, scene: Scene, daemon: Daemon) -> None:
+    session = await scene.session()
+    task = await scene.running_task(session.session_id)
+    asked = {"request_id": str(uuid.uuid4()), "tool_name": "Bash", "tool_input": {}, "status": "pending"}
+    row = message_row(session.session_id, 1_000, "May I?", task_id=task.task_id, role="system")
+    _, refusal = await tried(client.service("messages").create({**row, "type": "permission_request", "content": asked}))
+    assert refusal is None or isinstance(refusal, Forbidden)
+    if daemon.api_version is not None:
+        assert (refusal is None) is daemon.bare

@@ -39,7 +39,8 @@ async def test_bulk_creates_answer_with_rows(client: Any, scene: Scene, daemon: 
         messages = await client.service("messages").create_many(rows)
     assert [(type(message), message.index) for message in messages] == [(Message, 0), (Message, 1), (Message, 2)]
     wanted = {"session_id": session.session_id, "full_prompt": "Not now.", "status": "created"}
-    tasks = await client.service("tasks").create_many([{**wanted, "created_by": session.created_by}] * 2)
+    with absent_since(daemon, "creating several tasks at once as a member"):
+        tasks = await client.service("tasks").create_many([{**wanted, "created_by": session.created_by}] * 2)
     assert [type(task) for task in tasks] == [Task, Task]
 
 
@@ -99,8 +100,7 @@ async def test_a_permission_is_asked_for_told_and_given(client: Any, scene: Scen
         told: list[Any] = []
         handle.permissions.subscribe(told.append)
         asked = {"request_id": str(uuid.uuid4()), "tool_name": "Bash", "tool_input": {}, "status": "pending"}
-        row = message_row(session.session_id, 1_000, "May I?", task_id=task.task_id, role="system")
-        await client.service("messages").create({**row, "type": "permission_request", "content": asked})
+        row = await scene.ask_permission(session.session_id, task.task_id, asked)
         await eventually(lambda: told)
         assert (told[0].request_id, told[0].task_id, told[0].tool_name) == (asked["request_id"], task.task_id, "Bash")
         await scene.patch_task(task.task_id, status="awaiting_permission")
@@ -111,7 +111,7 @@ async def test_a_permission_is_asked_for_told_and_given(client: Any, scene: Scen
         if not daemon.bare:  # the executor saves what it was handed, and only that ends the call
             await asyncio.sleep(0)
             await client.service("sessions").get(session.session_id)  # answered after the decision has arrived
-            await scene.patch_message(row["message_id"], content={**asked, "status": "approved"})
+            await scene.patch_message(row, content={**asked, "status": "approved"})
         assert (await approving)["success"] is True
         assert (await told[0].deny())["alreadyResolved"] is True
 

@@ -96,6 +96,36 @@ def test_a_tool_says_whether_permission_for_it_was_denied(status: str) -> None:
     assert (first.status, first.failed, first.denied) == ("complete", True, status == "denied")
 
 
+def test_a_denial_that_names_no_use_is_of_the_same_tool_and_input_that_did_not_succeed() -> None:
+    """Claude's requests name none."""
+
+    def use(number: str, command: str) -> dict[str, Any]:
+        return {"type": "tool_use", "id": number, "name": "Bash", "input": {"command": command}}
+
+    def asked(number: int, command: str) -> Any:
+        content = {
+            "request_id": f"r{number}",
+            "status": "denied",
+            "tool_name": "Bash",
+            "tool_input": {"command": command},
+        }
+        row = message_row(f"q{number}", "t1", number, type="permission_request", role="system", content=content)
+        return saved("messages", row)
+
+    mirror = hydrated()
+    calls = [use("1", "ls"), use("2", "rm"), use("3", "ls"), use("4", "ls")]
+    answers = [result("1", content="a"), result("3", is_error=True, content="no"), result("2", content="done")]
+    mirror.feed(
+        saved("messages", message_row("m1", "t1", 1, content=calls)),
+        saved("messages", message_row("m2", "t1", 2, role="user", content=answers)),
+        asked(3, "ls"),
+        asked(4, "other"),
+    )
+    assert [each.denied for each in mirror.state.get_task_tools("t1")] == [False, False, True, False]
+    mirror.feed(asked(5, "ls"), asked(6, "ls"))
+    assert [each.denied for each in mirror.state.get_task_tools("t1")] == [False, False, True, True]
+
+
 @pytest.mark.parametrize("status", ["completed", "failed", "stopped", "timed_out"])
 def test_no_tool_executes_after_its_task_has_ended(status: str) -> None:
     mirror = hydrated()

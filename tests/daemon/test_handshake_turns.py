@@ -133,7 +133,9 @@ async def test_a_held_task_writes_nothing_until_a_route_ends_it(
     assert ended["status"] == {"stop": "stopped", "complete": "completed", "fail": "failed"}[ending]
     assert (await watcher.ok("find", "messages", {"session_id": session_id}))["total"] == 1
     assert not [name for name in watcher.names() if "ing:" in name]
-    assert (await watcher.ok("get", "sessions", session_id))["status"] == "idle"
+    session = await watcher.ok("get", "sessions", session_id)
+    failed = (ending, version) == ("fail", "handshake")
+    assert (session["status"], session["ready_for_prompt"]) == ("failed" if failed else "idle", True)
 
 
 async def test_a_prompt_with_metadata_is_refused_and_a_source_ignored(watcher: Watcher, session_id: str) -> None:

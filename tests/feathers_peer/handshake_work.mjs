@@ -19,11 +19,16 @@ export class HandshakeWork extends Work {
 
   // The executor connects after the acknowledgement.
   async start(task, messageSource) {
-    const begins = { status: 'dispatching', ...this.beginning(task) }
+    const begins = { status: 'dispatching', queue_position: undefined, ...this.beginning(task) }
     const dispatched = task.status === 'dispatching' ? task : await this.service('tasks').patch(task.task_id, begins)
     await this.addPrompt(task, messageSource)
     setImmediate(() => this.alone(task.session_id, () => this.connectExecutor(task.task_id)))
     return { ...dispatched, started_at: begins.started_at }
+  }
+
+  // A failed task leaves its session failed, but ready for the next prompt.
+  rest(session, ended) {
+    return this.service('sessions').patch(session, { status: ended === 'failed' ? 'failed' : 'idle', ready_for_prompt: true })
   }
 
   async connectExecutor(id) {

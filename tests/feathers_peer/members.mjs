@@ -24,6 +24,14 @@ const onlyCreated = forMembers(({ data }) => {
 const someFields = outside(({ data }) => {
   if (Object.keys(data ?? {}).some((field) => !MESSAGE_FIELDS.includes(field))) throw new BadRequest('Message fields are immutable')
 })
+const noPermission = forMembers(({ data }) => {
+  if (data?.type === 'permission_request') throw new Forbidden('Permission messages can only be created by a task-scoped executor')
+})
+const notOfPermission = forMembers(({ app, id }) => {
+  if (app.service('messages').store[id]?.type === 'permission_request') {
+    throw new Forbidden('Permission messages can only be changed by the task-scoped executor')
+  }
+})
 const noMetadata = outside(({ data }) => {
   if (data?.metadata !== undefined) throw new Forbidden('Task metadata is internal-only')
 })
@@ -33,7 +41,10 @@ const RULES = {
     create: [oneRow('Task creation requires one task'), onlyCreated],
     patch: [forbid('Task patches require an executor token scoped to this task')]
   },
-  messages: { create: [oneRow('Bulk Message create is not supported')], patch: [someFields] },
+  messages: {
+    create: [oneRow('Bulk Message create is not supported'), noPermission],
+    patch: [notOfPermission, someFields]
+  },
   'messages/streaming': { create: [forbid('Streaming events require an executor-scoped token')] },
   'tasks/streaming': { create: [forbid('Streaming events require an executor-scoped token')] },
   'sessions/:id/prompt': { create: [noMetadata] },

@@ -43,7 +43,7 @@ export class Tasks extends Rows {
     const kept = Object.fromEntries(Object.entries(data).filter(([key]) => FIELDS.includes(key)))
     const ran = id !== null && ['dispatching', 'running'].includes(this.store[this.resolve(id)].status)
     const row = await super.patch(id, kept, params)
-    if (ran && ENDED.includes(data.status)) await this.work.goOn(row.session_id)
+    if (ran && ENDED.includes(data.status)) await this.work.goOn(row.session_id, data.status)
     return Array.isArray(row) ? row.map((one) => ({ ...one, ...data })) : { ...row, ...data }
   }
 

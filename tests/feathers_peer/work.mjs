@@ -100,17 +100,18 @@ export class Work {
 
   async drain(session) {
     const [next] = this.queue(session)
-    if (next && this.service('sessions').store[session]?.status === 'idle') await this.start(next)
+    const row = this.service('sessions').store[session]
+    if (next && row && !this.isBusy(row)) await this.start(next)
   }
 
   rest(session) {
     return this.service('sessions').patch(session, { status: 'idle', ready_for_prompt: true })
   }
 
-  goOn(session) {
+  goOn(session, ended) {
     return this.alone(session, async () => {
       if (this.tasksOf(session, 'dispatching', 'running').length) return
-      await this.rest(session)
+      await this.rest(session, ended)
       await this.drain(session)
     })
   }

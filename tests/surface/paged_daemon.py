@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from agor_reactive.errors import BadRequest, NotFound
 from agor_reactive.faces import BlockingRunner
+from agor_reactive.paging import FilterCheck
 from agor_reactive.services import Service
 from agor_reactive.transport.query import rest_query
 from agor_reactive.transport.scripted import ScriptedLink
@@ -20,8 +21,13 @@ from agor_reactive.transport.steps import Call
 __all__ = ["LIES", "MADE", "PagedDaemon", "churn", "june", "message", "task", "uid"]
 
 MADE = "01a20fce-d685-732c-b447-916debeb245c"
-_IDS = {"messages": "message_id", "tasks": "task_id", "sessions": "session_id"}
-_ORDER = {"messages": ("index",), "tasks": ("created_at", "task_id"), "sessions": ("session_id",)}
+_IDS = {"messages": "message_id", "tasks": "task_id", "sessions": "session_id", "boards": "board_id"}
+_ORDER = {
+    "messages": ("index",),
+    "tasks": ("created_at", "task_id"),
+    "sessions": ("session_id",),
+    "boards": ("board_id",),
+}
 _SORTS = ("message_id", "task_id", "session_id", "status", "index", "timestamp", "created_at", "updated_at")
 
 
@@ -42,11 +48,13 @@ def task(number: int, session_id: str = MADE, status: str = "completed") -> dict
 
 @dataclass
 class PagedDaemon:
-    """`between` is called before each find but the first. `rest` sends the queries as REST does."""
+    """`between` is called before each find but the first. `rest` sends the queries as REST does, `key` says that the
+    client uses an API key there."""
 
     messages: list[dict[str, Any]] = field(default_factory=list)
     tasks: list[dict[str, Any]] = field(default_factory=list)
     sessions: list[dict[str, Any]] = field(default_factory=list)
+    boards: list[dict[str, Any]] = field(default_factory=list)
     cap: int = 10_000
     default: int = 10_000
     over: Literal["clamp", "refuse"] = "clamp"
@@ -57,12 +65,17 @@ class PagedDaemon:
     lean: Literal["offered", "refused"] = "offered"
     total: Callable[[int, int], Any] = lambda honest, call: honest
     rest: bool = False
+    key: bool = False
     between: Callable[[PagedDaemon], None] | None = None
     asked: list[dict[str, Any]] = field(default_factory=list)
+    check: FilterCheck = field(init=False)
     _sorted: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # as long as nothing comes or goes
 
+    def __post_init__(self) -> None:
+        self.check = FilterCheck(lambda: self.key)
+
     def service(self, path: str = "messages") -> Service[Any, Any, Any, Any]:
-        return Service(path, BlockingRunner(self.call))
+        return Service(path, BlockingRunner(self.call, filters=self.check))
 
     def link(self) -> ScriptedLink:
         """A live link to it."""

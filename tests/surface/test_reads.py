@@ -222,9 +222,61 @@ def test_status_and_the_beginning_of_an_id_are_checked_and_what_a_row_does_not_c
     assert [row.task_id for row in tasks.find({**ALL, "status": "running"})] == [uid(0, 2)]
     assert len(tasks.find({"session_id": MADE[:13]})) == 10
     assert len(tasks.find({"session_id": MADE, "archived": False})) == 10
-    assert len(tasks.find({"branch_id": OTHER})) == 20
+    assert len(tasks.find({"branch_id": OTHER})) == 20  # not in a task
     daemon.sessions = [{"session_id": uid(n, 3), "archived": n > 1} for n in range(4)]
     assert [row.session_id for row in daemon.service("sessions").find({"archived": False})] == [uid(0, 3), uid(1, 3)]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({**ALL, "$limit": 3, "$skip": 10}, [40, 41, 42]),
+        ({**ALL, "$limit": 3, "$sort": {"index": -1}}, [59, 58, 57]),
+        ({**ALL, "$limit": 0}, []),
+        ({**ALL, "$skip": 100}, []),
+        ({"role": "assistant", "session_id": OTHER, "$limit": 2}, [0, 1]),
+    ],
+)
+def test_a_page_of_right_rows_from_a_wrong_place_is_read_again(query: dict[str, Any], found: list[int]) -> None:
+    """All rows of the page belong, and still it began 30 rows too early: those of another session came before."""
+    rows = [message(number, uid(0, 2), OTHER if number < 30 else MADE) for number in range(60)]
+    daemon = PagedDaemon(rows, filters=False, ranges="ignored", rest=True, key=True)
+    page = daemon.service().find(query)
+    assert (indexes(page), page.total) == (found, 30)
+
+
+def test_a_walk_that_begins_further_down_skips_rows_of_its_own_query_only() -> None:
+    rows = [message(number, uid(0, 2), OTHER if number < 30 else MADE) for number in range(60)]
+    for filters in (False, True):
+        daemon = PagedDaemon(rows, filters=filters, ranges="ignored", rest=True, key=True)
+        query = {**ALL, "$skip": 10}
+        assert indexes(daemon.service().find_all(query, page_size=7)) == list(range(40, 60))
+        assert indexes(daemon.service().iterate(query, page_size=7)) == list(range(40, 60))
+
+
+def test_whether_filters_are_heeded_is_asked_once_for_a_service_and_only_in_doubt() -> None:
+    for key, calls in ((True, 4), (False, 3)):
+        daemon = PagedDaemon(mixed(250), default=100, cap=1_000, rest=True, key=key)
+        messages = daemon.service()
+        for skip in (0, 10, 20):
+            assert indexes(messages.find({**ALL, "$limit": 2, "$skip": skip})) == [skip, skip + 1]
+        assert len(daemon.asked) == calls
+        messages.find({**ALL, "$limit": 250})
+        messages.find({"$limit": 3})
+        assert len(daemon.asked) == calls + 2
+
+
+def test_any_text_or_truth_value_is_checked_where_rows_carry_it() -> None:
+    """Boards by name came with all boards, and nobody noticed: the filter was dropped."""
+    names = ("Plans", "plans", "Other", None, ["plans"])
+    daemon = PagedDaemon(filters=False, rest=True)
+    daemon.boards = [{"board_id": uid(n, 4), "name": name, "slug": str(n)} for n, name in enumerate(names)]
+    boards = daemon.service("boards")
+    for found in (boards.find({"name": "plans"}), boards.find_all({"name": "plans"})):
+        assert [row.board_id for row in found] == [uid(n, 4) for n in (0, 1, 4)]
+    assert len(boards.find({"name": "none has this"})) == 1
+    assert len(boards.find({"slug": "2", "$limit": 1})) == 1
+    assert len(boards.find({"search": "plans", "created_at": "2026-11-28T18:00:00Z"})) == len(names)
 
 
 def test_many_ids_are_checked() -> None:

@@ -4,7 +4,8 @@ The queue shows what the daemon's route last answered, minus what has since been
 and order nothing, because positions that they carry may be old: every one that touches the queue asks for one fresh
 read, single flight, asked again if it moved meanwhile. Facts of the wire: a prompt on a busy session announces
 ``tasks queued`` (June), or ``tasks created`` and then ``tasks queued``; on an idle one it may be ``created`` as queued
-at position 1 and dispatched at once. `queue_position` is never cleared, so only the status tells who waits.
+at position 1 and dispatched at once. Older daemons never clear `queue_position`, so only the status tells who
+waits.
 """
 
 from __future__ import annotations

@@ -15,6 +15,7 @@ __all__ = ["Messages", "Streaming"]
 
 _PAGE = 100
 _NEEDED = ("message_id", "type", "role", "index", "timestamp", "content_preview")
+_PERMISSION = "permission_request"
 _CHANGEABLE = frozenset({"content", "content_preview", "metadata", "tool_uses", "parent_tool_use_id"})
 
 
@@ -36,6 +37,8 @@ class Messages(Service):
     def create(self, data: Row | list[Row], call: Call) -> Row | list[Row]:
         if isinstance(data, list):
             raise bad_request("Bulk Message create is not supported")
+        if data.get("type") == _PERMISSION and not call.service:
+            raise forbidden("Permission messages can only be created by a task-scoped executor")
         given = {"message_id": self._kernel.ids.row()} if data.get("message_id") is None else {}
         row = self._insert([{**data, **given}])[0]
         self._kernel.messages.announce("created", row)
@@ -45,6 +48,8 @@ class Messages(Service):
         if ref is None:
             raise DomainFault("Multi-patch is not enabled")
         row = self._kernel.messages.get(ref)
+        if row["type"] == _PERMISSION and not call.service:
+            raise forbidden("Permission messages can only be changed by the task-scoped executor")
         if not set(data) <= _CHANGEABLE:
             raise bad_request("Message fields are immutable")
         changed = {**row, **data}
