@@ -18,6 +18,7 @@ __all__ = [
     "AskFailed",
     "Disposed",
     "Event",
+    "EventUnreadable",
     "Failure",
     "FailureKind",
     "LinkChanged",
@@ -166,6 +167,10 @@ class QueueMoved(NamedTuple):
     session_id: str
 
 
+class EventUnreadable(NamedTuple):
+    """An event came that no decoder could read. It may have been about this session."""
+
+
 class Malformed(NamedTuple):
     """An event that could not be read. `kind` is its topic."""
 
@@ -268,6 +273,7 @@ Event = (
     | ThinkingEnded
     | ToolStarted
     | QueueMoved
+    | EventUnreadable
     | Malformed
     | AskAnswered
     | AskFailed

@@ -18,7 +18,7 @@ from agor_reactive.models.message import Message
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.models.unread import UNREAD, unread
-from agor_reactive.models.wire import RawEvent
+from agor_reactive.models.wire import UNREADABLE, CutText, RawEvent
 
 __all__ = ["OWN_TOPICS", "ROW_TOPICS", "TOPICS", "parse", "parse_payload"]
 
@@ -145,6 +145,8 @@ def _message_removed(p: Any) -> e.Event:
 
 def _chunk(p: Any) -> e.Event:
     chunk = p["chunk"]
+    if type(chunk) is CutText:
+        chunk = chunk.raw
     message_id = p["message_id"]
     if type(chunk) is not str or type(message_id) is not str or not message_id:
         raise _Unreadable
@@ -194,6 +196,8 @@ def _thinking_started(p: Any) -> e.Event:
 
 def _thinking_chunk(p: Any) -> e.Event:
     chunk = p["chunk"]
+    if type(chunk) is CutText:
+        chunk = chunk.raw
     if type(chunk) is not str:
         raise _Unreadable
     return _event(e.ThinkingChunk, (*_whose(p), chunk))
@@ -232,6 +236,7 @@ _OTHER_TOPICS: dict[str, Parser] = {
     "tasks tool:start": _tool_started,
     "tasks thinking:chunk": _task_thinking_chunk,
     "sessions removed": _session_gone,
+    UNREADABLE: lambda _: e.EventUnreadable(),
 }
 
 _READ_TOPICS = _row_topics(partial(_row, Session), partial(_row, Task), partial(_row, Message))

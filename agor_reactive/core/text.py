@@ -6,15 +6,25 @@ successors share; each `Run` knows how many of them are its own. The string is j
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["EMPTY", "Run"]
 
 
 class _Chunks(list[str]):
-    """The shared list, and the longest prefix of it that somebody has joined."""
+    """The shared list, and the longest prefix of it that somebody has joined, with whether it has half characters."""
 
     __slots__ = ("joined",)
 
-    joined: tuple[str, int]  # one attribute, so that two threads that join at once never mix theirs
+    joined: tuple[str, int, bool]  # one attribute, so that two threads that join at once never mix theirs
+
+
+_HALF = re.compile("[\ud800-\udfff]")
+
+
+def _whole(text: str) -> str:
+    """Text that can be encoded: halves that stand side by side are one character, others are U+FFFD."""
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 class Run:
@@ -79,16 +89,20 @@ class Run:
 
     @property
     def text(self) -> str:
-        """All chunks joined."""
+        """All chunks joined. A character that was cut between two chunks is whole again; a half of one is U+FFFD."""
         text = self._text
         if text is None:
             chunks, count = self._chunks, self._count
-            joined, joined_count = getattr(chunks, "joined", ("", 0))
+            joined, joined_count, halves = getattr(chunks, "joined", ("", 0, False))
             if joined_count <= count:
-                text = joined + "".join(chunks[joined_count:count])
-                chunks.joined = (text, count)
+                more = "".join(chunks[joined_count:count])
+                halves = halves or (not more.isascii() and _HALF.search(more) is not None)
+                text = joined + more
+                chunks.joined = (text, count, halves)
             else:
                 text = "".join(chunks[:count])
+            if halves:
+                text = _whole(text)
             self._text = text
         return text
 

@@ -8,13 +8,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-__all__ = ["UNREADABLE", "LinkPhase", "LinkStatus", "RawEvent"]
+__all__ = ["UNREADABLE", "CutText", "LinkPhase", "LinkStatus", "RawEvent"]
 
 UNREADABLE: Final = "agor_reactive unreadable"
 """The topic of a `RawEvent` that stands for one that could not be read (broken JSON, nested too deep).
 
 Its payload is ``{"session_ids": [...]}``: the sessions that the frame names. It may be about any of them.
 """
+
+
+class CutText(str):
+    """The text of a chunk that was cut inside a character (an emoji): as a str it has U+FFFD there and can be encoded.
+
+    `raw` has the half characters themselves, which the next chunk may complete.
+    """
+
+    __slots__ = ("raw",)
+    raw: str
+
+    def __new__(cls, text: str, raw: str) -> CutText:
+        made = super().__new__(cls, text)
+        made.raw = raw
+        return made
 
 
 class RawEvent:

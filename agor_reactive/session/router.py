@@ -17,7 +17,7 @@ from reactivex import Observable
 from agor_reactive.core.parse import ROW_TOPICS
 from agor_reactive.errors import UsageError
 from agor_reactive.models.base import copied
-from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.models.wire import UNREADABLE, LinkStatus, RawEvent
 from agor_reactive.session.observers import Hot, OnListenerFailure, log_failure
 from agor_reactive.transport.redaction import redact
 from agor_reactive.transport.seam import Link
@@ -103,12 +103,20 @@ class Router:
                 sink = self._sinks.get(session_id)
                 if sink is not None:
                     sink.receive(event)
+            elif event.topic == UNREADABLE:
+                self._unreadable(event)
         if self._topics:
             listeners = self._topics.get(event.topic)
             if listeners is not None:
                 listeners.emit(payload if sink is None else unshared(event))
         if self._all.listening:
             self._all.emit(shown(event, payload if sink is None else unshared(event)))
+
+    def _unreadable(self, event: RawEvent) -> None:
+        """To the sessions that the frame names, else to all: the lost event may have been about any of them."""
+        named = [self._sinks[one] for one in event.payload["session_ids"] if one in self._sinks]
+        for sink in named if event.payload["session_ids"] else tuple(self._sinks.values()):
+            sink.receive(event)
 
     def receive_threadsafe(self, event: RawEvent) -> None:
         """`receive` from any thread: event and payload are handed over to the loop, where there is one serial writer.

@@ -11,6 +11,7 @@ session reads that again; an ack fails its call.
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 from collections.abc import Callable
@@ -20,7 +21,7 @@ import aiohttp
 import orjson
 from socketio.packet import ACK, EVENT, Packet
 
-from agor_reactive.models.wire import UNREADABLE
+from agor_reactive.models.wire import UNREADABLE, CutText
 from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, Unreadable, dumps, loads
 
 __all__ = ["EventLane", "WirePacket", "event_lane"]
@@ -62,8 +63,11 @@ class WirePacket(Packet):  # type: ignore[misc]  # python-socketio has no types
             attachments = super().decode(encoded_packet)
         except Exception:  # noqa: BLE001 - whatever is wrong with a frame of theirs must not end the task that reads it
             return self._unreadable(encoded_packet)
-        if self.packet_type == EVENT and not _is_event(self.data):
-            return self._unreadable(encoded_packet)
+        if self.packet_type == EVENT:
+            if not _is_event(self.data):
+                return self._unreadable(encoded_packet)
+            if isinstance(encoded_packet, str) and encoded_packet.startswith("2["):
+                self.data = _with_cut_chunk(self.data, encoded_packet[1:])
         if self.packet_type == ACK and not isinstance(self.data, list):
             return self._unreadable(encoded_packet)
         if not 0 <= self.packet_type <= 6:
@@ -159,9 +163,22 @@ class EventLane(aiohttp.ClientWebSocketResponse):
 def _second_look(frame: str) -> Any:
     """Half characters are no reason to lose an event; None for what cannot be read."""
     try:
-        return loads(frame[2:])
+        data = loads(frame[2:])
     except ValueError:
         return None
+    return _with_cut_chunk(data, frame[2:])
+
+
+def _with_cut_chunk(data: Any, text: str) -> Any:
+    """The event, its chunk with the halves that the next one may complete."""
+    payload = data[1] if _is_event(data) and data[0].endswith(":chunk") and len(data) > 1 else None
+    if not isinstance(payload, dict):
+        return data
+    chunk = payload.get("chunk")
+    if isinstance(chunk, str) and "\ufffd" in (chunk[:1], chunk[-1:]):
+        raw = json.loads(text)[1]["chunk"]  # the decoder of the standard library keeps halves as they are
+        payload["chunk"] = CutText(chunk, raw)
+    return data
 
 
 def event_lane(

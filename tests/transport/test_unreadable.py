@@ -140,3 +140,16 @@ def test_an_error_that_names_its_status_only_is_what_the_status_says(name: str) 
     error = daemon_error({"message": "no such session", name: 404})
     assert isinstance(error, NotFound)
     assert error.code == 404
+
+
+@pytest.mark.parametrize("transports", [("websocket",), ("polling",)])
+async def test_a_chunk_that_was_cut_keeps_its_halves_beside_its_text(
+    server: FeathersServer, transports: tuple[str, ...]
+) -> None:
+    async with Heard(server.url, credentials=KEY, transports=transports) as heard:
+        await frame(server, r'2["messages streaming:chunk",{"chunk":"A\ud83d"}]')
+        await frame(server, r'2["messages streaming:chunk",{"chunk":"\ude00B"}]')
+        await until(lambda: len(heard.events) == 2)
+        first, second = (event.payload["chunk"] for event in heard.events)
+    assert (first, second) == ("A\ufffd", "\ufffdB")
+    assert (first.raw + second.raw).encode("utf-16", "surrogatepass").decode("utf-16") == "A😀B"

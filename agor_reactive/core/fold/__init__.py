@@ -104,6 +104,7 @@ _FOLDS: Mapping[type, Fold] = {
     e.QueueMoved: _told(queue.queue_moved),
     e.SessionGone: _told(rows.session_gone),
     e.Malformed: _seen(_malformed),
+    e.EventUnreadable: _seen(hydration.event_unreadable),
     e.LinkChanged: _seen(link.link_changed),
     e.AskAnswered: _seen(hydration.ask_answered),
     e.AskFailed: _seen(hydration.ask_failed),

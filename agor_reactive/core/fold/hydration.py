@@ -66,8 +66,18 @@ def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
 def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
     """A task was removed. If it was the last of a window, the ones before it are read."""
     rows.task_removed(draft, event)
-    if not window.is_emptied(draft):
-        return
+    if window.is_emptied(draft):
+        _read_again(draft)
+
+
+def event_unreadable(draft: Draft, event: e.EventUnreadable) -> None:
+    """An event is lost, and with it perhaps a row: count it, and read everything again."""
+    _count_anomaly(draft, "unreadable events", 1)
+    _read_again(draft)
+
+
+def _read_again(draft: Draft) -> None:
+    """Begin a sync round, or another one after the present one, whose rows may be older than what was missed."""
     sync = draft.sync
     if sync.round is not None:
         draft.sync = sync.but(again=True)
@@ -146,9 +156,12 @@ def _take(draft: Draft, ask_id: int) -> Ask | None:
 
 
 def _count_rejected(draft: Draft, kind: str, rejected: int) -> None:
+    _count_anomaly(draft, f"{kind} rows", rejected)
+
+
+def _count_anomaly(draft: Draft, name: str, more: int) -> None:
     anomalies = draft.standing.anomalies
-    name = f"{kind} rows"
-    counted = type(anomalies)({**anomalies, name: anomalies.get(name, 0) + rejected})
+    counted = type(anomalies)({**anomalies, name: anomalies.get(name, 0) + more})
     draft.standing = draft.standing.but(anomalies=counted)
 
 
