@@ -276,6 +276,20 @@ def test_a80_a_task_that_works_again_takes_new_streams_and_old_snapshots_keep_th
     assert set(again.streaming_messages) == {"m1"}
 
 
+def test_a_late_error_for_a_message_that_a_resync_brought_adds_no_stream() -> None:
+    mirror = hydrated("eager")
+    mirror.feed(think_start("m5", task_id="t1"), thinking("m5", "hm", task_id="t1"), finish("t1", "failed"))
+    assert not mirror.state.streaming_messages
+    mirror.down()
+    mirror.up(epoch=2)
+    mirror.land(tasks=[task_row("t1", "failed")], messages={"t1": [message_row("m5", "t1", 5)]})
+    before = mirror.state
+    assert mirror.message_ids("t1") == ["m5"]
+    after = mirror.feed(error("m5", task_id="t1"))
+    assert not after.streaming_messages
+    assert after is before
+
+
 def test_a82_a_late_error_is_shown_for_the_exact_message_only() -> None:
     mirror = hydrated(tasks=[task_row("t1"), task_row("t2")])
     mirror.feed(think_start("m1", task_id="t1"), start("m2", task_id="t2"), finish("t1", "failed"))

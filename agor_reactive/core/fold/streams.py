@@ -234,8 +234,11 @@ def _with_late_error(state: SessionState, event: e.StreamFailed) -> SessionState
     ground = state._ground
     settled = ground.sync.settled
     if message_id in settled:
-        # Only the exact message of the exact task; a saved message needs no error, it is there.
+        # Only the exact message of the exact task; a saved message needs no error, it is there (perhaps only since a
+        # resync, which brings rows that no event told of).
         if task_id is None or settled[message_id] != (task_id, "dropped"):
+            return state
+        if ground.messages_by_task.rows.get(message_id) is not None:
             return state
     elif task_id is None or ground.tasks.get(task_id) is None or is_over(ground, message_id, task_id):
         return state
