@@ -1,4 +1,4 @@
-"""The command line, ``agor-reactive``. Its modules are read when a command runs, not before."""
+"""The command line, ``agor-reactive``. Each command imports its modules when it runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ __all__ = ["main"]
 
 
 def main() -> None:
-    """Run the command given on the command line, and exit: 0 well, 1 their fault (daemon, network), 2 wrong use."""
+    """Run the command given on the command line, and exit with its code (see `endings`)."""
     from agor_reactive.cli.app import run_app
 
     run_app()

@@ -1,4 +1,4 @@
-"""The commands and their options. What they do is in the modules that they import when they run."""
+"""The commands and their options. Each command imports its implementation when it runs."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ app = typer.Typer(
 
 
 class ApiVersion(StrEnum):
-    """Which API version the embedded daemon speaks."""
+    """The API version of the embedded daemon."""
 
     HANDSHAKE = "handshake"
     BRANCHES = "branches"
@@ -33,7 +33,7 @@ class ApiVersion(StrEnum):
 
 
 class Hydration(StrEnum):
-    """Which tasks have their messages read."""
+    """Which tasks load their messages."""
 
     NONE = "none"
     LAZY = "lazy"
@@ -41,18 +41,18 @@ class Hydration(StrEnum):
     LEAN = "lean"
 
 
-Json = Annotated[bool, typer.Option("--json", help="JSON lines instead of a view.")]
-SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="A session's id; the beginning of it will do.")]
-Speed = Annotated[float, typer.Option(min=0.01, max=1000.0, help="Pace of the scripted agent.")]
-Seed = Annotated[int, typer.Option(help="Fixes what the scripted agent says.")]
-ApiVersionOption = Annotated[ApiVersion, typer.Option("--api-version", help="API version that the daemon speaks.")]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
+SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Session id; any unambiguous prefix works.")]
+Speed = Annotated[float, typer.Option(min=0.01, max=1000.0, help="Speed of the scripted agent.")]
+Seed = Annotated[int, typer.Option(help="Random seed of the scripted agent.")]
+ApiVersionOption = Annotated[ApiVersion, typer.Option("--api-version", help="API version of the daemon.")]
 
 
 def run_app() -> None:
-    """The console script."""
+    """Run the console script."""
     import logging
 
-    # What goes wrong is shown where people look, not logged into the middle of the screen.
+    # Commands report errors on stderr; log records would break the live view.
     logging.getLogger("agor_reactive").addHandler(logging.NullHandler())
     app(prog_name="agor-reactive")
 
@@ -67,12 +67,14 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def root(
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
 ) -> None:
     """Watch and drive the sessions of an Agor daemon.
 
-    The daemon's address is read from AGOR_DAEMON_URL, your API key from AGOR_API_KEY.
-    Exit codes: 0 well, 1 the daemon or the network, 2 wrong use.
+    Reads the daemon's address from AGOR_DAEMON_URL and your API key from AGOR_API_KEY.
+    Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
     """
 
 
@@ -84,7 +86,7 @@ def demo(
     api_version: ApiVersionOption = ApiVersion.HANDSHAKE,
     picture: Annotated[Path | None, typer.Option(hidden=True, help="Save the busiest moment as an SVG.")] = None,
 ) -> None:
-    """A daemon of its own, a session, two prompts of which one queues, live, to the end."""
+    """Run the demo: two live prompts, the second one queued."""
     with working():
         from agor_reactive.cli.demo import demo as work
 
@@ -94,14 +96,14 @@ def demo(
 
 @app.command()
 def serve(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 lets the system choose.")] = 3030,
-    db: Annotated[Path | None, typer.Option(help="SQLite file; without it rows are kept in memory.")] = None,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 picks a free one.")] = 3030,
+    db: Annotated[Path | None, typer.Option(help="SQLite file (default: in memory).")] = None,
     speed: Speed = 1.0,
     seed: Seed = 0,
     api_version: ApiVersionOption = ApiVersion.HANDSHAKE,
     token_life: Annotated[float, typer.Option(min=0.5, help="Seconds until an access token expires.")] = 900.0,
 ) -> None:
-    """A daemon to try things on: loopback only, its agent follows a script. Prints its URL and key once."""
+    """Run a demo daemon on loopback with a scripted agent. Prints its URL and key once."""
     with working():
         from agor_reactive.cli.serve import serve as work
 
@@ -124,11 +126,11 @@ def serve(
 def sessions(
     url: Url = DEFAULT_URL,
     api_key_env: ApiKeyEnv = KEY_ENV,
-    json: Annotated[bool, typer.Option("--json", help="One JSON row a line.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many.")] = 20,
-    everything: Annotated[bool, typer.Option("--all", help="Archived ones too.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Write one JSON row per line.")] = False,
+    limit: Annotated[int, typer.Option(min=1, help="Maximum number of sessions.")] = 20,
+    everything: Annotated[bool, typer.Option("--all", help="Include archived sessions.")] = False,
 ) -> None:
-    """The newest sessions."""
+    """List the newest sessions."""
     with working():
         from agor_reactive.cli.rows import list_sessions
 
@@ -137,13 +139,13 @@ def sessions(
 
 @app.command()
 def new(
-    title: Annotated[str, typer.Argument(help="What the session is called.")],
+    title: Annotated[str, typer.Argument(help="Title of the session.")],
     url: Url = DEFAULT_URL,
     api_key_env: ApiKeyEnv = KEY_ENV,
-    workspace: Annotated[str | None, typer.Option(help="The branch (or worktree) to work in.")] = None,
+    workspace: Annotated[str | None, typer.Option(help="Id of the branch (or worktree).")] = None,
     agent: Annotated[str, typer.Option(help="The agentic tool.")] = "claude-code",
 ) -> None:
-    """Make a session and print its id."""
+    """Create a session and print its id."""
     with working():
         from agor_reactive.cli.rows import new_session
 
@@ -155,13 +157,13 @@ def watch(
     session: SessionId,
     url: Url = DEFAULT_URL,
     api_key_env: ApiKeyEnv = KEY_ENV,
-    json: Annotated[bool, typer.Option("--json", help="A summary line per snapshot; the last line is all of it.")] = (
+    json: Annotated[bool, typer.Option("--json", help="One summary line per snapshot; last line: full snapshot.")] = (
         False
     ),
-    until_idle: Annotated[bool, typer.Option("--until-idle", help="End when nothing is at work.")] = False,
-    hydration: Annotated[Hydration, typer.Option(help="Which tasks have their messages read.")] = Hydration.EAGER,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="Exit when the session is idle.")] = False,
+    hydration: Annotated[Hydration, typer.Option(help="Which tasks load their messages.")] = Hydration.EAGER,
 ) -> None:
-    """Watch a session live until Ctrl-C. Comes back by itself when the daemon does."""
+    """Watch a session live until Ctrl-C. Reconnects automatically."""
     with working():
         from agor_reactive.cli.watch import watch as work
 
@@ -174,13 +176,13 @@ def watch(
 @app.command()
 def prompt(
     session: SessionId,
-    text: Annotated[str, typer.Argument(help="What to ask; - reads it from stdin.")],
+    text: Annotated[str, typer.Argument(help="Prompt text; - reads stdin.")],
     url: Url = DEFAULT_URL,
     api_key_env: ApiKeyEnv = KEY_ENV,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch until it is answered.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="With --follow: JSON lines instead of a view.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch until the task ends.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="With --follow: write JSON lines.")] = False,
 ) -> None:
-    """Send a prompt; on a busy session it queues."""
+    """Send a prompt. A busy session queues it."""
     with working():
         from agor_reactive.cli.rows import send_prompt, text_of
 
@@ -194,7 +196,7 @@ def prompt(
 
 @app.command()
 def stop(session: SessionId, url: Url = DEFAULT_URL, api_key_env: ApiKeyEnv = KEY_ENV) -> None:
-    """Stop what runs in a session; queued prompts go on."""
+    """Stop the running task. Queued prompts still run."""
     with working():
         from agor_reactive.cli.rows import stop_session
 
@@ -203,11 +205,13 @@ def stop(session: SessionId, url: Url = DEFAULT_URL, api_key_env: ApiKeyEnv = KE
 
 @app.command()
 def doctor(
-    session: Annotated[str | None, typer.Argument(metavar="[SESSION]", help="Else the newest one is tried.")] = None,
+    session: Annotated[
+        str | None, typer.Argument(metavar="[SESSION]", help="Session id (default: the newest).")
+    ] = None,
     url: Url = DEFAULT_URL,
     api_key_env: ApiKeyEnv = KEY_ENV,
 ) -> None:
-    """Can it reach, log in, join, read? If not, what to do next."""
+    """Diagnose the connection and suggest fixes."""
     with working():
         from agor_reactive.cli.doctor import doctor as work
 

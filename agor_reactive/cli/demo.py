@@ -1,6 +1,6 @@
-"""`demo`: a daemon of our own, a session, two prompts of which one queues, watched until all is settled.
+"""`demo`: runs an embedded daemon and two prompts, the second one queued, until both tasks have ended.
 
-Needs the extra ``[daemon]``; everything happens in this process, on loopback.
+Needs the extra ``[daemon]``; the daemon runs in this process, on loopback.
 """
 
 from __future__ import annotations
@@ -31,21 +31,21 @@ PROMPTS = (
 )
 TITLE = "The last teapot"
 PACE = 0.7
-"""At speed 1 a person can follow; the scripted agent alone is a little quicker than that."""
+"""Factor on `speed`: the scripted agent at speed 1 is slightly too fast to read."""
 
 
 @dataclass(slots=True)
 class _Tally:
-    """What went by. Written by the callbacks of one demo."""
+    """Counts of events and snapshots. Written by the callbacks of one demo."""
 
     kinds: Counter[str] = field(default_factory=Counter)
     snapshots: int = 0
     picture: SessionState | None = None
 
-    def hear(self, event: RawEvent) -> None:
+    def count_event(self, event: RawEvent) -> None:
         self.kinds[event.name] += 1
 
-    def see(self, state: SessionState) -> None:
+    def count_snapshot(self, state: SessionState) -> None:
         self.snapshots += 1
         if self.picture is None and state.queued_tasks:
             writing = [stream for stream in state.get_streaming_messages() if stream.streaming]
@@ -56,7 +56,7 @@ class _Tally:
 async def demo(
     stop: Stop, *, json: bool, speed: float, seed: int, api_version: ApiVersionName, picture: Path | None = None
 ) -> int:
-    """Run it. 1 if the two prompts did not both complete; `picture` saves the busiest moment as an SVG."""
+    """Run the demo and return the exit code. `picture` saves one snapshot with a queued task as an SVG."""
     tally = _Tally()
     began = time.monotonic()
     async with (
@@ -76,8 +76,8 @@ async def demo(
         save(tally.picture, picture)
     if stop.wanted:
         return WELL
-    if not _as_promised(last):
-        complain("the demo did not end as it should: " + ", ".join(task.status for task in last.tasks))
+    if not _completed(last):
+        complain("the demo failed: " + ", ".join(task.status for task in last.tasks))
         return verdict(last) or FAULT
     if not json and not stop.lost_reader:
         _close(last, tally, time.monotonic() - began)
@@ -85,10 +85,10 @@ async def demo(
 
 
 async def _play(client: Client, handle: SessionHandle, tally: _Tally, stop: Stop, *, json: bool) -> SessionState:
-    undo: Callable[[], None] = client.events.subscribe(tally.hear).dispose
-    counting = handle.subscribe(tally.see)
+    undo: Callable[[], None] = client.events.subscribe(tally.count_event).dispose
+    counting = handle.subscribe(tally.count_snapshot)
     try:
-        with view_of(json=json, hint="agor-reactive demo: a scripted agent on a daemon of its own") as view:
+        with view_of(json=json, hint="agor-reactive demo: a scripted agent on an embedded daemon") as view:
             for prompt in PROMPTS:
                 await handle.prompt(prompt)
             return await look(handle, view, stop, until=_settled)
@@ -106,21 +106,21 @@ def _settled(state: SessionState) -> bool:
     )
 
 
-def _as_promised(state: SessionState) -> bool:
+def _completed(state: SessionState) -> bool:
     return _settled(state) and all(
         task.status == "completed" and state.is_task_loaded(task.task_id) for task in state.tasks
     )
 
 
 def _close(state: SessionState, tally: _Tally, took: float) -> None:
-    """Say what was seen, in a few lines."""
+    """Print a short summary."""
     out = console()
     tools = sum(len(used) for used in state.tools_by_task.values())
     messages = sum(len(bucket) for bucket in state.messages_by_task.values())
     out.print()
     out.print(
         Text("Two prompts answered", "bold green")
-        + Text(f" in {seconds_text(took)}; the second waited in the queue for the first.", "default")
+        + Text(f" in {seconds_text(took)}; the second one was queued.", "default")
     )
     chunks = f"{tally.kinds['thinking:chunk']} chunks of thinking, {tally.kinds['streaming:chunk']} of text"
     out.print(f"{chunks}, {tools} tools, {messages} saved messages.")

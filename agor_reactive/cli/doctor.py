@@ -1,4 +1,4 @@
-"""`doctor`: can it reach, log in, join, read; and if not, what to do next. Changes nothing on the daemon."""
+"""`doctor`: diagnoses the connection and suggests fixes. Changes nothing on the daemon."""
 
 from __future__ import annotations
 
@@ -37,36 +37,35 @@ from agor_reactive.transport.redaction import scrub_text
 
 __all__ = ["doctor"]
 
-PATIENCE = 15.0
-"""Seconds for the reading of a session."""
+HYDRATION_TIMEOUT = 15.0
+"""Seconds to wait until a session is loaded."""
 
 
 class Finding(NamedTuple):
-    """One step: whether it went well (None: there was nothing to try), what was seen, what to do about it."""
+    """The result of one step: `ok` (None: skipped), the observation, and advice."""
 
     step: str
-    well: bool | None
+    ok: bool | None
     seen: str
     advice: str = ""
     code: int = FAULT
 
 
 async def doctor(reach: Reach, session_id: str | None) -> int:
-    """Go through the steps until one fails. Answers the exit code: 0 healthy, 1 their fault, 2 a key is wanted and
-    was not given."""
+    """Run the steps until one fails. Returns 0 if all succeed, 1 on failure, 2 if a required key is missing."""
     out = console()
     signs = signs_for(out)
     began = time.monotonic()
     async with aclosing(_examine(reach, session_id)) as findings:
         async for finding in findings:
             marks = {True: (signs.done, "green"), False: (signs.failed, "red"), None: (signs.dot, "dim")}
-            sign, style = marks[finding.well]
+            sign, style = marks[finding.ok]
             took = time.monotonic() - began
             line = Text.assemble((f"{sign} ", style), (f"{finding.step:<14}", "bold"), scrub_text(finding.seen))
             out.print(line.append(f"  {seconds_text(took)}", style="dim"), soft_wrap=True)
             if finding.advice:
                 out.print(Text(f"  {signs.user} {finding.advice}", style="yellow"), soft_wrap=True)
-            if finding.well is False:
+            if finding.ok is False:
                 return finding.code
             began = time.monotonic()
     out.print(Text("Healthy.", style="bold green"))
@@ -76,19 +75,19 @@ async def doctor(reach: Reach, session_id: str | None) -> int:
 async def _examine(reach: Reach, session_id: str | None) -> AsyncGenerator[Finding, None]:
     reached = await _reach(reach)
     yield reached
-    if not reached.well:
+    if not reached.ok:
         return
     client = create_client(reach.url, **reach.credentials)
     try:
         yield (logged_in := await _log_in(client, reach))
-        if not logged_in.well:
+        if not logged_in.ok:
             return
         found = await _session_to_try(client, session_id)
         if isinstance(found, Finding):
             yield found
             return
         yield (joined := await _join(client, found))
-        if joined.well is not False:
+        if joined.ok is not False:
             yield await _hydrate(client, found)
     finally:
         await client.close()
@@ -104,7 +103,7 @@ async def _reach(reach: Reach) -> Finding:
                 "reach",
                 False,
                 f"something at {reach.url} refuses before any login (HTTP {answer})",
-                "a proxy in front of the daemon wants a login of its own, or keeps you out: ask whoever runs it",
+                "a proxy in front of the daemon requires its own login or denies access: ask its administrator",
             )
         if isinstance(answer, str) and "CERTIFICATE" in answer.upper():
             return Finding(
@@ -116,14 +115,14 @@ async def _reach(reach: Reach) -> Finding:
         return Finding(
             "reach",
             False,
-            f"something answers at {reach.url}, but it is no Agor daemon",
+            f"something answers at {reach.url}, but it is not an Agor daemon",
             "check the address and port: --url or AGOR_DAEMON_URL (the default is http://localhost:3030)",
         )
     return Finding(
         "reach",
         False,
         f"nothing answers at {reach.url}",
-        "start the daemon (agor-reactive serve has one to try), or name another: --url or AGOR_DAEMON_URL",
+        "start the daemon (agor-reactive serve runs a demo daemon), or set another address: --url or AGOR_DAEMON_URL",
     )
 
 
@@ -139,7 +138,7 @@ async def _something_listens(url: str) -> bool:
 
 
 async def _answer_of_health(url: str) -> int | str:
-    """The HTTP status of ``/health``, or why there is none."""
+    """The HTTP status of ``/health``, or the error text."""
     import httpx2
 
     try:
@@ -188,14 +187,14 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
             step,
             False,
             f"the daemon knows you but does not let you in: {one_line(str(error), 120)}",
-            _about(error) if _wants_new_password(error) else "ask whoever runs the daemon for the member role",
+            _about(error) if _wants_new_password(error) else "ask the daemon's administrator for the member role",
         )
     except AgorError as error:
         return Finding(step, False, one_line(str(error), 160), _about(error))
 
 
 async def _how(client: Client) -> str:
-    """How the connection was logged in, and with it the API version of the daemon."""
+    """Describe how the connection was authenticated, and the API version of the daemon."""
     if getattr(client.link, "connect_way", None) == "handshake":
         return "an access token in the handshake; API version: handshake"
     for version in ("branches", "worktrees"):
@@ -211,7 +210,7 @@ async def _session_to_try(client: Client, session_id: str | None) -> str | Findi
             return (await client.service("sessions").get(session_id)).session_id
         rows = await client.service("sessions").find_all()
     except AmbiguousId as error:
-        return Finding("session", False, one_line(str(error), 400), "use more of the id")
+        return Finding("session", False, one_line(str(error), 400), "use a longer prefix")
     except NotFound:
         return Finding("session", False, f"there is no session {session_id}", "agor-reactive sessions lists them")
     except AgorError as error:
@@ -238,13 +237,15 @@ async def _hydrate(client: Client, session_id: str) -> Finding:
     async with retain_reactive_session(client, session_id, task_hydration="lazy") as handle:
         state = handle.state
         with suppress(TimeoutError):
-            async with asyncio.timeout(PATIENCE):
+            async with asyncio.timeout(HYDRATION_TIMEOUT):
                 state = await handle.ready()
     if state.error is not None:
         advice = "ask for access to that session" if state.terminal else "try again; the daemon's own log may say more"
         return Finding(step, False, one_line(state.error, 160), advice)
     if state.last_synced_at is None:
-        return Finding(step, False, f"not read within {seconds_text(PATIENCE)}", "the daemon is busy: try again later")
+        return Finding(
+            step, False, f"not read within {seconds_text(HYDRATION_TIMEOUT)}", "the daemon is busy: try again later"
+        )
     messages = sum(len(bucket) for bucket in state.messages_by_task.values())
     return Finding(step, True, f"{len(state.tasks)} tasks, {messages} messages of the newest{_queue(state)}")
 
@@ -262,13 +263,13 @@ def _wants_new_password(error: AgorError) -> bool:
 
 
 def _about(error: AgorError) -> str:
-    """What to do about an error that belongs to no step."""
+    """Advice for an error that is not specific to a step."""
     if isinstance(error, NotAuthenticated):
         return "the login did not hold: make a new API key"
     if _wants_new_password(error):
         return "your account has a password to be changed first: log in at the daemon's page and set a new one"
     if isinstance(error, Forbidden):
-        return "you are logged in, but may not do this: ask whoever runs the daemon"
+        return "you are logged in, but may not do this: ask the daemon's administrator"
     if isinstance(error, LinkError):
         return "the daemon answers /health but the live connection failed, as said above; a proxy may stop WebSockets"
     return "the daemon's own log may say more"

@@ -1,6 +1,6 @@
-"""How a command ends: its exit code, one clear line for what went wrong, Ctrl-C, a reader that went away.
+"""Exit codes, one-line error messages, Ctrl-C, and a closed output pipe.
 
-Exit codes: 0 well; 1 their fault (the daemon, the network); 2 wrong use; 130 interrupted midway.
+Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ WELL, FAULT, MISUSE, INTERRUPTED = 0, 1, 2, 130
 
 
 def complain(text: str) -> None:
-    """One line on stderr, without secrets and control codes."""
+    """Write one line to stderr, without secrets and control codes."""
     sys.stderr.write(f"agor-reactive: {one_line(scrub_text(text), 1_000)}\n")
 
 
 @contextlib.contextmanager
 def working() -> Iterator[None]:
-    """Around the work of every command: what goes wrong in it becomes one line and an exit code, never a traceback."""
+    """Turn every expected error of a command into one line and an exit code, without a traceback."""
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _warn
@@ -38,14 +38,14 @@ def working() -> Iterator[None]:
         complain(str(error))
         raise SystemExit(MISUSE) from None
     except BrokenPipeError:
-        _let_go_of_stdout()
+        _redirect_stdout_to_null()
         raise SystemExit(FAULT) from None
     except AmbiguousId as error:
-        complain(f"{error}; use more of the id")
+        complain(f"{error}; use a longer prefix")
         raise SystemExit(FAULT) from None
     except NotFound as error:
-        told = str(error)
-        complain(f"{told}; agor-reactive sessions lists what there is" if told.startswith("Session ") else told)
+        text = str(error)
+        complain(f"{text}; agor-reactive sessions lists all sessions" if text.startswith("Session ") else text)
         raise SystemExit(FAULT) from None
     except (AgorError, OSError) as error:
         complain(str(error))
@@ -67,8 +67,8 @@ def _warn(
         complain(f"warning: {message}")
 
 
-def _let_go_of_stdout() -> None:
-    """Whoever read our output is gone (`| head`); Python would complain about it once more when it exits."""
+def _redirect_stdout_to_null() -> None:
+    """Redirect stdout after its pipe closed (`| head`); else Python reports the error again at exit."""
     with contextlib.suppress(OSError, ValueError, AttributeError):
         import os
 
@@ -76,7 +76,7 @@ def _let_go_of_stdout() -> None:
 
 
 class Stop:
-    """Somebody wants the command to end. `graceful` work waits for `wanted` and ends by itself; other is cancelled."""
+    """A request to end the command. With `graceful` the command checks `wanted`; otherwise it is cancelled."""
 
     def __init__(self) -> None:
         self._wanted = asyncio.Event()
@@ -85,28 +85,28 @@ class Stop:
 
     @property
     def wanted(self) -> bool:
-        """Whether to stop."""
+        """Whether a stop was requested."""
         return self._wanted.is_set()
 
     def want(self) -> None:
-        """Stop, please."""
+        """Request a stop."""
         self._wanted.set()
 
     def lose_reader(self) -> None:
-        """Nobody reads our output any more."""
+        """Stop because the output pipe is closed."""
         self.lost_reader = True
-        _let_go_of_stdout()
+        _redirect_stdout_to_null()
         self._wanted.set()
 
     async def wait(self) -> None:
-        """Until somebody wants it."""
+        """Wait until a stop is requested."""
         await self._wanted.wait()
 
 
 def run(work: Callable[[Stop], Awaitable[int]]) -> int:
-    """Run a command's coroutine on a loop of its own, and answer its exit code.
+    """Run a command's coroutine on a new event loop and return its exit code.
 
-    The first Ctrl-C (or SIGTERM) lets graceful work end by itself and cancels any other; the second cancels anything.
+    The first Ctrl-C (or SIGTERM) requests a stop of graceful work and cancels other work; the second always cancels.
     """
     return asyncio.run(_run(work))
 

@@ -1,4 +1,4 @@
-"""What a command writes: a console that never takes data for markup, and JSON lines without secrets."""
+"""Output of commands: a console without markup, and JSON lines without secrets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["JsonLines", "console", "is_idle", "json_line", "summary"]
 
 class _Console(Console):
     def on_broken_pipe(self) -> None:
-        """Leave it to the command; rich would exit from wherever it happens to be."""
+        """Raise `BrokenPipeError` so that the command handles it; rich would exit the process here."""
         raise BrokenPipeError
 
 
@@ -36,7 +36,7 @@ def json_line(value: Any) -> str:
 
 
 def summary(state: SessionState) -> Mapping[str, Any]:
-    """One snapshot in a dozen numbers."""
+    """Summarize a snapshot in a dozen fields."""
     return {
         "revision": state.revision,
         "status": state.session.status if state.session is not None else None,
@@ -60,7 +60,7 @@ def _executing(state: SessionState) -> int:
 
 
 def is_idle(state: SessionState) -> bool:
-    """Whether the mirror is up to date and nothing is at work: no task, no queue, no reply being written."""
+    """Whether the mirror is up to date and the session is idle: no running or queued task, no open stream."""
     return (
         state.connected
         and not state.loading
@@ -88,7 +88,7 @@ class JsonLines:
             self._write(self._state.dump())
 
     def show(self, state: SessionState) -> None:
-        """Here is a newer snapshot."""
+        """Write a summary of a newer snapshot."""
         if not state.standing.disposed:
             self._state = state
             self._write(summary(state))

@@ -14,12 +14,12 @@ from agor_reactive.core.snapshot import SessionState
 __all__ = ["draw", "save"]
 
 WIDTH, HEIGHT = 96, 27
-# Rich names fonts of a server of others; a page must load nothing from there.
+# Rich links web fonts from a third-party server; the page must not load them.
 _FONT_FACE = re.compile(r"\s*@font-face\s*\{[^}]*\}")
 
 
 def draw(state: SessionState, *, title: str = "agor-reactive demo") -> str:
-    """The SVG, which asks nothing of the network."""
+    """Render the SVG, without references to the network."""
     paper = Console(
         record=True,
         width=WIDTH,

@@ -1,4 +1,4 @@
-"""Where the daemon is and how to log in there, from options and the environment. A key is read, never shown.
+"""The daemon's address and API key, from options and the environment. The key is never printed.
 
 An access token may take the place of the key: some daemons give no live connection for a key.
 """
@@ -35,8 +35,7 @@ ApiKeyEnv = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The address of a daemon and the key for it. `key_env` names the variable that the key came from, or is missing
-    from."""
+    """The address and key of one daemon. `key_env` is the name of the key's environment variable."""
 
     url: str
     key_env: str = KEY_ENV
@@ -44,7 +43,7 @@ class Reach:
 
     @classmethod
     def of(cls, url: str, key_env: str) -> Reach:
-        """From the options of a command. Raises `UsageError` for what is no address."""
+        """Create it from the options of a command. Raises `UsageError` for an invalid address."""
         address = Address.parse(url.strip() or DEFAULT_URL)
         return cls(address.url, key_env, os.environ.get(key_env, "").strip() or None)
 
@@ -73,17 +72,17 @@ class Reach:
         return f"make a new key in the daemon's settings and set {self.key_env} to it"
 
     def refused(self, error: NotAuthenticated) -> AgorError:
-        """The same refusal, with what to do about it. That no key was given is only now a fault: some want none."""
+        """Convert a refused login to an error with advice. A missing key is an error only then."""
         if self.key is None:
             return UsageError(
-                f"{self.url} wants a login, and there is no API key: set {self.key_env} to yours "
-                "(agor-reactive doctor says more)"
+                f"{self.url} requires a login, and no API key is set: set {self.key_env} to your key "
+                "(run agor-reactive doctor for details)"
             )
         if isinstance(error, ApiKeyRestOnly):
             return ApiKeyRestOnly(
                 f"{self.url} takes the key in {self.key_env} over REST but gives no live connection for a key; "
                 "sessions, new, stop and prompt without --follow work, watching does not "
-                "(agor-reactive doctor says more)",
+                "(run agor-reactive doctor for details)",
                 name=error.name,
                 code=error.code,
             )
@@ -95,7 +94,7 @@ class Reach:
 
     @contextmanager
     def rest(self) -> Iterator[RestClient]:
-        """A REST client. A refused login is raised as `refused` puts it."""
+        """A REST client. A refused login is raised as the error of `refused`."""
         from agor_reactive import create_rest_client
 
         with create_rest_client(self.url, **self.credentials) as client:

@@ -1,4 +1,4 @@
-"""`sessions`, `new`, `prompt`, `stop`: one question to the daemon over REST, and its answer for people."""
+"""`sessions`, `new`, `prompt`, `stop`: one REST request each, and its answer as text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ __all__ = ["list_sessions", "new_session", "send_prompt", "stop_session"]
 
 
 def list_sessions(reach: Reach, *, json: bool, limit: int, everything: bool) -> int:
-    """The newest sessions, as a table or one JSON row a line."""
+    """List the newest sessions, as a table or as one JSON row per line."""
     with reach.rest() as client:
         found = client.service("sessions").find_all()
     # Sorted and filtered here: daemons drop what they do not know of a query, silently.
@@ -38,9 +38,9 @@ def list_sessions(reach: Reach, *, json: bool, limit: int, everything: bool) -> 
         return WELL
     out = console()
     if not shown:
-        out.print("No sessions yet. Make one: agor-reactive new 'A title'")
+        out.print("No sessions yet. Create one: agor-reactive new 'A title'")
         return WELL
-    length = _telling_length([row.session_id for row in kept])
+    length = _unambiguous_length([row.session_id for row in kept])
     signs = signs_for(out)
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("session", no_wrap=True)
@@ -70,14 +70,14 @@ def _when(moment: float) -> str:
     return datetime.fromtimestamp(moment).strftime("%Y-%m-%d %H:%M") if moment > 0 else ""
 
 
-def _telling_length(ids: Sequence[str]) -> int:
-    """How many digits tell these ids apart: 8 is not enough for those made in the same minute."""
+def _unambiguous_length(ids: Sequence[str]) -> int:
+    """Shortest unambiguous prefix length: ids created in the same minute can share 8 digits."""
     digits = [format_short_id(one, 32) for one in ids]
     return next((length for length in range(8, 32) if len({one[:length] for one in digits}) == len(digits)), 32)
 
 
 def new_session(reach: Reach, title: str, *, workspace: str | None, agent: str) -> int:
-    """Make a session and print its id. Without a `workspace` it is made in the first one there is."""
+    """Create a session and print its id. Without `workspace` it uses the first one."""
     with reach.rest() as client:
         field, place = _workspace(client, workspace)
         row = client.service("sessions").create({field: place, "agentic_tool": agent, "title": title})
@@ -103,7 +103,7 @@ def _workspace(client: RestClient, wanted: str | None) -> tuple[str, str]:
 
 
 def send_prompt(reach: Reach, session_id: str, text: str) -> int:
-    """Send a prompt and say what became of it."""
+    """Send a prompt and print the status of its task."""
     with reach.rest() as client:
         task = client.sessions.prompt(session_id, text)
     where = f", position {task.queue_position:g}" if task.queued and task.queue_position is not None else ""
@@ -112,16 +112,16 @@ def send_prompt(reach: Reach, session_id: str, text: str) -> int:
 
 
 def stop_session(reach: Reach, session_id: str) -> int:
-    """Stop what runs in a session. That nothing runs is no fault."""
+    """Stop the running task. An idle session is not an error."""
     with reach.rest() as client:
         answer = client.sessions.stop(session_id, on_pending=_stopping)
     reason = one_line(answer.reason or "", 200)
     if answer.pending:
         print("still stopping; the task has not ended yet" + (f" ({reason})" if reason else ""))
     elif answer.success is False or (reason and answer.stopped_task_id is None):
-        print(f"nothing was stopped: {reason or 'the session is not at work'}")
+        print(f"nothing was stopped: {reason or 'the session is idle'}")
     else:
-        print("stopped; queued prompts go on" + (f" ({reason})" if reason else ""))
+        print("stopped; queued prompts still run" + (f" ({reason})" if reason else ""))
     return WELL
 
 

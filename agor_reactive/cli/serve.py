@@ -1,4 +1,4 @@
-"""`serve`: the embedded daemon as a process of its own."""
+"""`serve`: runs the embedded daemon in this process until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ KEY_TO_ACCEPT = "AGOR_DAEMON_API_KEY"
 
 
 class _CannotServe(OSError):
-    """The port is not to be had."""
+    """The daemon cannot listen on the port."""
 
 
 async def serve(
@@ -31,7 +31,7 @@ async def serve(
     api_version: ApiVersionName,
     token_life: float,
 ) -> int:
-    """Serve until Ctrl-C. The key is shown once, and only if this run made it up."""
+    """Serve until Ctrl-C. The key is printed once, and only if this run generated it."""
     given = os.environ.get(KEY_TO_ACCEPT, "").strip() or None
     try:
         daemon = EmbeddedDaemon(

@@ -1,4 +1,4 @@
-"""`watch` and `prompt --follow`: a live session on the screen."""
+"""`watch` and `prompt --follow`: show a live session in the terminal."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ async def watch(
     hydration: Literal["none", "lazy", "eager", "lean"],
     until_idle: bool,
 ) -> int:
-    """Watch until Ctrl-C, until nothing more can come, or with `until_idle` until nothing is at work."""
+    """Watch until Ctrl-C, until the session is terminal, or with `until_idle` until it is idle."""
     hint = "Ctrl-C leaves" + ("; ends when the session is idle" if until_idle else "")
     async with reach.live() as client:
         full = await _named(client, session_id)
@@ -36,12 +36,12 @@ async def watch(
 
 
 async def _named(client: Client, session_id: str) -> str:
-    """The session's full id. What is wrong with the id is said here, before there is a view. Raises `DaemonError`."""
+    """The session's full id. A wrong id is reported before the view opens. Raises `DaemonError`."""
     return (await client.service("sessions").get(session_id)).session_id
 
 
 async def prompt_and_follow(reach: Reach, session_id: str, text: str, stop: Stop, *, json: bool) -> int:
-    """Send a prompt and watch until its task has ended; 1 if it did not complete."""
+    """Send a prompt and watch until its task has ended. Returns 1 if it did not complete."""
     async with reach.live() as client:
         full = await _named(client, session_id)
         async with retain_reactive_session(client, full, task_hydration="lazy") as handle:

@@ -1,4 +1,4 @@
-"""Looking at a session until something holds: the part that `watch`, `prompt --follow` and `demo` share."""
+"""Showing a session until a condition holds. Shared by `watch`, `prompt --follow` and `demo`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ __all__ = ["look", "verdict", "view_of"]
 
 
 def view_of(*, json: bool, hint: str = "") -> View:
-    """What to look through: JSON lines, the screen of a terminal, or plain lines."""
+    """Choose the view: JSON lines, a live terminal, or plain lines."""
     return JsonLines() if json else follow(console(), hint=hint)
 
 
 async def look(
     handle: SessionHandle, view: View, stop: Stop, *, until: Callable[[SessionState], bool] | None = None
 ) -> SessionState:
-    """Show every snapshot until `until` holds, nothing more can come, or somebody stops it. Answers the last one.
+    """Show every snapshot until `until` holds, the session is terminal, or a stop is requested. Returns the last one.
 
-    A link that drops ends nothing: it comes back by itself, and so does the view.
+    A lost connection does not end it: the client reconnects and the view continues.
     """
     stop.graceful = True
     over = asyncio.Event()
@@ -53,7 +53,7 @@ async def look(
 
 
 def verdict(state: SessionState) -> int:
-    """The exit code that a last snapshot deserves; says why it is not 0."""
+    """Return the exit code for a last snapshot and report an error."""
     if state.terminal:
         fault = error_text(state.error or "the session cannot be read")
         complain(f"{fault}; run the command again to try again" if fault != state.error else fault)

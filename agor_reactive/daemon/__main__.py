@@ -1,4 +1,4 @@
-"""The embedded daemon as a process of its own: `python -m agor_reactive.daemon`.
+"""Runs the embedded daemon as a separate process: `python -m agor_reactive.daemon`.
 
 Prints one JSON line `{"url": …, "api_key": …}` when it listens; `api_key` is null when the database knows the key only
 as a hash. SIGINT and SIGTERM end it in order.
@@ -19,7 +19,7 @@ from agor_reactive.daemon.api_versions import API_VERSIONS, DEFAULT_API_VERSION,
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run until told to stop. Returns the exit status."""
+    """Run until stopped. Returns the exit status."""
     options = _parser().parse_args(argv)
     try:
         asyncio.run(_run(options))

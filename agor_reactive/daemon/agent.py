@@ -1,7 +1,7 @@
 """The scripted agent: plays a plan on the event bus, at a pace, as an executor would.
 
-It sees the world only through `Turns`; what it says comes from `script`. With today's rules thinking has a message of
-its own, and a tool's call is saved before the tool runs; before, one message held both and followed the tool.
+It uses the daemon only through `TaskRunner`; its replies come from `script`. With `handshake`, thinking has a separate
+message, and a tool call is saved before the tool runs; in older versions one message holds both and follows the tool.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 from agor_reactive.daemon.script import Plan, ToolCall, plan
 from agor_reactive.daemon.store import Row
-from agor_reactive.daemon.turns import Turns
+from agor_reactive.daemon.task_runner import TaskRunner
 
 __all__ = ["play"]
 
@@ -23,17 +23,17 @@ _TOOL = 0.15
 _START = 0.1
 _DENIED = "Permission denied: the user refused this tool, so it did not run."
 _SLOW = 0.25
-# A slow reply stays slow at any speed, or it would flood whoever watches it.
+# A slow reply stays slow at any speed, or it would flood its subscribers.
 _SLOW_LEAST = 0.05
 
 
 class _Crash(Exception):
-    """Asked for by a directive; stands for an executor that is gone."""
+    """Raised by the `[crash]` directive; simulates a lost executor."""
 
 
-async def play(turns: Turns, task: Row) -> None:
+async def play(task_runner: TaskRunner, task: Row) -> None:
     """Answer one task, from the first heartbeat to its end."""
-    agent = _Agent(turns, task)
+    agent = _Agent(task_runner, task)
     try:
         await agent.turn()
     except _Crash:
@@ -41,37 +41,37 @@ async def play(turns: Turns, task: Row) -> None:
 
 
 class _Agent:
-    def __init__(self, turns: Turns, task: Row) -> None:
-        self._turns = turns
-        self._kernel = turns.kernel
+    def __init__(self, task_runner: TaskRunner, task: Row) -> None:
+        self._task_runner = task_runner
+        self._context = task_runner.context
         self._task = task
         self._session_id: str = task["session_id"]
         self._task_id: str = task["task_id"]
-        self._rng: Random = self._kernel.rng(f"{task['message_range']['start_index']}/{task['full_prompt']}")
+        self._rng: Random = self._context.rng(f"{task['message_range']['start_index']}/{task['full_prompt']}")
         self._plan: Plan = plan(task["full_prompt"], self._rng)
-        self._handshake = self._kernel.api.handshake
+        self._handshake = self._context.api.handshake
         self._used = 0
 
     async def turn(self) -> None:
         script = self._plan
         await self._pause(_START)
-        self._turns.connect_executor(self._task)
+        self._task_runner.connect_executor(self._task)
         if script.holds:
             await asyncio.Event().wait()
-        first = self._kernel.ids.stream()
-        await self._think(self._kernel.ids.stream() if self._handshake else first)
+        first = self._context.ids.stream()
+        await self._think(self._context.ids.stream() if self._handshake else first)
         closing = first
         if script.tools:
             await self._stream(first, [*enumerate(script.opening)], len(script.opening))
             said: list[Row] = [{"type": "text", "text": "".join(script.opening)}]
             for number, tool in enumerate(script.tools):
                 await self._use(tool, message_id=first if number == 0 else None, before=said if number == 0 else [])
-            closing = self._kernel.ids.stream()
+            closing = self._context.ids.stream()
         await self._answer(closing)
-        self._turns.finish(self._task, "completed", model=_MODEL, tool_use_count=self._used)
+        self._task_runner.finish(self._task, "completed", model=_MODEL, tool_use_count=self._used)
 
     async def _think(self, message_id: str) -> None:
-        self._message("thinking:start", message_id, timestamp=self._kernel.now(), task_id=self._task_id)
+        self._message("thinking:start", message_id, timestamp=self._context.now(), task_id=self._task_id)
         for chunk in self._plan.thinking:
             await self._pause(_THOUGHT)
             self._message("thinking:chunk", message_id, chunk=chunk, task_id=self._task_id)
@@ -104,14 +104,14 @@ class _Agent:
         why = "The scripted model broke off, as the prompt asked it to."
         named = {"task_id": self._task_id} if self._handshake else {}
         self._message("streaming:error", message_id, error=why, **named)
-        self._turns.finish(self._task, "failed", error_message=why, model=_MODEL, tool_use_count=self._used)
+        self._task_runner.finish(self._task, "failed", error_message=why, model=_MODEL, tool_use_count=self._used)
         raise _Crash
 
     async def _drone(self, message_id: str) -> None:
         self._open(message_id)
         sequence = 0
         while True:
-            await self._kernel.clock.sleep(max(_SLOW / self._kernel.speed, _SLOW_LEAST))
+            await self._context.clock.sleep(max(_SLOW / self._context.speed, _SLOW_LEAST))
             self._chunk(message_id, sequence, f"Still working, step {sequence + 1}. ")
             sequence += 1
 
@@ -139,7 +139,7 @@ class _Agent:
 
     async def _permitted(self, tool: ToolCall, tool_use_id: str) -> bool:
         asked = {"tool_name": tool.name, "tool_input": tool.input, "tool_use_id": tool_use_id}
-        return await self._turns.permissions.ask(self._task, asked, lossy=self._plan.lossy)
+        return await self._task_runner.permissions.ask(self._task, asked, lossy=self._plan.lossy)
 
     def _save_call(self, use: Row, message_id: str | None, before: list[Row]) -> None:
         self._save(message_id, [*before, use], tool_uses=[{name: use[name] for name in ("id", "name", "input")}])
@@ -149,7 +149,7 @@ class _Agent:
         self._publish("tasks", event, {**named, **fields})
 
     def _save(self, message_id: str | None, content: list[Row], *, role: str = "assistant", **more: Any) -> None:
-        self._kernel.new_message(
+        self._context.new_message(
             session_id=self._session_id,
             task_id=self._task_id,
             role=role,
@@ -160,7 +160,7 @@ class _Agent:
 
     def _open(self, message_id: str) -> None:
         self._message(
-            "streaming:start", message_id, task_id=self._task_id, role="assistant", timestamp=self._kernel.now()
+            "streaming:start", message_id, task_id=self._task_id, role="assistant", timestamp=self._context.now()
         )
 
     def _chunk(self, message_id: str, sequence: int, chunk: str) -> None:
@@ -175,10 +175,10 @@ class _Agent:
         self._publish("messages", event, {"message_id": message_id, "session_id": self._session_id, **fields})
 
     def _publish(self, service: str, event: str, payload: Row) -> None:
-        self._kernel.bus.publish(f"{service} {event}", payload)
+        self._context.bus.publish(f"{service} {event}", payload)
         # An executor posts every one of these to a route.
-        self._kernel.bus.route(f"{service}/streaming", {"success": True})
+        self._context.bus.route(f"{service}/streaming", {"success": True})
 
     async def _pause(self, seconds: float) -> None:
         jitter = 0.6 + 0.8 * self._rng.random()
-        await self._kernel.clock.sleep(seconds * jitter / self._kernel.speed)
+        await self._context.clock.sleep(seconds * jitter / self._context.speed)

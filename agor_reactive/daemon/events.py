@@ -90,7 +90,7 @@ class Bus:
     def held(self) -> Iterator[list[Publication]]:
         """Collect what is published inside instead of sending it. `release` sends it later.
 
-        Whoever holds must not give up control inside, or publications of others would be collected, too.
+        The body must not await, or it would collect publications of other tasks.
         """
         held: list[Publication] = []
         self._held = held

@@ -1,4 +1,4 @@
-"""The shapes in which a daemon says no.
+"""The wire shapes of error answers.
 
 Two families, as on the real wire: Feathers errors (name, message, numeric code, className) and plain exceptions that
 escape a service (a `stack`, often no code, or a string one). Over REST the second family is always a 500. This module
@@ -31,7 +31,7 @@ __all__ = [
 
 
 class Fault(Exception):
-    """A refusal with a wire shape of its own."""
+    """An error answer with its own wire shape."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)

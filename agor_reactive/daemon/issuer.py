@@ -9,8 +9,8 @@ import secrets
 from typing import Any
 
 from agor_reactive.daemon.clock import iso
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import DomainFault, not_authenticated
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.store import Row
 from agor_reactive.daemon.tokens import TokenExpired, TokenInvalid
 
@@ -31,34 +31,34 @@ class Issuer:
     for its user; tokens of an older generation are void. Service tokens are of no generation.
     """
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
+    def __init__(self, context: DaemonContext) -> None:
+        self._context = context
 
     def access(self, user: Row) -> tuple[str, dict[str, Any]]:
         """A new access token and its claims."""
-        life = self._kernel.access_token_life
-        now = self._kernel.clock.time()
+        life = self._context.access_token_life
+        now = self._context.clock.time()
         # Whole seconds as everywhere, unless the life is so short that rounding would eat it.
         issued: float = int(now) if life >= 60 and life == int(life) else now
         expires = issued + (int(life) if isinstance(issued, int) else life)
-        kind = {"type": "access"} if self._kernel.api.handshake else {}
+        kind = {"type": "access"} if self._context.api.handshake else {}
         claims = {**kind, **self._common(user, issued, expires), "generation": self._generation(user)}
-        return self._kernel.tokens.sign(claims), claims
+        return self._context.tokens.sign(claims), claims
 
     def refresh(self, user: Row) -> str:
-        now = int(self._kernel.clock.time())
+        now = int(self._context.clock.time())
         common = self._common(user, now, now + int(REFRESH_LIFE))
-        return self._kernel.tokens.sign({"type": "refresh", **common, "generation": self._generation(user)})
+        return self._context.tokens.sign({"type": "refresh", **common, "generation": self._generation(user)})
 
     def service(self, user: Row) -> str:
         """A service token that acts for `user`; it lives for a year."""
-        now = int(self._kernel.clock.time())
-        return self._kernel.tokens.sign({"type": "service", **self._common(user, now, now + int(_SERVICE_LIFE))})
+        now = int(self._context.clock.time())
+        return self._context.tokens.sign({"type": "service", **self._common(user, now, now + int(_SERVICE_LIFE))})
 
     def access_claims(self, token: object) -> dict[str, Any]:
         """The claims of a token that lets its bearer in. Raises the faults of the wire."""
         try:
-            claims = self._kernel.tokens.read(token, now=self._kernel.clock.time())
+            claims = self._context.tokens.read(token, now=self._context.clock.time())
         except TokenExpired as error:
             raise not_authenticated(
                 "jwt expired", {"name": "TokenExpiredError", "expiredAt": iso(error.expired_at)}
@@ -76,7 +76,7 @@ class Issuer:
     def refresh_claims(self, token: object) -> dict[str, Any]:
         """The claims of a refresh token. Raises one fault, whatever is wrong with it."""
         try:
-            claims = self._kernel.tokens.read(token, now=self._kernel.clock.time())
+            claims = self._context.tokens.read(token, now=self._context.clock.time())
         except (TokenInvalid, TokenExpired) as error:
             raise not_authenticated("Invalid or expired refresh token") from error
         if claims.get("type") != "refresh" or self._void(claims):
@@ -85,10 +85,10 @@ class Issuer:
 
     def revoke(self) -> None:
         """Make every access and refresh token issued so far void. Service tokens stay."""
-        self._kernel.store.set_setting(_GENERATION, str(self._general() + 1))
+        self._context.store.set_setting(_GENERATION, str(self._general() + 1))
 
     def _void(self, claims: dict[str, Any]) -> bool:
-        user = self._kernel.users.find(claims.get("sub"))
+        user = self._context.users.find(claims.get("sub"))
         if user is None or claims.get("type") == "service":
             return user is None
         return bool(claims.get("generation", 0) != self._generation(user))
@@ -98,7 +98,7 @@ class Issuer:
         return self._general() + int(user.get(_GENERATION, 0))
 
     def _general(self) -> int:
-        return int(self._kernel.store.setting(_GENERATION) or 0)
+        return int(self._context.store.setting(_GENERATION) or 0)
 
     def _common(self, user: Row, issued: float, expires: float) -> dict[str, Any]:
         return {

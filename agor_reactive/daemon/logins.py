@@ -6,11 +6,11 @@ from collections import defaultdict, deque
 from dataclasses import dataclass
 from typing import Any
 
-from agor_reactive.daemon.accounts import Accounts, public_user
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import Fault, not_authenticated, too_many_requests
 from agor_reactive.daemon.issuer import Issuer
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.store import Row
+from agor_reactive.daemon.user_directory import UserDirectory, public_user
 
 __all__ = ["Admission", "Logins"]
 
@@ -35,9 +35,9 @@ class Logins:
     refreshes have their own. Before, only failures counted, in one bucket. `succeeded` counts logins, not refreshes.
     """
 
-    def __init__(self, kernel: Kernel, accounts: Accounts, issuer: Issuer, *, limit: int) -> None:
-        self._kernel = kernel
-        self._accounts = accounts
+    def __init__(self, context: DaemonContext, user_directory: UserDirectory, issuer: Issuer, *, limit: int) -> None:
+        self._context = context
+        self._user_directory = user_directory
         self._issuer = issuer
         self._limit = limit
         self._tries: defaultdict[str, deque[float]] = defaultdict(deque)
@@ -45,25 +45,25 @@ class Logins:
 
     async def login(self, data: dict[str, Any]) -> Admission:
         """Check one `authentication` request. Raises the faults of the wire."""
-        handshake = self._kernel.api.handshake
+        handshake = self._context.api.handshake
         email = data.get("email")
         bucket = self._bucket(f"login {email}" if handshake and isinstance(email, str) else _EVERYBODY)
         if handshake:
-            bucket.append(self._kernel.clock.time())
+            bucket.append(self._context.clock.time())
         try:
             admission = await self._login(data)
         except Fault:
             if not handshake:
-                bucket.append(self._kernel.clock.time())
+                bucket.append(self._context.clock.time())
             raise
         self.succeeded += 1
         return admission
 
     def refresh(self, token: object) -> dict[str, Any]:
         """Two new tokens for a refresh token."""
-        if self._kernel.api.handshake:
-            self._bucket(_REFRESHES).append(self._kernel.clock.time())
-        user = self._kernel.users.find(self._issuer.refresh_claims(token).get("sub"))
+        if self._context.api.handshake:
+            self._bucket(_REFRESHES).append(self._context.clock.time())
+        user = self._context.users.find(self._issuer.refresh_claims(token).get("sub"))
         if user is None:
             raise not_authenticated("Invalid or expired refresh token")
         access, _ = self._issuer.access(user)
@@ -71,7 +71,7 @@ class Logins:
 
     def _bucket(self, name: str) -> deque[float]:
         """The tries of the last 15 minutes. Raises when there were too many."""
-        now = self._kernel.clock.time()
+        now = self._context.clock.time()
         tries = self._tries[name]
         while tries and tries[0] <= now - _WINDOW:
             tries.popleft()
@@ -87,22 +87,22 @@ class Logins:
         if not strategy:
             raise not_authenticated("Invalid authentication information (no `strategy` set)")
         if strategy == "local":
-            user = await self._accounts.user_by_password(data.get("email"), data.get("password"))
+            user = await self._user_directory.user_by_password(data.get("email"), data.get("password"))
             return self._admit(user, "local")
         if strategy == "jwt":
             return self._jwt(data.get("accessToken"))
         if strategy == "api-key":
             raw = data.get("apiKey")
-            user = self._accounts.user(self._accounts.key(raw if isinstance(raw, str) else "")["user_id"])
+            user = self._user_directory.user(self._user_directory.key(raw if isinstance(raw, str) else "")["user_id"])
             # A real daemon looks the key up asynchronously: a call sent right behind this one comes too early.
-            await self._kernel.clock.sleep(0.002)
+            await self._context.clock.sleep(0.002)
             return self._admit(user, "api-key")
         raise not_authenticated("Invalid authentication information (strategy not allowed in authStrategies)")
 
     def _jwt(self, token: object) -> Admission:
         claims = self._issuer.access_claims(token)
-        user = self._accounts.user(claims["sub"])
-        if self._kernel.api.handshake:
+        user = self._user_directory.user(claims["sub"])
+        if self._context.api.handshake:
             return self._admit(user, "jwt")
         # Before, the token that was presented came back, and its end was the socket's.
         authentication = {"strategy": "jwt", "accessToken": token, "payload": claims}

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 
 import socketio
 
-from agor_reactive.daemon.accounts import Identity
+from agor_reactive.daemon.user_directory import Identity
 
 __all__ = ["LOGGED_IN", "SERVICES", "Peer", "owner_room", "session_room"]
 

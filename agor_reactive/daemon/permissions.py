@@ -1,4 +1,4 @@
-"""Permission requests: an agent asks and waits, somebody decides.
+"""Permission requests: an agent asks and waits for a decision.
 
 Before today's rules the route itself settled the request. Today it only hands the decision on to the agent, and the
 patch of the request's row, by the agent, is what settles it.
@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import DomainFault, bad_request, not_found
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.store import Row
 
 __all__ = ["Permissions"]
@@ -19,9 +19,9 @@ __all__ = ["Permissions"]
 class Permissions:
     """The requests that wait for a decision."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
-        self._handshake = kernel.api.handshake
+    def __init__(self, context: DaemonContext) -> None:
+        self._context = context
+        self._handshake = context.api.handshake
         self._waiting: dict[str, asyncio.Future[dict[str, Any]]] = {}
         self._losing: set[str] = set()
 
@@ -31,9 +31,9 @@ class Permissions:
         `tool` has `tool_name`, `tool_input` and `tool_use_id`. `lossy`: the first decision is lost on its way to the
         agent (today's rules only).
         """
-        kernel = self._kernel
-        request_id = kernel.ids.row()
-        message = kernel.new_message(
+        context = self._context
+        request_id = context.ids.row()
+        message = context.new_message(
             session_id=task["session_id"],
             task_id=task["task_id"],
             role="system",
@@ -57,7 +57,7 @@ class Permissions:
 
     def decide(self, ref: str, data: Row, user_id: str) -> Row:
         """Answer a request; the first answer counts."""
-        session_id = self._kernel.sessions.get(ref)["session_id"]
+        session_id = self._context.sessions.get(ref)["session_id"]
         if self._handshake:
             _refuse_unfit(data)
         message = self._message(session_id, data)
@@ -76,7 +76,7 @@ class Permissions:
         self._settle(message, decision)
         names = ("requestId", "allow", "remember", "scope", "decidedBy", "reason")
         event = {name: decision[name] for name in names if name in decision}
-        self._kernel.bus.publish(
+        self._context.bus.publish(
             "messages permission_resolved", {**event, "taskId": message.get("task_id"), "sessionId": session_id}
         )
         return self._hand_on(content["request_id"], decision)
@@ -96,21 +96,21 @@ class Permissions:
             "status": "approved" if decision["allow"] else "denied",
             "scope": decision.get("scope", "once"),
             "approved_by": decision.get("decidedBy"),
-            "approved_at": self._kernel.now(),
+            "approved_at": self._context.now(),
         }
-        self._kernel.messages.change(message, content=answered)
+        self._context.messages.change(message, content=answered)
 
     def _set_status(self, task: Row, status: str) -> None:
-        kernel = self._kernel
-        row = kernel.tasks.get(task["task_id"])
+        context = self._context
+        row = context.tasks.get(task["task_id"])
         if row["status"] == "stopping":
             return
-        kernel.tasks.change(row, status=status)
-        kernel.touch_session(kernel.sessions.get(task["session_id"]), status=status)
+        context.tasks.change(row, status=status)
+        context.touch_session(context.sessions.get(task["session_id"]), status=status)
 
     def _message(self, session_id: str, data: Row) -> Row:
         request_id = data.get("requestId")
-        for message in self._kernel.store.messages_by_index(session_id=session_id):
+        for message in self._context.store.messages_by_index(session_id=session_id):
             content = message.get("content")
             if message["type"] != "permission_request" or not isinstance(content, dict):
                 continue

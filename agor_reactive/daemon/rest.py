@@ -8,12 +8,12 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from agor_reactive.daemon.accounts import Accounts, Identity
 from agor_reactive.daemon.faults import DomainFault, Fault, FeathersFault, RateLimited, not_authenticated
-from agor_reactive.daemon.gate import Receive, Scope, Send
+from agor_reactive.daemon.loopback_guard import Receive, Scope, Send
 from agor_reactive.daemon.query_strings import parse_query
 from agor_reactive.daemon.services.base import Call, Registry
 from agor_reactive.daemon.tokens import KEY_PREFIX
+from agor_reactive.daemon.user_directory import Identity, UserDirectory
 
 __all__ = ["MAX_BODY", "Rest"]
 
@@ -26,10 +26,10 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 class Rest:
     """An ASGI application over the registry of services."""
 
-    def __init__(self, registry: Registry, accounts: Accounts, *, handshake: bool) -> None:
+    def __init__(self, registry: Registry, user_directory: UserDirectory, *, handshake: bool) -> None:
         self._registry = registry
         self._handshake = handshake
-        self._accounts = accounts
+        self._user_directory = user_directory
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -41,7 +41,7 @@ class Rest:
             response = _slow_down(fault) if self._handshake else _failure(request, fault)
         except Fault as fault:
             response = _failure(request, fault)
-        except Exception as error:  # noqa: BLE001 - a service that breaks is an answer too, and is told as one
+        except Exception as error:  # noqa: BLE001 - a failing service is answered as an error
             response = _failure(request, DomainFault(str(error)))
         await response(scope, receive, send)
 
@@ -94,7 +94,7 @@ class Rest:
         if credential is None:
             return None
         try:
-            return self._accounts.identify(credential)
+            return self._user_directory.identify(credential)
         except Fault:
             if optional:
                 return None

@@ -11,16 +11,14 @@ from uuid import uuid4
 
 import socketio
 
-from agor_reactive.daemon.accounts import Accounts
 from agor_reactive.daemon.agent import play
 from agor_reactive.daemon.api_versions import API_VERSIONS, DEFAULT_API_VERSION, ApiVersionName
 from agor_reactive.daemon.clock import Clock, Ids, WallClock
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.events import Bus
-from agor_reactive.daemon.gate import Gate
 from agor_reactive.daemon.issuer import Issuer
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.logins import Logins
-from agor_reactive.daemon.recovery import Credentials, boot_number, mark_clean, plant, recover, signing_secret
+from agor_reactive.daemon.loopback_guard import LoopbackGuard
 from agor_reactive.daemon.rest import Rest
 from agor_reactive.daemon.services.authentication import Authentication, AuthenticationRefresh
 from agor_reactive.daemon.services.base import Registry, Service
@@ -36,10 +34,12 @@ from agor_reactive.daemon.services.tasks import Tasks, task_routes
 from agor_reactive.daemon.services.users import ApiKeys, Me, Users
 from agor_reactive.daemon.serving import Serving, listen
 from agor_reactive.daemon.sockets import Sockets
+from agor_reactive.daemon.startup import Credentials, boot_number, mark_clean, plant, recover, signing_secret
 from agor_reactive.daemon.stops import Stops
 from agor_reactive.daemon.store import Store
+from agor_reactive.daemon.task_runner import TaskRunner
 from agor_reactive.daemon.tokens import Tokens
-from agor_reactive.daemon.turns import Turns
+from agor_reactive.daemon.user_directory import UserDirectory
 
 __all__ = ["EmbeddedDaemon"]
 
@@ -98,7 +98,7 @@ class EmbeddedDaemon:
 
     @property
     def url(self) -> str:
-        return self._now_running.kernel.url
+        return self._now_running.context.url
 
     @property
     def port(self) -> int:
@@ -140,7 +140,7 @@ class EmbeddedDaemon:
         return self
 
     async def kick_all(self) -> None:
-        """Cut every socket as a server does on purpose; the daemon goes on."""
+        """Disconnect every socket with a server disconnect. The daemon keeps running."""
         await self._now_running.sockets.kick_all()
 
     async def revoke_tokens(self) -> None:
@@ -149,7 +149,7 @@ class EmbeddedDaemon:
         await self.kick_all()
 
     async def cut_all(self) -> None:
-        """Drop every connection without a word, as a failing network does; the daemon goes on."""
+        """Drop every connection without a closing message, like a network failure. The daemon keeps running."""
         self._now_running.serving.drop()
 
     async def stop(self, *, graceful: bool = True) -> None:
@@ -164,12 +164,12 @@ class EmbeddedDaemon:
         else:
             running.serving.drop()
         running.stops.close()
-        await running.turns.close()
+        await running.task_runner.close()
         await running.sockets.stop()
         await running.serving.end()
         if graceful:
-            mark_clean(running.kernel.store, clean=True)
-        running.kernel.store.close()
+            mark_clean(running.context.store, clean=True)
+        running.context.store.close()
 
     async def __aenter__(self) -> Self:
         return await self.start()
@@ -194,42 +194,42 @@ class EmbeddedDaemon:
             raise
         try:
             port = int(sock.getsockname()[1])
-            kernel = self._kernel(store, f"http://127.0.0.1:{port}")
-            issuer = Issuer(kernel)
-            accounts = Accounts(kernel, issuer)
-            logins = Logins(kernel, accounts, issuer, limit=self._login_limit)
-            credentials = plant(kernel, accounts, api_key=self._wanted_key, password=self._wanted_password)
-            recover(kernel)
+            context = self._context(store, f"http://127.0.0.1:{port}")
+            issuer = Issuer(context)
+            user_directory = UserDirectory(context, issuer)
+            logins = Logins(context, user_directory, issuer, limit=self._login_limit)
+            credentials = plant(context, user_directory, api_key=self._wanted_key, password=self._wanted_password)
+            recover(context)
             mark_clean(store, clean=False)
-            turns = Turns(kernel, play)
-            stops = Stops(turns)
-            registry = Registry(kernel)
-            registry.add(*_services(kernel, turns, stops), *_user_services(kernel, accounts, logins))
-            sockets = Sockets(kernel, registry, accounts)
-            rest = Rest(registry, accounts, handshake=kernel.api.handshake)
+            task_runner = TaskRunner(context, play)
+            stops = Stops(task_runner)
+            registry = Registry(context)
+            registry.add(*_services(context, task_runner, stops), *_user_services(context, user_directory, logins))
+            sockets = Sockets(context, registry, user_directory)
+            rest = Rest(registry, user_directory, handshake=context.api.handshake)
             return _Running(
                 port=port,
-                kernel=kernel,
+                context=context,
                 credentials=credentials,
                 issuer=issuer,
                 logins=logins,
-                turns=turns,
+                task_runner=task_runner,
                 stops=stops,
                 sockets=sockets,
-                serving=Serving(Gate(socketio.ASGIApp(sockets.server), rest), sock),
-                workspace_id=str(kernel.places.all()[0][kernel.api.place_id]),
-                service_token=issuer.service(kernel.users.all()[0]) if kernel.api.handshake else None,
+                serving=Serving(LoopbackGuard(socketio.ASGIApp(sockets.server), rest), sock),
+                workspace_id=str(context.places.all()[0][context.api.place_id]),
+                service_token=issuer.service(context.users.all()[0]) if context.api.handshake else None,
             )
         except BaseException:
             sock.close()
             store.close()
             raise
 
-    def _kernel(self, store: Store, url: str) -> Kernel:
+    def _context(self, store: Store, url: str) -> DaemonContext:
         api = API_VERSIONS[self.api_version]
         # Another start of the same database must not hand out the ids of the last one again.
         seed = f"{self._seed}/{boot_number(store, place=api.place)}"
-        return Kernel(
+        return DaemonContext(
             store=store,
             bus=Bus(handshake=api.handshake),
             clock=self._clock,
@@ -250,11 +250,11 @@ class _Running:
     """Everything that exists only while the daemon runs."""
 
     port: int
-    kernel: Kernel
+    context: DaemonContext
     credentials: Credentials
     issuer: Issuer
     logins: Logins
-    turns: Turns
+    task_runner: TaskRunner
     stops: Stops
     sockets: Sockets
     serving: Serving
@@ -262,37 +262,37 @@ class _Running:
     service_token: str | None
 
 
-def _services(kernel: Kernel, turns: Turns, stops: Stops) -> list[Service]:
-    sessions, repos, places = Sessions(kernel, turns), Repos(kernel), Places(kernel)
+def _services(context: DaemonContext, task_runner: TaskRunner, stops: Stops) -> list[Service]:
+    sessions, repos, places = Sessions(context, task_runner), Repos(context), Places(context)
     return [
-        Health(kernel),
-        Boards(kernel),
+        Health(context),
+        Boards(context),
         sessions,
         repos,
         places,
-        Streaming(kernel, "messages"),
-        Streaming(kernel, "tasks"),
-        *(_todays_rows(kernel, turns) if kernel.api.handshake else _older_rows(kernel, turns)),
-        *session_routes(kernel, turns, stops, sessions),
-        *task_routes(kernel, turns),
-        *place_routes(kernel, repos, places),
+        Streaming(context, "messages"),
+        Streaming(context, "tasks"),
+        *(_todays_rows(context, task_runner) if context.api.handshake else _older_rows(context, task_runner)),
+        *session_routes(context, task_runner, stops, sessions),
+        *task_routes(context, task_runner),
+        *place_routes(context, repos, places),
     ]
 
 
-def _todays_rows(kernel: Kernel, turns: Turns) -> list[Service]:
-    return [Messages(kernel), Tasks(kernel, turns), SessionStreams(kernel)]
+def _todays_rows(context: DaemonContext, task_runner: TaskRunner) -> list[Service]:
+    return [Messages(context), Tasks(context, task_runner), SessionStreams(context)]
 
 
-def _older_rows(kernel: Kernel, turns: Turns) -> list[Service]:
-    messages, tasks = OlderMessages(kernel), OlderTasks(kernel, turns)
+def _older_rows(context: DaemonContext, task_runner: TaskRunner) -> list[Service]:
+    messages, tasks = OlderMessages(context), OlderTasks(context, task_runner)
     return [messages, MessagesBulk(messages), tasks, TasksBulk(tasks)]
 
 
-def _user_services(kernel: Kernel, accounts: Accounts, logins: Logins) -> list[Service]:
+def _user_services(context: DaemonContext, user_directory: UserDirectory, logins: Logins) -> list[Service]:
     return [
-        Authentication(kernel, logins),
-        AuthenticationRefresh(kernel, logins),
-        Users(kernel, accounts),
-        ApiKeys(kernel, accounts),
-        *([Me()] if kernel.api.handshake else []),
+        Authentication(context, logins),
+        AuthenticationRefresh(context, logins),
+        Users(context, user_directory),
+        ApiKeys(context, user_directory),
+        *([Me()] if context.api.handshake else []),
     ]

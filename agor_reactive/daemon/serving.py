@@ -1,4 +1,4 @@
-"""Uvicorn as a guest in somebody else's loop: no signals, no banner, no polling, a quick end."""
+"""Runs uvicorn in an existing event loop: no signals, no banner, no polling, a fast shutdown."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from collections.abc import Generator
 import uvicorn
 from websockets.exceptions import InvalidState
 
-from agor_reactive.daemon.gate import Gate
+from agor_reactive.daemon.loopback_guard import LoopbackGuard
 from agor_reactive.daemon.sockets import MAX_FRAME
 
 __all__ = ["Serving", "listen"]
@@ -38,9 +38,9 @@ def listen(port: int) -> socket.socket:
 
 
 class Serving(uvicorn.Server):
-    """Serves one application on one socket until told to stop."""
+    """Serves one application on one socket until stopped."""
 
-    def __init__(self, app: Gate, sock: socket.socket) -> None:
+    def __init__(self, app: LoopbackGuard, sock: socket.socket) -> None:
         super().__init__(
             uvicorn.Config(
                 app,
@@ -67,7 +67,7 @@ class Serving(uvicorn.Server):
         self._task = asyncio.get_running_loop().create_task(self.serve(sockets=[self._sock]), name="daemon http")
 
     def drop(self) -> None:
-        """Cut every connection where it stands, without a word."""
+        """Drop every connection immediately, without a closing message."""
         for connection in list(self.server_state.connections):
             if connection.transport is not None:
                 connection.transport.abort()
@@ -97,7 +97,7 @@ class Serving(uvicorn.Server):
                 connection.shutdown()
         loop = asyncio.get_running_loop()
         until = loop.time() + _PATIENCE
-        # uvicorn tells nobody when its last connection has gone, so this looks.
+        # uvicorn has no notification for the last closed connection, so this polls.
         while (self.server_state.connections or self.server_state.tasks) and loop.time() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.005)
         self.drop()

@@ -17,12 +17,12 @@ from typing import Any
 import socketio
 from engineio.packet import NOOP, Packet
 
-from agor_reactive.daemon.accounts import Accounts, Identity, public_user
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.events import Publication
 from agor_reactive.daemon.faults import Fault, bad_request
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.peers import LOGGED_IN, SERVICES, Peer, owner_room, session_room
 from agor_reactive.daemon.services.base import Call, Registry
+from agor_reactive.daemon.user_directory import Identity, UserDirectory, public_user
 
 __all__ = ["MAX_FRAME", "Sockets"]
 
@@ -37,11 +37,11 @@ _AFTER_ANSWER = 0.02
 class Sockets:
     """All connections of one daemon."""
 
-    def __init__(self, kernel: Kernel, registry: Registry, accounts: Accounts) -> None:
-        self._kernel = kernel
+    def __init__(self, context: DaemonContext, registry: Registry, user_directory: UserDirectory) -> None:
+        self._context = context
         self._registry = registry
-        self._accounts = accounts
-        self._handshake = kernel.api.handshake
+        self._user_directory = user_directory
+        self._handshake = context.api.handshake
         self._peers: dict[str, Peer] = {}
         self._kicked: set[str] = set()
         self._outbox: asyncio.Queue[Callable[[], Awaitable[Any]]] = asyncio.Queue()
@@ -54,7 +54,7 @@ class Sockets:
         silent.setLevel(logging.CRITICAL + 1)
         self.server = socketio.AsyncServer(
             async_mode="asgi",
-            # Foreign origins are refused at the gate, before this is reached.
+            # Foreign origins are refused by the loopback guard, before this code.
             cors_allowed_origins="*",
             ping_interval=25,
             ping_timeout=60,
@@ -74,9 +74,9 @@ class Sockets:
 
     def start(self) -> None:
         self._pump = asyncio.get_running_loop().create_task(self._run_outbox(), name="daemon outbox")
-        self._kernel.bus.deliver_to(self._deliver)
+        self._context.bus.deliver_to(self._deliver)
         if self._handshake:
-            self._kernel.access_changed = self._kick_soon
+            self._context.access_changed = self._kick_soon
 
     async def stop(self) -> None:
         """Close every connection that is left and end the outbox."""
@@ -88,7 +88,7 @@ class Sockets:
             await engine.close(wait=False, reason=self.server.reason.SERVER_DISCONNECT)
         loop = asyncio.get_running_loop()
         until = loop.time() + _FAREWELL
-        # The library tells nobody when a queue has run dry, so this looks.
+        # The library has no notification for an empty queue, so this polls.
         while any(self._has_more_to_say(engine) for engine in engines) and loop.time() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         self._stopped = True
@@ -115,7 +115,7 @@ class Sockets:
 
     def kick_at(self, peer: Peer, when: float) -> asyncio.TimerHandle:
         """Cut the connection when the time comes, in seconds since the epoch."""
-        left = when - self._kernel.clock.time()
+        left = when - self._context.clock.time()
         return asyncio.get_running_loop().call_later(max(0.0, left), self.kick, peer)
 
     def later(self, job: Callable[[], Awaitable[Any]]) -> None:
@@ -148,7 +148,7 @@ class Sockets:
         if publication.audience == "authenticated":
             return LOGGED_IN
         rooms = [session_room(str(publication.session_id)), SERVICES]
-        session = self._kernel.sessions.find(publication.session_id)
+        session = self._context.sessions.find(publication.session_id)
         return rooms if session is None else [*rooms, owner_room(session["created_by"])]
 
     async def _cut(self, peer: Peer) -> None:
@@ -219,7 +219,7 @@ class Sockets:
         self._peers[sid] = peer
         info = {"buildSha": "embedded", "builtAt": None}
         if self._handshake:
-            info |= {"instanceId": "embedded", "bootId": self._kernel.boot_id}
+            info |= {"instanceId": "embedded", "bootId": self._context.boot_id}
         # Before that, the token is known, but the socket is not in the channel of events: only a login gets there.
         peer.identity = identity
 
@@ -232,9 +232,9 @@ class Sockets:
         asyncio.get_running_loop().call_soon(greet)
 
     def _handshake_identity(self, header: str, auth: Any) -> Identity | None:
-        """Whom the handshake names. Raises the refusal, which is the same whatever is wrong."""
+        """Identify the user of the handshake. Every failure raises the same refusal."""
         try:
-            identity = self._accounts.identify_handshake(header, auth)
+            identity = self._user_directory.identify_handshake(header, auth)
         except Fault:
             pass
         else:
@@ -262,10 +262,10 @@ class Sockets:
     async def _answer_first(self, peer: Peer, method: str, args: tuple[Any, ...]) -> Any:
         """Answer a plain create; its events come after the acknowledgement."""
         # Such creates wait for nothing, so whatever is held is their own.
-        with self._kernel.bus.held() as held:
+        with self._context.bus.held() as held:
             answer = await self._answer(peer, method, args)
         # The library writes the acknowledgement without giving up control in between.
-        asyncio.get_running_loop().call_soon(self._kernel.bus.release, held)
+        asyncio.get_running_loop().call_soon(self._context.bus.release, held)
         return answer
 
     async def _answer(self, peer: Peer, method: str, args: tuple[Any, ...]) -> Any:
@@ -273,7 +273,7 @@ class Sockets:
             return (None, await self._invoke(peer, method, args[0], list(args[1:])))
         except Fault as fault:
             return fault.over_socket()
-        except Exception as error:  # noqa: BLE001 - a service that breaks is an answer too, and is told as one
+        except Exception as error:  # noqa: BLE001 - a failing service is answered as an error
             return {"stack": traceback.format_exc(limit=1), "message": str(error), "name": type(error).__name__}
 
     async def _invoke(self, peer: Peer, method: str, path: str, args: list[Any]) -> Any:
@@ -294,5 +294,5 @@ class Sockets:
         """Who calls: with today's rules as at the handshake, before that as the user's row is now."""
         if peer.identity is None or self._handshake:
             return peer.identity
-        row = self._kernel.users.find(peer.identity.user["user_id"])
+        row = self._context.users.find(peer.identity.user["user_id"])
         return None if row is None else replace(peer.identity, user=public_user(row))

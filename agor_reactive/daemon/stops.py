@@ -9,7 +9,7 @@ from typing import Any
 from agor_reactive.daemon.faults import bad_request, validation_failed
 from agor_reactive.daemon.script import is_stubborn
 from agor_reactive.daemon.store import Row
-from agor_reactive.daemon.turns import ACTIVE, Turns
+from agor_reactive.daemon.task_runner import ACTIVE, TaskRunner
 
 __all__ = ["Stops"]
 
@@ -21,9 +21,9 @@ _RESISTANCE_LEAST = 0.1
 class Stops:
     """Answers the stop route. A stubborn task (see `script`) ends some time after the answer."""
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
-        self._kernel = turns.kernel
+    def __init__(self, task_runner: TaskRunner) -> None:
+        self._task_runner = task_runner
+        self._context = task_runner.context
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def close(self) -> None:
@@ -33,13 +33,13 @@ class Stops:
 
     def stop(self, ref: str, data: Row) -> Row:
         """Stop the current task; the queue goes on after the route's own event."""
-        session = self._kernel.sessions.get(ref)
-        if not self._kernel.api.handshake:
+        session = self._context.sessions.get(ref)
+        if not self._context.api.handshake:
             return self._stop_at_once(ref, session)
         expected = data.get("expected_task_id")
         if expected is not None and not (isinstance(expected, str) and _FULL_ID.match(expected)):
             raise bad_request("expected_task_id must be a full task id")
-        live = self._turns.live_tasks(session["session_id"])
+        live = self._task_runner.live_tasks(session["session_id"])
         current = live[0]["task_id"] if live else None
         if expected is not None and expected.lower() != current:
             return {"success": False, "outcome": "condition_changed", "reason": "Another task has the turn now"}
@@ -49,18 +49,18 @@ class Stops:
         if task["status"] == "stopping":
             return _pending(task)
         reason = data.get("reason")
-        request = {"cause": "user_stop", "requested_at": self._kernel.now()}
+        request = {"cause": "user_stop", "requested_at": self._context.now()}
         if isinstance(reason, str) and reason:
             request["error_message"] = reason
-        task = self._kernel.tasks.change(task, status="stopping", termination_request=request)
-        self._kernel.touch_session(self._kernel.sessions.get(session["session_id"]), status="stopping")
+        task = self._context.tasks.change(task, status="stopping", termination_request=request)
+        self._context.touch_session(self._context.sessions.get(session["session_id"]), status="stopping")
         if is_stubborn(task["full_prompt"]):
-            delay = max(_RESISTANCE / self._kernel.speed, _RESISTANCE_LEAST)
+            delay = max(_RESISTANCE / self._context.speed, _RESISTANCE_LEAST)
             timer = asyncio.get_running_loop().call_later(delay, self._give_in, task["task_id"])
             self._timers[task["task_id"]] = timer
             return _pending(task)
         self._end([task], session["session_id"])
-        waiting = len(self._turns.queue(session["session_id"]))
+        waiting = len(self._task_runner.queue(session["session_id"]))
         return {
             "success": True, "status": "idle", "stoppedTaskId": task["task_id"], "queuedTasksPreserved": waiting,
         }  # fmt: skip
@@ -77,7 +77,7 @@ class Stops:
         if ref != session["session_id"]:
             # A real daemon finds nothing to stop under a short id and refuses, but only once something runs.
             raise validation_failed([{"instancePath": "/session_id", "keyword": "pattern", "message": "must match"}])
-        live = self._turns.live_tasks(session["session_id"])
+        live = self._task_runner.live_tasks(session["session_id"])
         self._end(live, session["session_id"])
         if not live:
             return {"success": True, "status": "idle", "reason": "No active tasks found, session reset to idle"}
@@ -85,19 +85,19 @@ class Stops:
 
     def _give_in(self, task_id: str) -> None:
         self._timers.pop(task_id, None)
-        task = self._kernel.tasks.find(task_id)
+        task = self._context.tasks.find(task_id)
         if task is not None and task["status"] == "stopping":
             self._end([task], task["session_id"])
 
     def _end(self, tasks: list[Row], session_id: str) -> None:
-        kernel = self._kernel
+        context = self._context
         for task in tasks:
-            self._turns.cancel_agent(task["task_id"])
-            ended = self._turns.ended(task, "stopped", {})
-            kernel.tasks.put(ended)
-            kernel.tasks.announce("patched", ended)
-        kernel.touch_session(kernel.sessions.get(session_id), status="idle", ready_for_prompt=True)
-        self._turns.drain_later(session_id)
+            self._task_runner.cancel_agent(task["task_id"])
+            ended = self._task_runner.ended(task, "stopped", {})
+            context.tasks.put(ended)
+            context.tasks.announce("patched", ended)
+        context.touch_session(context.sessions.get(session_id), status="idle", ready_for_prompt=True)
+        self._task_runner.drain_later(session_id)
 
 
 def _pending(task: Row) -> Row:

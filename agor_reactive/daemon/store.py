@@ -1,7 +1,7 @@
 """Rows on disk: one SQLite table of JSON documents, and a few named settings.
 
-Every write is committed before the call returns, so what was announced to anybody is still there after the process
-was killed. Knows nothing of services, events or transports: a row is a dict, a kind is a word.
+Every write is committed before the call returns, so every announced row survives a
+killed process. Knows nothing of services, events or transports: a row is a dict, a kind is a word.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ import asyncio
 import sys
 import time
 
-from tests.chaos.story import Options, tell
+from tests.chaos.scenario import Options, run_scenario
 
 
 class _Progress:
@@ -44,7 +44,7 @@ def main() -> int:
     given = parser.parse_args()
     progress = _Progress()
     options = Options(given.seconds, given.seed, given.api_version, given.speed, given.token_life, progress)
-    report = asyncio.run(tell(options))
+    report = asyncio.run(run_scenario(options))
     progress.end()
     print("\n".join(report.lines()))
     return 0 if report.good else 1

@@ -23,7 +23,7 @@ def rows_of(state: SessionState) -> dict[str, Any]:
         "loaded": dump["loaded_task_ids"],
         # Lean history may be fuller for one who watched: what is loaded must be equal.
         "messages": {t: rows for t, rows in dump["messages_by_task"].items() if t in loaded},
-        # A tool only heard of live is like text not yet saved: whoever comes later cannot know it.
+        # A tool received only live is like unsaved text: a later client cannot know it.
         "tools": [
             tool for t, tools in dump["tools_by_task"].items() if t in loaded for tool in tools if tool["message_id"]
         ],

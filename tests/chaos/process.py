@@ -116,7 +116,7 @@ class DaemonProcess:
         await self._end(_close_stdin)
 
     async def restart(self, *, down: float, in_order: bool) -> None:
-        """Kill or stop it and start it again after `down` seconds. Once begun it is done, whoever is cancelled."""
+        """Kill or stop it, then start it after `down` seconds. Completes even if the caller is cancelled."""
         self._restarting = asyncio.ensure_future(self._restart(down, in_order))
         await asyncio.shield(self._restarting)
 

@@ -28,7 +28,7 @@ class Mirror:
 
 @dataclass
 class Report:
-    """`leaks`, `complaints` and `faults` must be empty, every mirror equal, and the faults enough."""
+    """`leaks`, `problems` and `faults` must be empty, every mirror equal, and the faults enough."""
 
     seconds: float
     seed: int
@@ -37,14 +37,14 @@ class Report:
     failed_calls: Counter[str] = field(default_factory=Counter)
     mirrors: list[Mirror] = field(default_factory=list)
     leaks: list[str] = field(default_factory=list)
-    complaints: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    problems: dict[str, Mapping[str, int]] = field(default_factory=dict)
     faults: list[str] = field(default_factory=list)
     looked_for: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
         """Whether nothing is off."""
-        return not (self.leaks or self.faults or any(self.complaints.values())) and all(m.equal for m in self.mirrors)
+        return not (self.leaks or self.faults or any(self.problems.values())) and all(m.equal for m in self.mirrors)
 
     def lines(self) -> list[str]:
         """The report, ready to print."""
@@ -63,7 +63,7 @@ class Report:
                 found.append(f"              after a resync: {mirror.after_resync}")
         found += ["", f"  leaks ({', '.join(self.looked_for)}): {len(self.leaks) or 'none'}"]
         found += [f"    {leak}" for leak in self.leaks]
-        for kind, texts in self.complaints.items():
+        for kind, texts in self.problems.items():
             found.append(f"  {kind}: {sum(texts.values())}")
             found += [f"    {count} × {text}" for text, count in list(texts.items())[:10]]
         found += [f"  FAULT: {fault}" for fault in self.faults]

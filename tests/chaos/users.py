@@ -1,7 +1,7 @@
-"""Those who use the one live client meanwhile: they hold handles, load, unload, resync, prompt, let go and come again;
-one of them behaves as badly as a subscriber can.
+"""Users of the live client: they hold handles, load, unload, resync, prompt, release and retain again. One of them is
+a subscriber that fails.
 
-Every call that fails is counted by its error's name; an error that is none of the package's is a complaint.
+Every call that fails is counted by its error's name; an error that is none of the package's is a problem.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from agor_reactive.core import SessionState
 from agor_reactive.errors import AgorError
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.pipeline import Subscription
-from tests.chaos.complaints import Complaints, Unruly
+from tests.chaos.problems import Problems, Unruly
 
 __all__ = ["Seat", "Users", "seats"]
 
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """One who holds a handle: of which session, how read, by which form of its id."""
+    """A user's handle: its session, its hydration, and the form of its id."""
 
     session_id: str
     hydration: str
@@ -50,9 +50,9 @@ def seats(session_ids: list[str]) -> list[Seat]:
 class Users:
     """`held` is who holds what now. `made` are weak references to every handle and mirror there ever was."""
 
-    def __init__(self, client: agor.Client, taken: list[Seat], complaints: Complaints, seed: int) -> None:
+    def __init__(self, client: agor.Client, taken: list[Seat], problems: Problems, seed: int) -> None:
         self._client = client
-        self._complaints = complaints
+        self._problems = problems
         self._chance = Random(f"users/{seed}")
         self._seats = taken
         self._asides: set[asyncio.Task[None]] = set()
@@ -159,7 +159,7 @@ class Users:
         except AgorError as error:
             self.failed[type(error).__name__] += 1
         except Exception as error:  # noqa: BLE001 - whatever else reaches a user is to be reported
-            self._complaints.unnamed_error(error)
+            self._problems.unnamed_error(error)
 
     def _some_task(self, handle: SessionHandle) -> str | None:
         tasks = handle.state.tasks

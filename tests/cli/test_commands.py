@@ -36,7 +36,7 @@ def test_sessions_as_json_are_rows_without_tokens(cli: Cli, session_id: str) -> 
 def test_a_prompt_says_that_it_runs_or_where_it_queues(cli: Cli, session_id: str) -> None:
     assert cli("prompt", session_id, "[slow] go on").out.rstrip().endswith(": dispatching")
     assert cli("prompt", session_id, "-", stdin="and then\n").out.rstrip().endswith(": queued, position 1")
-    assert cli("stop", session_id).out == "stopped; queued prompts go on\n"
+    assert cli("stop", session_id).out == "stopped; queued prompts still run\n"
     ended = cli("watch", session_id, "--json", "--until-idle")
     assert ended.code == 0, ended.err
     assert [(task["full_prompt"], task["status"]) for task in ended.last_json["tasks"]] == [
@@ -110,7 +110,7 @@ def test_without_a_key_the_daemon_is_asked_first(cli: Cli, session_id: str) -> N
     for words in (["sessions"], ["watch", session_id], ["prompt", session_id, "x", "-f"], ["stop", session_id]):
         ended = cli(*words, AGOR_API_KEY="")
         assert ended.code == 2
-        assert "wants a login" in ended.err
+        assert "requires a login" in ended.err
         assert "set AGOR_API_KEY" in ended.err
         assert ended.out == ""
     assert cli("sessions", "--url", NOWHERE, AGOR_API_KEY="").code == 1

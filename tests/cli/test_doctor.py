@@ -83,7 +83,7 @@ def stranger() -> Iterator[str]:
 def test_another_server(cli: Cli, stranger: str) -> None:
     ended = cli("doctor", "--url", stranger)
     assert ended.code == 1
-    assert "no Agor daemon" in ended.out
+    assert "not an Agor daemon" in ended.out
     assert "check the address" in ended.out
 
 
@@ -114,7 +114,7 @@ def test_a_daemon_that_knows_you_and_does_not_let_you_in(start: Callable[..., An
     ended = Cli(start(Forbidding, "--port", "0").env)("doctor")
     assert ended.code == 1
     assert "knows you but does not let you in" in ended.out
-    assert "ask whoever runs the daemon for the member role" in ended.out
+    assert "ask the daemon's administrator for the member role" in ended.out
 
 
 def test_a_password_that_must_be_changed_first(cli: Cli, served: Served) -> None:
@@ -160,7 +160,7 @@ def test_an_id_that_fits_two_sessions_is_shown_once(cli: Cli) -> None:
         assert ended.code == 1
         said = ended.out + ended.err
         assert (said.count(first), said.count(second)) == (1, 1), said
-        assert "use more of the id" in said
+        assert "use a longer prefix" in said
 
 
 def test_no_key_is_our_fault_and_a_refused_one_is_not(cli: Cli) -> None:

@@ -112,9 +112,9 @@ async def test_a_users_socket_outlives_its_token(start: Start, connect: Open) ->
 async def test_a_service_socket_is_cut_when_its_token_expires(start: Start, connect: Open) -> None:
     daemon = await start()
     issuer = daemon._now_running.issuer
-    tokens = issuer._kernel.tokens
+    tokens = issuer._context.tokens
     claims = tokens.read(daemon.service_token, now=0)
-    short = tokens.sign({**claims, "exp": issuer._kernel.clock.time() + 0.3})
+    short = tokens.sign({**claims, "exp": issuer._context.clock.time() + 0.3})
     long_lived = await connect(daemon, login=False, headers=bearer(daemon.service_token))
     cut = await connect(daemon, login=False, headers=bearer(short))
     await cut.until(partial(getattr, cut, "gone"))
@@ -123,7 +123,7 @@ async def test_a_service_socket_is_cut_when_its_token_expires(start: Start, conn
 
 
 async def test_a_token_without_an_end_is_refused(daemon: EmbeddedDaemon) -> None:
-    tokens = daemon._now_running.kernel.tokens
+    tokens = daemon._now_running.context.tokens
     claims = tokens.read(daemon.service_token, now=0)
     endless = tokens.sign({name: value for name, value in claims.items() if name != "exp"})
     assert await refusal(daemon, headers=bearer(endless)) == REFUSED

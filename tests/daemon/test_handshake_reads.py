@@ -25,9 +25,9 @@ async def watcher(connect: Open) -> Watcher:
 
 async def filled(watcher: Watcher, daemon: EmbeddedDaemon, count: int) -> str:
     session_id: str = await watcher.new_session(daemon)
-    kernel = daemon._now_running.kernel
+    context = daemon._now_running.context
     for number in range(count):
-        kernel.messages.insert(message(session_id, number, message_id=f"{session_id[-4:]}-{number:05}"))
+        context.messages.insert(message(session_id, number, message_id=f"{session_id[-4:]}-{number:05}"))
     return session_id
 
 

@@ -1,4 +1,4 @@
-"""The protocol as bytes on loopback: handshake, frames, kicks, shutdown, the gate."""
+"""The protocol as bytes on loopback: handshake, frames, kicks, shutdown, the loopback guard."""
 
 from __future__ import annotations
 

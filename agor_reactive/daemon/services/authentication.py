@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from agor_reactive.daemon.accounts import Identity, public_user
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import immutable_socket, not_authenticated
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.logins import Logins
 from agor_reactive.daemon.services.base import Call, Service
+from agor_reactive.daemon.user_directory import Identity, public_user
 
 __all__ = ["Authentication", "AuthenticationRefresh"]
 
@@ -19,8 +19,8 @@ class Authentication(Service):
     path = "authentication"
     open: ClassVar[bool] = True
 
-    def __init__(self, kernel: Kernel, logins: Logins) -> None:
-        self._handshake = kernel.api.handshake
+    def __init__(self, context: DaemonContext, logins: Logins) -> None:
+        self._handshake = context.api.handshake
         self._logins = logins
 
     async def create(self, data: dict[str, Any], call: Call) -> dict[str, Any]:
@@ -50,8 +50,8 @@ class AuthenticationRefresh(Service):
     # Before today's rules announced to everybody, tokens and all, as the real one did. Clients must redact it.
     announces: ClassVar[bool] = True
 
-    def __init__(self, kernel: Kernel, logins: Logins) -> None:
-        self._handshake = kernel.api.handshake
+    def __init__(self, context: DaemonContext, logins: Logins) -> None:
+        self._handshake = context.api.handshake
         self._logins = logins
 
     def create(self, data: dict[str, Any], call: Call) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal, Protocol
 
-from agor_reactive.daemon.accounts import Identity
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import (
     FeathersFault,
     bad_request,
@@ -18,8 +18,8 @@ from agor_reactive.daemon.faults import (
     not_authenticated,
     not_found,
 )
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.store import Row
+from agor_reactive.daemon.user_directory import Identity
 
 __all__ = ["STANDARD_METHODS", "Call", "Connection", "Registry", "Resolved", "Service", "refuse_no_text"]
 
@@ -79,7 +79,7 @@ class Service:
     open: ClassVar[bool] = False
     """Needs no login."""
     announces: ClassVar[bool] = False
-    """A create is told to the world under the service's own path, without a twin."""
+    """A create is announced under the service's path, without a twin event."""
     many: ClassVar[bool] = False
     """A create takes a list of rows, too."""
     keeps_rows: ClassVar[bool] = False
@@ -103,9 +103,9 @@ class Resolved:
 class Registry:
     """All services by path, and the way a call takes to one."""
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._bus = kernel.bus
-        self._handshake = kernel.api.handshake
+    def __init__(self, context: DaemonContext) -> None:
+        self._bus = context.bus
+        self._handshake = context.api.handshake
         self._plain: dict[str, Service] = {}
         self._routes: list[tuple[list[str], Service]] = []
         self.methods: set[str] = set(STANDARD_METHODS)
@@ -182,7 +182,7 @@ def _refuse_unfit(service: Service, method: str, args: list[Any]) -> None:
 
 
 def refuse_no_text(data: Row, *names: str) -> None:
-    """These fields hold text or nothing: a row with anything else in them would break whoever reads it later."""
+    """These fields hold text or nothing: a row with anything else in them would break later readers."""
     for name in names:
         if data.get(name) is not None and not isinstance(data[name], str):
             raise bad_request(f"{name} must be a string")

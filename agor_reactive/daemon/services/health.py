@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agor_reactive.daemon.kernel import Kernel
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.services.base import Call, Service
 from agor_reactive.daemon.store import Row
 
@@ -10,18 +10,18 @@ __all__ = ["Health"]
 
 
 class Health(Service):
-    """Says that the daemon is there; today's says a little more, by which it can be told from older ones."""
+    """Report that the daemon runs. Today's version adds fields that identify it."""
 
     path = "health"
     open = True
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
+    def __init__(self, context: DaemonContext) -> None:
+        self._context = context
 
     def find(self, call: Call) -> Row:
         answer: Row = {
             "status": "ok",
-            "timestamp": int(self._kernel.clock.time() * 1000),
+            "timestamp": int(self._context.clock.time() * 1000),
             "version": "0.1.0",
             "buildSha": "embedded",
             "builtAt": None,
@@ -31,7 +31,7 @@ class Health(Service):
             "services": {},
             "features": {"webTerminal": False, "multiUser": False},
         }
-        return {**answer, **_newer(answer)} if self._kernel.api.handshake else answer
+        return {**answer, **_newer(answer)} if self._context.api.handshake else answer
 
 
 def _newer(answer: Row) -> Row:

@@ -25,7 +25,7 @@ class OlderMessages(Messages):
         session_id, task_id = query.get("session_id"), query.get("task_id")
         if isinstance(session_id, str) or isinstance(task_id, str):
             return self._of_one(session_id, task_id, query)
-        rows = [row for row in self._kernel.messages.all() if matches(row, query)]
+        rows = [row for row in self._context.messages.all() if matches(row, query)]
         paging: dict[str, Any] = {name: _clamped(query[name]) for name in ("$limit", "$skip") if name in query}
         order = query.get("$sort")
         answer = page(sort_rows(rows, order if isinstance(order, dict) else None), paging)
@@ -35,7 +35,7 @@ class OlderMessages(Messages):
 
     def _of_one(self, session_id: Any, task_id: Any, query: dict[str, Any]) -> dict[str, Any]:
         """A page of a session's or a task's messages. Only the rows of the page are read from the store."""
-        store = self._kernel.store
+        store = self._context.store
         scope = {"session_id": session_id, "task_id": task_id}
         given: dict[str, Any] = {name: value for name, value in scope.items() if isinstance(value, str)}
         if "session_id" in given and "type" in query:
@@ -51,7 +51,7 @@ class OlderMessages(Messages):
     def create(self, data: Row | list[Row], call: Call) -> Row | list[Row]:
         rows = self._insert(data if isinstance(data, list) else [data])
         for row in rows:
-            self._kernel.messages.announce("created", row)
+            self._context.messages.announce("created", row)
         return rows if isinstance(data, list) else rows[0]
 
     def patch(self, ref: str | None, data: Row, call: Call) -> Row:
@@ -63,10 +63,10 @@ class OlderMessages(Messages):
         return self._write(ref, data, "updated")
 
     def findBySession(self, data: Row, call: Call) -> list[Row]:
-        return self._kernel.store.messages_by_index(session_id=str(_named(data, "session_id", "sessionId")))
+        return self._context.store.messages_by_index(session_id=str(_named(data, "session_id", "sessionId")))
 
     def findByTask(self, data: Row, call: Call) -> list[Row]:
-        return self._kernel.store.messages_by_index(task_id=str(_named(data, "task_id", "taskId")))
+        return self._context.store.messages_by_index(task_id=str(_named(data, "task_id", "taskId")))
 
     def findByRange(self, data: Row, call: Call) -> list[Row]:
         rows = self.findBySession(data, call)
@@ -84,10 +84,10 @@ class OlderMessages(Messages):
 
     def _write(self, ref: str, data: Row, verb: str) -> Row:
         refuse_no_text(data, "session_id", "task_id", "type")
-        row = self._kernel.messages.get(ref)
+        row = self._context.messages.get(ref)
         changed = {**row, **data, "message_id": row["message_id"]}
-        self._kernel.messages.put(changed)
-        self._kernel.messages.announce(verb, changed)
+        self._context.messages.put(changed)
+        self._context.messages.announce(verb, changed)
         return changed
 
 

@@ -1,4 +1,4 @@
-"""Tasks as daemons kept them before: lists and bulk, any status, changed and removed by anybody."""
+"""Tasks of the older API versions: lists, bulk creates, any status; every user can change and remove them."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class OlderTasks(Tasks):
         query = validated(call.query, _SCHEMA)
         if "session_id" in query:
             # Asked by session, everything but paging is ignored and the order is that of creation.
-            store, session_id = self._kernel.store, query["session_id"]
+            store, session_id = self._context.store, query["session_id"]
             skip, limit = query.get("$skip", 0), query.get("$limit", MAX_LIMIT)
             rows = store.page("tasks", session_id=session_id, skip=skip, limit=limit)
             return {"total": store.count("tasks", session_id=session_id), "limit": limit, "skip": skip, "data": rows}
-        rows = [row for row in self._kernel.tasks.all() if matches(row, query)]
+        rows = [row for row in self._context.tasks.all() if matches(row, query)]
         answer = page(sort_rows(rows, query.get("$sort")), query)
         answer["data"] = select(answer["data"], query.get("$select"), always="task_id")
         return answer
@@ -44,30 +44,30 @@ class OlderTasks(Tasks):
     def patch(self, ref: str | None, data: Row, call: Call) -> Row | list[Row]:
         if ref is None:
             query = validated(call.query, _SCHEMA)
-            return [self._patch(row, data) for row in self._kernel.tasks.all() if matches(row, query)]
-        return self._patch(self._kernel.tasks.get(ref), data)
+            return [self._patch(row, data) for row in self._context.tasks.all() if matches(row, query)]
+        return self._patch(self._context.tasks.get(ref), data)
 
     def update(self, ref: str, data: Row, call: Call) -> Row:
-        row = self._kernel.tasks.get(ref)
+        row = self._context.tasks.get(ref)
         changed = {**row, **kept_fields(data), "task_id": row["task_id"]}
-        self._kernel.tasks.put(changed)
-        self._kernel.tasks.announce("updated", changed)
+        self._context.tasks.put(changed)
+        self._context.tasks.announce("updated", changed)
         return changed
 
     def remove(self, ref: str | None, call: Call) -> Row:
         if ref is None:
             raise DomainFault("Multi-remove is not enabled")
-        return self._drop(self._kernel.tasks.get(ref))
+        return self._drop(self._context.tasks.get(ref))
 
     def _create(self, items: list[Row], call: Call) -> list[Row]:
         """All of them or none, then announced one by one."""
         rows = [self.new_row(item, call.user_id) for item in items]
         self.insert(rows)
         for row in rows:
-            self._kernel.tasks.announce("created", row)
+            self._context.tasks.announce("created", row)
             if row["status"] == "running":
-                session = self._kernel.sessions.get(row["session_id"])
-                self._kernel.touch_session(
+                session = self._context.sessions.get(row["session_id"])
+                self._context.touch_session(
                     session, status="running", ready_for_prompt=False, tasks=[*session["tasks"], row["task_id"]]
                 )
         return rows

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import PurePath
 from typing import Any, ClassVar
 
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import DomainFault, bad_request, repository_fault
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.queries import Kind, matches, page, select, sort_rows, validated
 from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
 from agor_reactive.daemon.store import Row
@@ -22,8 +22,8 @@ class _Rows(Service):
 
     keeps_rows: ClassVar[bool] = True
 
-    def __init__(self, kernel: Kernel, table: Table, schema: Mapping[str, Kind]) -> None:
-        self._kernel = kernel
+    def __init__(self, context: DaemonContext, table: Table, schema: Mapping[str, Kind]) -> None:
+        self._context = context
         self._table = table
         self._schema = {table.id_field: "uuid", **schema}
         self.path = table.kind
@@ -67,7 +67,7 @@ class _Rows(Service):
         row = self._table.get(ref)
         stamp = "last_updated" if "last_updated" in row else "updated_at"
         name = self._table.id_field
-        changed = {**row, **data, name: row[name], stamp: self._kernel.now()}
+        changed = {**row, **data, name: row[name], stamp: self._context.now()}
         self._table.put(changed)
         self._table.announce(verb, changed)
         return changed
@@ -76,12 +76,12 @@ class _Rows(Service):
 class Boards(_Rows):
     custom: ClassVar[tuple[str, ...]] = ("toBlob", "clone")
 
-    def __init__(self, kernel: Kernel) -> None:
-        super().__init__(kernel, kernel.boards, {"name": "string", "slug": "string", "archived": "boolean"})
+    def __init__(self, context: DaemonContext) -> None:
+        super().__init__(context, context.boards, {"name": "string", "slug": "string", "archived": "boolean"})
 
     def new_row(self, data: Row, user_id: str) -> Row:
-        now = self._kernel.now()
-        board_id = self._kernel.ids.row()
+        now = self._context.now()
+        board_id = self._context.ids.row()
         return {
             "name": "Board",
             "archived": False,
@@ -91,12 +91,12 @@ class Boards(_Rows):
             "created_at": now,
             "last_updated": now,
             "created_by": user_id,
-            "url": self._kernel.link("b", board_id),
+            "url": self._context.link("b", board_id),
         }
 
     def remove(self, ref: str | None, call: Call) -> Row:
         row = super().remove(ref, call)
-        self._kernel.access_changed()
+        self._context.access_changed()
         return row
 
     def toBlob(self, data: Any, call: Call) -> Row:
@@ -111,12 +111,12 @@ class Boards(_Rows):
 
 
 class Repos(_Rows):
-    def __init__(self, kernel: Kernel) -> None:
-        super().__init__(kernel, kernel.repos, {"slug": "string", "name": "string", "repo_type": "string"})
+    def __init__(self, context: DaemonContext) -> None:
+        super().__init__(context, context.repos, {"slug": "string", "name": "string", "repo_type": "string"})
 
     def new_row(self, data: Row, user_id: str) -> Row:
         refuse_no_text(data, "slug")
-        now = self._kernel.now()
+        now = self._context.now()
         slug = data.get("slug") or f"local/{PurePath(str(data.get('local_path') or 'repo')).name}"
         return {
             "name": slug.rpartition("/")[2],
@@ -125,28 +125,28 @@ class Repos(_Rows):
             "default_branch": "main",
             **data,
             "slug": slug,
-            "repo_id": self._kernel.ids.row(),
+            "repo_id": self._context.ids.row(),
             "created_at": now,
             "last_updated": now,
         }
 
 
 class Places(_Rows):
-    def __init__(self, kernel: Kernel) -> None:
+    def __init__(self, context: DaemonContext) -> None:
         super().__init__(
-            kernel,
-            kernel.places,
+            context,
+            context.places,
             {"repo_id": "uuid", "board_id": "uuid", "name": "string", "ref": "string", "archived": "boolean"},
         )
 
     def new_row(self, data: Row, user_id: str) -> Row:
-        kernel = self._kernel
-        api = kernel.api
+        context = self._context
+        api = context.api
         if not data.get("repo_id"):
             raise repository_fault(f"{api.place_title} must have a repo_id")
-        repo = kernel.repos.get(data["repo_id"])
-        now = kernel.now()
-        row_id = kernel.ids.row()
+        repo = context.repos.get(data["repo_id"])
+        now = context.now()
+        row_id = context.ids.row()
         name = data.get("name") or "main"
         return {
             "ref": name,
@@ -158,14 +158,14 @@ class Places(_Rows):
             "name": name,
             api.place_id: row_id,
             "repo_id": repo["repo_id"],
-            f"{api.place}_unique_id": len(kernel.places.all()) + 1,
+            f"{api.place}_unique_id": len(context.places.all()) + 1,
             "created_at": now,
             "updated_at": now,
             "last_used": now,
             "created_by": user_id,
             "archived": False,
             **({"schedule_enabled": False} if api.place == "worktree" else {}),
-            "url": kernel.link("w" if api.place == "worktree" else "b", row_id),
+            "url": context.link("w" if api.place == "worktree" else "b", row_id),
         }
 
 
@@ -184,17 +184,17 @@ class _LocalRepo(Service):
 
 
 class _NewPlace(Service):
-    """Making a branch answers at once; that it is ready is told later."""
+    """Create a branch. The answer comes at once, the event that it is ready later."""
 
     announces = True
 
-    def __init__(self, kernel: Kernel, places: Places) -> None:
-        self.path = f"repos/:id/{kernel.api.places}"
-        self._kernel = kernel
+    def __init__(self, context: DaemonContext, places: Places) -> None:
+        self.path = f"repos/:id/{context.api.places}"
+        self._context = context
         self._places = places
 
     def create(self, data: Row, call: Call) -> Row:
-        repo = self._kernel.repos.get(call.route["id"])
+        repo = self._context.repos.get(call.route["id"])
         if not data.get("name"):
             raise bad_request("name is required")
         wanted = {
@@ -207,15 +207,15 @@ class _NewPlace(Service):
             **({"board_id": data["boardId"]} if data.get("boardId") else {}),
         }
         row = self._places.create(wanted, call)
-        asyncio.get_running_loop().call_soon(self._ready, row[self._kernel.api.place_id])
+        asyncio.get_running_loop().call_soon(self._ready, row[self._context.api.place_id])
         return row
 
     def _ready(self, row_id: str) -> None:
-        row = self._kernel.places.find(row_id)
+        row = self._context.places.find(row_id)
         if row is not None and row.get("filesystem_status") == "creating":
-            self._kernel.places.change(row, filesystem_status="ready", updated_at=self._kernel.now())
+            self._context.places.change(row, filesystem_status="ready", updated_at=self._context.now())
 
 
-def place_routes(kernel: Kernel, repos: Repos, places: Places) -> list[Service]:
+def place_routes(context: DaemonContext, repos: Repos, places: Places) -> list[Service]:
     """The routes under `repos/`."""
-    return [_LocalRepo(repos), _NewPlace(kernel, places)]
+    return [_LocalRepo(repos), _NewPlace(context, places)]

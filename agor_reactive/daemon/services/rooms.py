@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import bad_request
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.services.base import Call, Connection, Service
 from agor_reactive.daemon.store import Row
 
@@ -15,8 +15,8 @@ class SessionStreams(Service):
 
     path = "session-streams"
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
+    def __init__(self, context: DaemonContext) -> None:
+        self._context = context
 
     def create(self, data: Row, call: Call) -> Row:
         """Join; the answer names the full id. `capability` alone: no copies of own sessions from now on."""
@@ -27,7 +27,7 @@ class SessionStreams(Service):
                 return {"session_id": "", "subscribed": False}
         if not data.get("session_id"):
             raise bad_request("session_id is required")
-        session_id = self._kernel.sessions.get(data["session_id"])["session_id"]
+        session_id = self._context.sessions.get(data["session_id"])["session_id"]
         connection.join(session_id)
         return {"session_id": session_id, "subscribed": True}
 

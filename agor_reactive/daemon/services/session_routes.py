@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import bad_request, conflict
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.services.base import Call, Service
 from agor_reactive.daemon.services.sessions import Sessions, children_of, origin
 from agor_reactive.daemon.stops import Stops
 from agor_reactive.daemon.store import Row
-from agor_reactive.daemon.turns import Turns
+from agor_reactive.daemon.task_runner import TaskRunner
 
 __all__ = ["session_routes"]
 
@@ -24,12 +24,12 @@ class _Prompt(Service):
     path = "sessions/:id/prompt"
     announces = True
 
-    def __init__(self, kernel: Kernel, turns: Turns) -> None:
-        self._api = kernel.api
-        self._turns = turns
+    def __init__(self, context: DaemonContext, task_runner: TaskRunner) -> None:
+        self._api = context.api
+        self._task_runner = task_runner
 
     def create(self, data: Row, call: Call) -> Row:
-        task = self._turns.prompt(call.route["id"], data, call.user_id)
+        task = self._task_runner.prompt(call.route["id"], data, call.user_id)
         if self._api.prompt_answers_task:
             return task
         answer: Row = {"success": True, "taskId": task["task_id"], "status": task["status"]}
@@ -52,12 +52,12 @@ class _Stop(Service):
 class _Queue(Service):
     path = "sessions/:id/tasks/queue"
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, task_runner: TaskRunner) -> None:
+        self._task_runner = task_runner
 
     def find(self, call: Call) -> Row:
         # The full id only: a short one, like an unknown one, has an empty queue.
-        rows = self._turns.queue(call.route["id"])
+        rows = self._task_runner.queue(call.route["id"])
         return {"total": len(rows), "data": rows}
 
 
@@ -82,18 +82,18 @@ class _Spawn(_Fork):
 class _Genealogy(Service):
     path = "sessions/:id/genealogy"
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
+    def __init__(self, context: DaemonContext) -> None:
+        self._context = context
 
     def find(self, call: Call) -> Row:
-        sessions = self._kernel.sessions
+        sessions = self._context.sessions
         session = sessions.get(call.route["id"])
         ancestors: list[Row] = []
         above = origin(session)
         while above is not None and (row := sessions.find(above)) is not None and row not in ancestors:
             ancestors.append(row)
             above = origin(row)
-        children = children_of(self._kernel, session["session_id"])
+        children = children_of(self._context, session["session_id"])
         return {"session": session, "ancestors": ancestors, "children": children}
 
 
@@ -101,11 +101,11 @@ class _Decision(Service):
     path = "sessions/:id/permission-decision"
     announces = True
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, task_runner: TaskRunner) -> None:
+        self._task_runner = task_runner
 
     def create(self, data: Row, call: Call) -> Row:
-        return self._turns.permissions.decide(call.route["id"], data, call.user_id)
+        return self._task_runner.permissions.decide(call.route["id"], data, call.user_id)
 
 
 class _Initialize(Service):
@@ -113,12 +113,12 @@ class _Initialize(Service):
 
     path = "sessions/:id/initialize"
 
-    def __init__(self, kernel: Kernel, turns: Turns) -> None:
-        self._kernel = kernel
-        self._turns = turns
+    def __init__(self, context: DaemonContext, task_runner: TaskRunner) -> None:
+        self._context = context
+        self._task_runner = task_runner
 
     def create(self, data: Row, call: Call) -> Row:
-        session = self._kernel.sessions.get(call.route["id"])
+        session = self._context.sessions.get(call.route["id"])
         expected = data.get("expectedUserId")
         if not isinstance(expected, str) or not expected:
             raise bad_request("expectedUserId required")
@@ -126,7 +126,7 @@ class _Initialize(Service):
             raise conflict("The session would be initialized for another user")
         answer: Row = {"sessionId": session["session_id"]}
         if data.get("prompt"):
-            answer["task"] = self._turns.prompt(session["session_id"], {"prompt": data["prompt"]}, call.user_id)
+            answer["task"] = self._task_runner.prompt(session["session_id"], {"prompt": data["prompt"]}, call.user_id)
         return answer
 
 
@@ -136,20 +136,20 @@ class _Archive(Service):
     path = "sessions/:id/archive"
     archived: ClassVar[bool] = True
 
-    def __init__(self, kernel: Kernel) -> None:
-        self._kernel = kernel
+    def __init__(self, context: DaemonContext) -> None:
+        self._context = context
 
     def create(self, data: Row, call: Call) -> Row:
-        sessions = self._kernel.sessions
+        sessions = self._context.sessions
         session_id = sessions.get(call.route["id"])["session_id"]
         affected = [session_id]
         if data.get("includeChildren") is True:
             for known in affected:
-                affected += [row["session_id"] for row in children_of(self._kernel, known)]
+                affected += [row["session_id"] for row in children_of(self._context, known)]
         for changed in affected:
             why = "manual" if changed == session_id else "parent_archived"
             reason = why if self.archived else None
-            self._kernel.touch_session(sessions.get(changed), archived=self.archived, archived_reason=reason)
+            self._context.touch_session(sessions.get(changed), archived=self.archived, archived_reason=reason)
         return {
             "session": sessions.get(session_id),
             "affectedSessions": [sessions.get(changed) for changed in affected],
@@ -162,16 +162,16 @@ class _Unarchive(_Archive):
     archived: ClassVar[bool] = False
 
 
-def session_routes(kernel: Kernel, turns: Turns, stops: Stops, sessions: Sessions) -> list[Service]:
+def session_routes(context: DaemonContext, task_runner: TaskRunner, stops: Stops, sessions: Sessions) -> list[Service]:
     """The routes under `sessions/:id/`."""
-    newer = [_Initialize(kernel, turns), _Archive(kernel), _Unarchive(kernel)] if kernel.api.handshake else []
+    newer = [_Initialize(context, task_runner), _Archive(context), _Unarchive(context)] if context.api.handshake else []
     return [
-        _Prompt(kernel, turns),
+        _Prompt(context, task_runner),
         _Stop(stops),
-        _Queue(turns),
+        _Queue(task_runner),
         _Fork(sessions),
         _Spawn(sessions),
-        _Genealogy(kernel),
-        _Decision(turns),
+        _Genealogy(context),
+        _Decision(task_runner),
         *newer,
     ]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import DomainFault, repository_fault
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.queries import Kind, matches, page, select, sort_rows, validated
 from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
 from agor_reactive.daemon.store import Row
-from agor_reactive.daemon.turns import Turns
+from agor_reactive.daemon.task_runner import TaskRunner
 
 __all__ = ["Sessions", "children_of", "origin"]
 
@@ -28,97 +28,97 @@ class Sessions(Service):
     path = "sessions"
     keeps_rows: ClassVar[bool] = True
 
-    def __init__(self, kernel: Kernel, turns: Turns) -> None:
-        self._kernel = kernel
-        self._turns = turns
+    def __init__(self, context: DaemonContext, task_runner: TaskRunner) -> None:
+        self._context = context
+        self._task_runner = task_runner
         self._schema: dict[str, Kind] = {
             "session_id": "uuid", "status": _STATUS, "agentic_tool": "string", "board_id": "uuid",
-            kernel.api.place_id: "uuid", "created_by": "uuid", "archived": "boolean", "title": "string",
+            context.api.place_id: "uuid", "created_by": "uuid", "archived": "boolean", "title": "string",
             "ready_for_prompt": "boolean", "created_at": "string", "last_updated": "string",
         }  # fmt: skip
-        if kernel.api.handshake:
+        if context.api.handshake:
             family: dict[str, Kind] = {"parent_session_id": "uuid", "forked_from_session_id": "uuid"}
             self._schema |= {**family, "schedule_id": "uuid"}
 
     def find(self, call: Call) -> dict[str, Any]:
         query = validated(call.query, self._schema)
-        rows = [row for row in self._kernel.sessions.all() if matches(self._searched(row), query)]
+        rows = [row for row in self._context.sessions.all() if matches(self._searched(row), query)]
         answer = page(sort_rows(rows, query.get("$sort")), query)
         answer["data"] = select(answer["data"], query.get("$select"), always="session_id")
         return answer
 
     def _searched(self, row: Row) -> Row:
         """What a query looks at: with today's rules also the board, through the branch, and the family."""
-        if not self._kernel.api.handshake:
+        if not self._context.api.handshake:
             return row
-        return {**row, **row["genealogy"], "board_id": row.get(f"{self._kernel.api.place}_board_id")}
+        return {**row, **row["genealogy"], "board_id": row.get(f"{self._context.api.place}_board_id")}
 
     def get(self, ref: str, call: Call) -> Row:
-        row = self._kernel.sessions.get(ref)
+        row = self._context.sessions.get(ref)
         if call.user is not None and row["created_by"] == call.user["user_id"]:
             return {**row, "mcp_token": self._mcp_token(row)}
         return row
 
     def create(self, data: Row, call: Call) -> Row:
         row = self.new_row(data, call.user_id)
-        self._kernel.sessions.insert(row)
-        told = {**row, "mcp_token": self._mcp_token(row)}
-        self._kernel.sessions.announce("created", told)
-        return told
+        self._context.sessions.insert(row)
+        announced = {**row, "mcp_token": self._mcp_token(row)}
+        self._context.sessions.announce("created", announced)
+        return announced
 
     def patch(self, ref: str | None, data: Row, call: Call) -> Row:
         if ref is None:
             raise DomainFault("Multi-patch is not enabled")
         refuse_no_text(data, "status")
-        row = self._kernel.sessions.get(ref)
+        row = self._context.sessions.get(ref)
         kept = {name: value for name, value in data.items() if name in _KEPT}
-        changed = {**row, **kept, "last_updated": self._kernel.now()}
-        self._kernel.sessions.put(changed)
-        # Fields nobody stores are echoed all the same.
-        told = {**data, **changed}
-        self._kernel.sessions.announce("patched", told)
+        changed = {**row, **kept, "last_updated": self._context.now()}
+        self._context.sessions.put(changed)
+        # The answer echoes unknown fields, although they are not stored.
+        announced = {**data, **changed}
+        self._context.sessions.announce("patched", announced)
         if "status" in kept:
-            self._turns.drain(row["session_id"])
-        return told
+            self._task_runner.drain(row["session_id"])
+        return announced
 
     def update(self, ref: str, data: Row, call: Call) -> Row:
         refuse_no_text(data, "status")
-        row = self._kernel.sessions.get(ref)
-        changed = {**row, **{k: v for k, v in data.items() if k in _KEPT}, "last_updated": self._kernel.now()}
-        self._kernel.sessions.put(changed)
-        self._kernel.sessions.announce("updated", changed)
+        row = self._context.sessions.get(ref)
+        changed = {**row, **{k: v for k, v in data.items() if k in _KEPT}, "last_updated": self._context.now()}
+        self._context.sessions.put(changed)
+        self._context.sessions.announce("updated", changed)
         return changed
 
     def remove(self, ref: str | None, call: Call) -> Row:
         if ref is None:
             raise DomainFault("Multi-remove is not enabled")
-        row = self._kernel.sessions.get(ref)
-        if self._kernel.api.handshake:
-            for child in children_of(self._kernel, row["session_id"]):
+        row = self._context.sessions.get(ref)
+        if self._context.api.handshake:
+            for child in children_of(self._context, row["session_id"]):
                 self.remove(child["session_id"], call)
         return self._remove(row)
 
     def _remove(self, row: Row) -> Row:
-        kernel = self._kernel
+        context = self._context
         session_id = row["session_id"]
-        self._turns.forget_session(session_id)
-        with kernel.store.together():
-            kernel.sessions.drop(row)
-            kernel.store.delete_of_session("tasks", session_id)
-            kernel.store.delete_of_session("messages", session_id)
-        kernel.sessions.announce("removed", row)
+        self._task_runner.forget_session(session_id)
+        with context.store.together():
+            context.sessions.drop(row)
+            context.store.delete_of_session("tasks", session_id)
+            context.store.delete_of_session("messages", session_id)
+        context.sessions.announce("removed", row)
         return row
 
     def new_row(self, data: Row, user_id: str) -> Row:
         """A session as it is born; raises the repository's faults when its place is missing."""
-        kernel = self._kernel
-        api = kernel.api
+        context = self._context
+        api = context.api
         place_ref = data.get(api.place_id)
         if not place_ref:
             raise repository_fault(f"Session must have a {api.place_id}")
-        place = kernel.places.get(place_ref)
-        now = kernel.now()
-        session_id = kernel.ids.row()
+        place = context.places.get(place_ref)
+        now = context.now()
+        session_id = context.ids.row()
         sha = place.get("last_commit_sha") or "0" * 40
         return {
             "session_id": session_id,
@@ -130,7 +130,7 @@ class Sessions(Service):
             "unix_username": None,
             api.place_id: place[api.place_id],
             f"{api.place}_board_id": place.get("board_id"),
-            "url": kernel.link("s", session_id),
+            "url": context.link("s", session_id),
             **{name: data[name] for name in ("title", "description", "custom_context") if name in data},
             "git_state": {"ref": place.get("ref", ""), "base_sha": sha, "current_sha": sha},
             "genealogy": {"parent_session_id": None, "forked_from_session_id": None, "children": []},
@@ -145,13 +145,13 @@ class Sessions(Service):
         }
 
     def offspring(self, ref: str, data: Row, call: Call, *, forked: bool) -> Row:
-        """A fork or a spawned child. Told to every socket, logged in or not, as a real daemon does."""
-        kernel = self._kernel
-        parent = kernel.sessions.get(ref)
+        """Fork or spawn a session. Announced to every socket, logged in or not, like a real daemon."""
+        context = self._context
+        parent = context.sessions.get(ref)
         prompt = data.get("prompt")
         if not isinstance(prompt, str) or not prompt:
             raise DomainFault("Prompt required")
-        place_id = kernel.api.place_id
+        place_id = context.api.place_id
         row = self.new_row({"title": prompt[:100], "description": prompt, place_id: parent[place_id]}, call.user_id)
         if data.get("title"):
             row["title"] = data["title"]
@@ -161,25 +161,25 @@ class Sessions(Service):
         if data.get("task_id"):
             row["genealogy"]["fork_point_task_id" if forked else "spawn_point_task_id"] = data["task_id"]
         family = parent["genealogy"]
-        with kernel.store.together():
-            kernel.sessions.insert(row)
+        with context.store.together():
+            context.sessions.insert(row)
             parent = {
                 **parent,
                 "genealogy": {**family, "children": [*family.get("children", []), row["session_id"]]},
-                "last_updated": kernel.now(),
+                "last_updated": context.now(),
             }
-            kernel.sessions.put(parent)
-        kernel.sessions.announce("patched", parent)
-        kernel.bus.broadcast("sessions created", {**row, "mcp_token": self._mcp_token(row)})
+            context.sessions.put(parent)
+        context.sessions.announce("patched", parent)
+        context.bus.broadcast("sessions created", {**row, "mcp_token": self._mcp_token(row)})
         return row
 
     def _mcp_token(self, row: Row) -> str:
-        return self._kernel.tokens.sign({"sub": row["created_by"], "type": "mcp", "session_id": row["session_id"]})
+        return self._context.tokens.sign({"sub": row["created_by"], "type": "mcp", "session_id": row["session_id"]})
 
 
-def children_of(kernel: Kernel, session_id: str) -> list[Row]:
+def children_of(context: DaemonContext, session_id: str) -> list[Row]:
     """The sessions that were forked or spawned from one."""
-    return [row for row in kernel.sessions.all() if origin(row) == session_id]
+    return [row for row in context.sessions.all() if origin(row) == session_id]
 
 
 def origin(session: Row) -> str | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import DomainFault, bad_request, forbidden, repository_fault, sql_fault
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.queries import MAX_LIMIT
 from agor_reactive.daemon.row_queries import answer_find, task_query
 from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
 from agor_reactive.daemon.store import DuplicateRow, Row
-from agor_reactive.daemon.turns import TERMINAL, Turns
+from agor_reactive.daemon.task_runner import TERMINAL, TaskRunner
 
 __all__ = ["Tasks", "kept_fields", "task_routes"]
 
@@ -29,15 +29,15 @@ class Tasks(Service):
     many: ClassVar[bool] = True  # for a refusal in the service's own words
     keeps_rows: ClassVar[bool] = True
 
-    def __init__(self, kernel: Kernel, turns: Turns) -> None:
-        self._kernel = kernel
-        self._turns = turns
+    def __init__(self, context: DaemonContext, task_runner: TaskRunner) -> None:
+        self._context = context
+        self._task_runner = task_runner
 
     def find(self, call: Call) -> dict[str, Any]:
-        return answer_find(self._kernel.store, "tasks", task_query(call.query, limit=MAX_LIMIT), id_field="task_id")
+        return answer_find(self._context.store, "tasks", task_query(call.query, limit=MAX_LIMIT), id_field="task_id")
 
     def get(self, ref: str, call: Call) -> Row:
-        return self._kernel.tasks.get(ref)
+        return self._context.tasks.get(ref)
 
     def create(self, data: Row | list[Row], call: Call) -> Row | list[Row]:
         if isinstance(data, list):
@@ -47,7 +47,7 @@ class Tasks(Service):
             raise bad_request("Externally created tasks must use status created")
         row = self.new_row(data, call.user_id)
         self.insert([row])
-        self._kernel.tasks.announce("created", row)
+        self._context.tasks.announce("created", row)
         return row
 
     def patch(self, ref: str | None, data: Row, call: Call) -> Row | list[Row]:
@@ -55,22 +55,22 @@ class Tasks(Service):
             raise forbidden("Task patches require an executor token scoped to this task")
         if ref is None:
             raise DomainFault("Multi-patch is not enabled")
-        return self._patch(self._kernel.tasks.get(ref), data)
+        return self._patch(self._context.tasks.get(ref), data)
 
     def remove(self, ref: str | None, call: Call) -> Row:
         if ref is None:
             raise DomainFault("Multi-remove is not enabled")
-        row = self._kernel.tasks.get(ref)
+        row = self._context.tasks.get(ref)
         if row["status"] != "queued":
             raise repository_fault("Only queued tasks can be deleted")
         return self._drop(row)
 
     def new_row(self, data: Row, user_id: str) -> Row:
         """A task made by hand rather than by a prompt."""
-        now = self._kernel.now()
-        session = self._kernel.sessions.get(data.get("session_id"))
+        now = self._context.now()
+        session = self._context.sessions.get(data.get("session_id"))
         row: Row = {
-            "task_id": self._kernel.ids.row(),
+            "task_id": self._context.ids.row(),
             "session_id": session["session_id"],
             "status": "created",
             "created_at": now,
@@ -85,16 +85,16 @@ class Tasks(Service):
     def insert(self, rows: list[Row]) -> None:
         """Store several and announce none."""
         try:
-            with self._kernel.store.together():
+            with self._context.store.together():
                 for row in rows:
-                    self._kernel.tasks.insert(row)
+                    self._context.tasks.insert(row)
         except DuplicateRow as error:
             raise sql_fault("tasks", "UNIQUE constraint failed: tasks.task_id") from error
 
     def _drop(self, row: Row) -> Row:
-        self._turns.forget_task(row["task_id"])
-        self._kernel.tasks.drop(row)
-        self._kernel.tasks.announce("removed", row)
+        self._task_runner.forget_task(row["task_id"])
+        self._context.tasks.drop(row)
+        self._context.tasks.announce("removed", row)
         return row
 
     def _patch(self, row: Row, data: Row) -> Row:
@@ -102,12 +102,12 @@ class Tasks(Service):
         status = data.get("status")
         if status in TERMINAL and row.get("status") not in TERMINAL | {"queued", "created"}:
             echoed = {name: value for name, value in data.items() if name != "status"}
-            return {**echoed, **self._turns.finish(row, str(status), **echoed)}
+            return {**echoed, **self._task_runner.finish(row, str(status), **echoed)}
         changed = {**row, **kept_fields(data), "task_id": row["task_id"]}
-        self._kernel.tasks.put(changed)
-        # Fields nobody stores are echoed all the same.
+        self._context.tasks.put(changed)
+        # The answer echoes unknown fields, although they are not stored.
         echoed = {**data, **changed}
-        self._kernel.tasks.announce("patched", echoed)
+        self._context.tasks.announce("patched", echoed)
         return echoed
 
 
@@ -115,11 +115,11 @@ class _Run(Service):
     path = "tasks/:id/run"
     announces = True
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, task_runner: TaskRunner) -> None:
+        self._task_runner = task_runner
 
     def create(self, data: Row, call: Call) -> Row:
-        return self._turns.run(call.route["id"], call.user_id)
+        return self._task_runner.run(call.route["id"], call.user_id)
 
 
 class _Complete(Service):
@@ -127,15 +127,15 @@ class _Complete(Service):
     announces = True
     status = "completed"
 
-    def __init__(self, kernel: Kernel, turns: Turns) -> None:
-        self._kernel = kernel
-        self._turns = turns
+    def __init__(self, context: DaemonContext, task_runner: TaskRunner) -> None:
+        self._context = context
+        self._task_runner = task_runner
 
     def create(self, data: Row, call: Call) -> Row:
-        row = self._kernel.tasks.get(call.route["id"])
+        row = self._context.tasks.get(call.route["id"])
         report = {"report": data["report"]} if self.status == "completed" and data.get("report") else {}
         # What went wrong is not kept: `fail` has always dropped its error text.
-        return self._turns.finish(row, self.status, **report)
+        return self._task_runner.finish(row, self.status, **report)
 
 
 class _Fail(_Complete):
@@ -143,9 +143,9 @@ class _Fail(_Complete):
     status = "failed"
 
 
-def task_routes(kernel: Kernel, turns: Turns) -> list[Service]:
+def task_routes(context: DaemonContext, task_runner: TaskRunner) -> list[Service]:
     """The routes under `tasks/`, but the streaming one."""
-    return [_Run(turns), _Complete(kernel, turns), _Fail(kernel, turns)]
+    return [_Run(task_runner), _Complete(context, task_runner), _Fail(context, task_runner)]
 
 
 def kept_fields(data: Row) -> Row:

@@ -1,4 +1,4 @@
-"""What a daemon does to its rows before it listens: put right what the last run left, or plant the first ones."""
+"""Prepares the rows before the daemon listens: stops tasks of the last run, or creates the first rows."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from agor_reactive.daemon.accounts import Accounts
-from agor_reactive.daemon.kernel import Kernel
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.store import Row, Store
-from agor_reactive.daemon.turns import ACTIVE
+from agor_reactive.daemon.task_runner import ACTIVE
+from agor_reactive.daemon.user_directory import UserDirectory
 
 __all__ = ["Credentials", "boot_number", "mark_clean", "plant", "recover", "signing_secret"]
 
@@ -53,43 +53,45 @@ def mark_clean(store: Store, *, clean: bool) -> None:
     store.set_setting("clean", "1" if clean else "0")
 
 
-def plant(kernel: Kernel, accounts: Accounts, *, api_key: str | None, password: str | None) -> Credentials:
+def plant(
+    context: DaemonContext, user_directory: UserDirectory, *, api_key: str | None, password: str | None
+) -> Credentials:
     """Make sure there is a user, a key, and a place to work in."""
-    admin = next(iter(kernel.users.all()), None)
+    admin = next(iter(context.users.all()), None)
     shown_password = password
-    with kernel.store.together():
+    with context.store.together():
         if admin is None:
             shown_password = password or secrets.token_urlsafe(12)
-            admin = accounts.add_user(
+            admin = user_directory.add_user(
                 email=_EMAIL, password=shown_password, role="superadmin", name="Admin", onboarding_completed=True
             )
         shown_key = api_key
         if api_key is not None:
-            if accounts.find_key(api_key) is None:
-                accounts.add_key(admin["user_id"], "embedded", key=api_key)
-        elif not kernel.store.all("api-keys"):
-            shown_key, _ = accounts.add_key(admin["user_id"], "embedded")
-        if not kernel.places.all():
-            _plant_place(kernel, admin["user_id"])
+            if user_directory.find_key(api_key) is None:
+                user_directory.add_key(admin["user_id"], "embedded", key=api_key)
+        elif not context.store.all("api-keys"):
+            shown_key, _ = user_directory.add_key(admin["user_id"], "embedded")
+        if not context.places.all():
+            _plant_place(context, admin["user_id"])
     return Credentials(admin["email"], shown_password, shown_key)
 
 
-def recover(kernel: Kernel) -> None:
+def recover(context: DaemonContext) -> None:
     """After a restart: what ran or waited is stopped, its session is idle, and a message says what happened."""
-    kind = "daemon_restart" if kernel.store.setting("clean") == "1" else "daemon_crash"
+    kind = "daemon_restart" if context.store.setting("clean") == "1" else "daemon_crash"
     hit: dict[str, Row] = {}
-    with kernel.store.together():
-        for task in kernel.tasks.all():
+    with context.store.together():
+        for task in context.tasks.all():
             if task.get("status") in _UNFINISHED:
-                kernel.tasks.put({**task, "status": "stopped", "completed_at": kernel.now()})
+                context.tasks.put({**task, "status": "stopped", "completed_at": context.now()})
                 hit[task["session_id"]] = task
-        for session in kernel.sessions.all():
+        for session in context.sessions.all():
             session_id = session["session_id"]
             if session_id not in hit and session["status"] not in ACTIVE:
                 continue
-            kernel.sessions.put({**session, "status": "idle", "ready_for_prompt": True, "last_updated": kernel.now()})
+            context.sessions.put({**session, "status": "idle", "ready_for_prompt": True, "last_updated": context.now()})
             why = "The daemon was restarted" if kind == "daemon_restart" else "The daemon ended without warning"
-            kernel.new_message(
+            context.new_message(
                 session_id=session_id,
                 task_id=hit[session_id]["task_id"] if session_id in hit else None,
                 role="system",
@@ -99,30 +101,30 @@ def recover(kernel: Kernel) -> None:
             )
 
 
-def _plant_place(kernel: Kernel, user_id: str) -> None:
-    now = kernel.now()
-    api = kernel.api
-    board_id, repo_id, place_id = kernel.ids.row(), kernel.ids.row(), kernel.ids.row()
+def _plant_place(context: DaemonContext, user_id: str) -> None:
+    now = context.now()
+    api = context.api
+    board_id, repo_id, place_id = context.ids.row(), context.ids.row(), context.ids.row()
     home = str(Path("/srv/agor/demo"))
-    kernel.boards.insert(
+    context.boards.insert(
         {
             "board_id": board_id, "name": "Main board", "slug": "default", "icon": "🏠", "objects": {},
             "created_at": now, "last_updated": now, "created_by": user_id, "archived": False,
-            "url": kernel.link("b", board_id),
+            "url": context.link("b", board_id),
         }
     )  # fmt: skip
-    kernel.repos.insert(
+    context.repos.insert(
         {
             "repo_id": repo_id, "slug": "local/demo", "name": "demo", "repo_type": "local", "local_path": home,
             "default_branch": "main", "created_at": now, "last_updated": now,
         }
     )  # fmt: skip
-    kernel.places.insert(
+    context.places.insert(
         {
             api.place_id: place_id, "repo_id": repo_id, "board_id": board_id, "name": "main", "ref": "main",
             "path": f"{home}/main", "new_branch": False, f"{api.place}_unique_id": 1, "created_at": now,
             "updated_at": now, "last_used": now, "created_by": user_id, "needs_attention": False, "archived": False,
-            "filesystem_status": "ready", "last_commit_sha": f"{kernel.rng('sha').getrandbits(160):040x}",
+            "filesystem_status": "ready", "last_commit_sha": f"{context.rng('sha').getrandbits(160):040x}",
             **({"schedule_enabled": False} if api.place == "worktree" else {}),
         }
     )  # fmt: skip

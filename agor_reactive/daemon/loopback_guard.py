@@ -1,4 +1,4 @@
-"""The door of the daemon: only local addresses get in, and only the protocol version it speaks.
+"""Accepts requests from local addresses and in the supported protocol version only.
 
 A page of some website must not reach a daemon on the reader's machine, so a foreign Host (DNS rebinding) or Origin
 (cross-site request) is refused before anything else looks at the request.
@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-__all__ = ["Gate"]
+__all__ = ["LoopbackGuard"]
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -23,7 +23,7 @@ _LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 _SOCKET_PATH = "/socket.io"
 
 
-class Gate:
+class LoopbackGuard:
     """Sends socket traffic to one application and the rest to another."""
 
     def __init__(self, sockets: App, rest: App) -> None:

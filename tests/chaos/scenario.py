@@ -1,4 +1,4 @@
-"""One run: daemon, bad network, one live client with many handles, a driver; then calm, comparison, and the bill."""
+"""One chaos run: a daemon, a faulty network, a live client with many handles and a driver; then the comparison."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from agor_reactive.session.shared import SharedSession
 from agor_reactive.transport.credentials import ApiKey
 from agor_reactive.transport.socketio import Backoff, SocketLink
 from tests.chaos.comparison import compared, fresh_state, unfinished
-from tests.chaos.complaints import Complaints
 from tests.chaos.driver import Driver
 from tests.chaos.leaks import Process, client_counts, still_alive
+from tests.chaos.problems import Problems
 from tests.chaos.process import DaemonProcess, Settings
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Mirror, Report
 from tests.chaos.schedule import FaultSchedule
 from tests.chaos.users import Seat, Users, seats
 
-__all__ = ["Options", "tell"]
+__all__ = ["Options", "run_scenario"]
 
 SESSIONS = 10
 CALM = 60.0
@@ -59,14 +59,17 @@ class _Scene:
     driver: Driver
     client: agor.Client
     users: Users
-    complaints: Complaints
+    problems: Problems
     events: Counter[str]
     phases: Counter[str]
 
 
-async def tell(options: Options) -> Report:
+async def run_scenario(options: Options) -> Report:
     """Let it happen and say what came of it."""
-    with tempfile.TemporaryDirectory(prefix="agor-chaos-", ignore_cleanup_errors=True) as folder, Complaints() as heard:
+    with (
+        tempfile.TemporaryDirectory(prefix="agor-chaos-", ignore_cleanup_errors=True) as folder,
+        Problems() as problems,
+    ):
         settings = Settings(
             Path(folder) / "chaos.sqlite", options.api_version, options.speed, options.seed, options.token_life
         )
@@ -76,18 +79,18 @@ async def tell(options: Options) -> Report:
         try:
             await _warm_up(daemon)
             before = Process.now()
-            await _between(options, daemon, heard, report)
+            await _between(options, daemon, problems, report)
             await _bill(before, report)
         finally:
             await daemon.end()
-        report.complaints = {
-            "task exceptions never retrieved": heard.never_retrieved,
-            "left unclosed": heard.unclosed,
-            "errors without a name": heard.unnamed,
-            "other complaints": heard.other,
+        report.problems = {
+            "task exceptions never retrieved": problems.never_retrieved,
+            "left unclosed": problems.unclosed,
+            "errors without a name": problems.unnamed,
+            "other problems": problems.other,
         }
-        report.facts["log lines of the package"] = heard.warned
-        report.facts["unruly callbacks reported"] = heard.unruly
+        report.facts["log lines of the package"] = problems.warned
+        report.facts["unruly callbacks reported"] = problems.unruly
     return report
 
 
@@ -104,7 +107,7 @@ async def _warm_up(daemon: DaemonProcess) -> None:
         await rest.service("sessions").remove(row.session_id)
 
 
-async def _between(options: Options, daemon: DaemonProcess, heard: Complaints, report: Report) -> None:
+async def _between(options: Options, daemon: DaemonProcess, problems: Problems, report: Report) -> None:
     """The run itself; when it returns, everything that was opened is closed."""
     async with (
         agor.create_async_rest_client(daemon.url, api_key=daemon.api_key, timeout=5.0) as rest,
@@ -135,9 +138,9 @@ async def _between(options: Options, daemon: DaemonProcess, heard: Complaints, r
 
             counting = client.events.subscribe(count)
             noting = client.on_status(note)
-            users = Users(client, taken, heard, options.seed)
+            users = Users(client, taken, problems, options.seed)
             schedule = FaultSchedule(proxy, daemon, options.seed)
-            scene = _Scene(options, daemon, proxy, schedule, driver, client, users, heard, events, phases)
+            scene = _Scene(options, daemon, proxy, schedule, driver, client, users, problems, events, phases)
             for number in range(len(taken)):
                 users.sit(number)
             await _reign(scene)
@@ -250,7 +253,7 @@ async def _until(holds: Callable[[], bool]) -> None:
 
 
 async def _flush(scene: _Scene) -> None:
-    """Whatever the daemon told before it answers this has been heard when it is answered."""
+    """When it returns, every event that the daemon sent before its answer was received."""
     while True:
         try:
             await scene.client.service("sessions").find(query={"$limit": 1})

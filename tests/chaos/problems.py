@@ -1,6 +1,6 @@
-"""Everything that Python complains of while chaos reigns: tasks nobody looked after, things left open, errors logged.
+"""Collects problems that Python reports during a run: unhandled task errors, unclosed resources, logged errors.
 
-A listener that misbehaves on purpose raises `Unruly`; reports of that are counted apart.
+A listener that fails on purpose raises `Unruly`; those reports are counted separately.
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ import warnings
 from collections import Counter
 from typing import Any, TextIO
 
-__all__ = ["Complaints", "Unruly"]
+__all__ = ["Problems", "Unruly"]
 
 
 class Unruly(Exception):
-    """What a listener raises on purpose."""
+    """Raised on purpose by a listener."""
 
 
-class _Ears(logging.Handler):
-    def __init__(self, complaints: Complaints) -> None:
+class _LogHandler(logging.Handler):
+    def __init__(self, problems: Problems) -> None:
         super().__init__(logging.WARNING)
-        self._complaints = complaints
+        self._problems = problems
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._complaints.logged(record)
+        self._problems.logged(record)
 
 
-class Complaints:
+class Problems:
     """A context manager: listens to the loop's exception handler, to warnings and to logging.
 
     `never_retrieved`, `unclosed`, `unnamed` and `other` are counts by text; each of them must be empty. `warned` counts
@@ -42,20 +42,20 @@ class Complaints:
         self.other: Counter[str] = Counter()
         self.warned: Counter[str] = Counter()
         self.unruly = 0
-        self._ears = _Ears(self)
+        self._handler = _LogHandler(self)
 
-    def __enter__(self) -> Complaints:
+    def __enter__(self) -> Problems:
         self._before = warnings.catch_warnings()
         self._before.__enter__()
         warnings.simplefilter("always")
         warnings.showwarning = self._warn
-        logging.getLogger().addHandler(self._ears)
+        logging.getLogger().addHandler(self._handler)
         asyncio.get_running_loop().set_exception_handler(self._loop_complains)
         return self
 
     def __exit__(self, *_: object) -> None:
         asyncio.get_running_loop().set_exception_handler(None)
-        logging.getLogger().removeHandler(self._ears)
+        logging.getLogger().removeHandler(self._handler)
         self._before.__exit__(None, None, None)
 
     @property

@@ -1,8 +1,8 @@
-"""The life of a turn: prompt, queue, run, finish, drain. Stopping is in `stops`, permissions are in `permissions`.
+"""Runs tasks: prompt, queue, run, finish, drain. Stopping is in `stops`, permissions are in `permissions`.
 
-Every step is a plain function without an await, so two calls can never be halfway through at once: that is the
-per-session lock. Order of writes and events follows the real daemon, down to what looks wrong: a session is told idle
-before its task is told completed, and the next task runs before that.
+Every step is a plain function without an await, so calls never interleave: that is the per-session lock. The order of
+writes and events follows the real daemon, even where it looks wrong: the idle session is announced before its completed
+task, and the next task runs before that.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from collections.abc import Coroutine
 from datetime import datetime
 from typing import Any, Protocol
 
+from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import DomainFault, conflict, forbidden, not_found
-from agor_reactive.daemon.kernel import Kernel
 from agor_reactive.daemon.permissions import Permissions
 from agor_reactive.daemon.store import Row
 
-__all__ = ["ACTIVE", "TERMINAL", "AgentPlayer", "Turns"]
+__all__ = ["ACTIVE", "TERMINAL", "AgentPlayer", "TaskRunner"]
 
 _LOG = logging.getLogger("agor_reactive.daemon")
 
@@ -28,18 +28,18 @@ _LIVE_TASK = frozenset({"dispatching", "running", "stopping", "awaiting_permissi
 
 
 class AgentPlayer(Protocol):
-    """What answers a task; ends by calling `Turns.finish`, unless it is cancelled."""
+    """What answers a task; ends by calling `TaskRunner.finish`, unless it is cancelled."""
 
-    def __call__(self, turns: Turns, task: Row) -> Coroutine[Any, Any, None]: ...
+    def __call__(self, task_runner: TaskRunner, task: Row) -> Coroutine[Any, Any, None]: ...
 
 
-class Turns:
+class TaskRunner:
     """Runs the tasks of all sessions, one at a time in each. `player` answers each of them."""
 
-    def __init__(self, kernel: Kernel, player: AgentPlayer) -> None:
-        self.kernel = kernel
-        self.permissions = Permissions(kernel)
-        self._handshake = kernel.api.handshake
+    def __init__(self, context: DaemonContext, player: AgentPlayer) -> None:
+        self.context = context
+        self.permissions = Permissions(context)
+        self._handshake = context.api.handshake
         self._player = player
         self._agents: dict[str, asyncio.Task[None]] = {}
         self._closed = False
@@ -48,7 +48,7 @@ class Turns:
 
     def prompt(self, ref: str, data: dict[str, Any], user_id: str) -> Row:
         """Admit a prompt: run it on an idle session, queue it on a busy one. Answers the task."""
-        session = self.kernel.sessions.get(ref)
+        session = self.context.sessions.get(ref)
         text = data.get("prompt")
         if not isinstance(text, str) or not text:
             raise DomainFault("Prompt required")
@@ -57,7 +57,7 @@ class Turns:
         if session["status"] == "stopping" and not self._handshake:
             raise DomainFault("Cannot send prompt: session is currently stopping")
         if session.get("archived"):
-            session = self.kernel.sessions.change(session, archived=False, archived_reason=None)
+            session = self.context.sessions.change(session, archived=False, archived_reason=None)
         waiting = self.queue(session["session_id"])
         if waiting and not _busy(session):
             # Somebody was here before, by hand or just after a stop: the line is kept, and moves on soon.
@@ -67,8 +67,8 @@ class Turns:
         task = self._new_task(session, data, user_id, status="created")
         if self._handshake:
             return self._dispatch(task, session, new=True)
-        self.kernel.tasks.insert(task)
-        self.kernel.bus.publish("tasks created", task)
+        self.context.tasks.insert(task)
+        self.context.bus.publish("tasks created", task)
         return self._start(task, session)
 
     def run(self, ref: str, user_id: str) -> Row:
@@ -76,7 +76,7 @@ class Turns:
         task = self._task_or_404(ref)
         if self._handshake and task["created_by"] != user_id:
             raise forbidden("Only the creator of a task may run it")
-        short = self.kernel.short(task["task_id"])
+        short = self.context.short(task["task_id"])
         if task["status"] == "queued":
             raise conflict(
                 f"Task {short} cannot be run: status is 'queued'. Queued tasks drain automatically when the session "
@@ -86,7 +86,7 @@ class Turns:
             raise conflict(
                 f"Task {short} cannot be run: status is '{task['status']}'. Only 'created' tasks may be triggered."
             )
-        session = self.kernel.sessions.get(task["session_id"])
+        session = self.context.sessions.get(task["session_id"])
         if session["status"] in ACTIVE:
             raise conflict(
                 f"Cannot run task {short}: session is '{session['status']}'. To enqueue a prompt on a busy session, "
@@ -98,23 +98,23 @@ class Turns:
 
     def queue(self, session_id: str) -> list[Row]:
         """The queued tasks of a session, first to run first."""
-        rows = [row for row in self.kernel.store.of_session("tasks", session_id) if row.get("status") == "queued"]
+        rows = [row for row in self.context.store.of_session("tasks", session_id) if row.get("status") == "queued"]
         return sorted(rows, key=lambda row: row.get("queue_position", 0))
 
     def _enqueue(self, session: Row, data: dict[str, Any], user_id: str, *, position: int) -> Row:
         task = self._new_task(session, data, user_id, status="queued")
         task["queue_position"] = position
         task["metadata"] = {**task.get("metadata", {}), "queued_by_user_id": user_id}
-        self.kernel.tasks.insert(task)
+        self.context.tasks.insert(task)
         if self._handshake:
-            self.kernel.bus.publish("tasks created", task)
-        self.kernel.bus.publish("tasks queued", task)
+            self.context.bus.publish("tasks created", task)
+        self.context.bus.publish("tasks queued", task)
         return task
 
     def _new_task(self, session: Row, data: dict[str, Any], user_id: str, *, status: str) -> Row:
-        now = self.kernel.now()
+        now = self.context.now()
         task: Row = {
-            "task_id": self.kernel.ids.row(),
+            "task_id": self.context.ids.row(),
             "session_id": session["session_id"],
             "status": status,
             "created_at": now,
@@ -140,38 +140,38 @@ class Turns:
 
     def _dispatch(self, task: Row, session: Row, *, new: bool = False) -> Row:
         """Give the turn to a task. It is `dispatching` until its executor connects, and has left the queue."""
-        kernel = self.kernel
+        context = self.context
         task = {name: value for name, value in task.items() if name != "queue_position"}
-        task = {**task, **self._begun(session), "status": "dispatching", "started_at": kernel.now()}
+        task = {**task, **self._begun(session), "status": "dispatching", "started_at": context.now()}
         if new:
-            kernel.tasks.insert(task)
-            kernel.bus.publish("tasks created", task)
+            context.tasks.insert(task)
+            context.bus.publish("tasks created", task)
         else:
-            kernel.tasks.put(task)
-            kernel.tasks.announce("patched", task)
+            context.tasks.put(task)
+            context.tasks.announce("patched", task)
         self._take_turn(task, session)
         return task
 
     def _start(self, task: Row, session: Row) -> Row:
         """Give the turn to a task as older daemons do: it is `running` at once."""
-        kernel = self.kernel
+        context = self.context
         task = {**task, **self._begun(session), "status": "running"}
-        kernel.tasks.put(task)
+        context.tasks.put(task)
         # started_at is announced once, here and in the ack, and never stored.
-        announced = {**task, "started_at": kernel.now()}
-        kernel.tasks.announce("patched", announced)
+        announced = {**task, "started_at": context.now()}
+        context.tasks.announce("patched", announced)
         self._take_turn(task, session)
         return announced
 
     def _begun(self, session: Row) -> Row:
-        now = self.kernel.now()
-        index = self.kernel.store.next_message_index(session["session_id"])
+        now = self.context.now()
+        index = self.context.store.next_message_index(session["session_id"])
         span = {"start_index": index, "end_index": index + 1, "start_timestamp": now, "end_timestamp": now}
         return {"message_range": span, "git_state": {"ref_at_start": "unknown", "sha_at_start": "unknown"}}
 
     def _take_turn(self, task: Row, session: Row) -> None:
         source = task.get("metadata", {}).get("source")
-        self.kernel.new_message(
+        self.context.new_message(
             session_id=session["session_id"],
             task_id=task["task_id"],
             role="user",
@@ -179,7 +179,7 @@ class Turns:
             **({"metadata": {"source": source}} if source else {}),
         )
         known = [name for name in session["tasks"] if name != task["task_id"]]
-        self.kernel.touch_session(session, status="running", ready_for_prompt=False, tasks=[*known, task["task_id"]])
+        self.context.touch_session(session, status="running", ready_for_prompt=False, tasks=[*known, task["task_id"]])
         self._start_agent(task)
 
     # ---- ending ----------------------------------------------------------------------------------------------
@@ -189,23 +189,23 @@ class Turns:
 
         Since `handshake` a failed task leaves the session `failed`, ready for the next prompt all the same.
         """
-        kernel = self.kernel
-        ended = self.ended(kernel.tasks.get(task["task_id"]), status, changes)
-        kernel.tasks.put(ended)
-        kernel.bus.twin("patched")
+        context = self.context
+        ended = self.ended(context.tasks.get(task["task_id"]), status, changes)
+        context.tasks.put(ended)
+        context.bus.twin("patched")
         self.cancel_agent(task["task_id"])
-        session = kernel.sessions.find(task["session_id"])
+        session = context.sessions.find(task["session_id"])
         if session is not None and not self._other_live_task(session, task["task_id"]):
             if session["status"] in ACTIVE:
                 left = "failed" if self._handshake and status == "failed" else "idle"
-                self.kernel.touch_session(session, status=left, ready_for_prompt=True)
+                self.context.touch_session(session, status=left, ready_for_prompt=True)
             self.drain(session["session_id"])
-        kernel.bus.publish("tasks patched", {**ended, **changes})
+        context.bus.publish("tasks patched", {**ended, **changes})
         return ended
 
     def drain(self, session_id: str) -> None:
         """Run the first queued task if the session is free for it."""
-        session = self.kernel.sessions.find(session_id)
+        session = self.context.sessions.find(session_id)
         if session is None or _busy(session) or self._closed:
             return
         waiting = self.queue(session_id)
@@ -217,17 +217,17 @@ class Turns:
         asyncio.get_running_loop().call_soon(self.drain, session_id)
 
     def forget_session(self, session_id: str) -> None:
-        """End the agents of a session that is being removed, without a word."""
+        """End the agents of a removed session, without events."""
         for task in self.live_tasks(session_id):
             self.cancel_agent(task["task_id"])
 
     def forget_task(self, task_id: str) -> None:
-        """End the agent of a task that is being removed, without a word."""
+        """End the agent of a removed task, without events."""
         self.cancel_agent(task_id)
 
     def ended(self, task: Row, status: str, changes: dict[str, Any]) -> Row:
         """The row of a task that ends now; not stored."""
-        now = self.kernel.now()
+        now = self.context.now()
         span = {**task["message_range"], "end_timestamp": now}
         started = _instant(span.get("start_timestamp"))
         ended = _instant(now)
@@ -239,18 +239,18 @@ class Turns:
 
     def connect_executor(self, task: Row) -> Row:
         """The executor is there: with today's rules the task runs from now on."""
-        kernel = self.kernel
-        now = kernel.now()
-        row = kernel.tasks.get(task["task_id"])
+        context = self.context
+        now = context.now()
+        row = context.tasks.get(task["task_id"])
         changes: Row = {"last_executor_heartbeat_at": now}
         if self._handshake:
             changes |= {"executor_connected_at": now, "executor_mode": "local"}
         if row["status"] == "dispatching":
             changes["status"] = "running"
-        return kernel.tasks.change(row, **changes)
+        return context.tasks.change(row, **changes)
 
     async def close(self) -> None:
-        """Cancel every agent; what they were doing is put right at the next start."""
+        """Cancel every agent; the next start stops their tasks."""
         self._closed = True
         agents = list(self._agents.values())
         for agent in agents:
@@ -273,7 +273,7 @@ class Turns:
         error = agent.exception()
         if error is not None:
             _LOG.error("the scripted agent of task %s broke", task["task_id"], exc_info=error)
-        left = self.kernel.tasks.find(task["task_id"])
+        left = self.context.tasks.find(task["task_id"])
         if left is not None and left["status"] in _LIVE_TASK:
             self.finish(left, "failed", error_message="Executor exited unexpectedly with code unknown.")
 
@@ -288,14 +288,14 @@ class Turns:
 
     def live_tasks(self, session_id: str) -> list[Row]:
         """The tasks of a session that are executing, in the order of their creation."""
-        return [row for row in self.kernel.store.of_session("tasks", session_id) if row.get("status") in _LIVE_TASK]
+        return [row for row in self.context.store.of_session("tasks", session_id) if row.get("status") in _LIVE_TASK]
 
     def _other_live_task(self, session: Row, task_id: str) -> bool:
         return any(row["task_id"] != task_id for row in self.live_tasks(session["session_id"]))
 
     def _task_or_404(self, ref: str) -> Row:
         try:
-            return self.kernel.tasks.get(ref)
+            return self.context.tasks.get(ref)
         except DomainFault as fault:
             if fault.name == "NotFoundError":
                 raise not_found(f"Task {ref} not found") from fault

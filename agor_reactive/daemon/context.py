@@ -14,15 +14,15 @@ from agor_reactive.daemon.store import Row, Store
 from agor_reactive.daemon.tables import Table
 from agor_reactive.daemon.tokens import Tokens
 
-__all__ = ["Kernel"]
+__all__ = ["DaemonContext"]
 
 
 @dataclass
-class Kernel:
+class DaemonContext:
     """The shared parts. `url` is written by the server once the port is known.
 
     `page_limit`: most rows of one answer to a find of messages, with today's rules. `boot_id` changes with each start.
-    `access_changed` is called when somebody's rights changed, after which today's daemon disconnects everybody; the
+    `access_changed` is called when a user's rights change; today's daemon then disconnects every socket; the
     socket side writes it.
     """
 
@@ -64,7 +64,7 @@ class Kernel:
         return iso(self.clock.time())
 
     def rng(self, purpose: str) -> Random:
-        """A source of chance of its own, the same in every run with the same seed."""
+        """A separate random generator, reproducible for the same seed."""
         return Random(f"{self.seed}/{purpose}")
 
     def short(self, row_id: str) -> str:
