@@ -13,16 +13,16 @@ from reactivex import Observable
 from agor_reactive.blocking.handle import BlockingHandle
 from agor_reactive.blocking.portal import LoopThread, handed_over
 from agor_reactive.blocking.sessions import BlockingSessions
+from agor_reactive.calls.effects import Operation, TokenProvider
+from agor_reactive.calls.surface import LiveBlocked, Pages
 from agor_reactive.client import Client, ClientOptions, Hydration, create_client, retain_sessions
 from agor_reactive.errors import UsageError
-from agor_reactive.faces import LiveBlocked, Pages
 from agor_reactive.models import AuthenticationResult
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.services import SERVICES, Deliver, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import Strategy
-from agor_reactive.transport.steps import Operation, TokenProvider
 
 __all__ = ["BlockingClient", "connect"]
 

@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
-from agor_reactive.arguments import patience
+from agor_reactive.calls.arguments import patience
 from agor_reactive.errors import CallTimeout, UsageError
 from agor_reactive.services import Deliver
 

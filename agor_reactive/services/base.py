@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from agor_reactive import operations as op
-from agor_reactive import paging
-from agor_reactive.answers import model_of, row_of
-from agor_reactive.arguments import callback as checked_callback
+from agor_reactive.calls import operations as op
+from agor_reactive.calls import paging
+from agor_reactive.calls.answers import model_of, row_of
+from agor_reactive.calls.arguments import callback as checked_callback
+from agor_reactive.calls.effects import Operation
+from agor_reactive.calls.queries import query_of
+from agor_reactive.calls.surface import Face, Hearing, Kind, Runner, deed, stream
 from agor_reactive.errors import UsageError
-from agor_reactive.faces import Face, Hearing, Kind, Runner, deed, stream
 from agor_reactive.models import Page
 from agor_reactive.transport.codec import service_path
-from agor_reactive.transport.steps import Operation
 
 __all__ = ["Deliver", "Listen", "Query", "Service"]
 
@@ -69,7 +70,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         than 100 values is asked for in several calls whose rows make one page, sorted and cut here; above 10,000 values
         it raises `UsageError`.
         """
-        page: Page[R] = yield from paging.find(self.path, op.query_of(query))
+        page: Page[R] = yield from paging.find(self.path, query_of(query))
         return page
 
     @deed
@@ -89,7 +90,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         `ProtocolError` when the daemon counts more rows than it gives, `UsageError` where it does not give access to
         all: older ones end at 20,000 rows of a query.
         """
-        rows: tuple[R, ...] = yield from paging.find_all(self.path, op.query_of(query), page_size, on_progress)
+        rows: tuple[R, ...] = yield from paging.find_all(self.path, query_of(query), page_size, on_progress)
         return rows
 
     @stream
@@ -107,7 +108,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         the last row of the page before. Rows that come or go meanwhile hide none that stays; none comes twice. Raises
         as `find_all` does, after the rows that came.
         """
-        return paging.Walk(self.path, op.query_of(query), page_size, on_progress)
+        return paging.Walk(self.path, query_of(query), page_size, on_progress)
 
     @deed
     def get(self, row_id: str, query: Query | None = None, *, timeout: float | None = None) -> Operation[R]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agor_reactive import operations as op
-from agor_reactive.answers import answer_of, typed_row
-from agor_reactive.faces import Kind, deed
+from agor_reactive.calls import operations as op
+from agor_reactive.calls.answers import answer_of, typed_row
+from agor_reactive.calls.effects import Call, Operation
+from agor_reactive.calls.surface import Kind, deed
 from agor_reactive.models import Board, BoardComment
 from agor_reactive.models.inputs import BoardCommentCreate, BoardCommentPatch, BoardCreate, BoardPatch
 from agor_reactive.services.base import Service
-from agor_reactive.transport.steps import Call, Operation
 
 __all__ = ["BoardCommentService", "BoardService"]
 

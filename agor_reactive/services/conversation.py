@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
-from agor_reactive import operations as op
-from agor_reactive import paging, settling
-from agor_reactive.answers import answer_of, rows_in, typed_row
-from agor_reactive.faces import Kind, deed, lasting
+from agor_reactive.calls import operations as op
+from agor_reactive.calls import paging, settling
+from agor_reactive.calls.answers import answer_of, rows_in, typed_row
+from agor_reactive.calls.effects import Call, Now, Operation
+from agor_reactive.calls.surface import Kind, deed, lasting
 from agor_reactive.models import (
     DecisionTaken,
     Message,
@@ -33,7 +34,6 @@ from agor_reactive.models.inputs import (
 )
 from agor_reactive.models.outcome import Outcome
 from agor_reactive.services.base import Service
-from agor_reactive.transport.steps import Call, Now, Operation
 
 __all__ = ["MessageService", "SessionService", "TaskService"]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agor_reactive import operations as op
-from agor_reactive.answers import typed_row
-from agor_reactive.faces import Kind, deed
+from agor_reactive.calls import operations as op
+from agor_reactive.calls.answers import typed_row
+from agor_reactive.calls.effects import Call, Operation
+from agor_reactive.calls.surface import Kind, deed
 from agor_reactive.models import CurrentUser, Health, KnowledgeDocument, KnowledgeNamespace, McpServer, User
 from agor_reactive.models.inputs import (
     KnowledgeDocumentCreate,
@@ -20,7 +21,6 @@ from agor_reactive.models.inputs import (
     UserPatch,
 )
 from agor_reactive.services.base import Query, Service
-from agor_reactive.transport.steps import Call, Operation
 
 __all__ = [
     "GatewayService",

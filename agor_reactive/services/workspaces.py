@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from agor_reactive import operations as op
-from agor_reactive.faces import Kind, deed
+from agor_reactive.calls import operations as op
+from agor_reactive.calls.effects import Operation
+from agor_reactive.calls.surface import Kind, deed
 from agor_reactive.models import Branch, Repo, Schedule, Worktree
 from agor_reactive.models.inputs import (
     BranchCreate,
@@ -19,7 +20,6 @@ from agor_reactive.models.inputs import (
     WorktreePatch,
 )
 from agor_reactive.services.base import C, R, Service, U
-from agor_reactive.transport.steps import Operation
 
 __all__ = ["BranchService", "RepoService", "ScheduleService", "WorktreeService"]
 

@@ -16,7 +16,7 @@ from typing import Any, Protocol, Self
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from agor_reactive import arguments
+from agor_reactive.calls import arguments
 from agor_reactive.core.asks import RETRY_DELAYS
 from agor_reactive.core.persistent import PMap
 from agor_reactive.errors import AgorError, HandleDisposed

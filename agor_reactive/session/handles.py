@@ -10,11 +10,13 @@ from typing import Any, Protocol, Self, TypedDict, TypeVar, Unpack
 
 from reactivex import Observable
 
-from agor_reactive import arguments, settling
+from agor_reactive.calls import arguments, settling
+from agor_reactive.calls.effects import Call
+from agor_reactive.calls.settling import Decision
+from agor_reactive.calls.surface import AwaitedRunner
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import HandleDisposed, UsageError, WrongLoop
-from agor_reactive.faces import AwaitedRunner
 from agor_reactive.models import words
 from agor_reactive.models.message import Message
 from agor_reactive.models.outcome import Outcome
@@ -26,8 +28,6 @@ from agor_reactive.session import whose
 from agor_reactive.session.permissions import Permissions
 from agor_reactive.session.pipeline import Subscription
 from agor_reactive.session.shared import SharedSession
-from agor_reactive.settling import Decision
-from agor_reactive.transport.steps import Call
 
 __all__ = ["PromptOptions", "SessionHandle"]
 

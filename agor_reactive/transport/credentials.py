@@ -14,9 +14,9 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from agor_reactive.arguments import is_sendable, secret
+from agor_reactive.calls.arguments import is_sendable, secret
+from agor_reactive.calls.effects import AskProvider, Call, Steps, TokenProvider
 from agor_reactive.errors import DaemonError, NotAuthenticated, ProtocolError, UsageError
-from agor_reactive.transport.steps import AskProvider, Call, Steps, TokenProvider
 
 __all__ = [
     "ApiKey",

@@ -16,6 +16,8 @@ from typing import Any
 
 import httpx2
 
+from agor_reactive.calls.effects import AskProvider, Call, Steps, drive, drive_async
+from agor_reactive.calls.methods import is_read, lost_in_flight
 from agor_reactive.errors import (
     CallTimeout,
     NotAuthenticated,
@@ -27,7 +29,6 @@ from agor_reactive.errors import (
 from agor_reactive.models.secrecy import scrub_text
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep
-from agor_reactive.transport.methods import is_read, lost_in_flight
 from agor_reactive.transport.rest import (
     Effect,
     Renew,
@@ -39,7 +40,6 @@ from agor_reactive.transport.rest import (
     exchange,
     never_reached,
 )
-from agor_reactive.transport.steps import AskProvider, Call, Steps, drive, drive_async
 from agor_reactive.transport.tls import Verify, ssl_setting
 
 __all__ = ["MAX_RESPONSE", "AsyncRest", "Rest"]

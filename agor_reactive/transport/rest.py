@@ -17,6 +17,8 @@ from urllib.parse import quote
 
 import orjson
 
+from agor_reactive.calls.effects import Call, Steps
+from agor_reactive.calls.methods import STANDARD_METHODS, is_read
 from agor_reactive.errors import (
     AgorError,
     CannotConnect,
@@ -30,9 +32,7 @@ from agor_reactive.errors import (
 )
 from agor_reactive.transport.codec import arguments, daemon_error, dumps
 from agor_reactive.transport.credentials import ApiKey, Login
-from agor_reactive.transport.methods import STANDARD_METHODS, is_read
 from agor_reactive.transport.query import LocalSlice, rest_query, to_query_string
-from agor_reactive.transport.steps import Call, Steps
 
 __all__ = ["Effect", "Renew", "RestAnswer", "RestRequest", "RetryPolicy", "Send", "Session", "Wait", "exchange"]
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from agor_reactive.calls.effects import AskProvider, Call, Steps, drive_async
 from agor_reactive.errors import DaemonError, LinkError
 from agor_reactive.transport.credentials import ApiKey, LoginStep
-from agor_reactive.transport.steps import AskProvider, Call, Steps, drive_async
 
 if TYPE_CHECKING:
     from agor_reactive.transport.http import AsyncRest

@@ -23,13 +23,13 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from agor_reactive.calls.effects import AskProvider, Steps, drive_async
+from agor_reactive.calls.methods import is_read, lost_in_flight
 from agor_reactive.errors import CallTimeout, NotAuthenticated, NotConnected, NotFound, OutcomeUnknown
 from agor_reactive.models.base import copied
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep
-from agor_reactive.transport.methods import is_read, lost_in_flight
 from agor_reactive.transport.seam import OnEvent, OnStatus
-from agor_reactive.transport.steps import AskProvider, Steps, drive_async
 
 __all__ = ["PendingCall", "Responder", "ScriptedLink"]
 

@@ -27,6 +27,8 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from agor_reactive.calls.effects import AskProvider, Call, Steps, drive_async
+from agor_reactive.calls.methods import STANDARD_METHODS
 from agor_reactive.errors import (
     AgorError,
     ApiKeyRestOnly,
@@ -44,10 +46,8 @@ from agor_reactive.models.wire import LinkPhase, LinkStatus, RawEvent
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.connection import MAX_FRAME, Connection, ConnectOptions
 from agor_reactive.transport.credentials import ApiKey, Credentials, Login, LoginStep
-from agor_reactive.transport.methods import STANDARD_METHODS
 from agor_reactive.transport.rest_login import RestLogin
 from agor_reactive.transport.seam import OnEvent, OnStatus
-from agor_reactive.transport.steps import AskProvider, Call, Steps, drive_async
 from agor_reactive.transport.tls import Verify, ssl_setting
 
 if TYPE_CHECKING:

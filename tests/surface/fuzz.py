@@ -20,10 +20,11 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import agor_reactive as agor
+from agor_reactive.calls.effects import Call, drive
+from agor_reactive.calls.surface import BlockingRunner, Deed, Stream
 from agor_reactive.core.fold import fold, initial_state
 from agor_reactive.core.parse import parse_payload
 from agor_reactive.errors import AgorError
-from agor_reactive.faces import BlockingRunner, Deed, Stream
 from agor_reactive.models import RawEvent, payload_of, thaw
 from agor_reactive.models.realtime import PAYLOAD_OF_TOPIC
 from agor_reactive.services import SERVICES, Service
@@ -32,7 +33,6 @@ from agor_reactive.transport.frames import WirePacket
 from agor_reactive.transport.redaction import redact
 from agor_reactive.transport.rest import RestAnswer, RetryPolicy, Send, Session, exchange, read
 from agor_reactive.transport.scripted import ScriptedLink
-from agor_reactive.transport.steps import Call, drive
 from tests.models.entities import ENTITIES, instances
 from tests.surface import table
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
+from agor_reactive.calls.effects import Call
+from agor_reactive.calls.surface import BlockingRunner
 from agor_reactive.errors import BadRequest, NotFound
-from agor_reactive.faces import BlockingRunner
 from agor_reactive.services import Service
 from agor_reactive.transport.query import rest_query
 from agor_reactive.transport.scripted import ScriptedLink
-from agor_reactive.transport.steps import Call
 
 __all__ = ["LIES", "MADE", "PagedDaemon", "churn", "june", "message", "task", "uid"]
 

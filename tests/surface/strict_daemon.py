@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from agor_reactive.calls.effects import Call
+from agor_reactive.calls.surface import BlockingRunner
 from agor_reactive.errors import BadRequest, NotFound
-from agor_reactive.faces import BlockingRunner
 from agor_reactive.services import SessionService
-from agor_reactive.transport.steps import Call
 
 __all__ = ["SID", "TID", "StrictDaemon"]
 

@@ -10,14 +10,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from agor_reactive.faces import Deed, Stream
+from agor_reactive.calls.effects import Call, Now
+from agor_reactive.calls.methods import STANDARD_METHODS
+from agor_reactive.calls.surface import Deed, Stream
+from agor_reactive.calls.versions import OFFERED
 from agor_reactive.models import MODEL_OF_SERVICE
 from agor_reactive.models.realtime import PAYLOAD_OF_TOPIC
 from agor_reactive.services import SERVICES, Service
 from agor_reactive.services.catalogue import EVENTS, OFFERS, SMALL
-from agor_reactive.transport.methods import STANDARD_METHODS
-from agor_reactive.transport.steps import Call, Now
-from agor_reactive.versions import OFFERED
 
 PAGE = Path(__file__).parents[2] / "docs" / "services.md"
 NOT_ON_RECORD = re.compile(r" The shape of the \w+ is not on record[^.]*\.")

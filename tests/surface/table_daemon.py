@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from agor_reactive.calls.effects import Call
+from agor_reactive.calls.surface import BlockingRunner
 from agor_reactive.errors import BadRequest
-from agor_reactive.faces import BlockingRunner
 from agor_reactive.services import Service
-from agor_reactive.transport.steps import Call
 
 __all__ = ["TableDaemon"]
 

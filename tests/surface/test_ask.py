@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import agor_reactive as agor
+from agor_reactive.calls.effects import Call
+from agor_reactive.calls.surface import AwaitedRunner
 from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
 from agor_reactive.errors import (
     CallTimeout,
@@ -18,7 +20,6 @@ from agor_reactive.errors import (
     NotFound,
     Unavailable,
 )
-from agor_reactive.faces import AwaitedRunner
 from agor_reactive.models import Message, Task, freeze
 from agor_reactive.models.outcome import (
     Done,
@@ -32,7 +33,6 @@ from agor_reactive.models.outcome import (
 )
 from agor_reactive.services import SessionService, TaskService
 from agor_reactive.session.permissions import PendingPermission
-from agor_reactive.transport.steps import Call
 
 SOON = 20.0
 

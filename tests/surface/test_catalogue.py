@@ -9,8 +9,8 @@ from typing import Any, get_args, get_overloads, get_type_hints
 import pytest
 
 import agor_reactive as agor
+from agor_reactive.calls.surface import Deed, Stream
 from agor_reactive.errors import NotFound, ProtocolError, UsageError
-from agor_reactive.faces import Deed, Stream
 from agor_reactive.models import MODEL_OF_SERVICE, BoardComment, Branch, Repo, Worktree
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.transport.scripted import ScriptedLink

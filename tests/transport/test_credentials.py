@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from agor_reactive.calls.effects import AskProvider, drive
 from agor_reactive.errors import NotAuthenticated, ProtocolError, UsageError
 from agor_reactive.transport.credentials import ApiKey, Jwt, Local, Login, Provider, credentials
-from agor_reactive.transport.steps import AskProvider, drive
 
 REFUSED = NotAuthenticated("Invalid login")
 

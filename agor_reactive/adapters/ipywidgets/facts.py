@@ -10,8 +10,8 @@ from agor_reactive.adapters.ipywidgets.detail import data_text
 from agor_reactive.adapters.terminal.plain import one_line
 from agor_reactive.adapters.terminal.words import duration, words_of
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.ids import format_short_id
 from agor_reactive.models.base import instant
+from agor_reactive.models.ids import format_short_id
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 from agor_reactive.adapters.terminal.plain import one_line
 from agor_reactive.adapters.terminal.words import words_of
-from agor_reactive.ids import format_short_id
 from agor_reactive.models.base import instant
+from agor_reactive.models.ids import format_short_id
 from agor_reactive.models.message import PermissionAsked
 from agor_reactive.models.task import Task
 

@@ -11,8 +11,8 @@ from agor_reactive.adapters.ipywidgets.facts import tone_of
 from agor_reactive.adapters.ipywidgets.pace import Timers
 from agor_reactive.adapters.terminal.plain import one_line
 from agor_reactive.adapters.terminal.words import words_of
-from agor_reactive.ids import format_short_id
 from agor_reactive.models.base import instant
+from agor_reactive.models.ids import format_short_id
 from agor_reactive.models.session import Session
 from agor_reactive.session.collection import SessionCollection, SessionRows
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from agor_reactive.adapters.terminal.plain import one_line, plain
 from agor_reactive.adapters.terminal.words import duration, tool_input, words_of
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.ids import format_short_id
+from agor_reactive.models.ids import format_short_id
 from agor_reactive.models.task import Task
 
 __all__ = ["harmless", "transcript"]

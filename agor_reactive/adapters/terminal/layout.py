@@ -35,7 +35,7 @@ from agor_reactive.adapters.terminal.words import (
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.streams import Stream
 from agor_reactive.core.tools import Tool
-from agor_reactive.ids import format_short_id
+from agor_reactive.models.ids import format_short_id
 from agor_reactive.models.message import Message
 from agor_reactive.models.task import Task
 

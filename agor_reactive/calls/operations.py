@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
-from agor_reactive import paging
-from agor_reactive.answers import answer_of, model_of, page_of, rows_in, typed_row
+from agor_reactive.calls import paging
+from agor_reactive.calls.answers import answer_of, model_of, page_of, rows_in, typed_row
+from agor_reactive.calls.effects import Call, Now, Operation, Pause
+from agor_reactive.calls.queries import Query, query_of
+from agor_reactive.calls.versions import is_missing_route
 from agor_reactive.errors import (
     BadRequest,
     DaemonError,
@@ -22,52 +25,20 @@ from agor_reactive.errors import (
     Unavailable,
     UsageError,
 )
-from agor_reactive.ids import is_full_id
 from agor_reactive.models import Message, Page, SessionArchived, Task, WireModel
+from agor_reactive.models.ids import is_full_id
 from agor_reactive.models.outcome import Outcome, outcome_of, unanswered, waits_for_someone
-from agor_reactive.transport.steps import Call, Now, Operation, Pause
-from agor_reactive.versions import is_missing_route
 
-Query = Mapping[str, Any]
 M = TypeVar("M", bound=WireModel)
 
 LONGEST_LOOK: Final = 5.0
 """Seconds between two looks at a task that is waited for by polling, at most."""
-
-DEEPEST_QUERY: Final = 20
-"""Levels of objects inside each other that a query may have."""
 
 PATIENCE: Final = 60.0
 """Seconds that a daemon may be away while a task is waited for by polling."""
 
 _FIRST_LOOK: Final = 0.1
 _SLOWER: Final = 1.5
-
-
-def query_of(query: Query | None, depth: int = 0) -> dict[str, Any] | None:
-    """A query as it is sent: the values of ``$in`` and ``$nin`` are a list, whatever held them.
-
-    Raises `UsageError` for what is no query, and for an ``$in`` of something that holds no values.
-    """
-    if query is None:
-        return None
-    if depth > DEEPEST_QUERY:
-        raise UsageError(f"the query is nested deeper than {DEEPEST_QUERY} levels, or goes round in circles")
-    if not isinstance(query, Mapping):
-        raise UsageError(f"a query is a mapping of fields and operators, not {type(query).__name__}")
-    return {name: _condition(name, value, depth + 1) for name, value in query.items()}
-
-
-def _condition(name: str, value: Any, depth: int) -> Any:
-    if name in ("$in", "$nin"):
-        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-            raise UsageError(f"{name} takes a list of values, not {type(value).__name__}")
-        return value if isinstance(value, list) else list(value)
-    if isinstance(value, Mapping):
-        return query_of(value, depth)
-    if isinstance(value, list | tuple):
-        return [query_of(item, depth) if isinstance(item, Mapping) else item for item in value]
-    return value
 
 
 def ask(method: str, path: str, args: tuple[Any, ...], query: Query | None = None) -> Operation[Any]:

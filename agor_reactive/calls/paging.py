@@ -14,19 +14,18 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cmp_to_key
 from typing import Any, Final, Generic, TypeVar
 
-from agor_reactive.answers import answer_of, belonging, checked_fields, model_of, page_of, whole_number
+from agor_reactive.calls.answers import answer_of, belonging, checked_fields, model_of, page_of, whole_number
+from agor_reactive.calls.effects import Call, Operation
+from agor_reactive.calls.page_strategies import MOST_ROWS_A_PAGE, ById, ByPlace, ByValue, OutOfReach, Source
+from agor_reactive.calls.queries import MOST_ALTERNATIVES, Query, is_empty_match, is_list
 from agor_reactive.errors import BadRequest, ProtocolError, UsageError
 from agor_reactive.models import Page
-from agor_reactive.page_strategies import MOST_ROWS_A_PAGE, ById, ByPlace, ByValue, OutOfReach, Source
-from agor_reactive.transport.query import MOST_ALTERNATIVES, is_empty_match
-from agor_reactive.transport.steps import Call, Operation
 
 __all__ = ["IDS_A_CALL", "MOST_IDS", "OnProgress", "OutOfReach", "Walk", "find", "find_all", "in_order"]
 
 _log = logging.getLogger("agor_reactive")
 
 T = TypeVar("T")
-Query = Mapping[str, Any]
 
 OnProgress = Callable[[int, int | None], Any]
 """Told after each page: how many rows there are so far, and how many there will be, None as long as nobody knows."""
@@ -52,24 +51,20 @@ def batches(query: Query) -> list[dict[str, Any]]:
     lists = {
         name: list(dict.fromkeys(value["$in"]))
         for name, value in query.items()
-        if isinstance(value, Mapping) and _is_list(value.get("$in")) and len(value["$in"]) > IDS_A_CALL
+        if isinstance(value, Mapping) and is_list(value.get("$in")) and len(value["$in"]) > IDS_A_CALL
     }
     if lists:
         name = max(lists, key=lambda key: len(lists[key]))
         pieces = _cut(lists[name], IDS_A_CALL)
         return [{**query, name: {**query[name], "$in": piece}} for piece in pieces]
     alternatives = query.get("$or")
-    if _is_list(alternatives) and len(alternatives or ()) > MOST_ALTERNATIVES:
+    if is_list(alternatives) and len(alternatives or ()) > MOST_ALTERNATIVES:
         return [{**query, "$or": piece} for piece in _cut(list(alternatives or ()), MOST_ALTERNATIVES)]
     return [dict(query)]
 
 
 def _cut(items: list[Any], size: int) -> list[list[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple | set | frozenset)
 
 
 def find(path: str, query: Query | None) -> Operation[Any]:
@@ -310,7 +305,7 @@ class _Part:
 def _with_checked_fields(path: str, query: dict[str, Any]) -> dict[str, Any]:
     """The query, its ``$select`` with the field that tells rows apart, and the ids that rows are checked by."""
     model, wanted = model_of(path), query.get("$select")
-    if model is None or not model.id_field or not _is_list(wanted) or wanted is None:
+    if model is None or not model.id_field or not is_list(wanted) or wanted is None:
         return query
     names = [model.model_fields[model.id_field].alias or model.id_field]
     names += [name for name in checked_fields(path, query) if name.endswith("_id")]

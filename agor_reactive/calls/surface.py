@@ -17,9 +17,9 @@ from functools import wraps
 from types import MethodType
 from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar, overload
 
-from agor_reactive.arguments import patience, time_limit
-from agor_reactive.transport.steps import Call, Operation, Pause, Wish, drive, drive_async
-from agor_reactive.versions import explained
+from agor_reactive.calls.arguments import patience, time_limit
+from agor_reactive.calls.effects import Call, Operation, Pause, Wish, drive, drive_async
+from agor_reactive.calls.versions import explained
 
 __all__ = [
     "Awaited",

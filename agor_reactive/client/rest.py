@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from agor_reactive import arguments
+from agor_reactive.calls import arguments
+from agor_reactive.calls.effects import Call, TokenProvider
+from agor_reactive.calls.surface import Awaited, AwaitedRunner, Blocked, BlockingRunner
 from agor_reactive.errors import Forbidden, NotAuthenticated
-from agor_reactive.faces import Awaited, AwaitedRunner, Blocked, BlockingRunner
 from agor_reactive.models import AuthenticationResult, row_from_wire
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import Credentials, Strategy, credentials
-from agor_reactive.transport.steps import Call, TokenProvider
 from agor_reactive.transport.tls import Verify
 
 if TYPE_CHECKING:

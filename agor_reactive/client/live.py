@@ -11,13 +11,14 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
-from agor_reactive import arguments
-from agor_reactive import operations as op
+from agor_reactive.calls import arguments
+from agor_reactive.calls.effects import Call, TokenProvider
+from agor_reactive.calls.queries import query_of
+from agor_reactive.calls.surface import AwaitedRunner, Live
+from agor_reactive.client.rest import given_credentials, http_options, login_result
 from agor_reactive.errors import UsageError, WrongLoop
-from agor_reactive.faces import AwaitedRunner, Live
 from agor_reactive.models import AuthenticationResult
 from agor_reactive.models.wire import LinkStatus, RawEvent
-from agor_reactive.rest_clients import given_credentials, http_options, login_result
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.session.collection import SessionCollection
 from agor_reactive.session.registry import SessionRegistry
@@ -26,7 +27,6 @@ from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import Strategy, credentials
 from agor_reactive.transport.seam import Link
-from agor_reactive.transport.steps import Call, TokenProvider
 from agor_reactive.transport.tls import Verify
 
 if TYPE_CHECKING:
@@ -265,7 +265,7 @@ def retain_sessions(client: Client, *, query: Mapping[str, Any] | None = None) -
     ...     rows = await found.ready()
     """
     _check_mirrors(client)
-    asked = op.query_of(query)
+    asked = query_of(query)
     if asked is not None and {"$limit", "$skip"} & set(asked):
         raise UsageError("a live collection has all sessions that fit; cut its `rows.ordered` instead of $limit, $skip")
     return SessionCollection(client, asked)

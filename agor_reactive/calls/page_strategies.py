@@ -12,14 +12,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agor_reactive.answers import belonging, checked, model_of, page_of, row_of, wire_number
+import orjson
+
+from agor_reactive.calls.answers import belonging, checked, model_of, page_of, row_of, wire_number
+from agor_reactive.calls.effects import Call, Operation
+from agor_reactive.calls.queries import Query
 from agor_reactive.errors import BadRequest, ProtocolError, UsageError
-from agor_reactive.transport.codec import dumps
-from agor_reactive.transport.steps import Call, Operation
 
 __all__ = ["MOST_ROWS_A_PAGE", "Answer", "ById", "ByPlace", "ByValue", "OutOfReach", "Source"]
 
-Query = Mapping[str, Any]
 
 MOST_ROWS_A_PAGE: Final = 10_000
 """The largest `$limit` and `$skip`: daemons refuse more with a 400, or clamp."""
@@ -92,7 +93,7 @@ class Source:
             value = row.get(name)
             if isinstance(value, str) and value:
                 return value
-        return dumps(row)
+        return orjson.dumps(row)
 
 
 class ByPlace:

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from agor_reactive.calls.effects import Call, Operation, Wish
+from agor_reactive.calls.methods import STANDARD_METHODS
 from agor_reactive.errors import (
     BadRequest,
     CallTimeout,
@@ -21,8 +23,6 @@ from agor_reactive.errors import (
     OutcomeUnknown,
     UsageError,
 )
-from agor_reactive.transport.methods import STANDARD_METHODS
-from agor_reactive.transport.steps import Call, Operation, Wish
 
 __all__ = ["OFFERED", "Offer", "explained", "is_missing_route", "offer_of"]
 

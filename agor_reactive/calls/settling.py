@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
 
-from agor_reactive import operations as op
-from agor_reactive import paging
-from agor_reactive.answers import rows_in, typed_row
-from agor_reactive.arguments import patience
+from agor_reactive.calls import operations as op
+from agor_reactive.calls import paging
+from agor_reactive.calls.answers import rows_in, typed_row
+from agor_reactive.calls.arguments import patience
+from agor_reactive.calls.effects import Call, Now, Operation, Pause
 from agor_reactive.errors import (
     BadRequest,
     DecisionPending,
@@ -28,11 +29,10 @@ from agor_reactive.errors import (
     Unavailable,
     UsageError,
 )
-from agor_reactive.ids import is_full_id
 from agor_reactive.models import DecisionTaken, Message, StopAnswer, Task, row_from_wire
+from agor_reactive.models.ids import is_full_id
 from agor_reactive.models.outcome import asked_by_row
 from agor_reactive.models.task import ENDED_STATUSES
-from agor_reactive.transport.steps import Call, Now, Operation, Pause
 
 __all__ = ["DELIVERIES", "STOP_WAIT", "Decision", "decide", "stop"]
 
