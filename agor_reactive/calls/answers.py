@@ -83,9 +83,9 @@ _ROWS_OF_ROUTE: Final[Mapping[tuple[str, ...], type[WireModel]]] = {
     ("repos", "local"): Repo,
     ("repos", "clone"): Repo,
     **{
-        (service, ":id", deed): model
+        (service, ":id", action): model
         for service, model in (("branches", Branch), ("worktrees", Worktree))
-        for deed in ("start", "stop", "restart", "nuke", "render-environment", "archive-or-delete", "unarchive")
+        for action in ("start", "stop", "restart", "nuke", "render-environment", "archive-or-delete", "unarchive")
     },
 }
 

@@ -1,8 +1,7 @@
-"""Work that needs answers on the way, written once: a generator says what it wants, a face does it and sends back.
+"""What a sans-IO operation yields: a call, a sleep, a clock read. A driver carries each out and sends the answer back.
 
-An *operation* yields `Call`s (and, to wait, `Pause` and `Now`) and returns its result; it knows no socket, no HTTP, no
-loop, no clock. `drive` runs one with a
-function, `drive_async` with a coroutine function. Errors of the face are raised at the generator's ``yield``.
+An operation is a generator of effects that returns its result. It knows no socket, no HTTP, no loop, no clock; errors
+are raised at its ``yield``.
 """
 
 from __future__ import annotations
@@ -11,17 +10,18 @@ from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-__all__ = ["AskProvider", "Call", "Now", "Operation", "Pause", "Steps", "TokenProvider", "Wish", "drive", "drive_async"]
+__all__ = ["Call", "Effect", "EffectGenerator", "GetToken", "Now", "Operation", "Sleep", "TokenProvider"]
 
 T = TypeVar("T")
-Effect = TypeVar("Effect")
+E = TypeVar("E")
 
-Steps = Generator[Effect, Any, T]
+EffectGenerator = Generator[E, Any, T]
+"""Yields effects of kind `E` and returns a `T`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One service call wanted: `args` are the method's own, query last."""
+    """Make one service call: `args` are the method's own, query last. The answer is the daemon's JSON."""
 
     method: str
     service: str
@@ -32,63 +32,27 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Pause:
-    """This many seconds should pass."""
+class Sleep:
+    """Let this many seconds pass."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class Now:
-    """What a clock that never goes back says, in seconds, is wanted."""
+    """Read a monotonic clock, in seconds."""
 
 
-Wish = Call | Pause | Now
+Effect = Call | Sleep | Now
 
 TokenProvider = Callable[[], str | Awaitable[str]]
 
 
 @dataclass(frozen=True, slots=True)
-class AskProvider:
-    """The user's token provider is to be asked; its answer (awaited if it must be) is wanted."""
+class GetToken:
+    """Call the user's token provider. The answer is the token, awaited if needed."""
 
     provider: TokenProvider
 
 
-Operation = Generator[Wish, Any, T]
-
-
-def drive(steps: Steps[Effect, T], perform: Callable[[Effect], Any]) -> T:
-    """Run `steps`, doing each of its wishes with `perform`."""
-    try:
-        wish = next(steps)
-        while True:
-            try:
-                answer = perform(wish)
-            except Exception as error:  # noqa: BLE001 - handed to the generator, which decides
-                wish = steps.throw(error)
-            else:
-                wish = steps.send(answer)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        steps.close()
-
-
-async def drive_async(steps: Steps[Effect, T], perform: Callable[[Effect], Awaitable[Any]]) -> T:
-    """Run `steps`, awaiting `perform` for each of its wishes."""
-    try:
-        wish = next(steps)
-        while True:
-            try:
-                answer = await perform(wish)
-            except Exception as error:  # noqa: BLE001 - handed to the generator, which decides
-                wish = steps.throw(error)
-            else:
-                wish = steps.send(answer)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        steps.close()
+Operation = Generator[Effect, Any, T]

@@ -1,6 +1,6 @@
 """What can be asked of the daemon beyond the rows of one service, each thing written once: the calls it takes.
 
-An operation knows neither REST nor sockets nor whether anyone awaits it: `faces` has what runs it. Where versions of
+An operation knows neither REST nor sockets nor whether anyone awaits it: `drivers` run it. Where versions of
 the daemon differ, it finds out by trying.
 """
 
@@ -11,7 +11,7 @@ from typing import Any, Final, TypeVar
 
 from agor_reactive.calls import paging
 from agor_reactive.calls.answers import answer_of, model_of, page_of, rows_in, typed_row
-from agor_reactive.calls.effects import Call, Now, Operation, Pause
+from agor_reactive.calls.effects import Call, Now, Operation, Sleep
 from agor_reactive.calls.queries import Query, query_of
 from agor_reactive.calls.versions import is_missing_route
 from agor_reactive.errors import (
@@ -131,8 +131,8 @@ def run_task(task_id: str, options: Mapping[str, Any]) -> Operation[Task]:
     return (yield from admitted_task(answer))
 
 
-def task_deed(task_id: str, deed: str, data: Mapping[str, Any]) -> Operation[Task]:
-    return typed_row(Task, (yield Call("create", route("tasks", task_id, deed), (dict(data),))))
+def task_action(task_id: str, action: str, data: Mapping[str, Any]) -> Operation[Task]:
+    return typed_row(Task, (yield Call("create", route("tasks", task_id, action), (dict(data),))))
 
 
 def queue(session_id: str) -> Operation[tuple[Task, ...]]:
@@ -140,10 +140,10 @@ def queue(session_id: str) -> Operation[tuple[Task, ...]]:
     return rows_in(Task, page_of(Task, (yield Call("find", route("sessions", full, "tasks", "queue")))))
 
 
-def session_deed(kind: type[M], session_id: str, deed: str, data: Mapping[str, Any]) -> Operation[M]:
+def session_action(kind: type[M], session_id: str, action: str, data: Mapping[str, Any]) -> Operation[M]:
     """Do something to a session; `kind` is what the daemon answers it with."""
     full = yield from full_session_id(session_id)
-    return typed_row(kind, (yield Call("create", route("sessions", full, deed), (dict(data),))))
+    return typed_row(kind, (yield Call("create", route("sessions", full, action), (dict(data),))))
 
 
 def set_archived(session_id: str, archived: bool, include_children: bool | None) -> Operation[SessionArchived]:
@@ -202,7 +202,7 @@ def outcome(
         if late and task is not None:
             return outcome_of(task, messages, was_queued=was_queued)
         left = None if timeout is None else max(timeout - ((yield Now()) - began), 0.0)
-        yield Pause(pause if left is None else min(pause, left))
+        yield Sleep(pause if left is None else min(pause, left))
         pause = min(pause * _SLOWER, LONGEST_LOOK)
 
 

@@ -17,8 +17,8 @@ from typing import Any, Final
 from agor_reactive.calls import operations as op
 from agor_reactive.calls import paging
 from agor_reactive.calls.answers import rows_in, typed_row
-from agor_reactive.calls.arguments import patience
-from agor_reactive.calls.effects import Call, Now, Operation, Pause
+from agor_reactive.calls.arguments import check_wait
+from agor_reactive.calls.effects import Call, Now, Operation, Sleep
 from agor_reactive.errors import (
     BadRequest,
     DecisionPending,
@@ -62,7 +62,7 @@ def stop(
 ) -> Operation[StopAnswer]:
     """Stop what runs in a session, and wait for its task to end if the daemon says that it has not yet."""
     bound = STOP_WAIT if wait is True else 0.0 if wait is False else wait
-    patience(bound, "wait")
+    check_wait(bound, "wait")
     full = yield from op.full_session_id(session_id)
     if expected_task_id is not None:
         expected = yield from _expected(full, expected_task_id)
@@ -101,7 +101,7 @@ def _end_of(session_id: str, task_id: str | None, bound: float | None) -> Operat
     began = yield Now()
     pause = _FIRST_LOOK
     while (left := bound - ((yield Now()) - began)) > 0:
-        yield Pause(min(pause, left))
+        yield Sleep(min(pause, left))
         pause = min(pause * _SLOWER, _LONGEST_LOOK)
         try:
             if task_id is None:
@@ -236,7 +236,7 @@ def _settled_within(decision: Decision, place: _Place, seconds: float) -> Operat
         if status is not None or waited >= seconds:
             return status
         pause = min(pause, seconds - waited)
-        yield Pause(pause)
+        yield Sleep(pause)
         waited += pause
         pause = min(pause * _SLOWER, _LONGEST_LOOK)
 

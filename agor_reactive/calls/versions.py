@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from agor_reactive.calls.effects import Call, Operation, Wish
+from agor_reactive.calls.effects import Call, Effect, Operation
 from agor_reactive.calls.methods import STANDARD_METHODS
 from agor_reactive.errors import (
     BadRequest,
@@ -192,7 +192,7 @@ def _refuses(offer: Offer, error: DaemonError) -> bool:
 def _watched(operation: Operation[T], refused: list[tuple[Call, Exception]]) -> Operation[T]:
     """`operation`, noting which call ended in which error."""
     try:
-        effect: Wish = next(operation)
+        effect: Effect = next(operation)
         while True:
             try:
                 answer: Any = yield effect

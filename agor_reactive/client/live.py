@@ -12,9 +12,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
 from agor_reactive.calls import arguments
+from agor_reactive.calls.drivers import AsyncDriver
 from agor_reactive.calls.effects import Call, TokenProvider
 from agor_reactive.calls.queries import query_of
-from agor_reactive.calls.surface import AwaitedRunner, Live
+from agor_reactive.calls.surface import Live
 from agor_reactive.client.rest import given_credentials, http_options, login_result
 from agor_reactive.errors import UsageError, WrongLoop
 from agor_reactive.models import AuthenticationResult
@@ -67,7 +68,7 @@ class Client(Services[Live]):
     def __init__(self, link: Link) -> None:
         self.link = link
         self.router = Router(link)
-        self.runner = AwaitedRunner(self._call)
+        self.runner = AsyncDriver(self._call)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._services: dict[str, Service[Any, Any, Any, Any]] = {}
         self.registry = SessionRegistry(link, self.router, prompt=self.sessions.prompt)
@@ -223,8 +224,8 @@ def create_client(
     >>> async with create_client("http://localhost:3030", api_key=key) as client:     # doctest: +SKIP
     ...     off = client.service("messages").on("created", print)
     """
-    arguments.time_limit(timeout)
-    arguments.time_limit(connect_timeout, "connect_timeout")
+    arguments.check_timeout(timeout)
+    arguments.check_timeout(connect_timeout, "connect_timeout")
     if link is None:
         from agor_reactive.transport.socketio import SocketLink
 

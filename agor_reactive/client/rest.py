@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from agor_reactive.calls import arguments
+from agor_reactive.calls.drivers import AsyncDriver, SyncDriver
 from agor_reactive.calls.effects import Call, TokenProvider
-from agor_reactive.calls.surface import Awaited, AwaitedRunner, Blocked, BlockingRunner
+from agor_reactive.calls.surface import Async, Sync
 from agor_reactive.errors import Forbidden, NotAuthenticated
 from agor_reactive.models import AuthenticationResult, row_from_wire
 from agor_reactive.services import SERVICES, Service, Services
@@ -64,12 +65,12 @@ def _advising(call: Call) -> Iterator[None]:
         raise type(error)(advice, name=error.name, code=error.code, data=error.data) from None
 
 
-class RestClient(Services[Blocked]):
+class RestClient(Services[Sync]):
     """The daemon over REST, on the calling thread: no socket, no loop. Close it, or use it as a context manager."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self._runner = BlockingRunner(self._call, sleep=rest.sleep)
+        self._driver = SyncDriver(self._call, sleep=rest.sleep)
 
     @property
     def url(self) -> str:
@@ -123,19 +124,19 @@ class RestClient(Services[Blocked]):
         return f"<RestClient {self.url}>"
 
     def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        return SERVICES.get(service_path(path), Service)(path, self._runner)
+        return SERVICES.get(service_path(path), Service)(path, self._driver)
 
     def _call(self, call: Call, timeout: float | None) -> Any:
         with _advising(call):
             return self._rest.call(call, timeout=timeout)
 
 
-class AsyncRestClient(Services[Awaited]):
+class AsyncRestClient(Services[Async]):
     """The daemon over REST, awaited; see `RestClient` for what each method means."""
 
     def __init__(self, rest: AsyncRest) -> None:
         self._rest = rest
-        self._runner = AwaitedRunner(self._call, sleep=rest.sleep)
+        self._driver = AsyncDriver(self._call, sleep=rest.sleep)
 
     @property
     def url(self) -> str:
@@ -187,7 +188,7 @@ class AsyncRestClient(Services[Awaited]):
         return f"<AsyncRestClient {self.url}>"
 
     def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        return SERVICES.get(service_path(path), Service)(path, self._runner)
+        return SERVICES.get(service_path(path), Service)(path, self._driver)
 
     async def _call(self, call: Call, timeout: float | None) -> Any:
         with _advising(call):
@@ -198,7 +199,7 @@ def _check_timeout(timeout: Any) -> None:
     import httpx2
 
     if not isinstance(timeout, httpx2.Timeout):
-        arguments.time_limit(timeout)
+        arguments.check_timeout(timeout)
 
 
 def create_rest_client(

@@ -11,9 +11,9 @@ from typing import Any, Protocol, Self, TypedDict, TypeVar, Unpack
 from reactivex import Observable
 
 from agor_reactive.calls import arguments, settling
+from agor_reactive.calls.drivers import AsyncDriver
 from agor_reactive.calls.effects import Call
 from agor_reactive.calls.settling import Decision
-from agor_reactive.calls.surface import AwaitedRunner
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import HandleDisposed, UsageError, WrongLoop
@@ -208,7 +208,7 @@ class SessionHandle:
         session goes away meanwhile. Drops and reconnects are waited out. Cancelling it leaves the task alone.
         """
         shared = self._use()
-        arguments.patience(timeout)
+        arguments.check_wait(timeout)
         return await asking.ask(
             shared, shared.link, lambda: self.prompt(text, **options), timeout=timeout, at_permission=at_permission
         )
@@ -216,7 +216,7 @@ class SessionHandle:
     async def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
         """Wait for the end of a task of this session; see `ask`."""
         shared = self._use()
-        arguments.patience(timeout)
+        arguments.check_wait(timeout)
         return await asking.wait(shared, shared.link, task_id, timeout=timeout, at_permission=at_permission)
 
     @property
@@ -227,7 +227,7 @@ class SessionHandle:
         async def call(call: Call, timeout: float | None) -> Any:
             return await shared.link.call(call.method, call.service, *call.args, timeout=timeout)
 
-        runner = AwaitedRunner(call, sleep=shared.sleep)
+        runner = AsyncDriver(call, sleep=shared.sleep)
 
         async def decide(session_id: str, decision: Decision) -> DecisionTaken:
             return await runner.run(settling.decide(session_id, decision), None)
@@ -298,7 +298,7 @@ class SessionHandle:
         self.release()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        # IPython asks this of what a cell ends with. By name, since faces stand above this layer.
+        # IPython asks this of what a cell ends with. By name, since adapters are above this layer.
         return import_module("agor_reactive.adapters.display").mimebundle(self)
 
     def __repr__(self) -> str:

@@ -10,7 +10,8 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from agor_reactive.calls.effects import Call, Operation, Wish, drive_async
+from agor_reactive.calls.drivers import drive_async
+from agor_reactive.calls.effects import Call, Effect, Operation
 from agor_reactive.calls.paging import OutOfReach, Walk
 from agor_reactive.core.asks import Ask
 from agor_reactive.core.events import AskAnswered, AskFailed, Rows
@@ -200,7 +201,7 @@ async def walk(link: Link, service: str, query: dict[str, Any], model: type[R]) 
 
 
 async def _run(link: Link, operation: Operation[T]) -> T:
-    async def perform(effect: Wish) -> Any:
+    async def perform(effect: Effect) -> Any:
         assert isinstance(effect, Call)
         return await link.call(effect.method, effect.service, *effect.args)
 

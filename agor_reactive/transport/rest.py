@@ -1,5 +1,5 @@
 """REST, sans-IO: a service call as the HTTP request it becomes, an HTTP answer as what it says, and the whole exchange
-between them (login, retries, refresh) as steps for a face to do. `http` has the two faces. Knows no HTTP library.
+between them (login, retries, refresh) as effects. `http` has their two drivers. Knows no HTTP library.
 
 REST has the six standard methods and the routes (``POST sessions/<id>/prompt`` is ``create`` on that path). Custom
 methods exist over the live link only.
@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 import orjson
 
-from agor_reactive.calls.effects import Call, Steps
+from agor_reactive.calls.effects import Call, EffectGenerator, Sleep
 from agor_reactive.calls.methods import STANDARD_METHODS, is_read
 from agor_reactive.errors import (
     AgorError,
@@ -34,7 +34,7 @@ from agor_reactive.transport.codec import arguments, daemon_error, dumps
 from agor_reactive.transport.credentials import ApiKey, Login
 from agor_reactive.transport.query import LocalSlice, rest_query, to_query_string
 
-__all__ = ["Effect", "Renew", "RestAnswer", "RestRequest", "RetryPolicy", "Send", "Session", "Wait", "exchange"]
+__all__ = ["AuthState", "Renew", "RestAnswer", "RestEffect", "RestRequest", "RetryPolicy", "Send", "exchange"]
 
 _VERBS: Final[Mapping[str, str]] = {
     "find": "GET",
@@ -178,23 +178,16 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """Let this many seconds pass."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Renew:
     """A new token is wanted, unless another caller got one since `generation`. One at a time."""
 
     generation: int
 
 
-Effect = Send | Wait | Renew
+RestEffect = Send | Sleep | Renew
 
 
-class Session:
+class AuthState:
     """What a REST client is logged in with. `generation` counts tokens, so that many callers renew once."""
 
     def __init__(self, login: Login | None = None) -> None:
@@ -239,8 +232,8 @@ class Session:
 
 
 def exchange(
-    call: Call, session: Session, *, retry: RetryPolicy, random: Callable[[], float], login: bool = True
-) -> Steps[Effect, Any]:
+    call: Call, session: AuthState, *, retry: RetryPolicy, random: Callable[[], float], login: bool = True
+) -> EffectGenerator[RestEffect, Any]:
     """One call from first request to result: logs in first where needed, renews once on a 401, retries reads.
 
     With `login` false the call goes out as it is (it is part of a login itself).
@@ -268,7 +261,7 @@ def exchange(
             pause = _pause(error, failed, retry, random)
             if not is_read(call.method) or failed >= retry.tries or pause is None:
                 raise
-            yield Wait(pause)
+            yield Sleep(pause)
 
 
 def _pause(error: AgorError, failed: int, retry: RetryPolicy, random: Callable[[], float]) -> float | None:

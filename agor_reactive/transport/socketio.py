@@ -27,7 +27,8 @@ from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from agor_reactive.calls.effects import AskProvider, Call, Steps, drive_async
+from agor_reactive.calls.drivers import drive_async
+from agor_reactive.calls.effects import Call, EffectGenerator, GetToken
 from agor_reactive.calls.methods import STANDARD_METHODS
 from agor_reactive.errors import (
     AgorError,
@@ -483,7 +484,7 @@ class SocketLink:
         await live
         return answer
 
-    async def _over_rest(self, steps: Steps[LoginStep, Any]) -> Any:
+    async def _over_rest(self, steps: EffectGenerator[LoginStep, Any]) -> Any:
         return await self._rest.run(steps, _ask_provider)
 
     async def _explained(self, error: AgorError, login: Login) -> AgorError:
@@ -567,14 +568,14 @@ class SocketLink:
 
     # ---- logging in ----
 
-    async def _run_login(self, login: Login, steps: Steps[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
+    async def _run_login(self, login: Login, steps: EffectGenerator[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
         """Run the steps of a login on the present connection, and be live. The lock is the caller's."""
         connection = self._connection
         if connection is None:
             raise NotConnected("the link is not connected; nothing was sent")
 
         async def perform(step: LoginStep) -> Any:
-            if isinstance(step, AskProvider):
+            if isinstance(step, GetToken):
                 return await _ask_provider(step)
             return await connection.call(step.method, step.service, step.args, timeout=self._timeout)
 
@@ -647,6 +648,6 @@ class SocketLink:
             raise WrongLoop("this client belongs to another event loop; make one client per loop")
 
 
-async def _ask_provider(step: AskProvider) -> Any:
+async def _ask_provider(step: GetToken) -> Any:
     token = step.provider()
     return await token if isawaitable(token) else token

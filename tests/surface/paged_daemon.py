@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
+from agor_reactive.calls.drivers import SyncDriver
 from agor_reactive.calls.effects import Call
-from agor_reactive.calls.surface import BlockingRunner
 from agor_reactive.errors import BadRequest, NotFound
 from agor_reactive.services import Service
 from agor_reactive.transport.query import rest_query
@@ -62,7 +62,7 @@ class PagedDaemon:
     _sorted: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # as long as nothing comes or goes
 
     def service(self, path: str = "messages") -> Service[Any, Any, Any, Any]:
-        return Service(path, BlockingRunner(self.call))
+        return Service(path, SyncDriver(self.call))
 
     def link(self) -> ScriptedLink:
         """A live link to it."""
