@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from agor_reactive.calls import paging
 from agor_reactive.calls.answers import answer_of, model_of, page_of, rows_in, typed_row
+from agor_reactive.calls.backoff import Backoff
 from agor_reactive.calls.effects import Call, Now, Operation, Sleep
 from agor_reactive.calls.queries import Query, query_of
 from agor_reactive.calls.versions import is_missing_route
@@ -34,11 +35,10 @@ M = TypeVar("M", bound=WireModel)
 LONGEST_LOOK: Final = 5.0
 """Seconds between two looks at a task that is waited for by polling, at most."""
 
-PATIENCE: Final = 60.0
+LONGEST_ABSENCE: Final = 60.0
 """Seconds that a daemon may be away while a task is waited for by polling."""
 
-_FIRST_LOOK: Final = 0.1
-_SLOWER: Final = 1.5
+_POLLING: Final = Backoff(first=0.1, most=LONGEST_LOOK, factor=1.5, jitter=(1.0, 1.0))
 
 
 def ask(method: str, path: str, args: tuple[Any, ...], query: Query | None = None) -> Operation[Any]:
@@ -92,9 +92,13 @@ def full_session_id(session_id: str) -> Operation[str]:
         raise UsageError(f"a session's id is text, not {type(session_id).__name__}")
     if is_full_id(session_id):
         return session_id
-    row = yield Call("get", "sessions", (session_id,))
+    return session_id_in((yield Call("get", "sessions", (session_id,)))) or session_id
+
+
+def session_id_in(row: Any) -> str | None:
+    """The full id in a session's row as it came; None when it is no such row."""
     full = row.get("session_id") if isinstance(row, Mapping) else None
-    return full if isinstance(full, str) and full else session_id
+    return full if isinstance(full, str) and full else None
 
 
 def prompt(session_id: str, text: str, options: Mapping[str, Any]) -> Operation[Task]:
@@ -179,11 +183,11 @@ def outcome(
 ) -> Operation[Outcome]:
     """Look at a task until it has ended or waits for someone: often at first, then ever more seldom.
 
-    A daemon that is away meanwhile is waited for, `PATIENCE` seconds at most. `admitted` is the task, if it is known.
+    A daemon that is away meanwhile is waited for, at most `LONGEST_ABSENCE` seconds. `admitted` is the task, if known.
     """
     began = seen = yield Now()
     task, was_queued = admitted, admitted is not None and admitted.queued
-    pause = _FIRST_LOOK
+    pauses = _POLLING.delays()
     while True:
         late = timeout is not None and (yield Now()) - began >= timeout
         messages: tuple[Message, ...] = ()
@@ -197,13 +201,13 @@ def outcome(
             if task.ended or (waits and unanswered(messages)):
                 return outcome_of(task, messages, was_queued=was_queued)
         except (LinkError, Unavailable, TooManyRequests):
-            if (task is None and late) or (yield Now()) - seen > PATIENCE:
+            if (task is None and late) or (yield Now()) - seen > LONGEST_ABSENCE:
                 raise
         if late and task is not None:
             return outcome_of(task, messages, was_queued=was_queued)
         left = None if timeout is None else max(timeout - ((yield Now()) - began), 0.0)
+        pause = next(pauses)
         yield Sleep(pause if left is None else min(pause, left))
-        pause = min(pause * _SLOWER, LONGEST_LOOK)
 
 
 def messages_of(task: Task) -> Operation[tuple[Message, ...]]:

@@ -17,6 +17,7 @@ from urllib.parse import quote
 
 import orjson
 
+from agor_reactive.calls.backoff import Backoff
 from agor_reactive.calls.effects import Call, EffectGenerator, Sleep
 from agor_reactive.calls.methods import STANDARD_METHODS, is_read
 from agor_reactive.errors import (
@@ -153,20 +154,19 @@ def _moment(text: str) -> datetime | None:
 # ---- the exchange ----
 
 
+_REPEATS: Final = Backoff(first=0.2, jitter=(0.5, 1.5))
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Tries for a read that met a busy or absent daemon; delays in seconds, doubling, with jitter. Writes have one try.
+    """Tries for a read that met a busy or absent daemon, with the waits between them. Writes have one try.
 
     A daemon that asks for a longer pause than `longest_wait` is not waited for: `TooManyRequests` tells.
     """
 
     tries: int = 3
-    first: float = 0.2
+    backoff: Backoff = _REPEATS
     longest_wait: float = 30.0
-
-    def delay(self, failed: int, random: Callable[[], float]) -> float:
-        """The pause after `failed` tries."""
-        return self.first * 2.0 ** (failed - 1) * (0.5 + random())
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,8 +267,8 @@ def exchange(
 def _pause(error: AgorError, failed: int, retry: RetryPolicy, random: Callable[[], float]) -> float | None:
     asked = error.retry_after if isinstance(error, TooManyRequests) else None
     if asked is None:
-        return retry.delay(failed, random)
-    return asked + retry.first * random() if asked <= retry.longest_wait else None
+        return retry.backoff.delay(failed, random)
+    return asked + retry.backoff.first * random() if asked <= retry.longest_wait else None
 
 
 def never_reached(call: Call, url: str, why: str) -> LinkError:

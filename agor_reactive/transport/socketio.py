@@ -23,10 +23,10 @@ import random as _random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from agor_reactive.calls.backoff import Backoff
 from agor_reactive.calls.drivers import drive_async
 from agor_reactive.calls.effects import Call, EffectGenerator, GetToken
 from agor_reactive.calls.methods import STANDARD_METHODS
@@ -54,7 +54,7 @@ from agor_reactive.transport.tls import Verify, ssl_setting
 if TYPE_CHECKING:
     from agor_reactive.transport.http import AsyncRest
 
-__all__ = ["Backoff", "ConnectWay", "SocketLink"]
+__all__ = ["ConnectWay", "SocketLink"]
 
 log = logging.getLogger(__name__)
 
@@ -67,24 +67,6 @@ _WAYS: Final[dict[str, ConnectWay]] = {}
 _IMMUTABLE: Final = "immutable"  # in the answer of a daemon whose sockets cannot log in
 
 _SHORTEST_LIFE: Final = 0.05  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Waits between tries, in seconds: any time up to a bound that doubles from `first` to `most` (full jitter).
-
-    Full jitter, because daemons disconnect all sockets of a tenant at once (a changed password, role or board), and the
-    clients must not come back at once too. A connection that held for `steady` seconds starts the count anew; one that
-    is cut sooner does not, so a daemon that disconnects on sight is not hammered.
-    """
-
-    first: float = 0.5
-    most: float = 30.0
-    steady: float = 30.0
-
-    def delay(self, attempt: int, random: Callable[[], float]) -> float:
-        """The wait before try number `attempt` (from 1); `random` gives numbers in [0, 1)."""
-        return min(self.most, self.first * 2.0 ** min(attempt - 1, 30)) * random()
 
 
 class SocketLink:
