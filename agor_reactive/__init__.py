@@ -13,6 +13,8 @@
                 ...
 """
 
+from typing import Any
+
 from agor_reactive._version import __version__
 from agor_reactive.blocking import BlockingClient, BlockingHandle, BlockingPermission, BlockingSessions, connect
 from agor_reactive.client import Client, create_client, retain_reactive_session, retain_sessions
@@ -159,3 +161,12 @@ __all__ = [
     "retain_reactive_session",
     "retain_sessions",
 ]
+
+
+def _display(handle: SessionHandle) -> Any:
+    from agor_reactive.adapters.display import mimebundle  # imports Rich: not before a handle is shown
+
+    return mimebundle(handle)
+
+
+SessionHandle.display = _display

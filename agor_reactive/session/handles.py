@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from importlib import import_module
 from types import TracebackType
-from typing import Any, Protocol, Self, TypedDict, TypeVar, Unpack
+from typing import Any, ClassVar, Protocol, Self, TypedDict, TypeVar, Unpack
 
 from reactivex import Observable
 
@@ -57,6 +56,9 @@ class SessionHandle:
     ...     state = await handle.ready()
     ...     print(state.session.title, len(state.tasks))
     """
+
+    display: ClassVar[Callable[[SessionHandle], Any] | None] = None
+    """How a handle shows itself in a notebook or in IPython; `agor_reactive` sets it, since adapters are above."""
 
     def __init__(self, shared: SharedSession, prompter: _Prompter) -> None:
         self._leased = shared
@@ -298,8 +300,8 @@ class SessionHandle:
         self.release()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        # IPython asks this of what a cell ends with. By name, since adapters are above this layer.
-        return import_module("agor_reactive.adapters.display").mimebundle(self)
+        # IPython asks this of the last value of a cell.
+        return None if self.display is None else self.display()
 
     def __repr__(self) -> str:
         return f"<SessionHandle {self.session_id}{' released' if self._released else ''} of {self.state!r}>"
