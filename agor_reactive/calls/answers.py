@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any, Final, TypeVar
 
+from agor_reactive.calls.service_table import facts_of
 from agor_reactive.errors import ProtocolError
 from agor_reactive.models import (
-    MODEL_OF_SERVICE,
     BoardComment,
     Branch,
     DecisionTaken,
@@ -94,7 +94,7 @@ def model_of(path: str, method: str = "find") -> type[WireModel] | None:
     """The row model of a service or route, None where there is none."""
     if method == "create" and path == "api/v1/user/api-keys":
         return NewApiKey
-    model = MODEL_OF_SERVICE.get(path)
+    model = facts_of(path).model
     if model is None and "/" in path:
         parts = path.split("/")
         for pattern, candidate in _ROWS_OF_ROUTE.items():
@@ -182,14 +182,13 @@ def wire_number(value: Any) -> int | None:
 _CHECKED: Final = frozenset(
     {"session_id", "task_id", "message_id", "branch_id", "worktree_id", "board_id", "status", "archived"}
 )
-_CHECKED_OF_MESSAGES: Final = frozenset({"role", "type"})
 _FULL_ID: Final = 36
 
 
 def checked_fields(path: str, query: Mapping[str, Any]) -> dict[str, Any]:
     """The conditions of a query that its rows are checked against: ids, `status` and `archived` that equal a value, and
     ids that are ``$in`` a list; of messages, `role` and `type` too."""
-    names = _CHECKED | _CHECKED_OF_MESSAGES if path == "messages" else _CHECKED
+    names = _CHECKED | facts_of(path).checked
     return {name: value for name, value in query.items() if name in names and _checkable(name, value)}
 
 

@@ -17,6 +17,7 @@ import orjson
 from agor_reactive.calls.answers import belonging, checked, model_of, page_of, row_of, wire_number
 from agor_reactive.calls.effects import Call, Operation
 from agor_reactive.calls.queries import Query
+from agor_reactive.calls.service_table import facts_of
 from agor_reactive.errors import BadRequest, ProtocolError, UsageError
 
 __all__ = ["MOST_ROWS_A_PAGE", "Answer", "ById", "ByPlace", "ByValue", "OutOfReach", "Source"]
@@ -247,9 +248,6 @@ class ByValue:
     Only for text (ids, timestamps): some daemons compare a number in a query string as text, which fits other rows.
     """
 
-    # These have a query schema that knows no operators on other fields than the id.
-    _REFUSE_OPERATORS: Final = frozenset({"sessions", "tasks", "boards", "users", "branches", "worktrees", "repos"})
-
     def __init__(self, size: int, query: Query, field: str, operator: str) -> None:
         self.done = False
         self.total: int | None = None
@@ -264,7 +262,12 @@ class ByValue:
     def of(cls, path: str, query: Query, size: int) -> ByValue | None:
         """None where the order does not allow it: not sorted by one field, or operators are refused or ignored."""
         order = query.get("$sort")
-        if path in cls._REFUSE_OPERATORS or not isinstance(order, Mapping) or len(order) != 1 or query.get("$select"):
+        if (
+            facts_of(path).refuses_operators
+            or not isinstance(order, Mapping)
+            or len(order) != 1
+            or query.get("$select")
+        ):
             return None
         if path == "messages" and ("session_id" in query or "task_id" in query):
             return None
@@ -311,8 +314,6 @@ class ById:
     (or, for messages, task). Older daemons refuse that or ignore it, and then this answers None.
     """
 
-    _SCOPES: Final[Mapping[str, tuple[str, ...]]] = {"messages": ("session_id", "task_id"), "tasks": ("session_id",)}
-    _IDS: Final[Mapping[str, str]] = {"messages": "message_id", "tasks": "task_id"}
     _NOT_WITH: Final = ("$select", "$or", "$and")
 
     def __init__(self, source: Source, id_field: str) -> None:
@@ -322,8 +323,9 @@ class ById:
     @classmethod
     def of(cls, source: Source) -> ById | None:
         """None for queries that ranges are not offered for."""
-        id_field, query = cls._IDS.get(source.path, ""), source.query
-        scoped = any(isinstance(query.get(name), str) for name in cls._SCOPES.get(source.path, ()))
+        facts, query = facts_of(source.path), source.query
+        id_field = "" if facts.model is None else facts.model.id_field
+        scoped = any(isinstance(query.get(name), str) for name in facts.id_ranges_in)
         if not scoped or id_field in query or any(name in query for name in cls._NOT_WITH):
             return None
         return cls(source, id_field)

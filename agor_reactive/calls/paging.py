@@ -18,6 +18,7 @@ from agor_reactive.calls.answers import answer_of, belonging, checked_fields, mo
 from agor_reactive.calls.effects import Call, Operation
 from agor_reactive.calls.page_strategies import MOST_ROWS_A_PAGE, ById, ByPlace, ByValue, OutOfReach, Source
 from agor_reactive.calls.queries import MOST_ALTERNATIVES, Query, is_empty_match, is_list
+from agor_reactive.calls.service_table import facts_of
 from agor_reactive.errors import BadRequest, ProtocolError, UsageError
 from agor_reactive.models import Page
 
@@ -38,12 +39,6 @@ MOST_IDS: Final = 10_000
 
 _PAGE: Final = 1_000
 _MOST_PAGES_OF_A_FIND: Final = 100
-
-# How rows come when the query has no `$sort`, where a walk may have read them in another order.
-_OWN_ORDER: Final[Mapping[str, Mapping[str, int]]] = {
-    "messages": {"index": 1, "message_id": 1},
-    "tasks": {"created_at": 1, "task_id": 1},
-}
 
 
 def batches(query: Query) -> list[dict[str, Any]]:
@@ -217,7 +212,7 @@ class Walk(Generic[T]):
     def _replace(self, part: _Part, rows: dict[Any, T], id_field: str) -> None:
         """Put all rows of a part in place of those of its first page, in the order that they would have had."""
         self.found = {key: row for key, row in self.found.items() if key not in part.known}
-        order = part.source.query.get("$sort") or _OWN_ORDER.get(part.source.path)
+        order = part.source.query.get("$sort") or facts_of(part.source.path).own_order
         ordered: tuple[Any, ...] = in_order(list(rows.values()), order)
         self.found |= {row.get(id_field): row for row in ordered}
         self._seen |= rows.keys()

@@ -12,9 +12,9 @@ from typing import Any
 
 from agor_reactive.calls.effects import Call, Now
 from agor_reactive.calls.methods import STANDARD_METHODS
+from agor_reactive.calls.service_table import SERVICE_TABLE, facts_of
 from agor_reactive.calls.surface import OperationMethod, PagedMethod
 from agor_reactive.calls.versions import OFFERED
-from agor_reactive.models import MODEL_OF_SERVICE
 from agor_reactive.models.realtime import PAYLOAD_OF_TOPIC
 from agor_reactive.services import SERVICES, Service
 from agor_reactive.services.catalogue import EVENTS, OFFERS, SMALL
@@ -50,7 +50,8 @@ it lacks the route or method raises `UsageError`, which names the versions that 
 
 def paths() -> list[str]:
     """Every path that is known, those with methods of their own first."""
-    return list(dict.fromkeys([*SERVICES, *MODEL_OF_SERVICE, *OFFERS, *SMALL]))
+    typed = [path for path, facts in SERVICE_TABLE.items() if facts.model is not None]
+    return list(dict.fromkeys([*SERVICES, *typed, *OFFERS, *SMALL]))
 
 
 def operation_methods(path: str) -> dict[str, OperationMethod[..., Any] | PagedMethod[..., Any]]:
@@ -141,7 +142,7 @@ def signature(name: str, method: OperationMethod[..., Any]) -> str:
 
 
 def row_line(path: str) -> str:
-    model = MODEL_OF_SERVICE.get(path)
+    model = facts_of(path).model
     offered = OFFERS.get(path, SIX)
     standard = "all six" if set(offered) == set(SIX) else ", ".join(offered)
     standard = "find, get or create" if path in SMALL else standard

@@ -9,9 +9,10 @@ from typing import Any, get_args, get_overloads, get_type_hints
 import pytest
 
 import agor_reactive as agor
+from agor_reactive.calls.service_table import facts_of
 from agor_reactive.calls.surface import OperationMethod, PagedMethod
 from agor_reactive.errors import NotFound, ProtocolError, UsageError
-from agor_reactive.models import MODEL_OF_SERVICE, BoardComment, Branch, Repo, Worktree
+from agor_reactive.models import BoardComment, Branch, Repo, Worktree
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.transport.scripted import ScriptedLink
 from tests.surface import table
@@ -42,7 +43,7 @@ def test_a_service_has_a_row_or_is_said_to_have_none_on_record() -> None:
             if f'"{path}"' in inspect.signature(overload).parameters["path"].annotation.replace("'", '"')
         )
         untyped = hint == "Service[Kind, Any, Any, Any]" or path == "gateway"
-        assert untyped == (path not in MODEL_OF_SERVICE), path
+        assert untyped == (facts_of(path).model is None), path
 
 
 async def test_answers_that_are_no_rows_are_typed(link: ScriptedLink) -> None:
