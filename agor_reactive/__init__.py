@@ -13,9 +13,18 @@
                 ...
 """
 
+from typing import Any
+
 from agor_reactive._version import __version__
 from agor_reactive.blocking import BlockingClient, BlockingHandle, BlockingPermission, BlockingSessions, connect
 from agor_reactive.client import Client, create_client, retain_reactive_session, retain_sessions
+from agor_reactive.client.health import is_daemon_running, is_daemon_running_async
+from agor_reactive.client.rest import (
+    AsyncRestClient,
+    RestClient,
+    create_async_rest_client,
+    create_rest_client,
+)
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import (
     AgorError,
@@ -45,8 +54,6 @@ from agor_reactive.errors import (
     UsageError,
     WrongLoop,
 )
-from agor_reactive.health import is_daemon_running, is_daemon_running_async
-from agor_reactive.ids import daemon_url, format_short_id, get_api_key_from_env, is_full_id, new_id
 from agor_reactive.models import (
     AuthenticationResult,
     Board,
@@ -62,6 +69,7 @@ from agor_reactive.models import (
     WireModel,
     Worktree,
 )
+from agor_reactive.models.ids import format_short_id, is_full_id, new_id
 from agor_reactive.models.outcome import (
     Done,
     Failed,
@@ -71,17 +79,11 @@ from agor_reactive.models.outcome import (
     Stopped,
     TimedOut,
 )
-from agor_reactive.rest_clients import (
-    AsyncRestClient,
-    RestClient,
-    create_async_rest_client,
-    create_rest_client,
-)
 from agor_reactive.services import Service
 from agor_reactive.session.collection import SessionCollection, SessionRows
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.permissions import PendingPermission
-from agor_reactive.transport.address import InsecureKeyWarning
+from agor_reactive.transport.address import InsecureKeyWarning, daemon_url, get_api_key_from_env
 
 __all__ = [
     "AgorError",
@@ -159,3 +161,12 @@ __all__ = [
     "retain_reactive_session",
     "retain_sessions",
 ]
+
+
+def _display(handle: SessionHandle) -> Any:
+    from agor_reactive.adapters.display import mimebundle  # imports Rich: not before a handle is shown
+
+    return mimebundle(handle)
+
+
+SessionHandle.display = _display

@@ -13,24 +13,25 @@ from reactivex import Observable
 from agor_reactive.blocking.handle import BlockingHandle
 from agor_reactive.blocking.portal import LoopThread, handed_over
 from agor_reactive.blocking.sessions import BlockingSessions
+from agor_reactive.calls.drivers import Pages
+from agor_reactive.calls.effects import Operation, TokenProvider
+from agor_reactive.calls.paging import FilterCheck
+from agor_reactive.calls.surface import LiveSync
 from agor_reactive.client import Client, ClientOptions, Hydration, create_client, retain_sessions
 from agor_reactive.errors import UsageError
-from agor_reactive.faces import LiveBlocked, Pages
 from agor_reactive.models import AuthenticationResult
 from agor_reactive.models.wire import LinkStatus, RawEvent
-from agor_reactive.paging import FilterCheck
 from agor_reactive.services import SERVICES, Deliver, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import Strategy
-from agor_reactive.transport.steps import Operation, TokenProvider
 
 __all__ = ["BlockingClient", "connect"]
 
 T = TypeVar("T")
 
 
-class _PortalRunner:
+class _PortalDriver:
     """Runs operations on the client's loop, for whoever waits on another thread."""
 
     filters: FilterCheck | None = None
@@ -47,7 +48,7 @@ class _PortalRunner:
             yield from rows
 
 
-class BlockingClient(Services[LiveBlocked]):
+class BlockingClient(Services[LiveSync]):
     """The live client for plain threads. Made by `connect`; close it, or use it as a context manager.
 
     `live` is the async client behind it, `sessions` and `tasks` are its helpers, blocking.
@@ -56,7 +57,7 @@ class BlockingClient(Services[LiveBlocked]):
     def __init__(self, live: Client, portal: LoopThread) -> None:
         self.live = live
         self._portal = portal
-        self._runner = _PortalRunner(live, portal)
+        self._driver = _PortalDriver(live, portal)
         self._services: dict[str, Service[Any, Any, Any, Any]] = {}
         # One that is forgotten without being closed must not keep its thread and connection.
         self._finalizer = weakref.finalize(self, _end, live, portal)
@@ -91,7 +92,7 @@ class BlockingClient(Services[LiveBlocked]):
         kept = self._services.get(path)
         if kept is not None:
             return kept
-        service = SERVICES.get(path, Service)(path, self._runner, self._listen)
+        service = SERVICES.get(path, Service)(path, self._driver, self._listen)
         return self._services.setdefault(path, service) if path in SERVICES or path.count("/") < 2 else service
 
     def retain(self, session_id: str, *, task_hydration: Hydration = "lazy") -> BlockingHandle:

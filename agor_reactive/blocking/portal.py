@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
-from agor_reactive.arguments import patience
+from agor_reactive.calls.arguments import check_wait
 from agor_reactive.errors import CallTimeout, UsageError
 from agor_reactive.services import Deliver
 
@@ -62,7 +62,7 @@ class LoopThread:
         Raises `UsageError` on the loop's own thread, where waiting would never end, and once the loop has ended.
         """
         try:
-            patience(timeout)
+            check_wait(timeout)
         except UsageError:
             work.close()
             raise

@@ -18,6 +18,7 @@ from agor_reactive.adapters.terminal.signs import signs_for
 from agor_reactive.cli.endings import FAULT, MISUSE, WELL
 from agor_reactive.cli.output import console
 from agor_reactive.cli.reach import Reach
+from agor_reactive.client.health import is_daemon_running_async
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import (
     AgorError,
@@ -29,9 +30,8 @@ from agor_reactive.errors import (
     NotAuthenticated,
     NotFound,
 )
-from agor_reactive.health import is_daemon_running_async
-from agor_reactive.ids import format_short_id
 from agor_reactive.models.base import instant
+from agor_reactive.models.ids import format_short_id
 from agor_reactive.transport.environment import UNUSABLE, unusable
 from agor_reactive.transport.redaction import scrub_text
 

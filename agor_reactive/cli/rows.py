@@ -18,9 +18,9 @@ from agor_reactive.cli.endings import WELL
 from agor_reactive.cli.output import console, json_line
 from agor_reactive.cli.reach import Reach
 from agor_reactive.errors import MethodNotAllowed, NotFound, UsageError
-from agor_reactive.ids import format_short_id
 from agor_reactive.models import Session, StopAnswer
 from agor_reactive.models.base import instant
+from agor_reactive.models.ids import format_short_id
 
 __all__ = ["list_sessions", "new_session", "send_prompt", "stop_session"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from agor_reactive.models.artifact import Artifact
 from agor_reactive.models.base import FrozenDict, JsonValue, WireModel, freeze, instant, row_from_wire, thaw
 from agor_reactive.models.board import Board, BoardComment, BoardEntity
@@ -40,7 +38,6 @@ from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.models.workspace import Branch, Repo, Worktree
 
 __all__ = [
-    "MODEL_OF_SERVICE",
     "ApiKeyRecord",
     "Artifact",
     "AuthenticationResult",
@@ -90,40 +87,3 @@ __all__ = [
     "row_from_wire",
     "thaw",
 ]
-
-MODEL_OF_SERVICE: Mapping[str, type[WireModel]] = {
-    "sessions": Session,
-    "tasks": Task,
-    "messages": Message,
-    "boards": Board,
-    "board-objects": BoardEntity,
-    "board-comments": BoardComment,
-    "cards": Card,
-    "card-types": CardType,
-    "artifacts": Artifact,
-    "branches": Branch,
-    "worktrees": Worktree,
-    "repos": Repo,
-    "schedules": Schedule,
-    "users": User,
-    "groups": Group,
-    "group-memberships": GroupMembership,
-    "mcp-servers": McpServer,
-    "session-mcp-servers": SessionMcpServer,
-    "session-env-selections": SessionEnvSelection,
-    "gateway-channels": GatewayChannel,
-    "thread-session-map": ThreadSession,
-    "kb/namespaces": KnowledgeNamespace,
-    "kb/documents": KnowledgeDocument,
-    "kb/versions": KnowledgeVersion,
-    "context": ContextFile,
-    "api/v1/user/api-keys": ApiKeyRecord,
-    "api/v1/user/me": CurrentUser,
-    "authentication": AuthenticationResult,
-    "authentication/refresh": AuthenticationResult,
-    "authentication/impersonate": AuthenticationResult,
-    "auth/launch": AuthenticationResult,
-    "session-streams": SessionStream,
-    "health": Health,
-}
-"""The row model of each service path that has one."""

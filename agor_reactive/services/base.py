@@ -1,6 +1,6 @@
 """Any service of the daemon: its rows, and every method by its name. What a method means is said here, once.
 
-The type parameters are the kind of face (`faces`), the row, and what goes into `create` and `patch`.
+The type parameters are the kind of surface (`calls.surface`), the row, and what goes into `create` and `patch`.
 """
 
 from __future__ import annotations
@@ -8,15 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from agor_reactive import operations as op
-from agor_reactive import paging
-from agor_reactive.answers import model_of, row_of
-from agor_reactive.arguments import callback as checked_callback
+from agor_reactive.calls import operations as op
+from agor_reactive.calls import paging
+from agor_reactive.calls.answers import model_of, row_of
+from agor_reactive.calls.arguments import callback as checked_callback
+from agor_reactive.calls.drivers import Driver
+from agor_reactive.calls.effects import Operation
+from agor_reactive.calls.queries import query_of
+from agor_reactive.calls.surface import Kind, Surface, WithEvents, operation, paged
 from agor_reactive.errors import UsageError
-from agor_reactive.faces import Face, Hearing, Kind, Runner, deed, stream
 from agor_reactive.models import Page
 from agor_reactive.transport.codec import service_path
-from agor_reactive.transport.steps import Operation
 
 __all__ = ["Deliver", "Listen", "Query", "Service"]
 
@@ -34,7 +36,7 @@ _WITHOUT_SERVICE = frozenset({"repo:cloneError"})
 """Events that daemons send by their bare name."""
 
 
-class Service(Face[Kind], Generic[Kind, R, C, U]):
+class Service(Surface[Kind], Generic[Kind, R, C, U]):
     """One service of the daemon. Known paths answer with typed rows, others with frozen JSON.
 
     Every method takes `timeout`, in seconds, for each request it makes; None is the client's own. Reads that meet a
@@ -42,15 +44,15 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
     behind here; what a write had begun at the daemon goes on there.
     """
 
-    def __init__(self, path: str, runner: Runner, listen: Listen | None = None) -> None:
-        super().__init__(runner)
+    def __init__(self, path: str, driver: Driver, listen: Listen | None = None) -> None:
+        super().__init__(driver)
         self.path = service_path(path)
         self._listen = listen
         self._heard: list[tuple[str, Callable[[Any], Any], Callable[[], None]]] = []
 
     # ---- rows ----
 
-    @deed
+    @operation
     def find(self, query: Query | None = None, *, timeout: float | None = None) -> Operation[Page[R]]:
         """The rows that fit, in the daemon's order.
 
@@ -69,10 +71,10 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         than 100 values is asked for in several calls whose rows make one page, sorted and cut here; above 10,000 values
         it raises `UsageError`.
         """
-        page: Page[R] = yield from paging.find(self.path, op.query_of(query), self._runner.filters)
+        page: Page[R] = yield from paging.find(self.path, query_of(query), self._driver.filters)
         return page
 
-    @deed
+    @operation
     def find_all(
         self,
         query: Query | None = None,
@@ -90,11 +92,11 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         all: older ones end at 20,000 rows of a query.
         """
         rows: tuple[R, ...] = yield from paging.find_all(
-            self.path, op.query_of(query), page_size, on_progress, self._runner.filters
+            self.path, query_of(query), page_size, on_progress, self._driver.filters
         )
         return rows
 
-    @stream
+    @paged
     def iterate(
         self,
         query: Query | None = None,
@@ -109,15 +111,15 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         the last row of the page before. Rows that come or go meanwhile hide none that stays; none comes twice. Raises
         as `find_all` does, after the rows that came.
         """
-        return paging.Walk(self.path, op.query_of(query), page_size, on_progress, self._runner.filters)
+        return paging.Walk(self.path, query_of(query), page_size, on_progress, self._driver.filters)
 
-    @deed
+    @operation
     def get(self, row_id: str, query: Query | None = None, *, timeout: float | None = None) -> Operation[R]:
         """One row. Sessions, tasks and boards take a unique prefix of the id too; `AmbiguousId` lists the matches."""
         row: R = yield from op.ask("get", self.path, (row_id,), query)
         return row
 
-    @deed
+    @operation
     def create(
         self, data: C | Mapping[str, Any], query: Query | None = None, *, timeout: float | None = None
     ) -> Operation[R]:
@@ -125,7 +127,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         row: R = yield from op.ask("create", self.path, (data,), query)
         return row
 
-    @deed
+    @operation
     def create_many(
         self, rows: Sequence[C | Mapping[str, Any]], *, timeout: float | None = None
     ) -> Operation[tuple[R, ...]]:
@@ -133,7 +135,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         made: tuple[R, ...] = yield from op.create_many(self.path, rows)
         return made
 
-    @deed
+    @operation
     def update(
         self, row_id: str, data: C | Mapping[str, Any], query: Query | None = None, *, timeout: float | None = None
     ) -> Operation[R]:
@@ -141,7 +143,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         row: R = yield from op.ask("update", self.path, (row_id, data), query)
         return row
 
-    @deed
+    @operation
     def patch(
         self,
         row_id: str | None,
@@ -154,13 +156,13 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
         row: R = yield from op.ask("patch", self.path, (row_id, data), query)
         return row
 
-    @deed
+    @operation
     def remove(self, row_id: str | None, query: Query | None = None, *, timeout: float | None = None) -> Operation[R]:
         """Remove a row, and answer what it was."""
         row: R = yield from op.ask("remove", self.path, (row_id,), query)
         return row
 
-    @deed
+    @operation
     def call(
         self, method: str, data: Any = None, query: Query | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
@@ -173,7 +175,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
     # ---- events ----
 
     def on(
-        self: Service[Hearing, R, C, U],
+        self: Service[WithEvents, R, C, U],
         event: str,
         callback: Callable[[Any], Any],
         *,
@@ -205,7 +207,7 @@ class Service(Face[Kind], Generic[Kind, R, C, U]):
 
         return leave
 
-    def off(self: Service[Hearing, R, C, U], event: str, callback: Callable[[Any], Any] | None = None) -> None:
+    def off(self: Service[WithEvents, R, C, U], event: str, callback: Callable[[Any], Any] | None = None) -> None:
         """Stop calling `callback` (or every callback) for `event`. Unknown ones change nothing."""
         for entry in tuple(self._heard):
             if entry[0] == event and callback in (None, entry[1]):

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agor_reactive import operations as op
-from agor_reactive.answers import answer_of, typed_row
-from agor_reactive.faces import Kind, deed
+from agor_reactive.calls import operations as op
+from agor_reactive.calls.answers import answer_of, typed_row
+from agor_reactive.calls.effects import Call, Operation
+from agor_reactive.calls.surface import Kind, operation
 from agor_reactive.models import Board, BoardComment
 from agor_reactive.models.inputs import BoardCommentCreate, BoardCommentPatch, BoardCreate, BoardPatch
 from agor_reactive.services.base import Service
-from agor_reactive.transport.steps import Call, Operation
 
 __all__ = ["BoardCommentService", "BoardService"]
 
@@ -31,7 +31,7 @@ def _board(board: str | Body, **more: Any) -> dict[str, Any]:
 class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
     """Boards. All but the rows needs a live client: REST has no routes for it."""
 
-    @deed
+    @operation
     def to_blob(self, board: str | Body, *, timeout: float | None = None) -> Operation[Any]:
         """A board as JSON to keep or to pass on, by its id.
 
@@ -40,17 +40,17 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         """
         return answer_of(None, (yield Call("toBlob", "boards", (_board(board),))))
 
-    @deed
+    @operation
     def from_blob(self, blob: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Board]:
         """A new board of what `to_blob` gave. The shape of the body is not on record; it is passed through as given."""
         return typed_row(Board, (yield Call("fromBlob", "boards", (dict(blob),))))
 
-    @deed
+    @operation
     def to_yaml(self, board: str | Body, *, timeout: float | None = None) -> Operation[Any]:
         """A board as YAML, by its id. The shape of the body is not on record; see `to_blob`."""
         return answer_of(None, (yield Call("toYaml", "boards", (_board(board),))))
 
-    @deed
+    @operation
     def from_yaml(self, text: str | Body, *, timeout: float | None = None) -> Operation[Board]:
         """A new board of what `to_yaml` gave.
 
@@ -59,12 +59,12 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         data = {"yaml": text} if isinstance(text, str) else dict(text)
         return typed_row(Board, (yield Call("fromYaml", "boards", (data,))))
 
-    @deed
+    @operation
     def clone(self, board: str | Body, name: str | None = None, *, timeout: float | None = None) -> Operation[Board]:
         """A copy of a board, under another name. The shape of the body is not on record; see `to_blob`."""
         return typed_row(Board, (yield Call("clone", "boards", (_board(board, name=name),))))
 
-    @deed
+    @operation
     def set_primary_assistant(
         self, board: str | Body, branch_id: str | None = None, *, timeout: float | None = None
     ) -> Operation[Board]:
@@ -75,7 +75,7 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         """
         return typed_row(Board, (yield Call("setPrimaryAssistant", "boards", (_board(board, branchId=branch_id),))))
 
-    @deed
+    @operation
     def clear_primary_assistant(self, board: str | Body, *, timeout: float | None = None) -> Operation[Board]:
         """Let the board have no assistant.
 
@@ -83,7 +83,7 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         """
         return typed_row(Board, (yield Call("clearPrimaryAssistant", "boards", (_board(board),))))
 
-    @deed
+    @operation
     def set_primary_teammate(
         self, board: str | Body, branch_id: str | None = None, *, timeout: float | None = None
     ) -> Operation[Board]:
@@ -93,7 +93,7 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         """
         return typed_row(Board, (yield Call("setPrimaryTeammate", "boards", (_board(board, branchId=branch_id),))))
 
-    @deed
+    @operation
     def clear_primary_teammate(self, board: str | Body, *, timeout: float | None = None) -> Operation[Board]:
         """Let the board have no teammate (newer daemons).
 
@@ -101,7 +101,7 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         """
         return typed_row(Board, (yield Call("clearPrimaryTeammate", "boards", (_board(board),))))
 
-    @deed
+    @operation
     def ensure_teammate_welcome_note(self, board: str | Body, *, timeout: float | None = None) -> Operation[Any]:
         """See that the board has its teammate's welcome note (newer daemons).
 
@@ -109,7 +109,7 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         """
         return (yield from op.ask("ensureTeammateWelcomeNote", "boards", (_board(board),)))
 
-    @deed
+    @operation
     def permissions(self, board_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Who may do what with the board (0.26 and later; before, its owners and group grants)."""
         return (yield from op.ask("find", op.route("boards", board_id, "permissions"), ()))
@@ -118,7 +118,7 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
 class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardCommentPatch]):
     """Comments on boards."""
 
-    @deed
+    @operation
     def reply(
         self, comment_id: str, content: str | Body, *, created_by: str | None = None, timeout: float | None = None
     ) -> Operation[BoardComment]:
@@ -131,7 +131,7 @@ class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardC
         data = op.sent(content=content, created_by=created_by) if isinstance(content, str) else dict(content)
         return typed_row(BoardComment, (yield Call("create", path, (data,))))
 
-    @deed
+    @operation
     def toggle_reaction(
         self, comment_id: str, emoji: str | Body, *, user_id: str | None = None, timeout: float | None = None
     ) -> Operation[BoardComment]:
@@ -144,7 +144,7 @@ class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardC
         data = op.sent(emoji=emoji, user_id=user_id) if isinstance(emoji, str) else dict(emoji)
         return typed_row(BoardComment, (yield Call("create", path, (data,))))
 
-    @deed
+    @operation
     def reposition(self, comment_id: str, data: Body, *, timeout: float | None = None) -> Operation[BoardComment]:
         """Pin a comment elsewhere (0.26 and later). The shape of the body is not on record; it is passed through as
         given."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Generic, Literal, overload
 
-from agor_reactive.faces import Kind
+from agor_reactive.calls.surface import Kind
 from agor_reactive.models import (
     ApiKeyRecord,
     Artifact,

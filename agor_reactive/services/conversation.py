@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
-from agor_reactive import operations as op
-from agor_reactive import paging, settling
-from agor_reactive.answers import answer_of, rows_in, typed_row
-from agor_reactive.faces import Kind, deed, lasting
+from agor_reactive.calls import operations as op
+from agor_reactive.calls import paging, settling
+from agor_reactive.calls.answers import answer_of, rows_in, typed_row
+from agor_reactive.calls.effects import Call, Now, Operation
+from agor_reactive.calls.surface import Kind, long_running, operation
 from agor_reactive.models import (
     DecisionTaken,
     Message,
@@ -33,7 +34,6 @@ from agor_reactive.models.inputs import (
 )
 from agor_reactive.models.outcome import Outcome
 from agor_reactive.services.base import Service
-from agor_reactive.transport.steps import Call, Now, Operation
 
 __all__ = ["MessageService", "SessionService", "TaskService"]
 
@@ -41,7 +41,7 @@ __all__ = ["MessageService", "SessionService", "TaskService"]
 class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
     """Sessions, and what one does with them. Short ids are expanded to the full one first."""
 
-    @deed
+    @operation
     def prompt(
         self,
         session_id: str,
@@ -64,7 +64,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         )
         return (yield from op.prompt(session_id, prompt, options))
 
-    @lasting
+    @long_running
     def ask(
         self,
         session_id: str,
@@ -90,7 +90,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         left = None if timeout is None else timeout - ((yield Now()) - began)
         return (yield from op.outcome(task.task_id, timeout=left, at_permission=at_permission, admitted=task))
 
-    @deed
+    @operation
     def stop(
         self,
         session_id: str,
@@ -114,7 +114,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
             )
         )
 
-    @deed
+    @operation
     def initialize(
         self,
         session_id: str,
@@ -138,9 +138,9 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
             prompt=prompt,
             permissionMode=permission_mode,
         )
-        return (yield from op.session_deed(SessionInitialized, session_id, "initialize", data))
+        return (yield from op.session_action(SessionInitialized, session_id, "initialize", data))
 
-    @deed
+    @operation
     def archive(
         self, session_id: str, *, include_children: bool | None = None, timeout: float | None = None
     ) -> Operation[SessionArchived]:
@@ -151,19 +151,19 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         """
         return (yield from op.set_archived(session_id, True, include_children))
 
-    @deed
+    @operation
     def unarchive(
         self, session_id: str, *, include_children: bool | None = None, timeout: float | None = None
     ) -> Operation[SessionArchived]:
         """Bring an archived session back; see `archive`."""
         return (yield from op.set_archived(session_id, False, include_children))
 
-    @deed
+    @operation
     def queue(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[Task, ...]]:
         """The queued tasks, first one first."""
         return (yield from op.queue(session_id))
 
-    @deed
+    @operation
     def fork(
         self,
         session_id: str,
@@ -173,9 +173,9 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         timeout: float | None = None,
     ) -> Operation[Session]:
         """A sibling session from here on (or from `task_id`). The prompt titles it; nothing is run."""
-        return (yield from op.session_deed(Session, session_id, "fork", op.sent(prompt=prompt, task_id=task_id)))
+        return (yield from op.session_action(Session, session_id, "fork", op.sent(prompt=prompt, task_id=task_id)))
 
-    @deed
+    @operation
     def spawn(
         self,
         session_id: str,
@@ -185,9 +185,9 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         **config: Unpack[SpawnConfig],
     ) -> Operation[Session]:
         """A child session, set up by `config`. The prompt titles it; nothing is run."""
-        return (yield from op.session_deed(Session, session_id, "spawn", {**op.sent(prompt=prompt), **config}))
+        return (yield from op.session_action(Session, session_id, "spawn", {**op.sent(prompt=prompt), **config}))
 
-    @deed
+    @operation
     def spawn_prompt(self, session_id: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
         """Have the prompt for a child session written (0.26 and later).
 
@@ -196,12 +196,12 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         full = yield from op.full_session_id(session_id)
         return (yield from op.ask("create", op.route("sessions", full, "spawn-prompt"), (dict(data),)))
 
-    @deed
+    @operation
     def genealogy(self, session_id: str, *, timeout: float | None = None) -> Operation[SessionFamily]:
         """The session among those it came from and those that came from it."""
         return typed_row(SessionFamily, (yield from op.asked_of_session(session_id, "genealogy")))
 
-    @deed
+    @operation
     def permission_decision(
         self,
         session_id: str,
@@ -236,12 +236,12 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         )
         return (yield from settling.decide(session_id, decision, wait=wait))
 
-    @deed
+    @operation
     def mcp_servers(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[SessionMcpServer, ...]]:
         """The MCP servers the session may use, as links: `mcp_server_id` names each."""
         return (yield from op.links_of_session(SessionMcpServer, session_id, "mcp-servers"))
 
-    @deed
+    @operation
     def env_selections(
         self, session_id: str, *, timeout: float | None = None
     ) -> Operation[tuple[SessionEnvSelection, ...]]:
@@ -252,7 +252,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
 class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
     """Tasks, and what one does with them."""
 
-    @deed
+    @operation
     def run(
         self,
         task_id: str,
@@ -269,22 +269,22 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
         options = op.sent(permissionMode=permission_mode, stream=stream, messageSource=message_source)
         return (yield from op.run_task(task_id, options))
 
-    @lasting
+    @long_running
     def wait(self, task_id: str, *, at_permission: bool = True, timeout: float | None = None) -> Operation[Outcome]:
         """Wait until a task has ended, by looking at it; see `sessions.ask`."""
         return (yield from op.outcome(task_id, timeout=timeout, at_permission=at_permission))
 
-    @deed
+    @operation
     def complete(self, task_id: str, report: Any = None, *, timeout: float | None = None) -> Operation[Task]:
         """End a task well (for executors)."""
-        return (yield from op.task_deed(task_id, "complete", op.sent(report=report)))
+        return (yield from op.task_action(task_id, "complete", op.sent(report=report)))
 
-    @deed
+    @operation
     def fail(self, task_id: str, error: str | None = None, *, timeout: float | None = None) -> Operation[Task]:
         """End a task badly (for executors). Daemons of June 2026 drop the text of `error`."""
-        return (yield from op.task_deed(task_id, "fail", op.sent(error=error)))
+        return (yield from op.task_action(task_id, "fail", op.sent(error=error)))
 
-    @deed
+    @operation
     def create_many(
         self, rows: Sequence[TaskCreate | Mapping[str, Any]], *, timeout: float | None = None
     ) -> Operation[tuple[Task, ...]]:
@@ -295,7 +295,7 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
         made: tuple[Task, ...] = yield from op.create_many("tasks/bulk", rows)
         return made
 
-    @deed
+    @operation
     def tell(self, event: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
         """Pass an event on to everybody who listens, as executors do: ``tool:start``, ``thinking:chunk`` …
 
@@ -307,19 +307,19 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
 class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
     """Messages. The client chooses their ids (`new_id`)."""
 
-    @deed
+    @operation
     def find_by_session(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[Message, ...]]:
         """All messages of a session, by index."""
         rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
         return _by_index(rows)
 
-    @deed
+    @operation
     def find_by_task(self, task_id: str, *, timeout: float | None = None) -> Operation[tuple[Message, ...]]:
         """All messages of a task, by index."""
         rows: tuple[Message, ...] = yield from paging.find_all("messages", {"task_id": task_id}, 1_000, None)
         return _by_index(rows)
 
-    @deed
+    @operation
     def find_by_range(
         self, session_id: str, start_index: int, end_index: int, *, timeout: float | None = None
     ) -> Operation[tuple[Message, ...]]:
@@ -327,7 +327,7 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
         rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
         return tuple(row for row in _by_index(rows) if start_index <= row.index <= end_index)
 
-    @deed
+    @operation
     def create_many(
         self, rows: Sequence[MessageCreate | Mapping[str, Any]], *, timeout: float | None = None
     ) -> Operation[tuple[Message, ...]]:
@@ -338,7 +338,7 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
         made: tuple[Message, ...] = yield from op.create_many("messages/bulk", rows)
         return made
 
-    @deed
+    @operation
     def tell(self, event: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
         """Pass an event on to everybody who listens, as executors do: ``streaming:chunk``, ``thinking:start`` …
 
@@ -346,14 +346,14 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
         """
         return (yield from op.ask("create", "messages/streaming", ({"event": event, "data": dict(data)},)))
 
-    @deed
+    @operation
     def submit_widget(
         self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
         """Answer a ``widget_request``. The shape of the body is not on record; it is passed through as given."""
         return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "submit"), (dict(data or {}),))))
 
-    @deed
+    @operation
     def dismiss_widget(
         self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
@@ -361,7 +361,7 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
         given."""
         return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "dismiss"), (dict(data or {}),))))
 
-    @deed
+    @operation
     def resolve_widget_oauth(
         self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from agor_reactive import operations as op
-from agor_reactive.answers import typed_row
-from agor_reactive.faces import Kind, deed
+from agor_reactive.calls import operations as op
+from agor_reactive.calls.answers import typed_row
+from agor_reactive.calls.effects import Call, Operation
+from agor_reactive.calls.surface import Kind, operation
 from agor_reactive.models import CurrentUser, Health, KnowledgeDocument, KnowledgeNamespace, McpServer, User
 from agor_reactive.models.inputs import (
     KnowledgeDocumentCreate,
@@ -20,7 +21,6 @@ from agor_reactive.models.inputs import (
     UserPatch,
 )
 from agor_reactive.services.base import Query, Service
-from agor_reactive.transport.steps import Call, Operation
 
 __all__ = [
     "GatewayService",
@@ -40,7 +40,7 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
     The methods of teammates and avatars need a live client and a daemon of 0.26 or later.
     """
 
-    @deed
+    @operation
     def me(self, *, timeout: float | None = None) -> Operation[CurrentUser]:
         """Who the client's credential belongs to: a check of it (0.26 and later; over REST).
 
@@ -48,50 +48,50 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
         """
         return typed_row(CurrentUser, (yield Call("find", "api/v1/user/me")))
 
-    @deed
+    @operation
     def get_avatar_settings(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
         """How avatars are chosen. The shape of the body is not on record; it is passed through as given."""
         return (yield from op.ask("getAvatarSettings", "users", (dict(data or {}),)))
 
-    @deed
+    @operation
     def update_avatar_settings(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Change how avatars are chosen. The shape of the body is not on record; it is passed through as given."""
         return (yield from op.ask("updateAvatarSettings", "users", (dict(data),)))
 
-    @deed
+    @operation
     def sync_avatars(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
         """Read everybody's avatar anew. The shape of the body is not on record; it is passed through as given."""
         return (yield from op.ask("syncAvatars", "users", (dict(data or {}),)))
 
-    @deed
+    @operation
     def get_primary_teammate(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
         """A user's own teammate. The shape of the body is not on record; it is passed through as given."""
         return (yield from op.ask("getPrimaryTeammate", "users", (dict(data or {}),)))
 
-    @deed
+    @operation
     def get_primary_teammate_candidates(
         self, data: JsonData | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
         """Who could be it. The shape of the body is not on record; it is passed through as given."""
         return (yield from op.ask("getPrimaryTeammateCandidates", "users", (dict(data or {}),)))
 
-    @deed
+    @operation
     def set_primary_teammate(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Choose it. The shape of the body is not on record; it is passed through as given."""
         return (yield from op.ask("setPrimaryTeammate", "users", (dict(data),)))
 
-    @deed
+    @operation
     def set_primary_teammate_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Choose it unless one is chosen. The shape of the body is not on record; it is passed through as given."""
         return (yield from op.ask("setPrimaryTeammateIfUnset", "users", (dict(data),)))
 
-    @deed
+    @operation
     def set_primary_agentic_tool_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Choose the agent to start with, unless one is chosen. The shape of the body is not on record; it is passed
         through as given."""
         return (yield from op.ask("setPrimaryAgenticToolIfUnset", "users", (dict(data),)))
 
-    @deed
+    @operation
     def get_git_environment(self, user: str | JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """The environment variables git runs with for a user, by the id. Holds secrets: mind where you show it.
         Daemons of 0.26 and later give them to executors only.
@@ -105,7 +105,7 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
 class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]):
     """MCP servers. What the routes take is not on record, and differs between kinds of servers."""
 
-    @deed
+    @operation
     def discover(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Ask a server what tools, resources and prompts it has.
 
@@ -113,7 +113,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         """
         return (yield from op.ask("create", "mcp-servers/discover", (dict(data),)))
 
-    @deed
+    @operation
     def test_jwt(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Try a login by token.
 
@@ -121,7 +121,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         """
         return (yield from op.ask("create", "mcp-servers/test-jwt", (dict(data),)))
 
-    @deed
+    @operation
     def test_oauth(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Try a login by OAuth.
 
@@ -129,7 +129,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         """
         return (yield from op.ask("create", "mcp-servers/test-oauth", (dict(data),)))
 
-    @deed
+    @operation
     def oauth_start(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Begin a login by OAuth: answers where to send the user.
 
@@ -137,7 +137,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         """
         return (yield from op.ask("create", "mcp-servers/oauth-start", (dict(data),)))
 
-    @deed
+    @operation
     def oauth_complete(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """End a login by OAuth with what came back.
 
@@ -145,7 +145,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         """
         return (yield from op.ask("create", "mcp-servers/oauth-complete", (dict(data),)))
 
-    @deed
+    @operation
     def oauth_disconnect(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Forget a login by OAuth.
 
@@ -153,7 +153,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         """
         return (yield from op.ask("create", "mcp-servers/oauth-disconnect", (dict(data),)))
 
-    @deed
+    @operation
     def oauth_status(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Whether there is a login by OAuth.
 
@@ -161,7 +161,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         """
         return (yield from op.ask("create", "mcp-servers/oauth-status", (dict(data),)))
 
-    @deed
+    @operation
     def oauth_refresh(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Renew a login by OAuth.
 
@@ -169,7 +169,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         """
         return (yield from op.ask("create", "mcp-servers/oauth-refresh", (dict(data),)))
 
-    @deed
+    @operation
     def oauth_auth_headers(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """The headers to send with a login by OAuth. They are secrets.
 
@@ -181,7 +181,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
 class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumentCreate, KnowledgeDocumentPatch]):
     """Documents of the knowledge base. Their text needs a live client."""
 
-    @deed
+    @operation
     def get_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """A document with its text.
 
@@ -189,7 +189,7 @@ class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumen
         """
         return (yield from op.ask("getDocument", "kb/documents", (dict(data),)))
 
-    @deed
+    @operation
     def put_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Write a document's text: a new version of it, or a new document.
 
@@ -201,7 +201,7 @@ class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumen
 class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNamespaceCreate, KnowledgeNamespacePatch]):
     """Namespaces of the knowledge base, and who may do what in them (needs a live client)."""
 
-    @deed
+    @operation
     def list_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Who may do what in a namespace.
 
@@ -209,7 +209,7 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
         """
         return (yield from op.ask("listAcl", "kb/namespaces", (dict(data),)))
 
-    @deed
+    @operation
     def set_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Allow somebody something.
 
@@ -217,7 +217,7 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
         """
         return (yield from op.ask("setAcl", "kb/namespaces", (dict(data),)))
 
-    @deed
+    @operation
     def remove_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Take it back.
 
@@ -225,7 +225,7 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
         """
         return (yield from op.ask("removeAcl", "kb/namespaces", (dict(data),)))
 
-    @deed
+    @operation
     def save_with_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Save a namespace and who may do what in it, together (0.26 and later).
 
@@ -238,7 +238,7 @@ class GatewayService(Service[Kind, Any, Any, Any]):
     """The gateway between channels of other networks and sessions. The shapes of its bodies and answers are not on
     record: they are passed through as given."""
 
-    @deed
+    @operation
     def route_message(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Hand over a message that came in on a channel (needs a live client). The shape of the body is not on record;
         it is passed through as given."""
@@ -248,7 +248,7 @@ class GatewayService(Service[Kind, Any, Any, Any]):
 class HealthService(Service[Kind, Health, Any, Any]):
     """What the daemon says of itself. Needs no login."""
 
-    @deed
+    @operation
     def find(  # type: ignore[override]  # the one service whose find is known to answer a single object
         self, query: Query | None = None, *, timeout: float | None = None
     ) -> Operation[Health]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from agor_reactive import operations as op
-from agor_reactive.faces import Kind, deed
+from agor_reactive.calls import operations as op
+from agor_reactive.calls.effects import Operation
+from agor_reactive.calls.surface import Kind, operation
 from agor_reactive.models import Branch, Repo, Schedule, Worktree
 from agor_reactive.models.inputs import (
     BranchCreate,
@@ -19,7 +20,6 @@ from agor_reactive.models.inputs import (
     WorktreePatch,
 )
 from agor_reactive.services.base import C, R, Service, U
-from agor_reactive.transport.steps import Operation
 
 __all__ = ["BranchService", "RepoService", "ScheduleService", "WorktreeService"]
 
@@ -27,43 +27,43 @@ __all__ = ["BranchService", "RepoService", "ScheduleService", "WorktreeService"]
 class _Workspaces(Service[Kind, R, C, U]):
     """What branches and worktrees can do alike. A daemon that knows them by the other name is asked by that."""
 
-    def _do(self, row_id: str, deed: str, data: Mapping[str, Any]) -> Operation[Any]:
-        return (yield from op.either("create", self._paths(row_id, deed), (dict(data),)))
+    def _do(self, row_id: str, action: str, data: Mapping[str, Any]) -> Operation[Any]:
+        return (yield from op.either("create", self._paths(row_id, action), (dict(data),)))
 
-    def _paths(self, row_id: str, deed: str) -> tuple[str, ...]:
+    def _paths(self, row_id: str, action: str) -> tuple[str, ...]:
         other = "worktrees" if self.path == "branches" else "branches"
-        return tuple(op.route(name, row_id, deed) for name in (self.path, other))
+        return tuple(op.route(name, row_id, action) for name in (self.path, other))
 
-    @deed
+    @operation
     def start(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
         """Start its environment. `environment_instance.status` tells when it runs."""
         row: R = yield from self._do(row_id, "start", {})
         return row
 
-    @deed
+    @operation
     def stop(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
         """Stop its environment."""
         row: R = yield from self._do(row_id, "stop", {})
         return row
 
-    @deed
+    @operation
     def restart(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
         """Stop its environment and start it again."""
         row: R = yield from self._do(row_id, "restart", {})
         return row
 
-    @deed
+    @operation
     def nuke(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
         """Take its environment down with all it has stored (its `nuke_command`)."""
         row: R = yield from self._do(row_id, "nuke", {})
         return row
 
-    @deed
+    @operation
     def health(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Look whether its environment is well, now."""
         return (yield from op.either("find", self._paths(row_id, "health"), ()))
 
-    @deed
+    @operation
     def logs(self, row: str | Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
         """The newest output of its environment, by its id.
 
@@ -73,7 +73,7 @@ class _Workspaces(Service[Kind, R, C, U]):
         field = "branch_id" if self.path == "branches" else "worktree_id"
         return (yield from op.ask("find", f"{self.path}/logs", (), {field: row} if isinstance(row, str) else row))
 
-    @deed
+    @operation
     def render_environment(
         self, row_id: str, variant: str | Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[R]:
@@ -85,7 +85,7 @@ class _Workspaces(Service[Kind, R, C, U]):
         row: R = yield from self._do(row_id, "render-environment", data)
         return row
 
-    @deed
+    @operation
     def archive_or_delete(
         self,
         row_id: str,
@@ -103,7 +103,7 @@ class _Workspaces(Service[Kind, R, C, U]):
         chosen = {"metadataAction": metadata, "filesystemAction": filesystem} if data is None else data
         return (yield from self._do(row_id, "archive-or-delete", chosen))
 
-    @deed
+    @operation
     def unarchive(
         self,
         row_id: str,
@@ -120,7 +120,7 @@ class _Workspaces(Service[Kind, R, C, U]):
         row: R = yield from self._do(row_id, "unarchive", op.sent(boardId=board_id) if data is None else data)
         return row
 
-    @deed
+    @operation
     def fire_zone_trigger(
         self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
@@ -128,7 +128,7 @@ class _Workspaces(Service[Kind, R, C, U]):
         passed through as given."""
         return (yield from self._do(row_id, "fire-zone-trigger", data or {}))
 
-    @deed
+    @operation
     def execute_schedule_now(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Run its schedule once, now."""
         return (yield from self._do(row_id, "execute-schedule-now", {}))
@@ -138,24 +138,24 @@ class BranchService(_Workspaces[Kind, Branch, BranchCreate, BranchPatch]):
     """Branches. On a daemon that calls them worktrees the rows are under ``worktrees``; the methods that both have find
     them."""
 
-    @deed
+    @operation
     def filesystem_status(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """What is on its disk (0.26 and later)."""
         return (yield from self._ask("find", row_id, "filesystem-status"))
 
-    @deed
+    @operation
     def clean(
         self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
         """Clean its files (0.26 and later). The shape of the body is not on record; it is passed through as given."""
         return (yield from self._ask("create", row_id, "clean", data))
 
-    @deed
+    @operation
     def retry_provisioning(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Set it up again after that failed (0.26 and later)."""
         return (yield from self._ask("create", row_id, "retry-provisioning", {}))
 
-    @deed
+    @operation
     def retire_teammate(
         self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
@@ -163,23 +163,23 @@ class BranchService(_Workspaces[Kind, Branch, BranchCreate, BranchPatch]):
         given."""
         return (yield from self._ask("create", row_id, "retire-teammate", data))
 
-    @deed
+    @operation
     def effective_access(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """What the asking user may do with it (0.26 and later)."""
         return (yield from self._ask("find", row_id, "effective-access"))
 
-    @deed
+    @operation
     def permissions(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Who may do what with it (0.26 and later; before, its owners and group grants)."""
         return (yield from self._ask("find", row_id, "permissions"))
 
-    @deed
+    @operation
     def update_environment(self, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
         """Change what is known of its environment (needs a live client). The shape of the body is not on record; it is
         passed through as given."""
         return (yield from op.ask("updateEnvironment", self.path, (dict(data),)))
 
-    @deed
+    @operation
     def ensure_teammate_knowledge_namespace(
         self, data: Mapping[str, Any], *, timeout: float | None = None
     ) -> Operation[Any]:
@@ -201,13 +201,13 @@ class WorktreeService(_Workspaces[Kind, Worktree, WorktreeCreate, WorktreePatch]
 class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
     """Repositories."""
 
-    @deed
+    @operation
     def local(self, path: str, *, slug: str | None = None, timeout: float | None = None) -> Operation[Repo]:
         """Make a repository on the daemon's disk known. Some daemons want an ``.agor.yml`` in it (`BadRequest`)."""
         row: Repo = yield from op.ask("create", "repos/local", ({"path": path, **op.sent(slug=slug)},))
         return row
 
-    @deed
+    @operation
     def clone(
         self,
         url: str | Mapping[str, Any],
@@ -224,7 +224,7 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
         data = {"url": url, **op.sent(name=name, destination=destination)} if isinstance(url, str) else dict(url)
         return (yield from op.ask("create", "repos/clone", (data,)))
 
-    @deed
+    @operation
     def create_branch(
         self,
         repo_id: str,
@@ -247,18 +247,18 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
         row: Branch | Worktree = yield from op.either("create", paths, (data,))
         return row
 
-    @deed
+    @operation
     def remove_branch(self, repo_id: str, name: str, *, timeout: float | None = None) -> Operation[Any]:
         """Remove a branch of a repository by its name, from the disk too. A name with a slash is a `UsageError`."""
         first, second = (op.route("repos", repo_id, kind, name) for kind in ("branches", "worktrees"))
         return (yield from op.either("remove", (first, second), (None,)))
 
-    @deed
+    @operation
     def import_agor_yml(self, repo_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Read the environment from the repository's ``.agor.yml``."""
         return (yield from op.ask("create", op.route("repos", repo_id, "import-agor-yml"), ({},)))
 
-    @deed
+    @operation
     def export_agor_yml(self, repo_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Write the environment into the repository's ``.agor.yml``."""
         return (yield from op.ask("create", op.route("repos", repo_id, "export-agor-yml"), ({},)))
@@ -267,7 +267,7 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
 class ScheduleService(Service[Kind, Schedule, ScheduleCreate, SchedulePatch]):
     """Schedules."""
 
-    @deed
+    @operation
     def run_now(self, schedule_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Run a schedule once, now."""
         return (yield from op.ask("create", op.route("schedules", schedule_id, "run-now"), ({},)))

@@ -9,21 +9,19 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain, repeat
 from types import TracebackType
 from typing import Any, Protocol, Self
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from agor_reactive import arguments
-from agor_reactive.core.asks import RETRY_DELAYS
+from agor_reactive.calls import arguments
 from agor_reactive.core.persistent import PMap
 from agor_reactive.errors import AgorError, HandleDisposed
 from agor_reactive.models.base import instant, row_from_wire
 from agor_reactive.models.session import Session
 from agor_reactive.models.wire import LinkStatus
-from agor_reactive.session.failures import failure_of
+from agor_reactive.session.failures import failure_of, retry_delays
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.hydration import FURTHEST, walk
 from agor_reactive.session.matching import matcher, ordering, plain, sendable
@@ -162,7 +160,7 @@ class SessionCollection(Observable[SessionRows]):
 
     async def _fetch(self) -> None:
         """Read all rows; after a failure that may pass, again after a while."""
-        for delay in chain(RETRY_DELAYS, repeat(RETRY_DELAYS[-1])):
+        for delay in retry_delays():
             moved = self._moved = {}
             try:
                 async with self._registry.limiter:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import chain, repeat
+
+from agor_reactive.core.asks import RETRY_DELAYS
 from agor_reactive.core.events import Failure, FailureKind
 from agor_reactive.errors import (
     AgorError,
@@ -18,7 +22,7 @@ from agor_reactive.errors import (
     TooManyRequests,
 )
 
-__all__ = ["failure_of"]
+__all__ = ["failure_of", "retry_delays"]
 
 _KINDS: tuple[tuple[type[AgorError], FailureKind], ...] = (
     (NotAuthenticated, "unauthenticated"),
@@ -32,6 +36,11 @@ _KINDS: tuple[tuple[type[AgorError], FailureKind], ...] = (
     (ServerError, "server"),
     (TooManyRequests, "server"),
 )
+
+
+def retry_delays() -> Iterator[float]:
+    """Seconds to wait before a read that failed is made again: those of the core's own reads, without an end."""
+    return chain(RETRY_DELAYS, repeat(RETRY_DELAYS[-1]))
 
 
 def failure_of(error: AgorError, *, optional: bool) -> Failure:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from importlib import import_module
 from types import TracebackType
-from typing import Any, Protocol, Self, TypedDict, TypeVar, Unpack
+from typing import Any, ClassVar, Protocol, Self, TypedDict, TypeVar, Unpack
 
 from reactivex import Observable
 
-from agor_reactive import arguments, settling
-from agor_reactive.answers import typed_row
+from agor_reactive.calls import arguments, settling
+from agor_reactive.calls.answers import typed_row
+from agor_reactive.calls.drivers import AsyncDriver
+from agor_reactive.calls.effects import Call
+from agor_reactive.calls.settling import Decision
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import Conflict, HandleDisposed, NotFound, UsageError, WrongLoop
-from agor_reactive.faces import AwaitedRunner
 from agor_reactive.models import words
 from agor_reactive.models.message import Message
 from agor_reactive.models.outcome import Outcome
@@ -27,8 +28,6 @@ from agor_reactive.session import whose
 from agor_reactive.session.permissions import PendingPermission, Permissions
 from agor_reactive.session.pipeline import Subscription
 from agor_reactive.session.shared import SharedSession
-from agor_reactive.settling import Decision
-from agor_reactive.transport.steps import Call
 
 __all__ = ["PromptOptions", "SessionHandle"]
 
@@ -58,6 +57,9 @@ class SessionHandle:
     ...     state = await handle.ready()
     ...     print(state.session.title, len(state.tasks))
     """
+
+    display: ClassVar[Callable[[SessionHandle], Any] | None] = None
+    """How a handle shows itself in a notebook or in IPython; `agor_reactive` sets it, since adapters are above."""
 
     def __init__(self, shared: SharedSession, prompter: _Prompter) -> None:
         self._leased = shared
@@ -209,7 +211,7 @@ class SessionHandle:
         session goes away meanwhile. Drops and reconnects are waited out. Cancelling it leaves the task alone.
         """
         shared = self._use()
-        arguments.patience(timeout)
+        arguments.check_wait(timeout)
         return await asking.ask(
             shared, shared.link, lambda: self.prompt(text, **options), timeout=timeout, at_permission=at_permission
         )
@@ -217,7 +219,7 @@ class SessionHandle:
     async def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
         """Wait for the end of a task of this session; see `ask`."""
         shared = self._use()
-        arguments.patience(timeout)
+        arguments.check_wait(timeout)
         return await asking.wait(shared, shared.link, task_id, timeout=timeout, at_permission=at_permission)
 
     async def stop(
@@ -280,11 +282,11 @@ class SessionHandle:
         raise Conflict("This request was already answered.")
 
     @staticmethod
-    def _runner(shared: SharedSession) -> AwaitedRunner:
+    def _runner(shared: SharedSession) -> AsyncDriver:
         async def call(call: Call, timeout: float | None) -> Any:
             return await shared.link.call(call.method, call.service, *call.args, timeout=timeout)
 
-        return AwaitedRunner(call, sleep=shared.sleep)
+        return AsyncDriver(call, sleep=shared.sleep)
 
     @property
     def permissions(self) -> Permissions:
@@ -361,8 +363,8 @@ class SessionHandle:
         self.release()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        # IPython asks this of what a cell ends with. By name, since faces stand above this layer.
-        return import_module("agor_reactive.adapters.display").mimebundle(self)
+        # IPython asks this of the last value of a cell.
+        return None if self.display is None else self.display()
 
     def __repr__(self) -> str:
         return f"<SessionHandle {self.session_id}{' released' if self._released else ''} of {self.state!r}>"

@@ -10,6 +10,9 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
+from agor_reactive.calls.drivers import drive_async
+from agor_reactive.calls.effects import Call, Effect, Operation
+from agor_reactive.calls.paging import OutOfReach, Walk
 from agor_reactive.core.asks import Ask
 from agor_reactive.core.events import AskAnswered, AskFailed, Rows
 from agor_reactive.errors import AgorError, BadRequest, ProtocolError
@@ -17,11 +20,9 @@ from agor_reactive.models.base import WireModel, instant, row_from_wire
 from agor_reactive.models.message import Message
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
-from agor_reactive.paging import OutOfReach, Walk
 from agor_reactive.session.failures import failure_of
 from agor_reactive.session.rooms import Rooms
 from agor_reactive.transport.seam import Link
-from agor_reactive.transport.steps import Call, Operation, Wish, drive_async
 
 __all__ = ["FURTHEST", "PAGE", "Hydrator", "read_rows", "walk"]
 
@@ -200,7 +201,7 @@ async def walk(link: Link, service: str, query: dict[str, Any], model: type[R]) 
 
 
 async def _run(link: Link, operation: Operation[T]) -> T:
-    async def perform(effect: Wish) -> Any:
+    async def perform(effect: Effect) -> Any:
         assert isinstance(effect, Call)
         return await link.call(effect.method, effect.service, *effect.args)
 

@@ -14,6 +14,7 @@ from typing import Any
 from reactivex import Observable, abc
 from reactivex.disposable import CompositeDisposable
 
+from agor_reactive.calls.settling import Decision
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.message import Message, PermissionAsked
 from agor_reactive.models.outcome import asked_by_row
@@ -22,7 +23,6 @@ from agor_reactive.models.reply import DecisionTaken
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.models.words import PermissionScope
 from agor_reactive.session.shared import SharedSession
-from agor_reactive.settling import Decision
 
 __all__ = ["Decide", "PendingPermission", "Permissions", "asked_by_row"]
 

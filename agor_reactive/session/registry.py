@@ -6,8 +6,8 @@ import asyncio
 import re
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
 
+from agor_reactive.calls.operations import session_id_in
 from agor_reactive.core.events import Failure, NotResolved
 from agor_reactive.core.snapshot import HYDRATIONS
 from agor_reactive.errors import (
@@ -19,8 +19,9 @@ from agor_reactive.errors import (
     ServerError,
     UsageError,
 )
+from agor_reactive.models.ids import is_full_id
 from agor_reactive.models.task import Task
-from agor_reactive.session.failures import failure_of
+from agor_reactive.session.failures import failure_of, retry_delays
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.rooms import JOIN_TIMEOUT, Rooms
 from agor_reactive.session.router import Router
@@ -32,13 +33,9 @@ __all__ = ["AT_ONCE", "SessionRegistry"]
 AT_ONCE = 4
 """How many reads the sessions of one client make at the same time."""
 
-RESOLVE_DELAY = 2.0
-"""Seconds before a short id is looked up again, when looking it up failed in passing."""
-
 Prompt = Callable[..., Awaitable[Task]]
 
 _SHORT = re.compile(r"[0-9a-fA-F-]{1,35}\Z")
-_FULL = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 
 class SessionRegistry:
@@ -91,7 +88,7 @@ class SessionRegistry:
         if shared is None:
             shared = SharedSession(known, task_hydration, self)
             self._shared[shared.key] = shared
-            if _SHORT.match(known) and not _FULL.match(known):
+            if _SHORT.match(known) and not is_full_id(known):
                 self._resolving[shared] = asyncio.get_running_loop().create_task(self._resolve(shared))
             else:
                 shared.start(known)
@@ -111,19 +108,16 @@ class SessionRegistry:
         routes take full ids only, and 8 characters are soon ambiguous."""
         short = shared.session_id
         full: str | None = None
+        delays = retry_delays()
         while full is None:
             await self._until_up()
             try:
-                row: Any = await self._link.call("get", "sessions", short)
-                full = row.get("session_id") if isinstance(row, dict) else None
-                if not isinstance(full, str) or not full:
+                full = session_id_in(await self._link.call("get", "sessions", short))
+                if full is None:
                     raise ProtocolError("the daemon answered `get sessions` with something that is no session")
-            except LinkError as error:
+            except (LinkError, NotAuthenticated, ServerError) as error:
                 shared.apply(NotResolved(failure_of(error, optional=False)))
-                await self.sleep(RESOLVE_DELAY)
-            except (NotAuthenticated, ServerError) as error:
-                shared.apply(NotResolved(failure_of(error, optional=False)))
-                await self.sleep(RESOLVE_DELAY)
+                await self.sleep(next(delays))
             except AmbiguousId as error:
                 told = str(error)
                 left = [match for match in error.matches if match not in told]

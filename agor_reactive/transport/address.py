@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from agor_reactive.errors import UsageError
 
-__all__ = ["DEFAULT_URL", "Address", "InsecureKeyWarning", "daemon_url"]
+__all__ = ["DEFAULT_URL", "Address", "InsecureKeyWarning", "daemon_url", "get_api_key_from_env"]
 
 DEFAULT_URL: Final = "http://localhost:3030"
 
@@ -29,6 +29,11 @@ class InsecureKeyWarning(UserWarning):
 def daemon_url(env: Mapping[str, str] | None = None) -> str:
     """The daemon's address from ``AGOR_DAEMON_URL``, else ``http://localhost:3030``. `env` defaults to `os.environ`."""
     return (os.environ if env is None else env).get("AGOR_DAEMON_URL", "").strip() or DEFAULT_URL
+
+
+def get_api_key_from_env(env: Mapping[str, str] | None = None) -> str | None:
+    """The personal key in ``AGOR_API_KEY``, or None. `env` defaults to `os.environ`."""
+    return (os.environ if env is None else env).get("AGOR_API_KEY", "").strip() or None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,12 +19,12 @@ import aiohttp
 import engineio
 import socketio
 
+from agor_reactive.calls.methods import is_read, lost_in_flight
 from agor_reactive.errors import CallTimeout, CannotConnect, NotConnected, OutcomeUnknown
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, checked_frame, read_ack
 from agor_reactive.transport.environment import live_proxy
 from agor_reactive.transport.frames import EventLane, WirePacket, event_lane
-from agor_reactive.transport.methods import is_read, lost_in_flight
 from agor_reactive.transport.refusals import Redirected, refused_by_daemon, refused_on_the_way
 
 __all__ = ["MAX_FRAME", "ConnectOptions", "Connection"]

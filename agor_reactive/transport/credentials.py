@@ -1,6 +1,6 @@
 """Who we are to the daemon, and how to stay so: the ways to log in, their order, and when to renew.
 
-Sans-IO: `Login` yields the calls that it wants made (`steps.Call`) and is fed their answers. Time is an argument. No
+Sans-IO: `Login` yields the calls that it wants made (`effects.Call`) and is fed their answers. Time is an argument. No
 repr and no error shows a key, a token or a password.
 """
 
@@ -14,9 +14,9 @@ from typing import Any, Final, Literal
 
 import orjson
 
-from agor_reactive.arguments import is_sendable, secret
+from agor_reactive.calls.arguments import check_secret, is_sendable
+from agor_reactive.calls.effects import Call, EffectGenerator, GetToken, TokenProvider
 from agor_reactive.errors import DaemonError, NotAuthenticated, ProtocolError, UsageError
-from agor_reactive.transport.steps import AskProvider, Call, Steps, TokenProvider
 
 __all__ = [
     "ApiKey",
@@ -100,9 +100,9 @@ def credentials(
 ) -> Credentials:
     """The credentials that these arguments mean. Raises `UsageError` for what is missing, does not go together,
     or is no key or token."""
-    api_key = api_key and secret(api_key, "api_key")
-    access_token = access_token and secret(access_token, "access_token")
-    refresh_token = refresh_token and secret(refresh_token, "refresh_token")
+    api_key = api_key and check_secret(api_key, "api_key")
+    access_token = access_token and check_secret(access_token, "access_token")
+    refresh_token = refresh_token and check_secret(refresh_token, "refresh_token")
     given = strategy or _guess(api_key, access_token, email, token_provider)
     if given == "api-key" and api_key:
         return ApiKey(api_key)
@@ -148,7 +148,7 @@ class Tokens:
         return f"Tokens(expires_at={self.expires_at}, renew_at={self.renew_at})"
 
 
-LoginStep = Call | AskProvider
+LoginStep = Call | GetToken
 
 
 class Login:
@@ -181,18 +181,18 @@ class Login:
         """When to renew, on the monotonic clock; None when there is no need or no way."""
         return self.tokens.renew_at if self.renewable else None
 
-    def log_in(self) -> Steps[LoginStep, Mapping[str, Any]]:
+    def log_in(self) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         """Log a new connection in: by the nearest way, then by the others. Returns the daemon's answer.
 
         Raises `NotAuthenticated` when every way was refused; any other error ends it at once.
         """
         return (yield from self._first_that_works(self._ways(renewing=False)))
 
-    def renew(self) -> Steps[LoginStep, Mapping[str, Any]]:
+    def renew(self) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         """Extend the session by a token that lives longer. Returns and raises as `log_in`."""
         return (yield from self._first_that_works(self._ways(renewing=True)))
 
-    def token(self) -> Steps[LoginStep, str]:
+    def token(self) -> EffectGenerator[LoginStep, str]:
         """An access token for a handshake: the one at hand, else a new one. Raises as `log_in`.
 
         A token at hand costs no call, so a link that reconnects often does not log in often (daemons allow 50 logins in
@@ -206,7 +206,7 @@ class Login:
             raise ProtocolError("the daemon's answer to the login has no access token, which a live connection needs")
         return self.tokens.access
 
-    def earn(self) -> Steps[LoginStep, Mapping[str, Any]]:
+    def earn(self) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         """New tokens, by the refresh token, else by the credentials. Returns and raises as `log_in`."""
         return (yield from self._first_that_works(self._ways_to_earn()))
 
@@ -216,7 +216,7 @@ class Login:
 
     # ---- ways -------------------------------------------------------------------------------------------------------
 
-    def _ways(self, *, renewing: bool) -> Iterator[Callable[[], Steps[LoginStep, Mapping[str, Any]]]]:
+    def _ways(self, *, renewing: bool) -> Iterator[Callable[[], EffectGenerator[LoginStep, Mapping[str, Any]]]]:
         given = self.credentials
         if isinstance(given, ApiKey):
             yield lambda: self._present({"strategy": "api-key", "apiKey": given.key})
@@ -231,7 +231,7 @@ class Login:
         if isinstance(given, Local):
             yield lambda: self._present({"strategy": "local", "email": given.email, "password": given.password})
 
-    def _ways_to_earn(self) -> Iterator[Callable[[], Steps[LoginStep, Mapping[str, Any]]]]:
+    def _ways_to_earn(self) -> Iterator[Callable[[], EffectGenerator[LoginStep, Mapping[str, Any]]]]:
         given = self.credentials
         if self.tokens.refresh is not None:
             yield self._refresh
@@ -243,8 +243,8 @@ class Login:
             yield lambda: self._obtained_from(given)
 
     def _first_that_works(
-        self, ways: Iterator[Callable[[], Steps[LoginStep, Mapping[str, Any]]]]
-    ) -> Steps[LoginStep, Mapping[str, Any]]:
+        self, ways: Iterator[Callable[[], EffectGenerator[LoginStep, Mapping[str, Any]]]]
+    ) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         refused: DaemonError | None = None
         for way in ways:
             try:
@@ -253,19 +253,19 @@ class Login:
                 refused = error
         raise refused or NotAuthenticated("the access token has expired and nothing can renew it; authenticate again")
 
-    def _present(self, body: Mapping[str, Any]) -> Steps[LoginStep, Mapping[str, Any]]:
+    def _present(self, body: Mapping[str, Any]) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         answer = yield Call("create", AUTHENTICATION, (dict(body),))
         if not isinstance(answer, Mapping):
             raise ProtocolError("the daemon's answer to a login is not an object")
         self._keep(answer, sent=body.get("accessToken"))
         return answer
 
-    def _refreshed(self) -> Steps[LoginStep, Mapping[str, Any]]:
+    def _refreshed(self) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         yield from self._refresh()
         # A refresh does not log anything in: the new token has to be presented.
         return (yield from self._present({"strategy": "jwt", "accessToken": self.tokens.access}))
 
-    def _refresh(self) -> Steps[LoginStep, Mapping[str, Any]]:
+    def _refresh(self) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         spent = self.tokens.refresh
         try:
             answer = yield Call("create", REFRESH, ({"refreshToken": spent},))
@@ -281,13 +281,13 @@ class Login:
         refreshed: Mapping[str, Any] = answer
         return refreshed
 
-    def _provided(self, given: Provider) -> Steps[LoginStep, Mapping[str, Any]]:
+    def _provided(self, given: Provider) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         token = yield from self._asked_of(given)
         if token.startswith(_KEY_PREFIX):
             return (yield from self._present({"strategy": "api-key", "apiKey": token}))
         return (yield from self._present({"strategy": "jwt", "accessToken": token}))
 
-    def _obtained_from(self, given: Provider) -> Steps[LoginStep, Mapping[str, Any]]:
+    def _obtained_from(self, given: Provider) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         """A token of the provider's; a key, which is none, is turned into one."""
         token = yield from self._asked_of(given)
         if token.startswith(_KEY_PREFIX):
@@ -295,11 +295,11 @@ class Login:
         self.tokens = Tokens(token)
         return {"accessToken": token}
 
-    def _asked_of(self, given: Provider) -> Steps[LoginStep, str]:
-        token = yield AskProvider(given.ask)
+    def _asked_of(self, given: Provider) -> EffectGenerator[LoginStep, str]:
+        token = yield GetToken(given.ask)
         if not isinstance(token, str) or not token:
             raise UsageError("the token provider gave no token; it must return a non-empty string")
-        return secret(token, "the provider's token")
+        return check_secret(token, "the provider's token")
 
     # ---- lives ------------------------------------------------------------------------------------------------------
 

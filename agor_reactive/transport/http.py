@@ -1,4 +1,4 @@
-"""The two faces of REST: the same exchange done on `httpx2.Client` and on `httpx2.AsyncClient`.
+"""REST over httpx2: the same exchange done on `httpx2.Client` and on `httpx2.AsyncClient`.
 
 They move bytes, wait, and hold the lock under which one caller renews for all. What to send, when, and what an answer
 means is in `rest`. No httpx2 exception leaves this file.
@@ -17,6 +17,9 @@ from typing import Any, TypeVar
 
 import httpx2
 
+from agor_reactive.calls.drivers import drive, drive_async
+from agor_reactive.calls.effects import Call, EffectGenerator, GetToken, Sleep
+from agor_reactive.calls.methods import is_read, lost_in_flight
 from agor_reactive.errors import (
     CallTimeout,
     NotAuthenticated,
@@ -29,19 +32,16 @@ from agor_reactive.models.secrecy import scrub_text
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep
 from agor_reactive.transport.environment import UNUSABLE, unusable
-from agor_reactive.transport.methods import is_read, lost_in_flight
 from agor_reactive.transport.rest import (
-    Effect,
+    AuthState,
     Renew,
     RestAnswer,
+    RestEffect,
     RetryPolicy,
     Send,
-    Session,
-    Wait,
     exchange,
     never_reached,
 )
-from agor_reactive.transport.steps import AskProvider, Call, Steps, drive, drive_async
 from agor_reactive.transport.tls import Verify, ssl_setting
 
 __all__ = ["MAX_RESPONSE", "AsyncRest", "Rest"]
@@ -65,7 +65,7 @@ class _QuietURL(httpx2.URL):
 
 
 class _RestBase:
-    """What both faces know. `timeout` in seconds covers connecting and each read; `random` gives numbers in [0, 1).
+    """What both have. `timeout` in seconds covers connecting and each read; `random` gives numbers in [0, 1).
 
     `verify` as in `tls`, `proxy` and `timeout` as in httpx2; `max_response` is how many bytes of an answer are read.
     """
@@ -102,7 +102,7 @@ class _RestBase:
         }
         self._max_response = max_response
         self._closed = False
-        self.session = Session(None if credentials is None else self._login_for(credentials))
+        self.session = AuthState(None if credentials is None else self._login_for(credentials))
 
     @property
     def url(self) -> str:
@@ -113,7 +113,7 @@ class _RestBase:
         self._address.warn_if_exposed()
         return Login(credentials, monotonic=time.monotonic, wall=self._wall)
 
-    def _steps(self, call: Call, *, login: bool = True) -> Steps[Effect, Any]:
+    def _exchange(self, call: Call, *, login: bool = True) -> EffectGenerator[RestEffect, Any]:
         self._refuse_if_closed()
         return exchange(call, self.session, retry=self._retry, random=self._random, login=login)
 
@@ -129,7 +129,7 @@ class _RestBase:
         request.url = _QuietURL(request.url)
         return request
 
-    def _renewal(self, seen: int) -> Steps[LoginStep, Mapping[str, Any]] | None:
+    def _renewal(self, seen: int) -> EffectGenerator[LoginStep, Mapping[str, Any]] | None:
         """How to get a new token; None when another caller just got one. Raises the refusal another caller met."""
         session, login = self.session, self.session.login
         if session.generation != seen or login is None:
@@ -210,7 +210,7 @@ class Rest(_RestBase):
     def call(self, call: Call, *, timeout: float | None = None) -> Any:
         """Make one call. Raises `LinkError` and `DaemonError` kinds, `ProtocolError`, `UsageError`."""
         self._be_this_process()
-        return drive(self._steps(call), lambda effect: self._perform(effect, timeout))
+        return drive(self._exchange(call), lambda effect: self._perform(effect, timeout))
 
     def log_in(self, credentials: Credentials) -> Mapping[str, Any]:
         """Log in, and be so from now on. Raises `NotAuthenticated`; the login before then stays in force."""
@@ -248,8 +248,8 @@ class Rest(_RestBase):
             self._lock = threading.Lock()  # another thread may have held it when the process was forked
             self._client = _made(httpx2.Client, self._options)
 
-    def _perform(self, effect: Effect, timeout: float | None) -> Any:
-        if isinstance(effect, Wait):
+    def _perform(self, effect: RestEffect, timeout: float | None) -> Any:
+        if isinstance(effect, Sleep):
             self.sleep(effect.seconds)
             return None
         if isinstance(effect, Renew):
@@ -284,16 +284,16 @@ class Rest(_RestBase):
                 raise
             self.session.renewed()
 
-    def _run_login(self, steps: Steps[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
+    def _run_login(self, steps: EffectGenerator[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
         def perform(step: LoginStep) -> Any:
-            if isinstance(step, AskProvider):
+            if isinstance(step, GetToken):
                 token = step.provider()
                 if isawaitable(token):
                     if iscoroutine(token):
                         token.close()
                     raise UsageError("an async token provider needs an async client (create_async_rest_client)")
                 return token
-            return drive(self._steps(step, login=False), lambda effect: self._perform(effect, None))
+            return drive(self._exchange(step, login=False), lambda effect: self._perform(effect, None))
 
         return drive(steps, perform)
 
@@ -311,7 +311,7 @@ class AsyncRest(_RestBase):
     async def call(self, call: Call, *, timeout: float | None = None) -> Any:
         """Make one call. Raises `LinkError` and `DaemonError` kinds, `ProtocolError`, `UsageError`, `WrongLoop`."""
         self._here()
-        return await drive_async(self._steps(call), lambda effect: self._perform(effect, timeout))
+        return await drive_async(self._exchange(call), lambda effect: self._perform(effect, timeout))
 
     async def log_in(self, credentials: Credentials) -> Mapping[str, Any]:
         """Log in, and be so from now on. Raises `NotAuthenticated`; the login before then stays in force."""
@@ -339,8 +339,8 @@ class AsyncRest(_RestBase):
         self._closed = True
         await self._client.aclose()
 
-    async def _perform(self, effect: Effect, timeout: float | None) -> Any:
-        if isinstance(effect, Wait):
+    async def _perform(self, effect: RestEffect, timeout: float | None) -> Any:
+        if isinstance(effect, Sleep):
             await self.sleep(effect.seconds)
             return None
         if isinstance(effect, Renew):
@@ -375,12 +375,12 @@ class AsyncRest(_RestBase):
                 raise
             self.session.renewed()
 
-    async def _run_login(self, steps: Steps[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
+    async def _run_login(self, steps: EffectGenerator[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
         async def perform(step: LoginStep) -> Any:
-            if isinstance(step, AskProvider):
+            if isinstance(step, GetToken):
                 token = step.provider()
                 return await token if isawaitable(token) else token
-            return await drive_async(self._steps(step, login=False), lambda effect: self._perform(effect, None))
+            return await drive_async(self._exchange(step, login=False), lambda effect: self._perform(effect, None))
 
         return await drive_async(steps, perform)
 

@@ -2,7 +2,7 @@
 
 Lists are written in the ``name[]=a`` form: it stays a list for one item, and for more than twenty, where indexes would
 turn into an object on older daemons (on newer ones, Express 4.22, both forms hold 1,000).
-An empty list cannot be written at all: `is_empty_match` tells when it means "nothing".
+An empty list cannot be written at all: `calls.queries.is_empty_match` tells when it means "nothing".
 """
 
 # Not qs-codec (tried 1.6): one query needs both list formats, `[]` for scalars and indices for objects, and it has one
@@ -19,36 +19,20 @@ from typing import Any, Final
 from urllib.parse import quote
 from uuid import UUID
 
+from agor_reactive.calls.queries import MOST_ALTERNATIVES, is_list
 from agor_reactive.errors import UsageError
 from agor_reactive.transport.codec import moment
 
-__all__ = ["MOST_ALTERNATIVES", "LocalSlice", "is_empty_match", "rest_query", "to_query_string"]
+__all__ = ["LocalSlice", "rest_query", "to_query_string"]
 
 Query = Mapping[str, Any]
 
-MOST_ALTERNATIVES: Final = 20
-"""Objects in one list (`$or`): qs reads a list with a higher index as an object."""
-
 _DEEPEST: Final = 5  # qs reads nesting no deeper than this; the rest becomes one odd key
-
-
-def is_empty_match(query: Query | None) -> bool:
-    """Whether no row can fit: some field must be ``$in`` of nothing. Sent over REST, that filter would vanish."""
-    if not query:
-        return False
-    return any(
-        isinstance(value, Mapping) and "$in" in value and _is_list(value["$in"]) and not value["$in"]
-        for value in query.values()
-    )
 
 
 def to_query_string(query: Query | None) -> str:
     """`query` percent-encoded, in the order given. Raises `UsageError` for what a query string cannot say."""
     return "&".join(f"{quote(key, safe='$')}={quote(value, safe='')}" for key, value in _pairs(query or {}, "", 0))
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, (list, tuple, set, frozenset))
 
 
 def _pairs(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
@@ -57,7 +41,7 @@ def _pairs(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, item in value.items():
             yield from _pairs(item, f"{name}[{key}]" if name else str(key), depth + 1)
-    elif _is_list(value):
+    elif is_list(value):
         for index, item in enumerate(value):
             if index >= MOST_ALTERNATIVES and isinstance(item, Mapping):
                 raise UsageError(
@@ -65,7 +49,7 @@ def _pairs(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
                     "find_all and iterate ask for them in parts"
                 )
             # Objects in a list need their index to stay together; scalars must not have one.
-            nested = isinstance(item, Mapping) or _is_list(item)
+            nested = isinstance(item, Mapping) or is_list(item)
             yield from _pairs(item, f"{name}[{index}]" if nested else f"{name}[]", depth + 1)
     else:
         yield name, _scalar(value, name)
@@ -118,7 +102,7 @@ def _refuse_what_stays_text(value: Any, name: str = "") -> None:
         for key, item in value.items():
             if key not in ("$limit", "$skip", "$sort", "$select"):
                 _refuse_what_stays_text(item, str(key) if not str(key).startswith("$") else name)
-    elif _is_list(value):
+    elif is_list(value):
         for item in value:
             _refuse_what_stays_text(item, name)
     elif value is None or isinstance(value, Real):

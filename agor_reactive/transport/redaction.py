@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from agor_reactive.calls.service_table import SECRET_PATHS
 from agor_reactive.models.secrecy import REDACTED, is_secret, scrub_text
 
 __all__ = ["REDACTED", "redact", "scrub", "scrub_text"]
 
-# Services whose payloads are secrets, whatever their fields are called.
-_SECRET_SERVICES: Final = ("authentication", "auth/", "api/v1/user/api-keys", "config/resolve-api-key")
+# Whole families: a route below such a path is as secret as the path itself.
+_SECRET_PREFIXES: Final = (*SECRET_PATHS, "auth/")
 
 # The frequent ones, made of ids and text alone: never looked into.
 _PLAIN_NAMES: Final = ("streaming:chunk", "thinking:chunk", "streaming:start", "streaming:end", "thinking:start")
@@ -27,7 +28,7 @@ def redact(topic: str, payload: Any) -> Any:
     """`payload` without its secrets; a copy where something was taken out, else `payload` itself."""
     if topic.endswith(_PLAIN_NAMES_END):
         return payload
-    if topic.startswith(_SECRET_SERVICES):
+    if topic.startswith(_SECRET_PREFIXES):
         return REDACTED
     return scrub(payload)
 

@@ -1,5 +1,5 @@
 """REST, sans-IO: a service call as the HTTP request it becomes, an HTTP answer as what it says, and the whole exchange
-between them (login, retries, refresh) as steps for a face to do. `http` has the two faces. Knows no HTTP library.
+between them (login, retries, refresh) as effects. `http` has their two drivers. Knows no HTTP library.
 
 REST has the six standard methods and the routes (``POST sessions/<id>/prompt`` is ``create`` on that path). Custom
 methods exist over the live link only.
@@ -15,6 +15,9 @@ from math import isfinite
 from typing import Any, Final
 from urllib.parse import quote
 
+from agor_reactive.calls.backoff import Backoff
+from agor_reactive.calls.effects import Call, EffectGenerator, Sleep
+from agor_reactive.calls.methods import STANDARD_METHODS, is_read
 from agor_reactive.errors import (
     AgorError,
     CannotConnect,
@@ -28,11 +31,9 @@ from agor_reactive.errors import (
 )
 from agor_reactive.transport.codec import arguments, daemon_error, dumps, loads
 from agor_reactive.transport.credentials import ApiKey, Login
-from agor_reactive.transport.methods import STANDARD_METHODS, is_read
 from agor_reactive.transport.query import LocalSlice, rest_query, to_query_string
-from agor_reactive.transport.steps import Call, Steps
 
-__all__ = ["Effect", "Renew", "RestAnswer", "RestRequest", "RetryPolicy", "Send", "Session", "Wait", "exchange"]
+__all__ = ["AuthState", "Renew", "RestAnswer", "RestEffect", "RestRequest", "RetryPolicy", "Send", "exchange"]
 
 _VERBS: Final[Mapping[str, str]] = {
     "find": "GET",
@@ -151,20 +152,19 @@ def _moment(text: str) -> datetime | None:
 # ---- the exchange ----
 
 
+_REPEATS: Final = Backoff(first=0.2, jitter=(0.5, 1.5))
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Tries for a read that met a busy or absent daemon; delays in seconds, doubling, with jitter. Writes have one try.
+    """Tries for a read that met a busy or absent daemon, with the waits between them. Writes have one try.
 
     A daemon that asks for a longer pause than `longest_wait` is not waited for: `TooManyRequests` tells.
     """
 
     tries: int = 3
-    first: float = 0.2
+    backoff: Backoff = _REPEATS
     longest_wait: float = 30.0
-
-    def delay(self, failed: int, random: Callable[[], float]) -> float:
-        """The pause after `failed` tries."""
-        return self.first * 2.0 ** (failed - 1) * (0.5 + random())
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,23 +176,16 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Wait:
-    """Let this many seconds pass."""
-
-    seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Renew:
     """A new token is wanted, unless another caller got one since `generation`. One at a time."""
 
     generation: int
 
 
-Effect = Send | Wait | Renew
+RestEffect = Send | Sleep | Renew
 
 
-class Session:
+class AuthState:
     """What a REST client is logged in with. `generation` counts tokens, so that many callers renew once."""
 
     def __init__(self, login: Login | None = None) -> None:
@@ -237,8 +230,8 @@ class Session:
 
 
 def exchange(
-    call: Call, session: Session, *, retry: RetryPolicy, random: Callable[[], float], login: bool = True
-) -> Steps[Effect, Any]:
+    call: Call, session: AuthState, *, retry: RetryPolicy, random: Callable[[], float], login: bool = True
+) -> EffectGenerator[RestEffect, Any]:
     """One call from first request to result: logs in first where needed, renews once on a 401, retries reads.
 
     With `login` false the call goes out as it is (it is part of a login itself).
@@ -266,14 +259,14 @@ def exchange(
             pause = _pause(error, failed, retry, random)
             if not is_read(call.method) or failed >= retry.tries or pause is None:
                 raise
-            yield Wait(pause)
+            yield Sleep(pause)
 
 
 def _pause(error: AgorError, failed: int, retry: RetryPolicy, random: Callable[[], float]) -> float | None:
     asked = error.retry_after if isinstance(error, TooManyRequests) else None
     if asked is None:
-        return retry.delay(failed, random)
-    return asked + retry.first * random() if asked <= retry.longest_wait else None
+        return retry.backoff.delay(failed, random)
+    return asked + retry.backoff.first * random() if asked <= retry.longest_wait else None
 
 
 def never_reached(call: Call, url: str, why: str) -> LinkError:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from agor_reactive.calls.drivers import drive_async
+from agor_reactive.calls.effects import Call, EffectGenerator, GetToken
 from agor_reactive.errors import DaemonError, LinkError
 from agor_reactive.transport.credentials import ApiKey, LoginStep
-from agor_reactive.transport.steps import AskProvider, Call, Steps, drive_async
 
 if TYPE_CHECKING:
     from agor_reactive.transport.http import AsyncRest
@@ -27,11 +28,11 @@ class RestLogin:
         self._timeout = timeout
         self._rest: AsyncRest | None = None
 
-    async def run(self, steps: Steps[LoginStep, Any], ask: Callable[[AskProvider], Any]) -> Any:
+    async def run(self, steps: EffectGenerator[LoginStep, Any], ask: Callable[[GetToken], Any]) -> Any:
         """Do the steps of a login with HTTP requests; `ask` asks the user's token provider."""
 
         async def perform(step: LoginStep) -> Any:
-            return await ask(step) if isinstance(step, AskProvider) else await self.call(step)
+            return await ask(step) if isinstance(step, GetToken) else await self.call(step)
 
         return await drive_async(steps, perform)
 

@@ -23,13 +23,14 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
+from agor_reactive.calls.drivers import drive_async
+from agor_reactive.calls.effects import EffectGenerator, GetToken
+from agor_reactive.calls.methods import is_read, lost_in_flight
 from agor_reactive.errors import CallTimeout, NotAuthenticated, NotConnected, NotFound, OutcomeUnknown
 from agor_reactive.models.base import copied
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep
-from agor_reactive.transport.methods import is_read, lost_in_flight
 from agor_reactive.transport.seam import OnEvent, OnStatus
-from agor_reactive.transport.steps import AskProvider, Steps, drive_async
 
 __all__ = ["PendingCall", "Responder", "ScriptedLink"]
 
@@ -237,9 +238,9 @@ class ScriptedLink:
         await self.call("remove", "authentication", None, {})
         self.set_status(LinkStatus("unauthenticated", reason="logged out", epoch=self._status.epoch))
 
-    async def _run(self, login: Login, steps: Steps[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
+    async def _run(self, login: Login, steps: EffectGenerator[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
         async def perform(step: LoginStep) -> Any:
-            if isinstance(step, AskProvider):
+            if isinstance(step, GetToken):
                 token = step.provider()
                 return await token if inspect.isawaitable(token) else token
             return await self.call(step.method, step.service, *step.args)

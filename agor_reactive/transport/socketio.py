@@ -23,10 +23,13 @@ import random as _random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from agor_reactive.calls.backoff import Backoff
+from agor_reactive.calls.drivers import drive_async
+from agor_reactive.calls.effects import Call, EffectGenerator, GetToken
+from agor_reactive.calls.methods import STANDARD_METHODS
 from agor_reactive.errors import (
     AgorError,
     ApiKeyRestOnly,
@@ -44,16 +47,14 @@ from agor_reactive.models.wire import LinkPhase, LinkStatus, RawEvent
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.connection import MAX_FRAME, Connection, ConnectOptions
 from agor_reactive.transport.credentials import ApiKey, Credentials, Login, LoginStep
-from agor_reactive.transport.methods import STANDARD_METHODS
 from agor_reactive.transport.rest_login import RestLogin
 from agor_reactive.transport.seam import OnEvent, OnStatus
-from agor_reactive.transport.steps import AskProvider, Call, Steps, drive_async
 from agor_reactive.transport.tls import Verify, ssl_setting
 
 if TYPE_CHECKING:
     from agor_reactive.transport.http import AsyncRest
 
-__all__ = ["Backoff", "ConnectWay", "SocketLink"]
+__all__ = ["ConnectWay", "SocketLink"]
 
 log = logging.getLogger(__name__)
 
@@ -66,24 +67,6 @@ _WAYS: Final[dict[str, ConnectWay]] = {}
 _IMMUTABLE: Final = "immutable"  # in the answer of a daemon whose sockets cannot log in
 
 _SHORTEST_LIFE: Final = 0.05  # seconds
-
-
-@dataclass(frozen=True, slots=True)
-class Backoff:
-    """Waits between tries, in seconds: any time up to a bound that doubles from `first` to `most` (full jitter).
-
-    Full jitter, because daemons disconnect all sockets of a tenant at once (a changed password, role or board), and the
-    clients must not come back at once too. A connection that held for `steady` seconds starts the count anew; one that
-    is cut sooner does not, so a daemon that disconnects on sight is not hammered.
-    """
-
-    first: float = 0.5
-    most: float = 30.0
-    steady: float = 30.0
-
-    def delay(self, attempt: int, random: Callable[[], float]) -> float:
-        """The wait before try number `attempt` (from 1); `random` gives numbers in [0, 1)."""
-        return min(self.most, self.first * 2.0 ** min(attempt - 1, 30)) * random()
 
 
 class SocketLink:
@@ -495,7 +478,7 @@ class SocketLink:
         await live
         return answer
 
-    async def _over_rest(self, steps: Steps[LoginStep, Any]) -> Any:
+    async def _over_rest(self, steps: EffectGenerator[LoginStep, Any]) -> Any:
         return await self._rest.run(steps, _ask_provider)
 
     async def _explained(self, error: AgorError, login: Login) -> AgorError:
@@ -579,14 +562,14 @@ class SocketLink:
 
     # ---- logging in ----
 
-    async def _run_login(self, login: Login, steps: Steps[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
+    async def _run_login(self, login: Login, steps: EffectGenerator[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
         """Run the steps of a login on the present connection, and be live. The lock is the caller's."""
         connection = self._connection
         if connection is None:
             raise NotConnected("the link is not connected; nothing was sent")
 
         async def perform(step: LoginStep) -> Any:
-            if isinstance(step, AskProvider):
+            if isinstance(step, GetToken):
                 return await _ask_provider(step)
             return await connection.call(step.method, step.service, step.args, timeout=self._timeout)
 
@@ -659,6 +642,6 @@ class SocketLink:
             raise WrongLoop("this client belongs to another event loop; make one client per loop")
 
 
-async def _ask_provider(step: AskProvider) -> Any:
+async def _ask_provider(step: GetToken) -> Any:
     token = step.provider()
     return await token if isawaitable(token) else token

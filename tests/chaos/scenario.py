@@ -14,11 +14,12 @@ from random import Random
 from typing import Any
 
 import agor_reactive as agor
+from agor_reactive.calls.backoff import Backoff
 from agor_reactive.errors import AgorError, NotFound
 from agor_reactive.models import LinkStatus, RawEvent
 from agor_reactive.session.shared import SharedSession
 from agor_reactive.transport.credentials import ApiKey
-from agor_reactive.transport.socketio import Backoff, SocketLink
+from agor_reactive.transport.socketio import SocketLink
 from tests.chaos.comparison import compared, fresh_state, unfinished
 from tests.chaos.driver import Driver
 from tests.chaos.leaks import Process, client_counts, still_alive

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 import agor_reactive as agor
+from agor_reactive.calls.backoff import Backoff
 from agor_reactive.errors import CannotConnect, LinkError
 from agor_reactive.transport.credentials import credentials
-from agor_reactive.transport.socketio import Backoff, SocketLink
+from agor_reactive.transport.socketio import SocketLink
 from tests.contract.daemons import Daemon
 from tests.contract.scene import ENDED, Scene, opened_scene
 from tests.contract.waiting import eventually

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import agor_reactive.models as package
-from agor_reactive.models import MODEL_OF_SERVICE, WireModel, row_from_wire, words
+from agor_reactive.calls.service_table import SERVICE_TABLE
+from agor_reactive.models import WireModel, row_from_wire, words
 from tests.models.entities import ENTITIES, full, instances, minimal, words_of
 
 # Kinds of the table that have no model of their own name: what is read by another model, or is only ever sent.
@@ -109,7 +110,8 @@ def test_every_model_says_what_it_is(model: type[WireModel]) -> None:
 def test_models_of_services_know_what_identifies_a_row() -> None:
     links = {"group-memberships", "session-mcp-servers", "session-env-selections", "session-streams"}
     logins = {"authentication", "authentication/refresh", "authentication/impersonate", "auth/launch", "api/v1/user/me"}
-    assert {path for path, model in MODEL_OF_SERVICE.items() if not model.id_field} == links | logins | {"health"}
+    models = {path: facts.model for path, facts in SERVICE_TABLE.items() if facts.model is not None}
+    assert {path for path, model in models.items() if not model.id_field} == links | logins | {"health"}
 
 
 def test_no_repr_shows_text_or_secrets() -> None:

@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import agor_reactive as agor
+from agor_reactive.calls.backoff import Backoff
 from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.transport.credentials import ApiKey
-from agor_reactive.transport.socketio import Backoff, SocketLink
+from agor_reactive.transport.socketio import SocketLink
 from tests.chaos.proxy import Proxy
 
 __all__ = ["CountingLink", "Scene", "until"]

@@ -14,8 +14,8 @@ import engineio
 import pytest
 
 import agor_reactive as agor
+from agor_reactive.calls.backoff import Backoff
 from agor_reactive.errors import NotConnected, PayloadTooLarge
-from agor_reactive.transport.socketio import Backoff
 from tests.chaos.leaks import client_counts
 from tests.session.live import Scene, until
 

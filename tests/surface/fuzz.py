@@ -20,19 +20,20 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 import agor_reactive as agor
+from agor_reactive.calls.drivers import SyncDriver, drive
+from agor_reactive.calls.effects import Call
+from agor_reactive.calls.surface import OperationMethod, PagedMethod
 from agor_reactive.core.fold import fold, initial_state
 from agor_reactive.core.parse import parse_payload
 from agor_reactive.errors import AgorError
-from agor_reactive.faces import BlockingRunner, Deed, Stream
 from agor_reactive.models import RawEvent, payload_of, thaw
 from agor_reactive.models.realtime import PAYLOAD_OF_TOPIC
 from agor_reactive.services import SERVICES, Service
 from agor_reactive.transport.codec import read_ack
 from agor_reactive.transport.frames import WirePacket
 from agor_reactive.transport.redaction import redact
-from agor_reactive.transport.rest import RestAnswer, RetryPolicy, Send, Session, exchange, read
+from agor_reactive.transport.rest import AuthState, RestAnswer, RetryPolicy, Send, exchange, read
 from agor_reactive.transport.scripted import ScriptedLink
-from agor_reactive.transport.steps import Call, drive
 from tests.models.entities import ENTITIES, instances
 from tests.surface import table
 
@@ -109,7 +110,7 @@ def bodies(answer: bytes, status: int, retry_after: str) -> None:
 def exchanges(answer: bytes, status: int) -> None:
     """A whole exchange, retries included."""
     call = Call("find", "tasks", ({"$limit": 1},))
-    steps = exchange(call, Session(), retry=RetryPolicy(), random=lambda: 0.5)
+    steps = exchange(call, AuthState(), retry=RetryPolicy(), random=lambda: 0.5)
     drive(steps, lambda effect: RestAnswer(status, answer, {}) if isinstance(effect, Send) else None)
 
 
@@ -125,16 +126,16 @@ def frames(frame: str) -> None:
 
 
 METHODS = [
-    (path, name, deed)
+    (path, name, method)
     for path in [*SERVICES, "cards", "nobody"]
-    for name, deed in {**vars(Service), **table.deeds(path)}.items()
-    if isinstance(deed, Deed | Stream)
+    for name, method in {**vars(Service), **table.operation_methods(path)}.items()
+    if isinstance(method, OperationMethod | PagedMethod)
 ]
 
 
 def answers(method: tuple[str, str, Any], given_back: list[Any]) -> None:
     """Any method of any service, to which a daemon answers anything."""
-    path, name, deed = method
+    path, name, member = method
     times = iter(range(10_000))
     calls = 0
 
@@ -144,12 +145,12 @@ def answers(method: tuple[str, str, Any], given_back: list[Any]) -> None:
         assert calls < 500, "it never ends"
         return made(given_back[(calls - 1) % len(given_back)])
 
-    runner = BlockingRunner(call, sleep=lambda seconds: None, clock=lambda: float(next(times)) * 50)
-    arguments = table.made_up_arguments(deed.operation if isinstance(deed, Deed) else deed.pages)
+    driver = SyncDriver(call, sleep=lambda seconds: None, clock=lambda: float(next(times)) * 50)
+    arguments = table.made_up_arguments(member.operation if isinstance(member, OperationMethod) else member.pages)
     if name in ("ask", "wait"):
         arguments["timeout"] = 300.0
-    result = getattr(SERVICES.get(path, Service)(path, runner), name)(**arguments)
-    result = list(result) if isinstance(deed, Stream) else result
+    result = getattr(SERVICES.get(path, Service)(path, driver), name)(**arguments)
+    result = list(result) if isinstance(member, PagedMethod) else result
     repr(result)
     thaw(result)
 

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Any, Literal
 
+from agor_reactive.calls.drivers import SyncDriver
+from agor_reactive.calls.effects import Call
+from agor_reactive.calls.paging import FilterCheck
 from agor_reactive.errors import BadRequest, NotFound
-from agor_reactive.faces import BlockingRunner
-from agor_reactive.paging import FilterCheck
 from agor_reactive.services import Service
 from agor_reactive.transport.query import rest_query
 from agor_reactive.transport.scripted import ScriptedLink
-from agor_reactive.transport.steps import Call
 
 __all__ = ["LIES", "MADE", "PagedDaemon", "churn", "june", "message", "task", "uid"]
 
@@ -75,7 +75,7 @@ class PagedDaemon:
         self.check = FilterCheck(lambda: self.key)
 
     def service(self, path: str = "messages") -> Service[Any, Any, Any, Any]:
-        return Service(path, BlockingRunner(self.call, filters=self.check))
+        return Service(path, SyncDriver(self.call, filters=self.check))
 
     def link(self) -> ScriptedLink:
         """A live link to it."""

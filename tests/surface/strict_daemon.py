@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from agor_reactive.calls.drivers import SyncDriver
+from agor_reactive.calls.effects import Call
 from agor_reactive.errors import BadRequest, NotFound
-from agor_reactive.faces import BlockingRunner
 from agor_reactive.services import SessionService
-from agor_reactive.transport.steps import Call
 
 __all__ = ["SID", "TID", "StrictDaemon"]
 
@@ -42,7 +42,7 @@ class StrictDaemon:
     @property
     def sessions(self) -> SessionService[Any]:
         """A client's `sessions`, run here and now."""
-        return SessionService("sessions", BlockingRunner(self.call, sleep=self.sleep, clock=lambda: self.now))
+        return SessionService("sessions", SyncDriver(self.call, sleep=self.sleep, clock=lambda: self.now))
 
     def sent(self, route: str) -> list[dict[str, Any]]:
         """The bodies that came to a route of the session."""

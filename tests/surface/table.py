@@ -10,14 +10,14 @@ import re
 from pathlib import Path
 from typing import Any
 
-from agor_reactive.faces import Deed, Stream
-from agor_reactive.models import MODEL_OF_SERVICE
+from agor_reactive.calls.effects import Call, Now
+from agor_reactive.calls.methods import STANDARD_METHODS
+from agor_reactive.calls.service_table import SERVICE_TABLE, facts_of
+from agor_reactive.calls.surface import OperationMethod, PagedMethod
+from agor_reactive.calls.versions import OFFERED
 from agor_reactive.models.realtime import PAYLOAD_OF_TOPIC
 from agor_reactive.services import SERVICES, Service
 from agor_reactive.services.catalogue import EVENTS, OFFERS, SMALL
-from agor_reactive.transport.methods import STANDARD_METHODS
-from agor_reactive.transport.steps import Call, Now
-from agor_reactive.versions import OFFERED
 
 PAGE = Path(__file__).parents[2] / "docs" / "services.md"
 NOT_ON_RECORD = re.compile(r" The shape of the \w+ is not on record[^.]*\.")
@@ -50,16 +50,23 @@ it lacks the route or method raises `UsageError`, which names the versions that 
 
 def paths() -> list[str]:
     """Every path that is known, those with methods of their own first."""
-    return list(dict.fromkeys([*SERVICES, *MODEL_OF_SERVICE, *OFFERS, *SMALL]))
+    typed = [path for path, facts in SERVICE_TABLE.items() if facts.model is not None]
+    return list(dict.fromkeys([*SERVICES, *typed, *OFFERS, *SMALL]))
 
 
-def deeds(path: str) -> dict[str, Deed[..., Any] | Stream[..., Any]]:
+def operation_methods(path: str) -> dict[str, OperationMethod[..., Any] | PagedMethod[..., Any]]:
     """The methods that a service has beyond those of every service."""
     service = SERVICES.get(path, Service)
-    found: dict[str, Deed[..., Any] | Stream[..., Any]] = {}
+    found: dict[str, OperationMethod[..., Any] | PagedMethod[..., Any]] = {}
     for kind in reversed(service.__mro__):
         if kind is not Service and issubclass(kind, Service):
-            found.update({name: deed for name, deed in vars(kind).items() if isinstance(deed, Deed | Stream)})
+            found.update(
+                {
+                    name: method
+                    for name, method in vars(kind).items()
+                    if isinstance(method, OperationMethod | PagedMethod)
+                }
+            )
     return found
 
 
@@ -73,16 +80,18 @@ def events(path: str) -> list[str]:
     return [*(name for name in named if name not in ROW_EVENTS), *EVENTS.get(path, ())]
 
 
-def first_call(path: str, deed: Deed[..., Any]) -> Call:
+def first_call(path: str, method: OperationMethod[..., Any]) -> Call:
     """What a method asks first of the daemon, found out by beginning it."""
-    face = SERVICES[path](path, _Nobody())
-    operation = deed.operation(face, **made_up_arguments(deed.operation), **AT_ONCE.get(deed.operation.__name__, {}))
-    wish = next(operation)
-    while isinstance(wish, Now):
-        wish = operation.send(0.0)
+    surface = SERVICES[path](path, _Nobody())
+    operation = method.operation(
+        surface, **made_up_arguments(method.operation), **AT_ONCE.get(method.operation.__name__, {})
+    )
+    effect = next(operation)
+    while isinstance(effect, Now):
+        effect = operation.send(0.0)
     operation.close()
-    assert isinstance(wish, Call)
-    return wish
+    assert isinstance(effect, Call)
+    return effect
 
 
 class _Nobody:
@@ -109,19 +118,19 @@ def _made_up(name: str, annotation: str) -> Any:
     return [{}] if annotation.startswith("Sequence") else {"a": 1}
 
 
-def on_the_wire(path: str, deed: Deed[..., Any]) -> str:
+def on_the_wire(path: str, method: OperationMethod[..., Any]) -> str:
     """The call as the socket has it, or REST."""
-    call = first_call(path, deed)
+    call = first_call(path, method)
     where = re.sub("NAME", ":name", call.service.replace(SOME_ID, ":id"))
     if call.method in STANDARD_METHODS:
         return f"{call.method} `{where}`"
     return f"`{call.method}` on `{where}`, live only"
 
 
-def signature(name: str, deed: Deed[..., Any]) -> str:
+def signature(name: str, method: OperationMethod[..., Any]) -> str:
     """As a caller writes it, without types."""
     shown: list[str] = []
-    for parameter in list(inspect.signature(deed.operation).parameters.values())[1:]:
+    for parameter in list(inspect.signature(method.operation).parameters.values())[1:]:
         if parameter.name == "timeout":
             continue
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in shown:
@@ -133,13 +142,13 @@ def signature(name: str, deed: Deed[..., Any]) -> str:
 
 
 def row_line(path: str) -> str:
-    model = MODEL_OF_SERVICE.get(path)
+    model = facts_of(path).model
     offered = OFFERS.get(path, SIX)
     standard = "all six" if set(offered) == set(SIX) else ", ".join(offered)
     standard = "find, get or create" if path in SMALL else standard
     offer = next((one for one in OFFERED if one.path == path and not one.methods), None)
     versions = "" if offer is None else offer.have.removeprefix("Daemons ")
-    own = ", ".join(f"`{name}`" for name in deeds(path))
+    own = ", ".join(f"`{name}`" for name in operation_methods(path))
     special = ", ".join(f"`{event}`" for event in events(path))
     row = f"`{model.__name__}`" if model is not None else "–"
     return f"| `{path}` | {row} | {standard} | {own} | {special} | {versions} |"
@@ -147,21 +156,23 @@ def row_line(path: str) -> str:
 
 def section(path: str) -> str:
     lines = [f"\n## {path}\n", "| method | on the wire | what it does |", "| --- | --- | --- |"]
-    for name, deed in deeds(path).items():
-        assert isinstance(deed, Deed)
-        what = NOT_ON_RECORD.sub("", " ".join((deed.__doc__ or "").split("\n\n")[0].split()))
+    for name, method in operation_methods(path).items():
+        assert isinstance(method, OperationMethod)
+        what = NOT_ON_RECORD.sub("", " ".join((method.__doc__ or "").split("\n\n")[0].split()))
         what = what.replace("|", "\\|").replace("``", "`")
-        mark = " °" if "not on record" in (deed.__doc__ or "") else ""
-        lines.append(f"| `{signature(name, deed)}`{mark} | {on_the_wire(path, deed)} | {what} |")
+        mark = " °" if "not on record" in (method.__doc__ or "") else ""
+        lines.append(f"| `{signature(name, method)}`{mark} | {on_the_wire(path, method)} | {what} |")
     return "\n".join(lines) + "\n"
 
 
 def page() -> str:
     """The whole page."""
     table = "\n".join(row_line(path) for path in paths())
-    return HEAD + table + "\n" + "".join(section(path) for path in SERVICES if deeds(path))
+    return HEAD + table + "\n" + "".join(section(path) for path in SERVICES if operation_methods(path))
 
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
-    print(f"{PAGE}: {len(paths())} paths, {sum(len(deeds(path)) for path in SERVICES)} methods of their own")
+    print(
+        f"{PAGE}: {len(paths())} paths, {sum(len(operation_methods(path)) for path in SERVICES)} methods of their own"
+    )

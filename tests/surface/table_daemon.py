@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from agor_reactive.calls.drivers import SyncDriver
+from agor_reactive.calls.effects import Call
 from agor_reactive.errors import BadRequest
-from agor_reactive.faces import BlockingRunner
 from agor_reactive.services import Service
-from agor_reactive.transport.steps import Call
 
 __all__ = ["TableDaemon"]
 
@@ -30,7 +30,7 @@ class TableDaemon:
     asked: list[dict[str, Any]] = field(default_factory=list)
 
     def service(self, path: str = "kb/graph") -> Service[Any, Any, Any, Any]:
-        return Service(path, BlockingRunner(self.call))
+        return Service(path, SyncDriver(self.call))
 
     def call(self, call: Call, timeout: float | None) -> Any:
         assert call.method == "find"

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import agor_reactive as agor
+from agor_reactive.calls.drivers import AsyncDriver
+from agor_reactive.calls.effects import Call
 from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
 from agor_reactive.errors import (
     CallTimeout,
@@ -18,7 +20,6 @@ from agor_reactive.errors import (
     NotFound,
     Unavailable,
 )
-from agor_reactive.faces import AwaitedRunner
 from agor_reactive.models import Message, Task, freeze
 from agor_reactive.models.outcome import (
     Done,
@@ -32,7 +33,6 @@ from agor_reactive.models.outcome import (
 )
 from agor_reactive.services import SessionService, TaskService
 from agor_reactive.session.permissions import PendingPermission
-from agor_reactive.transport.steps import Call
 
 SOON = 20.0
 
@@ -212,7 +212,7 @@ async def test_looking_gets_more_seldom_and_knows_the_time(api_version: ApiVersi
         pauses.append(seconds)
         now[0] += seconds
 
-    tasks: Any = TaskService("tasks", AwaitedRunner(call, sleep=sleep, clock=lambda: now[0]))
+    tasks: Any = TaskService("tasks", AsyncDriver(call, sleep=sleep, clock=lambda: now[0]))
     assert isinstance(await tasks.wait("t", timeout=3600), TimedOut)
     assert pauses[:3] == pytest.approx([0.1, 0.15, 0.225])
     assert max(pauses) == 5.0
@@ -253,7 +253,7 @@ class Flaky:
         self.now += seconds
 
     def service(self, kind: Any, path: str) -> Any:
-        return kind(path, AwaitedRunner(self.call, sleep=self.sleep, clock=lambda: self.now))
+        return kind(path, AsyncDriver(self.call, sleep=self.sleep, clock=lambda: self.now))
 
 
 AWAY = [CannotConnect("refused"), ConnectionLost("cut"), Unavailable("restarting", code=503), CallTimeout("slow")]

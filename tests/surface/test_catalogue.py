@@ -9,9 +9,10 @@ from typing import Any, get_args, get_overloads, get_type_hints
 import pytest
 
 import agor_reactive as agor
+from agor_reactive.calls.service_table import facts_of
+from agor_reactive.calls.surface import OperationMethod, PagedMethod
 from agor_reactive.errors import NotFound, ProtocolError, UsageError
-from agor_reactive.faces import Deed, Stream
-from agor_reactive.models import MODEL_OF_SERVICE, BoardComment, Branch, Repo, Worktree
+from agor_reactive.models import BoardComment, Branch, Repo, Worktree
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.transport.scripted import ScriptedLink
 from tests.surface import table
@@ -42,7 +43,7 @@ def test_a_service_has_a_row_or_is_said_to_have_none_on_record() -> None:
             if f'"{path}"' in inspect.signature(overload).parameters["path"].annotation.replace("'", '"')
         )
         untyped = hint == "Service[Kind, Any, Any, Any]" or path == "gateway"
-        assert untyped == (path not in MODEL_OF_SERVICE), path
+        assert untyped == (facts_of(path).model is None), path
 
 
 async def test_answers_that_are_no_rows_are_typed(link: ScriptedLink) -> None:
@@ -90,10 +91,10 @@ async def test_an_answer_that_is_no_object_where_one_is_due_is_a_named_error(lin
 
 @pytest.mark.parametrize("path", SERVICES)
 def test_every_method_says_what_it_does_and_takes_a_timeout(path: str) -> None:
-    for name, deed in {**vars(Service), **table.deeds(path)}.items():
-        if isinstance(deed, Deed | Stream):
-            made = deed.operation if isinstance(deed, Deed) else deed.pages
-            assert deed.__doc__, name
+    for name, method in {**vars(Service), **table.operation_methods(path)}.items():
+        if isinstance(method, OperationMethod | PagedMethod):
+            made = method.operation if isinstance(method, OperationMethod) else method.pages
+            assert method.__doc__, name
             timeout = inspect.signature(made).parameters["timeout"]
             assert timeout.kind is inspect.Parameter.KEYWORD_ONLY
             assert timeout.default is None
@@ -112,11 +113,11 @@ ON_RECORD = {
 
 @pytest.mark.parametrize("path", SERVICES)
 def test_a_method_whose_body_is_not_on_record_says_so(path: str) -> None:
-    for name, deed in table.deeds(path).items():
-        assert isinstance(deed, Deed)
-        given = [one for one in inspect.signature(deed.operation).parameters if one not in ("self", "timeout")]
+    for name, method in table.operation_methods(path).items():
+        assert isinstance(method, OperationMethod)
+        given = [one for one in inspect.signature(method.operation).parameters if one not in ("self", "timeout")]
         says_more = bool(given) and not (len(given) == 1 and given[0].endswith("_id"))  # than which row
-        said = "not on record" in (deed.__doc__ or "")
+        said = "not on record" in (method.__doc__ or "")
         assert said == (says_more and name not in ON_RECORD.get(path, ())), name
 
 

@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 
 import agor_reactive as agor
+from agor_reactive.calls.effects import Call
+from agor_reactive.calls.settling import DELIVERIES
 from agor_reactive.errors import (
     BadRequest,
     ConnectionLost,
@@ -15,9 +17,7 @@ from agor_reactive.errors import (
     OutcomeUnknown,
     UsageError,
 )
-from agor_reactive.settling import DELIVERIES
 from agor_reactive.transport.scripted import ScriptedLink
-from agor_reactive.transport.steps import Call
 from tests.surface.strict_daemon import SID, TID, StrictDaemon
 
 

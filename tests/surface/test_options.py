@@ -14,7 +14,7 @@ import orjson
 import pytest
 
 import agor_reactive as agor
-from agor_reactive.answers import DEEPEST
+from agor_reactive.calls.answers import DEEPEST
 from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.errors import (
     CallTimeout,
@@ -260,7 +260,7 @@ def test_a_daemon_that_asks_for_a_pause_gets_it(server: RestServer) -> None:
     pauses: list[float] = []
     answers = iter([Reply(429, {"code": 429, "name": "TooManyRequests"}, {"retry-after": "2"}), Reply(200, {"a": 1})])
     server.script = lambda seen: next(answers)
-    from agor_reactive.rest_clients import RestClient
+    from agor_reactive.client.rest import RestClient
     from agor_reactive.transport.http import Rest
 
     with RestClient(Rest(server.url, sleep=pauses.append, random=lambda: 0.5)) as client:

@@ -12,9 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 import agor_reactive as agor
+from agor_reactive.calls.effects import Call
 from agor_reactive.cli.app import app
 from agor_reactive.errors import DaemonError, UsageError
-from agor_reactive.transport.steps import Call
 from tests.surface.strict_daemon import SID, TID, StrictDaemon
 from tests.transport.rest_server import Reply, RestServer, Seen
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agor_reactive import operations as op
+from agor_reactive.calls import operations as op
+from agor_reactive.calls.drivers import drive
 from agor_reactive.errors import AgorError, BadRequest, ProtocolError, UsageError
 from agor_reactive.models import Task, row_from_wire
-from agor_reactive.transport.steps import drive
 from tests.surface.paged_daemon import LIES, MADE, PagedDaemon, churn, june, message, task, uid
 
 OTHER = uid(1, 9)

@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 
 import agor_reactive as agor
+from agor_reactive.calls.effects import Call
+from agor_reactive.calls.settling import STOP_WAIT
 from agor_reactive.errors import ConnectionLost, NotFound, UsageError
 from agor_reactive.models import StopAnswer
-from agor_reactive.settling import STOP_WAIT
 from agor_reactive.transport.scripted import ScriptedLink
-from agor_reactive.transport.steps import Call
 from tests.surface.strict_daemon import SID, TID, StrictDaemon
 
 

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import agor_reactive as agor
+from agor_reactive.calls.effects import Call
+from agor_reactive.calls.versions import OFFERED, is_missing_route, offer_of
 from agor_reactive.errors import (
     BadRequest,
     CallTimeout,
@@ -20,8 +22,6 @@ from agor_reactive.errors import (
 )
 from agor_reactive.transport.codec import daemon_error
 from agor_reactive.transport.scripted import ScriptedLink
-from agor_reactive.transport.steps import Call
-from agor_reactive.versions import OFFERED, is_missing_route, offer_of
 from tests.surface.strict_daemon import SID
 
 PAGE = "<!DOCTYPE html><html><head><title>Error</title></head><body><pre>Cannot POST /x/y</pre></body></html>"

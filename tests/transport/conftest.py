@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from agor_reactive.calls.backoff import Backoff
 from agor_reactive.models.wire import LinkStatus, RawEvent
-from agor_reactive.transport.socketio import Backoff, SocketLink
+from agor_reactive.transport.socketio import SocketLink
 from tests.transport.feathers import FeathersServer
 from tests.transport.rest_server import RestServer
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
+from agor_reactive.calls.drivers import drive
+from agor_reactive.calls.effects import GetToken
 from agor_reactive.errors import NotAuthenticated, ProtocolError, UsageError
 from agor_reactive.transport.credentials import ApiKey, Jwt, Local, Login, Provider, credentials
-from agor_reactive.transport.steps import AskProvider, drive
 
 REFUSED = NotAuthenticated("Invalid login")
 
@@ -32,7 +33,7 @@ class World:
         return Login(given, monotonic=lambda: self.now, wall=lambda: self.wall)
 
     def perform(self, step: Any) -> Any:
-        if isinstance(step, AskProvider):
+        if isinstance(step, GetToken):
             return step.provider()
         body = step.args[0]
         way = body.get("strategy", "refresh")

@@ -14,9 +14,10 @@ from typing import Any
 import pytest
 from aiohttp import WSMsgType, web
 
+from agor_reactive.calls.backoff import Backoff
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.transport.frames import _BURST
-from agor_reactive.transport.socketio import Backoff, SocketLink
+from agor_reactive.transport.socketio import SocketLink
 from tests.transport.feathers import until
 
 WITHIN = 5.0

@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agor_reactive.calls.queries import is_empty_match
 from agor_reactive.errors import UsageError
-from agor_reactive.transport.query import is_empty_match, rest_query, to_query_string
+from agor_reactive.transport.query import rest_query, to_query_string
 
 ARRAY_LIMIT = 20
 

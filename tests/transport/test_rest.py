@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from agor_reactive.calls.effects import Call
 from agor_reactive.errors import (
     AgorError,
     CallTimeout,
@@ -30,7 +31,6 @@ from agor_reactive.transport.address import Address, InsecureKeyWarning
 from agor_reactive.transport.credentials import ApiKey, Credentials, Jwt, Local, Provider
 from agor_reactive.transport.http import AsyncRest, Rest
 from agor_reactive.transport.rest import RestRequest, build
-from agor_reactive.transport.steps import Call
 from tests.transport.rest_server import Reply, RestServer, Seen
 
 FIND = Call("find", "tasks")

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agor_reactive.calls.backoff import Backoff
 from agor_reactive.errors import (
     CannotConnect,
     ConnectionLost,
@@ -17,7 +18,7 @@ from agor_reactive.errors import (
     WrongLoop,
 )
 from agor_reactive.transport.credentials import ApiKey
-from agor_reactive.transport.socketio import Backoff, SocketLink
+from agor_reactive.transport.socketio import SocketLink
 from tests.transport.conftest import Heard
 from tests.transport.feathers import NEVER, FeathersServer, until
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
+from agor_reactive.calls.backoff import Backoff
 from agor_reactive.errors import ApiKeyRestOnly, NotAuthenticated
 from agor_reactive.transport.credentials import ApiKey, Credentials, Jwt, Local, Provider
-from agor_reactive.transport.socketio import Backoff, ConnectWay, SocketLink
+from agor_reactive.transport.socketio import ConnectWay, SocketLink
 from tests.transport.conftest import Heard
 from tests.transport.feathers import FeathersServer, until
 

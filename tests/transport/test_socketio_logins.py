@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from agor_reactive.calls.backoff import Backoff
 from agor_reactive.errors import (
     CannotConnect,
     NotAuthenticated,
     NotConnected,
 )
 from agor_reactive.transport.credentials import ApiKey, Jwt, Local, Provider
-from agor_reactive.transport.socketio import Backoff, SocketLink
+from agor_reactive.transport.socketio import SocketLink
 from tests.transport.conftest import Heard
 from tests.transport.feathers import FeathersServer, until
 

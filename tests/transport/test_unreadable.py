@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agor_reactive.calls.effects import Call
 from agor_reactive.errors import NotFound, ProtocolError
 from agor_reactive.models.wire import UNREADABLE
 from agor_reactive.transport.codec import daemon_error, loads
 from agor_reactive.transport.credentials import ApiKey
 from agor_reactive.transport.http import Rest
-from agor_reactive.transport.steps import Call
 from tests.transport.conftest import Heard
 from tests.transport.feathers import NEVER, FeathersServer, until
 from tests.transport.rest_server import Reply, RestServer

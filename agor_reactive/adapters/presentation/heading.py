@@ -10,7 +10,7 @@ from agor_reactive.adapters.presentation.quantities import count_text, number_of
 from agor_reactive.adapters.presentation.status import Mark, Tone, mark_of, status_label, tone_of
 from agor_reactive.core.fold.hydration import AGAIN
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.ids import format_short_id
+from agor_reactive.models.ids import format_short_id
 from agor_reactive.models.session import Session
 
 __all__ = ["ContextUse", "Heading", "Note", "error_text", "heading_of", "model_of", "notes_of", "title_of"]

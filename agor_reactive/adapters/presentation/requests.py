@@ -9,8 +9,8 @@ from typing import Final, Literal, NamedTuple, TypeAlias
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.status import status_label
 from agor_reactive.adapters.presentation.tools import data_text
-from agor_reactive.ids import format_short_id
 from agor_reactive.models.base import instant
+from agor_reactive.models.ids import format_short_id
 from agor_reactive.models.message import PermissionAsked
 from agor_reactive.models.task import Task
 

@@ -1,4 +1,4 @@
-"""Ids, and the environment a script runs in. No IO.
+"""Ids: how the daemon makes them, and how they are shortened for display.
 
 Ids are UUIDv7: their first 8 hex digits are a time bucket of about a minute, so two rows made together share them. The
 8 digits that people read are for display; address rows by their full id.
@@ -6,17 +6,13 @@ Ids are UUIDv7: their first 8 hex digits are a time bucket of about a minute, so
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 import time
-from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
-from agor_reactive.transport.address import DEFAULT_URL, daemon_url
-
-__all__ = ["DEFAULT_URL", "daemon_url", "format_short_id", "get_api_key_from_env", "is_full_id", "new_id"]
+__all__ = ["format_short_id", "is_full_id", "new_id"]
 
 _FULL: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -42,8 +38,3 @@ def new_id() -> str:
     stamp = time.time_ns() // 1_000_000
     value = (stamp & (1 << 48) - 1) << 80 | 0x7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
     return str(UUID(int=value))
-
-
-def get_api_key_from_env(env: Mapping[str, str] | None = None) -> str | None:
-    """The personal key in ``AGOR_API_KEY``, or None. `env` defaults to `os.environ`."""
-    return (os.environ if env is None else env).get("AGOR_API_KEY", "").strip() or None

@@ -12,14 +12,16 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from agor_reactive.answers import belonging, checked, model_of, page_of, row_of, wire_number
+import orjson
+
+from agor_reactive.calls.answers import belonging, checked, model_of, page_of, row_of, wire_number
+from agor_reactive.calls.effects import Call, Operation
+from agor_reactive.calls.queries import Query
+from agor_reactive.calls.service_table import facts_of
 from agor_reactive.errors import BadRequest, ProtocolError, UsageError
-from agor_reactive.transport.codec import dumps
-from agor_reactive.transport.steps import Call, Operation
 
 __all__ = ["MOST_ROWS_A_PAGE", "Answer", "ById", "ByPlace", "ByValue", "OutOfReach", "Source"]
 
-Query = Mapping[str, Any]
 
 MOST_ROWS_A_PAGE: Final = 10_000
 """The largest `$limit` and `$skip`: daemons refuse more with a 400, or clamp."""
@@ -95,7 +97,7 @@ class Source:
             value = row.get(name)
             if isinstance(value, str) and value:
                 return value
-        return dumps(row)
+        return orjson.dumps(row)
 
 
 class ByPlace:
@@ -249,9 +251,6 @@ class ByValue:
     Only for text (ids, timestamps): some daemons compare a number in a query string as text, which fits other rows.
     """
 
-    # These have a query schema that knows no operators on other fields than the id.
-    _REFUSE_OPERATORS: Final = frozenset({"sessions", "tasks", "boards", "users", "branches", "worktrees", "repos"})
-
     def __init__(self, size: int, query: Query, field: str, operator: str) -> None:
         self.done = False
         self.total: int | None = None
@@ -266,7 +265,12 @@ class ByValue:
     def of(cls, path: str, query: Query, size: int) -> ByValue | None:
         """None where the order does not allow it: not sorted by one field, or operators are refused or ignored."""
         order = query.get("$sort")
-        if path in cls._REFUSE_OPERATORS or not isinstance(order, Mapping) or len(order) != 1 or query.get("$select"):
+        if (
+            facts_of(path).refuses_operators
+            or not isinstance(order, Mapping)
+            or len(order) != 1
+            or query.get("$select")
+        ):
             return None
         if path == "messages" and ("session_id" in query or "task_id" in query):
             return None
@@ -313,8 +317,6 @@ class ById:
     (or, for messages, task). Older daemons refuse that or ignore it, and then this answers None.
     """
 
-    _SCOPES: Final[Mapping[str, tuple[str, ...]]] = {"messages": ("session_id", "task_id"), "tasks": ("session_id",)}
-    _IDS: Final[Mapping[str, str]] = {"messages": "message_id", "tasks": "task_id"}
     _NOT_WITH: Final = ("$select", "$or", "$and")
 
     def __init__(self, source: Source, id_field: str) -> None:
@@ -324,8 +326,9 @@ class ById:
     @classmethod
     def of(cls, source: Source) -> ById | None:
         """None for queries that ranges are not offered for."""
-        id_field, query = cls._IDS.get(source.path, ""), source.query
-        scoped = any(isinstance(query.get(name), str) for name in cls._SCOPES.get(source.path, ()))
+        facts, query = facts_of(source.path), source.query
+        id_field = "" if facts.model is None else facts.model.id_field
+        scoped = any(isinstance(query.get(name), str) for name in facts.id_ranges_in)
         if not scoped or id_field in query or any(name in query for name in cls._NOT_WITH):
             return None
         return cls(source, id_field)

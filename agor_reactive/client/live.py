@@ -11,13 +11,15 @@ from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
-from agor_reactive import arguments
-from agor_reactive import operations as op
+from agor_reactive.calls import arguments
+from agor_reactive.calls.drivers import AsyncDriver
+from agor_reactive.calls.effects import Call, TokenProvider
+from agor_reactive.calls.queries import query_of
+from agor_reactive.calls.surface import Live
+from agor_reactive.client.rest import given_credentials, http_options, login_result
 from agor_reactive.errors import UsageError, WrongLoop
-from agor_reactive.faces import AwaitedRunner, Live
 from agor_reactive.models import AuthenticationResult
 from agor_reactive.models.wire import LinkStatus, RawEvent
-from agor_reactive.rest_clients import given_credentials, http_options, login_result
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.session.collection import SessionCollection
 from agor_reactive.session.registry import SessionRegistry
@@ -27,7 +29,6 @@ from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import Strategy, credentials
 from agor_reactive.transport.environment import unusable
 from agor_reactive.transport.seam import Link
-from agor_reactive.transport.steps import Call, TokenProvider
 from agor_reactive.transport.tls import Verify
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ class Client(Services[Live]):
     def __init__(self, link: Link) -> None:
         self.link = link
         self.router = Router(link)
-        self.runner = AwaitedRunner(self._call)
+        self.runner = AsyncDriver(self._call)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._services: dict[str, Service[Any, Any, Any, Any]] = {}
         self.registry = SessionRegistry(link, self.router, prompt=self.sessions.prompt)
@@ -224,8 +225,8 @@ def create_client(
     >>> async with create_client("http://localhost:3030", api_key=key) as client:     # doctest: +SKIP
     ...     off = client.service("messages").on("created", print)
     """
-    arguments.time_limit(timeout)
-    arguments.time_limit(connect_timeout, "connect_timeout")
+    arguments.check_timeout(timeout)
+    arguments.check_timeout(connect_timeout, "connect_timeout")
     if link is None:
         try:
             from agor_reactive.transport.socketio import SocketLink
@@ -269,7 +270,7 @@ def retain_sessions(client: Client, *, query: Mapping[str, Any] | None = None) -
     ...     rows = await found.ready()
     """
     _check_mirrors(client)
-    asked = op.query_of(query)
+    asked = query_of(query)
     if asked is not None and {"$limit", "$skip"} & set(asked):
         raise UsageError("a live collection has all sessions that fit; cut its `rows.ordered` instead of $limit, $skip")
     return SessionCollection(client, asked)

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from agor_reactive.errors import UsageError
 
-__all__ = ["callback", "header_fields", "is_sendable", "patience", "proxy_address", "secret", "time_limit"]
+__all__ = ["callback", "check_secret", "check_timeout", "check_wait", "header_fields", "is_sendable", "proxy_address"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -24,13 +24,13 @@ _HEADER_NAME: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
 
 
-def time_limit(seconds: Any, name: str = "timeout") -> None:
+def check_timeout(seconds: Any, name: str = "timeout") -> None:
     """`seconds`, for one request, are more than none, and an end."""
     if not _is_number(seconds) or not 0 < seconds < math.inf:
         raise UsageError(f"{name} is in seconds, a number above 0, not {seconds!r}")
 
 
-def patience(seconds: Any, name: str = "timeout") -> None:
+def check_wait(seconds: Any, name: str = "timeout") -> None:
     """`seconds`, to wait for something to happen, are none or more; for ever is None."""
     if seconds is not None and (not _is_number(seconds) or not seconds >= 0):
         raise UsageError(f"{name} is in seconds, a number or None, not {seconds!r}")
@@ -57,7 +57,7 @@ def is_sendable(text: Any) -> bool:
     return isinstance(text, str) and text != "" and text.isascii() and text.isprintable() and " " not in text
 
 
-def secret(text: Any, name: str) -> str:
+def check_secret(text: Any, name: str) -> str:
     """A key or token, without what a file or a paste has left around it."""
     if not isinstance(text, str):
         raise UsageError(f"{name} is text, not {type(text).__name__}")

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from agor_reactive.calls.effects import Call, Effect, Operation
+from agor_reactive.calls.methods import STANDARD_METHODS
 from agor_reactive.errors import (
     BadRequest,
     CallTimeout,
@@ -21,8 +23,6 @@ from agor_reactive.errors import (
     OutcomeUnknown,
     UsageError,
 )
-from agor_reactive.transport.methods import STANDARD_METHODS
-from agor_reactive.transport.steps import Call, Operation, Wish
 
 __all__ = ["OFFERED", "Offer", "explained", "is_missing_route", "offer_of"]
 
@@ -192,7 +192,7 @@ def _refuses(offer: Offer, error: DaemonError) -> bool:
 def _watched(operation: Operation[T], refused: list[tuple[Call, Exception]]) -> Operation[T]:
     """`operation`, noting which call ended in which error."""
     try:
-        effect: Wish = next(operation)
+        effect: Effect = next(operation)
         while True:
             try:
                 answer: Any = yield effect

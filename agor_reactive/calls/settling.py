@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from math import inf
 from typing import Any, Final
 
-from agor_reactive import operations as op
-from agor_reactive import paging
-from agor_reactive.answers import rows_in, typed_row
-from agor_reactive.arguments import patience
+from agor_reactive.calls import operations as op
+from agor_reactive.calls import paging
+from agor_reactive.calls.answers import rows_in, typed_row
+from agor_reactive.calls.arguments import check_wait
+from agor_reactive.calls.backoff import Backoff
+from agor_reactive.calls.effects import Call, Now, Operation, Sleep
 from agor_reactive.errors import (
     BadRequest,
     DecisionPending,
@@ -28,11 +30,10 @@ from agor_reactive.errors import (
     Unavailable,
     UsageError,
 )
-from agor_reactive.ids import is_full_id
 from agor_reactive.models import DecisionTaken, Message, StopAnswer, Task, row_from_wire
+from agor_reactive.models.ids import is_full_id
 from agor_reactive.models.outcome import asked_by_row
 from agor_reactive.models.task import ENDED_STATUSES
-from agor_reactive.transport.steps import Call, Now, Operation, Pause
 
 __all__ = ["DELIVERIES", "STOP_WAIT", "Decision", "decide", "stop"]
 
@@ -42,9 +43,7 @@ STOP_WAIT: Final = 30.0
 DELIVERIES: Final = (1.0, 2.0, 4.0, 8.0)
 """How often a permission decision is sent, and how many seconds each delivery has to settle the request."""
 
-_FIRST_LOOK: Final = 0.1
-_SLOWER: Final = 1.5
-_LONGEST_LOOK: Final = 2.0
+_POLLING: Final = Backoff(first=0.1, most=2.0, factor=1.5, jitter=(1.0, 1.0))
 _AWAY: Final = (LinkError, Unavailable, TooManyRequests)
 """A daemon that cannot be asked right now."""
 
@@ -62,7 +61,7 @@ def stop(
 ) -> Operation[StopAnswer]:
     """Stop what runs in a session, and wait for its task to end if the daemon says that it has not yet."""
     bound = STOP_WAIT if wait is True else 0.0 if wait is False else wait
-    patience(bound, "wait")
+    check_wait(bound, "wait")
     full = yield from op.full_session_id(session_id)
     if expected_task_id is not None:
         expected = yield from _expected(full, expected_task_id)
@@ -99,10 +98,9 @@ def _end_of(session_id: str, task_id: str | None, bound: float | None) -> Operat
     """How the task ended, None if it has not within `bound` seconds. Without a task, the session's status tells."""
     bound = inf if bound is None else bound
     began = yield Now()
-    pause = _FIRST_LOOK
+    pauses = _POLLING.delays()
     while (left := bound - ((yield Now()) - began)) > 0:
-        yield Pause(min(pause, left))
-        pause = min(pause * _SLOWER, _LONGEST_LOOK)
+        yield Sleep(min(next(pauses), left))
         try:
             if task_id is None:
                 row = yield Call("get", "sessions", (session_id,))
@@ -230,15 +228,14 @@ def _place_of(session_id: str, decision: Decision) -> Operation[_Place]:
 def _settled_within(decision: Decision, place: _Place, seconds: float) -> Operation[str | None]:
     """The status that the request comes to have, None when it is pending for so long. Looks at once, then ever more
     seldom."""
-    waited, pause = 0.0, _FIRST_LOOK
+    waited, pauses = 0.0, _POLLING.delays()
     while True:
         status = yield from _status(decision, place)
         if status is not None or waited >= seconds:
             return status
-        pause = min(pause, seconds - waited)
-        yield Pause(pause)
+        pause = min(next(pauses), seconds - waited)
+        yield Sleep(pause)
         waited += pause
-        pause = min(pause * _SLOWER, _LONGEST_LOOK)
 
 
 def _status(decision: Decision, place: _Place) -> Operation[str | None]:

@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
 from typing import Any, Final, TypeVar
 
+from agor_reactive.calls.service_table import facts_of
 from agor_reactive.errors import ProtocolError
 from agor_reactive.models import (
-    MODEL_OF_SERVICE,
     BoardComment,
     Branch,
     DecisionTaken,
@@ -83,9 +83,9 @@ _ROWS_OF_ROUTE: Final[Mapping[tuple[str, ...], type[WireModel]]] = {
     ("repos", "local"): Repo,
     ("repos", "clone"): Repo,
     **{
-        (service, ":id", deed): model
+        (service, ":id", action): model
         for service, model in (("branches", Branch), ("worktrees", Worktree))
-        for deed in ("start", "stop", "restart", "nuke", "render-environment", "archive-or-delete", "unarchive")
+        for action in ("start", "stop", "restart", "nuke", "render-environment", "archive-or-delete", "unarchive")
     },
 }
 
@@ -94,7 +94,7 @@ def model_of(path: str, method: str = "find") -> type[WireModel] | None:
     """The row model of a service or route, None where there is none."""
     if method == "create" and path == "api/v1/user/api-keys":
         return NewApiKey
-    model = MODEL_OF_SERVICE.get(path)
+    model = facts_of(path).model
     if model is None and "/" in path:
         parts = path.split("/")
         for pattern, candidate in _ROWS_OF_ROUTE.items():

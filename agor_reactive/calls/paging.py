@@ -14,12 +14,13 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cmp_to_key
 from typing import Any, Final, Generic, TypeVar
 
-from agor_reactive.answers import answer_of, belonging, checked_fields, model_of, page_of, whole_number
+from agor_reactive.calls.answers import answer_of, belonging, checked_fields, model_of, page_of, whole_number
+from agor_reactive.calls.effects import Call, Operation
+from agor_reactive.calls.page_strategies import MOST_ROWS_A_PAGE, ById, ByPlace, ByValue, OutOfReach, Source
+from agor_reactive.calls.queries import MOST_ALTERNATIVES, Query, is_empty_match, is_list
+from agor_reactive.calls.service_table import facts_of
 from agor_reactive.errors import BadRequest, DaemonError, ProtocolError, UsageError
 from agor_reactive.models import Page
-from agor_reactive.page_strategies import MOST_ROWS_A_PAGE, ById, ByPlace, ByValue, OutOfReach, Source
-from agor_reactive.transport.query import MOST_ALTERNATIVES, is_empty_match
-from agor_reactive.transport.steps import Call, Operation
 
 __all__ = [
     "IDS_A_CALL",
@@ -36,7 +37,6 @@ __all__ = [
 _log = logging.getLogger("agor_reactive")
 
 T = TypeVar("T")
-Query = Mapping[str, Any]
 
 OnProgress = Callable[[int, int | None], Any]
 """Told after each page: how many rows there are so far, and how many there will be, None as long as nobody knows."""
@@ -49,12 +49,6 @@ MOST_IDS: Final = 10_000
 
 _PAGE: Final = 1_000
 _MOST_PAGES_OF_A_FIND: Final = 100
-
-# How rows come when the query has no `$sort`, where a walk may have read them in another order.
-_OWN_ORDER: Final[Mapping[str, Mapping[str, int]]] = {
-    "messages": {"index": 1, "message_id": 1},
-    "tasks": {"created_at": 1, "task_id": 1},
-}
 
 
 _NO_ID: Final = "00000000-0000-7000-8000-000000000000"
@@ -92,24 +86,20 @@ def batches(query: Query) -> list[dict[str, Any]]:
     lists = {
         name: list(dict.fromkeys(value["$in"]))
         for name, value in query.items()
-        if isinstance(value, Mapping) and _is_list(value.get("$in")) and len(value["$in"]) > IDS_A_CALL
+        if isinstance(value, Mapping) and is_list(value.get("$in")) and len(value["$in"]) > IDS_A_CALL
     }
     if lists:
         name = max(lists, key=lambda key: len(lists[key]))
         pieces = _cut(lists[name], IDS_A_CALL)
         return [{**query, name: {**query[name], "$in": piece}} for piece in pieces]
     alternatives = query.get("$or")
-    if _is_list(alternatives) and len(alternatives or ()) > MOST_ALTERNATIVES:
+    if is_list(alternatives) and len(alternatives or ()) > MOST_ALTERNATIVES:
         return [{**query, "$or": piece} for piece in _cut(list(alternatives or ()), MOST_ALTERNATIVES)]
     return [dict(query)]
 
 
 def _cut(items: list[Any], size: int) -> list[list[Any]]:
     return [items[start : start + size] for start in range(0, len(items), size)]
-
-
-def _is_list(value: Any) -> bool:
-    return isinstance(value, list | tuple | set | frozenset)
 
 
 def find(path: str, query: Query | None, filters: FilterCheck | None = None) -> Operation[Any]:
@@ -281,7 +271,7 @@ class Walk(Generic[T]):
     def _replace(self, part: _Part, rows: dict[Any, T], id_field: str) -> None:
         """Put all rows of a part in place of those of its first page, in the order that they would have had."""
         self.found = {key: row for key, row in self.found.items() if key not in part.known}
-        order = part.source.query.get("$sort") or _OWN_ORDER.get(part.source.path)
+        order = part.source.query.get("$sort") or facts_of(part.source.path).own_order
         ordered: tuple[Any, ...] = in_order(list(rows.values()), order)
         self.found |= {row.get(id_field): row for row in ordered}
         self._seen |= rows.keys()
@@ -386,7 +376,7 @@ class _Part:
 def _with_checked_fields(path: str, query: dict[str, Any]) -> dict[str, Any]:
     """The query, its ``$select`` with the field that tells rows apart, and the ids that rows are checked by."""
     model, wanted = model_of(path), query.get("$select")
-    if model is None or not model.id_field or not _is_list(wanted) or wanted is None:
+    if model is None or not model.id_field or not is_list(wanted) or wanted is None:
         return query
     names = [model.model_fields[model.id_field].alias or model.id_field]
     names += [name for name in checked_fields(path, query) if name.endswith("_id")]

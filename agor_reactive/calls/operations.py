@@ -1,6 +1,6 @@
 """What can be asked of the daemon beyond the rows of one service, each thing written once: the calls it takes.
 
-An operation knows neither REST nor sockets nor whether anyone awaits it: `faces` has what runs it. Where versions of
+An operation knows neither REST nor sockets nor whether anyone awaits it: `drivers` run it. Where versions of
 the daemon differ, it finds out by trying.
 """
 
@@ -9,8 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, TypeVar
 
-from agor_reactive import paging
-from agor_reactive.answers import answer_of, model_of, page_of, rows_in, typed_row
+from agor_reactive.calls import paging
+from agor_reactive.calls.answers import answer_of, model_of, page_of, rows_in, typed_row
+from agor_reactive.calls.backoff import Backoff
+from agor_reactive.calls.effects import Call, Now, Operation, Sleep
+from agor_reactive.calls.queries import Query, query_of
+from agor_reactive.calls.versions import is_missing_route
 from agor_reactive.errors import (
     BadRequest,
     DaemonError,
@@ -22,52 +26,19 @@ from agor_reactive.errors import (
     Unavailable,
     UsageError,
 )
-from agor_reactive.ids import is_full_id
 from agor_reactive.models import Message, Page, SessionArchived, Task, WireModel
+from agor_reactive.models.ids import is_full_id
 from agor_reactive.models.outcome import Outcome, outcome_of, unanswered, waits_for_someone
-from agor_reactive.transport.steps import Call, Now, Operation, Pause
-from agor_reactive.versions import is_missing_route
 
-Query = Mapping[str, Any]
 M = TypeVar("M", bound=WireModel)
 
 LONGEST_LOOK: Final = 5.0
 """Seconds between two looks at a task that is waited for by polling, at most."""
 
-DEEPEST_QUERY: Final = 20
-"""Levels of objects inside each other that a query may have."""
-
-PATIENCE: Final = 60.0
+LONGEST_ABSENCE: Final = 60.0
 """Seconds that a daemon may be away while a task is waited for by polling."""
 
-_FIRST_LOOK: Final = 0.1
-_SLOWER: Final = 1.5
-
-
-def query_of(query: Query | None, depth: int = 0) -> dict[str, Any] | None:
-    """A query as it is sent: the values of ``$in`` and ``$nin`` are a list, whatever held them.
-
-    Raises `UsageError` for what is no query, and for an ``$in`` of something that holds no values.
-    """
-    if query is None:
-        return None
-    if depth > DEEPEST_QUERY:
-        raise UsageError(f"the query is nested deeper than {DEEPEST_QUERY} levels, or goes round in circles")
-    if not isinstance(query, Mapping):
-        raise UsageError(f"a query is a mapping of fields and operators, not {type(query).__name__}")
-    return {name: _condition(name, value, depth + 1) for name, value in query.items()}
-
-
-def _condition(name: str, value: Any, depth: int) -> Any:
-    if name in ("$in", "$nin"):
-        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-            raise UsageError(f"{name} takes a list of values, not {type(value).__name__}")
-        return value if isinstance(value, list) else list(value)
-    if isinstance(value, Mapping):
-        return query_of(value, depth)
-    if isinstance(value, list | tuple):
-        return [query_of(item, depth) if isinstance(item, Mapping) else item for item in value]
-    return value
+_POLLING: Final = Backoff(first=0.1, most=LONGEST_LOOK, factor=1.5, jitter=(1.0, 1.0))
 
 
 def ask(method: str, path: str, args: tuple[Any, ...], query: Query | None = None) -> Operation[Any]:
@@ -121,9 +92,13 @@ def full_session_id(session_id: str) -> Operation[str]:
         raise UsageError(f"a session's id is text, not {type(session_id).__name__}")
     if is_full_id(session_id):
         return session_id
-    row = yield Call("get", "sessions", (session_id,))
+    return session_id_in((yield Call("get", "sessions", (session_id,)))) or session_id
+
+
+def session_id_in(row: Any) -> str | None:
+    """The full id in a session's row as it came; None when it is no such row."""
     full = row.get("session_id") if isinstance(row, Mapping) else None
-    return full if isinstance(full, str) and full else session_id
+    return full if isinstance(full, str) and full else None
 
 
 def prompt(session_id: str, text: str, options: Mapping[str, Any]) -> Operation[Task]:
@@ -160,8 +135,8 @@ def run_task(task_id: str, options: Mapping[str, Any]) -> Operation[Task]:
     return (yield from admitted_task(answer))
 
 
-def task_deed(task_id: str, deed: str, data: Mapping[str, Any]) -> Operation[Task]:
-    return typed_row(Task, (yield Call("create", route("tasks", task_id, deed), (dict(data),))))
+def task_action(task_id: str, action: str, data: Mapping[str, Any]) -> Operation[Task]:
+    return typed_row(Task, (yield Call("create", route("tasks", task_id, action), (dict(data),))))
 
 
 def queue(session_id: str) -> Operation[tuple[Task, ...]]:
@@ -169,10 +144,10 @@ def queue(session_id: str) -> Operation[tuple[Task, ...]]:
     return rows_in(Task, page_of(Task, (yield Call("find", route("sessions", full, "tasks", "queue")))))
 
 
-def session_deed(kind: type[M], session_id: str, deed: str, data: Mapping[str, Any]) -> Operation[M]:
+def session_action(kind: type[M], session_id: str, action: str, data: Mapping[str, Any]) -> Operation[M]:
     """Do something to a session; `kind` is what the daemon answers it with."""
     full = yield from full_session_id(session_id)
-    return typed_row(kind, (yield Call("create", route("sessions", full, deed), (dict(data),))))
+    return typed_row(kind, (yield Call("create", route("sessions", full, action), (dict(data),))))
 
 
 def set_archived(session_id: str, archived: bool, include_children: bool | None) -> Operation[SessionArchived]:
@@ -208,11 +183,11 @@ def outcome(
 ) -> Operation[Outcome]:
     """Look at a task until it has ended or waits for someone: often at first, then ever more seldom.
 
-    A daemon that is away meanwhile is waited for, `PATIENCE` seconds at most. `admitted` is the task, if it is known.
+    A daemon that is away meanwhile is waited for, at most `LONGEST_ABSENCE` seconds. `admitted` is the task, if known.
     """
     began = seen = yield Now()
     task, was_queued = admitted, admitted is not None and admitted.queued
-    pause = _FIRST_LOOK
+    pauses = _POLLING.delays()
     while True:
         late = timeout is not None and (yield Now()) - began >= timeout
         messages: tuple[Message, ...] = ()
@@ -226,13 +201,13 @@ def outcome(
             if task.ended or (waits and unanswered(messages)):
                 return outcome_of(task, messages, was_queued=was_queued)
         except (LinkError, Unavailable, TooManyRequests):
-            if (task is None and late) or (yield Now()) - seen > PATIENCE:
+            if (task is None and late) or (yield Now()) - seen > LONGEST_ABSENCE:
                 raise
         if late and task is not None:
             return outcome_of(task, messages, was_queued=was_queued)
         left = None if timeout is None else max(timeout - ((yield Now()) - began), 0.0)
-        yield Pause(pause if left is None else min(pause, left))
-        pause = min(pause * _SLOWER, LONGEST_LOOK)
+        pause = next(pauses)
+        yield Sleep(pause if left is None else min(pause, left))
 
 
 def messages_of(task: Task) -> Operation[tuple[Message, ...]]:

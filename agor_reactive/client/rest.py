@@ -11,23 +11,24 @@ from collections.abc import Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from agor_reactive import arguments
+from agor_reactive.calls import arguments
+from agor_reactive.calls.drivers import AsyncDriver, SyncDriver
+from agor_reactive.calls.effects import Call, TokenProvider
+from agor_reactive.calls.paging import FilterCheck
+from agor_reactive.calls.surface import Async, Sync
 from agor_reactive.errors import Forbidden, NotAuthenticated
-from agor_reactive.faces import Awaited, AwaitedRunner, Blocked, BlockingRunner
 from agor_reactive.models import AuthenticationResult, row_from_wire
-from agor_reactive.paging import FilterCheck
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import ApiKey, Credentials, Strategy, credentials
-from agor_reactive.transport.steps import Call, TokenProvider
 from agor_reactive.transport.tls import Verify
 
 if TYPE_CHECKING:
     import httpx2
 
     from agor_reactive.transport.http import AsyncRest, Rest
-    from agor_reactive.transport.rest import Session
+    from agor_reactive.transport.rest import AuthState
 
 __all__ = ["AsyncRestClient", "RestClient", "create_async_rest_client", "create_rest_client"]
 
@@ -54,7 +55,7 @@ def login_result(answer: Mapping[str, Any]) -> AuthenticationResult:
     return row_from_wire(AuthenticationResult, dict(answer))
 
 
-def _filter_check(session: Session) -> FilterCheck:
+def _filter_check(session: AuthState) -> FilterCheck:
     """Some daemons drop filters of callers with an API key."""
     return FilterCheck(lambda: session.login is not None and isinstance(session.login.credentials, ApiKey))
 
@@ -71,12 +72,12 @@ def _advising(call: Call) -> Iterator[None]:
         raise type(error)(advice, name=error.name, code=error.code, data=error.data) from None
 
 
-class RestClient(Services[Blocked]):
+class RestClient(Services[Sync]):
     """The daemon over REST, on the calling thread: no socket, no loop. Close it, or use it as a context manager."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self._runner = BlockingRunner(self._call, sleep=rest.sleep, filters=_filter_check(rest.session))
+        self._driver = SyncDriver(self._call, sleep=rest.sleep, filters=_filter_check(rest.session))
 
     @property
     def url(self) -> str:
@@ -130,19 +131,19 @@ class RestClient(Services[Blocked]):
         return f"<RestClient {self.url}>"
 
     def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        return SERVICES.get(service_path(path), Service)(path, self._runner)
+        return SERVICES.get(service_path(path), Service)(path, self._driver)
 
     def _call(self, call: Call, timeout: float | None) -> Any:
         with _advising(call):
             return self._rest.call(call, timeout=timeout)
 
 
-class AsyncRestClient(Services[Awaited]):
+class AsyncRestClient(Services[Async]):
     """The daemon over REST, awaited; see `RestClient` for what each method means."""
 
     def __init__(self, rest: AsyncRest) -> None:
         self._rest = rest
-        self._runner = AwaitedRunner(self._call, sleep=rest.sleep, filters=_filter_check(rest.session))
+        self._driver = AsyncDriver(self._call, sleep=rest.sleep, filters=_filter_check(rest.session))
 
     @property
     def url(self) -> str:
@@ -194,7 +195,7 @@ class AsyncRestClient(Services[Awaited]):
         return f"<AsyncRestClient {self.url}>"
 
     def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        return SERVICES.get(service_path(path), Service)(path, self._runner)
+        return SERVICES.get(service_path(path), Service)(path, self._driver)
 
     async def _call(self, call: Call, timeout: float | None) -> Any:
         with _advising(call):
@@ -205,7 +206,7 @@ def _check_timeout(timeout: Any) -> None:
     import httpx2
 
     if not isinstance(timeout, httpx2.Timeout):
-        arguments.time_limit(timeout)
+        arguments.check_timeout(timeout)
 
 
 def create_rest_client(

@@ -1,0 +1,133 @@
+"""Drivers: they carry out the effects of an operation, on the calling thread or on the running event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from agor_reactive.calls.effects import Call, Effect, EffectGenerator, Operation, Sleep
+
+if TYPE_CHECKING:
+    from agor_reactive.calls.paging import FilterCheck
+
+__all__ = ["AsyncDriver", "Driver", "Pages", "SyncDriver", "drive", "drive_async"]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+E = TypeVar("E")
+
+
+class Pages(Protocol[T_co]):
+    """Rows that come a page at a time: each `step` is the next page, None after the last."""
+
+    def step(self) -> Operation[tuple[T_co, ...] | None]: ...
+
+
+class Driver(Protocol):
+    """Runs operations. `run` returns the result or an awaitable of it, `walk` an iterator of either kind.
+
+    `filters`: what is known of a daemon that may drop filters, None where daemons do not.
+    """
+
+    filters: FilterCheck | None
+
+    def run(self, operation: Operation[Any], timeout: float | None, /) -> Any: ...
+
+    def walk(self, pages: Pages[Any], timeout: float | None, /) -> Any: ...
+
+
+def drive(operation: EffectGenerator[E, T], perform: Callable[[E], Any]) -> T:
+    """Run `operation`; `perform` carries out each effect. What it raises is raised at the operation's ``yield``."""
+    try:
+        effect = next(operation)
+        while True:
+            try:
+                answer = perform(effect)
+            except Exception as error:  # noqa: BLE001 - handed to the operation, which decides
+                effect = operation.throw(error)
+            else:
+                effect = operation.send(answer)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        operation.close()
+
+
+async def drive_async(operation: EffectGenerator[E, T], perform: Callable[[E], Awaitable[Any]]) -> T:
+    """Run `operation`, awaiting `perform` for each effect; see `drive`."""
+    try:
+        effect = next(operation)
+        while True:
+            try:
+                answer = await perform(effect)
+            except Exception as error:  # noqa: BLE001 - handed to the operation, which decides
+                effect = operation.throw(error)
+            else:
+                effect = operation.send(answer)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        operation.close()
+
+
+class SyncDriver:
+    """Runs operations on the calling thread. `call` makes one call; `sleep` and `clock` count in seconds."""
+
+    def __init__(
+        self,
+        call: Callable[[Call, float | None], Any],
+        *,
+        sleep: Callable[[float], Any] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        filters: FilterCheck | None = None,
+    ) -> None:
+        self.filters = filters
+        self._call = call
+        self._sleep = sleep
+        self._clock = clock
+
+    def run(self, operation: Operation[T], timeout: float | None, /) -> T:
+        return drive(operation, lambda effect: self._perform(effect, timeout))
+
+    def walk(self, pages: Pages[T], timeout: float | None, /) -> Iterator[T]:
+        while (rows := self.run(pages.step(), timeout)) is not None:
+            yield from rows
+
+    def _perform(self, effect: Effect, timeout: float | None) -> Any:
+        if isinstance(effect, Call):
+            return self._call(effect, timeout)
+        return self._sleep(effect.seconds) if isinstance(effect, Sleep) else self._clock()
+
+
+class AsyncDriver:
+    """Runs operations on the running event loop; see `SyncDriver`."""
+
+    def __init__(
+        self,
+        call: Callable[[Call, float | None], Awaitable[Any]],
+        *,
+        sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+        clock: Callable[[], float] = time.monotonic,
+        filters: FilterCheck | None = None,
+    ) -> None:
+        self.filters = filters
+        self._call = call
+        self._sleep = sleep
+        self._clock = clock
+
+    async def run(self, operation: Operation[T], timeout: float | None, /) -> T:
+        return await drive_async(operation, lambda effect: self._perform(effect, timeout))
+
+    async def walk(self, pages: Pages[T], timeout: float | None, /) -> AsyncIterator[T]:
+        while (rows := await self.run(pages.step(), timeout)) is not None:
+            for row in rows:
+                yield row
+
+    async def _perform(self, effect: Effect, timeout: float | None) -> Any:
+        if isinstance(effect, Call):
+            return await self._call(effect, timeout)
+        return await self._sleep(effect.seconds) if isinstance(effect, Sleep) else self._clock()

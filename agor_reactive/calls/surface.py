@@ -1,0 +1,134 @@
+"""How an operation, written once, is offered as a method: called on a sync surface, awaited on an async one.
+
+A surface is a class of operation methods. It is of one kind, `Sync` or `Async`: the kind is a type parameter, so that a
+type checker knows ``Task`` from ``Coroutine[Task]``. A `Driver` behind the surface runs the operations.
+
+Every operation method takes `timeout`, in seconds, for each request that it makes; None is the client's own. The method
+takes it out, so the operation never sees it. With `long_running` it bounds the whole, and the operation handles it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from functools import wraps
+from types import MethodType
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from agor_reactive.calls.arguments import check_timeout, check_wait
+from agor_reactive.calls.drivers import Driver, Pages
+from agor_reactive.calls.effects import Operation
+from agor_reactive.calls.versions import explained
+
+__all__ = [
+    "Async",
+    "Kind",
+    "Live",
+    "LiveSync",
+    "OperationMethod",
+    "PagedMethod",
+    "Surface",
+    "Sync",
+    "WithEvents",
+    "long_running",
+    "operation",
+    "paged",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Kind = TypeVar("Kind", covariant=True)
+
+
+class Sync:
+    """The kind of a surface whose methods return when the work is done."""
+
+
+class Async:
+    """The kind of a surface whose methods are awaited."""
+
+
+class WithEvents:
+    """The kind of a surface that also has events (`on`, `off`)."""
+
+
+class Live(Async, WithEvents):
+    """What `create_client` returns: async, with events."""
+
+
+class LiveSync(Sync, WithEvents):
+    """What `connect` returns: sync, with events."""
+
+
+class Surface(Generic[Kind]):
+    """A class of operation methods, run by `driver`."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = driver
+
+
+class OperationMethod(Generic[P, T]):
+    """A method of a surface, made from an operation."""
+
+    def __init__(self, operation: Callable[Concatenate[Any, P], Operation[T]], *, long_running: bool = False) -> None:
+        begin: Callable[..., Operation[T]] = operation
+
+        @wraps(operation)
+        def method(surface: Surface[Any], *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
+            if long_running:
+                check_wait(timeout)
+                return surface._driver.run(explained(begin(surface, *args, timeout=timeout, **kwargs)), None)
+            if timeout is not None:
+                check_timeout(timeout)
+            return surface._driver.run(explained(begin(surface, *args, **kwargs)), timeout)
+
+        self.operation = operation
+        self._method = method
+        self.__doc__ = operation.__doc__
+
+    @overload
+    def __get__(self, surface: None, owner: Any = None) -> OperationMethod[P, T]: ...
+    @overload
+    def __get__(self, surface: Surface[Sync], owner: Any = None) -> Callable[P, T]: ...
+    @overload
+    def __get__(self, surface: Surface[Async], owner: Any = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    def __get__(self, surface: Any, owner: Any = None) -> Any:
+        return self if surface is None else MethodType(self._method, surface)
+
+
+class PagedMethod(Generic[P, T]):
+    """A method of a surface that is iterated: with `for` on a sync surface, with `async for` on an async one."""
+
+    def __init__(self, pages: Callable[Concatenate[Any, P], Pages[T]]) -> None:
+        @wraps(pages)
+        def method(surface: Surface[Any], *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
+            if timeout is not None:
+                check_timeout(timeout)
+            return surface._driver.walk(pages(surface, *args, **kwargs), timeout)
+
+        self.pages = pages
+        self._method = method
+        self.__doc__ = pages.__doc__
+
+    @overload
+    def __get__(self, surface: None, owner: Any = None) -> PagedMethod[P, T]: ...
+    @overload
+    def __get__(self, surface: Surface[Sync], owner: Any = None) -> Callable[P, Iterator[T]]: ...
+    @overload
+    def __get__(self, surface: Surface[Async], owner: Any = None) -> Callable[P, AsyncIterator[T]]: ...
+    def __get__(self, surface: Any, owner: Any = None) -> Any:
+        return self if surface is None else MethodType(self._method, surface)
+
+
+def operation(operation: Callable[Concatenate[Any, P], Operation[T]]) -> OperationMethod[P, T]:
+    """Make a method from an operation. Its signature must have `timeout`."""
+    return OperationMethod(operation)
+
+
+def long_running(operation: Callable[Concatenate[Any, P], Operation[T]]) -> OperationMethod[P, T]:
+    """Make a method from an operation that waits: its `timeout` bounds the whole, and the operation handles it."""
+    return OperationMethod(operation, long_running=True)
+
+
+def paged(pages: Callable[Concatenate[Any, P], Pages[T]]) -> PagedMethod[P, T]:
+    """Make a method that is iterated. Its signature must have `timeout`."""
+    return PagedMethod(pages)
