@@ -84,6 +84,6 @@ def test_the_command_says_that_a_stop_is_pending(served: Served) -> None:
     served.daemon.stops_after = 0.3
     ended = CliRunner().invoke(app, ["stop", SID, "--url", served.url], env={"AGOR_API_KEY": "agor_sk_x"})
     assert ended.exit_code == 0, ended.output
-    assert ended.stdout.splitlines() == ["stopping; waiting for the task to end", "stopped; queued prompts go on"]
+    assert ended.stdout.splitlines() == ["stopping; waiting for the task to end", "stopped; queued prompts still run"]
     ended = CliRunner().invoke(app, ["stop", SID, "--url", served.url], env={"AGOR_API_KEY": "agor_sk_x"})
     assert ended.stdout == "nothing was stopped: Session is already idle\n"
