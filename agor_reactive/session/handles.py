@@ -11,7 +11,6 @@ from reactivex import Observable
 
 from agor_reactive.calls import arguments, settling
 from agor_reactive.calls.drivers import AsyncDriver
-from agor_reactive.calls.effects import Call
 from agor_reactive.calls.settling import Decision
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
@@ -27,6 +26,7 @@ from agor_reactive.session import whose
 from agor_reactive.session.permissions import Permissions
 from agor_reactive.session.pipeline import Subscription
 from agor_reactive.session.shared import SharedSession
+from agor_reactive.transport.seam import caller
 
 __all__ = ["PromptOptions", "SessionHandle"]
 
@@ -225,14 +225,10 @@ class SessionHandle:
     def permissions(self) -> Permissions:
         """Requests for permission as an Observable: those that wait now, then each new one, to `approve` or `deny`."""
         shared = self._use()
-
-        async def call(call: Call, timeout: float | None) -> Any:
-            return await shared.link.call(call.method, call.service, *call.args, timeout=timeout)
-
-        runner = AsyncDriver(call, sleep=shared.sleep)
+        driver = AsyncDriver(caller(shared.link), sleep=shared.sleep)
 
         async def decide(session_id: str, decision: Decision) -> DecisionTaken:
-            return await runner.run(settling.decide(session_id, decision), None)
+            return await driver.run(settling.decide(session_id, decision), None)
 
         return Permissions(shared, decide, lambda: shared.link.user_id)
 
