@@ -36,7 +36,7 @@ from agor_reactive.transport.redaction import scrub_text
 
 __all__ = ["doctor"]
 
-READ_LIMIT = 15.0
+PATIENCE = 15.0
 """Seconds for the reading of a session."""
 
 
@@ -234,15 +234,13 @@ async def _hydrate(client: Client, session_id: str) -> Finding:
     async with retain_reactive_session(client, session_id, task_hydration="lazy") as handle:
         state = handle.state
         with suppress(TimeoutError):
-            async with asyncio.timeout(READ_LIMIT):
+            async with asyncio.timeout(PATIENCE):
                 state = await handle.ready()
     if state.error is not None:
         advice = "ask for access to that session" if state.terminal else "try again; the daemon's own log may say more"
         return Finding(step, False, one_line(state.error, 160), advice)
     if state.last_synced_at is None:
-        return Finding(
-            step, False, f"not read within {seconds_text(READ_LIMIT)}", "the daemon is busy: try again later"
-        )
+        return Finding(step, False, f"not read within {seconds_text(PATIENCE)}", "the daemon is busy: try again later")
     messages = sum(len(bucket) for bucket in state.messages_by_task.values())
     return Finding(step, True, f"{len(state.tasks)} tasks, {messages} messages of the newest{_queue(state)}")
 
