@@ -41,7 +41,7 @@ LONGEST_ABSENCE: Final = 60.0
 _POLLING: Final = Backoff(first=0.1, most=LONGEST_LOOK, factor=1.5, jitter=(1.0, 1.0))
 
 
-def ask(method: str, path: str, args: tuple[Any, ...], query: Query | None = None) -> Operation[Any]:
+def request(method: str, path: str, args: tuple[Any, ...], query: Query | None = None) -> Operation[Any]:
     """Any method whose answer is rows of the path, or other JSON."""
     full = args if query is None else (*args, query_of(query))
     return answer_of(model_of(path, method), (yield Call(method, path, full)))
@@ -50,19 +50,19 @@ def ask(method: str, path: str, args: tuple[Any, ...], query: Query | None = Non
 def create_many(path: str, rows: Iterable[Any]) -> Operation[Any]:
     """Many rows in one call; of none there is nothing to ask."""
     wanted = list(rows)
-    return (yield from ask("create", path, (wanted,))) if wanted else ()
+    return (yield from request("create", path, (wanted,))) if wanted else ()
 
 
 def custom(method: str, path: str, data: Any, query: Query | None) -> Operation[Any]:
-    return (yield from ask(method, path, () if data is None and query is None else (data,), query))
+    return (yield from request(method, path, () if data is None and query is None else (data,), query))
 
 
-def either(method: str, paths: tuple[str, ...], args: tuple[Any, ...]) -> Operation[Any]:
+def first_route(method: str, paths: tuple[str, ...], args: tuple[Any, ...]) -> Operation[Any]:
     """The first of these routes that the daemon has. What it refuses for another reason is not tried elsewhere."""
     first: DaemonError | None = None
     for path in paths:
         try:
-            return (yield from ask(method, path, args))
+            return (yield from request(method, path, args))
         except (NotFound, MethodNotAllowed) as error:
             first = first or error
     assert first is not None
@@ -78,7 +78,7 @@ def route(service: str, *parts: str) -> str:
     return "/".join((service, *parts))
 
 
-def sent(**options: Any) -> dict[str, Any]:
+def given(**options: Any) -> dict[str, Any]:
     """Only the options that were given."""
     return {name: value for name, value in options.items() if value is not None}
 
@@ -155,7 +155,7 @@ def set_archived(session_id: str, archived: bool, include_children: bool | None)
     full = yield from full_session_id(session_id)
     path = route("sessions", full, "archive" if archived else "unarchive")
     try:
-        return typed_row(SessionArchived, (yield Call("create", path, (sent(includeChildren=include_children),))))
+        return typed_row(SessionArchived, (yield Call("create", path, (given(includeChildren=include_children),))))
     except DaemonError as error:
         if include_children or not is_missing_route(error):
             raise
@@ -163,7 +163,7 @@ def set_archived(session_id: str, archived: bool, include_children: bool | None)
     return typed_row(SessionArchived, {"session": row, "affectedSessions": [row], "count": 1})
 
 
-def asked_of_session(session_id: str, *what: str) -> Operation[Any]:
+def find_of_session(session_id: str, *what: str) -> Operation[Any]:
     """What a route of a session answers to a find, as it came."""
     full = yield from full_session_id(session_id)
     return (yield Call("find", route("sessions", full, *what)))
@@ -171,7 +171,7 @@ def asked_of_session(session_id: str, *what: str) -> Operation[Any]:
 
 def links_of_session(kind: type[M], session_id: str, *what: str) -> Operation[tuple[M, ...]]:
     """The links that a route of a session answers a find with, whether as a page, as a list or one alone."""
-    found = answer_of(kind, (yield from asked_of_session(session_id, *what)))
+    found = answer_of(kind, (yield from find_of_session(session_id, *what)))
     return rows_in(kind, found if isinstance(found, tuple | Page) else (found,))
 
 

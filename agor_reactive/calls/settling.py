@@ -70,7 +70,7 @@ def stop(
             said = f"the expected task is {expected.status}; nothing was stopped"
             return StopAnswer(success=False, outcome="condition_changed", reason=said)
         expected_task_id = expected.task_id
-    body = op.sent(reason=reason, expected_task_id=expected_task_id)
+    body = op.given(reason=reason, expected_task_id=expected_task_id)
     answer = typed_row(StopAnswer, (yield Call("create", op.route("sessions", full, "stop"), (body,))))
     if not answer.pending:
         return answer
@@ -140,7 +140,7 @@ class Decision:
 
     def body(self, task_id: str | None) -> dict[str, Any]:
         """As it is sent. Newer daemons need `taskId` and ignore `decidedBy`; they take `scope` with `remember` only."""
-        return op.sent(
+        return op.given(
             requestId=self.request_id,
             taskId=task_id,
             allow=bool(self.allow),

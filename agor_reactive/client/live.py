@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
 
 from agor_reactive.calls import arguments
 from agor_reactive.calls.drivers import AsyncDriver
-from agor_reactive.calls.effects import Call, TokenProvider
+from agor_reactive.calls.effects import TokenProvider
 from agor_reactive.calls.queries import query_of
 from agor_reactive.calls.surface import Live
 from agor_reactive.client.rest import given_credentials, http_options, login_result
@@ -28,7 +28,7 @@ from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import Strategy, credentials
 from agor_reactive.transport.environment import unusable
-from agor_reactive.transport.seam import Link
+from agor_reactive.transport.seam import Link, caller
 from agor_reactive.transport.tls import Verify
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Client(Services[Live]):
     def __init__(self, link: Link) -> None:
         self.link = link
         self.router = Router(link)
-        self.runner = AsyncDriver(self._call)
+        self.runner = AsyncDriver(caller(link))
         self._loop: asyncio.AbstractEventLoop | None = None
         self._services: dict[str, Service[Any, Any, Any, Any]] = {}
         self.registry = SessionRegistry(link, self.router, prompt=self.sessions.prompt)
@@ -192,9 +192,6 @@ class Client(Services[Live]):
     def _listen(self, path: str, event: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
         self.check_loop()
         return self.router.on(path, event, callback)
-
-    async def _call(self, call: Call, timeout: float | None) -> Any:
-        return await self.link.call(call.method, call.service, *call.args, timeout=timeout)
 
 
 def create_client(

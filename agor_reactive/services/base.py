@@ -116,7 +116,7 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
     @operation
     def get(self, row_id: str, query: Query | None = None, *, timeout: float | None = None) -> Operation[R]:
         """One row. Sessions, tasks and boards take a unique prefix of the id too; `AmbiguousId` lists the matches."""
-        row: R = yield from op.ask("get", self.path, (row_id,), query)
+        row: R = yield from op.request("get", self.path, (row_id,), query)
         return row
 
     @operation
@@ -124,7 +124,7 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         self, data: C | Mapping[str, Any], query: Query | None = None, *, timeout: float | None = None
     ) -> Operation[R]:
         """Make a row."""
-        row: R = yield from op.ask("create", self.path, (data,), query)
+        row: R = yield from op.request("create", self.path, (data,), query)
         return row
 
     @operation
@@ -140,7 +140,7 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         self, row_id: str, data: C | Mapping[str, Any], query: Query | None = None, *, timeout: float | None = None
     ) -> Operation[R]:
         """Replace a row."""
-        row: R = yield from op.ask("update", self.path, (row_id, data), query)
+        row: R = yield from op.request("update", self.path, (row_id, data), query)
         return row
 
     @operation
@@ -153,13 +153,13 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         timeout: float | None = None,
     ) -> Operation[R]:
         """Change some fields of a row; with the id None of every row that fits the query, where that is allowed."""
-        row: R = yield from op.ask("patch", self.path, (row_id, data), query)
+        row: R = yield from op.request("patch", self.path, (row_id, data), query)
         return row
 
     @operation
     def remove(self, row_id: str | None, query: Query | None = None, *, timeout: float | None = None) -> Operation[R]:
         """Remove a row, and answer what it was."""
-        row: R = yield from op.ask("remove", self.path, (row_id,), query)
+        row: R = yield from op.request("remove", self.path, (row_id,), query)
         return row
 
     @operation

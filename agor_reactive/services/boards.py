@@ -25,7 +25,7 @@ Body = Mapping[str, Any]
 
 def _board(board: str | Body, **more: Any) -> dict[str, Any]:
     """What names a board to a custom method."""
-    return dict(board) if isinstance(board, Mapping) else {"id": board, "boardId": board, **op.sent(**more)}
+    return dict(board) if isinstance(board, Mapping) else {"id": board, "boardId": board, **op.given(**more)}
 
 
 class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
@@ -107,12 +107,12 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
 
         The shape of the body is not on record; see `to_blob`.
         """
-        return (yield from op.ask("ensureTeammateWelcomeNote", "boards", (_board(board),)))
+        return (yield from op.request("ensureTeammateWelcomeNote", "boards", (_board(board),)))
 
     @operation
     def permissions(self, board_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Who may do what with the board (0.26 and later; before, its owners and group grants)."""
-        return (yield from op.ask("find", op.route("boards", board_id, "permissions"), ()))
+        return (yield from op.request("find", op.route("boards", board_id, "permissions"), ()))
 
 
 class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardCommentPatch]):
@@ -128,7 +128,7 @@ class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardC
         a mapping is passed through as given.
         """
         path = op.route("board-comments", comment_id, "reply")
-        data = op.sent(content=content, created_by=created_by) if isinstance(content, str) else dict(content)
+        data = op.given(content=content, created_by=created_by) if isinstance(content, str) else dict(content)
         return typed_row(BoardComment, (yield Call("create", path, (data,))))
 
     @operation
@@ -141,7 +141,7 @@ class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardC
         a mapping is passed through as given.
         """
         path = op.route("board-comments", comment_id, "toggle-reaction")
-        data = op.sent(emoji=emoji, user_id=user_id) if isinstance(emoji, str) else dict(emoji)
+        data = op.given(emoji=emoji, user_id=user_id) if isinstance(emoji, str) else dict(emoji)
         return typed_row(BoardComment, (yield Call("create", path, (data,))))
 
     @operation

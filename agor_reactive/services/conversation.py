@@ -59,7 +59,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         for the daemon's own use since 0.25: it answers `metadata` with `Forbidden` and ignores `message_source`.
         Prompts are never resent: raises `OutcomeUnknown` when the answer was lost.
         """
-        options = op.sent(
+        options = op.given(
             permissionMode=permission_mode, stream=stream, messageSource=message_source, metadata=metadata
         )
         return (yield from op.prompt(session_id, prompt, options))
@@ -84,7 +84,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         daemon that is away meanwhile is waited for, a minute at most. On a live client `handle.ask` does without
         looking: it is told.
         """
-        options = op.sent(permissionMode=permission_mode, messageSource=message_source, metadata=metadata)
+        options = op.given(permissionMode=permission_mode, messageSource=message_source, metadata=metadata)
         began = yield Now()
         task = yield from op.prompt(session_id, prompt, options)
         left = None if timeout is None else timeout - ((yield Now()) - began)
@@ -131,7 +131,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         `expected_user_id` is the user who must own it. `task` of the answer is the prompt's task, if one was given.
         Never resent. Raises `UsageError` on older daemons.
         """
-        data = op.sent(
+        data = op.given(
             expectedUserId=expected_user_id,
             mcpServerIds=None if mcp_server_ids is None else list(mcp_server_ids),
             envVarNames=None if env_var_names is None else list(env_var_names),
@@ -173,7 +173,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         timeout: float | None = None,
     ) -> Operation[Session]:
         """A sibling session from here on (or from `task_id`). The prompt titles it; nothing is run."""
-        return (yield from op.session_action(Session, session_id, "fork", op.sent(prompt=prompt, task_id=task_id)))
+        return (yield from op.session_action(Session, session_id, "fork", op.given(prompt=prompt, task_id=task_id)))
 
     @operation
     def spawn(
@@ -185,7 +185,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         **config: Unpack[SpawnConfig],
     ) -> Operation[Session]:
         """A child session, set up by `config`. The prompt titles it; nothing is run."""
-        return (yield from op.session_action(Session, session_id, "spawn", {**op.sent(prompt=prompt), **config}))
+        return (yield from op.session_action(Session, session_id, "spawn", {**op.given(prompt=prompt), **config}))
 
     @operation
     def spawn_prompt(self, session_id: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
@@ -194,12 +194,12 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         The shape of the body is not on record; it is passed through as given.
         """
         full = yield from op.full_session_id(session_id)
-        return (yield from op.ask("create", op.route("sessions", full, "spawn-prompt"), (dict(data),)))
+        return (yield from op.request("create", op.route("sessions", full, "spawn-prompt"), (dict(data),)))
 
     @operation
     def genealogy(self, session_id: str, *, timeout: float | None = None) -> Operation[SessionFamily]:
         """The session among those it came from and those that came from it."""
-        return typed_row(SessionFamily, (yield from op.asked_of_session(session_id, "genealogy")))
+        return typed_row(SessionFamily, (yield from op.find_of_session(session_id, "genealogy")))
 
     @operation
     def permission_decision(
@@ -266,7 +266,7 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
 
         Answers the task ``running``, or ``dispatching`` on daemons of 0.25 and later, where it must be your own task.
         """
-        options = op.sent(permissionMode=permission_mode, stream=stream, messageSource=message_source)
+        options = op.given(permissionMode=permission_mode, stream=stream, messageSource=message_source)
         return (yield from op.run_task(task_id, options))
 
     @long_running
@@ -277,12 +277,12 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
     @operation
     def complete(self, task_id: str, report: Any = None, *, timeout: float | None = None) -> Operation[Task]:
         """End a task well (for executors)."""
-        return (yield from op.task_action(task_id, "complete", op.sent(report=report)))
+        return (yield from op.task_action(task_id, "complete", op.given(report=report)))
 
     @operation
     def fail(self, task_id: str, error: str | None = None, *, timeout: float | None = None) -> Operation[Task]:
         """End a task badly (for executors). Daemons of June 2026 drop the text of `error`."""
-        return (yield from op.task_action(task_id, "fail", op.sent(error=error)))
+        return (yield from op.task_action(task_id, "fail", op.given(error=error)))
 
     @operation
     def create_many(
@@ -301,7 +301,7 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
 
         Daemons of 0.26 and later take it from executors and services only (`Forbidden`).
         """
-        return (yield from op.ask("create", "tasks/streaming", ({"event": event, "data": dict(data)},)))
+        return (yield from op.request("create", "tasks/streaming", ({"event": event, "data": dict(data)},)))
 
 
 class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
@@ -344,7 +344,7 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
 
         Daemons of 0.26 and later take it from executors and services only (`Forbidden`).
         """
-        return (yield from op.ask("create", "messages/streaming", ({"event": event, "data": dict(data)},)))
+        return (yield from op.request("create", "messages/streaming", ({"event": event, "data": dict(data)},)))
 
     @operation
     def submit_widget(

@@ -51,45 +51,45 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
     @operation
     def get_avatar_settings(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
         """How avatars are chosen. The shape of the body is not on record; it is passed through as given."""
-        return (yield from op.ask("getAvatarSettings", "users", (dict(data or {}),)))
+        return (yield from op.request("getAvatarSettings", "users", (dict(data or {}),)))
 
     @operation
     def update_avatar_settings(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Change how avatars are chosen. The shape of the body is not on record; it is passed through as given."""
-        return (yield from op.ask("updateAvatarSettings", "users", (dict(data),)))
+        return (yield from op.request("updateAvatarSettings", "users", (dict(data),)))
 
     @operation
     def sync_avatars(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
         """Read everybody's avatar anew. The shape of the body is not on record; it is passed through as given."""
-        return (yield from op.ask("syncAvatars", "users", (dict(data or {}),)))
+        return (yield from op.request("syncAvatars", "users", (dict(data or {}),)))
 
     @operation
     def get_primary_teammate(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
         """A user's own teammate. The shape of the body is not on record; it is passed through as given."""
-        return (yield from op.ask("getPrimaryTeammate", "users", (dict(data or {}),)))
+        return (yield from op.request("getPrimaryTeammate", "users", (dict(data or {}),)))
 
     @operation
     def get_primary_teammate_candidates(
         self, data: JsonData | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
         """Who could be it. The shape of the body is not on record; it is passed through as given."""
-        return (yield from op.ask("getPrimaryTeammateCandidates", "users", (dict(data or {}),)))
+        return (yield from op.request("getPrimaryTeammateCandidates", "users", (dict(data or {}),)))
 
     @operation
     def set_primary_teammate(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Choose it. The shape of the body is not on record; it is passed through as given."""
-        return (yield from op.ask("setPrimaryTeammate", "users", (dict(data),)))
+        return (yield from op.request("setPrimaryTeammate", "users", (dict(data),)))
 
     @operation
     def set_primary_teammate_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Choose it unless one is chosen. The shape of the body is not on record; it is passed through as given."""
-        return (yield from op.ask("setPrimaryTeammateIfUnset", "users", (dict(data),)))
+        return (yield from op.request("setPrimaryTeammateIfUnset", "users", (dict(data),)))
 
     @operation
     def set_primary_agentic_tool_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Choose the agent to start with, unless one is chosen. The shape of the body is not on record; it is passed
         through as given."""
-        return (yield from op.ask("setPrimaryAgenticToolIfUnset", "users", (dict(data),)))
+        return (yield from op.request("setPrimaryAgenticToolIfUnset", "users", (dict(data),)))
 
     @operation
     def get_git_environment(self, user: str | JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -99,7 +99,7 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
         The shape of the body is not on record: an id is sent as `userId`, a mapping is passed through as given.
         """
         data = {"userId": user} if isinstance(user, str) else dict(user)
-        return (yield from op.ask("getGitEnvironment", "users", (data,)))
+        return (yield from op.request("getGitEnvironment", "users", (data,)))
 
 
 class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]):
@@ -111,7 +111,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("create", "mcp-servers/discover", (dict(data),)))
+        return (yield from op.request("create", "mcp-servers/discover", (dict(data),)))
 
     @operation
     def test_jwt(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -119,7 +119,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("create", "mcp-servers/test-jwt", (dict(data),)))
+        return (yield from op.request("create", "mcp-servers/test-jwt", (dict(data),)))
 
     @operation
     def test_oauth(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -127,7 +127,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("create", "mcp-servers/test-oauth", (dict(data),)))
+        return (yield from op.request("create", "mcp-servers/test-oauth", (dict(data),)))
 
     @operation
     def oauth_start(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -135,7 +135,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("create", "mcp-servers/oauth-start", (dict(data),)))
+        return (yield from op.request("create", "mcp-servers/oauth-start", (dict(data),)))
 
     @operation
     def oauth_complete(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -143,7 +143,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("create", "mcp-servers/oauth-complete", (dict(data),)))
+        return (yield from op.request("create", "mcp-servers/oauth-complete", (dict(data),)))
 
     @operation
     def oauth_disconnect(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -151,7 +151,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("create", "mcp-servers/oauth-disconnect", (dict(data),)))
+        return (yield from op.request("create", "mcp-servers/oauth-disconnect", (dict(data),)))
 
     @operation
     def oauth_status(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -159,7 +159,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("create", "mcp-servers/oauth-status", (dict(data),)))
+        return (yield from op.request("create", "mcp-servers/oauth-status", (dict(data),)))
 
     @operation
     def oauth_refresh(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -167,7 +167,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("create", "mcp-servers/oauth-refresh", (dict(data),)))
+        return (yield from op.request("create", "mcp-servers/oauth-refresh", (dict(data),)))
 
     @operation
     def oauth_auth_headers(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -175,7 +175,7 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("create", "mcp-servers/oauth-auth-headers", (dict(data),)))
+        return (yield from op.request("create", "mcp-servers/oauth-auth-headers", (dict(data),)))
 
 
 class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumentCreate, KnowledgeDocumentPatch]):
@@ -187,7 +187,7 @@ class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumen
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("getDocument", "kb/documents", (dict(data),)))
+        return (yield from op.request("getDocument", "kb/documents", (dict(data),)))
 
     @operation
     def put_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -195,7 +195,7 @@ class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumen
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("putDocument", "kb/documents", (dict(data),)))
+        return (yield from op.request("putDocument", "kb/documents", (dict(data),)))
 
 
 class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNamespaceCreate, KnowledgeNamespacePatch]):
@@ -207,7 +207,7 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("listAcl", "kb/namespaces", (dict(data),)))
+        return (yield from op.request("listAcl", "kb/namespaces", (dict(data),)))
 
     @operation
     def set_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -215,7 +215,7 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("setAcl", "kb/namespaces", (dict(data),)))
+        return (yield from op.request("setAcl", "kb/namespaces", (dict(data),)))
 
     @operation
     def remove_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -223,7 +223,7 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("removeAcl", "kb/namespaces", (dict(data),)))
+        return (yield from op.request("removeAcl", "kb/namespaces", (dict(data),)))
 
     @operation
     def save_with_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
@@ -231,7 +231,7 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("saveWithAcl", "kb/namespaces", (dict(data),)))
+        return (yield from op.request("saveWithAcl", "kb/namespaces", (dict(data),)))
 
 
 class GatewayService(Service[Kind, Any, Any, Any]):
@@ -242,7 +242,7 @@ class GatewayService(Service[Kind, Any, Any, Any]):
     def route_message(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Hand over a message that came in on a channel (needs a live client). The shape of the body is not on record;
         it is passed through as given."""
-        return (yield from op.ask("routeMessage", "gateway", (dict(data),)))
+        return (yield from op.request("routeMessage", "gateway", (dict(data),)))
 
 
 class HealthService(Service[Kind, Health, Any, Any]):

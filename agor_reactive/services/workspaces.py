@@ -28,7 +28,7 @@ class _Workspaces(Service[Kind, R, C, U]):
     """What branches and worktrees can do alike. A daemon that knows them by the other name is asked by that."""
 
     def _do(self, row_id: str, action: str, data: Mapping[str, Any]) -> Operation[Any]:
-        return (yield from op.either("create", self._paths(row_id, action), (dict(data),)))
+        return (yield from op.first_route("create", self._paths(row_id, action), (dict(data),)))
 
     def _paths(self, row_id: str, action: str) -> tuple[str, ...]:
         other = "worktrees" if self.path == "branches" else "branches"
@@ -61,7 +61,7 @@ class _Workspaces(Service[Kind, R, C, U]):
     @operation
     def health(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Look whether its environment is well, now."""
-        return (yield from op.either("find", self._paths(row_id, "health"), ()))
+        return (yield from op.first_route("find", self._paths(row_id, "health"), ()))
 
     @operation
     def logs(self, row: str | Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
@@ -71,7 +71,7 @@ class _Workspaces(Service[Kind, R, C, U]):
         through as given.
         """
         field = "branch_id" if self.path == "branches" else "worktree_id"
-        return (yield from op.ask("find", f"{self.path}/logs", (), {field: row} if isinstance(row, str) else row))
+        return (yield from op.request("find", f"{self.path}/logs", (), {field: row} if isinstance(row, str) else row))
 
     @operation
     def render_environment(
@@ -81,7 +81,7 @@ class _Workspaces(Service[Kind, R, C, U]):
 
         The shape of the body is not on record: a name is sent as `variant`, a mapping is passed through as given.
         """
-        data = variant if isinstance(variant, Mapping) else op.sent(variant=variant)
+        data = variant if isinstance(variant, Mapping) else op.given(variant=variant)
         row: R = yield from self._do(row_id, "render-environment", data)
         return row
 
@@ -117,7 +117,7 @@ class _Workspaces(Service[Kind, R, C, U]):
         The shape of the body is not on record: the board is sent as `boardId`; `data`, instead of it, is passed through
         as given.
         """
-        row: R = yield from self._do(row_id, "unarchive", op.sent(boardId=board_id) if data is None else data)
+        row: R = yield from self._do(row_id, "unarchive", op.given(boardId=board_id) if data is None else data)
         return row
 
     @operation
@@ -177,7 +177,7 @@ class BranchService(_Workspaces[Kind, Branch, BranchCreate, BranchPatch]):
     def update_environment(self, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
         """Change what is known of its environment (needs a live client). The shape of the body is not on record; it is
         passed through as given."""
-        return (yield from op.ask("updateEnvironment", self.path, (dict(data),)))
+        return (yield from op.request("updateEnvironment", self.path, (dict(data),)))
 
     @operation
     def ensure_teammate_knowledge_namespace(
@@ -187,11 +187,11 @@ class BranchService(_Workspaces[Kind, Branch, BranchCreate, BranchPatch]):
 
         The shape of the body is not on record; it is passed through as given.
         """
-        return (yield from op.ask("ensureTeammateKnowledgeNamespace", self.path, (dict(data),)))
+        return (yield from op.request("ensureTeammateKnowledgeNamespace", self.path, (dict(data),)))
 
     def _ask(self, method: str, row_id: str, name: str, data: Mapping[str, Any] | None = None) -> Operation[Any]:
         body = () if method == "find" else (dict(data or {}),)
-        return (yield from op.ask(method, op.route(self.path, row_id, name), body))
+        return (yield from op.request(method, op.route(self.path, row_id, name), body))
 
 
 class WorktreeService(_Workspaces[Kind, Worktree, WorktreeCreate, WorktreePatch]):
@@ -204,7 +204,7 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
     @operation
     def local(self, path: str, *, slug: str | None = None, timeout: float | None = None) -> Operation[Repo]:
         """Make a repository on the daemon's disk known. Some daemons want an ``.agor.yml`` in it (`BadRequest`)."""
-        row: Repo = yield from op.ask("create", "repos/local", ({"path": path, **op.sent(slug=slug)},))
+        row: Repo = yield from op.request("create", "repos/local", ({"path": path, **op.given(slug=slug)},))
         return row
 
     @operation
@@ -221,8 +221,8 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
         The shape of the body is not on record: what is given is sent by its name here, a mapping instead of the address
         is passed through as given. ``on("repo:cloneError", …)`` hears of a clone that failed.
         """
-        data = {"url": url, **op.sent(name=name, destination=destination)} if isinstance(url, str) else dict(url)
-        return (yield from op.ask("create", "repos/clone", (data,)))
+        data = {"url": url, **op.given(name=name, destination=destination)} if isinstance(url, str) else dict(url)
+        return (yield from op.request("create", "repos/clone", (data,)))
 
     @operation
     def create_branch(
@@ -241,27 +241,27 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
             "name": name,
             "ref": ref or name,
             "createBranch": create_branch,
-            **op.sent(sourceBranch=source_branch, boardId=board_id),
+            **op.given(sourceBranch=source_branch, boardId=board_id),
         }
         paths = tuple(op.route("repos", repo_id, kind) for kind in ("branches", "worktrees"))
-        row: Branch | Worktree = yield from op.either("create", paths, (data,))
+        row: Branch | Worktree = yield from op.first_route("create", paths, (data,))
         return row
 
     @operation
     def remove_branch(self, repo_id: str, name: str, *, timeout: float | None = None) -> Operation[Any]:
         """Remove a branch of a repository by its name, from the disk too. A name with a slash is a `UsageError`."""
         first, second = (op.route("repos", repo_id, kind, name) for kind in ("branches", "worktrees"))
-        return (yield from op.either("remove", (first, second), (None,)))
+        return (yield from op.first_route("remove", (first, second), (None,)))
 
     @operation
     def import_agor_yml(self, repo_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Read the environment from the repository's ``.agor.yml``."""
-        return (yield from op.ask("create", op.route("repos", repo_id, "import-agor-yml"), ({},)))
+        return (yield from op.request("create", op.route("repos", repo_id, "import-agor-yml"), ({},)))
 
     @operation
     def export_agor_yml(self, repo_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Write the environment into the repository's ``.agor.yml``."""
-        return (yield from op.ask("create", op.route("repos", repo_id, "export-agor-yml"), ({},)))
+        return (yield from op.request("create", op.route("repos", repo_id, "export-agor-yml"), ({},)))
 
 
 class ScheduleService(Service[Kind, Schedule, ScheduleCreate, SchedulePatch]):
@@ -270,4 +270,4 @@ class ScheduleService(Service[Kind, Schedule, ScheduleCreate, SchedulePatch]):
     @operation
     def run_now(self, schedule_id: str, *, timeout: float | None = None) -> Operation[Any]:
         """Run a schedule once, now."""
-        return (yield from op.ask("create", op.route("schedules", schedule_id, "run-now"), ({},)))
+        return (yield from op.request("create", op.route("schedules", schedule_id, "run-now"), ({},)))

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from typing import Final
 
+from agor_reactive.calls.answers import typed_row
 from agor_reactive.core.streams import Stream
 from agor_reactive.errors import (
     AgorError,
     HandleDisposed,
     LinkError,
     NotFound,
-    ProtocolError,
     ServerError,
     TooManyRequests,
 )
-from agor_reactive.models.base import instant, row_from_wire
+from agor_reactive.models.base import instant
 from agor_reactive.models.message import Message
 from agor_reactive.models.outcome import Outcome, TimedOut, last_reply, outcome_of, unanswered, waits_for_someone
 from agor_reactive.models.task import Task
@@ -124,12 +124,9 @@ class _Watch:
     async def _asked(self) -> Task | None:
         """The task as the daemon has it now; None while it cannot be asked, or stumbles."""
         try:
-            row: Any = await self._link.call("get", "tasks", self._task_id)
+            return typed_row(Task, await self._link.call("get", "tasks", self._task_id))
         except (LinkError, ServerError, TooManyRequests):
             return None
-        if not isinstance(row, dict):
-            raise ProtocolError("the daemon answered `get tasks` with something that is no task")
-        return row_from_wire(Task, row)
 
     async def _news(self, longest: float | None) -> None:
         try:

@@ -12,7 +12,6 @@ from reactivex import Observable
 from agor_reactive.calls import arguments, settling
 from agor_reactive.calls.answers import typed_row
 from agor_reactive.calls.drivers import AsyncDriver
-from agor_reactive.calls.effects import Call
 from agor_reactive.calls.settling import Decision
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
@@ -28,6 +27,7 @@ from agor_reactive.session import whose
 from agor_reactive.session.permissions import PendingPermission, Permissions
 from agor_reactive.session.pipeline import Subscription
 from agor_reactive.session.shared import SharedSession
+from agor_reactive.transport.seam import caller
 
 __all__ = ["PromptOptions", "SessionHandle"]
 
@@ -235,7 +235,7 @@ class SessionHandle:
         stopping = settling.stop(
             shared.session_id, reason=reason, expected_task_id=expected_task_id, wait=wait, on_pending=on_pending
         )
-        return await self._runner(shared).run(stopping, None)
+        return await self._driver(shared).run(stopping, None)
 
     async def cancel(self, task_id: str) -> Task:
         """Remove a queued prompt from the queue, and return its task as it was.
@@ -282,20 +282,17 @@ class SessionHandle:
         raise Conflict("This request was already answered.")
 
     @staticmethod
-    def _runner(shared: SharedSession) -> AsyncDriver:
-        async def call(call: Call, timeout: float | None) -> Any:
-            return await shared.link.call(call.method, call.service, *call.args, timeout=timeout)
-
-        return AsyncDriver(call, sleep=shared.sleep)
+    def _driver(shared: SharedSession) -> AsyncDriver:
+        return AsyncDriver(caller(shared.link), sleep=shared.sleep)
 
     @property
     def permissions(self) -> Permissions:
         """Requests for permission as an Observable: those that wait now, then each new one, to `approve` or `deny`."""
         shared = self._use()
-        runner = self._runner(shared)
+        driver = self._driver(shared)
 
         async def decide(session_id: str, decision: Decision) -> DecisionTaken:
-            return await runner.run(settling.decide(session_id, decision), None)
+            return await driver.run(settling.decide(session_id, decision), None)
 
         return Permissions(shared, decide, lambda: shared.link.user_id)
 

@@ -7,24 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, TypeVar
 
-from agor_reactive.calls.drivers import drive_async
-from agor_reactive.calls.effects import Call, Effect, Operation
+from agor_reactive.calls.answers import page_of, typed_row
+from agor_reactive.calls.drivers import AsyncDriver
+from agor_reactive.calls.effects import Operation
 from agor_reactive.calls.paging import OutOfReach, Walk
 from agor_reactive.core.asks import Ask
 from agor_reactive.core.events import AskAnswered, AskFailed, Rows
 from agor_reactive.errors import AgorError, BadRequest, ProtocolError
-from agor_reactive.models.base import WireModel, instant, row_from_wire
+from agor_reactive.models.base import WireModel, instant
 from agor_reactive.models.message import Message
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.session.failures import failure_of
 from agor_reactive.session.rooms import Rooms
-from agor_reactive.transport.seam import Link
+from agor_reactive.transport.seam import Link, caller
 
-__all__ = ["FURTHEST", "PAGE", "Hydrator", "read_rows", "walk"]
+__all__ = ["FURTHEST", "PAGE", "Hydrator", "walk"]
 
 T = TypeVar("T")
 R = TypeVar("R", bound=WireModel)
@@ -127,13 +128,10 @@ class Hydrator:
     async def _read(self, ask: Ask) -> Rows:
         session_id = self._session_id
         if ask.kind == "session":
-            row = await self._link.call("get", "sessions", session_id)
-            if not isinstance(row, dict):
-                raise ProtocolError("the daemon answered `get sessions` with something that is no session")
-            return Rows(session=row_from_wire(Session, row))
+            return Rows(session=typed_row(Session, await self._link.call("get", "sessions", session_id)))
         if ask.kind == "queue":
             answer = await self._link.call("find", f"sessions/{session_id}/tasks/queue")
-            queued, rejected = read_rows(Task, rows_of(answer)[0])
+            queued, rejected = _typed(Task, page_of(Task, answer).data)
             return Rows(tasks=queued, rejected=rejected)
         if ask.limit:
             tasks, older, rejected = await _run(self._link, newest_tasks(session_id, count=ask.limit, since=ask.since))
@@ -163,27 +161,6 @@ class Hydrator:
         self.carry_out(())
 
 
-def rows_of(answer: Any) -> tuple[list[Any], int | None]:
-    """The rows of a find and how many there are in all, from a page or a bare list. Raises `ProtocolError`."""
-    if isinstance(answer, list):
-        return answer, len(answer)
-    if isinstance(answer, dict) and isinstance(answer.get("data"), list):
-        total = answer.get("total")
-        return answer["data"], total if isinstance(total, int) else None
-    raise ProtocolError("the daemon answered a find with neither a page nor a list of rows")
-
-
-def read_rows(model: type[R], rows: list[Any]) -> tuple[tuple[R, ...], int]:
-    """The rows as models, and how many could not be read at all."""
-    found: list[R] = []
-    for row in rows:
-        if isinstance(row, dict):
-            read = row_from_wire(model, row)
-            if read.row_id:
-                found.append(read)
-    return tuple(found), len(rows) - len(found)
-
-
 async def walk(link: Link, service: str, query: dict[str, Any], model: type[R]) -> tuple[tuple[R, ...], bool, int]:
     """All rows of a query: the rows, whether they are all, and how many could not be read.
 
@@ -201,14 +178,10 @@ async def walk(link: Link, service: str, query: dict[str, Any], model: type[R]) 
 
 
 async def _run(link: Link, operation: Operation[T]) -> T:
-    async def perform(effect: Effect) -> Any:
-        assert isinstance(effect, Call)
-        return await link.call(effect.method, effect.service, *effect.args)
-
-    return await drive_async(operation, perform)
+    return await AsyncDriver(caller(link)).run(operation, None)
 
 
-def _typed(model: type[R], rows: list[Any]) -> tuple[tuple[R, ...], int]:
+def _typed(model: type[R], rows: Sequence[Any]) -> tuple[tuple[R, ...], int]:
     found = tuple(row for row in rows if isinstance(row, model) and row.row_id)
     return found, len(rows) - len(found)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from agor_reactive.calls.answers import typed_row
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.errors import ConnectionLost, NotConnected, NotFound, ProtocolError
-from agor_reactive.models.base import row_from_wire
+from agor_reactive.errors import ConnectionLost, NotConnected, NotFound
 from agor_reactive.models.message import Message
 from agor_reactive.models.task import Task
 from agor_reactive.transport.seam import Link
@@ -36,9 +36,7 @@ async def task_id_in(link: Link, session_id: str, task_id: str) -> str:
         ) from None
     except ConnectionLost:
         raise NotConnected("The link dropped before the rows came; ask again once it is up.") from None
-    if not isinstance(row, dict):
-        raise ProtocolError("the daemon answered `get tasks` with something that is no task")
-    task = row_from_wire(Task, row)
+    task = typed_row(Task, row)
     if task.session_id not in ("", session_id):
         raise NotFound(f"Task {task_id} is of another session, {task.session_id}; read its messages there.")
     return task.task_id or task_id

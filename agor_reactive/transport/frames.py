@@ -38,7 +38,7 @@ _BURST: Final = 256
 
 
 class _Json:
-    """The face of the standard library's `json` that python-socketio asks for, over orjson."""
+    """The interface of the standard library's `json` that python-socketio asks for, over orjson."""
 
     @staticmethod
     def dumps(value: Any, **_: Any) -> str:

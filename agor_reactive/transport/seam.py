@@ -1,17 +1,18 @@
-"""The seam between what moves bytes and what gives them meaning: a Protocol, nothing else.
+"""The seam between what moves bytes and what gives them meaning: a Protocol, and how a driver calls through it.
 
 `transport.socketio.SocketLink` is the real one, `transport.scripted.ScriptedLink` the fake that is shipped beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
+from agor_reactive.calls.effects import Call
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.transport.credentials import Credentials
 
-__all__ = ["Link", "OnEvent", "OnStatus"]
+__all__ = ["Link", "OnEvent", "OnStatus", "caller"]
 
 OnEvent = Callable[[RawEvent], None]
 OnStatus = Callable[[LinkStatus], None]
@@ -66,3 +67,12 @@ class Link(Protocol):
     async def close(self) -> None:
         """Close for good. Idempotent. Nothing is left running."""
         ...
+
+
+def caller(link: Link) -> Callable[[Call, float | None], Awaitable[Any]]:
+    """The function that a driver makes its calls with, over `link`."""
+
+    async def call(effect: Call, timeout: float | None) -> Any:
+        return await link.call(effect.method, effect.service, *effect.args, timeout=timeout)
+
+    return call
