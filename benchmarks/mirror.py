@@ -66,20 +66,19 @@ def fold_frames(state: SessionState, frames: Sequence[bytes]) -> int:
 
 
 def read_rows(frames: Sequence[bytes]) -> int:
-    """Look at every row that these frames bring, and return the ns it took, decoding and parsing not in it."""
+    """Validate every row that these frames bring, and return the ns it took, decoding and parsing not in it."""
     taken = 0
     for at in range(0, len(frames), TURN):
-        rows = [
-            event.row for event in parsed([orjson.loads(frame) for frame in frames[at : at + TURN]]) if _has_row(event)
-        ]
+        events = parsed([orjson.loads(frame) for frame in frames[at : at + TURN]])
+        entries = [event.entry for event in events if _has_entry(event)]
         begun = now()
-        for row in rows:
-            row.session_id  # noqa: B018 - to look is to read
+        for entry in entries:
+            entry.row  # noqa: B018 - the first access validates
         taken += now() - begun
     return taken
 
 
-def _has_row(event: Any) -> bool:
+def _has_entry(event: Any) -> bool:
     return isinstance(event, e.TaskSaved | e.MessageSaved | e.SessionSaved)
 
 

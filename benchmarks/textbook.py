@@ -137,14 +137,14 @@ def _in_order(tasks: Iterable[Task], session: Session | None) -> tuple[Task, ...
 
 
 def _session_saved(state: State, event: e.SessionSaved) -> State:
-    row, old = event.row, state.session
+    row, old = event.entry.row, state.session
     if old is not None and old.tasks == row.tasks:
         return replace(state, session=row)
     return replace(state, session=row, tasks=_in_order(state.tasks, row))
 
 
 def _task_saved(state: State, event: e.TaskSaved) -> State:
-    row = event.row
+    row = event.entry.row
     known = {task.task_id: task for task in state.tasks}
     if event.born and row.task_id not in known:
         state = replace(
@@ -168,7 +168,7 @@ def _settled(state: State, task_id: str) -> State:
 
 
 def _message_saved(state: State, event: e.MessageSaved) -> State:
-    row = event.row
+    row = event.entry.row
     streams = {key: stream for key, stream in state.streaming_messages.items() if key != row.message_id}
     state = replace(state, streaming_messages=streams)
     if row.task_id is None or row.task_id not in state.loaded_task_ids:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from agor_reactive.models.message import Message
-from agor_reactive.models.session import Session
+from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
 from agor_reactive.models.task import Task
 
 __all__ = ["RETRY_DELAYS", "Ask", "AskKind", "Landed", "Round"]
@@ -44,7 +43,7 @@ class Landed(NamedTuple):
     """Messages that a fetch brought, and when it was asked."""
 
     begun: int
-    messages: tuple[Message, ...]
+    messages: tuple[MessageEntry, ...]
     complete: bool
     projected: bool = False
 
@@ -58,9 +57,9 @@ class Round(NamedTuple):
     begun: int
     waiting: frozenset[int]
     planned: bool = False
-    session: Session | None = None
+    session: SessionRowEntry | None = None
     session_begun: int = 0
-    tasks: tuple[Task, ...] = ()
+    tasks: tuple[TaskEntry, ...] = ()
     tasks_complete: bool = True
     older: bool = False
     since: str = ""

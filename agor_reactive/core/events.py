@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
 from agor_reactive.models.message import Message
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
@@ -52,7 +53,7 @@ __all__ = [
 class SessionSaved(NamedTuple):
     """``sessions created | patched | updated``."""
 
-    row: Session
+    entry: SessionRowEntry
 
 
 class SessionGone(NamedTuple):
@@ -64,7 +65,7 @@ class SessionGone(NamedTuple):
 class TaskSaved(NamedTuple):
     """``tasks created | queued | patched | updated``, ``tasks/bulk created``. `born`: told as new."""
 
-    row: Task
+    entry: TaskEntry
     born: bool
 
 
@@ -78,7 +79,7 @@ class TaskRemoved(NamedTuple):
 class MessageSaved(NamedTuple):
     """``messages created | patched | updated``, ``messages/bulk created``."""
 
-    row: Message
+    entry: MessageEntry
 
 
 class MessageRemoved(NamedTuple):

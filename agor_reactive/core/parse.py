@@ -9,15 +9,14 @@ prompt announces ``tasks queued`` and no ``tasks created``; bare ``created``/``p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from functools import partial
 from typing import Any
 
 from agor_reactive.core import events as e
+from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
 from agor_reactive.models.base import WireModel, row_from_wire
 from agor_reactive.models.message import Message
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
-from agor_reactive.models.unread import UNREAD, unread
 from agor_reactive.models.wire import UNREADABLE, CutText, RawEvent
 
 __all__ = ["OWN_TOPICS", "ROW_TOPICS", "TOPICS", "parse", "parse_payload"]
@@ -66,42 +65,38 @@ def _row(model: type[Any], payload: Any) -> Any:
     return row
 
 
-_UNREAD_SESSION, _UNREAD_TASK, _UNREAD_MESSAGE = UNREAD[Session], UNREAD[Task], UNREAD[Message]
-_NO_TASKS: list[str] = []
-_STR = {str}
-
-# What the fold must know of a row is looked at here; a payload in which it is not plain is read at once.
+def _session(p: Any) -> SessionRowEntry:
+    return SessionRowEntry.of(_row(Session, p))
 
 
-def _own_session(p: Any) -> Any:
-    if type(p) is dict and type(p.get("session_id")) is str and p["session_id"]:
-        token, tasks = p.get("mcp_token"), p.get("tasks", _NO_TASKS)
-        if (token is None or type(token) is str) and type(tasks) is list and set(map(type, tasks)) <= _STR:
-            return unread(_UNREAD_SESSION, p)
-    return _row(Session, p)
+def _task(p: Any) -> TaskEntry:
+    return TaskEntry.of(_row(Task, p))
 
 
-def _own_task(p: Any) -> Any:
-    if type(p) is dict and type(p.get("session_id")) is str and type(p.get("status")) is str:
-        task_id = p.get("task_id")
-        if type(task_id) is str and task_id:
-            return unread(_UNREAD_TASK, p)
-    return _row(Task, p)
+def _message(p: Any) -> MessageEntry:
+    return MessageEntry.of(_row(Message, p))
 
 
-def _own_message(p: Any) -> Any:
-    if type(p) is dict and type(p.get("message_id")) is str and type(p.get("session_id")) is str:
-        task_id = p.get("task_id")
-        if (task_id is None or type(task_id) is str) and p["message_id"]:
-            return unread(_UNREAD_MESSAGE, p)
-    return _row(Message, p)
+# Of payloads that nobody else holds: validated later, unless a field that the fold needs is not of its plain type.
+
+
+def _own_session(p: Any) -> SessionRowEntry:
+    return SessionRowEntry.from_payload(p) or _session(p)
+
+
+def _own_task(p: Any) -> TaskEntry:
+    return TaskEntry.from_payload(p) or _task(p)
+
+
+def _own_message(p: Any) -> MessageEntry:
+    return MessageEntry.from_payload(p) or _message(p)
 
 
 Reader = Callable[[Any], Any]
 
 
 def _row_topics(session: Reader, task: Reader, message: Reader) -> dict[str, Parser]:
-    """The topics that bring a row, with what makes a row of the payload."""
+    """The topics that bring a row, with what makes an entry of the payload."""
 
     def session_saved(p: Any) -> e.Event:
         return _event(e.SessionSaved, (session(p),))
@@ -239,7 +234,7 @@ _OTHER_TOPICS: dict[str, Parser] = {
     UNREADABLE: lambda _: e.EventUnreadable(),
 }
 
-_READ_TOPICS = _row_topics(partial(_row, Session), partial(_row, Task), partial(_row, Message))
+_READ_TOPICS = _row_topics(_session, _task, _message)
 
 ROW_TOPICS = frozenset(_READ_TOPICS)
 """The topics whose payload is a row, and may become part of the state."""
@@ -250,4 +245,4 @@ the daemon follows them with ``tasks patched`` or ``messages created``; ``tasks 
 `agor_reactive.core.tools`). `handle.events` shows them."""
 
 OWN_TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_row_topics(_own_session, _own_task, _own_message)}
-"""`TOPICS` for payloads that nobody else holds or changes: their rows are read when somebody looks at them."""
+"""`TOPICS` for payloads that nobody else holds or changes: their rows are validated on first access."""

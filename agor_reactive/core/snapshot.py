@@ -11,12 +11,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from agor_reactive.core.asks import Ask, Round
+from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.streams import Stream, Streams
 from agor_reactive.core.tables import LoadedTasks, MessageBucket, MessagesByTask, TaskTable
 from agor_reactive.core.tools import LiveTools, Tool, ToolsByTask
 from agor_reactive.models.base import FrozenDict
-from agor_reactive.models.message import Message
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import LinkStatus
@@ -66,7 +66,7 @@ class Standing(_Part):
 class Sync(_Part):
     """What the core remembers in order to be right. Not for users.
 
-    `journal_*`: what happened to which row while a fetch is in flight: id to (revision, row, or None if removed); of
+    `journal_*`: what happened to which row while a fetch is in flight: id to (revision, entry, or None if removed); of
     tools, (task id, tool use id) to the revision at which an event told of it.
     `gone_*`: ids that were removed, and when; `removals`: there have been any. `wishes`: loads and unloads by the user
     while a fetch is in flight. `missed`: the link dropped and no round has made good yet what was not heard.
@@ -79,8 +79,8 @@ class Sync(_Part):
     round: Round | None = None
     again: bool = False
     attempt: int = 0
-    journal_tasks: PMap[str, tuple[int, Task | None]] = field(default_factory=PMap)
-    journal_messages: PMap[str, tuple[int, Message | None]] = field(default_factory=PMap)
+    journal_tasks: PMap[str, tuple[int, TaskEntry | None]] = field(default_factory=PMap)
+    journal_messages: PMap[str, tuple[int, MessageEntry | None]] = field(default_factory=PMap)
     journal_tools: PMap[tuple[str, str], int] = field(default_factory=PMap)
     session_moved: int = 0
     gone_tasks: PMap[str, int] = field(default_factory=PMap)
@@ -121,7 +121,7 @@ class Draft:
     )
 
     hears: str | None
-    session: Session | None
+    session: SessionRowEntry | None
     tasks: TaskTable
     messages_by_task: MessagesByTask
     queued_tasks: tuple[Task, ...]
@@ -184,7 +184,8 @@ class SessionState:
 
     @property
     def session(self) -> Session | None:
-        return self._ground.session
+        entry = self._ground.session
+        return entry.row if entry is not None else None
 
     @property
     def tasks(self) -> TaskTable:

@@ -34,19 +34,7 @@ __all__ = [
 D = TypeVar("D")
 
 
-class _Front:
-    """What every chunk looks at: side by side, so that it lies in one line of the processor's cache."""
-
-    __slots__ = ("gap", "message_id", "settled", "streaming", "task_id")
-
-    message_id: str
-    task_id: str | None
-    streaming: bool
-    gap: bool
-    settled: bool
-
-
-class Head(_Front):
+class Head:
     """What of a stream changes rarely: shared by all that only differ in their text.
 
     `streaming`: text is under way; `expected`: how many chunks there are, once its end told that; `gap`, `thought_gap`:
@@ -56,16 +44,26 @@ class Head(_Front):
     __slots__ = (
         "error",
         "expected",
+        "gap",
         "is_thinking",
+        "message_id",
         "role",
+        "settled",
         "started",
+        "streaming",
+        "task_id",
         "thought",
         "thought_gap",
         "timestamp",
     )
 
+    message_id: str
+    task_id: str | None
     role: str | None
     timestamp: str | None
+    streaming: bool
+    gap: bool
+    settled: bool
     expected: int | None
     thought: Run
     is_thinking: bool

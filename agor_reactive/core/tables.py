@@ -1,6 +1,7 @@
 """Rows in their order, kept so that a change costs the same whatever their number.
 
-A table is an immutable Sequence over a persistent map. Order is worked out when somebody reads it, and kept.
+A table is an immutable Sequence over a persistent map. It holds entries
+(`core.entries`) and gives rows. Order is worked out when somebody reads it, and kept.
 """
 
 from __future__ import annotations
@@ -8,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any, TypeVar, overload
 
+from agor_reactive.core.entries import MessageEntry, TaskEntry
 from agor_reactive.core.persistent import PMap
 from agor_reactive.models.base import instant
 from agor_reactive.models.message import Message
 from agor_reactive.models.task import ENDED_STATUSES, Task
-from agor_reactive.models.unread import differ, held_by
 
 __all__ = ["AT_REST", "LoadedTasks", "MessageBucket", "MessagesByTask", "TaskTable", "is_active"]
 
@@ -30,7 +31,8 @@ class _Rows(Sequence[R]):
 
     _ordered: tuple[R, ...] | None
 
-    def _order(self) -> tuple[R, ...]:
+    def _order(self) -> Iterable[R]:
+        """The rows in order, worked out afresh."""
         raise NotImplementedError
 
     def get(self, row_id: str) -> R | None:
@@ -42,7 +44,7 @@ class _Rows(Sequence[R]):
         """The rows in order, as a tuple."""
         ordered = self._ordered
         if ordered is None:
-            ordered = self._ordered = self._order()
+            ordered = self._ordered = tuple(self._order())
         return ordered
 
     @overload
@@ -72,7 +74,7 @@ class _Rows(Sequence[R]):
         return f"{type(self).__name__}({len(self)} rows)"
 
 
-def is_active(task: Task) -> bool:
+def is_active(task: Task | TaskEntry) -> bool:
     """Whether a task is at work: begun, not ended. An unknown status counts as at work."""
     return task.status not in AT_REST
 
@@ -80,76 +82,81 @@ def is_active(task: Task) -> bool:
 class TaskTable(_Rows[Task]):
     """Tasks by (created_at as an instant, task_id); in the order of `session.tasks` where that names all of them.
 
-    `rows` holds them by id, `active` the ids of tasks at work, oldest change first; there may be two for a moment.
+    `entries` holds them by id, `active` the ids of tasks at work, oldest change first; there may be two for a moment.
     `hint` is `session.tasks`: on June daemons it lists only tasks that ran, so a list that lacks one orders none.
     Order is worked out when somebody reads it: an event costs the same however many tasks there are.
     """
 
-    __slots__ = ("active", "hint", "rows")
+    __slots__ = ("active", "entries", "hint")
 
-    def __init__(self, rows: PMap[str, Task], hint: tuple[str, ...] = (), active: tuple[str, ...] = ()) -> None:
-        self.rows = rows
+    def __init__(self, entries: PMap[str, TaskEntry], hint: tuple[str, ...] = (), active: tuple[str, ...] = ()) -> None:
+        self.entries = entries
         self.hint = hint
         self.active = active
         self._ordered = None
 
     @classmethod
-    def of(cls, tasks: Iterable[Task], hint: tuple[str, ...] = ()) -> TaskTable:
-        """A table of these rows."""
+    def of(cls, tasks: Iterable[TaskEntry], hint: tuple[str, ...] = ()) -> TaskTable:
+        """A table of these entries."""
         kept = {task.task_id: task for task in tasks}
         table = cls(PMap(kept), hint)
-        table.active = tuple(task.task_id for task in table.ordered if is_active(task))
+        table.active = tuple(task.task_id for task in table.in_order() if is_active(task))
         return table
 
     def get(self, row_id: str) -> Task | None:
         """The task of that id, or None."""
-        return self.rows.get(row_id)
+        entry = self.entries.get(row_id)
+        return entry.row if entry is not None else None
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.entries)
 
-    def _order(self) -> tuple[Task, ...]:
-        rows = self.rows
+    def _order(self) -> Iterable[Task]:
+        return [entry.row for entry in self.in_order()]
+
+    def in_order(self) -> list[TaskEntry]:
+        """The entries in order, in a list of the caller's own."""
+        rows = self.entries
         if len(self.hint) >= len(rows):  # a shorter list cannot name them all
             hinted = [row for row in (rows.get(task_id) for task_id in dict.fromkeys(self.hint)) if row is not None]
             if len(hinted) == len(rows):
-                return tuple(hinted)
-        return tuple(sorted(rows.values(), key=_task_key))
+                return hinted
+        return sorted(rows.values(), key=_task_key)
 
-    def put(self, task: Task) -> TaskTable:
-        """With this row in place of the one of the same id. The same table if nothing differs."""
-        old = self.rows.get(task.task_id)
-        return self if old is not None and not differ(old, task) else self.with_row(old, task)
+    def put(self, task: TaskEntry) -> TaskTable:
+        """With this entry in place of the one of the same id. The same table if nothing differs."""
+        old = self.entries.get(task.task_id)
+        return self if old == task else self.with_entry(old, task)
 
-    def with_row(self, old: Task | None, task: Task) -> TaskTable:
-        """`put`, of a row known to differ from `old`, the one that is here."""
-        held = held_by(task)
-        task_id = held["task_id"]
+    def with_entry(self, old: TaskEntry | None, task: TaskEntry) -> TaskTable:
+        """`put`, of an entry known to differ from `old`, the one that is here."""
+        task_id = task.task_id
         new: TaskTable = _new(TaskTable)
         active = self.active
-        if held["status"] not in AT_REST:
+        if task.status not in AT_REST:
             if task_id not in active:
                 active = (*active, task_id)
         elif task_id in active:
             active = tuple([other for other in active if other != task_id])
         new.active = active
         new.hint = self.hint
-        new.rows = self.rows.insert(task_id, task) if old is None else self.rows.replace(task_id, task)
+        entries = self.entries
+        new.entries = entries.insert(task_id, task) if old is None else entries.replace(task_id, task)
         new._ordered = None
         return new
 
     def drop(self, task_id: str) -> TaskTable:
         """Without the row of that id."""
-        if task_id not in self.rows:
+        if task_id not in self.entries:
             return self
         active = tuple(other for other in self.active if other != task_id)
-        return TaskTable(self.rows.remove(task_id), self.hint, active)
+        return TaskTable(self.entries.remove(task_id), self.hint, active)
 
     def hinted(self, hint: tuple[str, ...]) -> TaskTable:
         """In the order of another `session.tasks`."""
         if hint == self.hint:
             return self
-        return TaskTable(self.rows, hint, self.active)
+        return TaskTable(self.entries, hint, self.active)
 
     @property
     def active_task_id(self) -> str | None:
@@ -157,16 +164,16 @@ class TaskTable(_Rows[Task]):
         active = self.active
         if len(active) < 2:
             return active[0] if active else None
-        rows = [row for row in (self.rows.get(task_id) for task_id in active) if row is not None]
+        rows = [row for row in (self.entries.get(task_id) for task_id in active) if row is not None]
         return max(rows, key=_task_key).task_id if rows else None
 
 
-def _task_key(task: Task) -> tuple[float, str]:
+def _task_key(task: TaskEntry) -> tuple[float, str]:
     moment = instant(task.created_at)
     return (_FAR if moment is None else moment, task.task_id)
 
 
-def _message_key(message: Message) -> tuple[float, str]:
+def _message_key(message: MessageEntry) -> tuple[float, str]:
     return (message.index, message.message_id)
 
 
@@ -176,70 +183,70 @@ class MessageBucket(_Rows[Message]):
     They lie in a list in the order they came, which successors share and append to, each with a length of its own.
     """
 
-    __slots__ = ("_claim", "_count", "_rows", "tools")
+    __slots__ = ("_claim", "_count", "_entries", "tools")
 
-    def __init__(self, rows: list[Message]) -> None:
-        self._rows = rows
-        self._count = len(rows)
+    def __init__(self, entries: list[MessageEntry]) -> None:
+        self._entries = entries
+        self._count = len(entries)
         self._claim = [None]
         self._ordered = None
         self.tools: Any = None
 
     def get(self, row_id: str) -> Message | None:
-        """The message of that id, or None. Looks through them: `MessagesByTask.rows` knows them by id."""
-        return next((row for row in self.rows if row.message_id == row_id), None)
+        """The message of that id, or None. Looks through them: `MessagesByTask.entries` knows them by id."""
+        return next((entry.row for entry in self.entries if entry.message_id == row_id), None)
 
     def __len__(self) -> int:
         return self._count
 
     @property
-    def rows(self) -> list[Message]:
+    def entries(self) -> list[MessageEntry]:
         """The messages as they came, in a list of the caller's own."""
-        return self._rows[: self._count]
+        return self._entries[: self._count]
 
-    def _order(self) -> tuple[Message, ...]:
-        return tuple(sorted(self.rows, key=_message_key))
+    def _order(self) -> Iterable[Message]:
+        return [entry.row for entry in sorted(self.entries, key=_message_key)]
 
-    def with_new(self, message: Message) -> MessageBucket:
+    def with_new(self, message: MessageEntry) -> MessageBucket:
         """With one message more."""
         count = self._count
         try:
             self._claim.pop()
         except IndexError:  # somebody has appended already: a second successor has a list of its own
-            return MessageBucket([*self._rows[:count], message])
-        rows = self._rows
-        rows.append(message)
+            return MessageBucket([*self._entries[:count], message])
+        entries = self._entries
+        entries.append(message)
         new: MessageBucket = _new(MessageBucket)
-        new._rows = rows
+        new._entries = entries
         new._count = count + 1
         new._claim = [None]
         new._ordered = None
         new.tools = None
         return new
 
-    def replacing(self, old: Message, message: Message) -> MessageBucket:
+    def replacing(self, old: MessageEntry, message: MessageEntry) -> MessageBucket:
         """With `message` where `old` was."""
-        rows = self.rows
-        at = next(at for at in range(len(rows) - 1, -1, -1) if rows[at] is old)  # what changes is mostly new
-        rows[at] = message
-        return MessageBucket(rows)
+        entries = self.entries
+        at = next(at for at in range(len(entries) - 1, -1, -1) if entries[at] is old)  # what changes is mostly new
+        entries[at] = message
+        return MessageBucket(entries)
 
-    def drop(self, message: Message) -> MessageBucket:
+    def drop(self, message: MessageEntry) -> MessageBucket:
         """Without that one."""
-        return MessageBucket([row for row in self.rows if row is not message])
+        return MessageBucket([entry for entry in self.entries if entry is not message])
 
 
 class MessagesByTask(Mapping[str, MessageBucket]):
     """Messages of the loaded tasks: task id to a sequence of messages in order. Immutable.
 
-    `rows` has all of them by id. Each lies in the bucket of its own `task_id`.
+    `entries` has all of them by id. Each lies in the bucket of its own `task_id`.
     """
 
-    __slots__ = ("buckets", "rows")
+    __slots__ = ("buckets", "entries")
 
-    def __init__(self, buckets: PMap[str, MessageBucket], rows: PMap[str, Message]) -> None:
+    def __init__(self, buckets: PMap[str, MessageBucket], entries: PMap[str, MessageEntry]) -> None:
         self.buckets = buckets
-        self.rows = rows
+        self.entries = entries
 
     def __getitem__(self, task_id: str) -> MessageBucket:
         return self.buckets[task_id]
@@ -256,19 +263,18 @@ class MessagesByTask(Mapping[str, MessageBucket]):
     def __repr__(self) -> str:
         return f"MessagesByTask({len(self)} tasks)"
 
-    def put(self, message: Message, bucket: MessageBucket) -> MessagesByTask:
+    def put(self, message: MessageEntry, bucket: MessageBucket) -> MessagesByTask:
         """With this message in its task, of which `bucket` is what is here, and in no other."""
-        held = held_by(message)
-        message_id: str = held["message_id"]
-        task_id: str = held.get("task_id")  # the bucket is that task's, so there is one
-        old = self.rows.get(message_id)
+        message_id = message.message_id
+        task_id: str = message.task_id  # type: ignore[assignment]  # the bucket is that task's, so there is one
+        old = self.entries.get(message_id)
         if old is None:
-            rows = self.rows.insert(message_id, message)
+            rows = self.entries.insert(message_id, message)
             bucket = bucket.with_new(message)
-        elif not differ(old, message):
+        elif old == message:
             return self
-        elif held_by(old).get("task_id") == task_id:
-            rows = self.rows.replace(message_id, message)
+        elif old.task_id == task_id:
+            rows = self.entries.replace(message_id, message)
             bucket = bucket.replacing(old, message)
         else:
             return self.drop(message_id).put(message, bucket)
@@ -276,22 +282,22 @@ class MessagesByTask(Mapping[str, MessageBucket]):
 
     def drop(self, message_id: str) -> MessagesByTask:
         """Without that message."""
-        old = self.rows.get(message_id)
+        old = self.entries.get(message_id)
         if old is None:
             return self
         task_id: str = old.task_id  # type: ignore[assignment]
         return MessagesByTask(
-            self.buckets.insert(task_id, self.buckets[task_id].drop(old)), self.rows.remove(message_id)
+            self.buckets.insert(task_id, self.buckets[task_id].drop(old)), self.entries.remove(message_id)
         )
 
-    def with_bucket(self, task_id: str, messages: Mapping[str, Message]) -> MessagesByTask:
+    def with_bucket(self, task_id: str, messages: Mapping[str, MessageEntry]) -> MessagesByTask:
         """With just these messages in the task, whose they are; rows that are equal stay the same objects."""
         old = self.buckets.get(task_id)
-        rows = self.rows
+        rows = self.entries
         if old is None and not messages:
             return MessagesByTask(self.buckets.insert(task_id, MessageBucket([])), rows)
-        kept: dict[str, Message] = {}
-        fresh: dict[str, Message] = {}
+        kept: dict[str, MessageEntry] = {}
+        fresh: dict[str, MessageEntry] = {}
         here = self
         for message_id, message in messages.items():
             known = rows.get(message_id)
@@ -301,10 +307,10 @@ class MessagesByTask(Mapping[str, MessageBucket]):
             if known is not None and known.task_id != task_id:  # it was another task's until now
                 here = here.drop(message_id)
             kept[message_id] = fresh[message_id] = message
-        gone = [row.message_id for row in old.rows if row.message_id not in kept] if old is not None else ()
+        gone = [row.message_id for row in old.entries if row.message_id not in kept] if old is not None else ()
         if old is not None and not fresh and not gone:
             return self
-        rows = here.rows
+        rows = here.entries
         for message_id in gone:
             rows = rows.remove(message_id)
         return MessagesByTask(here.buckets.insert(task_id, MessageBucket(list(kept.values()))), rows.update(fresh))
@@ -314,8 +320,8 @@ class MessagesByTask(Mapping[str, MessageBucket]):
         old = self.buckets.get(task_id)
         if old is None:
             return self
-        rows = self.rows
-        for row in old.rows:
+        rows = self.entries
+        for row in old.entries:
             rows = rows.remove(row.message_id)
         return MessagesByTask(self.buckets.remove(task_id), rows)
 

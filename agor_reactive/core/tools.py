@@ -12,11 +12,10 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+from agor_reactive.core.entries import MessageEntry
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.tables import MessageBucket, MessagesByTask, TaskTable
 from agor_reactive.models.base import FrozenDict
-from agor_reactive.models.message import Message
-from agor_reactive.models.unread import held_by
 
 __all__ = ["Heard", "LiveTool", "LiveTools", "Tool", "ToolsByTask", "told_by"]
 
@@ -70,16 +69,16 @@ LiveTools: TypeAlias = "PMap[str, Heard]"
 """task id to what events have told of its tools."""
 
 
-def told_by(message: Message) -> Iterator[tuple[str, LiveTool]]:
+def told_by(message: MessageEntry) -> Iterator[tuple[str, LiveTool]]:
     """The tools that a saved message tells of, for tasks whose messages are not kept."""
-    held = held_by(message)
+    held = message.fields
     for kind, tool_use_id, block in _tool_blocks(held.get("content"), held.get("tool_uses")):
         name = block.get("name")
         yield tool_use_id, LiveTool(name if isinstance(name, str) else None, kind == "tool_result", True)
 
 
 def _tool_blocks(content: Any, tool_uses: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    # Of a row that nobody has looked at they are lists and dicts.
+    # Of a row that is not validated yet they are lists and dicts.
     if isinstance(content, tuple | list):
         for block in content:
             if isinstance(block, dict):
@@ -123,7 +122,7 @@ class ToolsByTask(Mapping[str, tuple[Tool, ...]]):
         live = self._live.get(task_id)
         if bucket is None and live is None:
             return ()
-        task = self._tasks.get(task_id)
+        task = self._tasks.entries.get(task_id)
         ended = task is not None and task.ended
         # What was derived is kept with what it came from: an unchanged task has the same tuple in every snapshot.
         kept = bucket.tools if bucket is not None else getattr(live, "derived", None)

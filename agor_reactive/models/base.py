@@ -1,7 +1,7 @@
 """What every row of the wire has in common: frozen all the way down, tolerant of what it does not know.
 
 Knows pydantic and nothing of transports or sessions. A row is validated once: what is fetched when it arrives, what an
-event brings when somebody looks at it (`models.unread`). Fields it does not know are kept (`model_extra`), enum values
+event brings when somebody looks at it (`core.entries`). Fields it does not know are kept (`model_extra`), enum values
 it does not know stay as they came, and a field of a wrong type does not cost the row: it is set aside in `invalid`, and
 the row keeps its other fields. `to_wire()` gives back what came, all of it.
 """

@@ -40,7 +40,7 @@ def unfinished(state: SessionState, *, just_read: bool) -> str | None:
     for stream in state.streaming_messages.values():
         if unsure and state.get_task(stream.task_id or "") is None:
             continue
-        if stream.message_id in state.messages_by_task.rows:
+        if stream.message_id in state.messages_by_task.entries:
             return f"message {stream.message_id} is saved and still streams"
         if stream.streaming or stream.is_thinking:
             return f"stream {stream.message_id} of task {stream.task_id} goes on though the task has ended"

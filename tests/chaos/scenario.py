@@ -300,7 +300,7 @@ async def _compare(scene: _Scene, report: Report) -> None:
                 ended += 1
             elif again.error is not None:
                 after = after or f"it says: {again.error}"
-            messages = len(again.messages_by_task.rows)
+            messages = len(again.messages_by_task.entries)
             size = f"{len(again.tasks)} tasks, {len(again.loaded_task_ids)} loaded, {messages} messages"
             report.mirrors.append(Mirror(_name(shared), size, differs, stale, after))
             if again.anomalies:

@@ -201,7 +201,7 @@ class Convergence(RuleBasedStateMachine):
         self.equals_a_fresh_bootstrap(resynced=True)
         state = self.wire.mirror.state
         for stream in state.streaming_messages.values():
-            assert stream.message_id not in state.messages_by_task.rows, "a saved message still streams"
+            assert stream.message_id not in state.messages_by_task.entries, "a saved message still streams"
 
     def equals_a_fresh_bootstrap(self, *, resynced: bool = False) -> None:
         state = self.wire.mirror.state

@@ -39,7 +39,7 @@ def test_l6_no_late_event_brings_a_removed_message_back(hydration: str, items: l
     mirror = Mirror(hydration)
     mirror.feed(*items, saved("messages", message_row("m1", "t1"), "removed"))
     mirror.feed(*late, *[item for item in items if isinstance(item, RawEvent)])
-    assert "m1" not in mirror.state.messages_by_task.rows
+    assert "m1" not in mirror.state.messages_by_task.entries
     assert all("m1" not in bucket for bucket in mirror.state.messages_by_task.values())
 
 
@@ -142,7 +142,7 @@ def test_a_message_that_moves_to_another_task_is_in_that_one_only() -> None:
     mirror.feed(saved("messages", message_row("m1", "t2", 7), "patched"))
     assert mirror.message_ids("t1") == []
     assert mirror.message_ids("t2") == ["m2", "m1"]
-    assert len(mirror.state.messages_by_task.rows) == 2
+    assert len(mirror.state.messages_by_task.entries) == 2
 
 
 def test_a_removed_session_that_a_resync_finds_again_is_followed_again() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agor_reactive.core.entries import TaskEntry
 from agor_reactive.core.tables import TaskTable
 from agor_reactive.models import Task, row_from_wire
 from tests.core.build import Mirror, hydrated, message_row, saved, session_row, task_row
@@ -56,12 +57,12 @@ def test_tasks_are_ordered_by_instant_not_by_spelling() -> None:
         {**task_row("t3"), "created_at": "not a time"},
         {**task_row("t4"), "created_at": "2026-11-25T09:00:00.000Z"},
     ]
-    table = TaskTable.of([row_from_wire(Task, row) for row in rows], ("t9", "t2"))
+    table = TaskTable.of([TaskEntry.of(row_from_wire(Task, row)) for row in rows], ("t9", "t2"))
     assert [task.task_id for task in table] == ["t4", "t1", "t2", "t3"]
 
 
 def test_equal_instants_are_ordered_by_id_and_a_listed_task_is_listed_once() -> None:
-    tasks = [row_from_wire(Task, task_row(task_id)) for task_id in ("c", "a", "b")]
+    tasks = [TaskEntry.of(row_from_wire(Task, task_row(task_id))) for task_id in ("c", "a", "b")]
     assert [task.task_id for task in TaskTable.of(tasks)] == ["a", "b", "c"]
     assert [task.task_id for task in TaskTable.of(tasks, ("b", "b", "c", "b"))] == ["a", "b", "c"]
     assert [task.task_id for task in TaskTable.of(tasks, ("b", "b", "c", "a"))] == ["b", "c", "a"]

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.asks import Ask, Landed, Round
+from agor_reactive.core.entries import MessageEntry, TaskEntry
 from agor_reactive.core.fold import queue, rows, streams, window
 from agor_reactive.core.snapshot import Draft
 from agor_reactive.core.tables import TaskTable
 from agor_reactive.models.base import instant
-from agor_reactive.models.message import Message
-from agor_reactive.models.task import Task
 
 __all__ = ["commit_load", "commit_older", "commit_round", "merged_tasks", "moment"]
 
 
-def moment(task: Task) -> float:
+def moment(task: TaskEntry) -> float:
     """When the task was made, epoch seconds; 0 if it cannot be read."""
     found = instant(task.created_at)
     return found if found is not None else 0.0
@@ -28,8 +27,8 @@ def _gone(gone_at: int | None, begun: int) -> bool:
 def merged_tasks(draft: Draft, current: Round) -> TaskTable:
     """The round's tasks with what happened since replayed over them."""
     sync, begun = draft.sync, current.tasks_begun
-    known = draft.tasks
-    merged: dict[str, Task] = {}
+    known = draft.tasks.entries
+    merged: dict[str, TaskEntry] = {}
     for row in current.tasks:
         if row.session_id not in ("", draft.standing.session_id):
             continue
@@ -44,20 +43,20 @@ def merged_tasks(draft: Draft, current: Round) -> TaskTable:
             merged[task_id] = live if live is not None else moved_row
     if not current.tasks_complete:
         # The daemon could not give all rows: what is missing from its answer is not thereby gone.
-        for task_id, row in known.rows.items():
+        for task_id, row in known.items():
             merged.setdefault(task_id, row)
     elif current.older:
         # All from some moment on were asked for: what was known from before that is not thereby gone.
         first = min((moment(task) for task in current.tasks), default=0.0)
         asked = instant(current.since)
         first = first if asked is None else min(first, asked)
-        for task_id, row in known.rows.items():
+        for task_id, row in known.items():
             if moment(row) < first:
                 merged.setdefault(task_id, row)
     session = draft.session if sync.session_moved > current.session_begun else current.session
-    hint = session.tasks if session is not None else known.hint
+    hint = session.tasks if session is not None else draft.tasks.hint
     if len(merged) == len(known) and all(known.get(task_id) is row for task_id, row in merged.items()):
-        return known.hinted(hint)
+        return draft.tasks.hinted(hint)
     return TaskTable.of(merged.values(), hint)
 
 
@@ -71,12 +70,14 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
         rows.keep_session(draft, read)
     elif read is not None and draft.session is not None and draft.session.mcp_token is None and read.mcp_token:
         # The row told meanwhile is newer, but only a `get` has the token.
-        draft.session = draft.session.model_copy(update={"mcp_token": read.mcp_token})
-    for task_id in tuple(before.rows):
-        if after.get(task_id) is None:
+        draft.session = draft.session.with_token(read.mcp_token)
+    for task_id in tuple(before.entries):
+        if after.entries.get(task_id) is None:
             rows.forget_task(draft, task_id)
     returned = [
-        task.task_id for task in current.tasks if task.task_id in draft.sync.gone_tasks and after.get(task.task_id)
+        task.task_id
+        for task in current.tasks
+        if task.task_id in draft.sync.gone_tasks and after.entries.get(task.task_id)
     ]
     if returned:
         gone = draft.sync.gone_tasks
@@ -91,9 +92,9 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
         queue.take_from_tasks(draft)
     for of_task, landed in current.landed:
         _commit_messages(draft, current, of_task, landed)
-    for task in draft.tasks:
+    for task in draft.tasks.entries.values():
         if task.ended:
-            old = before.get(task.task_id)
+            old = before.entries.get(task.task_id)
             if old is None or not old.ended:
                 streams.settle_task(draft, task.task_id)
     streams.stamp(draft)
@@ -115,12 +116,12 @@ def _commit_messages(draft: Draft, current: Round, task_id: str | None, landed: 
         else:
             _commit_task(draft, task_id, landed.messages, asked=landed.begun, since=current.begun)
         return
-    by_task: dict[str, list[Message]] = {task.task_id: [] for task in draft.tasks if not task.queued}
+    by_task: dict[str, list[MessageEntry]] = {task.task_id: [] for task in draft.tasks.in_order() if not task.queued}
     for message in landed.messages:
         if message.task_id is not None:
             by_task.setdefault(message.task_id, []).append(message)
     for each, messages in by_task.items():
-        if draft.tasks.get(each) is not None:
+        if draft.tasks.entries.get(each) is not None:
             _commit_task(draft, each, tuple(messages), asked=landed.begun, since=current.begun)
 
 
@@ -128,13 +129,14 @@ def commit_load(draft: Draft, done: Ask, found: e.Rows) -> None:
     """A load by the user is here. Of a task that is not shown nothing is kept: nobody would keep it right."""
     if done.task_id is None or rows.is_of_no_task(draft, done.task_id):
         return
+    messages = tuple(map(MessageEntry.of, found.messages))
     if done.kind == "history":
-        _commit_history(draft, done.task_id, found.messages, asked=done.begun, since=done.begun)
+        _commit_history(draft, done.task_id, messages, asked=done.begun, since=done.begun)
     else:
-        _commit_task(draft, done.task_id, found.messages, asked=done.begun, since=done.begun)
+        _commit_task(draft, done.task_id, messages, asked=done.begun, since=done.begun)
 
 
-def _commit_task(draft: Draft, task_id: str, messages: tuple[Message, ...], *, asked: int, since: int) -> None:
+def _commit_task(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, asked: int, since: int) -> None:
     """Take over a task's messages as fetched, unless the user or a newer fetch has decided otherwise meanwhile.
 
     `asked` is when this fetch was asked for; what the journal has from `since` on wins over its rows. A whole round
@@ -154,16 +156,16 @@ def _commit_task(draft: Draft, task_id: str, messages: tuple[Message, ...], *, a
         draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, asked)
 
 
-def _commit_history(draft: Draft, task_id: str, messages: tuple[Message, ...], *, asked: int, since: int) -> None:
+def _commit_history(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, asked: int, since: int) -> None:
     """Take over a task's messages without the payload of tools: never over whole ones, and it counts as not loaded."""
     wish = draft.sync.wishes.get(task_id)
-    if task_id not in draft.loaded_task_ids and draft.tasks.get(task_id) is not None and wish is None:
+    if task_id not in draft.loaded_task_ids and draft.tasks.entries.get(task_id) is not None and wish is None:
         _take_messages(draft, task_id, messages, asked=asked, since=since)
 
 
-def _take_messages(draft: Draft, task_id: str, messages: tuple[Message, ...], *, asked: int, since: int) -> None:
+def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, asked: int, since: int) -> None:
     sync = draft.sync
-    kept: dict[str, Message] = {}
+    kept: dict[str, MessageEntry] = {}
     for message in messages:
         message_id = message.message_id
         if message.task_id != task_id or message.session_id not in ("", draft.standing.session_id):
@@ -186,17 +188,23 @@ def _take_messages(draft: Draft, task_id: str, messages: tuple[Message, ...], *,
 
 def commit_older(draft: Draft, done: Ask, found: e.Rows) -> None:
     """A page of older tasks is here: nothing else was read, nothing else changes."""
-    page = Round(done.begun, frozenset(), tasks=found.tasks, tasks_begun=done.begun, tasks_complete=False)
+    page = Round(
+        done.begun,
+        frozenset(),
+        tasks=tuple(map(TaskEntry.of, found.tasks)),
+        tasks_begun=done.begun,
+        tasks_complete=False,
+    )
     page = page._replace(session=draft.session, session_begun=draft.revision)
     draft.tasks = merged_tasks(draft, page)
     draft.standing = draft.standing.but(has_older_tasks=found.older)
 
 
-def _mark_absent(draft: Draft, task_id: str, kept: dict[str, Message]) -> None:
+def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry]) -> None:
     """What the daemon no longer has was removed while nobody told us; what it has again is back."""
     gone = draft.sync.gone_messages
     bucket = draft.messages_by_task.get(task_id)
-    for row in bucket.rows if bucket is not None else ():
+    for row in bucket.entries if bucket is not None else ():
         if row.message_id not in kept:
             gone = gone.insert(row.message_id, draft.revision)
     for message_id in kept:

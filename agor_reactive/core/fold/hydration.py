@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from agor_reactive.core import events as e
 from agor_reactive.core.asks import RETRY_DELAYS, Ask, Landed, Round
+from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
 from agor_reactive.core.fold import commit, journal, queue, rows, streams, window
 from agor_reactive.core.fold.window import ask
 from agor_reactive.core.snapshot import Draft
 from agor_reactive.core.tables import TaskTable, is_active
-from agor_reactive.models.task import Task
 
 __all__ = [
     "AGAIN",
@@ -102,7 +102,7 @@ def unload_requested(draft: Draft, event: e.UnloadRequested) -> None:
     _wish(draft, task_id, loaded=False)
     bucket = draft.messages_by_task.get(task_id)
     if bucket is not None:
-        for row in bucket.rows[-streams.SETTLED_LIMIT :]:
+        for row in bucket.entries[-streams.SETTLED_LIMIT :]:
             streams.settle(draft, row.message_id, task_id, "saved")
     draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
     draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
@@ -172,10 +172,11 @@ def _land(draft: Draft, done: Ask, rows: e.Rows) -> None:
         return
     current = current._replace(waiting=current.waiting - {done.ask_id})
     if done.kind == "session":
-        current = current._replace(session=rows.session, session_begun=done.begun)
+        read = SessionRowEntry.of(rows.session) if rows.session is not None else None
+        current = current._replace(session=read, session_begun=done.begun)
     elif done.kind == "tasks":
         current = current._replace(
-            tasks=rows.tasks,
+            tasks=tuple(map(TaskEntry.of, rows.tasks)),
             tasks_complete=rows.complete,
             older=rows.older,
             since=done.since,
@@ -184,7 +185,7 @@ def _land(draft: Draft, done: Ask, rows: e.Rows) -> None:
     elif done.kind == "queue":
         current = current._replace(queue=rows.tasks, queue_begun=done.begun)
     else:
-        landed = Landed(done.begun, rows.messages, rows.complete, done.kind == "history")
+        landed = Landed(done.begun, tuple(map(MessageEntry.of, rows.messages)), rows.complete, done.kind == "history")
         current = current._replace(landed=(*current.landed, (done.task_id, landed)))
     draft.sync = draft.sync.but(round=current)
 
@@ -217,29 +218,29 @@ def _plan(draft: Draft, current: Round) -> None:
     wanted_all = hydration == "eager" and bool(len(tasks))
     if hydration == "lazy":
         # What is loaded is read again, but for what has been whole since after this round began.
-        wanted = {t for t in loaded if tasks.get(t) and loaded.since[t] < current.begun}
-        newest = newest_task(tasks)
+        wanted = {t for t in loaded if t in tasks.entries and loaded.since[t] < current.begun}
+        newest = newest_task(tasks.in_order())
         if newest is not None and newest.task_id not in loaded:
             wanted.add(newest.task_id)
     elif hydration == "none":
         # Loaded by the user; read again only if something may have been missed since.
-        wanted = {t for t in loaded if tasks.get(t) and loaded.since[t] < draft.sync.stale_since}
+        wanted = {t for t in loaded if t in tasks.entries and loaded.since[t] < draft.sync.stale_since}
     elif draft.sync.window:
         # Whole: what is at work or was expanded, and what has used tools before our eyes. The rest: its history.
-        for task in tasks:
+        for task in tasks.entries.values():
             since = loaded.since.get(task.task_id)
             stale = since is None or since < current.begun
             whole = since is not None or is_active(task) or task.task_id in draft.live_tools
             if whole and stale and not task.queued:
                 wanted.add(task.task_id)
-        newest = newest_task(tasks)
+        newest = newest_task(tasks.in_order())
         if newest is not None and newest.task_id not in loaded:
             wanted.add(newest.task_id)
     wanted = {task_id for task_id in wanted if _may_load(draft, task_id, current.begun)}
     if wanted_all:
         asked = [ask(draft, "all_messages", of_round=True)]
     else:
-        in_order = [task.task_id for task in tasks if task.task_id in wanted]
+        in_order = [task.task_id for task in tasks.in_order() if task.task_id in wanted]
         asked = [ask(draft, "messages", task_id=task_id, of_round=True) for task_id in reversed(in_order)]
         asked += _ask_for_history(draft, tasks, of_round=True)
     draft.sync = draft.sync.but(round=current._replace(planned=True, waiting=frozenset(a.ask_id for a in asked)))
@@ -252,7 +253,7 @@ def _ask_for_history(draft: Draft, tasks: TaskTable, *, of_round: bool) -> list[
     on_the_way = {a.task_id for a in draft.sync.asks if a.kind in ("messages", "history")}
     wanted = [
         task.task_id
-        for task in reversed(tasks)
+        for task in reversed(tasks.in_order())
         if not task.queued
         and task.task_id not in draft.loaded_task_ids
         and task.task_id not in on_the_way
@@ -278,9 +279,9 @@ def _may_load(draft: Draft, task_id: str, begun: int) -> bool:
     return wish is None or bool(wish[1]) or wish[0] < begun
 
 
-def newest_task(tasks: TaskTable | Iterable[Task]) -> Task | None:
+def newest_task(tasks: Iterable[TaskEntry]) -> TaskEntry | None:
     """The task made last, among those that do not wait."""
-    newest: tuple[tuple[float, int], Task] | None = None
+    newest: tuple[tuple[float, int], TaskEntry] | None = None
     for position, task in enumerate(tasks):
         if not task.queued:
             key = (commit.moment(task), position)
@@ -359,7 +360,7 @@ def _messages_failed(draft: Draft, done: Ask, failure: e.Failure) -> None:
     if current is None:
         return
     shown = done.kind == "all_messages" or done.task_id in draft.loaded_task_ids
-    unread = draft.tasks.rows if done.task_id is None else (done.task_id,)
+    unread = draft.tasks.entries if done.task_id is None else (done.task_id,)
     _give_up(draft, current._replace(unread=current.unread.union(unread)), done, "history" if shown else None)
     if shown:
         set_error(draft, "history", f"Messages could not be read again; what is shown may be old: {failure.text}")

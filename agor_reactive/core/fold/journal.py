@@ -7,11 +7,9 @@ only while something is in flight.
 
 from __future__ import annotations
 
+from agor_reactive.core.entries import MessageEntry, TaskEntry
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import Draft
-from agor_reactive.models.message import Message
-from agor_reactive.models.task import Task
-from agor_reactive.models.unread import differ
 
 __all__ = ["close_journal", "in_flight", "note_message", "note_task", "note_tool", "task_moved_after"]
 
@@ -22,22 +20,22 @@ def in_flight(draft: Draft) -> bool:
     return bool(asks) and any(ask.kind not in ("join", "wait") for ask in asks)
 
 
-def note_task(draft: Draft, task_id: str, row: Task | None) -> None:
+def note_task(draft: Draft, task_id: str, entry: TaskEntry | None) -> None:
     """A task changed, or (None) was removed."""
     if in_flight(draft):
         journal = draft.sync.journal_tasks
         known = journal.get(task_id)
-        if known is None or differ(known[1], row):  # the same said twice is said once
-            draft.sync = draft.sync.but(journal_tasks=journal.insert(task_id, (draft.revision, row)))
+        if known is None or known[1] != entry:  # the same said twice is said once
+            draft.sync = draft.sync.but(journal_tasks=journal.insert(task_id, (draft.revision, entry)))
 
 
-def note_message(draft: Draft, message_id: str, row: Message | None) -> None:
+def note_message(draft: Draft, message_id: str, entry: MessageEntry | None) -> None:
     """A message changed, or (None) was removed."""
     if in_flight(draft):
         journal = draft.sync.journal_messages
         known = journal.get(message_id)
-        if known is None or differ(known[1], row):
-            draft.sync = draft.sync.but(journal_messages=journal.insert(message_id, (draft.revision, row)))
+        if known is None or known[1] != entry:
+            draft.sync = draft.sync.but(journal_messages=journal.insert(message_id, (draft.revision, entry)))
 
 
 def note_tool(draft: Draft, task_id: str, tool_use_id: str) -> None:
@@ -53,8 +51,8 @@ def note_tool(draft: Draft, task_id: str, tool_use_id: str) -> None:
 
 def task_moved_after(draft: Draft, task_id: str, begun: int) -> bool:
     """Whether the task changed or was removed since `begun`."""
-    entry = draft.sync.journal_tasks.get(task_id)
-    return entry is not None and entry[0] > begun
+    noted = draft.sync.journal_tasks.get(task_id)
+    return noted is not None and noted[0] > begun
 
 
 def close_journal(draft: Draft) -> None:

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 
 from agor_reactive.core import events as e
 from agor_reactive.core.asks import Ask
+from agor_reactive.core.entries import TaskEntry
 from agor_reactive.core.fold import journal
 from agor_reactive.core.snapshot import Draft
 from agor_reactive.models.task import Task
@@ -45,14 +46,14 @@ def _set(draft: Draft, tasks: tuple[Task, ...]) -> None:
         draft.queued_tasks = tasks
 
 
-def task_moved(draft: Draft, old: Task | None, row: Task) -> None:
+def task_moved(draft: Draft, old: TaskEntry | None, entry: TaskEntry) -> None:
     """A task changed. One that left the queue is taken out at once; what came in or moved is read from the daemon."""
     if draft.sync.queue_absent:
-        _moved_among_tasks(draft, row)
+        _moved_among_tasks(draft, entry)
         return
-    held = next((task for task in draft.queued_tasks if task.task_id == row.task_id), None)
-    if row.queued:
-        if not _is_no_news(draft, held, old, row):
+    held = next((task for task in draft.queued_tasks if task.task_id == entry.task_id), None)
+    if entry.queued:
+        if not _is_no_news(draft, held, old, entry):
             touch(draft)
     elif held is not None:
         _set(draft, tuple(task for task in draft.queued_tasks if task is not held))
@@ -61,9 +62,9 @@ def task_moved(draft: Draft, old: Task | None, row: Task) -> None:
         touch(draft)
 
 
-def _is_no_news(draft: Draft, held: Task | None, old: Task | None, row: Task) -> bool:
+def _is_no_news(draft: Draft, held: Task | None, old: TaskEntry | None, entry: TaskEntry) -> bool:
     """Whether a queued row repeats what the queue holds, or an event whose fresh read has not landed yet."""
-    return (held is not None and held == row) or (old is not None and old == row and _is_being_read(draft))
+    return (held is not None and held == entry.row) or (old is not None and old == entry and _is_being_read(draft))
 
 
 def _is_being_read(draft: Draft) -> bool:
@@ -71,18 +72,18 @@ def _is_being_read(draft: Draft) -> bool:
     return sync.queue_moved or any(ask.kind == "queue" for ask in sync.asks)
 
 
-def _moved_among_tasks(draft: Draft, row: Task) -> None:
+def _moved_among_tasks(draft: Draft, entry: TaskEntry) -> None:
     """The daemon has no route for the queue, so the rows of tasks are all that is known of it."""
-    others = tuple(task for task in draft.queued_tasks if task.task_id != row.task_id)
-    if row.queued:
-        _set(draft, in_queue_order((*others, row)))
+    others = tuple(task for task in draft.queued_tasks if task.task_id != entry.task_id)
+    if entry.queued:
+        _set(draft, in_queue_order((*others, entry.row)))
     elif len(others) != len(draft.queued_tasks):
         _set(draft, others)
 
 
 def task_gone(draft: Draft, task_id: str) -> None:
     """A task was removed, perhaps from the queue."""
-    old = draft.tasks.get(task_id)
+    old = draft.tasks.entries.get(task_id)
     if any(task.task_id == task_id for task in draft.queued_tasks) or (old is not None and old.queued):
         _set(draft, tuple(task for task in draft.queued_tasks if task.task_id != task_id))
         touch(draft)
@@ -122,8 +123,8 @@ def take_queue(draft: Draft, rows: tuple[Task, ...], begun: int) -> None:
     sync = draft.sync
     told: dict[str, Task] = {}
     for row in rows:
-        entry = sync.journal_tasks.get(row.task_id)
-        left = entry is not None and entry[0] > begun and (entry[1] is None or not entry[1].queued)
+        noted = sync.journal_tasks.get(row.task_id)
+        left = noted is not None and noted[0] > begun and (noted[1] is None or not noted[1].queued)
         if row.queued and not left and sync.gone_tasks.get(row.task_id, -1) <= begun:
             told[row.task_id] = row
             if row.task_id in sync.gone_tasks:  # asked after its removal, the daemon has it: it is back
@@ -131,10 +132,10 @@ def take_queue(draft: Draft, rows: tuple[Task, ...], begun: int) -> None:
     draft.sync = sync
     _set(draft, in_queue_order(told.values()))
     for task_id, row in told.items():
-        if draft.tasks.get(task_id) is None and not journal.task_moved_after(draft, task_id, begun):
-            draft.tasks = draft.tasks.put(row)
+        if draft.tasks.entries.get(task_id) is None and not journal.task_moved_after(draft, task_id, begun):
+            draft.tasks = draft.tasks.put(TaskEntry.of(row))
 
 
 def take_from_tasks(draft: Draft) -> None:
     """The daemon has no route for the queue: its tasks say who waits."""
-    _set(draft, in_queue_order(task for task in draft.tasks if task.queued))
+    _set(draft, in_queue_order(task.row for task in draft.tasks.in_order() if task.queued))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agor_reactive.core import events as e
+from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
 from agor_reactive.core.fold import journal, queue, streams, window
 from agor_reactive.core.fold.draft import finish, settle_draft, start_draft
 from agor_reactive.core.persistent import PMap
@@ -11,10 +12,7 @@ from agor_reactive.core.streams import NO_STREAMS
 from agor_reactive.core.tables import AT_REST, LoadedTasks, MessagesByTask, TaskTable
 from agor_reactive.core.tools import Heard, LiveTool, told_by
 from agor_reactive.models.base import FrozenDict
-from agor_reactive.models.message import Message
-from agor_reactive.models.session import Session
-from agor_reactive.models.task import ENDED_STATUSES, QUEUED_STATUS, Task
-from agor_reactive.models.unread import changed, differ, held_by
+from agor_reactive.models.task import ENDED_STATUSES, QUEUED_STATUS
 
 __all__ = [
     "drop_strays",
@@ -36,27 +34,26 @@ __all__ = [
 
 def session_saved(state: SessionState, event: e.SessionSaved) -> SessionState:
     """The session's row changed; its `tasks` give the order of tasks."""
-    if held_by(event.row)["session_id"] != state._ground.hears:
+    if event.entry.session_id != state._ground.hears:
         return state
     draft = start_draft(state)
     before = draft.session
-    keep_session(draft, event.row)
+    keep_session(draft, event.entry)
     if journal.in_flight(draft) and (draft.session is not before or not draft.sync.session_moved):
         draft.sync = draft.sync.but(session_moved=draft.revision)
     return settle_draft(state, draft)
 
 
-def keep_session(draft: Draft, row: Session) -> None:
+def keep_session(draft: Draft, entry: SessionRowEntry) -> None:
     """Take over the row, and the order of tasks it gives; an equal one leaves the old object."""
     old = draft.session
-    held = held_by(row)
-    token = held_by(old).get("mcp_token") if old is not None else None
-    if token is not None and held.get("mcp_token") is None:
+    token = old.mcp_token if old is not None else None
+    if token is not None and entry.mcp_token is None:
         # Only `get` by the owner carries the token; events and finds leave it out without meaning that it is gone.
-        row = changed(row, mcp_token=token)
-    if differ(old, row):
-        draft.session = row
-    draft.tasks = draft.tasks.hinted(tuple(held.get("tasks", ())))
+        entry = entry.with_token(token)
+    if old != entry:
+        draft.session = entry
+    draft.tasks = draft.tasks.hinted(entry.tasks)
 
 
 def session_gone(draft: Draft, event: e.SessionGone) -> None:
@@ -86,32 +83,31 @@ def empty(draft: Draft) -> None:
 
 def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
     """A task was made or changed. What was removed stays removed."""
-    row = event.row
-    held = held_by(row)
+    entry = event.entry
     ground = state._ground
-    if held["session_id"] != ground.hears:
+    if entry.session_id != ground.hears:
         return state
-    task_id, status = held["task_id"], held["status"]
+    task_id, status = entry.task_id, entry.status
     sync = ground.sync
     if sync.removals and task_id in sync.gone_tasks:
         return state
     tasks = ground.tasks
-    old = tasks.rows.get(task_id)
-    if old is None and not event.born and ground.standing.has_older_tasks and window.is_before(ground, row):
+    old = tasks.entries.get(task_id)
+    if old is None and not event.born and ground.standing.has_older_tasks and window.is_before(ground, entry):
         return state
     draft = start_draft(state)
     if old is None:
         was, begins = "", event.born
     else:
-        was = held_by(old)["status"]
+        was = old.status
         begins = was == QUEUED_STATUS and _leaves_the_queue_here(draft, old)
     if sync.asks:
-        journal.note_task(draft, task_id, row)
+        journal.note_task(draft, task_id, entry)
     if draft.queued_tasks or status == QUEUED_STATUS or was == QUEUED_STATUS:
-        queue.task_moved(draft, old, row)
-    moved = status != was or differ(old, row)
+        queue.task_moved(draft, old, entry)
+    moved = status != was or old != entry
     if moved:
-        draft.tasks = tasks.with_row(old, row)
+        draft.tasks = tasks.with_entry(old, entry)
         if status != was:
             _status_changed(draft, task_id, was, status)
     if begins and status != QUEUED_STATUS:
@@ -132,7 +128,7 @@ def _status_changed(draft: Draft, task_id: str, was: str, status: str) -> None:
         _task_came_back(draft, task_id)
 
 
-def _leaves_the_queue_here(draft: Draft, old: Task) -> bool:
+def _leaves_the_queue_here(draft: Draft, old: TaskEntry) -> bool:
     """Whether a task that we knew waiting begins now, before our eyes."""
     sync = draft.sync
     if not sync.missed:
@@ -188,12 +184,11 @@ def forget_task(draft: Draft, task_id: str) -> None:
 
 def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
     """A message was saved: its stream has done its work; if its task is loaded, it is kept."""
-    row = event.row
-    held = held_by(row)
+    entry = event.entry
     ground = state._ground
-    if held["session_id"] != ground.hears:
+    if entry.session_id != ground.hears:
         return state
-    message_id, task_id = held["message_id"], held.get("task_id")
+    message_id, task_id = entry.message_id, entry.task_id
     sync = ground.sync
     if sync.removals and (message_id in sync.gone_messages or (task_id is not None and task_id in sync.gone_tasks)):
         return state
@@ -201,18 +196,18 @@ def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
     if draft.streaming_messages.last is not None:
         streams.saved(draft, message_id, task_id)
     if sync.asks:
-        journal.note_message(draft, message_id, row)
+        journal.note_message(draft, message_id, entry)
     messages = ground.messages_by_task
     bucket = messages.buckets.get(task_id) if task_id is not None else None
-    if bucket is not None:
-        after = draft.messages_by_task = messages.put(row, bucket)
+    if task_id is not None and bucket is not None:
+        after = draft.messages_by_task = messages.put(entry, bucket)
         if draft.live_tools.reach:
-            tools_are_saved(draft, task_id, row)
+            tools_are_saved(draft, task_id, entry)
         return finish(draft) if after is not messages else settle_draft(state, draft)
     draft.messages_by_task = messages.drop(message_id)
     streams.settle(draft, message_id, task_id, "saved")
     if task_id is not None and not is_of_no_task(draft, task_id):
-        for tool_use_id, told in told_by(row):
+        for tool_use_id, told in told_by(entry):
             journal.note_tool(draft, task_id, tool_use_id)
             _hear(draft, task_id, tool_use_id, told)
     return settle_draft(state, draft)
@@ -226,10 +221,10 @@ def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
         draft.sync = sync.but(gone_messages=sync.gone_messages.insert(message_id, draft.revision), removals=True)
     journal.note_message(draft, message_id, None)
     streams.without_stream(draft, message_id)
-    row = draft.messages_by_task.rows.get(message_id)
-    if row is not None and row.task_id is not None:
+    entry = draft.messages_by_task.entries.get(message_id)
+    if entry is not None and entry.task_id is not None:
         draft.messages_by_task = draft.messages_by_task.drop(message_id)
-        tools_are_saved(draft, row.task_id, row, removed=True)
+        tools_are_saved(draft, entry.task_id, entry, removed=True)
 
 
 # -------------------------------------------------------------------------------------------------------------- tools
@@ -237,7 +232,7 @@ def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
 
 def is_of_no_task(draft: Draft, task_id: str) -> bool:
     """Whether there is no such task: not shown, though all that are to be shown are known and none is being read."""
-    if draft.tasks.get(task_id) is not None or draft.standing.last_synced_at is None:
+    if draft.tasks.entries.get(task_id) is not None or draft.standing.last_synced_at is None:
         return False
     sync = draft.sync
     return sync.round is None and draft.standing.link.up and not any(a.kind in ("join", "wait") for a in sync.asks)
@@ -284,22 +279,22 @@ def drop_strays(draft: Draft) -> None:
     One that was made since the read would be among them: the daemon tells of a task before it tells of its tools.
     """
     for task_id in tuple(draft.live_tools):
-        if draft.tasks.get(task_id) is None:
+        if draft.tasks.entries.get(task_id) is None:
             draft.live_tools = draft.live_tools.remove(task_id)
     for task_id in tuple(draft.messages_by_task):
-        if draft.tasks.get(task_id) is None:
+        if draft.tasks.entries.get(task_id) is None:
             draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
             draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
 
 
-def tools_are_saved(draft: Draft, task_id: str, row: Message, *, removed: bool = False) -> None:
+def tools_are_saved(draft: Draft, task_id: str, entry: MessageEntry, *, removed: bool = False) -> None:
     """A kept message is now the witness for its tools. Nothing of a tool need be remembered from events once its result
     is saved, or its message gone."""
     heard = draft.live_tools.get(task_id)
     if heard is None:
         return
     left = Heard(heard)
-    for use, told in told_by(row):
+    for use, told in told_by(entry):
         known: LiveTool | None = left.get(use)
         if known is None:
             continue

@@ -30,7 +30,6 @@ from agor_reactive.core.streams import (
 )
 from agor_reactive.models.base import FrozenDict
 from agor_reactive.models.task import ENDED_STATUSES
-from agor_reactive.models.unread import held_by
 
 __all__ = [
     "drop_strays",
@@ -113,7 +112,7 @@ def _changed_by_chunk(known: Stream, event: e.TextChunk, rev: int) -> Stream | N
 def is_over(ground: Draft, message_id: str, task_id: str | None) -> bool:
     """Whether nothing can be written under that id any more: saved, removed, or its task has ended or gone."""
     sync = ground.sync
-    if ground.messages_by_task.rows.get(message_id) is not None or message_id in sync.settled:
+    if ground.messages_by_task.entries.get(message_id) is not None or message_id in sync.settled:
         return True
     if sync.removals and message_id in sync.gone_messages:
         return True
@@ -124,8 +123,8 @@ def _task_is_over(ground: Draft, task_id: str) -> bool:
     sync = ground.sync
     if sync.removals and task_id in sync.gone_tasks:
         return True
-    task = ground.tasks.rows.get(task_id)
-    return task is not None and held_by(task)["status"] in ENDED_STATUSES
+    task = ground.tasks.entries.get(task_id)
+    return task is not None and task.status in ENDED_STATUSES
 
 
 def may_adopt(ground: Draft, known: Stream, task_id: str) -> bool:
@@ -238,12 +237,12 @@ def _with_late_error(state: SessionState, event: e.StreamFailed) -> SessionState
         # resync, which brings rows that no event told of).
         if task_id is None or settled[message_id] != (task_id, "dropped"):
             return state
-        if ground.messages_by_task.rows.get(message_id) is not None:
+        if ground.messages_by_task.entries.get(message_id) is not None:
             return state
-    elif task_id is None or ground.tasks.get(task_id) is None or is_over(ground, message_id, task_id):
+    elif task_id is None or ground.tasks.entries.get(task_id) is None or is_over(ground, message_id, task_id):
         return state
     head = new_head(message_id, task_id)
-    task = ground.tasks.get(task_id)
+    task = ground.tasks.entries.get(task_id)
     head.error = event.error
     head.settled = task is not None and task.ended
     return _opening(state, open_stream(head, state._revision + 1))
@@ -368,7 +367,7 @@ def drop_streams_of(draft: Draft, task_id: str) -> None:
 def drop_strays(draft: Draft, begun: int) -> None:
     """All tasks have been read since `begun`: what was written before under one that is not among them goes."""
     for message_id, stream in tuple(draft.streaming_messages.items()):
-        if stream.task_id is not None and stream.moved_at <= begun and draft.tasks.get(stream.task_id) is None:
+        if stream.task_id is not None and stream.moved_at <= begun and draft.tasks.entries.get(stream.task_id) is None:
             without_stream(draft, message_id)
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agor_reactive.core.asks import Ask, AskKind
+from agor_reactive.core.entries import TaskEntry
 from agor_reactive.core.fold import streams
 from agor_reactive.core.snapshot import WINDOWS, Draft
 from agor_reactive.core.tables import is_active
 from agor_reactive.models.base import instant
-from agor_reactive.models.task import Task
 
 __all__ = ["ask", "ask_for_tasks", "is_before", "is_emptied", "slide", "widen"]
 
@@ -41,7 +41,7 @@ def ask_for_tasks(draft: Draft) -> Ask:
     A preview lets go of what it knows, but for tasks that seem to be at work: whether they are is to be read, too.
     """
     size = draft.sync.window
-    rows = draft.tasks.rows.values()
+    rows = draft.tasks.entries.values()
     since = ""
     if draft.standing.hydration == "lean":
         since = _oldest(rows)
@@ -50,7 +50,7 @@ def ask_for_tasks(draft: Draft) -> Ask:
     return ask(draft, "tasks", of_round=True, limit=size, since=since)
 
 
-def _oldest(tasks: Iterable[Task]) -> str:
+def _oldest(tasks: Iterable[TaskEntry]) -> str:
     stamps = [task.created_at for task in tasks if instant(task.created_at) is not None]
     return min(stamps, key=lambda stamp: instant(stamp) or 0.0, default="")
 
@@ -58,29 +58,29 @@ def _oldest(tasks: Iterable[Task]) -> str:
 def widen(draft: Draft) -> None:
     """Ask for one page more."""
     page = WINDOWS[draft.standing.hydration]
-    known = sum(1 for task in draft.tasks.rows.values() if not task.queued)
+    known = sum(1 for task in draft.tasks.entries.values() if not task.queued)
     draft.sync = draft.sync.but(window=known + page)
     ask(draft, "older", limit=known + page)
 
 
-def is_before(draft: Draft, row: Task) -> bool:
+def is_before(draft: Draft, task: TaskEntry) -> bool:
     """Whether a task lies before the window: to show it would leave a hole."""
     if not draft.standing.has_older_tasks:
         return False
-    made, first = instant(row.created_at), instant(_oldest(draft.tasks.rows.values()))
+    made, first = instant(task.created_at), instant(_oldest(draft.tasks.entries.values()))
     return made is not None and first is not None and made < first
 
 
 def is_emptied(draft: Draft) -> bool:
     """Whether nothing is shown though there are older tasks."""
-    return draft.standing.has_older_tasks and all(task.queued for task in draft.tasks)
+    return draft.standing.has_older_tasks and all(task.queued for task in draft.tasks.entries.values())
 
 
 def slide(draft: Draft) -> None:
     """A preview holds the newest task that does not wait, those at work and those that wait; the others go, quietly."""
     if draft.standing.hydration != "preview":
         return
-    done = [task for task in draft.tasks if not task.queued]
+    done = [task for task in draft.tasks.entries.values() if not task.queued]
     if len(done) < 2 or sum(not is_active(task) for task in done) == 0:
         return
     newest = max(done, key=lambda task: (instant(task.created_at) or 0.0, task.task_id))
