@@ -3,7 +3,7 @@
 ::
 
     AgorError
-    ├── LinkError                the way to the daemon
+    ├── LinkError                connection errors
     │   ├── CannotConnect        no daemon answered there
     │   ├── NotConnected         called while the link is down; nothing was sent
     │   ├── ConnectionLost       the link dropped before a read was answered
