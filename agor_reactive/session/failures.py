@@ -9,6 +9,7 @@ from agor_reactive.core.asks import RETRY_DELAYS
 from agor_reactive.core.events import Failure, FailureKind
 from agor_reactive.errors import (
     AgorError,
+    BadRequest,
     CallTimeout,
     ConnectionLost,
     Forbidden,
@@ -21,8 +22,9 @@ from agor_reactive.errors import (
     ServerError,
     TooManyRequests,
 )
+from agor_reactive.models.ids import is_full_id
 
-__all__ = ["failure_of", "retry_delays"]
+__all__ = ["failure_of", "no_such_session", "retry_delays"]
 
 _KINDS: tuple[tuple[type[AgorError], FailureKind], ...] = (
     (NotAuthenticated, "unauthenticated"),
@@ -41,6 +43,13 @@ _KINDS: tuple[tuple[type[AgorError], FailureKind], ...] = (
 def retry_delays() -> Iterator[float]:
     """Seconds to wait before a read that failed is made again: those of the core's own reads, without an end."""
     return chain(RETRY_DELAYS, repeat(RETRY_DELAYS[-1]))
+
+
+def no_such_session(error: AgorError, session_id: str) -> AgorError:
+    """The error of `get sessions`: a 400 for what is no id means that there is no such session."""
+    if isinstance(error, BadRequest) and not is_full_id(session_id):
+        return NotFound(f"There is no session {session_id[:40]!r} ({error})", name=error.name, code=404)
+    return error
 
 
 def failure_of(error: AgorError, *, optional: bool) -> Failure:

@@ -21,7 +21,7 @@ from agor_reactive.models.base import WireModel, instant
 from agor_reactive.models.message import Message
 from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
-from agor_reactive.session.failures import failure_of
+from agor_reactive.session.failures import failure_of, no_such_session
 from agor_reactive.session.rooms import Rooms
 from agor_reactive.transport.seam import Link, caller
 
@@ -105,7 +105,7 @@ class Hydrator:
         except AgorError as error:
             if ask.kind == "tasks":
                 await self._session_answered()
-            failed = error
+            failed = error = no_such_session(error, self._session_id) if ask.kind == "session" else error
             event = AskFailed(ask.ask_id, failure_of(error, optional=optional), self._clock())
         except Exception as error:  # noqa: BLE001 - logged, and told as a failure
             # A mistake of ours, or of a link that is not ours: told as a failure, or everybody would wait for ever.

@@ -21,7 +21,7 @@ from agor_reactive.errors import (
 )
 from agor_reactive.models.ids import is_full_id
 from agor_reactive.models.task import Task
-from agor_reactive.session.failures import failure_of, retry_delays
+from agor_reactive.session.failures import failure_of, no_such_session, retry_delays
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.rooms import JOIN_TIMEOUT, Rooms
 from agor_reactive.session.router import Router
@@ -78,8 +78,11 @@ class SessionRegistry:
         """
         if task_hydration not in HYDRATIONS:
             raise UsageError(f"task_hydration is one of {', '.join(HYDRATIONS)}, not {task_hydration!r}")
-        if not isinstance(session_id, str) or not session_id:
+        if not isinstance(session_id, str) or not session_id.strip():
             raise UsageError("a session id is a non-empty string")
+        session_id = session_id.strip()
+        if _SHORT.match(session_id) or is_full_id(session_id):
+            session_id = session_id.lower()  # events are routed by the spelling of the daemon's rows
         if self._closed:
             raise UsageError("the client is closed; make a new one")
         self.router.bind(asyncio.get_running_loop())
@@ -125,7 +128,7 @@ class SessionRegistry:
                 shared.apply(NotResolved(Failure("refused", text)))
                 return
             except AgorError as error:
-                shared.apply(NotResolved(failure_of(error, optional=False)))
+                shared.apply(NotResolved(failure_of(no_such_session(error, short), optional=False)))
                 return
         self._full[short] = full
         self._resolving.pop(shared, None)

@@ -412,3 +412,37 @@ async def test_a_walk_reaches_every_row_that_the_daemon_lets_one_reach(service: 
     found, complete, rejected = await walk(world.link, service, {"session_id": SID}, model)
     assert ([row.row_id for row in found] == [f"{service[0]}{n}" for n in range(reached)], rejected) == (True, 0)
     assert complete is (reached == count)
+
+
+@pytest.mark.parametrize("spelling", [SID.upper(), f"  {SID}\n", SHORT.upper(), f" {SHORT} "])
+async def test_however_an_id_is_spelt_it_is_one_session_and_its_events_are_received(spelling: str) -> None:
+    world = World()
+    await world.link.open()
+    plain, spelt = world.registry.retain(SID), world.registry.retain(spelling)
+    await spelt.ready()
+    assert spelt.shared is plain.shared
+    world.chunk("text", 0)
+    await world.settle(lambda: spelt.state.streaming_messages)
+    assert spelt.state.streaming_messages["mx"].text == "text"
+    for handle in (plain, spelt):
+        handle.release()
+
+
+@pytest.mark.parametrize("given", ["notanid!", "zzzzzzzz", "deadbeef"])
+async def test_what_is_no_id_of_a_session_ends_as_not_found_and_is_not_tried_again(given: str) -> None:
+    world = World()
+
+    def refuse(_: Any) -> Any:
+        raise BadRequest("validation failed", code=400)
+
+    world.link.on_call("get", "sessions", refuse)
+    world.link.on_call("find", "tasks", refuse)
+    await world.link.open()
+    handle = world.registry.retain(given)
+    await world.settle(lambda: handle.state.terminal)
+    assert handle.state.terminal
+    assert "no session" in (handle.state.error or "")
+    reads = len(world.calls("sessions", "get"))
+    await world.settle()
+    assert (len(world.calls("sessions", "get")), world.slept) == (reads, [])
+    handle.release()
