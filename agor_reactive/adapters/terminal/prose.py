@@ -11,7 +11,10 @@ from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
-__all__ = ["prose", "tail_of"]
+__all__ = ["MARKDOWN_LIMIT", "prose", "tail_of"]
+
+MARKDOWN_LIMIT = 50_000
+"""Characters of one text that are laid out as Markdown, at most."""
 
 _FENCE = "```"
 
@@ -51,7 +54,12 @@ class _Markdown(Markdown):
 
 
 def prose(text: str) -> Markdown | Text:
-    """Return the text as Markdown. Links show their address; nothing is fetched."""
+    """Return the text as Markdown. Links show their address; nothing is fetched.
+
+    Text above `MARKDOWN_LIMIT` is returned as it is: laying out 600 kB of Markdown takes half a minute.
+    """
+    if len(text) > MARKDOWN_LIMIT:
+        return Text(text)
     return _Markdown(text, hyperlinks=False) if text else Text()
 
 

@@ -49,3 +49,10 @@ def test_a_long_text_on_one_line_is_cut() -> None:
     assert one_line("one\n  two\t three") == "one two three"
     assert len(one_line("word " * 500, 80)) == 80
     assert one_line("\x1b[1m" * 20 + "late") == "late"
+
+
+@pytest.mark.parametrize("end", ["x", "\n", ""])
+def test_a_long_run_of_carriage_returns_is_read_once(end: str) -> None:
+    text = plain("\r" * 300_000 + end)  # took two minutes when each of them was tried as the beginning of a line's end
+    assert text == end
+    assert plain("a\r\r\nb") == "a\nb"

@@ -7,9 +7,12 @@ import re
 
 import pytest
 from rich.console import Console
+from rich.markdown import Markdown
+from rich.text import Text
 
 from agor_reactive.adapters.terminal import SessionView
 from agor_reactive.adapters.terminal.layout import Layouts
+from agor_reactive.adapters.terminal.prose import prose
 from agor_reactive.core import SessionState
 from agor_reactive.core import events as e
 from agor_reactive.models import LinkStatus
@@ -292,3 +295,10 @@ def test_an_old_code_page_gets_signs_that_it_has() -> None:
 
 def test_without_colour_no_code_is_written() -> None:
     assert "\x1b" not in body(running().state)
+
+
+def test_a_text_of_600_kb_is_shown_whole_and_without_markdown() -> None:
+    text = "```python\n" + "x = [1, 2, 3]  # comment\n" * 25_000 + "```"
+    assert isinstance(prose(text), Text)
+    assert isinstance(prose(text[:1_000]), Markdown)
+    assert prose(text).plain == text
