@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile(
@@ -12,3 +14,13 @@ settings.register_profile(
 settings.register_profile("quick", settings.get_profile("ci"), max_examples=25)
 settings.register_profile("deep", settings.get_profile("ci"), max_examples=5000, stateful_step_count=80)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def forget_addresses() -> Iterator[None]:
+    """Forget how daemons were connected to: the next test may get the port of a daemon of another version."""
+    from agor_reactive.transport import socketio
+
+    socketio._WAYS.clear()
+    yield
+    socketio._WAYS.clear()
