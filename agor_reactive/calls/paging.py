@@ -39,7 +39,7 @@ _log = logging.getLogger("agor_reactive")
 T = TypeVar("T")
 
 OnProgress = Callable[[int, int | None], Any]
-"""Told after each page: how many rows there are so far, and how many there will be, None as long as nobody knows."""
+"""Called after each page with the number of rows so far and the expected number, None while that is unknown."""
 
 IDS_A_CALL: Final = 100
 """Values of one `$in` sent at once; a longer list is asked for in several calls."""

@@ -1,4 +1,4 @@
-"""Query objects before they are sent: checked, their lists made lists, and told apart where they can match nothing."""
+"""Query objects before they are sent: checks, lists of any kind as lists, and queries that can match nothing."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ from agor_reactive.models.task import ENDED_STATUSES
 __all__ = ["DELIVERIES", "STOP_WAIT", "Decision", "decide", "stop"]
 
 STOP_WAIT: Final = 30.0
-"""Seconds that a stop waits for its task to end, unless told otherwise."""
+"""Seconds that a stop waits for its task to end by default."""
 
 DELIVERIES: Final = (1.0, 2.0, 4.0, 8.0)
 """How often a permission decision is sent, and how many seconds each delivery has to settle the request."""

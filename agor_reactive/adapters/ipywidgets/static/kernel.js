@@ -81,7 +81,7 @@ export class Kernel {
     this.onState(state);
   }
 
-  // Whether a snapshot or patch is to be applied now.
+  // Whether a snapshot or patch can be applied now.
   takes(message) {
     if (message.op === "patch") {
       if (this.seq === null || message.seq <= this.seq) return false;
