@@ -28,7 +28,7 @@ from typing import Any
 __all__ = ["Plan", "ToolCall", "is_stubborn", "plan"]
 
 _DIRECTIVE = re.compile(
-    r"\[(fail|crash|slow|hold|stubborn|permission|lossy-permission|shuffle|unnumbered|tools:\d+|chunks:\d+|say:[^\]]*)\]"
+    r"\[(fail|crash|slow|hold|stubborn|permission|lossy-permission|shuffle|unnumbered|tools:\d{1,9}|chunks:\d{1,9}|say:[^\]]*)\]"
 )
 _MAX_TOOLS = 200
 _MAX_CHUNKS = 100_000
@@ -63,7 +63,8 @@ class Plan:
 def plan(prompt: str, rng: Random) -> Plan:
     """The turn that answers `prompt`."""
     words = _directives(prompt)
-    topic = " ".join(_DIRECTIVE.sub("", prompt).split()) or "this"
+    closed = prompt.rfind("]") + 1
+    topic = " ".join((_DIRECTIVE.sub("", prompt[:closed]) + prompt[closed:]).split()) or "this"
     asks = "permission" in words or "lossy-permission" in words
     tools = min(int(words.get("tools") or 2), _MAX_TOOLS) if "tools" in words or not asks else 1
     closing = _chunks(words["say"] if "say" in words else _answer(topic, rng), rng)
@@ -91,17 +92,19 @@ def is_stubborn(prompt: str) -> bool:
 
 
 def _directives(prompt: str) -> dict[str, str]:
-    return {text.partition(":")[0]: text.partition(":")[2] for text in _DIRECTIVE.findall(prompt)}
+    closed = prompt.rfind("]") + 1  # what is never closed is looked at once, not once for every bracket
+    return {text.partition(":")[0]: text.partition(":")[2] for text in _DIRECTIVE.findall(prompt[:closed])}
 
 
 def _chunks(text: str, rng: Random) -> tuple[str, ...]:
     """The text cut the way a model streams it: a few characters to a few words at a time."""
-    pieces = re.findall(r"\s*\S+\s?", text) or [text]
+    pieces = re.findall(r"\s*\S+\s?", text[: len(text.rstrip()) + 1]) or [text]
     found: list[str] = []
-    while pieces:
+    at = 0
+    while at < len(pieces):
         size = rng.choice((1, 1, 1, 2, 2, 3))
-        found.append("".join(pieces[:size]))
-        pieces = pieces[size:]
+        found.append("".join(pieces[at : at + size]))
+        at += size
     return tuple(found)
 
 
