@@ -28,7 +28,8 @@ from typing import Any
 __all__ = ["Plan", "ToolCall", "is_stubborn", "plan"]
 
 _DIRECTIVE = re.compile(
-    r"\[(fail|crash|slow|hold|stubborn|permission|lossy-permission|shuffle|unnumbered|tools:\d{1,9}|chunks:\d{1,9}|say:[^\]]*)\]"
+    r"\[(?:(fail|crash|slow|hold|stubborn|permission|lossy-permission|shuffle|unnumbered|tools:\d{1,9}|chunks:\d{1,9})\]"
+    r"|(say:[^\]]*)(?:\]|\Z))"  # to the end where it is not closed, so that no text is looked at twice
 )
 _MAX_TOOLS = 200
 _MAX_CHUNKS = 100_000
@@ -63,8 +64,7 @@ class Plan:
 def plan(prompt: str, rng: Random) -> Plan:
     """The turn that answers `prompt`."""
     words = _directives(prompt)
-    closed = prompt.rfind("]") + 1
-    topic = " ".join((_DIRECTIVE.sub("", prompt[:closed]) + prompt[closed:]).split()) or "this"
+    topic = " ".join(_DIRECTIVE.sub("", prompt).split()) or "this"
     asks = "permission" in words or "lossy-permission" in words
     tools = min(int(words.get("tools") or 2), _MAX_TOOLS) if "tools" in words or not asks else 1
     closing = _chunks(words["say"] if "say" in words else _answer(topic, rng), rng)
@@ -92,8 +92,8 @@ def is_stubborn(prompt: str) -> bool:
 
 
 def _directives(prompt: str) -> dict[str, str]:
-    closed = prompt.rfind("]") + 1  # what is never closed is looked at once, not once for every bracket
-    return {text.partition(":")[0]: text.partition(":")[2] for text in _DIRECTIVE.findall(prompt[:closed])}
+    found = (word or saying for word, saying in _DIRECTIVE.findall(prompt))
+    return {text.partition(":")[0]: text.partition(":")[2] for text in found}
 
 
 def _chunks(text: str, rng: Random) -> tuple[str, ...]:
