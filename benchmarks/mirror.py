@@ -30,12 +30,12 @@ def read_state(session_id: str) -> SessionState:
     """The state of a session without tasks, read to the end, nothing in flight."""
     state = fold(initial_state(session_id), e.LinkChanged(LinkStatus("live", epoch=1)))
     for _ in range(10):
-        asks = state.asks
+        asks = state.fetches
         if not asks:
             return state
         for ask in asks:
             rows = e.Rows(session=Session(session_id=session_id) if ask.kind == "session" else None)
-            state = fold(state, e.AskAnswered(ask.ask_id, rows, 1.0))
+            state = fold(state, e.FetchAnswered(ask.fetch_id, rows, 1.0))
     raise AssertionError("the first reading never ends")
 
 
@@ -111,9 +111,9 @@ class Feed:
 
     def put_back(self, state: SessionState) -> None:
         """Let the first handle's session stand at `state` again. Reaches inside: only a benchmark turns time back."""
-        shared = self.handles[0].shared
-        shared.latest.value = state
-        for subscription in shared.latest.subscriptions:
+        shared = self.handles[0].entry
+        shared.snapshots.value = state
+        for subscription in shared.snapshots.subscriptions:
             subscription._told = -1
 
     def run(self, events: Sequence[Event]) -> int:

@@ -56,12 +56,12 @@ class BlockingHandle:
     @property
     def snapshots(self) -> Observable[SessionState]:
         """The snapshots as an Observable that calls on the loop's thread (`observe_on` moves it)."""
-        return self._handle.shared.latest
+        return self._handle.entry.snapshots
 
     @property
     def events(self) -> Observable[RawEvent]:
         """Every event of the session as an Observable that calls on the loop's thread."""
-        return self._handle.shared.events
+        return self._handle.entry.events
 
     def ready(self, timeout: float | None = None) -> SessionState:
         """Wait for the first reading to end; see `SessionHandle.ready`. Raises `CallTimeout`."""

@@ -89,7 +89,7 @@ class JsonLines:
 
     def show(self, state: SessionState) -> None:
         """Write a summary of a newer snapshot."""
-        if not state.standing.disposed:
+        if not state.status.disposed:
             self._state = state
             self._write(summary(state))
 

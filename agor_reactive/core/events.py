@@ -15,13 +15,13 @@ from agor_reactive.models.task import Task
 from agor_reactive.models.wire import LinkStatus
 
 __all__ = [
-    "AskAnswered",
-    "AskFailed",
     "Disposed",
     "Event",
     "EventUnreadable",
     "Failure",
     "FailureKind",
+    "FetchAnswered",
+    "FetchFailed",
     "LinkChanged",
     "LoadRequested",
     "Malformed",
@@ -206,18 +206,18 @@ class Rows(NamedTuple):
     older: bool = False
 
 
-class AskAnswered(NamedTuple):
+class FetchAnswered(NamedTuple):
     """An ask of the core was carried out. `at`: epoch seconds."""
 
-    ask_id: int
+    fetch_id: int
     rows: Rows
     at: float
 
 
-class AskFailed(NamedTuple):
+class FetchFailed(NamedTuple):
     """An ask of the core could not be carried out."""
 
-    ask_id: int
+    fetch_id: int
     failure: Failure
     at: float
 
@@ -276,8 +276,8 @@ Event = (
     | QueueMoved
     | EventUnreadable
     | Malformed
-    | AskAnswered
-    | AskFailed
+    | FetchAnswered
+    | FetchFailed
     | LinkChanged
     | LoadRequested
     | UnloadRequested

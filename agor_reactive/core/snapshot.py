@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
-from agor_reactive.core.asks import Ask, Round
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
+from agor_reactive.core.fetches import Fetch, SyncRound
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.streams import Stream, Streams
 from agor_reactive.core.tables import LoadedTasks, MessageBucket, MessagesByTask, TaskTable
@@ -21,7 +21,7 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import LinkStatus
 
-__all__ = ["HYDRATIONS", "WINDOWS", "Draft", "SessionState", "Standing", "Sync", "TaskHydration"]
+__all__ = ["HYDRATIONS", "WINDOWS", "Bookkeeping", "Draft", "SessionState", "Status", "TaskHydration"]
 
 TaskHydration = str
 HYDRATIONS = ("none", "lazy", "eager", "lean", "preview")
@@ -45,7 +45,7 @@ class _Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing(_Part):
+class Status(_Part):
     """How the mirror itself is doing: what changes rarely."""
 
     session_id: str
@@ -63,20 +63,20 @@ class Standing(_Part):
 
 
 @dataclass(frozen=True, slots=True)
-class Sync(_Part):
+class Bookkeeping(_Part):
     """What the core remembers in order to be right. Not for users.
 
     `journal_*`: what happened to which row while a fetch is in flight: id to (revision, entry, or None if removed); of
     tools, (task id, tool use id) to the revision at which an event told of it.
-    `gone_*`: ids that were removed, and when; `removals`: there have been any. `wishes`: loads and unloads by the user
-    while a fetch is in flight. `missed`: the link dropped and no round has made good yet what was not heard.
+    `gone_*`: ids that were removed, and when; `removals`: there have been any. `user_loads`: loads and unloads by the
+    user while a fetch is in flight. `missed`: the link dropped and no round has made good yet what was not heard.
     `settled`: messages whose stream is over, and their task: the newest 256. `window`: how many tasks are wanted, 0 for
     all. `projects`: the daemon is new enough to leave out the payload of tools.
     """
 
-    asks: tuple[Ask, ...] = ()
-    next_ask: int = 1
-    round: Round | None = None
+    fetches: tuple[Fetch, ...] = ()
+    next_fetch_id: int = 1
+    round: SyncRound | None = None
     again: bool = False
     attempt: int = 0
     journal_tasks: PMap[str, tuple[int, TaskEntry | None]] = field(default_factory=PMap)
@@ -86,7 +86,7 @@ class Sync(_Part):
     gone_tasks: PMap[str, int] = field(default_factory=PMap)
     gone_messages: PMap[str, int] = field(default_factory=PMap)
     removals: bool = False
-    wishes: FrozenDict = field(default_factory=FrozenDict)
+    user_loads: FrozenDict = field(default_factory=FrozenDict)
     queue_moved: bool = False
     queue_absent: bool = False
     settled: FrozenDict = field(default_factory=FrozenDict)
@@ -99,36 +99,36 @@ class Sync(_Part):
 class Draft:
     """A snapshot in the making: the fold may still change it.
 
-    When it is done it is the `ground` of the snapshot: all that stands still while text is written, shared by every
+    When it is done it is the `base` of the snapshot: all that stands still while text is written, shared by every
     snapshot until something else changes.
 
-    `hears`: the session whose events count: its id, None once it is removed or let go of.
+    `accepts_session_id`: the session whose events count: its id, None once it is removed or let go of.
     """
 
     __slots__ = (
-        "hears",
+        "accepts_session_id",
+        "books",
         "live_tools",
         "loaded_task_ids",
         "messages_by_task",
         "queued_tasks",
         "revision",
         "session",
-        "standing",
+        "status",
         "streaming_messages",
-        "sync",
         "tasks",
         "tools",
     )
 
-    hears: str | None
+    accepts_session_id: str | None
     session: SessionRowEntry | None
     tasks: TaskTable
     messages_by_task: MessagesByTask
     queued_tasks: tuple[Task, ...]
     live_tools: LiveTools
     loaded_task_ids: LoadedTasks
-    standing: Standing
-    sync: Sync
+    status: Status
+    books: Bookkeeping
     tools: ToolsByTask | None
     # Of a draft only; a snapshot has its own.
     streaming_messages: Streams
@@ -153,10 +153,10 @@ class SessionState:
     - `revision`: rises with every change; `anomalies`: event kind to how many could not be read
     """
 
-    __slots__ = ("_ground", "_revision", "_streams")
+    __slots__ = ("_base", "_revision", "_streams")
 
-    def __init__(self, ground: Draft, streaming_messages: Streams, revision: int) -> None:
-        self._ground = ground
+    def __init__(self, base: Draft, streaming_messages: Streams, revision: int) -> None:
+        self._base = base
         self._streams = streaming_messages
         self._revision = revision
 
@@ -167,12 +167,12 @@ class SessionState:
         return self
 
     def __reduce__(self) -> tuple[type[SessionState], tuple[Draft, Streams, int]]:
-        return (SessionState, (self._ground, self._streams, self._revision))
+        return (SessionState, (self._base, self._streams, self._revision))
 
     @property
-    def ground(self) -> Draft:
+    def base(self) -> Draft:
         """All but the text being written: the same object until something else changes."""
-        return self._ground
+        return self._base
 
     @property
     def streaming_messages(self) -> Streams:
@@ -184,96 +184,96 @@ class SessionState:
 
     @property
     def session(self) -> Session | None:
-        entry = self._ground.session
+        entry = self._base.session
         return entry.row if entry is not None else None
 
     @property
     def tasks(self) -> TaskTable:
-        return self._ground.tasks
+        return self._base.tasks
 
     @property
     def messages_by_task(self) -> MessagesByTask:
-        return self._ground.messages_by_task
+        return self._base.messages_by_task
 
     @property
     def queued_tasks(self) -> tuple[Task, ...]:
-        return self._ground.queued_tasks
+        return self._base.queued_tasks
 
     @property
     def loaded_task_ids(self) -> LoadedTasks:
-        return self._ground.loaded_task_ids
+        return self._base.loaded_task_ids
 
     @property
     def live_tools(self) -> LiveTools:
         """What events have told of tools, by task: one of the two sources of `tools_by_task`."""
-        return self._ground.live_tools
+        return self._base.live_tools
 
     @property
-    def standing(self) -> Standing:
+    def status(self) -> Status:
         """How the mirror itself is doing."""
-        return self._ground.standing
+        return self._base.status
 
     @property
-    def sync(self) -> Sync:
+    def books(self) -> Bookkeeping:
         """What the core remembers in order to be right."""
-        return self._ground.sync
+        return self._base.books
 
     @property
     def session_id(self) -> str:
-        return self._ground.standing.session_id
+        return self._base.status.session_id
 
     @property
     def task_hydration(self) -> TaskHydration:
-        return self._ground.standing.hydration
+        return self._base.status.hydration
 
     @property
     def connection(self) -> LinkStatus:
-        return self._ground.standing.connection
+        return self._base.status.connection
 
     @property
     def connected(self) -> bool:
-        return self._ground.standing.link.up
+        return self._base.status.link.up
 
     @property
     def loading(self) -> bool:
-        return self._ground.standing.loading
+        return self._base.status.loading
 
     @property
     def degraded(self) -> bool:
-        return self._ground.standing.degraded
+        return self._base.status.degraded
 
     @property
     def has_older_tasks(self) -> bool:
-        return self._ground.standing.has_older_tasks
+        return self._base.status.has_older_tasks
 
     @property
     def terminal(self) -> bool:
-        return self._ground.standing.terminal
+        return self._base.status.terminal
 
     @property
     def error(self) -> str | None:
-        errors = self._ground.standing.errors
+        errors = self._base.status.errors
         return errors[-1][1] if errors else None
 
     @property
     def last_synced_at(self) -> float | None:
-        return self._ground.standing.last_synced_at
+        return self._base.status.last_synced_at
 
     @property
     def anomalies(self) -> Mapping[str, int]:
-        return self._ground.standing.anomalies
+        return self._base.status.anomalies
 
     @property
-    def asks(self) -> tuple[Ask, ...]:
+    def fetches(self) -> tuple[Fetch, ...]:
         """What the core wants the shell to do now."""
-        return self._ground.sync.asks
+        return self._base.books.fetches
 
     @property
     def tools_by_task(self) -> ToolsByTask:
-        ground = self._ground
-        tools = ground.tools
+        base = self._base
+        tools = base.tools
         if tools is None:
-            tools = ground.tools = ToolsByTask(ground.live_tools, ground.messages_by_task, ground.tasks)
+            tools = base.tools = ToolsByTask(base.live_tools, base.messages_by_task, base.tasks)
         return tools
 
     # ------------------------------------------------------------------------------------------------- read methods

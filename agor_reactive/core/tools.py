@@ -17,7 +17,7 @@ from agor_reactive.core.persistent import PMap
 from agor_reactive.core.tables import MessageBucket, MessagesByTask, TaskTable
 from agor_reactive.models.base import FrozenDict
 
-__all__ = ["Heard", "LiveTool", "LiveTools", "Tool", "ToolsByTask", "told_by"]
+__all__ = ["LiveTool", "LiveToolMap", "LiveTools", "Tool", "ToolsByTask", "tools_in"]
 
 ToolStatus = Literal["executing", "complete"]
 
@@ -53,23 +53,23 @@ class LiveTool(NamedTuple):
     saved: bool = False
 
 
-class Heard(FrozenDict):
+class LiveToolMap(FrozenDict):
     """What events have told of one task's tools: tool_use_id to `LiveTool`, in order of first hearing."""
 
     __slots__ = ("derived",)
 
-    derived: tuple[Heard, bool, tuple[Tool, ...]]
+    derived: tuple[LiveToolMap, bool, tuple[Tool, ...]]
 
-    def with_tool(self, tool_use_id: str, tool: LiveTool) -> Heard:
+    def with_tool(self, tool_use_id: str, tool: LiveTool) -> LiveToolMap:
         """With this in place of what was known of the tool."""
-        return Heard({**self, tool_use_id: tool})
+        return LiveToolMap({**self, tool_use_id: tool})
 
 
-LiveTools: TypeAlias = "PMap[str, Heard]"
+LiveTools: TypeAlias = "PMap[str, LiveToolMap]"
 """task id to what events have told of its tools."""
 
 
-def told_by(message: MessageEntry) -> Iterator[tuple[str, LiveTool]]:
+def tools_in(message: MessageEntry) -> Iterator[tuple[str, LiveTool]]:
     """The tools that a saved message tells of, for tasks whose messages are not kept."""
     held = message.fields
     for kind, tool_use_id, block in _tool_blocks(held.get("content"), held.get("tool_uses")):

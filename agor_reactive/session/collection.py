@@ -1,6 +1,6 @@
 """A live collection of session rows, for boards and monitors: read once, kept by events, read again after a drop.
 
-The same rule as for one session: what was told live since a read was asked for wins over its answer, and what was
+The same rule as for one session: what was told live since a read was requested wins over its answer, and what was
 removed stays removed. Which rows fit is decided here, for what is read as for what is told live.
 """
 
@@ -24,8 +24,8 @@ from agor_reactive.models.wire import LinkStatus
 from agor_reactive.session.failures import failure_of, retry_delays
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.hydration import FURTHEST, walk
-from agor_reactive.session.matching import matcher, ordering, plain, sendable
 from agor_reactive.session.observers import WHATEVER_A_LISTENER_RAISES, ListenerFailure, name_of, report
+from agor_reactive.session.query_match import matcher, ordering, plain, sendable
 from agor_reactive.session.registry import SessionRegistry
 
 __all__ = ["SessionCollection", "SessionRows"]

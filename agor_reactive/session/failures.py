@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain, repeat
 
-from agor_reactive.core.asks import RETRY_DELAYS
 from agor_reactive.core.events import Failure, FailureKind
+from agor_reactive.core.fetches import RETRY_DELAYS
 from agor_reactive.errors import (
     AgorError,
     BadRequest,

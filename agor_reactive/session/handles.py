@@ -22,11 +22,10 @@ from agor_reactive.models.outcome import Outcome
 from agor_reactive.models.reply import DecisionTaken, StopAnswer
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import RawEvent
-from agor_reactive.session import ask as asking
-from agor_reactive.session import whose
+from agor_reactive.session import prompt_and_wait, routing
+from agor_reactive.session.entry import SessionEntry
 from agor_reactive.session.permissions import PendingPermission, Permissions
 from agor_reactive.session.pipeline import Subscription
-from agor_reactive.session.shared import SharedSession
 from agor_reactive.transport.seam import caller
 
 __all__ = ["PromptOptions", "SessionHandle"]
@@ -61,14 +60,14 @@ class SessionHandle:
     display: ClassVar[Callable[[SessionHandle], Any] | None] = None
     """How a handle shows itself in a notebook or in IPython; `agor_reactive` sets it, since adapters are above."""
 
-    def __init__(self, shared: SharedSession, prompter: _Prompter) -> None:
-        self._leased = shared
+    def __init__(self, entry: SessionEntry, prompter: _Prompter) -> None:
+        self._leased = entry
         self._prompter = prompter
         self._released = False
         self._let_go: asyncio.Future[None] | None = None
 
     @property
-    def shared(self) -> SharedSession:
+    def entry(self) -> SessionEntry:
         """What is shared: the same object for all who retain the same session with the same hydration."""
         while self._leased.successor is not None:
             self._leased = self._leased.successor
@@ -77,24 +76,24 @@ class SessionHandle:
     @property
     def session_id(self) -> str:
         """The session's full id, once known; until then the short one it was retained by."""
-        return self.shared.session_id
+        return self.entry.session_id
 
     @property
     def state(self) -> SessionState:
         """The newest snapshot. Empty after the last release."""
-        return self.shared.state
+        return self.entry.state
 
     @property
     def released(self) -> bool:
         """Whether this handle was released."""
         return self._released
 
-    def _use(self) -> SharedSession:
-        shared = self.shared
-        if self._released or shared.disposed:
+    def _use(self) -> SessionEntry:
+        entry = self.entry
+        if self._released or entry.disposed:
             raise HandleDisposed("The handle was released; retain the session again.")
-        self._check_loop(shared)
-        return shared
+        self._check_loop(entry)
+        return entry
 
     async def _while_held(self, future: asyncio.Future[T]) -> T:
         """What `future` gives, unless this handle is released before: others may hold the session on."""
@@ -109,12 +108,12 @@ class SessionHandle:
             future.cancel()
 
     @staticmethod
-    def _check_loop(shared: SharedSession) -> None:
+    def _check_loop(entry: SessionEntry) -> None:
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
             return
-        if running is not shared.loop:
+        if running is not entry.loop:
             raise WrongLoop("This handle belongs to another event loop; use agor_reactive.connect() across threads.")
 
     # ------------------------------------------------------------------------------------------------------- looking
@@ -131,12 +130,12 @@ class SessionHandle:
 
         Returns the undo (call it, or its `dispose`). What `callback` raises is reported once and harms nobody else.
         """
-        return self._use().latest.add(arguments.callback(callback))
+        return self._use().snapshots.add(arguments.callback(callback))
 
     @property
     def snapshots(self) -> Observable[SessionState]:
         """Snapshots as an RxPY Observable: the current one at once, then each newest; completes on the last release."""
-        return self._use().latest
+        return self._use().snapshots
 
     @property
     def events(self) -> Observable[RawEvent]:
@@ -148,7 +147,7 @@ class SessionHandle:
 
         Ends when the handle is disposed. Breaking out of the loop unsubscribes.
         """
-        latest = self._use().latest
+        snapshots = self._use().snapshots
         changed = asyncio.Event()
         over = False
         handed = self.state
@@ -163,7 +162,7 @@ class SessionHandle:
             over = True
             changed.set()
 
-        subscription = latest.add(take, complete)
+        subscription = snapshots.add(take, complete)
         told = -1
         try:
             while True:
@@ -171,7 +170,7 @@ class SessionHandle:
                 changed.clear()
                 ending = over
                 state = self.state
-                if state.standing.disposed:  # emptied by the release: what was handed over last is the last
+                if state.status.disposed:  # emptied by the release: what was handed over last is the last
                     state = handed
                 if state.revision > told:
                     told = state.revision
@@ -189,11 +188,11 @@ class SessionHandle:
         `timeout` is for the daemon's answer, in seconds; None is the client's own. Raises what `client.sessions.prompt`
         raises.
         """
-        shared = self._use()
+        entry = self._use()
         if self._prompter.prompt is None:
             raise UsageError("this handle was made without a client that can prompt")
         given = {} if timeout is None else {"timeout": timeout}
-        return await self._prompter.prompt(shared.session_id, text, **options, **given)
+        return await self._prompter.prompt(entry.session_id, text, **options, **given)
 
     async def ask(
         self,
@@ -210,17 +209,17 @@ class SessionHandle:
         someone ends the wait; `wait` takes it up again. `options` and errors are those of `prompt`; `NotFound` when the
         session goes away meanwhile. Drops and reconnects are waited out. Cancelling it leaves the task alone.
         """
-        shared = self._use()
+        entry = self._use()
         arguments.check_wait(timeout)
-        return await asking.ask(
-            shared, shared.link, lambda: self.prompt(text, **options), timeout=timeout, at_permission=at_permission
+        return await prompt_and_wait.ask(
+            entry, entry.link, lambda: self.prompt(text, **options), timeout=timeout, at_permission=at_permission
         )
 
     async def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
         """Wait for the end of a task of this session; see `ask`."""
-        shared = self._use()
+        entry = self._use()
         arguments.check_wait(timeout)
-        return await asking.wait(shared, shared.link, task_id, timeout=timeout, at_permission=at_permission)
+        return await prompt_and_wait.wait(entry, entry.link, task_id, timeout=timeout, at_permission=at_permission)
 
     async def stop(
         self,
@@ -231,27 +230,27 @@ class SessionHandle:
         on_pending: Callable[[StopAnswer], Any] | None = None,
     ) -> StopAnswer:
         """Stop the running task. Queued prompts still run. See `client.sessions.stop`."""
-        shared = self._use()
+        entry = self._use()
         stopping = settling.stop(
-            shared.session_id, reason=reason, expected_task_id=expected_task_id, wait=wait, on_pending=on_pending
+            entry.session_id, reason=reason, expected_task_id=expected_task_id, wait=wait, on_pending=on_pending
         )
-        return await self._driver(shared).run(stopping, None)
+        return await self._driver(entry).run(stopping, None)
 
     async def cancel(self, task_id: str) -> Task:
         """Remove a queued prompt from the queue, and return its task as it was.
 
         Raises `Conflict` when the task is no longer queued, `NotFound` when it is gone or of another session.
         """
-        shared = self._use()
-        queued = (task for task in shared.state.queued_tasks if task.task_id == task_id)
-        task = next(queued, None) or shared.state.get_task(task_id)
+        entry = self._use()
+        queued = (task for task in entry.state.queued_tasks if task.task_id == task_id)
+        task = next(queued, None) or entry.state.get_task(task_id)
         if task is None:
-            task = typed_row(Task, await shared.link.call("get", "tasks", task_id))
-            if task.session_id != shared.session_id:
+            task = typed_row(Task, await entry.link.call("get", "tasks", task_id))
+            if task.session_id != entry.session_id:
                 raise NotFound(f"Task {task_id} is not in this session")
         if not task.queued:
             raise Conflict("This prompt is no longer queued.")
-        await shared.link.call("remove", "tasks", task.task_id)
+        await entry.link.call("remove", "tasks", task.task_id)
         return task
 
     async def approve(
@@ -282,19 +281,19 @@ class SessionHandle:
         raise Conflict("This request was already answered.")
 
     @staticmethod
-    def _driver(shared: SharedSession) -> AsyncDriver:
-        return AsyncDriver(caller(shared.link), sleep=shared.sleep)
+    def _driver(entry: SessionEntry) -> AsyncDriver:
+        return AsyncDriver(caller(entry.link), sleep=entry.sleep)
 
     @property
     def permissions(self) -> Permissions:
         """Requests for permission as an Observable: those that wait now, then each new one, to `approve` or `deny`."""
-        shared = self._use()
-        driver = self._driver(shared)
+        entry = self._use()
+        driver = self._driver(entry)
 
         async def decide(session_id: str, decision: Decision) -> DecisionTaken:
             return await driver.run(settling.decide(session_id, decision), None)
 
-        return Permissions(shared, decide, lambda: shared.link.user_id)
+        return Permissions(entry, decide, lambda: entry.link.user_id)
 
     async def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
         """Read a task's messages and keep them in the state from now on. Returns them in order.
@@ -305,12 +304,12 @@ class SessionHandle:
         was, or is another session's; `NotConnected` while the link is down or when it drops; and what the daemon
         answers.
         """
-        shared = self._use()
-        messages = await self._while_held(shared.load(task_id))
-        shared = self._use()
-        if whose.is_surely_of(shared.state, task_id, messages):
+        entry = self._use()
+        messages = await self._while_held(entry.load(task_id))
+        entry = self._use()
+        if routing.is_surely_of(entry.state, task_id, messages):
             return messages
-        full = await whose.task_id_in(shared.link, shared.session_id, task_id)
+        full = await routing.task_id_in(entry.link, entry.session_id, task_id)
         return messages if full == task_id else await self.load_task_messages(full)
 
     def unload_task_messages(self, task_id: str) -> None:
@@ -343,13 +342,13 @@ class SessionHandle:
     def release(self) -> None:
         """Give the lease back. Twice changes nothing. The last release of a session ends its mirror."""
         if not self._released:
-            shared = self.shared
-            self._check_loop(shared)
+            entry = self.entry
+            self._check_loop(entry)
             self._released = True
             if self._let_go is not None and not (self._let_go.done() or self._let_go.get_loop().is_closed()):
                 self._let_go.set_result(None)
-            if not shared.disposed:
-                shared.release()
+            if not entry.disposed:
+                entry.release()
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,6 +1,6 @@
 """Carries out what the core asks for: joins, reads rows, waits. Answers go back as events.
 
-Rows come through `paging`, as they do everywhere. Only what every daemon takes is asked for; sorting is done here.
+Rows come through `paging`, as they do everywhere. Only what every daemon takes is requested; sorting is done here.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from agor_reactive.calls.answers import page_of, typed_row
 from agor_reactive.calls.drivers import AsyncDriver
 from agor_reactive.calls.effects import Operation
 from agor_reactive.calls.paging import OutOfReach, Walk
-from agor_reactive.core.asks import Ask
-from agor_reactive.core.events import AskAnswered, AskFailed, Rows
+from agor_reactive.core.events import FetchAnswered, FetchFailed, Rows
+from agor_reactive.core.fetches import Fetch
 from agor_reactive.errors import AgorError, BadRequest, ProtocolError
 from agor_reactive.models.base import WireModel, instant
 from agor_reactive.models.message import Message
@@ -43,7 +43,7 @@ _OLDER = 100
 
 
 class Hydrator:
-    """The shell of one session: carries out `SessionState.asks` and reports to `emit`.
+    """The shell of one session: carries out `SessionState.fetches` and reports to `emit`.
 
     At most so many reads at once as `limiter` lets through (shared by all sessions of a client).
     """
@@ -55,7 +55,7 @@ class Hydrator:
         rooms: Rooms,
         *,
         limiter: asyncio.Semaphore,
-        emit: Callable[[AskAnswered | AskFailed, AgorError | None], None],
+        emit: Callable[[FetchAnswered | FetchFailed, AgorError | None], None],
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
@@ -75,44 +75,44 @@ class Hydrator:
         """How many asks are being carried out."""
         return len(self._running)
 
-    def carry_out(self, asks: tuple[Ask, ...]) -> None:
+    def carry_out(self, fetches: tuple[Fetch, ...]) -> None:
         """Start what is asked and not yet running; stop what is no longer asked."""
-        wanted = {ask.ask_id for ask in asks}
-        for ask_id in [ask_id for ask_id in self._running if ask_id not in wanted]:
-            self._running.pop(ask_id).cancel()
-        for ask in asks:
-            if ask.ask_id not in self._running:
-                task = asyncio.get_running_loop().create_task(self._carry(ask), name=f"agor {ask.kind}")
-                self._running[ask.ask_id] = task
-                if ask.kind == "session":
+        wanted = {fetch.fetch_id for fetch in fetches}
+        for fetch_id in [fetch_id for fetch_id in self._running if fetch_id not in wanted]:
+            self._running.pop(fetch_id).cancel()
+        for fetch in fetches:
+            if fetch.fetch_id not in self._running:
+                task = asyncio.get_running_loop().create_task(self._carry(fetch), name=f"agor {fetch.kind}")
+                self._running[fetch.fetch_id] = task
+                if fetch.kind == "session":
                     self._session_read = task
 
-    async def _carry(self, ask: Ask) -> None:
-        optional = ask.kind in ("join", "queue")
-        event: AskAnswered | AskFailed
+    async def _carry(self, fetch: Fetch) -> None:
+        optional = fetch.kind in ("join", "queue")
+        event: FetchAnswered | FetchFailed
         failed: AgorError | None = None
         try:
-            if ask.kind == "join":
+            if fetch.kind == "join":
                 await self._rooms.join(self._session_id)
                 rows = Rows()
-            elif ask.kind == "wait":
-                await self._sleep(ask.delay)
+            elif fetch.kind == "wait":
+                await self._sleep(fetch.delay)
                 rows = Rows()
             else:
                 async with self._limiter:
-                    rows = await self._read(ask)
-            event = AskAnswered(ask.ask_id, rows, self._clock())
+                    rows = await self._read(fetch)
+            event = FetchAnswered(fetch.fetch_id, rows, self._clock())
         except AgorError as error:
-            if ask.kind == "tasks":
+            if fetch.kind == "tasks":
                 await self._session_answered()
-            failed = error = no_such_session(error, self._session_id) if ask.kind == "session" else error
-            event = AskFailed(ask.ask_id, failure_of(error, optional=optional), self._clock())
+            failed = error = no_such_session(error, self._session_id) if fetch.kind == "session" else error
+            event = FetchFailed(fetch.fetch_id, failure_of(error, optional=optional), self._clock())
         except Exception as error:  # noqa: BLE001 - logged, and told as a failure
             # A mistake of ours, or of a link that is not ours: told as a failure, or everybody would wait for ever.
-            _log.exception("session %s: reading its %s failed unexpectedly", self._session_id, ask.kind)
+            _log.exception("session %s: reading its %s failed unexpectedly", self._session_id, fetch.kind)
             failed = ProtocolError(f"an unexpected {type(error).__name__}; the log has it")
-            event = AskFailed(ask.ask_id, failure_of(failed, optional=False), self._clock())
-        self._running.pop(ask.ask_id, None)
+            event = FetchFailed(fetch.fetch_id, failure_of(failed, optional=False), self._clock())
+        self._running.pop(fetch.fetch_id, None)
         self._emit(event, failed)
 
     async def _session_answered(self) -> None:
@@ -125,23 +125,25 @@ class Hydrator:
         if read is not None and not read.done():
             await asyncio.wait([read])
 
-    async def _read(self, ask: Ask) -> Rows:
+    async def _read(self, fetch: Fetch) -> Rows:
         session_id = self._session_id
-        if ask.kind == "session":
+        if fetch.kind == "session":
             return Rows(session=typed_row(Session, await self._link.call("get", "sessions", session_id)))
-        if ask.kind == "queue":
+        if fetch.kind == "queue":
             answer = await self._link.call("find", f"sessions/{session_id}/tasks/queue")
             queued, rejected = _typed(Task, page_of(Task, answer).data)
             return Rows(tasks=queued, rejected=rejected)
-        if ask.limit:
-            tasks, older, rejected = await _run(self._link, newest_tasks(session_id, count=ask.limit, since=ask.since))
+        if fetch.limit:
+            tasks, older, rejected = await _run(
+                self._link, newest_tasks(session_id, count=fetch.limit, since=fetch.since)
+            )
             return Rows(tasks=tasks, older=older, rejected=rejected)
-        if ask.kind == "tasks":
+        if fetch.kind == "tasks":
             tasks, complete, rejected = await walk(self._link, "tasks", {"session_id": session_id}, Task)
             return Rows(tasks=tasks, complete=complete, rejected=rejected)
-        scope = {"session_id": session_id} if ask.kind == "all_messages" else {"task_id": ask.task_id}
+        scope = {"session_id": session_id} if fetch.kind == "all_messages" else {"task_id": fetch.task_id}
         query = {**scope, "$sort": {"index": 1}}
-        messages, complete, rejected = await self._read_messages(query, lean=ask.kind == "history")
+        messages, complete, rejected = await self._read_messages(query, lean=fetch.kind == "history")
         return Rows(messages=messages, complete=complete, rejected=rejected)
 
     async def _read_messages(self, query: dict[str, Any], *, lean: bool) -> tuple[tuple[Message, ...], bool, int]:
@@ -246,7 +248,7 @@ def _from_the_end(
 
 
 def _newest(tasks: tuple[Task, ...], count: int, since: float | None) -> tuple[tuple[Task, ...], bool]:
-    """Of what was read, no more than was asked for; and whether something was left out."""
+    """Of what was read, no more than was requested; and whether something was left out."""
     made = sorted((instant(task.created_at) or 0.0 for task in tasks if not task.queued), reverse=True)
     if len(made) <= count:
         return tasks, False

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-__all__ = ["Hot", "ListenerFailure", "OnListenerFailure", "log_failure"]
+__all__ = ["EventSubject", "ListenerFailure", "OnListenerFailure", "log_failure"]
 
 T = TypeVar("T")
 
@@ -62,8 +62,10 @@ class _Listening(Generic[T]):
 
     __slots__ = ("callback", "home", "observer", "reported")
 
-    def __init__(self, home: Hot[T], callback: Callable[[T], Any], observer: abc.ObserverBase[T] | None) -> None:
-        self.home: Hot[T] | None = home
+    def __init__(
+        self, home: EventSubject[T], callback: Callable[[T], Any], observer: abc.ObserverBase[T] | None
+    ) -> None:
+        self.home: EventSubject[T] | None = home
         self.callback = callback
         self.observer = observer
         self.reported = False
@@ -74,7 +76,7 @@ class _Listening(Generic[T]):
             home.forget(self)
 
 
-class Hot(Observable[T], Generic[T]):
+class EventSubject(Observable[T], Generic[T]):
     """A hot Observable fed by one serial writer. Late observers get what comes after they came.
 
     Unlike RxPY's Subject it takes no lock, and an observer that raises is reported, once, and left subscribed: the
@@ -135,7 +137,7 @@ class Hot(Observable[T], Generic[T]):
             listening.reported = True
             report(self._on_failure, ListenerFailure(error, self._emitting, name_of(listening.callback)))
 
-    def move_to(self, other: Hot[T]) -> None:
+    def move_to(self, other: EventSubject[T]) -> None:
         """Let everybody listen to `other` from now on."""
         moving = self.listening
         self._now(())

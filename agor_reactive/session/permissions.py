@@ -22,7 +22,7 @@ from agor_reactive.models.realtime import PermissionRequest, payload_of
 from agor_reactive.models.reply import DecisionTaken
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.models.words import PermissionScope
-from agor_reactive.session.shared import SharedSession
+from agor_reactive.session.entry import SessionEntry
 
 __all__ = ["Decide", "PendingPermission", "Permissions", "asked_by_row"]
 
@@ -97,9 +97,9 @@ class Permissions(Observable[PendingPermission]):
     that was seen answered is not told.
     """
 
-    def __init__(self, shared: SharedSession, decide: Decide, user_id: Callable[[], str | None]) -> None:
+    def __init__(self, entry: SessionEntry, decide: Decide, user_id: Callable[[], str | None]) -> None:
         super().__init__()
-        self._shared = shared
+        self._entry = entry
         self._decide = decide
         self._user_id = user_id
 
@@ -110,8 +110,8 @@ class Permissions(Observable[PendingPermission]):
             observer.on_next(PendingPermission(request, session_id, task_id, message_id, self._decide, self._user_id()))
 
         watch = _Watch(tell)
-        events = self._shared.events.subscribe(watch.heard, observer.on_error, observer.on_completed)
-        return CompositeDisposable(events, self._shared.latest.subscribe(watch.seen))
+        events = self._entry.events.subscribe(watch.heard, observer.on_error, observer.on_completed)
+        return CompositeDisposable(events, self._entry.snapshots.subscribe(watch.seen))
 
 
 class _Watch:

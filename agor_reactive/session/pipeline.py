@@ -17,10 +17,10 @@ from agor_reactive.core.fold import fold, initial_state
 from agor_reactive.core.parse import OWN_TOPICS, parse_payload
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.wire import RawEvent
-from agor_reactive.session.observers import Hot, ListenerFailure, OnListenerFailure, name_of
+from agor_reactive.session.observers import EventSubject, ListenerFailure, OnListenerFailure, name_of
 from agor_reactive.session.router import shown, unshared
 
-__all__ = ["Latest", "Subscription", "fold_events"]
+__all__ = ["StateSubject", "Subscription", "fold_events"]
 
 
 def fold_events(
@@ -65,12 +65,12 @@ def fold_events(
 class Subscription:
     """One who is told of snapshots. Calling it, or `dispose`, ends that; twice changes nothing."""
 
-    __slots__ = ("_latest", "_tell", "_told", "on_completed", "reported")
+    __slots__ = ("_subject", "_tell", "_told", "on_completed", "reported")
 
     def __init__(
-        self, latest: Latest, tell: Callable[[SessionState], Any], on_completed: Callable[[], Any] | None
+        self, subject: StateSubject, tell: Callable[[SessionState], Any], on_completed: Callable[[], Any] | None
     ) -> None:
-        self._latest: Latest | None = latest
+        self._subject: StateSubject | None = subject
         self._tell = tell
         self._told = -1
         self.on_completed = on_completed
@@ -78,35 +78,35 @@ class Subscription:
 
     def tell(self, state: SessionState) -> None:
         """Tell of `state`, unless it, or a later one, has been told, or nobody listens any more."""
-        latest = self._latest
+        subject = self._subject
         revision = state._revision
-        if latest is None or revision <= self._told:
+        if subject is None or revision <= self._told:
             return
         self._told = revision
         try:
             self._tell(state)
         except Exception as error:  # noqa: BLE001 - a subscriber's failure is reported once and harms nobody
-            self._report(latest, error)
+            self._report(subject, error)
 
     def complete(self) -> None:
         """Tell that no more comes."""
-        latest, self._latest = self._latest, None
-        if latest is not None and self.on_completed is not None:
+        subject, self._subject = self._subject, None
+        if subject is not None and self.on_completed is not None:
             try:
                 self.on_completed()
             except Exception as error:  # noqa: BLE001 - as above
-                self._report(latest, error)
+                self._report(subject, error)
 
-    def _report(self, latest: Latest, error: Exception) -> None:
+    def _report(self, subject: StateSubject, error: Exception) -> None:
         if not self.reported:
             self.reported = True
-            latest.on_failure(ListenerFailure(error, "a snapshot of a session", name_of(self._tell)))
+            subject.on_failure(ListenerFailure(error, "a snapshot of a session", name_of(self._tell)))
 
     def dispose(self) -> None:
         """Be told no more."""
-        latest, self._latest = self._latest, None
-        if latest is not None:
-            latest.forget(self)
+        subject, self._subject = self._subject, None
+        if subject is not None:
+            subject.forget(self)
 
     __call__ = dispose
 
@@ -117,20 +117,20 @@ class _Tick:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         # Weak, since the loop is this tick's key: kept by it, it would never go.
         self._loop = weakref.ref(loop)
-        self.waiting: dict[Latest, None] = {}
+        self.waiting: dict[StateSubject, None] = {}
         self._scheduled: asyncio.Handle | None = None
 
-    def add(self, latest: Latest) -> None:
+    def add(self, subject: StateSubject) -> None:
         """Tell its subscribers on the next tick."""
         if not self.waiting:
             loop = self._loop()
             if loop is not None:
                 self._scheduled = loop.call_soon(self._tell)
-        self.waiting[latest] = None
+        self.waiting[subject] = None
 
-    def remove(self, latest: Latest) -> None:
+    def remove(self, subject: StateSubject) -> None:
         """They need not be told any more."""
-        self.waiting.pop(latest, None)
+        self.waiting.pop(subject, None)
         if not self.waiting and self._scheduled is not None:
             self._scheduled.cancel()
             self._scheduled = None
@@ -139,10 +139,10 @@ class _Tick:
         self._scheduled = None
         waiting, self.waiting = self.waiting, {}
         try:
-            for latest in waiting:
-                latest.waits = False
-                state = latest.value
-                for subscription in latest.subscriptions:
+            for subject in waiting:
+                subject.waits = False
+                state = subject.value
+                for subscription in subject.subscriptions:
                     subscription.tell(state)
         except BaseException:  # an interrupt, or the hook for failures failed: the others still have their turn
             for other in waiting:
@@ -165,7 +165,7 @@ Moved = Callable[[SessionState, SessionState], None]
 """Is told the snapshot before and after when more has changed than rows and text."""
 
 
-class Latest(Observable[SessionState]):
+class StateSubject(Observable[SessionState]):
     """The newest snapshot, and those who want to be told of it: at most once per loop tick, in rising revision.
 
     As an Observable it gives a new observer the current snapshot at once, then each newest one. `receive` folds an
@@ -186,7 +186,7 @@ class Latest(Observable[SessionState]):
     ) -> None:
         super().__init__()
         self.value = state
-        self.heard: Hot[RawEvent] | None = None
+        self.heard: EventSubject[RawEvent] | None = None
         self.on_failure = on_failure
         self._moved = moved
         self._tick = _tick_of(loop)
@@ -209,8 +209,8 @@ class Latest(Observable[SessionState]):
                         tick.waiting[self] = None  # as `add` does; most sessions wait beside another
                     else:
                         tick.add(self)
-                ground, was = after._ground, before._ground
-                if ground is not was and (ground.sync is not was.sync or ground.standing is not was.standing):
+                base, was = after._base, before._base
+                if base is not was and (base.books is not was.books or base.status is not was.status):
                     self._moved(before, after)
         if self.heard is not None:
             self.heard.emit(shown(raw, unshared(raw)))
@@ -238,11 +238,11 @@ class Latest(Observable[SessionState]):
         subscription.tell(self.value)
         return subscription
 
-    def move_to(self, other: Latest) -> None:
+    def move_to(self, other: StateSubject) -> None:
         """Hand every subscription over to another session's line of snapshots."""
         moving, self.subscriptions = self.subscriptions, ()
         for subscription in moving:
-            subscription._latest = other
+            subscription._subject = other
             subscription._told = -1
         other.subscriptions = (*other.subscriptions, *moving)
         for subscription in moving:

@@ -21,11 +21,11 @@ from agor_reactive.errors import (
 )
 from agor_reactive.models.ids import is_full_id
 from agor_reactive.models.task import Task
+from agor_reactive.session.entry import SessionEntry
 from agor_reactive.session.failures import failure_of, no_such_session, retry_delays
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.rooms import JOIN_TIMEOUT, Rooms
 from agor_reactive.session.router import Router
-from agor_reactive.session.shared import SharedSession
 from agor_reactive.transport.seam import Link
 
 __all__ = ["AT_ONCE", "SessionRegistry"]
@@ -61,15 +61,15 @@ class SessionRegistry:
         self.sleep = sleep
         self.prompt = prompt
         self._link = link
-        self._shared: dict[tuple[str, str], SharedSession] = {}
+        self._entry: dict[tuple[str, str], SessionEntry] = {}
         self._full: dict[str, str] = {}
-        self._resolving: dict[SharedSession, asyncio.Task[None]] = {}
+        self._resolving: dict[SessionEntry, asyncio.Task[None]] = {}
         self._closed = False
 
     @property
-    def sessions(self) -> tuple[SharedSession, ...]:
+    def sessions(self) -> tuple[SessionEntry, ...]:
         """The sessions mirrored now."""
-        return tuple(self._shared.values())
+        return tuple(self._entry.values())
 
     def retain(self, session_id: str, *, task_hydration: str = "lazy") -> SessionHandle:
         """A handle of that session (full or short id), to be released. The mirror behind it is shared.
@@ -87,29 +87,29 @@ class SessionRegistry:
             raise UsageError("the client is closed; make a new one")
         self.router.bind(asyncio.get_running_loop())
         known = self._full.get(session_id, session_id)
-        shared = self._shared.get((known, task_hydration))
-        if shared is None:
-            shared = SharedSession(known, task_hydration, self)
-            self._shared[shared.key] = shared
+        entry = self._entry.get((known, task_hydration))
+        if entry is None:
+            entry = SessionEntry(known, task_hydration, self)
+            self._entry[entry.key] = entry
             if _SHORT.match(known) and not is_full_id(known):
-                self._resolving[shared] = asyncio.get_running_loop().create_task(self._resolve(shared))
+                self._resolving[entry] = asyncio.get_running_loop().create_task(self._resolve(entry))
             else:
-                shared.start(known)
-        shared.lease()
-        return SessionHandle(shared, self)
+                entry.start(known)
+        entry.lease()
+        return SessionHandle(entry, self)
 
-    def ended(self, shared: SharedSession) -> None:
+    def ended(self, entry: SessionEntry) -> None:
         """That one has been disposed."""
-        if self._shared.get(shared.key) is shared:
-            del self._shared[shared.key]
-        resolving = self._resolving.pop(shared, None)
+        if self._entry.get(entry.key) is entry:
+            del self._entry[entry.key]
+        resolving = self._resolving.pop(entry, None)
         if resolving is not None and resolving is not asyncio.current_task():
             resolving.cancel()
 
-    async def _resolve(self, shared: SharedSession) -> None:
+    async def _resolve(self, entry: SessionEntry) -> None:
         """Make a short id a full one, once, by reading the session. Facts of the wire: short ids are prefixes, several
         routes take full ids only, and 8 characters are soon ambiguous."""
-        short = shared.session_id
+        short = entry.session_id
         full: str | None = None
         delays = retry_delays()
         while full is None:
@@ -119,26 +119,26 @@ class SessionRegistry:
                 if full is None:
                     raise ProtocolError("the daemon answered `get sessions` with something that is no session")
             except (LinkError, NotAuthenticated, ServerError) as error:
-                shared.apply(NotResolved(failure_of(error, optional=False)))
+                entry.apply(NotResolved(failure_of(error, optional=False)))
                 await self.sleep(next(delays))
             except AmbiguousId as error:
                 told = str(error)
                 left = [match for match in error.matches if match not in told]
                 text = f"{told}. Use more of the id" + (f": {', '.join(left)}" if left else "")
-                shared.apply(NotResolved(Failure("refused", text)))
+                entry.apply(NotResolved(Failure("refused", text)))
                 return
             except AgorError as error:
-                shared.apply(NotResolved(failure_of(no_such_session(error, short), optional=False)))
+                entry.apply(NotResolved(failure_of(no_such_session(error, short), optional=False)))
                 return
         self._full[short] = full
-        self._resolving.pop(shared, None)
-        del self._shared[shared.key]
-        other = self._shared.get((full, shared.task_hydration))
+        self._resolving.pop(entry, None)
+        del self._entry[entry.key]
+        other = self._entry.get((full, entry.task_hydration))
         if other is not None:
-            shared.move_into(other)
+            entry.move_into(other)
         else:
-            self._shared[(full, shared.task_hydration)] = shared
-            shared.start(full)
+            self._entry[(full, entry.task_hydration)] = entry
+            entry.start(full)
 
     async def _until_up(self) -> None:
         if self._link.status.up:
@@ -153,8 +153,8 @@ class SessionRegistry:
     async def close(self) -> None:
         """Dispose every session, leave every room."""
         self._closed = True
-        for shared in tuple(self._shared.values()):
-            shared.dispose()
+        for entry in tuple(self._entry.values()):
+            entry.dispose()
         resolving = tuple(self._resolving.values())
         for task in resolving:
             task.cancel()

@@ -18,7 +18,7 @@ from agor_reactive.core.parse import ROW_TOPICS
 from agor_reactive.errors import UsageError
 from agor_reactive.models.base import copied
 from agor_reactive.models.wire import UNREADABLE, LinkStatus, RawEvent
-from agor_reactive.session.observers import Hot, OnListenerFailure, log_failure
+from agor_reactive.session.observers import EventSubject, OnListenerFailure, log_failure
 from agor_reactive.transport.redaction import redact
 from agor_reactive.transport.seam import Link
 
@@ -69,9 +69,9 @@ class Router:
         self.link = link
         self.on_listener_failure = on_listener_failure
         self._sinks: dict[str, Sink] = {}
-        self._topics: dict[str, Hot[Any]] = {}
-        self._all: Hot[RawEvent] = Hot("client.events", on_listener_failure)
-        self._status: Hot[LinkStatus] = Hot("a change of the link", on_listener_failure)
+        self._topics: dict[str, EventSubject[Any]] = {}
+        self._all: EventSubject[RawEvent] = EventSubject("client.events", on_listener_failure)
+        self._status: EventSubject[LinkStatus] = EventSubject("a change of the link", on_listener_failure)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._phase = link.status.phase
         link.listen(self.receive, self._status_changed)
@@ -151,7 +151,7 @@ class Router:
         topic = f"{service} {name}" if service else name
         hot = self._topics.get(topic)
         if hot is None:
-            hot = self._topics[topic] = Hot(topic, self.on_listener_failure)
+            hot = self._topics[topic] = EventSubject(topic, self.on_listener_failure)
         inner = hot.listen(callback)
         here = hot
 

@@ -126,8 +126,8 @@ async def _rest(url: str, session_id: str) -> int:
 async def _read(client: AsyncRestClient, session_id: str) -> SessionState:
     """An eager read of the session, asked for by the core and done over REST."""
     state = fold(initial_state(session_id, task_hydration="eager"), e.LinkChanged(LinkStatus("live", epoch=1)))
-    while state.asks:
-        for ask in state.asks:
+    while state.fetches:
+        for ask in state.fetches:
             rows = e.Rows()
             if ask.kind == "session":
                 rows = e.Rows(session=await client.service("sessions").get(session_id))
@@ -135,7 +135,7 @@ async def _read(client: AsyncRestClient, session_id: str) -> SessionState:
                 rows = e.Rows(tasks=await client.service("tasks").find_all({"session_id": session_id}))
             elif ask.kind == "all_messages":
                 rows = e.Rows(messages=await client.service("messages").find_all({"session_id": session_id}))
-            state = fold(state, e.AskAnswered(ask.ask_id, rows, 1.0))
+            state = fold(state, e.FetchAnswered(ask.fetch_id, rows, 1.0))
     return state
 
 

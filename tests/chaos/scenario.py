@@ -17,7 +17,7 @@ import agor_reactive as agor
 from agor_reactive.calls.backoff import Backoff
 from agor_reactive.errors import AgorError, NotFound
 from agor_reactive.models import LinkStatus, RawEvent
-from agor_reactive.session.shared import SharedSession
+from agor_reactive.session.entry import SessionEntry
 from agor_reactive.transport.credentials import ApiKey
 from agor_reactive.transport.socketio import SocketLink
 from tests.chaos.comparison import compared, fresh_state, unfinished
@@ -270,13 +270,13 @@ def _unquiet(scene: _Scene) -> str:
         return f"the link is {scene.client.status.phase}"
     for shared in scene.client.registry.sessions:
         state = shared.state
-        waiting = [ask.kind for ask in state.asks]
+        waiting = [ask.kind for ask in state.fetches]
         if waiting or state.loading or not state.connected:
             return f"{_name(shared)} still asks for {waiting} (loading {state.loading}, error {state.error})"
     return ""
 
 
-def _name(shared: SharedSession) -> str:
+def _name(shared: SessionEntry) -> str:
     return f"{shared.session_id[-12:]} {shared.task_hydration}"
 
 

@@ -71,7 +71,7 @@ class Users:
         seat = self._seats[number]
         handle = self._client.registry.retain(seat.asked_by, task_hydration=seat.hydration)
         self.held[number] = handle
-        self.made += [weakref.ref(handle), weakref.ref(handle.shared)]
+        self.made += [weakref.ref(handle), weakref.ref(handle.entry)]
         handle.subscribe(self._watcher())
         if number % 3 == 0:
             self._misbehave(handle)

@@ -151,7 +151,7 @@ def test_what_does_not_come_in_time_is_a_timeout_and_leaves_nothing(client: Bloc
         with pytest.raises(agor.CallTimeout):
             handle.wait_for(lambda state: False, timeout=0.05)
         client.run(asyncio.sleep(0))
-        assert handle._handle.shared.latest.subscription_count == 0
+        assert handle._handle.entry.snapshots.subscription_count == 0
 
 
 def test_a_timeout_holds_while_a_callback_keeps_the_loop_busy() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from agor_reactive.core import SessionState, fold, initial_state
 from agor_reactive.core import events as e
-from agor_reactive.core.asks import Ask
+from agor_reactive.core.fetches import Fetch
 from agor_reactive.core.parse import OWN_TOPICS, parse_payload
 from agor_reactive.models import LinkStatus, Message, RawEvent, Session, Task, row_from_wire
 
@@ -103,26 +103,26 @@ class Mirror:
                 self.state = after
         return self.state
 
-    def ask(self, kind: str, task_id: str | None = None) -> Ask:
+    def fetch(self, kind: str, task_id: str | None = None) -> Fetch:
         """The one thing of that kind that is asked for now."""
-        found = [a for a in self.state.asks if a.kind == kind and (task_id is None or a.task_id == task_id)]
+        found = [a for a in self.state.fetches if a.kind == kind and (task_id is None or a.task_id == task_id)]
         assert len(found) == 1, f"asked for {kind} {task_id}: {found}"
         return found[0]
 
     def asked(self) -> list[str]:
         """What is asked for, in words."""
-        return [f"{a.kind} {a.task_id}" if a.task_id else a.kind for a in self.state.asks]
+        return [f"{a.kind} {a.task_id}" if a.task_id else a.kind for a in self.state.fetches]
 
     def answer(self, kind: str, task_id: str | None = None, *, at: float = 1.0, **rows: Any) -> SessionState:
         """Answer what is asked: ``session=``, ``tasks=``, ``messages=`` as rows of the wire."""
-        wanted = self.ask(kind, task_id)
-        return self.feed(e.AskAnswered(wanted.ask_id, answer_of(**rows), at))
+        wanted = self.fetch(kind, task_id)
+        return self.feed(e.FetchAnswered(wanted.fetch_id, answer_of(**rows), at))
 
     def fail(
         self, kind: str, failure: str = "server", text: str = "it broke", task_id: str | None = None
     ) -> SessionState:
-        wanted = self.ask(kind, task_id)
-        return self.feed(e.AskFailed(wanted.ask_id, e.Failure(failure, text), 1.0))  # type: ignore[arg-type]
+        wanted = self.fetch(kind, task_id)
+        return self.feed(e.FetchFailed(wanted.fetch_id, e.Failure(failure, text), 1.0))  # type: ignore[arg-type]
 
     def up(self, epoch: int = 1) -> Mirror:
         """The link is live, the room joined; the round is asked for."""
@@ -147,7 +147,7 @@ class Mirror:
         self.answer("session", session=session or session_row([task["task_id"] for task in tasks]))
         self.answer("tasks", tasks=tasks)
         self.answer("queue", tasks=waiting if queue is None else queue)
-        for wanted in self.state.asks:
+        for wanted in self.state.fetches:
             if wanted.kind == "messages" and wanted.of_round:
                 self.answer("messages", wanted.task_id, messages=(messages or {}).get(wanted.task_id or "", []))
             elif wanted.kind == "all_messages":

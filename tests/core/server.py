@@ -11,7 +11,7 @@ import copy
 from typing import Any
 
 from agor_reactive.core import events as e
-from agor_reactive.core.asks import Ask
+from agor_reactive.core.fetches import Fetch
 from agor_reactive.models import LinkStatus, RawEvent
 from tests.core.build import SID, Mirror, answer_of, message_row, session_row, task_row
 
@@ -118,19 +118,19 @@ class Server:
         self.title = self._next("title ")
         return [self._patched_session()]
 
-    def answer(self, ask: Ask) -> e.Rows:
+    def answer(self, fetch: Fetch) -> e.Rows:
         """What the daemon answers at this moment."""
-        if ask.kind == "session":
+        if fetch.kind == "session":
             # Fact of the wire: a `get` by the owner has the token, events have not.
             return answer_of(session={**self.session(), "mcp_token": "token"})
-        if ask.kind == "tasks":
+        if fetch.kind == "tasks":
             return answer_of(tasks=copy.deepcopy(list(self.tasks.values())))
-        if ask.kind == "queue":
+        if fetch.kind == "queue":
             waiting = [row for row in self.tasks.values() if row["status"] == "queued"]
             waiting.sort(key=lambda row: row.get("queue_position", 10**9))
             return answer_of(tasks=copy.deepcopy(waiting))
-        rows = [m for m in self.messages.values() if ask.kind == "all_messages" or m["task_id"] == ask.task_id]
-        if ask.kind == "history":
+        rows = [m for m in self.messages.values() if fetch.kind == "all_messages" or m["task_id"] == fetch.task_id]
+        if fetch.kind == "history":
             rows = [row for row in rows if isinstance(row["content"], str)]
         return answer_of(messages=copy.deepcopy(sorted(rows, key=lambda row: row["index"])))
 
@@ -142,7 +142,7 @@ class Wire:
         self.server = server
         self.mirror = Mirror(hydration)
         self.events: list[RawEvent] = []
-        self.answers: dict[int, e.AskAnswered | e.AskFailed] = {}
+        self.answers: dict[int, e.FetchAnswered | e.FetchFailed] = {}
         self.epoch = 0
         self.up = False
 
@@ -154,19 +154,19 @@ class Wire:
         for _ in range(min(count, len(self.events))):
             self.mirror.feed(self.events.pop(0))
 
-    def open_asks(self) -> list[Ask]:
-        return [ask for ask in self.mirror.state.asks if ask.ask_id not in self.answers]
+    def open_asks(self) -> list[Fetch]:
+        return [fetch for fetch in self.mirror.state.fetches if fetch.fetch_id not in self.answers]
 
-    def serve(self, ask: Ask) -> None:
+    def serve(self, fetch: Fetch) -> None:
         """The daemon reads its rows for this ask now; the answer is on its way."""
-        rows = e.Rows() if ask.kind in ("join", "wait") else self.server.answer(ask)
-        self.answers[ask.ask_id] = e.AskAnswered(ask.ask_id, rows, 1.0)
+        rows = e.Rows() if fetch.kind in ("join", "wait") else self.server.answer(fetch)
+        self.answers[fetch.fetch_id] = e.FetchAnswered(fetch.fetch_id, rows, 1.0)
 
-    def refuse(self, ask: Ask, kind: str) -> None:
-        self.answers[ask.ask_id] = e.AskFailed(ask.ask_id, e.Failure(kind, "it broke"), 1.0)  # type: ignore[arg-type]
+    def refuse(self, fetch: Fetch, kind: str) -> None:
+        self.answers[fetch.fetch_id] = e.FetchFailed(fetch.fetch_id, e.Failure(kind, "it broke"), 1.0)  # type: ignore[arg-type]
 
-    def land(self, ask_id: int) -> None:
-        self.mirror.feed(self.answers.pop(ask_id))
+    def land(self, fetch_id: int) -> None:
+        self.mirror.feed(self.answers.pop(fetch_id))
 
     def drop(self) -> None:
         if self.up:
@@ -186,13 +186,13 @@ class Wire:
         self.connect()
         for _ in range(1000):
             self.deliver(len(self.events))
-            for ask in self.open_asks():
-                self.serve(ask)
+            for fetch in self.open_asks():
+                self.serve(fetch)
             if not self.answers:
                 return
-            for ask_id in list(self.answers):
-                if ask_id in self.answers:
-                    self.land(ask_id)
+            for fetch_id in list(self.answers):
+                if fetch_id in self.answers:
+                    self.land(fetch_id)
         raise AssertionError(f"never quiet: {self.mirror.asked()}")
 
 

@@ -141,19 +141,19 @@ def malformed_events(draw: st.DrawFn) -> RawEvent:
 
 
 @st.composite
-def answers(draw: st.DrawFn) -> e.AskAnswered:
+def answers(draw: st.DrawFn) -> e.FetchAnswered:
     rows = answer_of(
         session=draw(st.one_of(st.none(), session_rows())),
         tasks=draw(st.lists(task_rows(), max_size=3)),
         messages=draw(st.lists(message_rows(), max_size=3)),
     )
-    return e.AskAnswered(draw(st.integers(1, 12)), rows._replace(complete=draw(st.booleans())), 1.0)
+    return e.FetchAnswered(draw(st.integers(1, 12)), rows._replace(complete=draw(st.booleans())), 1.0)
 
 
 @st.composite
-def failures(draw: st.DrawFn) -> e.AskFailed:
+def failures(draw: st.DrawFn) -> e.FetchFailed:
     kind = draw(st.sampled_from(["link", "timeout", "server", "unauthenticated", "forbidden", "not_found", "absent"]))
-    return e.AskFailed(draw(st.integers(1, 12)), e.Failure(kind, "it broke"), 1.0)  # type: ignore[arg-type]
+    return e.FetchFailed(draw(st.integers(1, 12)), e.Failure(kind, "it broke"), 1.0)  # type: ignore[arg-type]
 
 
 links = st.builds(

@@ -233,11 +233,11 @@ def test_threads_that_read_at_once_get_the_same_object() -> None:
 
 def test_the_fold_validates_no_row_that_nobody_reads() -> None:
     state = fold(initial_state("s"), e.LinkChanged(LinkStatus("live", epoch=1)))
-    while state.asks:
+    while state.fetches:
         known = row_from_wire(Session, {"session_id": "s", "mcp_token": "secret", "last_updated": "0"})
-        for ask in state.asks:
-            rows = e.Rows(session=known if ask.kind == "session" else None)
-            state = fold(state, e.AskAnswered(ask.ask_id, rows, 1.0))
+        for fetch in state.fetches:
+            rows = e.Rows(session=known if fetch.kind == "session" else None)
+            state = fold(state, e.FetchAnswered(fetch.fetch_id, rows, 1.0))
     task = {"task_id": "t", "session_id": "s", "status": "created", "created_at": "2026-11-25T00:00:00Z"}
     message = {"message_id": "m", "session_id": "s", "task_id": "t", "index": 0}
     use = {"type": "tool_use", "id": "u", "name": "Bash"}
@@ -256,7 +256,7 @@ def test_the_fold_validates_no_row_that_nobody_reads() -> None:
     ):
         state = fold(state, parse_payload(topic, payload, OWN_TOPICS))
     assert not is_read(state.tasks.entries["t"])
-    assert not is_read(state.ground.session)
+    assert not is_read(state.base.session)
     assert not any(is_read(entry) for entry in state.messages_by_task["t"].entries)
     assert type(state.tasks[0]) is Task
     assert type(state.messages_by_task["t"][0]) is Message

@@ -104,8 +104,8 @@ def test_a19_a_task_made_while_the_session_is_read_is_there_beside_the_old_ones(
     mirror.feed(saved("tasks", task_row("t2", second=2)))
     mirror.answer("session", session=session_row(["t1"]))
     mirror.answer("queue")
-    for ask in mirror.state.asks:
-        mirror.answer(ask.kind, ask.task_id)
+    for fetch in mirror.state.fetches:
+        mirror.answer(fetch.kind, fetch.task_id)
     assert mirror.ids() == ["t1", "t2"]
 
 
@@ -232,17 +232,17 @@ def test_b35_events_missed_while_away_show_once_each() -> None:
 def test_a56_a87_an_answer_to_what_was_given_up_at_a_drop_means_nothing() -> None:
     mirror = hydrated()
     mirror.feed(e.ResyncRequested())
-    stale = mirror.ask("tasks")
+    stale = mirror.fetch("tasks")
     mirror.down()
     assert not mirror.state.loading
     mirror.up(2).land([task_row("t1"), task_row("t2", second=2)])
     before = mirror.state
     for _ in range(50):
         mirror.feed(saved("tasks", task_row("t2", second=2), "patched"))
-    assert mirror.feed(e.AskAnswered(stale.ask_id, e.Rows(), 9.0)) is before
+    assert mirror.feed(e.FetchAnswered(stale.fetch_id, e.Rows(), 9.0)) is before
     assert mirror.ids() == ["t1", "t2"]
     assert before.error is None
-    assert not before.sync.journal_tasks
+    assert not before.books.journal_tasks
 
 
 def test_a88_a_bootstrap_that_hangs_on_the_queue_is_given_up_at_a_drop_and_done_afresh_after() -> None:
@@ -251,10 +251,10 @@ def test_a88_a_bootstrap_that_hangs_on_the_queue_is_given_up_at_a_drop_and_done_
         mirror.answer("session", session=session_row(["t1"]))
         mirror.answer("tasks", tasks=[task_row("t1")])
         assert mirror.asked() == ["queue"]
-        hanging = mirror.ask("queue")
+        hanging = mirror.fetch("queue")
         mirror.down()
         assert not mirror.state.loading
-        mirror.feed(e.AskFailed(hanging.ask_id, e.Failure("timeout", "late"), 1.0))
+        mirror.feed(e.FetchFailed(hanging.fetch_id, e.Failure("timeout", "late"), 1.0))
         assert mirror.asked() == []
         mirror.up(2).land([task_row("t1")], messages={"t1": [message_row("m1", "t1")]})
         assert mirror.message_ids("t1") == ["m1"]
@@ -265,9 +265,9 @@ def test_a64_a_load_in_flight_at_a_drop_or_at_the_end_is_dropped() -> None:
     for last in (e.LinkChanged(LinkStatus("reconnecting", epoch=1)), e.Disposed()):
         mirror = hydrated(tasks=[done("t0", 0), task_row("t1", second=1)])
         mirror.feed(e.LoadRequested("t0"))
-        ask = mirror.ask("messages")
+        fetch = mirror.fetch("messages")
         mirror.feed(last)
-        mirror.feed(e.AskAnswered(ask.ask_id, e.Rows(), 1.0))
+        mirror.feed(e.FetchAnswered(fetch.fetch_id, e.Rows(), 1.0))
         assert not mirror.state.is_task_loaded("t0")
 
 
@@ -306,14 +306,14 @@ def test_l12_retries_back_off_and_start_over_once_one_went_well() -> None:
     delays = []
     for _ in range(9):
         mirror.fail("session", "server")
-        delays.append(mirror.ask("wait").delay)
+        delays.append(mirror.fetch("wait").delay)
         mirror.answer("wait")
     assert delays == [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 30.0, 30.0]
     mirror.land([task_row("t1")])
     assert mirror.state.error is None
     mirror.feed(e.ResyncRequested())
     mirror.fail("tasks", "server")
-    assert mirror.ask("wait").delay == 0.5
+    assert mirror.fetch("wait").delay == 0.5
 
 
 def test_l12_a_later_good_resync_clears_terminal_and_error() -> None:
@@ -389,17 +389,17 @@ def test_a_login_after_an_anonymous_start_reads_the_session() -> None:
 def test_a_resync_while_one_is_under_way_is_that_one() -> None:
     mirror = hydrated()
     mirror.feed(e.ResyncRequested())
-    asks = mirror.state.asks
+    fetches = mirror.state.fetches
     mirror.feed(e.ResyncRequested())
-    assert mirror.state.asks == asks
+    assert mirror.state.fetches == fetches
 
 
 def test_rows_that_the_daemon_could_not_give_are_not_thereby_gone() -> None:
     mirror = hydrated(tasks=[done("t1", 1), task_row("t2", second=2)])
     mirror.feed(e.ResyncRequested())
     mirror.answer("session", session=session_row(["t1", "t2"]))
-    ask = mirror.ask("tasks")
-    mirror.feed(e.AskAnswered(ask.ask_id, e.Rows(complete=False), 1.0))
+    fetch = mirror.fetch("tasks")
+    mirror.feed(e.FetchAnswered(fetch.fetch_id, e.Rows(complete=False), 1.0))
     mirror.answer("queue")
     mirror.answer("messages", "t2")
     assert mirror.ids() == ["t1", "t2"]
@@ -439,8 +439,8 @@ def test_a11_nested_tool_results_are_stored_unchanged() -> None:
 def test_anomalies_are_counted_by_kind_rows_too() -> None:
     mirror = hydrated()
     mirror.feed(RawEvent("tasks created", {"session_id": SID}), RawEvent("tasks created", None), e.LoadRequested("t1"))
-    ask = mirror.ask("messages")
-    mirror.feed(e.AskAnswered(ask.ask_id, e.Rows(rejected=3), 1.0))
+    fetch = mirror.fetch("messages")
+    mirror.feed(e.FetchAnswered(fetch.fetch_id, e.Rows(rejected=3), 1.0))
     assert mirror.state.anomalies == {"tasks created": 2, "messages rows": 3}
 
 

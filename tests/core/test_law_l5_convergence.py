@@ -122,16 +122,16 @@ class Convergence(RuleBasedStateMachine):
     @rule(n=some)
     @precondition(lambda self: self.wire.open_asks())
     def the_daemon_reads_for_a_fetch(self, n: int) -> None:
-        asks = self.wire.open_asks()
-        self.wire.serve(asks[n % len(asks)])
+        fetches = self.wire.open_asks()
+        self.wire.serve(fetches[n % len(fetches)])
 
     @rule(n=some, kind=st.sampled_from(["server", "timeout"]))
     @precondition(lambda self: self.wire.open_asks())
     def a_fetch_fails(self, n: int, kind: str) -> None:
-        asks = [ask for ask in self.wire.open_asks() if ask.kind != "wait"]
-        if asks:
+        fetches = [fetch for fetch in self.wire.open_asks() if fetch.kind != "wait"]
+        if fetches:
             self.failed = True
-            self.wire.refuse(asks[n % len(asks)], kind)
+            self.wire.refuse(fetches[n % len(fetches)], kind)
 
     @rule(n=some)
     @precondition(lambda self: self.wire.answers)
@@ -162,12 +162,12 @@ class Convergence(RuleBasedStateMachine):
         for _ in range(said):
             self.server.new_message(task_id, "text")
         self.wire.connect()
-        for ask in self.wire.open_asks():  # the room
-            self.wire.serve(ask)
-            self.wire.land(ask.ask_id)
-        asks = self.wire.open_asks()
-        for ask in asks[: read % (len(asks) + 1)]:
-            self.wire.serve(ask)
+        for fetch in self.wire.open_asks():  # the room
+            self.wire.serve(fetch)
+            self.wire.land(fetch.fetch_id)
+        fetches = self.wire.open_asks()
+        for fetch in fetches[: read % (len(fetches) + 1)]:
+            self.wire.serve(fetch)
         self.wire.emit(self.server.new_message(task_id, "text"))
         self.wire.emit(self.server.set_status(task_id, status))
         self.wire.deliver(1 + n % 2)
@@ -211,9 +211,9 @@ class Convergence(RuleBasedStateMachine):
         assert rows_of(state, resynced=resynced) == rows_of(fresh, resynced=resynced)
         if self.hydration != "lean":
             assert set(state.messages_by_task) == set(state.loaded_task_ids)
-        assert not state.sync.asks
-        assert not state.sync.journal_tasks
-        assert not state.sync.journal_messages
+        assert not state.books.fetches
+        assert not state.books.journal_tasks
+        assert not state.books.journal_messages
         for stream in state.streaming_messages.values():
             assert stream.task_id in self.server.tasks, "a removed task still streams"
             if self.server.tasks[stream.task_id]["status"] in ("completed", "failed", "stopped"):

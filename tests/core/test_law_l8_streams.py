@@ -311,11 +311,11 @@ def test_a82_a_late_error_is_shown_for_the_exact_message_only() -> None:
 def test_a84_at_most_256_finished_messages_are_remembered_the_oldest_forgotten() -> None:
     mirror = hydrated()
     mirror.feed(*[think_start(f"m{n}", task_id="t1") for n in range(300)], finish("t1", "failed"))
-    assert len(mirror.state.sync.settled) == 256
+    assert len(mirror.state.books.settled) == 256
     mirror.feed(error("m0", task_id="t1"), error("m299"))
     assert not mirror.state.streaming_messages
     assert set(mirror.feed(error("m299", task_id="t1")).streaming_messages) == {"m299"}
-    assert not mirror.feed(e.Disposed()).sync.settled
+    assert not mirror.feed(e.Disposed()).books.settled
 
 
 def test_a81_a_chunk_reads_no_task_row_whatever_their_number() -> None:
@@ -459,7 +459,7 @@ def test_the_end_of_its_task_is_no_movement_that_keeps_a_stream_from_its_fetched
     for kind, row in (("session", {"session": session_row(["t1"])}), ("tasks", {"tasks": [task_row("t1")]})):
         mirror.answer(kind, **row)
     mirror.answer("queue", tasks=[])
-    mirror.ask("messages", "t1")
+    mirror.fetch("messages", "t1")
     mirror.feed(finish("t1"))
     assert mirror.state.streaming_messages["m1"].settled
     mirror.answer("messages", "t1", messages=[message_row("m1", "t1")])

@@ -27,8 +27,8 @@ PARTS = (
     "streaming_messages",
     "live_tools",
     "loaded_task_ids",
-    "standing",
-    "sync",
+    "status",
+    "books",
 )
 
 
@@ -47,7 +47,7 @@ def content(state: SessionState) -> dict[str, Any]:
 def test_l1_the_fold_never_raises_and_the_same_twice_is_the_same(hydration: str, items: list[Any]) -> None:
     once, twice = run(hydration, items), run(hydration, copy.deepcopy(items))
     assert once.state.dump() == twice.state.dump()
-    assert once.state.sync == twice.state.sync
+    assert once.state.books == twice.state.books
 
 
 @given(hydrations, sequences)

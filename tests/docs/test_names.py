@@ -7,7 +7,7 @@ from pathlib import Path
 
 import agor_reactive
 from agor_reactive.core.snapshot import HYDRATIONS
-from agor_reactive.session import matching
+from agor_reactive.session import query_match
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAMES = (DOCS / "names.md").read_text(encoding="utf-8")
@@ -37,7 +37,7 @@ def test_what_the_page_of_names_lists_is_public() -> None:
 
 
 def test_every_operator_of_a_live_collection_is_in_its_docstring_and_on_its_page() -> None:
-    operators = set(re.findall(r"\$\w+", matching.KNOWN))
+    operators = set(re.findall(r"\$\w+", query_match.KNOWN))
     assert len(operators) == 9
     asked = operators | {"$sort"}
     for text in (agor_reactive.retain_sessions.__doc__ or "", section(SESSION, "Many sessions")):

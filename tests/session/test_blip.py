@@ -54,7 +54,7 @@ async def test_twenty_handles_on_twenty_sessions_through_one_blip(scene: Scene, 
         await until(lambda: all(one.connected == [True, False, True] and len(one.syncs) == 2 for one in watched))
         # A read more would be on its way by the time that a round trip of our own is over.
         await client.service("health").find()
-        assert all(not one.handle.state.loading and not one.handle.state.asks for one in watched)
+        assert all(not one.handle.state.loading and not one.handle.state.fetches for one in watched)
         assert [one.blanks for one in watched] == [[]] * HANDLES
         assert link.read_sessions == Counter({session_id: 2 for session_id, _ in made}), "one resync each"
         assert link.reads - per_round == per_round + Counter({("find", "health"): 1})

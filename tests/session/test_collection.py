@@ -266,7 +266,7 @@ async def test_handles_on_demand_are_the_shared_ones_and_outlive_the_collection(
     await sessions.ready()
     handle = sessions.retain(SID)
     other = world.registry.retain(SID, task_hydration="preview")
-    assert handle.shared is other.shared
+    assert handle.entry is other.entry
     sessions.close()
     assert (await handle.ready()).tasks
     handle.release()

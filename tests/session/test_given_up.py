@@ -28,7 +28,7 @@ def refused(error: AgorError) -> Happening:
 
         world.link.on_call("get", "sessions", answer)
         world.link.release("get", "sessions")
-        handle.shared.resync()
+        handle.entry.resync()
 
     return happen
 
@@ -81,7 +81,7 @@ async def test_older_tasks_that_a_new_reading_brings_anyway_are_waited_for(again
     page = asyncio.ensure_future(handle.load_older_tasks())
     await world.settle(lambda: world.link.pending)
     if again == "resync":
-        handle.shared.resync()
+        handle.entry.resync()
     else:
         logged_in_anew(world, handle)
     await world.settle()

@@ -53,7 +53,7 @@ async def test_a_hundred_handles_and_twenty_reconnects_leave_every_count_where_i
         await client.service("health").find()
         assert "messages streaming:chunk" not in heard
 
-        died = weakref.ref(handle), weakref.ref(handle.shared)
+        died = weakref.ref(handle), weakref.ref(handle.entry)
         del handle
         gc.collect()
         assert [ref() for ref in died] == [None, None]
@@ -96,7 +96,7 @@ async def test_b25_who_comes_after_the_last_release_reads_anew_and_the_old_mirro
             assert second.state is first.state
             first.release()
             second.release()
-            return weakref.ref(first.shared)
+            return weakref.ref(first.entry)
 
         old = await two_come_and_go()
         async with agor.retain_reactive_session(client, session_id) as third:
@@ -145,8 +145,8 @@ async def closed_while_down(scene: Scene, session_id: str, *, waits: bool) -> we
     way.calm()
     with pytest.raises(NotConnected):
         await client.service("health").find()
-    assert handle.state.standing.disposed
-    assert short.state.standing.disposed
+    assert handle.state.status.disposed
+    assert short.state.status.disposed
     assert way.accepted == accepted, "it came back after it was closed"
     return weakref.ref(client)
 

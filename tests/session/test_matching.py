@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agor_reactive.errors import UsageError
-from agor_reactive.session.matching import matcher, ordering, plain, sendable
+from agor_reactive.session.query_match import matcher, ordering, plain, sendable
 from tests.feathers_peer.process import PEER, PeerUnavailable, install
 
 SIFT = """

@@ -41,7 +41,7 @@ async def test_a_release_hands_nobody_an_emptied_snapshot() -> None:
     await iterating
     assert ends == ["snapshots", "states"]
     for seen in (called, observed, iterated):
-        assert [bool(state.tasks) and not state.standing.disposed for state in seen] == [True] * len(seen)
+        assert [bool(state.tasks) and not state.status.disposed for state in seen] == [True] * len(seen)
         assert seen[-1] is before
     assert not handle.state.tasks
     assert handle.state.session is None

@@ -263,7 +263,7 @@ async def test_a_wait_that_is_cancelled_leaves_nothing_behind_while_the_link_is_
         await world.settle(turns=2)
         resync.cancel()
         await asyncio.wait([resync])
-    assert handle.shared.waiting <= 1
+    assert handle.entry.waiting <= 1
     handle.release()
 
 

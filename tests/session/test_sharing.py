@@ -27,7 +27,7 @@ async def opened(**options: bool) -> World:
 async def test_a1_two_who_retain_the_same_session_share_one_mirror_one_read_and_one_room() -> None:
     world = await opened()
     a, b = world.registry.retain(SID), world.registry.retain(SID)
-    assert a.shared is b.shared
+    assert a.entry is b.entry
     await a.ready()
     await b.ready()
     assert a.state is b.state
@@ -96,7 +96,7 @@ async def test_a28_after_a_reconnect_the_resync_waits_for_the_join() -> None:
 async def test_a29_a33_two_hydrations_are_two_mirrors_in_one_room() -> None:
     world = await opened()
     lazy, eager = world.registry.retain(SID), world.registry.retain(SID, task_hydration="eager")
-    assert lazy.shared is not eager.shared
+    assert lazy.entry is not eager.entry
     await lazy.ready()
     await eager.ready()
     assert world.room_calls() == [("join", SID)]
@@ -142,7 +142,7 @@ async def test_a32_a37_short_and_full_id_are_one_session_one_join_and_a_leave_by
     await short.ready()
     full = world.registry.retain(SID)
     again = world.registry.retain(SHORT)
-    assert short.shared is full.shared is again.shared
+    assert short.entry is full.entry is again.entry
     assert short.session_id == SID
     for handle in (short, full):
         handle.release()
@@ -165,7 +165,7 @@ async def test_a_short_id_that_turns_out_to_be_a_session_at_hand_joins_it_with_a
     heard: list[str] = []
     short.events.subscribe(lambda event: heard.append(event.topic))
     await short.ready()
-    assert short.shared is full.shared
+    assert short.entry is full.entry
     assert told[-1] == SID
     assert seen[-1] == SID
     world.chunk("x", 0)
@@ -272,7 +272,7 @@ async def test_the_last_release_leaves_nothing_behind_not_even_the_objects() -> 
         handle.release()
     await world.settle()
     assert world.counts == start == (0, 0, 0, 0, 0, 0)
-    died = weakref.ref(handle), weakref.ref(handle.shared)
+    died = weakref.ref(handle), weakref.ref(handle.entry)
     del handle, unsubscribe
     gc.collect()
     assert [ref() for ref in died] == [None, None]
@@ -337,8 +337,8 @@ async def test_closing_the_registry_ends_every_handle_and_leaves_every_room() ->
     await world.settle()
     assert world.counts == (0, 0, 0, 0, 0, 0)
     assert ("leave", SID) in world.room_calls()
-    assert handle.state.standing.disposed
-    assert short.state.standing.disposed
+    assert handle.state.status.disposed
+    assert short.state.status.disposed
 
 
 async def test_a_load_fails_at_once_when_the_link_drops_and_while_it_is_down() -> None:
@@ -420,7 +420,7 @@ async def test_however_an_id_is_spelt_it_is_one_session_and_its_events_are_recei
     await world.link.open()
     plain, spelt = world.registry.retain(SID), world.registry.retain(spelling)
     await spelt.ready()
-    assert spelt.shared is plain.shared
+    assert spelt.entry is plain.entry
     world.chunk("text", 0)
     await world.settle(lambda: spelt.state.streaming_messages)
     assert spelt.state.streaming_messages["mx"].text == "text"

@@ -15,7 +15,7 @@ from agor_reactive.core import SessionState, initial_state
 from agor_reactive.errors import WrongLoop
 from agor_reactive.models import LinkStatus, RawEvent
 from agor_reactive.session.handles import SessionHandle
-from agor_reactive.session.pipeline import Latest, fold_events
+from agor_reactive.session.pipeline import StateSubject, fold_events
 from tests.core.build import SID, chunk, task_row
 from tests.session.world import World
 
@@ -112,7 +112,7 @@ def test_an_interrupt_while_one_is_being_told_costs_the_others_nothing() -> None
         if state.revision:
             raise KeyboardInterrupt
 
-    lines = [Latest(initial_state(name), loop, lambda failure: None) for name in "abc"]
+    lines = [StateSubject(initial_state(name), loop, lambda failure: None) for name in "abc"]
     lines[0].add(lambda state: told.append(f"a{state.revision}"))
     lines[1].add(interrupted)
     lines[2].add(lambda state: told.append(f"c{state.revision}"))
@@ -141,7 +141,7 @@ async def test_the_end_is_told_after_the_last_snapshot() -> None:
 
 async def test_nobody_is_told_of_events_after_the_last_listener_went() -> None:
     world, handle = await ready()
-    latest = handle.shared.latest
+    latest = handle.entry.snapshots
     assert latest.heard is None
     heard: list[RawEvent] = []
     first, second = handle.events.subscribe(heard.append), handle.events.subscribe(heard.append)
@@ -177,7 +177,7 @@ async def test_b26_a_slow_consumer_has_at_most_one_snapshot_waiting_and_the_last
     assert len(got[-1].streaming_messages["mx"].text) == 10_000
     handle.release()
     await consuming
-    assert handle.shared.latest.subscription_count == 0
+    assert handle.entry.snapshots.subscription_count == 0
 
 
 async def test_breaking_out_of_states_unsubscribes() -> None:
@@ -187,7 +187,7 @@ async def test_breaking_out_of_states_unsubscribes() -> None:
         assert state is handle.state
         break
     await states.aclose()  # type: ignore[attr-defined]
-    assert handle.shared.latest.subscription_count == 0
+    assert handle.entry.snapshots.subscription_count == 0
     handle.release()
 
 

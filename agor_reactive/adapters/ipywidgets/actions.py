@@ -51,7 +51,7 @@ class Actions:
 
     def start(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine until it ends or `close` is called."""
-        task = self._handle.shared.loop.create_task(work)
+        task = self._handle.entry.loop.create_task(work)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 

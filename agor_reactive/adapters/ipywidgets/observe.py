@@ -30,7 +30,7 @@ def observe(
 
     >>> observe(handle, progress, lambda state: len(state.tasks))      # doctest: +SKIP
     """
-    shared = handle.shared
+    shared = handle.entry
     newest = [handle.state]
     last: list[Any] = []
     undo: list[Callable[[], None]] = []

@@ -34,7 +34,7 @@ class SessionPublisher(Publisher[Document]):
         on_settled: Callable[[SessionState], None] | None = None,
         timers: Timers | None = None,
     ) -> None:
-        super().__init__(send, EMPTY, handle.shared.loop, timers=timers)
+        super().__init__(send, EMPTY, handle.entry.loop, timers=timers)
         self._handle = handle
         self._on_settled = on_settled
         self._builder = DocumentBuilder()
@@ -105,7 +105,7 @@ class SessionPublisher(Publisher[Document]):
         if state is self._built:
             return None
         self._built = state
-        if state.standing.disposed:
+        if state.status.disposed:
             # The snapshot of a released handle is empty: keep the last document, change its heading.
             head = {**self._builder.build(state, set(), {}).head, "empty": self._sent is EMPTY}
             kept = {key: self._sent.head[key] for key in ("title", "details", "context") if key in self._sent.head}
@@ -117,7 +117,7 @@ class SessionPublisher(Publisher[Document]):
         newest = next((task for task in reversed(state.tasks) if not task.queued), None)
         if newest is not None and state.is_task_loaded(newest.task_id):
             self._open_tasks.add(newest.task_id)
-        user_id = self._handle.shared.link.user_id
+        user_id = self._handle.entry.link.user_id
         return self._builder.build(state, self._open_tasks, self._faults, user_id=user_id)
 
     def _difference(self, old: Document, new: Document) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class SessionView(anywidget.AnyWidget):
             self._publisher.receive(content)
 
     def _save(self, state: SessionState) -> None:
-        if state is self._saved or state.standing.disposed:
+        if state is self._saved or state.status.disposed:
             return
         self._saved = state
         text = transcript(state)

@@ -118,7 +118,7 @@ def error_text(error: str) -> str:
 def notes_of(state: SessionState) -> tuple[Note, ...]:
     """Return the notes on a session: connection, released handle, errors, first read. Empty if all is well."""
     notes = [note for note in (_link_note(state),) if note is not None]
-    if state.standing.disposed:
+    if state.status.disposed:
         notes.append(Note("", "The handle was released. This is the last known state."))
     elif state.error is not None and state.connection.phase != "closed":
         error = error_text(state.error)

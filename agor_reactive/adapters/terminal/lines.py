@@ -46,9 +46,9 @@ class LineView:
     def show(self, state: SessionState) -> None:
         """Print what a newer snapshot has finished."""
         before, self._state = self._state, state
-        if state.standing.disposed:
+        if state.status.disposed:
             return
-        if before is None or before.standing is not state.standing:
+        if before is None or before.status is not state.status:
             self._show_status(state)
         if state.loading:
             return  # live events may arrive before older rows; printed lines cannot be reordered

@@ -81,7 +81,7 @@ class LiveView:
     def show(self, state: SessionState) -> None:
         """Paint a newer snapshot, as soon as the interval allows."""
         # The last snapshot of a released handle is empty: keep the one before.
-        if state.standing.disposed:
+        if state.status.disposed:
             return
         self._state = state
         if self._live is None or self._timer is not None:

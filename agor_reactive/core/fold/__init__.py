@@ -20,7 +20,7 @@ from agor_reactive.core import events as e
 from agor_reactive.core.fold import hydration, link, queue, rows, streams
 from agor_reactive.core.fold.draft import settle_draft, start_draft
 from agor_reactive.core.persistent import PMap
-from agor_reactive.core.snapshot import WINDOWS, Draft, SessionState, Standing, Sync
+from agor_reactive.core.snapshot import WINDOWS, Bookkeeping, Draft, SessionState, Status
 from agor_reactive.core.streams import NO_STREAMS
 from agor_reactive.core.tables import LoadedTasks, MessagesByTask, TaskTable
 from agor_reactive.models.base import FrozenDict
@@ -38,9 +38,9 @@ def initial_state(session_id: str, *, task_hydration: str = "lazy", revision: in
     draft.queued_tasks = ()
     draft.live_tools = PMap()
     draft.loaded_task_ids = LoadedTasks(PMap())
-    draft.hears = session_id
-    draft.standing = Standing(session_id, task_hydration, LinkStatus("connecting"), LinkStatus("connecting"))
-    draft.sync = Sync(window=WINDOWS.get(task_hydration, 0))
+    draft.accepts_session_id = session_id
+    draft.status = Status(session_id, task_hydration, LinkStatus("connecting"), LinkStatus("connecting"))
+    draft.books = Bookkeeping(window=WINDOWS.get(task_hydration, 0))
     draft.tools = None
     draft.streaming_messages = NO_STREAMS
     draft.revision = revision
@@ -48,7 +48,7 @@ def initial_state(session_id: str, *, task_hydration: str = "lazy", revision: in
 
 
 def _malformed(draft: Draft, event: e.Malformed) -> None:
-    draft.standing = draft.standing.but(anomalies=count(draft.standing.anomalies, event.kind))
+    draft.status = draft.status.but(anomalies=count(draft.status.anomalies, event.kind))
 
 
 def count(anomalies: Mapping[str, int], kind: str, more: int = 1) -> FrozenDict:
@@ -64,7 +64,7 @@ def _told(change: Change) -> Fold:
     """What the daemon tells: of another session it is nothing, and after its removal or ours it changes nothing."""
 
     def folded(state: SessionState, event: Any) -> SessionState:
-        if event.session_id != state._ground.hears:
+        if event.session_id != state._base.accepts_session_id:
             return state
         draft = start_draft(state)
         change(draft, event)
@@ -77,7 +77,7 @@ def _seen(change: Change) -> Fold:
     """What the shell did or saw; it is for this session anyway. Once we have let go, nothing matters."""
 
     def folded(state: SessionState, event: Any) -> SessionState:
-        if state._ground.standing.disposed:
+        if state._base.status.disposed:
             return state
         draft = start_draft(state)
         change(draft, event)
@@ -106,8 +106,8 @@ _FOLDS: Mapping[type, Fold] = {
     e.Malformed: _seen(_malformed),
     e.EventUnreadable: _seen(hydration.event_unreadable),
     e.LinkChanged: _seen(link.link_changed),
-    e.AskAnswered: _seen(hydration.ask_answered),
-    e.AskFailed: _seen(hydration.ask_failed),
+    e.FetchAnswered: _seen(hydration.fetch_answered),
+    e.FetchFailed: _seen(hydration.fetch_failed),
     e.LoadRequested: _seen(hydration.load_requested),
     e.UnloadRequested: _seen(hydration.unload_requested),
     e.OlderTasksRequested: _seen(hydration.older_requested),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agor_reactive.core import events as e
-from agor_reactive.core.asks import Ask, Landed, Round
 from agor_reactive.core.entries import MessageEntry, TaskEntry
+from agor_reactive.core.fetches import Fetch, FetchResult, SyncRound
 from agor_reactive.core.fold import queue, rows, streams, window
 from agor_reactive.core.snapshot import Draft
 from agor_reactive.core.tables import TaskTable
@@ -24,21 +24,21 @@ def _gone(gone_at: int | None, begun: int) -> bool:
     return gone_at is not None and gone_at > begun
 
 
-def merged_tasks(draft: Draft, current: Round) -> TaskTable:
+def merged_tasks(draft: Draft, current: SyncRound) -> TaskTable:
     """The round's tasks with what happened since replayed over them."""
-    sync, begun = draft.sync, current.tasks_begun
+    books, begun = draft.books, current.tasks_begun
     known = draft.tasks.entries
     merged: dict[str, TaskEntry] = {}
     for row in current.tasks:
-        if row.session_id not in ("", draft.standing.session_id):
+        if row.session_id not in ("", draft.status.session_id):
             continue
-        moved = sync.journal_tasks.get(row.task_id)
-        if (moved is not None and moved[0] > begun) or _gone(sync.gone_tasks.get(row.task_id), begun):
+        moved = books.journal_tasks.get(row.task_id)
+        if (moved is not None and moved[0] > begun) or _gone(books.gone_tasks.get(row.task_id), begun):
             continue
         old = known.get(row.task_id)
         merged[row.task_id] = old if old is not None and old == row else row
-    for task_id, (moved_at, moved_row) in sync.journal_tasks.items():
-        if moved_at > begun and moved_row is not None and task_id not in sync.gone_tasks:
+    for task_id, (moved_at, moved_row) in books.journal_tasks.items():
+        if moved_at > begun and moved_row is not None and task_id not in books.gone_tasks:
             live = known.get(task_id)
             merged[task_id] = live if live is not None else moved_row
     if not current.tasks_complete:
@@ -53,20 +53,20 @@ def merged_tasks(draft: Draft, current: Round) -> TaskTable:
         for task_id, row in known.items():
             if moment(row) < first:
                 merged.setdefault(task_id, row)
-    session = draft.session if sync.session_moved > current.session_begun else current.session
+    session = draft.session if books.session_moved > current.session_begun else current.session
     hint = session.tasks if session is not None else draft.tasks.hint
     if len(merged) == len(known) and all(known.get(task_id) is row for task_id, row in merged.items()):
         return draft.tasks.hinted(hint)
     return TaskTable.of(merged.values(), hint)
 
 
-def commit_round(draft: Draft, current: Round, at: float) -> None:
+def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
     """The round is complete: show it, all at once."""
-    sync = draft.sync
+    books = draft.books
     before = draft.tasks
     after = merged_tasks(draft, current)
     read = current.session
-    if read is not None and sync.session_moved <= current.session_begun:
+    if read is not None and books.session_moved <= current.session_begun:
         rows.keep_session(draft, read)
     elif read is not None and draft.session is not None and draft.session.mcp_token is None and read.mcp_token:
         # The row told meanwhile is newer, but only a `get` has the token.
@@ -77,21 +77,21 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
     returned = [
         task.task_id
         for task in current.tasks
-        if task.task_id in draft.sync.gone_tasks and after.entries.get(task.task_id)
+        if task.task_id in draft.books.gone_tasks and after.entries.get(task.task_id)
     ]
     if returned:
-        gone = draft.sync.gone_tasks
+        gone = draft.books.gone_tasks
         for task_id in returned:
             gone = gone.remove(task_id)
-        draft.sync = draft.sync.but(gone_tasks=gone)
+        draft.books = draft.books.but(gone_tasks=gone)
     draft.tasks = after
-    draft.standing = draft.standing.but(has_older_tasks=current.older)
+    draft.status = draft.status.but(has_older_tasks=current.older)
     if current.queue is not None:
         queue.take_queue(draft, current.queue, current.queue_begun)
-    elif draft.sync.queue_absent:
+    elif draft.books.queue_absent:
         queue.take_from_tasks(draft)
-    for of_task, landed in current.landed:
-        _commit_messages(draft, current, of_task, landed)
+    for of_task, results in current.results:
+        _commit_messages(draft, current, of_task, results)
     for task in draft.tasks.entries.values():
         if task.ended:
             old = before.entries.get(task.task_id)
@@ -102,30 +102,30 @@ def commit_round(draft: Draft, current: Round, at: float) -> None:
     rows.drop_unsaved_tools(draft, current.begun, current.unread)
     rows.drop_strays(draft)
     window.slide(draft)
-    kept = tuple(pair for pair in draft.standing.errors if pair[0] in current.failed)
-    standing = draft.standing
-    draft.standing = standing.but(loading=False, terminal=False, last_synced_at=at, errors=kept)
-    draft.hears = standing.session_id
-    draft.sync = draft.sync.but(missed=False)
+    kept = tuple(pair for pair in draft.status.errors if pair[0] in current.failed)
+    status = draft.status
+    draft.status = status.but(loading=False, terminal=False, last_synced_at=at, errors=kept)
+    draft.accepts_session_id = status.session_id
+    draft.books = draft.books.but(missed=False)
 
 
-def _commit_messages(draft: Draft, current: Round, task_id: str | None, landed: Landed) -> None:
+def _commit_messages(draft: Draft, current: SyncRound, task_id: str | None, results: FetchResult) -> None:
     if task_id is not None:
-        if landed.projected:
-            _commit_history(draft, task_id, landed.messages, asked=landed.begun, since=current.begun)
+        if results.projected:
+            _commit_history(draft, task_id, results.messages, asked=results.begun, since=current.begun)
         else:
-            _commit_task(draft, task_id, landed.messages, asked=landed.begun, since=current.begun)
+            _commit_task(draft, task_id, results.messages, asked=results.begun, since=current.begun)
         return
     by_task: dict[str, list[MessageEntry]] = {task.task_id: [] for task in draft.tasks.in_order() if not task.queued}
-    for message in landed.messages:
+    for message in results.messages:
         if message.task_id is not None:
             by_task.setdefault(message.task_id, []).append(message)
     for each, messages in by_task.items():
         if draft.tasks.entries.get(each) is not None:
-            _commit_task(draft, each, tuple(messages), asked=landed.begun, since=current.begun)
+            _commit_task(draft, each, tuple(messages), asked=results.begun, since=current.begun)
 
 
-def commit_load(draft: Draft, done: Ask, found: e.Rows) -> None:
+def commit_load(draft: Draft, done: Fetch, found: e.Rows) -> None:
     """A load by the user is here. Of a task that is not shown nothing is kept: nobody would keep it right."""
     if done.task_id is None or rows.is_of_no_task(draft, done.task_id):
         return
@@ -142,11 +142,11 @@ def _commit_task(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...],
     `asked` is when this fetch was asked for; what the journal has from `since` on wins over its rows. A whole round
     shares one `since`, its beginning: a daemon may answer from before what it told us live.
     """
-    sync = draft.sync
-    if _gone(sync.gone_tasks.get(task_id), since):
+    books = draft.books
+    if _gone(books.gone_tasks.get(task_id), since):
         return
-    wish = sync.wishes.get(task_id)
-    if wish is not None and not wish[1] and wish[0] >= asked:
+    user_load = books.user_loads.get(task_id)
+    if user_load is not None and not user_load[1] and user_load[0] >= asked:
         return
     loaded_at = draft.loaded_task_ids.since.get(task_id)
     if loaded_at is not None and loaded_at > asked:
@@ -158,27 +158,27 @@ def _commit_task(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...],
 
 def _commit_history(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, asked: int, since: int) -> None:
     """Take over a task's messages without the payload of tools: never over whole ones, and it counts as not loaded."""
-    wish = draft.sync.wishes.get(task_id)
-    if task_id not in draft.loaded_task_ids and draft.tasks.entries.get(task_id) is not None and wish is None:
+    user_load = draft.books.user_loads.get(task_id)
+    if task_id not in draft.loaded_task_ids and draft.tasks.entries.get(task_id) is not None and user_load is None:
         _take_messages(draft, task_id, messages, asked=asked, since=since)
 
 
 def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, asked: int, since: int) -> None:
-    sync = draft.sync
+    books = draft.books
     kept: dict[str, MessageEntry] = {}
     for message in messages:
         message_id = message.message_id
-        if message.task_id != task_id or message.session_id not in ("", draft.standing.session_id):
+        if message.task_id != task_id or message.session_id not in ("", draft.status.session_id):
             continue
-        moved = sync.journal_messages.get(message_id)
-        if (moved is not None and moved[0] > since) or _gone(sync.gone_messages.get(message_id), since):
+        moved = books.journal_messages.get(message_id)
+        if (moved is not None and moved[0] > since) or _gone(books.gone_messages.get(message_id), since):
             continue
         kept[message_id] = message
         stream = draft.streaming_messages.get(message_id)
         if stream is not None and stream.moved_at <= asked and stream.task_id in (None, task_id):
             streams.without_stream(draft, message_id)
-    for message_id, (moved_at, row) in sync.journal_messages.items():
-        if moved_at > since and row is not None and row.task_id == task_id and message_id not in sync.gone_messages:
+    for message_id, (moved_at, row) in books.journal_messages.items():
+        if moved_at > since and row is not None and row.task_id == task_id and message_id not in books.gone_messages:
             kept[message_id] = row
     _mark_absent(draft, task_id, kept)
     draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, kept)
@@ -186,9 +186,9 @@ def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...
         rows.tools_are_saved(draft, task_id, message)
 
 
-def commit_older(draft: Draft, done: Ask, found: e.Rows) -> None:
+def commit_older(draft: Draft, done: Fetch, found: e.Rows) -> None:
     """A page of older tasks is here: nothing else was read, nothing else changes."""
-    page = Round(
+    page = SyncRound(
         done.begun,
         frozenset(),
         tasks=tuple(map(TaskEntry.of, found.tasks)),
@@ -197,12 +197,12 @@ def commit_older(draft: Draft, done: Ask, found: e.Rows) -> None:
     )
     page = page._replace(session=draft.session, session_begun=draft.revision)
     draft.tasks = merged_tasks(draft, page)
-    draft.standing = draft.standing.but(has_older_tasks=found.older)
+    draft.status = draft.status.but(has_older_tasks=found.older)
 
 
 def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry]) -> None:
     """What the daemon no longer has was removed while nobody told us; what it has again is back."""
-    gone = draft.sync.gone_messages
+    gone = draft.books.gone_messages
     bucket = draft.messages_by_task.get(task_id)
     for row in bucket.entries if bucket is not None else ():
         if row.message_id not in kept:
@@ -210,5 +210,5 @@ def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry]) -> N
     for message_id in kept:
         if message_id in gone:
             gone = gone.remove(message_id)
-    if gone is not draft.sync.gone_messages:
-        draft.sync = draft.sync.but(gone_messages=gone, removals=True)
+    if gone is not draft.books.gone_messages:
+        draft.books = draft.books.but(gone_messages=gone, removals=True)

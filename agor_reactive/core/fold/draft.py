@@ -1,4 +1,4 @@
-"""The change of one snapshot into the next: its ground copied once, changed freely, frozen again."""
+"""The change of one snapshot into the next: its base copied once, changed freely, frozen again."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ _new = object.__new__
 
 def start_draft(state: SessionState) -> Draft:
     """A copy to change, its `revision` one higher: the revision at which these changes happen."""
-    ground = state._ground
+    base = state._base
     draft: Draft = _new(Draft)
-    draft.hears = ground.hears
-    draft.session = ground.session
-    draft.tasks = ground.tasks
-    draft.messages_by_task = ground.messages_by_task
-    draft.queued_tasks = ground.queued_tasks
-    draft.live_tools = ground.live_tools
-    draft.loaded_task_ids = ground.loaded_task_ids
-    draft.standing = ground.standing
-    draft.sync = ground.sync
+    draft.accepts_session_id = base.accepts_session_id
+    draft.session = base.session
+    draft.tasks = base.tasks
+    draft.messages_by_task = base.messages_by_task
+    draft.queued_tasks = base.queued_tasks
+    draft.live_tools = base.live_tools
+    draft.loaded_task_ids = base.loaded_task_ids
+    draft.status = base.status
+    draft.books = base.books
     draft.streaming_messages = state._streams
     draft.revision = state._revision + 1
     return draft
@@ -30,32 +30,32 @@ def start_draft(state: SessionState) -> Draft:
 
 def settle_draft(state: SessionState, draft: Draft) -> SessionState:
     """The next snapshot. `state` itself if the draft holds the very same parts."""
-    ground = state._ground
+    base = state._base
     same_rows = (
-        draft.tasks is ground.tasks
-        and draft.messages_by_task is ground.messages_by_task
-        and draft.live_tools is ground.live_tools
+        draft.tasks is base.tasks
+        and draft.messages_by_task is base.messages_by_task
+        and draft.live_tools is base.live_tools
     )
     if (
         same_rows
-        and draft.sync is ground.sync
-        and draft.queued_tasks is ground.queued_tasks
-        and draft.loaded_task_ids is ground.loaded_task_ids
-        and draft.session is ground.session
-        and draft.standing is ground.standing
+        and draft.books is base.books
+        and draft.queued_tasks is base.queued_tasks
+        and draft.loaded_task_ids is base.loaded_task_ids
+        and draft.session is base.session
+        and draft.status is base.status
     ):
         streams = draft.streaming_messages
         return state if streams is state._streams else with_streams(state, streams)
     after = finish(draft)
     if same_rows:
-        draft.tools = ground.tools
+        draft.tools = base.tools
     return after
 
 
 def finish(draft: Draft) -> SessionState:
     """The next snapshot, of a draft whose rows have changed."""
     after: SessionState = _new(SessionState)
-    after._ground = draft
+    after._base = draft
     after._streams = draft.streaming_messages
     after._revision = draft.revision
     draft.streaming_messages = NO_STREAMS
@@ -64,9 +64,9 @@ def finish(draft: Draft) -> SessionState:
 
 
 def with_streams(state: SessionState, streams: Streams) -> SessionState:
-    """The next snapshot, in which only text has been written: on the same ground."""
+    """The next snapshot, in which only text has been written: on the same base."""
     after: SessionState = _new(SessionState)
-    after._ground = state._ground
+    after._base = state._base
     after._streams = streams
     after._revision = state._revision + 1
     return after
@@ -78,7 +78,7 @@ def with_last(state: SessionState, streams: Streams, stream: Stream) -> SessionS
     changed.places = streams.places
     changed.last = stream
     after: SessionState = _new(SessionState)
-    after._ground = state._ground
+    after._base = state._base
     after._streams = changed
     after._revision = state._revision + 1
     return after

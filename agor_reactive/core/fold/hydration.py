@@ -11,19 +11,19 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from agor_reactive.core import events as e
-from agor_reactive.core.asks import RETRY_DELAYS, Ask, Landed, Round
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
+from agor_reactive.core.fetches import RETRY_DELAYS, Fetch, FetchResult, SyncRound
 from agor_reactive.core.fold import commit, journal, queue, rows, streams, window
-from agor_reactive.core.fold.window import ask
+from agor_reactive.core.fold.window import request
 from agor_reactive.core.snapshot import Draft
 from agor_reactive.core.tables import TaskTable, is_active
 
 __all__ = [
     "AGAIN",
     "abandon",
-    "ask_answered",
-    "ask_failed",
     "begin_round",
+    "fetch_answered",
+    "fetch_failed",
     "load_requested",
     "older_requested",
     "resync_requested",
@@ -38,27 +38,27 @@ AGAIN = ". It will not be tried again by itself; resync() does."
 
 def begin_round(draft: Draft) -> None:
     """Read everything (again). What an earlier round was waiting for is given up; loads by the user go on."""
-    sync = draft.sync
-    kept = tuple(a for a in sync.asks if a.kind == "messages" and not a.of_round)
-    draft.sync = sync.but(asks=kept, again=False, queue_moved=False)
-    wanted = [ask(draft, "session", of_round=True), window.ask_for_tasks(draft)]
-    if not draft.sync.queue_absent:
-        wanted.append(ask(draft, "queue", of_round=True))
-    draft.sync = draft.sync.but(round=Round(draft.revision, frozenset(a.ask_id for a in wanted)))
-    draft.standing = draft.standing.but(loading=True)
+    books = draft.books
+    kept = tuple(a for a in books.fetches if a.kind == "messages" and not a.of_round)
+    draft.books = books.but(fetches=kept, again=False, queue_moved=False)
+    wanted = [request(draft, "session", of_round=True), window.request_tasks(draft)]
+    if not draft.books.queue_absent:
+        wanted.append(request(draft, "queue", of_round=True))
+    draft.books = draft.books.but(round=SyncRound(draft.revision, frozenset(a.fetch_id for a in wanted)))
+    draft.status = draft.status.but(loading=True)
 
 
 def abandon(draft: Draft) -> None:
     """The link dropped: nothing asked for will be answered."""
-    draft.sync = draft.sync.but(asks=(), round=None, again=False, queue_moved=False)
-    draft.standing = draft.standing.but(loading=False)
+    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False)
+    draft.status = draft.status.but(loading=False)
     journal.close_journal(draft)
 
 
 def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
     """The user wants a resync. One at a time: while one is under way, it is the one."""
-    sync = draft.sync
-    if sync.round is not None or any(a.kind == "join" for a in sync.asks) or not draft.standing.link.up:
+    books = draft.books
+    if books.round is not None or any(a.kind == "join" for a in books.fetches) or not draft.status.link.up:
         return
     begin_round(draft)
 
@@ -78,22 +78,22 @@ def event_unreadable(draft: Draft, event: e.EventUnreadable) -> None:
 
 def _read_again(draft: Draft) -> None:
     """Begin a sync round, or another one after the present one, whose rows may be older than what was missed."""
-    sync = draft.sync
-    if sync.round is not None:
-        draft.sync = sync.but(again=True)
-    elif draft.standing.link.up and not any(a.kind in ("join", "wait") for a in sync.asks):
+    books = draft.books
+    if books.round is not None:
+        draft.books = books.but(again=True)
+    elif draft.status.link.up and not any(a.kind in ("join", "wait") for a in books.fetches):
         begin_round(draft)
 
 
 def load_requested(draft: Draft, event: e.LoadRequested) -> None:
     """The user wants a task's messages. Asked for once, however often wanted while on the way."""
     task_id = event.task_id
-    sync = draft.sync
-    if task_id in sync.gone_tasks or not draft.standing.link.up:
+    books = draft.books
+    if task_id in books.gone_tasks or not draft.status.link.up:
         return
     _wish(draft, task_id, loaded=True)
-    if not any(a.kind == "messages" and a.task_id == task_id and not a.of_round for a in draft.sync.asks):
-        ask(draft, "messages", task_id=task_id)
+    if not any(a.kind == "messages" and a.task_id == task_id and not a.of_round for a in draft.books.fetches):
+        request(draft, "messages", task_id=task_id)
 
 
 def unload_requested(draft: Draft, event: e.UnloadRequested) -> None:
@@ -110,23 +110,23 @@ def unload_requested(draft: Draft, event: e.UnloadRequested) -> None:
 
 def _wish(draft: Draft, task_id: str, *, loaded: bool) -> None:
     if journal.in_flight(draft) or loaded:
-        wishes = type(draft.sync.wishes)({**draft.sync.wishes, task_id: (draft.revision, loaded)})
-        draft.sync = draft.sync.but(wishes=wishes)
+        user_loads = type(draft.books.user_loads)({**draft.books.user_loads, task_id: (draft.revision, loaded)})
+        draft.books = draft.books.but(user_loads=user_loads)
 
 
 # ------------------------------------------------------------------------------------------------------------ answers
 
 
-def ask_answered(draft: Draft, event: e.AskAnswered) -> None:
+def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
     """Something asked for is here. The answer to what was given up means nothing."""
-    done = _take(draft, event.ask_id)
+    done = _take(draft, event.fetch_id)
     if done is None:
         return
     if event.rows.rejected:
         _count_rejected(draft, done.kind, event.rows.rejected)
     if done.kind in ("join", "wait"):
         if done.kind == "join":
-            draft.sync = draft.sync.but(projects=True)
+            draft.books = draft.books.but(projects=True)
         begin_round(draft)
     elif done.of_round:
         _land(draft, done, event.rows)
@@ -134,11 +134,11 @@ def ask_answered(draft: Draft, event: e.AskAnswered) -> None:
     elif done.kind == "queue":
         queue.take_queue(draft, event.rows.tasks, done.begun)
         _clear_error(draft, "queue")
-        if draft.sync.queue_moved:
+        if draft.books.queue_moved:
             queue.read_queue(draft)
     elif done.kind == "older":
         commit.commit_older(draft, done, event.rows)
-        _ask_for_history(draft, draft.tasks, of_round=False)
+        _request_history(draft, draft.tasks, of_round=False)
         _clear_error(draft, "history")
     else:
         commit.commit_load(draft, done, event.rows)
@@ -146,11 +146,11 @@ def ask_answered(draft: Draft, event: e.AskAnswered) -> None:
     journal.close_journal(draft)
 
 
-def _take(draft: Draft, ask_id: int) -> Ask | None:
-    sync = draft.sync
-    for wanted in sync.asks:
-        if wanted.ask_id == ask_id:
-            draft.sync = sync.but(asks=tuple(a for a in sync.asks if a.ask_id != ask_id))
+def _take(draft: Draft, fetch_id: int) -> Fetch | None:
+    books = draft.books
+    for wanted in books.fetches:
+        if wanted.fetch_id == fetch_id:
+            draft.books = books.but(fetches=tuple(a for a in books.fetches if a.fetch_id != fetch_id))
             return wanted
     return None
 
@@ -160,17 +160,17 @@ def _count_rejected(draft: Draft, kind: str, rejected: int) -> None:
 
 
 def _count_anomaly(draft: Draft, name: str, more: int) -> None:
-    anomalies = draft.standing.anomalies
+    anomalies = draft.status.anomalies
     counted = type(anomalies)({**anomalies, name: anomalies.get(name, 0) + more})
-    draft.standing = draft.standing.but(anomalies=counted)
+    draft.status = draft.status.but(anomalies=counted)
 
 
-def _land(draft: Draft, done: Ask, rows: e.Rows) -> None:
+def _land(draft: Draft, done: Fetch, rows: e.Rows) -> None:
     """Put what came for the round aside until the round commits."""
-    current = draft.sync.round
+    current = draft.books.round
     if current is None:
         return
-    current = current._replace(waiting=current.waiting - {done.ask_id})
+    current = current._replace(waiting=current.waiting - {done.fetch_id})
     if done.kind == "session":
         read = SessionRowEntry.of(rows.session) if rows.session is not None else None
         current = current._replace(session=read, session_begun=done.begun)
@@ -185,33 +185,35 @@ def _land(draft: Draft, done: Ask, rows: e.Rows) -> None:
     elif done.kind == "queue":
         current = current._replace(queue=rows.tasks, queue_begun=done.begun)
     else:
-        landed = Landed(done.begun, tuple(map(MessageEntry.of, rows.messages)), rows.complete, done.kind == "history")
-        current = current._replace(landed=(*current.landed, (done.task_id, landed)))
-    draft.sync = draft.sync.but(round=current)
+        results = FetchResult(
+            done.begun, tuple(map(MessageEntry.of, rows.messages)), rows.complete, done.kind == "history"
+        )
+        current = current._replace(results=(*current.results, (done.task_id, results)))
+    draft.books = draft.books.but(round=current)
 
 
 def _advance(draft: Draft, at: float) -> None:
     """When all asked for is in: ask for the messages, or commit."""
-    current = draft.sync.round
+    current = draft.books.round
     if current is None or current.waiting:
         return
     if not current.planned:
         _plan(draft, current)
-        current = draft.sync.round
+        current = draft.books.round
         if current is None or current.waiting:
             return
-    again = draft.sync.again
+    again = draft.books.again
     commit.commit_round(draft, current, at)
-    draft.sync = draft.sync.but(round=None, attempt=0, again=False)
+    draft.books = draft.books.but(round=None, attempt=0, again=False)
     if again:
         begin_round(draft)
-    elif draft.sync.queue_moved:
+    elif draft.books.queue_moved:
         queue.read_queue(draft)
 
 
-def _plan(draft: Draft, current: Round) -> None:
+def _plan(draft: Draft, current: SyncRound) -> None:
     """Which tasks' messages the round still needs."""
-    hydration = draft.standing.hydration
+    hydration = draft.status.hydration
     loaded = draft.loaded_task_ids
     tasks = commit.merged_tasks(draft, current)
     wanted: set[str] = set()
@@ -224,8 +226,8 @@ def _plan(draft: Draft, current: Round) -> None:
             wanted.add(newest.task_id)
     elif hydration == "none":
         # Loaded by the user; read again only if something may have been missed since.
-        wanted = {t for t in loaded if t in tasks.entries and loaded.since[t] < draft.sync.stale_since}
-    elif draft.sync.window:
+        wanted = {t for t in loaded if t in tasks.entries and loaded.since[t] < draft.books.stale_since}
+    elif draft.books.window:
         # Whole: what is at work or was expanded, and what has used tools before our eyes. The rest: its history.
         for task in tasks.entries.values():
             since = loaded.since.get(task.task_id)
@@ -238,19 +240,19 @@ def _plan(draft: Draft, current: Round) -> None:
             wanted.add(newest.task_id)
     wanted = {task_id for task_id in wanted if _may_load(draft, task_id, current.begun)}
     if wanted_all:
-        asked = [ask(draft, "all_messages", of_round=True)]
+        fetches = [request(draft, "all_messages", of_round=True)]
     else:
         in_order = [task.task_id for task in tasks.in_order() if task.task_id in wanted]
-        asked = [ask(draft, "messages", task_id=task_id, of_round=True) for task_id in reversed(in_order)]
-        asked += _ask_for_history(draft, tasks, of_round=True)
-    draft.sync = draft.sync.but(round=current._replace(planned=True, waiting=frozenset(a.ask_id for a in asked)))
+        fetches = [request(draft, "messages", task_id=task_id, of_round=True) for task_id in reversed(in_order)]
+        fetches += _request_history(draft, tasks, of_round=True)
+    draft.books = draft.books.but(round=current._replace(planned=True, waiting=frozenset(a.fetch_id for a in fetches)))
 
 
-def _ask_for_history(draft: Draft, tasks: TaskTable, *, of_round: bool) -> list[Ask]:
+def _request_history(draft: Draft, tasks: TaskTable, *, of_round: bool) -> list[Fetch]:
     """Where the daemon can leave out the payload of tools: the messages of tasks not read whole, without it."""
-    if not draft.sync.window or not draft.sync.projects or draft.standing.hydration == "preview":
+    if not draft.books.window or not draft.books.projects or draft.status.hydration == "preview":
         return []
-    on_the_way = {a.task_id for a in draft.sync.asks if a.kind in ("messages", "history")}
+    on_the_way = {a.task_id for a in draft.books.fetches if a.kind in ("messages", "history")}
     wanted = [
         task.task_id
         for task in reversed(tasks.in_order())
@@ -260,23 +262,23 @@ def _ask_for_history(draft: Draft, tasks: TaskTable, *, of_round: bool) -> list[
         and (of_round or task.task_id not in draft.messages_by_task)
         and _may_load(draft, task.task_id, draft.revision)
     ]
-    return [ask(draft, "history", task_id=task_id, of_round=of_round) for task_id in wanted]
+    return [request(draft, "history", task_id=task_id, of_round=of_round) for task_id in wanted]
 
 
 def older_requested(draft: Draft, event: e.OlderTasksRequested) -> None:
     """The user wants a page of older tasks: one at a time."""
-    sync = draft.sync
-    standing = draft.standing
-    if standing.hydration != "lean" or not standing.has_older_tasks or not standing.link.up or sync.round is not None:
+    books = draft.books
+    status = draft.status
+    if status.hydration != "lean" or not status.has_older_tasks or not status.link.up or books.round is not None:
         return
-    if any(a.kind == "older" for a in sync.asks):
+    if any(a.kind == "older" for a in books.fetches):
         return
     window.widen(draft)
 
 
 def _may_load(draft: Draft, task_id: str, begun: int) -> bool:
-    wish = draft.sync.wishes.get(task_id)
-    return wish is None or bool(wish[1]) or wish[0] < begun
+    user_load = draft.books.user_loads.get(task_id)
+    return user_load is None or bool(user_load[1]) or user_load[0] < begun
 
 
 def newest_task(tasks: Iterable[TaskEntry]) -> TaskEntry | None:
@@ -296,20 +298,20 @@ _FINAL = ("forbidden", "not_found")
 _PASSING = ("timeout", "server", "refused", "absent")
 
 
-def ask_failed(draft: Draft, event: e.AskFailed) -> None:
+def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
     """Something asked for could not be had."""
-    done = _take(draft, event.ask_id)
+    done = _take(draft, event.fetch_id)
     if done is None:
         return
     failure = event.failure
     if done.kind == "join":
         # An older daemon has no rooms and sends everything to everyone; a silent one may not. Read on either way.
         # Who is not logged in is told that, not that stream events may be missing.
-        if failure.kind != "absent" and draft.standing.link.phase == "live":
+        if failure.kind != "absent" and draft.status.link.phase == "live":
             reason = f"the room could not be joined: {failure.text}"
-            shown = replace(draft.standing.link, phase="degraded", reason=reason)
-            draft.standing = draft.standing.but(degraded=True, connection=shown)
-        draft.sync = draft.sync.but(projects=False)
+            shown = replace(draft.status.link, phase="degraded", reason=reason)
+            draft.status = draft.status.but(degraded=True, connection=shown)
+        draft.books = draft.books.but(projects=False)
         begin_round(draft)
     elif done.kind == "wait":
         begin_round(draft)
@@ -320,7 +322,7 @@ def ask_failed(draft: Draft, event: e.AskFailed) -> None:
         if done.kind == "session" and failure.kind == "not_found":
             # Removed while we were away, and all that belongs to it with it.
             rows.empty(draft)
-            draft.sync = draft.sync.but(asks=())
+            draft.books = draft.books.but(fetches=())
     elif done.kind == "older":
         set_error(draft, "history", f"Older tasks could not be read: {failure.text}")
     elif done.of_round:
@@ -331,32 +333,32 @@ def ask_failed(draft: Draft, event: e.AskFailed) -> None:
     journal.close_journal(draft)
 
 
-def _queue_failed(draft: Draft, done: Ask, failure: e.Failure, at: float) -> None:
+def _queue_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> None:
     """The rows of the queue stay as they are, and `error` says that they may be old."""
     if failure.kind == "absent":
-        draft.sync = draft.sync.but(queue_absent=True)
+        draft.books = draft.books.but(queue_absent=True)
     else:
         set_error(draft, "queue", f"The queue could not be read; what is shown may be old: {failure.text}")
     if done.of_round:
-        current = draft.sync.round
+        current = draft.books.round
         if current is not None:
             _give_up(draft, current, done, None if failure.kind == "absent" else "queue")
             _advance(draft, at)
     elif failure.kind == "absent":
         queue.take_from_tasks(draft)
-    elif draft.sync.queue_moved:
+    elif draft.books.queue_moved:
         queue.read_queue(draft)
 
 
-def _give_up(draft: Draft, current: Round, done: Ask, source: str | None) -> None:
+def _give_up(draft: Draft, current: SyncRound, done: Fetch, source: str | None) -> None:
     """The round does without that answer; an error of `source` outlives it."""
     failed = current.failed | {source} if source is not None else current.failed
-    draft.sync = draft.sync.but(round=current._replace(waiting=current.waiting - {done.ask_id}, failed=failed))
+    draft.books = draft.books.but(round=current._replace(waiting=current.waiting - {done.fetch_id}, failed=failed))
 
 
-def _messages_failed(draft: Draft, done: Ask, failure: e.Failure) -> None:
+def _messages_failed(draft: Draft, done: Fetch, failure: e.Failure) -> None:
     """A task's messages could not be read: it is as loaded as it was; the round goes on without."""
-    current = draft.sync.round
+    current = draft.books.round
     if current is None:
         return
     shown = done.kind == "all_messages" or done.task_id in draft.loaded_task_ids
@@ -368,17 +370,17 @@ def _messages_failed(draft: Draft, done: Ask, failure: e.Failure) -> None:
 
 def _round_failed(draft: Draft, failure: e.Failure) -> None:
     """The session or its tasks could not be read: the round is over. What happens next depends on why."""
-    sync = draft.sync
-    kept = tuple(a for a in sync.asks if not a.of_round)
-    draft.sync = sync.but(asks=kept, round=None, again=False)
+    books = draft.books
+    kept = tuple(a for a in books.fetches if not a.of_round)
+    draft.books = books.but(fetches=kept, round=None, again=False)
     terminal = failure.kind in _FINAL
-    draft.standing = draft.standing.but(loading=False, terminal=terminal or draft.standing.terminal)
+    draft.status = draft.status.but(loading=False, terminal=terminal or draft.status.terminal)
     if terminal:
         set_error(draft, "sync", f"{failure.text}{AGAIN}")
     elif failure.kind in _PASSING:
-        delay = RETRY_DELAYS[min(sync.attempt, len(RETRY_DELAYS) - 1)]
-        draft.sync = draft.sync.but(attempt=sync.attempt + 1)
-        ask(draft, "wait", delay=delay)
+        delay = RETRY_DELAYS[min(books.attempt, len(RETRY_DELAYS) - 1)]
+        draft.books = draft.books.but(attempt=books.attempt + 1)
+        request(draft, "wait", delay=delay)
         set_error(draft, "sync", f"The session could not be read: {failure.text}. Next try in {delay:g} s.")
     elif failure.kind == "unauthenticated":
         set_error(
@@ -390,11 +392,11 @@ def _round_failed(draft: Draft, failure: e.Failure) -> None:
 
 def set_error(draft: Draft, source: str, text: str) -> None:
     """Say what failed; an earlier word of the same source is replaced."""
-    errors = tuple(pair for pair in draft.standing.errors if pair[0] != source)
-    draft.standing = draft.standing.but(errors=(*errors, (source, text)))
+    errors = tuple(pair for pair in draft.status.errors if pair[0] != source)
+    draft.status = draft.status.but(errors=(*errors, (source, text)))
 
 
 def _clear_error(draft: Draft, source: str) -> None:
-    if any(pair[0] == source for pair in draft.standing.errors):
-        errors = tuple(pair for pair in draft.standing.errors if pair[0] != source)
-        draft.standing = draft.standing.but(errors=errors)
+    if any(pair[0] == source for pair in draft.status.errors):
+        errors = tuple(pair for pair in draft.status.errors if pair[0] != source)
+        draft.status = draft.status.but(errors=errors)

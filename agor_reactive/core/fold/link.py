@@ -8,31 +8,31 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import hydration, journal, rows, streams
-from agor_reactive.core.fold.window import ask
-from agor_reactive.core.snapshot import Draft, Sync
+from agor_reactive.core.fold.window import request
+from agor_reactive.core.snapshot import Bookkeeping, Draft
 
 __all__ = ["disposed", "link_changed", "not_resolved"]
 
 
 def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     """Take over where the link stands; begin anew on a new connection, or once logged in."""
-    was, now = draft.standing.link, event.status
+    was, now = draft.status.link, event.status
     if was == now:
         return
-    draft.standing = draft.standing.but(link=now, connection=now, degraded=False)
+    draft.status = draft.status.but(link=now, connection=now, degraded=False)
     fresh = now.up and (not was.up or was.epoch != now.epoch)
     logged_in = now.phase == "live" and was.phase == "unauthenticated"
     if was.up and (not now.up or was.epoch != now.epoch):
         hydration.abandon(draft)
         streams.mark_gap(draft)
-        draft.sync = draft.sync.but(stale_since=draft.revision, missed=True)
-    if (fresh or logged_in) and not draft.standing.terminal:
+        draft.books = draft.books.but(stale_since=draft.revision, missed=True)
+    if (fresh or logged_in) and not draft.status.terminal:
         hydration.abandon(draft)
-        draft.standing = draft.standing.but(loading=True)
-        ask(draft, "join")
+        draft.status = draft.status.but(loading=True)
+        request(draft, "join")
     if now.phase == "closed":
         hydration.set_error(draft, "link", "The client was closed; nothing more will come.")
-        draft.standing = draft.standing.but(loading=False)
+        draft.status = draft.status.but(loading=False)
 
 
 def not_resolved(draft: Draft, event: e.NotResolved) -> None:
@@ -40,13 +40,13 @@ def not_resolved(draft: Draft, event: e.NotResolved) -> None:
     failure = event.failure
     terminal = failure.kind in ("not_found", "forbidden", "refused")
     hydration.set_error(draft, "sync", failure.text)
-    draft.standing = draft.standing.but(loading=False, terminal=terminal)
+    draft.status = draft.status.but(loading=False, terminal=terminal)
 
 
 def disposed(draft: Draft, event: e.Disposed) -> None:
     """The last handle was released: let go of everything."""
     rows.empty(draft)
-    draft.sync = Sync()
-    draft.standing = draft.standing.but(loading=False, errors=(), disposed=True)
-    draft.hears = None
+    draft.books = Bookkeeping()
+    draft.status = draft.status.but(loading=False, errors=(), disposed=True)
+    draft.accepts_session_id = None
     journal.close_journal(draft)

@@ -13,8 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from agor_reactive.core import events as e
-from agor_reactive.core.asks import Ask
 from agor_reactive.core.entries import TaskEntry
+from agor_reactive.core.fetches import Fetch
 from agor_reactive.core.fold import journal
 from agor_reactive.core.snapshot import Draft
 from agor_reactive.models.task import Task
@@ -48,7 +48,7 @@ def _set(draft: Draft, tasks: tuple[Task, ...]) -> None:
 
 def task_moved(draft: Draft, old: TaskEntry | None, entry: TaskEntry) -> None:
     """A task changed. One that left the queue is taken out at once; what came in or moved is read from the daemon."""
-    if draft.sync.queue_absent:
+    if draft.books.queue_absent:
         _moved_among_tasks(draft, entry)
         return
     held = next((task for task in draft.queued_tasks if task.task_id == entry.task_id), None)
@@ -68,8 +68,8 @@ def _is_no_news(draft: Draft, held: Task | None, old: TaskEntry | None, entry: T
 
 
 def _is_being_read(draft: Draft) -> bool:
-    sync = draft.sync
-    return sync.queue_moved or any(ask.kind == "queue" for ask in sync.asks)
+    books = draft.books
+    return books.queue_moved or any(fetch.kind == "queue" for fetch in books.fetches)
 
 
 def _moved_among_tasks(draft: Draft, entry: TaskEntry) -> None:
@@ -96,23 +96,23 @@ def queue_moved(draft: Draft, event: e.QueueMoved) -> None:
 
 def touch(draft: Draft) -> None:
     """Something about the queue changed: what the daemon says of it is wanted anew."""
-    sync = draft.sync
-    if sync.queue_absent or not draft.standing.link.up:
+    books = draft.books
+    if books.queue_absent or not draft.status.link.up:
         return
-    if any(ask.kind == "queue" for ask in sync.asks):
-        if not sync.queue_moved:
-            draft.sync = sync.but(queue_moved=True)
-    elif sync.round is None:
+    if any(fetch.kind == "queue" for fetch in books.fetches):
+        if not books.queue_moved:
+            draft.books = books.but(queue_moved=True)
+    elif books.round is None:
         read_queue(draft)
-    elif not sync.queue_moved:  # the round has its answer already: read again once it has committed
-        draft.sync = sync.but(queue_moved=True)
+    elif not books.queue_moved:  # the round has its answer already: read again once it has committed
+        draft.books = books.but(queue_moved=True)
 
 
 def read_queue(draft: Draft) -> None:
     """Ask for the queue."""
-    sync = draft.sync
-    ask = Ask(sync.next_ask, "queue", draft.revision)
-    draft.sync = sync.but(asks=(*sync.asks, ask), next_ask=sync.next_ask + 1, queue_moved=False)
+    books = draft.books
+    fetch = Fetch(books.next_fetch_id, "queue", draft.revision)
+    draft.books = books.but(fetches=(*books.fetches, fetch), next_fetch_id=books.next_fetch_id + 1, queue_moved=False)
 
 
 def take_queue(draft: Draft, rows: tuple[Task, ...], begun: int) -> None:
@@ -120,16 +120,16 @@ def take_queue(draft: Draft, rows: tuple[Task, ...], begun: int) -> None:
 
     What came into the queue since is not added: its event has asked for another read.
     """
-    sync = draft.sync
+    books = draft.books
     told: dict[str, Task] = {}
     for row in rows:
-        noted = sync.journal_tasks.get(row.task_id)
+        noted = books.journal_tasks.get(row.task_id)
         left = noted is not None and noted[0] > begun and (noted[1] is None or not noted[1].queued)
-        if row.queued and not left and sync.gone_tasks.get(row.task_id, -1) <= begun:
+        if row.queued and not left and books.gone_tasks.get(row.task_id, -1) <= begun:
             told[row.task_id] = row
-            if row.task_id in sync.gone_tasks:  # asked after its removal, the daemon has it: it is back
-                sync = sync.but(gone_tasks=sync.gone_tasks.remove(row.task_id))
-    draft.sync = sync
+            if row.task_id in books.gone_tasks:  # asked after its removal, the daemon has it: it is back
+                books = books.but(gone_tasks=books.gone_tasks.remove(row.task_id))
+    draft.books = books
     _set(draft, in_queue_order(told.values()))
     for task_id, row in told.items():
         if draft.tasks.entries.get(task_id) is None and not journal.task_moved_after(draft, task_id, begun):

@@ -10,7 +10,7 @@ from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import Draft, SessionState
 from agor_reactive.core.streams import NO_STREAMS
 from agor_reactive.core.tables import AT_REST, LoadedTasks, MessagesByTask, TaskTable
-from agor_reactive.core.tools import Heard, LiveTool, told_by
+from agor_reactive.core.tools import LiveTool, LiveToolMap, tools_in
 from agor_reactive.models.base import FrozenDict
 from agor_reactive.models.task import ENDED_STATUSES, QUEUED_STATUS
 
@@ -34,13 +34,13 @@ __all__ = [
 
 def session_saved(state: SessionState, event: e.SessionSaved) -> SessionState:
     """The session's row changed; its `tasks` give the order of tasks."""
-    if event.entry.session_id != state._ground.hears:
+    if event.entry.session_id != state._base.accepts_session_id:
         return state
     draft = start_draft(state)
     before = draft.session
     keep_session(draft, event.entry)
-    if journal.in_flight(draft) and (draft.session is not before or not draft.sync.session_moved):
-        draft.sync = draft.sync.but(session_moved=draft.revision)
+    if journal.in_flight(draft) and (draft.session is not before or not draft.books.session_moved):
+        draft.books = draft.books.but(session_moved=draft.revision)
     return settle_draft(state, draft)
 
 
@@ -59,13 +59,13 @@ def keep_session(draft: Draft, entry: SessionRowEntry) -> None:
 def session_gone(draft: Draft, event: e.SessionGone) -> None:
     """The session was removed, its tasks and messages with it. Final, unless a later resync finds it again."""
     empty(draft)
-    draft.hears = None
-    draft.standing = draft.standing.but(
+    draft.accepts_session_id = None
+    draft.status = draft.status.but(
         loading=False,
         terminal=True,
         errors=(("session", "The session was removed; nothing more will come."),),
     )
-    draft.sync = draft.sync.but(asks=(), round=None, again=False, queue_moved=False)
+    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False)
     journal.close_journal(draft)
 
 
@@ -78,22 +78,22 @@ def empty(draft: Draft) -> None:
     draft.streaming_messages = NO_STREAMS
     draft.live_tools = PMap()
     draft.loaded_task_ids = LoadedTasks(PMap())
-    draft.sync = draft.sync.but(settled=FrozenDict())
+    draft.books = draft.books.but(settled=FrozenDict())
 
 
 def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
     """A task was made or changed. What was removed stays removed."""
     entry = event.entry
-    ground = state._ground
-    if entry.session_id != ground.hears:
+    base = state._base
+    if entry.session_id != base.accepts_session_id:
         return state
     task_id, status = entry.task_id, entry.status
-    sync = ground.sync
-    if sync.removals and task_id in sync.gone_tasks:
+    books = base.books
+    if books.removals and task_id in books.gone_tasks:
         return state
-    tasks = ground.tasks
+    tasks = base.tasks
     old = tasks.entries.get(task_id)
-    if old is None and not event.born and ground.standing.has_older_tasks and window.is_before(ground, entry):
+    if old is None and not event.born and base.status.has_older_tasks and window.is_before(base, entry):
         return state
     draft = start_draft(state)
     if old is None:
@@ -101,7 +101,7 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
     else:
         was = old.status
         begins = was == QUEUED_STATUS and _leaves_the_queue_here(draft, old)
-    if sync.asks:
+    if books.fetches:
         journal.note_task(draft, task_id, entry)
     if draft.queued_tasks or status == QUEUED_STATUS or was == QUEUED_STATUS:
         queue.task_moved(draft, old, entry)
@@ -112,7 +112,7 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
             _status_changed(draft, task_id, was, status)
     if begins and status != QUEUED_STATUS:
         _load_at_birth(draft, task_id)
-    if sync.window:
+    if books.window:
         window.slide(draft)
     return finish(draft) if moved else settle_draft(state, draft)
 
@@ -130,34 +130,34 @@ def _status_changed(draft: Draft, task_id: str, was: str, status: str) -> None:
 
 def _leaves_the_queue_here(draft: Draft, old: TaskEntry) -> bool:
     """Whether a task that we knew waiting begins now, before our eyes."""
-    sync = draft.sync
-    if not sync.missed:
+    books = draft.books
+    if not books.missed:
         return True
     # What we know may be from before the link dropped: it may have begun, and said much, while nobody listened. Not if
     # it has been seen waiting since.
-    heard = sync.journal_tasks.get(old.task_id)
+    heard = books.journal_tasks.get(old.task_id)
     if heard is not None and heard[1] is not None and heard[1].queued:
         return True
-    current = sync.round
+    current = books.round
     return current is not None and any(task.queued for task in current.tasks if task.task_id == old.task_id)
 
 
 def _load_at_birth(draft: Draft, task_id: str) -> None:
     """Whoever sees a task begin sees all its messages: it is loaded without being fetched."""
-    if draft.standing.hydration == "none" or task_id in draft.loaded_task_ids:
+    if draft.status.hydration == "none" or task_id in draft.loaded_task_ids:
         return
-    wish = draft.sync.wishes.get(task_id)
-    if wish is None or wish[1]:
+    user_load = draft.books.user_loads.get(task_id)
+    if user_load is None or user_load[1]:
         draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, draft.revision)
         draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, {})
 
 
 def _task_came_back(draft: Draft, task_id: str) -> None:
     """An ended task works again: messages dropped at its end may be written after all."""
-    settled = draft.sync.settled
+    settled = draft.books.settled
     kept = {key: value for key, value in settled.items() if value != (task_id, "dropped")}
     if len(kept) != len(settled):
-        draft.sync = draft.sync.but(settled=FrozenDict(kept))
+        draft.books = draft.books.but(settled=FrozenDict(kept))
 
 
 def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
@@ -169,9 +169,9 @@ def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
 
 def forget_task(draft: Draft, task_id: str) -> None:
     """Take a task out of every collection, for good."""
-    sync = draft.sync
-    if task_id not in sync.gone_tasks:
-        draft.sync = sync.but(gone_tasks=sync.gone_tasks.insert(task_id, draft.revision), removals=True)
+    books = draft.books
+    if task_id not in books.gone_tasks:
+        draft.books = books.but(gone_tasks=books.gone_tasks.insert(task_id, draft.revision), removals=True)
     streams.drop_streams_of(draft, task_id)
     draft.tasks = draft.tasks.drop(task_id)
     draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
@@ -185,19 +185,19 @@ def forget_task(draft: Draft, task_id: str) -> None:
 def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
     """A message was saved: its stream has done its work; if its task is loaded, it is kept."""
     entry = event.entry
-    ground = state._ground
-    if entry.session_id != ground.hears:
+    base = state._base
+    if entry.session_id != base.accepts_session_id:
         return state
     message_id, task_id = entry.message_id, entry.task_id
-    sync = ground.sync
-    if sync.removals and (message_id in sync.gone_messages or (task_id is not None and task_id in sync.gone_tasks)):
+    books = base.books
+    if books.removals and (message_id in books.gone_messages or (task_id is not None and task_id in books.gone_tasks)):
         return state
     draft = start_draft(state)
     if draft.streaming_messages.last is not None:
         streams.saved(draft, message_id, task_id)
-    if sync.asks:
+    if books.fetches:
         journal.note_message(draft, message_id, entry)
-    messages = ground.messages_by_task
+    messages = base.messages_by_task
     bucket = messages.buckets.get(task_id) if task_id is not None else None
     if task_id is not None and bucket is not None:
         after = draft.messages_by_task = messages.put(entry, bucket)
@@ -207,7 +207,7 @@ def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
     draft.messages_by_task = messages.drop(message_id)
     streams.settle(draft, message_id, task_id, "saved")
     if task_id is not None and not is_of_no_task(draft, task_id):
-        for tool_use_id, told in told_by(entry):
+        for tool_use_id, told in tools_in(entry):
             journal.note_tool(draft, task_id, tool_use_id)
             _hear(draft, task_id, tool_use_id, told)
     return settle_draft(state, draft)
@@ -216,9 +216,9 @@ def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
 def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
     """A message was removed; it stays removed."""
     message_id = event.message_id
-    sync = draft.sync
-    if message_id not in sync.gone_messages:
-        draft.sync = sync.but(gone_messages=sync.gone_messages.insert(message_id, draft.revision), removals=True)
+    books = draft.books
+    if message_id not in books.gone_messages:
+        draft.books = books.but(gone_messages=books.gone_messages.insert(message_id, draft.revision), removals=True)
     journal.note_message(draft, message_id, None)
     streams.without_stream(draft, message_id)
     entry = draft.messages_by_task.entries.get(message_id)
@@ -232,15 +232,15 @@ def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
 
 def is_of_no_task(draft: Draft, task_id: str) -> bool:
     """Whether there is no such task: not shown, though all that are to be shown are known and none is being read."""
-    if draft.tasks.entries.get(task_id) is not None or draft.standing.last_synced_at is None:
+    if draft.tasks.entries.get(task_id) is not None or draft.status.last_synced_at is None:
         return False
-    sync = draft.sync
-    return sync.round is None and draft.standing.link.up and not any(a.kind in ("join", "wait") for a in sync.asks)
+    books = draft.books
+    return books.round is None and draft.status.link.up and not any(a.kind in ("join", "wait") for a in books.fetches)
 
 
 def tool_started(draft: Draft, event: e.ToolStarted) -> None:
     """A tool begins; once per id."""
-    if event.task_id not in draft.sync.gone_tasks:
+    if event.task_id not in draft.books.gone_tasks:
         journal.note_tool(draft, event.task_id, event.tool_use_id)
         _hear(draft, event.task_id, event.tool_use_id, LiveTool(event.tool_name))
 
@@ -252,7 +252,7 @@ def _hear(draft: Draft, task_id: str, tool_use_id: str, told: LiveTool) -> None:
         told = LiveTool(known.name or told.name, known.complete or told.complete, known.saved or told.saved)
         if told == known:
             return
-    heard = (heard if heard is not None else Heard()).with_tool(tool_use_id, told)
+    heard = (heard if heard is not None else LiveToolMap()).with_tool(tool_use_id, told)
     draft.live_tools = draft.live_tools.insert(task_id, heard)
 
 
@@ -262,7 +262,7 @@ def drop_unsaved_tools(draft: Draft, begun: int, unread: frozenset[str]) -> None
     Those that the read messages contain are known from there. `unread` are tasks whose messages could not be read: what
     is known of their tools stays. Events that came after `begun` are newer than the answers.
     """
-    noted = draft.sync.journal_tools
+    noted = draft.books.journal_tools
     for task_id, heard in tuple(draft.live_tools.items()):
         if task_id in unread:
             continue
@@ -270,7 +270,7 @@ def drop_unsaved_tools(draft: Draft, begun: int, unread: frozenset[str]) -> None
         if not newer:
             draft.live_tools = draft.live_tools.remove(task_id)
         elif len(newer) != len(heard):
-            draft.live_tools = draft.live_tools.insert(task_id, Heard(newer))
+            draft.live_tools = draft.live_tools.insert(task_id, LiveToolMap(newer))
 
 
 def drop_strays(draft: Draft) -> None:
@@ -293,13 +293,13 @@ def tools_are_saved(draft: Draft, task_id: str, entry: MessageEntry, *, removed:
     heard = draft.live_tools.get(task_id)
     if heard is None:
         return
-    left = Heard(heard)
-    for use, told in told_by(entry):
+    left = LiveToolMap(heard)
+    for use, told in tools_in(entry):
         known: LiveTool | None = left.get(use)
         if known is None:
             continue
         if told.complete or removed:
-            left = Heard({key: value for key, value in left.items() if key != use})
+            left = LiveToolMap({key: value for key, value in left.items() if key != use})
         elif not known.saved:
             left = left.with_tool(use, known._replace(saved=True))
     if left == heard:

@@ -56,7 +56,7 @@ SETTLED_LIMIT = 256
 def text_chunk(state: SessionState, event: e.TextChunk) -> SessionState:
     """The hot path: one chunk costs a few small copies, whatever the number of tasks, handles and chunks."""
     session_id, message_id, task_id, chunk, sequence = event
-    if session_id != state._ground.hears:
+    if session_id != state._base.accepts_session_id:
         return state
     streams = state._streams
     last = streams.last
@@ -77,7 +77,7 @@ def text_chunk(state: SessionState, event: e.TextChunk) -> SessionState:
                     return with_last(state, streams, after)
             else:
                 after = _changed_by_chunk(known, event, state._revision + 1)
-        elif may_adopt(state._ground, known, task_id):
+        elif may_adopt(state._base, known, task_id):
             after = _changed_by_chunk(known, event, state._revision + 1)
         else:
             return state
@@ -109,35 +109,35 @@ def _changed_by_chunk(known: Stream, event: e.TextChunk, rev: int) -> Stream | N
     return freeze_stream(stream)
 
 
-def is_over(ground: Draft, message_id: str, task_id: str | None) -> bool:
+def is_over(base: Draft, message_id: str, task_id: str | None) -> bool:
     """Whether nothing can be written under that id any more: saved, removed, or its task has ended or gone."""
-    sync = ground.sync
-    if ground.messages_by_task.entries.get(message_id) is not None or message_id in sync.settled:
+    books = base.books
+    if base.messages_by_task.entries.get(message_id) is not None or message_id in books.settled:
         return True
-    if sync.removals and message_id in sync.gone_messages:
+    if books.removals and message_id in books.gone_messages:
         return True
-    return task_id is not None and task_id not in ground.tasks.active and _task_is_over(ground, task_id)
+    return task_id is not None and task_id not in base.tasks.active and _task_is_over(base, task_id)
 
 
-def _task_is_over(ground: Draft, task_id: str) -> bool:
-    sync = ground.sync
-    if sync.removals and task_id in sync.gone_tasks:
+def _task_is_over(base: Draft, task_id: str) -> bool:
+    books = base.books
+    if books.removals and task_id in books.gone_tasks:
         return True
-    task = ground.tasks.entries.get(task_id)
+    task = base.tasks.entries.get(task_id)
     return task is not None and task.status in ENDED_STATUSES
 
 
-def may_adopt(ground: Draft, known: Stream, task_id: str) -> bool:
+def may_adopt(base: Draft, known: Stream, task_id: str) -> bool:
     """Whether a stream of no known task may become this task's."""
-    return known.task_id is None and not _task_is_over(ground, task_id)
+    return known.task_id is None and not _task_is_over(base, task_id)
 
 
 def _opened(state: SessionState, message_id: str, task_id: str | None) -> StreamDraft | None:
     """A stream to fill in, for one never heard of; None if nothing can be written under that id any more."""
-    ground = state._ground
-    if is_over(ground, message_id, task_id):
+    base = state._base
+    if is_over(base, message_id, task_id):
         return None
-    return open_stream(new_head(message_id, task_id or ground.tasks.active_task_id), state._revision + 1)
+    return open_stream(new_head(message_id, task_id or base.tasks.active_task_id), state._revision + 1)
 
 
 def _head_to_change(state: SessionState, known: Stream, task_id: str | None) -> Head | None:
@@ -147,7 +147,7 @@ def _head_to_change(state: SessionState, known: Stream, task_id: str | None) -> 
         return None
     if task_id is None or task_id == old.task_id:
         return copied_head(old)
-    if not may_adopt(state._ground, known, task_id):
+    if not may_adopt(state._base, known, task_id):
         return None
     head = copied_head(old)
     head.task_id = task_id
@@ -170,15 +170,15 @@ def _opening(state: SessionState, stream: StreamDraft) -> SessionState:
 
 def stream_started(state: SessionState, event: e.StreamStarted) -> SessionState:
     """Text begins. A second start keeps the text."""
-    if event.session_id != state._ground.hears:
+    if event.session_id != state._base.accepts_session_id:
         return state
     _, message_id, task_id, role, timestamp = event
     known = state._streams.get(message_id)
     if known is None:
-        ground = state._ground
-        if is_over(ground, message_id, task_id):
+        base = state._base
+        if is_over(base, message_id, task_id):
             return state
-        begun = new_head(message_id, task_id or ground.tasks.active_task_id)
+        begun = new_head(message_id, task_id or base.tasks.active_task_id)
         begun.role = role
         begun.timestamp = timestamp
         begun.started = begun.streaming = True
@@ -198,7 +198,7 @@ def stream_started(state: SessionState, event: e.StreamStarted) -> SessionState:
 
 def stream_ended(state: SessionState, event: e.StreamEnded) -> SessionState:
     """Text ends; `chunk_count` tells whether all of it is here. An end of something never heard of means nothing."""
-    if event.session_id != state._ground.hears:
+    if event.session_id != state._base.accepts_session_id:
         return state
     known = state._streams.get(event.message_id)
     head = _head_to_change(state, known, event.task_id) if known is not None else None
@@ -212,13 +212,13 @@ def stream_ended(state: SessionState, event: e.StreamEnded) -> SessionState:
 
 def stream_failed(state: SessionState, event: e.StreamFailed) -> SessionState:
     """The reply failed. Shown even late, if it is for a message whose stream was dropped when its task ended."""
-    if event.session_id != state._ground.hears:
+    if event.session_id != state._base.accepts_session_id:
         return state
     known = state._streams.get(event.message_id)
     if known is None:
         return _with_late_error(state, event)
     task_id = event.task_id
-    if task_id is not None and task_id != known.task_id and not may_adopt(state._ground, known, task_id):
+    if task_id is not None and task_id != known.task_id and not may_adopt(state._base, known, task_id):
         return state
     head = copied_head(known.head)
     head.streaming = False
@@ -230,19 +230,19 @@ def stream_failed(state: SessionState, event: e.StreamFailed) -> SessionState:
 
 def _with_late_error(state: SessionState, event: e.StreamFailed) -> SessionState:
     message_id, task_id = event.message_id, event.task_id
-    ground = state._ground
-    settled = ground.sync.settled
+    base = state._base
+    settled = base.books.settled
     if message_id in settled:
         # Only the exact message of the exact task; a saved message needs no error, it is there (perhaps only since a
         # resync, which brings rows that no event told of).
         if task_id is None or settled[message_id] != (task_id, "dropped"):
             return state
-        if ground.messages_by_task.entries.get(message_id) is not None:
+        if base.messages_by_task.entries.get(message_id) is not None:
             return state
-    elif task_id is None or ground.tasks.entries.get(task_id) is None or is_over(ground, message_id, task_id):
+    elif task_id is None or base.tasks.entries.get(task_id) is None or is_over(base, message_id, task_id):
         return state
     head = new_head(message_id, task_id)
-    task = ground.tasks.entries.get(task_id)
+    task = base.tasks.entries.get(task_id)
     head.error = event.error
     head.settled = task is not None and task.ended
     return _opening(state, open_stream(head, state._revision + 1))
@@ -250,7 +250,7 @@ def _with_late_error(state: SessionState, event: e.StreamFailed) -> SessionState
 
 def thinking_started(state: SessionState, event: e.ThinkingStarted) -> SessionState:
     """Thinking begins, alone or beside text."""
-    if event.session_id != state._ground.hears:
+    if event.session_id != state._base.accepts_session_id:
         return state
     known = state._streams.get(event.message_id)
     if known is None:
@@ -270,7 +270,7 @@ def thinking_started(state: SessionState, event: e.ThinkingStarted) -> SessionSt
 
 def thinking_chunk(state: SessionState, event: e.ThinkingChunk) -> SessionState:
     """More thinking, in order of arrival. Without its start the beginning may be missing."""
-    if event.session_id != state._ground.hears:
+    if event.session_id != state._base.accepts_session_id:
         return state
     known = state._streams.get(event.message_id)
     if known is None:
@@ -295,7 +295,7 @@ def _think(head: Head, chunk: str) -> None:
 
 def thinking_ended(state: SessionState, event: e.ThinkingEnded) -> SessionState:
     """Thinking ends; text may go on."""
-    if event.session_id != state._ground.hears:
+    if event.session_id != state._base.accepts_session_id:
         return state
     known = state._streams.get(event.message_id)
     head = _head_to_change(state, known, event.task_id) if known is not None else None
@@ -316,7 +316,7 @@ def without_stream(draft: Draft, message_id: str) -> None:
 
 def settle(draft: Draft, message_id: str, task_id: str | None, how: str) -> None:
     """Remember that nothing more is to be written under that id; `how` is ``saved`` or ``dropped``."""
-    settled: Mapping[str, tuple[str | None, str]] = draft.sync.settled
+    settled: Mapping[str, tuple[str | None, str]] = draft.books.settled
     if settled.get(message_id) == (task_id, how):
         return
     kept = dict(settled)
@@ -324,7 +324,7 @@ def settle(draft: Draft, message_id: str, task_id: str | None, how: str) -> None
     kept[message_id] = (task_id, how)
     while len(kept) > SETTLED_LIMIT:
         del kept[next(iter(kept))]
-    draft.sync = draft.sync.but(settled=FrozenDict(kept))
+    draft.books = draft.books.but(settled=FrozenDict(kept))
 
 
 def saved(draft: Draft, message_id: str, task_id: str | None) -> None:

@@ -8,46 +8,46 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from agor_reactive.core.asks import Ask, AskKind
 from agor_reactive.core.entries import TaskEntry
+from agor_reactive.core.fetches import Fetch, FetchKind
 from agor_reactive.core.fold import streams
 from agor_reactive.core.snapshot import WINDOWS, Draft
 from agor_reactive.core.tables import is_active
 from agor_reactive.models.base import instant
 
-__all__ = ["ask", "ask_for_tasks", "is_before", "is_emptied", "slide", "widen"]
+__all__ = ["is_before", "is_emptied", "request", "request_tasks", "slide", "widen"]
 
 
-def ask(
+def request(
     draft: Draft,
-    kind: AskKind,
+    kind: FetchKind,
     *,
     task_id: str | None = None,
     of_round: bool = False,
     delay: float = 0.0,
     limit: int = 0,
     since: str = "",
-) -> Ask:
+) -> Fetch:
     """Want something done."""
-    sync = draft.sync
-    wanted = Ask(sync.next_ask, kind, draft.revision, of_round, task_id, delay, limit, since)
-    draft.sync = sync.but(asks=(*sync.asks, wanted), next_ask=sync.next_ask + 1)
+    books = draft.books
+    wanted = Fetch(books.next_fetch_id, kind, draft.revision, of_round, task_id, delay, limit, since)
+    draft.books = books.but(fetches=(*books.fetches, wanted), next_fetch_id=books.next_fetch_id + 1)
     return wanted
 
 
-def ask_for_tasks(draft: Draft) -> Ask:
+def request_tasks(draft: Draft) -> Fetch:
     """Ask for the session's tasks: all, or those of the window, back to the oldest that is known.
 
     A preview lets go of what it knows, but for tasks that seem to be at work: whether they are is to be read, too.
     """
-    size = draft.sync.window
+    size = draft.books.window
     rows = draft.tasks.entries.values()
     since = ""
-    if draft.standing.hydration == "lean":
+    if draft.status.hydration == "lean":
         since = _oldest(rows)
     elif size:
         since = _oldest(task for task in rows if is_active(task))
-    return ask(draft, "tasks", of_round=True, limit=size, since=since)
+    return request(draft, "tasks", of_round=True, limit=size, since=since)
 
 
 def _oldest(tasks: Iterable[TaskEntry]) -> str:
@@ -57,15 +57,15 @@ def _oldest(tasks: Iterable[TaskEntry]) -> str:
 
 def widen(draft: Draft) -> None:
     """Ask for one page more."""
-    page = WINDOWS[draft.standing.hydration]
+    page = WINDOWS[draft.status.hydration]
     known = sum(1 for task in draft.tasks.entries.values() if not task.queued)
-    draft.sync = draft.sync.but(window=known + page)
-    ask(draft, "older", limit=known + page)
+    draft.books = draft.books.but(window=known + page)
+    request(draft, "older", limit=known + page)
 
 
 def is_before(draft: Draft, task: TaskEntry) -> bool:
     """Whether a task lies before the window: to show it would leave a hole."""
-    if not draft.standing.has_older_tasks:
+    if not draft.status.has_older_tasks:
         return False
     made, first = instant(task.created_at), instant(_oldest(draft.tasks.entries.values()))
     return made is not None and first is not None and made < first
@@ -73,12 +73,12 @@ def is_before(draft: Draft, task: TaskEntry) -> bool:
 
 def is_emptied(draft: Draft) -> bool:
     """Whether nothing is shown though there are older tasks."""
-    return draft.standing.has_older_tasks and all(task.queued for task in draft.tasks.entries.values())
+    return draft.status.has_older_tasks and all(task.queued for task in draft.tasks.entries.values())
 
 
 def slide(draft: Draft) -> None:
     """A preview holds the newest task that does not wait, those at work and those that wait; the others go, quietly."""
-    if draft.standing.hydration != "preview":
+    if draft.status.hydration != "preview":
         return
     done = [task for task in draft.tasks.entries.values() if not task.queued]
     if len(done) < 2 or sum(not is_active(task) for task in done) == 0:
@@ -94,4 +94,4 @@ def slide(draft: Draft) -> None:
             for stream in tuple(draft.streaming_messages.values()):
                 if stream.task_id == task_id:
                     streams.without_stream(draft, stream.message_id)
-            draft.standing = draft.standing.but(has_older_tasks=True)
+            draft.status = draft.status.but(has_older_tasks=True)

@@ -53,7 +53,7 @@ async def test_the_last_update_is_always_sent_and_an_idle_view_sends_nothing(com
 
 async def test_a_view_out_of_sight_is_told_nothing_and_subscribes_to_nothing(comms: Comms, clock: Clock) -> None:
     async with shown(comms, clock) as scene:
-        latest = scene.handle.shared.latest
+        latest = scene.handle.entry.snapshots
         assert latest.subscription_count == 1
         scene.say("rest")
         assert latest.subscription_count == 0
@@ -81,7 +81,7 @@ async def test_a_view_that_was_never_shown_sends_nothing_after_its_opening(comms
         await world.settle()
         clock.advance(5)
         assert comms.count() == before
-        assert handle.shared.latest.subscription_count == 0
+        assert handle.entry.snapshots.subscription_count == 0
         view.close()
 
 
@@ -107,7 +107,7 @@ async def test_b30_a_hundred_views_leave_nothing_behind(comms: Comms, clock: Clo
     await world.link.open()
     async with world.registry.retain(SID) as handle:
         await handle.ready()
-        latest = handle.shared.latest
+        latest = handle.entry.snapshots
         before = (widgets_alive(), len(comms.open), latest.subscription_count, world.counts)
         gone = []
         for _ in range(100):
@@ -146,7 +146,7 @@ async def test_a_cell_run_a_hundred_times_has_one_view(
         assert [view.closed for view in views] == [False, False]
         # A view and its layout, twice.
         assert (widgets_alive(), len(comms.open)) == (baseline[0] + 4, baseline[1] + 4)
-        assert handle.shared.latest.subscription_count == 1
+        assert handle.entry.snapshots.subscription_count == 1
         for view in views:
             view.close()
         assert (widgets_alive(), len(comms.open)) == baseline
@@ -170,7 +170,7 @@ async def test_b27_a_view_of_a_loop_in_another_thread_is_fed_on_that_loop_and_pr
     thread.start()
     assert await asyncio.to_thread(ready.wait, 10)
     scene = found[0]
-    loop = scene.handle.shared.loop
+    loop = scene.handle.entry.loop
 
     async def stream() -> None:
         for number in range(100):
@@ -208,11 +208,11 @@ async def test_observe_sets_what_changed_ten_times_a_second_at_most_and_ends_wit
         assert 8 <= len(values) <= 11
         assert label.description == "2"
         assert comms.count()[0] - labels <= 25
-        assert scene.handle.shared.latest.subscription_count == 3
+        assert scene.handle.entry.snapshots.subscription_count == 3
         progress.close()
         scene.world.chunk("x", 100)
         await scene.world.settle()
         clock.advance(1)
-        assert scene.handle.shared.latest.subscription_count == 2
+        assert scene.handle.entry.snapshots.subscription_count == 2
         length()
         label.close()

@@ -17,7 +17,7 @@ __all__ = ["is_surely_of", "task_id_in"]
 
 def is_surely_of(state: SessionState, task_id: str, messages: Iterable[Message]) -> bool:
     """Whether the task is known to be the session's (or to have been, until just now), or its messages say so."""
-    if state.get_task(task_id) is not None or task_id in state.sync.gone_tasks:
+    if state.get_task(task_id) is not None or task_id in state.books.gone_tasks:
         return True
     return any(message.session_id == state.session_id for message in messages)
 

@@ -25,8 +25,8 @@ from agor_reactive.models.base import instant
 from agor_reactive.models.message import Message
 from agor_reactive.models.outcome import Outcome, TimedOut, last_reply, outcome_of, unanswered, waits_for_someone
 from agor_reactive.models.task import Task
+from agor_reactive.session.entry import SessionEntry
 from agor_reactive.session.hydration import walk
-from agor_reactive.session.shared import SharedSession
 from agor_reactive.transport.seam import Link
 
 __all__ = ["ask", "wait"]
@@ -36,7 +36,7 @@ LOOK: Final = 2.0
 
 
 async def ask(
-    shared: SharedSession,
+    entry: SessionEntry,
     link: Link,
     admit: Callable[[], Awaitable[Task]],
     *,
@@ -48,11 +48,11 @@ async def ask(
     began = loop.time()
     task = await admit()
     left = None if timeout is None else max(timeout - (loop.time() - began), 0.0)
-    return await wait(shared, link, task.task_id, timeout=left, at_permission=at_permission, admitted=task)
+    return await wait(entry, link, task.task_id, timeout=left, at_permission=at_permission, admitted=task)
 
 
 async def wait(
-    shared: SharedSession,
+    entry: SessionEntry,
     link: Link,
     task_id: str,
     *,
@@ -61,7 +61,7 @@ async def wait(
     admitted: Task | None = None,
 ) -> Outcome:
     """The outcome of a task of this session; see `SessionHandle.wait`."""
-    watch = _Watch(shared, link, task_id, admitted)
+    watch = _Watch(entry, link, task_id, admitted)
     try:
         async with asyncio.timeout(timeout):
             task, messages = await watch.until_over(at_permission)
@@ -78,15 +78,15 @@ async def wait(
 class _Watch:
     """Follows one task in a mirror. `task` is the newest that is known of it."""
 
-    def __init__(self, shared: SharedSession, link: Link, task_id: str, admitted: Task | None) -> None:
+    def __init__(self, entry: SessionEntry, link: Link, task_id: str, admitted: Task | None) -> None:
         self.task = admitted
         self.was_queued = admitted is not None and admitted.queued
-        self._shared = shared
+        self._entry = entry
         self._link = link
         self._task_id = task_id
         self._written: tuple[Stream, ...] = ()
         self._changed = asyncio.Event()
-        self._subscription = shared.latest.add(lambda state: self._changed.set(), self._changed.set)
+        self._subscription = entry.snapshots.add(lambda state: self._changed.set(), self._changed.set)
 
     def close(self) -> None:
         self._subscription.dispose()
@@ -108,12 +108,12 @@ class _Watch:
 
     def _look(self) -> bool:
         """Take the task from the mirror; False when it is not there. Raises when it will not come any more."""
-        shared = self._shared
-        while shared.successor is not None:  # a short id turned out to be a session that was mirrored already
-            shared = self._shared = shared.successor
-        if shared.disposed:
+        entry = self._entry
+        while entry.successor is not None:  # a short id turned out to be a session that was mirrored already
+            entry = self._entry = entry.successor
+        if entry.disposed:
             raise HandleDisposed("The handle was released while a task was waited for; the task goes on.")
-        state = shared.state
+        state = entry.state
         if state.terminal:
             raise NotFound(f"task {self._task_id}: nothing more comes of its session ({state.error})")
         held = state.get_task(self._task_id)
@@ -153,7 +153,7 @@ class _Watch:
                 return tuple(sorted(rows, key=lambda row: (row.index, row.message_id)))
 
     def _streams(self) -> tuple[Stream, ...]:
-        return self._shared.state.get_streaming_messages(self._task_id)
+        return self._entry.state.get_streaming_messages(self._task_id)
 
     def partial(self, messages: tuple[Message, ...]) -> str:
         """The text of a reply that was being written and is not saved, unless a saved one is later."""
@@ -175,4 +175,4 @@ class _Watch:
 
     def messages_here(self) -> tuple[Message, ...]:
         """The messages of the task that the mirror holds."""
-        return tuple(self._shared.state.get_task_messages(self._task_id))
+        return tuple(self._entry.state.get_task_messages(self._task_id))

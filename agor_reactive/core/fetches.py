@@ -1,7 +1,7 @@
 """What the core wants done, as data: which fetch, for what, since when. The shell does it and answers with an event.
 
-`SessionState.asks` is the whole list of what is wanted now. What is no longer in it has been given up: its answer, if
-one comes, means nothing.
+`SessionState.fetches` is the whole list of what is wanted now. A fetch that is no longer in it is cancelled: an answer
+that still comes is ignored.
 """
 
 from __future__ import annotations
@@ -11,15 +11,15 @@ from typing import Literal, NamedTuple
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
 from agor_reactive.models.task import Task
 
-__all__ = ["RETRY_DELAYS", "Ask", "AskKind", "Landed", "Round"]
+__all__ = ["RETRY_DELAYS", "Fetch", "FetchKind", "FetchResult", "SyncRound"]
 
-AskKind = Literal["join", "session", "tasks", "older", "queue", "messages", "history", "all_messages", "wait"]
+FetchKind = Literal["join", "session", "tasks", "older", "queue", "messages", "history", "all_messages", "wait"]
 
 RETRY_DELAYS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Seconds before a bootstrap or resync that failed in passing is tried again; the last goes on for ever."""
 
 
-class Ask(NamedTuple):
+class Fetch(NamedTuple):
     """One thing to be done.
 
     ``join`` the session's room, ``session`` read its row, ``tasks`` its tasks, ``older`` more of them, ``queue`` its
@@ -29,8 +29,8 @@ class Ask(NamedTuple):
     not wait, and (`since`, a timestamp) all that are not older than that.
     """
 
-    ask_id: int
-    kind: AskKind
+    fetch_id: int
+    kind: FetchKind
     begun: int
     of_round: bool = False
     task_id: str | None = None
@@ -39,7 +39,7 @@ class Ask(NamedTuple):
     since: str = ""
 
 
-class Landed(NamedTuple):
+class FetchResult(NamedTuple):
     """Messages that a fetch brought, and when it was asked."""
 
     begun: int
@@ -48,7 +48,7 @@ class Landed(NamedTuple):
     projected: bool = False
 
 
-class Round(NamedTuple):
+class SyncRound(NamedTuple):
     """A bootstrap or resync under way: everything is gathered, then committed at once.
 
     `failed`: sources of errors that outlive it; `unread`: tasks whose messages were asked for and could not be read.
@@ -66,6 +66,6 @@ class Round(NamedTuple):
     tasks_begun: int = 0
     queue: tuple[Task, ...] | None = None
     queue_begun: int = 0
-    landed: tuple[tuple[str | None, Landed], ...] = ()
+    results: tuple[tuple[str | None, FetchResult], ...] = ()
     failed: frozenset[str] = frozenset()
     unread: frozenset[str] = frozenset()

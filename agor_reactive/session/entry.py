@@ -18,18 +18,18 @@ from agor_reactive.errors import AgorError, ConnectionLost, HandleDisposed, NotC
 from agor_reactive.models.message import Message
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.session.hydration import Hydrator
-from agor_reactive.session.observers import Hot
-from agor_reactive.session.pipeline import Latest
+from agor_reactive.session.observers import EventSubject
+from agor_reactive.session.pipeline import StateSubject
 from agor_reactive.session.rooms import Rooms
 from agor_reactive.session.router import Router
 from agor_reactive.transport.seam import Link
 
-__all__ = ["SharedSession", "Surroundings"]
+__all__ = ["SessionContext", "SessionEntry"]
 
 _log = logging.getLogger("agor_reactive")
 
 
-class Surroundings(Protocol):
+class SessionContext(Protocol):
     """What a shared session needs of its client."""
 
     router: Router
@@ -38,25 +38,25 @@ class Surroundings(Protocol):
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]]
 
-    def ended(self, shared: SharedSession) -> None: ...
+    def ended(self, entry: SessionEntry) -> None: ...
 
 
-class SharedSession:
+class SessionEntry:
     """The pipeline of one (client, session, hydration): router, parse, fold, latest snapshot."""
 
-    def __init__(self, session_id: str, task_hydration: str, around: Surroundings) -> None:
+    def __init__(self, session_id: str, task_hydration: str, context: SessionContext) -> None:
         self.task_hydration = task_hydration
-        self._around = around
-        self._link = around.router.link
+        self._context = context
+        self._link = context.router.link
         self.loop = asyncio.get_running_loop()
         self.leases = 0
         self.disposed = False
-        self.successor: SharedSession | None = None
-        on_failure = around.router.on_listener_failure
-        self.latest = Latest(
+        self.successor: SessionEntry | None = None
+        on_failure = context.router.on_listener_failure
+        self.snapshots = StateSubject(
             initial_state(session_id, task_hydration=task_hydration), self.loop, on_failure, self._look
         )
-        self.events: Hot[RawEvent] = Hot("an event of a session", on_failure, self._events_heard)
+        self.events: EventSubject[RawEvent] = EventSubject("an event of a session", on_failure, self._events_heard)
         self._settled: list[asyncio.Future[SessionState]] = []
         self._loads: dict[int, list[asyncio.Future[tuple[Message, ...]]]] = {}
         self._pages: dict[int, list[asyncio.Future[SessionState]]] = {}
@@ -78,7 +78,7 @@ class SharedSession:
     @property
     def state(self) -> SessionState:
         """The newest snapshot."""
-        return self.latest.value
+        return self.snapshots.value
 
     @property
     def link(self) -> Link:
@@ -87,7 +87,7 @@ class SharedSession:
 
     async def sleep(self, seconds: float) -> None:
         """Wait, as the client waits."""
-        await self._around.sleep(seconds)
+        await self._context.sleep(seconds)
 
     @property
     def running(self) -> int:
@@ -102,45 +102,45 @@ class SharedSession:
 
     def start(self, session_id: str) -> None:
         """Its full id is known: be fed, and begin with where the link stands."""
-        around = self._around
+        context = self._context
         if session_id != self.session_id:
             revision = self.state.revision + 1
-            self.latest.put(initial_state(session_id, task_hydration=self.task_hydration, revision=revision))
+            self.snapshots.put(initial_state(session_id, task_hydration=self.task_hydration, revision=revision))
         self._hydrator = Hydrator(
             session_id,
             self._link,
-            around.rooms,
-            limiter=around.limiter,
+            context.rooms,
+            limiter=context.limiter,
             emit=self._asked,
-            clock=around.clock,
-            sleep=around.sleep,
+            clock=context.clock,
+            sleep=context.sleep,
         )
-        around.rooms.want(session_id)
+        context.rooms.want(session_id)
         self._undo = [
-            self._around.router.feed(self.session_id, self.latest),
-            self._around.router.on_status(self._link_changed),
+            self._context.router.feed(self.session_id, self.snapshots),
+            self._context.router.on_status(self._link_changed),
         ]
         self._link_changed(self._link.status)
 
     # ------------------------------------------------------------------------------------------------- what comes in
 
     def _events_heard(self) -> None:
-        self.latest.heard = self.events if self.events.listening else None
+        self.snapshots.heard = self.events if self.events.listening else None
 
     def _link_changed(self, status: LinkStatus) -> None:
         if status.phase == "unauthenticated":
-            self._around.rooms.forget(self.session_id)
+            self._context.rooms.forget(self.session_id)
         self.apply(e.LinkChanged(status))
 
-    def _asked(self, event: e.AskAnswered | e.AskFailed, failed: AgorError | None) -> None:
-        waiting = self._loads.pop(event.ask_id, ())
-        pages = self._pages.pop(event.ask_id, ())
+    def _asked(self, event: e.FetchAnswered | e.FetchFailed, failed: AgorError | None) -> None:
+        waiting = self._loads.pop(event.fetch_id, ())
+        pages = self._pages.pop(event.fetch_id, ())
         self.apply(event, failed)
         if failed is not None:
             _reject((*waiting, *pages), failed)
             return
         _resolve(pages, self.state)
-        if isinstance(event, e.AskAnswered):
+        if isinstance(event, e.FetchAnswered):
             _resolve(waiting, tuple(sorted(event.rows.messages, key=lambda row: (row.index, row.message_id))))
 
     def apply(self, event: Any, failed: AgorError | None = None) -> None:
@@ -148,15 +148,15 @@ class SharedSession:
         before = self.state
         after = fold(before, event)
         if after is not before:
-            self.latest.put(after)
+            self.snapshots.put(after)
             self._look(before, after, failed)
 
     def _look(self, before: SessionState, after: SessionState, failed: AgorError | None = None) -> None:
         """See to what the change asks of the shell."""
-        if after.sync.asks is not before.sync.asks and self._hydrator is not None:
-            self._hydrator.carry_out(after.sync.asks)
+        if after.books.fetches is not before.books.fetches and self._hydrator is not None:
+            self._hydrator.carry_out(after.books.fetches)
             self._given_up(before, after, failed)
-        if after.standing is not before.standing:
+        if after.status is not before.status:
             self._report(before, after, failed)
         if self._settled and is_settled(after):
             settled, self._settled = self._settled, []
@@ -166,9 +166,9 @@ class SharedSession:
 
     def _given_up(self, before: SessionState, after: SessionState, failed: AgorError | None) -> None:
         """Whoever waits for what is no longer asked for is told why; older tasks come with a new reading anyway."""
-        wanted = {ask.ask_id for ask in after.sync.asks}
-        loads = [self._loads.pop(ask_id) for ask_id in tuple(self._loads) if ask_id not in wanted]
-        pages = [self._pages.pop(ask_id) for ask_id in tuple(self._pages) if ask_id not in wanted]
+        wanted = {fetch.fetch_id for fetch in after.books.fetches}
+        loads = [self._loads.pop(fetch_id) for fetch_id in tuple(self._loads) if fetch_id not in wanted]
+        pages = [self._pages.pop(fetch_id) for fetch_id in tuple(self._pages) if fetch_id not in wanted]
         if after.loading and not after.terminal:
             for waiting in pages:
                 self._with_round += waiting
@@ -180,20 +180,20 @@ class SharedSession:
 
     def _read_again(self, before: SessionState, after: SessionState, failed: AgorError | None) -> None:
         """Tell who waits for everything to be read that it was, or why it is not. A resync outlasts a drop."""
-        if after.loading or after.standing.disposed:
+        if after.loading or after.status.disposed:
             return  # `dispose` tells them by itself
         over = after.terminal or after.connection.phase == "closed"
         if not over and not after.connected:
             waiting, self._with_round = self._with_round, []
             _reject(waiting, _why_given_up(before, after, failed))
             return
-        ended = before.sync.round is not None and after.sync.round is None
+        ended = before.books.round is not None and after.books.round is None
         if not over and (not ended or _is_cut(after, failed)):
             return
         waiting, self._resyncs, self._with_round = [*self._resyncs, *self._with_round], [], []
         if over and not (after.connected or after.connection.phase == "closed"):
             _reject(waiting, NotConnected(_NOT_BY_ITSELF))
-        elif over or any(source == "sync" for source, _ in after.standing.errors):
+        elif over or any(source == "sync" for source, _ in after.status.errors):
             _reject(waiting, failed or _why_given_up(before, after, failed))
         else:
             _resolve(waiting, after)
@@ -244,9 +244,9 @@ class SharedSession:
             future.set_exception(NotConnected("The link is down; load the messages once it is up again."))
             return future
         self.apply(e.LoadRequested(task_id))
-        for ask in self.state.asks:
-            if ask.kind == "messages" and ask.task_id == task_id and not ask.of_round:
-                self._loads.setdefault(ask.ask_id, []).append(future)
+        for fetch in self.state.fetches:
+            if fetch.kind == "messages" and fetch.task_id == task_id and not fetch.of_round:
+                self._loads.setdefault(fetch.fetch_id, []).append(future)
                 return future
         future.set_exception(NotFound(f"Task {task_id} was removed; there is nothing to read."))
         return future
@@ -261,9 +261,9 @@ class SharedSession:
             future.set_exception(NotConnected("The link is down; read older tasks once it is up again."))
             return future
         self.apply(e.OlderTasksRequested())
-        for ask in self.state.asks:
-            if ask.kind == "older":
-                self._pages.setdefault(ask.ask_id, []).append(future)
+        for fetch in self.state.fetches:
+            if fetch.kind == "older":
+                self._pages.setdefault(fetch.fetch_id, []).append(future)
                 return future
         future.set_result(self.state)  # there are none, or everything is being read anew anyway
         return future
@@ -296,7 +296,7 @@ class SharedSession:
         if self.leases <= 0:
             self.dispose()
 
-    def move_into(self, other: SharedSession) -> None:
+    def move_into(self, other: SessionEntry) -> None:
         """It turned out to be the same session as `other`: hand everything over."""
         self.successor = other
         other.leases += self.leases
@@ -307,7 +307,7 @@ class SharedSession:
                 _resolve([future], other.state)
             else:
                 other._settled.append(future)
-        self.latest.move_to(other.latest)
+        self.snapshots.move_to(other.snapshots)
         self.events.move_to(other.events)
         self.dispose()
 
@@ -317,7 +317,7 @@ class SharedSession:
             return
         self.disposed = True
         # First of all: who retains the session again while being told of the end must not find this one.
-        self._around.ended(self)
+        self._context.ended(self)
         started = self._hydrator is not None
         for undo in self._undo:
             undo()
@@ -331,10 +331,10 @@ class SharedSession:
         for waiting in (self._settled, self._resyncs, self._with_round, *self._loads.values(), *self._pages.values()):
             _reject(waiting, gone)
         self._settled, self._resyncs, self._with_round, self._loads, self._pages = [], [], [], {}, {}
-        self.latest.complete(last)
+        self.snapshots.complete(last)
         self.events.complete()
         if started:
-            self._around.rooms.leave(self.session_id)
+            self._context.rooms.leave(self.session_id)
 
 
 def is_settled(state: SessionState) -> bool:
@@ -357,18 +357,18 @@ def _heals_by_itself(state: SessionState, failed: AgorError | None) -> bool:
     """Whether what failed is tried again by itself: it failed with its connection, or another try is under way."""
     if state.terminal:
         return False
-    trying = any(ask.kind == "wait" for ask in state.asks)
+    trying = any(fetch.kind == "wait" for fetch in state.fetches)
     return trying or state.connection.phase in ("connecting", "reconnecting") or _is_cut(state, failed)
 
 
 def _why_given_up(before: SessionState, after: SessionState, failed: AgorError | None) -> AgorError:
-    """Why what was asked for is not waited for any more."""
-    link = after.standing.link
+    """Why what was requested is not waited for any more."""
+    link = after.status.link
     if link.phase == "closed":
         return NotConnected("The client was closed before the rows came; make a new one.")
     if after.terminal:
         return failed or NotFound(after.error or "The session is gone; nothing more will come.")
-    if link.up and link.epoch == before.standing.link.epoch:
+    if link.up and link.epoch == before.status.link.epoch:
         return NotConnected("The link logged in anew before the rows came; ask again.")
     why = f" ({link.reason})" if link.reason else ""
     return NotConnected(f"The link dropped before the rows came{why}; ask again once it is up.")
