@@ -122,7 +122,9 @@ def test_a_layout_makes_calls_in_proportion_to_its_text(name: str) -> None:
 
 def test_the_patterns_of_the_package_are_found() -> None:
     """The walk finds those in tuples and those at the top: a pattern that it misses would go unmeasured."""
-    assert {"transport.codec._TRACE[0]", "models.secrecy._SECRET_TEXT[0]", "adapters.presentation.plain._CODE[0]"} <= set(
-        PATTERNS
-    )
+    assert {
+        "transport.codec._TRACE[0]",
+        "models.secrecy._SECRET_TEXT[0]",
+        "adapters.presentation.plain._CODE[0]",
+    } <= set(PATTERNS)
     assert any(name.startswith("transport.codec._BY_MESSAGE") for name in PATTERNS)
