@@ -69,9 +69,9 @@ class Bookkeeping(_Part):
     `journal_*`: what happened to which row while a fetch is in flight: id to (revision, entry, or None if removed); of
     tools, (task id, tool use id) to the revision at which an event told of it.
     `gone_*`: ids that were removed, and when; `removals`: there have been any. `user_loads`: loads and unloads by the
-    user while a fetch is in flight. `missed`: the link dropped and no round has made good yet what was not heard.
-    `settled`: messages whose stream is over, and their task: the newest 256. `window`: how many tasks are wanted, 0 for
-    all. `projects`: the daemon is new enough to leave out the payload of tools.
+    user while a fetch is in flight. `missed`: the link dropped or logged out, and no sync round has read yet what it
+    missed. `settled`: messages whose stream is over, and their task: the newest 256. `window`: how many tasks are
+    wanted, 0 for all. `projects`: the daemon is new enough to leave out the payload of tools.
     """
 
     fetches: tuple[Fetch, ...] = ()
@@ -90,7 +90,6 @@ class Bookkeeping(_Part):
     queue_moved: bool = False
     queue_absent: bool = False
     settled: FrozenDict = field(default_factory=FrozenDict)
-    stale_since: int = 0
     missed: bool = False
     window: int = 0
     projects: bool = False

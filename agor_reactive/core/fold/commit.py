@@ -29,6 +29,8 @@ def merged_tasks(draft: Draft, current: SyncRound) -> TaskTable:
     books, begun = draft.books, current.tasks_begun
     known = draft.tasks.entries
     merged: dict[str, TaskEntry] = {}
+    answered = {row.task_id for row in current.tasks}
+    first = _first_moment(current) if current.older else None
     for row in current.tasks:
         if row.session_id not in ("", draft.status.session_id):
             continue
@@ -40,16 +42,16 @@ def merged_tasks(draft: Draft, current: SyncRound) -> TaskTable:
     for task_id, (moved_at, moved_row) in books.journal_tasks.items():
         if moved_at > begun and moved_row is not None and task_id not in books.gone_tasks:
             live = known.get(task_id)
-            merged[task_id] = live if live is not None else moved_row
+            if live is not None:
+                merged[task_id] = live
+            elif first is None or task_id in answered or moment(moved_row) >= first:
+                merged[task_id] = moved_row  # one before the window would leave a hole
     if not current.tasks_complete:
         # The daemon could not give all rows: what is missing from its answer is not thereby gone.
         for task_id, row in known.items():
             merged.setdefault(task_id, row)
-    elif current.older:
+    elif first is not None:
         # All from some moment on were asked for: what was known from before that is not thereby gone.
-        first = min((moment(task) for task in current.tasks), default=0.0)
-        asked = instant(current.since)
-        first = first if asked is None else min(first, asked)
         for task_id, row in known.items():
             if moment(row) < first:
                 merged.setdefault(task_id, row)
@@ -58,6 +60,13 @@ def merged_tasks(draft: Draft, current: SyncRound) -> TaskTable:
     if len(merged) == len(known) and all(known.get(task_id) is row for task_id, row in merged.items()):
         return draft.tasks.hinted(hint)
     return TaskTable.of(merged.values(), hint)
+
+
+def _first_moment(current: SyncRound) -> float:
+    """From when on the round has asked for all tasks. One that waits may come from before that."""
+    first = min((moment(task) for task in current.tasks if not task.queued), default=0.0)
+    asked = instant(current.since)
+    return first if asked is None else min(first, asked)
 
 
 def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
@@ -194,6 +203,7 @@ def commit_older(draft: Draft, done: Fetch, found: e.Rows) -> None:
         tasks=tuple(map(TaskEntry.of, found.tasks)),
         tasks_begun=done.begun,
         tasks_complete=False,
+        older=found.older,
     )
     page = page._replace(session=draft.session, session_begun=draft.revision)
     draft.tasks = merged_tasks(draft, page)

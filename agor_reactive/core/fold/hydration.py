@@ -218,15 +218,12 @@ def _plan(draft: Draft, current: SyncRound) -> None:
     tasks = commit.merged_tasks(draft, current)
     wanted: set[str] = set()
     wanted_all = hydration == "eager" and bool(len(tasks))
-    if hydration == "lazy":
+    if hydration in ("none", "lazy"):
         # What is loaded is read again, but for what has been whole since after this round began.
         wanted = {t for t in loaded if t in tasks.entries and loaded.since[t] < current.begun}
-        newest = newest_task(tasks.in_order())
+        newest = newest_task(tasks.in_order()) if hydration == "lazy" else None
         if newest is not None and newest.task_id not in loaded:
             wanted.add(newest.task_id)
-    elif hydration == "none":
-        # Loaded by the user; read again only if something may have been missed since.
-        wanted = {t for t in loaded if t in tasks.entries and loaded.since[t] < draft.books.stale_since}
     elif draft.books.window:
         # Whole: what is at work or was expanded, and what has used tools before our eyes. The rest: its history.
         for task in tasks.entries.values():

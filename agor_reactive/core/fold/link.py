@@ -22,10 +22,12 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     draft.status = draft.status.but(link=now, connection=now, degraded=False)
     fresh = now.up and (not was.up or was.epoch != now.epoch)
     logged_in = now.phase == "live" and was.phase == "unauthenticated"
-    if was.up and (not now.up or was.epoch != now.epoch):
+    dropped = was.up and (not now.up or was.epoch != now.epoch)
+    if dropped:
         hydration.abandon(draft)
+    if dropped or "unauthenticated" in (was.phase, now.phase):  # who is not logged in gets no events
         streams.mark_gap(draft)
-        draft.books = draft.books.but(stale_since=draft.revision, missed=True)
+        draft.books = draft.books.but(missed=True)
     if (fresh or logged_in) and not draft.status.terminal:
         hydration.abandon(draft)
         draft.status = draft.status.but(loading=True)

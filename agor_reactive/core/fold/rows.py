@@ -93,9 +93,10 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
         return state
     tasks = base.tasks
     old = tasks.entries.get(task_id)
-    if old is None and not event.born and base.status.has_older_tasks and window.is_before(base, entry):
-        return state
     draft = start_draft(state)
+    if old is None and not event.born and base.status.has_older_tasks and window.is_before(base, entry):
+        _note_unshown(draft, entry)
+        return settle_draft(state, draft)
     if old is None:
         was, begins = "", event.born
     else:
@@ -115,6 +116,13 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
     if books.window:
         window.slide(draft)
     return finish(draft) if moved else settle_draft(state, draft)
+
+
+def _note_unshown(draft: Draft, entry: TaskEntry) -> None:
+    """A task before the window changed: it is not shown, but an answer on its way may contain it, and the queue may."""
+    journal.note_task(draft, entry.task_id, entry)
+    if entry.queued:
+        queue.touch(draft)
 
 
 def _status_changed(draft: Draft, task_id: str, was: str, status: str) -> None:

@@ -51,7 +51,8 @@ def request_tasks(draft: Draft) -> Fetch:
 
 
 def _oldest(tasks: Iterable[TaskEntry]) -> str:
-    stamps = [task.created_at for task in tasks if instant(task.created_at) is not None]
+    """When the oldest was made that does not wait: those that do come with the queue, however old they are."""
+    stamps = [task.created_at for task in tasks if not task.queued and instant(task.created_at) is not None]
     return min(stamps, key=lambda stamp: instant(stamp) or 0.0, default="")
 
 
