@@ -55,6 +55,10 @@ class SessionSaved(NamedTuple):
 
     entry: SessionRowEntry
 
+    @property
+    def session_id(self) -> str:
+        return self.entry.session_id
+
 
 class SessionGone(NamedTuple):
     """``sessions removed``: its tasks and messages went with it, silently."""
@@ -68,6 +72,10 @@ class TaskSaved(NamedTuple):
     entry: TaskEntry
     born: bool
 
+    @property
+    def session_id(self) -> str:
+        return self.entry.session_id
+
 
 class TaskRemoved(NamedTuple):
     """``tasks removed``."""
@@ -80,6 +88,10 @@ class MessageSaved(NamedTuple):
     """``messages created | patched | updated``, ``messages/bulk created``."""
 
     entry: MessageEntry
+
+    @property
+    def session_id(self) -> str:
+        return self.entry.session_id
 
 
 class MessageRemoved(NamedTuple):

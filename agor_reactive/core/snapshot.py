@@ -21,7 +21,7 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import LinkStatus
 
-__all__ = ["HYDRATIONS", "WINDOWS", "Bookkeeping", "Draft", "SessionState", "Status", "TaskHydration"]
+__all__ = ["HYDRATIONS", "WINDOWS", "Base", "Bookkeeping", "SessionState", "Status", "TaskHydration"]
 
 TaskHydration = str
 HYDRATIONS = ("none", "lazy", "eager", "lean", "preview")
@@ -95,13 +95,11 @@ class Bookkeeping(_Part):
     projects: bool = False
 
 
-class Draft:
-    """A snapshot in the making: the fold may still change it.
+class Base:
+    """All of a snapshot but the streams, shared by every snapshot until something in it changes. Immutable.
 
-    When it is done it is the `base` of the snapshot: all that stands still while text is written, shared by every
-    snapshot until something else changes.
-
-    `accepts_session_id`: the session whose events count: its id, None once it is removed or let go of.
+    `accepts_session_id`: the session whose events are folded: its id, or None once it is removed or released.
+    `tools` is a place for what is derived from the rest.
     """
 
     __slots__ = (
@@ -111,10 +109,8 @@ class Draft:
         "loaded_task_ids",
         "messages_by_task",
         "queued_tasks",
-        "revision",
         "session",
         "status",
-        "streaming_messages",
         "tasks",
         "tools",
     )
@@ -129,9 +125,6 @@ class Draft:
     status: Status
     books: Bookkeeping
     tools: ToolsByTask | None
-    # Of a draft only; a snapshot has its own.
-    streaming_messages: Streams
-    revision: int
 
 
 class SessionState:
@@ -154,7 +147,7 @@ class SessionState:
 
     __slots__ = ("_base", "_revision", "_streams")
 
-    def __init__(self, base: Draft, streaming_messages: Streams, revision: int) -> None:
+    def __init__(self, base: Base, streaming_messages: Streams, revision: int) -> None:
         self._base = base
         self._streams = streaming_messages
         self._revision = revision
@@ -165,11 +158,11 @@ class SessionState:
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
-    def __reduce__(self) -> tuple[type[SessionState], tuple[Draft, Streams, int]]:
+    def __reduce__(self) -> tuple[type[SessionState], tuple[Base, Streams, int]]:
         return (SessionState, (self._base, self._streams, self._revision))
 
     @property
-    def base(self) -> Draft:
+    def base(self) -> Base:
         """All but the text being written: the same object until something else changes."""
         return self._base
 

@@ -6,7 +6,7 @@ from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, TaskEntry
 from agor_reactive.core.fetches import Fetch, FetchResult, SyncRound
 from agor_reactive.core.fold import queue, rows, streams, window
-from agor_reactive.core.snapshot import Draft
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.tables import TaskTable
 from agor_reactive.models.base import instant
 
@@ -183,9 +183,9 @@ def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...
         if (moved is not None and moved[0] > since) or _gone(books.gone_messages.get(message_id), since):
             continue
         kept[message_id] = message
-        stream = draft.streaming_messages.get(message_id)
+        stream = draft.streams.get(message_id)
         if stream is not None and stream.moved_at <= asked and stream.task_id in (None, task_id):
-            streams.without_stream(draft, message_id)
+            draft.drop_stream(message_id)
     for message_id, (moved_at, row) in books.journal_messages.items():
         if moved_at > since and row is not None and row.task_id == task_id and message_id not in books.gone_messages:
             kept[message_id] = row

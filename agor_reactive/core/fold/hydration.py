@@ -14,8 +14,8 @@ from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
 from agor_reactive.core.fetches import RETRY_DELAYS, Fetch, FetchResult, SyncRound
 from agor_reactive.core.fold import commit, journal, queue, rows, streams, window
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.fold.window import request
-from agor_reactive.core.snapshot import Draft
 from agor_reactive.core.tables import TaskTable, is_active
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "fetch_answered",
     "fetch_failed",
     "load_requested",
+    "malformed",
     "older_requested",
     "resync_requested",
     "set_error",
@@ -76,6 +77,11 @@ def event_unreadable(draft: Draft, event: e.EventUnreadable) -> None:
     _read_again(draft)
 
 
+def malformed(draft: Draft, event: e.Malformed) -> None:
+    """An event whose payload could not be parsed: count it."""
+    _count_anomaly(draft, event.kind, 1)
+
+
 def _read_again(draft: Draft) -> None:
     """Begin a sync round, or another one after the present one, whose rows may be older than what was missed."""
     books = draft.books
@@ -123,7 +129,7 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
     if done is None:
         return
     if event.rows.rejected:
-        _count_rejected(draft, done.kind, event.rows.rejected)
+        _count_anomaly(draft, f"{done.kind} rows", event.rows.rejected)
     if done.kind in ("join", "wait"):
         if done.kind == "join":
             draft.books = draft.books.but(projects=True)
@@ -153,10 +159,6 @@ def _take(draft: Draft, fetch_id: int) -> Fetch | None:
             draft.books = books.but(fetches=tuple(a for a in books.fetches if a.fetch_id != fetch_id))
             return wanted
     return None
-
-
-def _count_rejected(draft: Draft, kind: str, rejected: int) -> None:
-    _count_anomaly(draft, f"{kind} rows", rejected)
 
 
 def _count_anomaly(draft: Draft, name: str, more: int) -> None:

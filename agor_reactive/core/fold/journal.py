@@ -8,8 +8,8 @@ only while something is in flight.
 from __future__ import annotations
 
 from agor_reactive.core.entries import MessageEntry, TaskEntry
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.persistent import PMap
-from agor_reactive.core.snapshot import Draft
 
 __all__ = ["close_journal", "in_flight", "note_message", "note_task", "note_tool", "task_moved_after"]
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import hydration, journal, rows, streams
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.fold.window import request
-from agor_reactive.core.snapshot import Bookkeeping, Draft
+from agor_reactive.core.snapshot import Bookkeeping
 
 __all__ = ["disposed", "link_changed", "not_resolved"]
 

@@ -16,7 +16,7 @@ from agor_reactive.core import events as e
 from agor_reactive.core.entries import TaskEntry
 from agor_reactive.core.fetches import Fetch
 from agor_reactive.core.fold import journal
-from agor_reactive.core.snapshot import Draft
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.models.task import Task
 
 __all__ = [

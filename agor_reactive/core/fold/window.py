@@ -10,8 +10,8 @@ from collections.abc import Iterable
 
 from agor_reactive.core.entries import TaskEntry
 from agor_reactive.core.fetches import Fetch, FetchKind
-from agor_reactive.core.fold import streams
-from agor_reactive.core.snapshot import WINDOWS, Draft
+from agor_reactive.core.fold.draft import Draft
+from agor_reactive.core.snapshot import WINDOWS
 from agor_reactive.core.tables import is_active
 from agor_reactive.models.base import instant
 
@@ -92,7 +92,7 @@ def slide(draft: Draft) -> None:
             draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
             draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
             draft.live_tools = draft.live_tools.discard(task_id)
-            for stream in tuple(draft.streaming_messages.values()):
+            for stream in tuple(draft.streams.values()):
                 if stream.task_id == task_id:
-                    streams.without_stream(draft, stream.message_id)
+                    draft.drop_stream(stream.message_id)
             draft.status = draft.status.but(has_older_tasks=True)
