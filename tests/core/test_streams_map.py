@@ -53,7 +53,9 @@ def test_streams_are_a_mapping_oldest_first_that_pickles_and_names_what_it_lacks
     streams = Streams([written("b", ("x", 0)), written("a", ("y", 0))])
     assert list(streams) == ["b", "a"]
     assert pickle.loads(pickle.dumps(streams)) == streams == dict(streams)
-    assert streams.get("c") is None and "c" not in streams and len(streams) == 2
+    assert streams.get("c") is None
+    assert "c" not in streams
+    assert len(streams) == 2
     assert len(NO_STREAMS) == 0
     for some in (streams, NO_STREAMS):
         with pytest.raises(KeyError, match="z"):
