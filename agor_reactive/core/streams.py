@@ -13,7 +13,17 @@ from typing import Any
 
 from agor_reactive.core.text import EMPTY, Run
 
-__all__ = ["NO_STREAMS", "Head", "Stream", "StreamDraft", "Streams", "StreamsById"]
+__all__ = [
+    "NO_STREAMS",
+    "Head",
+    "Stream",
+    "StreamDraft",
+    "Streams",
+    "StreamsById",
+    "draft_of",
+    "freeze_stream",
+    "opened_stream",
+]
 
 _new = object.__new__
 
@@ -231,37 +241,6 @@ class StreamDraft(_StreamFields):
     _origin: Stream | None
     _owns_last: bool
 
-    @classmethod
-    def opened(cls, message_id: str, task_id: str | None, rev: int) -> StreamDraft:
-        """A new, empty stream."""
-        draft: StreamDraft = _new(StreamDraft)
-        draft._origin = None
-        draft._head = Head(message_id, task_id)
-        draft._earlier = ()
-        draft._last = EMPTY
-        draft._moved_at = rev
-        draft._owns_last = False
-        return draft
-
-    @classmethod
-    def of(cls, stream: Stream) -> StreamDraft:
-        """A draft that begins as this stream is."""
-        draft: StreamDraft = _new(StreamDraft)
-        draft._origin = stream
-        draft._head = stream._head
-        draft._earlier = stream._earlier
-        draft._last = stream._last
-        draft._moved_at = stream._moved_at
-        draft._owns_last = False
-        return draft
-
-    def freeze(self) -> Stream:
-        """The stream as it is now; the very origin if nothing was changed. The draft must not be used afterwards."""
-        origin, head, last, earlier = self._origin, self._head, self._last, self._earlier
-        if origin is not None and last is origin._last and head is origin._head and earlier is origin._earlier:
-            return origin
-        return Stream(head, earlier, last, self._moved_at)
-
     def own_head(self) -> Head:
         """The head to change: copied once."""
         head = self._head
@@ -327,6 +306,44 @@ class StreamDraft(_StreamFields):
         return True
 
 
+def opened_stream(message_id: str, task_id: str | None, rev: int) -> StreamDraft:
+    """A new, empty stream to change."""
+    draft: StreamDraft = _new(StreamDraft)
+    draft._origin = None
+    draft._head = Head(message_id, task_id)
+    draft._earlier = ()
+    draft._last = EMPTY
+    draft._moved_at = rev
+    draft._owns_last = False
+    return draft
+
+
+def draft_of(stream: Stream) -> StreamDraft:
+    """A draft that begins as this stream is."""
+    draft: StreamDraft = _new(StreamDraft)
+    draft._origin = stream
+    draft._head = stream._head
+    draft._earlier = stream._earlier
+    draft._last = stream._last
+    draft._moved_at = stream._moved_at
+    draft._owns_last = False
+    return draft
+
+
+def freeze_stream(draft: StreamDraft) -> Stream:
+    """The stream as the draft is now; its very origin if nothing was changed. The draft must not be used afterwards."""
+    origin, head, last, earlier = draft._origin, draft._head, draft._last, draft._earlier
+    # Each is a new object as soon as it is changed, but for text that is added to a run of the draft's own.
+    if origin is not None and last is origin._last and head is origin._head and earlier is origin._earlier:
+        return origin
+    stream: Stream = _new(Stream)
+    stream._head = head
+    stream._earlier = earlier
+    stream._last = last
+    stream._moved_at = draft._moved_at
+    return stream
+
+
 StreamsById = dict[str, Stream | StreamDraft]
 """Message id to stream, oldest first."""
 
@@ -340,13 +357,6 @@ class Streams(Mapping[str, Stream]):
 
     def __init__(self, streams: Iterable[Stream] = ()) -> None:
         self._by_id = {stream.message_id: stream for stream in streams}
-
-    @classmethod
-    def of(cls, by_id: StreamsById) -> Streams:
-        """Of a dict that nobody changes any more."""
-        streams: Streams = _new(cls)
-        streams._by_id = by_id
-        return streams
 
     def __getitem__(self, message_id: str) -> Stream:
         return self._by_id[message_id]  # type: ignore[return-value]

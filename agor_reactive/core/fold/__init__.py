@@ -19,7 +19,7 @@ from typing import Any
 
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import hydration, link, queue, rows, streams
-from agor_reactive.core.fold.draft import Draft
+from agor_reactive.core.fold.draft import Draft, start_draft
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import WINDOWS, Base, Bookkeeping, SessionState, Status
 from agor_reactive.core.streams import NO_STREAMS
@@ -91,7 +91,7 @@ def fold_batch(state: SessionState, events: Iterable[Any]) -> SessionState:
     """The state after these events, in their order: what `fold` of one after the other gives, in everything but the
     numbers of revisions, of which only the order is the same. One snapshot is made, not one per event.
     """
-    draft = Draft(state)
+    draft = start_draft(state)
     for event in events:
         kind = type(event)
         handler = _OF_THE_DAEMON.get(kind)

@@ -53,7 +53,10 @@ def text_chunk(draft: Draft, event: e.TextChunk) -> None:
         return
     writing = stream if type(stream) is StreamDraft else draft.stream_to_change(message_id)
     assert writing is not None
-    if not writing.add(chunk, sequence):
+    last = writing._last
+    if sequence == last.end and writing._owns_last and not head.gap:
+        last.extend(chunk)
+    elif not writing.add(chunk, sequence):
         return
     writing._moved_at = draft.revision
     if adopted:
