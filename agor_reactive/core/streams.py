@@ -191,7 +191,7 @@ class Stream(_StreamFields):
 
     @property
     def complete(self) -> bool:
-        """Whether everything sent so far is here, as far as anyone can tell."""
+        """Whether everything sent so far is here, as far as can be known."""
         head, last = self._head, self._last
         if head.thought_gap:
             return False

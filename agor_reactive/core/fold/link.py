@@ -1,6 +1,6 @@
 """The link to the daemon coming and going, and the end of the handle.
 
-Order, each time the link comes up: join the session's room, then read. Going down, everything asked for is given up at
+Order, each time the link comes up: join the session's room, then read. When it goes down, every fetch is given up at
 once; the rows stay as they were.
 """
 
@@ -16,7 +16,7 @@ __all__ = ["disposed", "link_changed", "not_resolved"]
 
 
 def link_changed(draft: Draft, event: e.LinkChanged) -> None:
-    """Take over where the link stands; begin anew on a new connection, or once logged in."""
+    """Take the new status; begin a sync round on a new connection, or after a login."""
     was, now = draft.status.link, event.status
     if was == now:
         return
@@ -26,7 +26,7 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     dropped = was.up and (not now.up or was.epoch != now.epoch)
     if dropped:
         hydration.abandon(draft)
-    if dropped or "unauthenticated" in (was.phase, now.phase):  # who is not logged in gets no events
+    if dropped or "unauthenticated" in (was.phase, now.phase):  # while logged out, no events arrive
         streams.mark_gap(draft)
         draft.books = draft.books.but(missed=True)
     if (fresh or logged_in) and not draft.status.terminal:
@@ -39,7 +39,7 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
 
 
 def not_resolved(draft: Draft, event: e.NotResolved) -> None:
-    """There is no session of that short id, or several: final. Anything else may pass."""
+    """There is no session with that short id, or several: terminal. Any other failure may be temporary."""
     failure = event.failure
     terminal = failure.kind in ("not_found", "forbidden", "refused")
     hydration.set_error(draft, "sync", failure.text)
@@ -47,7 +47,7 @@ def not_resolved(draft: Draft, event: e.NotResolved) -> None:
 
 
 def disposed(draft: Draft, event: e.Disposed) -> None:
-    """The last handle was released: let go of everything."""
+    """The last handle was released: drop everything."""
     rows.empty(draft)
     draft.books = Bookkeeping()
     draft.status = draft.status.but(loading=False, errors=(), disposed=True)
