@@ -7,7 +7,7 @@ once; the rows stay as they were.
 from __future__ import annotations
 
 from agor_reactive.core import events as e
-from agor_reactive.core.fold import hydration, journal, rows, streams
+from agor_reactive.core.fold import failures, hydration, journal, rows, streams
 from agor_reactive.core.fold.window import request
 from agor_reactive.core.snapshot import Bookkeeping, Draft
 
@@ -33,7 +33,7 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
         draft.status = draft.status.but(loading=True)
         request(draft, "join")
     if now.phase == "closed":
-        hydration.set_error(draft, "link", "The client was closed; nothing more will come.")
+        failures.set_error(draft, "link", "The client was closed; nothing more will come.")
         draft.status = draft.status.but(loading=False)
 
 
@@ -41,7 +41,7 @@ def not_resolved(draft: Draft, event: e.NotResolved) -> None:
     """There is no session of that short id, or several: final. Anything else may pass."""
     failure = event.failure
     terminal = failure.kind in ("not_found", "forbidden", "refused")
-    hydration.set_error(draft, "sync", failure.text)
+    failures.set_error(draft, "sync", failure.text)
     draft.status = draft.status.but(loading=False, terminal=terminal)
 
 

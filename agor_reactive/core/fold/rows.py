@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.fold import journal, queue, streams, window
+from agor_reactive.core.fold import failures, journal, queue, streams, window
 from agor_reactive.core.fold.draft import finish, settle_draft, start_draft
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import Draft, SessionState
@@ -78,7 +78,7 @@ def empty(draft: Draft) -> None:
     draft.streaming_messages = NO_STREAMS
     draft.live_tools = PMap()
     draft.loaded_task_ids = LoadedTasks(PMap())
-    draft.books = draft.books.but(settled=FrozenDict())
+    draft.books = draft.books.but(settled=FrozenDict(), missing=PMap())
 
 
 def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
@@ -115,6 +115,8 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
         _load_at_birth(draft, task_id)
     if books.window:
         window.slide(draft)
+        if books.missing.reach:
+            failures.prune(draft)
     return finish(draft) if moved else settle_draft(state, draft)
 
 
@@ -188,6 +190,8 @@ def forget_task(draft: Draft, task_id: str) -> None:
         draft.live_tools = draft.live_tools.remove(task_id)
     if any(task.task_id == task_id for task in draft.queued_tasks):
         draft.queued_tasks = tuple(task for task in draft.queued_tasks if task.task_id != task_id)
+    if books.missing.reach:
+        failures.prune(draft)
 
 
 def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
