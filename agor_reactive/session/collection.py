@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -24,7 +23,7 @@ from agor_reactive.models.wire import LinkStatus
 from agor_reactive.session.failures import failure_of, retry_delays
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.hydration import FURTHEST, walk
-from agor_reactive.session.observers import WHATEVER_A_LISTENER_RAISES, ListenerFailure, name_of, report
+from agor_reactive.session.newest import NewestSubject
 from agor_reactive.session.query_match import matcher, ordering, plain, sendable
 from agor_reactive.session.registry import SessionRegistry
 
@@ -92,17 +91,6 @@ class _Kept:
 _KEPT = _Kept()
 
 
-@dataclass(slots=True, eq=False)
-class _Listener:
-    """One who is told. `told` is the revision told last; written by the collection only."""
-
-    callback: Callable[[SessionRows], Any]
-    on_completed: Callable[[], None] | None
-    told: int = -1
-    reported: bool = False
-    over: bool = False
-
-
 class SessionCollection(Observable[SessionRows]):
     """Sessions that fit a query, live. An Observable of `SessionRows`: the current ones at once, then each newer.
 
@@ -125,9 +113,12 @@ class SessionCollection(Observable[SessionRows]):
         self._in_order = ordering(asked["$sort"]) if "$sort" in asked else None
         self._sent = sendable(asked)
         self._loop = asyncio.get_running_loop()
-        self.rows = SessionRows(PMap(), revision=0, loading=True, error=None, in_order=self._in_order)
-        self._listeners: tuple[_Listener, ...] = ()
-        self._flushing: asyncio.Handle | None = None
+        self._newest = NewestSubject(
+            SessionRows(PMap(), revision=0, loading=True, error=None, in_order=self._in_order),
+            self._loop,
+            emitting="the rows of a live collection",
+            on_failure=self._router.on_listener_failure,
+        )
         self._moved: dict[str, Session | None] | None = None
         self._gone: set[str] = set()
         self._reading: asyncio.Task[None] | None = None
@@ -226,55 +217,34 @@ class SessionCollection(Observable[SessionRows]):
     def _put(self, rows: PMap[str, Session], *, loading: bool | None = None, error: str | _Kept | None = _KEPT) -> None:
         now = self.rows
         still = now.loading if loading is None else loading
-        self.rows = SessionRows(
+        newer = SessionRows(
             rows,
             revision=now.revision + 1,
             loading=still,
             error=now.error if isinstance(error, _Kept) else error,
             in_order=self._in_order,
         )
+        self._newest.put(newer)
         if not still and not self._ready.done():
-            self._ready.set_result(self.rows)
-        if self._flushing is None and self._listeners:
-            self._flushing = self._loop.call_soon(self._flush)
+            self._ready.set_result(newer)
 
-    # ------------------------------------------------------------------------------------------------- who is told
+    # ------------------------------------------------------------------------------------------------------ listening
 
-    def _flush(self) -> None:
-        self._flushing = None
-        for listener in self._listeners:
-            self._tell(listener)
-
-    def _tell(self, listener: _Listener) -> None:
-        rows = self.rows
-        if listener.over or listener.told == rows.revision:
-            return
-        listener.told = rows.revision
-        try:
-            listener.callback(rows)
-        except WHATEVER_A_LISTENER_RAISES as error:
-            self._report(listener, error)
-
-    def _report(self, listener: _Listener, error: BaseException) -> None:
-        if not listener.reported:
-            listener.reported = True
-            report(self._router.on_listener_failure, ListenerFailure(error, "the sessions", name_of(listener.callback)))
+    @property
+    def rows(self) -> SessionRows:
+        """The current rows."""
+        return self._newest.value
 
     def listen(
         self, callback: Callable[[SessionRows], Any], on_completed: Callable[[], None] | None = None
     ) -> Callable[[], None]:
-        """Call `callback` with the current rows at once, then each newer, at most once per tick. Returns the undo."""
+        """Call `callback` with the current rows at once, then each newer, at most once per tick. Returns the undo.
+
+        `on_completed` is called when the collection is closed. Raises `HandleDisposed` after that.
+        """
         if self._closed:
             raise HandleDisposed("The collection was closed; make a new one.")
-        listener = _Listener(arguments.callback(callback), on_completed)
-        self._listeners = (*self._listeners, listener)
-        self._tell(listener)
-
-        def undo() -> None:
-            listener.over = True
-            self._listeners = tuple(other for other in self._listeners if other is not listener)
-
-        return undo
+        return self._newest.add(arguments.callback(callback), on_completed)
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[SessionRows], scheduler: abc.SchedulerBase | None = None
@@ -300,20 +270,10 @@ class SessionCollection(Observable[SessionRows]):
             undo()
         if self._reading is not None:
             self._reading.cancel()
-        if self._flushing is not None:
-            self._flushing.cancel()
         if not self._ready.done():
             self._ready.set_exception(HandleDisposed("The collection was closed before its first read ended."))
             self._ready.exception()
-        ending, self._listeners = self._listeners, ()
-        for listener in ending:
-            listener.over = True
-        for listener in ending:
-            if listener.on_completed is not None:
-                try:
-                    listener.on_completed()
-                except WHATEVER_A_LISTENER_RAISES as error:
-                    self._report(listener, error)
+        self._newest.complete()
 
     async def __aenter__(self) -> Self:
         return self

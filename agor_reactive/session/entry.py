@@ -56,7 +56,7 @@ class SessionEntry:
         self.snapshots = StateSubject(
             initial_state(session_id, task_hydration=task_hydration), self.loop, on_failure, self._look
         )
-        self.events: EventSubject[RawEvent] = EventSubject("an event of a session", on_failure, self._events_heard)
+        self.events: EventSubject[RawEvent] = EventSubject("an event of a session", on_failure, self._listeners_changed)
         self._settled: list[asyncio.Future[SessionState]] = []
         self._loads: dict[int, list[asyncio.Future[tuple[Message, ...]]]] = {}
         self._pages: dict[int, list[asyncio.Future[SessionState]]] = {}
@@ -124,8 +124,8 @@ class SessionEntry:
 
     # ------------------------------------------------------------------------------------------------- what comes in
 
-    def _events_heard(self) -> None:
-        self.snapshots.heard = self.events if self.events.listening else None
+    def _listeners_changed(self) -> None:
+        self.snapshots.events_to = self.events if self.events.subscriptions else None
 
     def _link_changed(self, status: LinkStatus) -> None:
         if status.phase == "unauthenticated":

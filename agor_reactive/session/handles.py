@@ -24,8 +24,8 @@ from agor_reactive.models.task import Task
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session import prompt_and_wait, routing
 from agor_reactive.session.entry import SessionEntry
+from agor_reactive.session.observers import Subscription
 from agor_reactive.session.permissions import PendingPermission, Permissions
-from agor_reactive.session.pipeline import Subscription
 from agor_reactive.transport.seam import caller
 
 __all__ = ["PromptOptions", "SessionHandle"]
@@ -125,7 +125,7 @@ class SessionHandle:
         """
         return await self._while_held(self._use().ready())
 
-    def subscribe(self, callback: Callable[[SessionState], Any]) -> Subscription:
+    def subscribe(self, callback: Callable[[SessionState], Any]) -> Subscription[SessionState]:
         """Call `callback` with the current snapshot at once, then with each newer one, at most once per loop tick.
 
         Returns the undo (call it, or its `dispose`). What `callback` raises is reported once and harms nobody else.

@@ -85,7 +85,6 @@ class SessionRegistry:
             session_id = session_id.lower()  # events are routed by the spelling of the daemon's rows
         if self._closed:
             raise UsageError("the client is closed; make a new one")
-        self.router.bind(asyncio.get_running_loop())
         known = self._full.get(session_id, session_id)
         entry = self._entry.get((known, task_hydration))
         if entry is None:

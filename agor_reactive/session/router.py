@@ -7,7 +7,6 @@ themselves. None of that reaches a session it does not belong to.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -15,7 +14,6 @@ from typing import Any, Protocol
 from reactivex import Observable
 
 from agor_reactive.core.parse import ROW_TOPICS
-from agor_reactive.errors import UsageError
 from agor_reactive.models.base import copied
 from agor_reactive.models.wire import UNREADABLE, LinkStatus, RawEvent
 from agor_reactive.session.observers import EventSubject, OnListenerFailure, log_failure
@@ -72,7 +70,6 @@ class Router:
         self._topics: dict[str, EventSubject[Any]] = {}
         self._all: EventSubject[RawEvent] = EventSubject("client.events", on_listener_failure)
         self._status: EventSubject[LinkStatus] = EventSubject("a change of the link", on_listener_failure)
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._phase = link.status.phase
         link.listen(self.receive, self._status_changed)
 
@@ -89,7 +86,7 @@ class Router:
     @property
     def listener_count(self) -> int:
         """How many listeners of `on` and of the link's status there are."""
-        return sum(hot.listener_count for hot in self._topics.values()) + self._status.listener_count
+        return sum(topic.subscription_count for topic in self._topics.values()) + self._status.subscription_count
 
     def receive(self, event: RawEvent) -> None:
         """Take one event of the link. Hot path: to sessions first, then to whoever listens."""
@@ -109,7 +106,7 @@ class Router:
             listeners = self._topics.get(event.topic)
             if listeners is not None:
                 listeners.emit(payload if sink is None else unshared(event))
-        if self._all.listening:
+        if self._all.subscriptions:
             self._all.emit(shown(event, payload if sink is None else unshared(event)))
 
     def _unreadable(self, event: RawEvent) -> None:
@@ -117,19 +114,6 @@ class Router:
         named = [self._sinks[one] for one in event.payload["session_ids"] if one in self._sinks]
         for sink in named if event.payload["session_ids"] else tuple(self._sinks.values()):
             sink.receive(event)
-
-    def receive_threadsafe(self, event: RawEvent) -> None:
-        """`receive` from any thread: event and payload are handed over to the loop, where there is one serial writer.
-
-        Raises `UsageError` before the first session is retained: until then there is no loop to hand over to.
-        """
-        if self._loop is None:
-            raise UsageError("retain a session first: the router does not know its event loop yet")
-        self._loop.call_soon_threadsafe(self.receive, event)
-
-    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Say which loop this router lives on."""
-        self._loop = loop
 
     def feed(self, session_id: str, sink: Sink) -> Callable[[], None]:
         """Give `sink` every event of that session (full id). Returns the undo."""
@@ -149,22 +133,21 @@ class Router:
     def on(self, service: str, name: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
         """Call `callback` with the payload of every ``"<service> <name>"`` event. Returns the undo."""
         topic = f"{service} {name}" if service else name
-        hot = self._topics.get(topic)
-        if hot is None:
-            hot = self._topics[topic] = EventSubject(topic, self.on_listener_failure)
-        inner = hot.listen(callback)
-        here = hot
+        subject = self._topics.get(topic)
+        if subject is None:
+            subject = self._topics[topic] = EventSubject(topic, self.on_listener_failure)
+        subscription = subject.add(callback)
 
         def undo() -> None:
-            inner()
-            if not here.listening and self._topics.get(topic) is here:
+            subscription.dispose()
+            if not subject.subscriptions and self._topics.get(topic) is subject:
                 del self._topics[topic]
 
         return undo
 
     def on_status(self, callback: Callable[[LinkStatus], Any]) -> Callable[[], None]:
         """Call `callback` whenever the link stands elsewhere. Returns the undo."""
-        return self._status.listen(callback)
+        return self._status.add(callback)
 
     def _status_changed(self, status: LinkStatus) -> None:
         if status.phase != self._phase:  # one line per change, not one per attempt
