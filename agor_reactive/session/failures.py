@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import chain, repeat
+from typing import Final
 
 from agor_reactive.core.events import Failure, FailureKind
 from agor_reactive.core.fetches import RETRY_DELAYS
 from agor_reactive.errors import (
     AgorError,
+    AmbiguousId,
     BadRequest,
     CallTimeout,
     ConnectionLost,
@@ -24,7 +26,7 @@ from agor_reactive.errors import (
 )
 from agor_reactive.models.ids import is_full_id
 
-__all__ = ["failure_of", "no_such_session", "retry_delays"]
+__all__ = ["MAY_PASS", "error_of", "failure_of", "no_such_session", "retry_delays"]
 
 _KINDS: tuple[tuple[type[AgorError], FailureKind], ...] = (
     (NotAuthenticated, "unauthenticated"),
@@ -38,6 +40,10 @@ _KINDS: tuple[tuple[type[AgorError], FailureKind], ...] = (
     (ServerError, "server"),
     (TooManyRequests, "server"),
 )
+
+
+MAY_PASS: Final[frozenset[FailureKind]] = frozenset({"link", "timeout", "server", "unauthenticated"})
+"""Kinds of failures after which the same read may succeed."""
 
 
 def retry_delays() -> Iterator[float]:
@@ -56,7 +62,15 @@ def failure_of(error: AgorError, *, optional: bool) -> Failure:
     """`optional`: what was called may be missing on an older daemon, which is then not a failure of the session."""
     if optional and isinstance(error, NotFound | MethodNotAllowed):
         return Failure("absent", str(error))
+    if isinstance(error, AmbiguousId):
+        unnamed = [match for match in error.matches if match not in str(error)]
+        return Failure("refused", f"{error}. Use more of the id" + (f": {', '.join(unnamed)}" if unnamed else ""))
     for kind, name in _KINDS:
         if isinstance(error, kind):
             return Failure(name, str(error))
     return Failure("refused", str(error))
+
+
+def error_of(failure: Failure) -> AgorError:
+    """The error for a fetch that the core gave up: its session or its connection went."""
+    return NotFound(failure.text) if failure.kind == "not_found" else NotConnected(failure.text)
