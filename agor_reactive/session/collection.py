@@ -15,6 +15,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from agor_reactive.calls import arguments
+from agor_reactive.calls.mirror_reads import MOST_ROWS, RowsRead, all_rows
 from agor_reactive.core.persistent import PMap
 from agor_reactive.errors import AgorError, HandleDisposed
 from agor_reactive.models.base import instant, row_from_wire
@@ -22,7 +23,7 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.wire import LinkStatus
 from agor_reactive.session.failures import failure_of, retry_delays
 from agor_reactive.session.handles import SessionHandle
-from agor_reactive.session.hydration import FURTHEST, walk
+from agor_reactive.session.hydration import run
 from agor_reactive.session.newest import NewestSubject
 from agor_reactive.session.query_match import matcher, ordering, plain, sendable
 from agor_reactive.session.registry import SessionRegistry
@@ -155,7 +156,7 @@ class SessionCollection(Observable[SessionRows]):
             moved = self._moved = {}
             try:
                 async with self._registry.limiter:
-                    found, complete, _ = await walk(self._router.link, "sessions", self._sent, Session)
+                    read = await run(self._router.link, all_rows("sessions", self._sent, Session))
             except AgorError as error:
                 self._moved = None
                 passing = failure_of(error, optional=False).kind in ("timeout", "server")
@@ -166,19 +167,20 @@ class SessionCollection(Observable[SessionRows]):
                     return
                 await self._registry.sleep(delay)
             else:
-                self._take(found, complete, moved)
+                self._take(read, moved)
                 return
 
-    def _take(self, found: tuple[Session, ...], complete: bool, moved: dict[str, Session | None]) -> None:
-        """The rows as read, with what was told meanwhile over them."""
+    def _take(self, read: RowsRead[Session], moved: dict[str, Session | None]) -> None:
+        """Take over the rows as read, with what events said meanwhile over them."""
+        found = read.rows
         self._reading = self._moved = None
         self._gone -= {row.session_id for row in found if row.session_id not in moved}
         rows = {row.session_id: row for row in found if self._fits(row.to_wire())}
         short = None
-        if not complete:
-            read = {row.session_id for row in found}
-            rows |= {session_id: row for session_id, row in self.rows.rows.items() if session_id not in read}
-            short = f"The daemon lets one reach {2 * FURTHEST:,} sessions of a query, and there are more; narrow it"
+        if not read.complete:
+            reached = {row.session_id for row in found}
+            rows |= {session_id: row for session_id, row in self.rows.rows.items() if session_id not in reached}
+            short = f"The daemon gives access to {MOST_ROWS:,} sessions of a query, and there are more; narrow it."
         for session_id, row in moved.items():
             if row is None:
                 rows.pop(session_id, None)

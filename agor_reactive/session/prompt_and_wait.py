@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from agor_reactive.calls.answers import typed_row
+from agor_reactive.calls.mirror_reads import all_rows
 from agor_reactive.core.streams import Stream
 from agor_reactive.errors import (
     AgorError,
@@ -26,7 +27,7 @@ from agor_reactive.models.message import Message
 from agor_reactive.models.outcome import Outcome, TimedOut, last_reply, outcome_of, unanswered, waits_for_someone
 from agor_reactive.models.task import Task
 from agor_reactive.session.entry import SessionEntry
-from agor_reactive.session.hydration import walk
+from agor_reactive.session.hydration import run
 from agor_reactive.transport.seam import Link
 
 __all__ = ["ask", "wait"]
@@ -141,7 +142,7 @@ class _Watch:
         while True:
             self._changed.clear()
             try:
-                rows, _, _ = await walk(self._link, "messages", {"task_id": self._task_id}, Message)
+                read = await run(self._link, all_rows("messages", {"task_id": self._task_id}, Message))
             except LinkError:
                 self._look()
                 await self._news(LOOK)
@@ -150,7 +151,7 @@ class _Watch:
                     return here
                 raise
             else:
-                return tuple(sorted(rows, key=lambda row: (row.index, row.message_id)))
+                return tuple(sorted(read.rows, key=lambda row: (row.index, row.message_id)))
 
     def _streams(self) -> tuple[Stream, ...]:
         return self._entry.state.get_streaming_messages(self._task_id)

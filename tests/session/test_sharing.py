@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from agor_reactive.calls.mirror_reads import all_rows
 from agor_reactive.errors import (
     AgorError,
     AmbiguousId,
@@ -22,7 +23,7 @@ from agor_reactive.errors import (
     UsageError,
 )
 from agor_reactive.models import Message, Task
-from agor_reactive.session.hydration import walk
+from agor_reactive.session.hydration import run
 from tests.core.build import SID, message_row, task_row
 from tests.session.world import OTHER, World
 
@@ -434,7 +435,7 @@ async def test_a_walk_reaches_every_row_that_the_daemon_lets_one_reach(service: 
     world.link.on_call("find", service, find)
     await world.link.open()
     model: Any = Task if service == "tasks" else Message
-    found, complete, rejected = await walk(world.link, service, {"session_id": SID}, model)
+    found, complete, rejected = await run(world.link, all_rows(service, {"session_id": SID}, model))
     assert ([row.row_id for row in found] == [f"{service[0]}{n}" for n in range(reached)], rejected) == (True, 0)
     assert complete is (reached == count)
 
