@@ -189,4 +189,4 @@ async def test_a_link_whose_task_is_ended_from_outside_says_that_it_is_closed(
         supervisor.cancel()
         await until(lambda: client.status.phase == "closed")
         assert "ended" in (client.status.reason or "")
-        assert "make a new client" in caplog.text
+        assert "create a new client" in caplog.text
