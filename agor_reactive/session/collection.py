@@ -1,7 +1,7 @@
 """A live collection of session rows, for boards and monitors: read once, kept by events, read again after a drop.
 
-The same rule as for one session: what was told live since a read was requested wins over its answer, and what was
-removed stays removed. Which rows fit is decided here, for what is read as for what is told live.
+The same rule as for one session: an event since a read was requested wins over the read's answer, and what was removed
+stays removed. Which rows fit is decided here, for rows that are read and rows of events alike.
 """
 
 from __future__ import annotations
@@ -34,8 +34,7 @@ __all__ = ["SessionCollection", "SessionRows"]
 class SessionRows(Mapping[str, Session]):
     """Session rows at one moment: id to row, newest change first, or as the query's `$sort` says. Immutable.
 
-    `loading` is True until the first read has ended; `error` says what the last read failed of, in words, until one
-    succeeds.
+    `loading` is True until the first read has ended; `error` says why the last read failed, until one succeeds.
     """
 
     __slots__ = ("_in_order", "_order", "error", "loading", "revision", "rows")
@@ -86,7 +85,7 @@ class _Retaining(Protocol):
 
 
 class _Kept:
-    """Stands for: as it was."""
+    """The default of an argument that leaves a field unchanged."""
 
 
 _KEPT = _Kept()
@@ -133,7 +132,7 @@ class SessionCollection(Observable[SessionRows]):
         self._was: tuple[int, str] | None = None
         self._link_changed(self._router.link.status)
 
-    # ------------------------------------------------------------------------------------------------ what comes in
+    # ------------------------------------------------------------------------------------------------ rows and events
 
     def _link_changed(self, status: LinkStatus) -> None:
         was, self._was = self._was, (status.epoch, status.phase) if status.up else None
@@ -143,7 +142,7 @@ class SessionCollection(Observable[SessionRows]):
             self._reading.cancel()
             self._reading = self._moved = None
         if status.phase == "closed":
-            self._put(self.rows.rows, loading=False, error="The client was closed; nothing more will come.")
+            self._put(self.rows.rows, loading=False, error="The client was closed; no more updates will follow.")
 
     def _read(self) -> None:
         if self._reading is not None:
@@ -151,7 +150,7 @@ class SessionCollection(Observable[SessionRows]):
         self._reading = self._loop.create_task(self._fetch(), name="agor sessions")
 
     async def _fetch(self) -> None:
-        """Read all rows; after a failure that may pass, again after a while."""
+        """Read all rows; retry with back-off after an error that may pass."""
         for delay in retry_delays():
             moved = self._moved = {}
             try:
@@ -253,18 +252,18 @@ class SessionCollection(Observable[SessionRows]):
     ) -> abc.DisposableBase:
         return Disposable(self.listen(observer.on_next, observer.on_completed))
 
-    # ------------------------------------------------------------------------------------------------------- its use
+    # --------------------------------------------------------------------------------------------------------- users
 
     async def ready(self) -> SessionRows:
-        """Wait for the first read to end, well or not (`error`)."""
+        """Wait for the first read to end, and return the rows. If it failed, their `error` says why."""
         return await asyncio.shield(self._ready)
 
     def retain(self, session_id: str, *, task_hydration: str = "preview") -> SessionHandle:
-        """A handle of one of them (or any session), to be released; shared as all handles are."""
+        """A handle of one of the sessions, or of any other; release it when done."""
         return self._registry.retain(session_id, task_hydration=task_hydration)
 
     def close(self) -> None:
-        """Stop following. Handles made by `retain` live on until released. Idempotent."""
+        """Stop the updates. Handles made by `retain` live on until they are released. Idempotent."""
         if self._closed:
             return
         self._closed = True

@@ -32,7 +32,7 @@ _log = logging.getLogger("agor_reactive")
 
 _RELEASED = "The handle was released; retain the session again."
 _NOT_RETRIED = (
-    "The link is down, and a session that is over is not read again by itself; call resync() once the link is up."
+    "The link is down, and a terminal session is not read again when the link returns. Call resync() once it is up."
 )
 
 
@@ -270,7 +270,7 @@ class SessionEntry:
         if self._hydrator is not None:
             return None
         if self.state.terminal:
-            return NotFound(self.state.error or "There is no such session.")
+            return NotFound(self.state.error or "Session not found.")
         return NotConnected("The session's full id is not known yet; wait for ready() first.")
 
     def _link_down(self, what: str) -> AgorError | None:

@@ -1,4 +1,4 @@
-"""From an error of this package to what the core needs to know of it."""
+"""Translates between the errors of this package and the failures that the core folds."""
 
 from __future__ import annotations
 
@@ -47,19 +47,19 @@ MAY_PASS: Final[frozenset[FailureKind]] = frozenset({"link", "timeout", "server"
 
 
 def retry_delays() -> Iterator[float]:
-    """Seconds to wait before a read that failed is made again: those of the core's own reads, without an end."""
+    """Seconds to wait before each retry of a failed read: the delays of the core, without an end."""
     return chain(RETRY_DELAYS, repeat(RETRY_DELAYS[-1]))
 
 
 def no_such_session(error: AgorError, session_id: str) -> AgorError:
-    """The error of `get sessions`: a 400 for what is no id means that there is no such session."""
+    """`NotFound` in place of the 400 that `get sessions` answers for an invalid id; else the error itself."""
     if isinstance(error, BadRequest) and not is_full_id(session_id):
         return NotFound(f"There is no session {session_id[:40]!r} ({error})", name=error.name, code=404)
     return error
 
 
 def failure_of(error: AgorError, *, optional: bool) -> Failure:
-    """`optional`: what was called may be missing on an older daemon, which is then not a failure of the session."""
+    """The failure that the core folds for an error. `optional`: the service may be missing on an older daemon."""
     if optional and isinstance(error, NotFound | MethodNotAllowed):
         return Failure("absent", str(error))
     if isinstance(error, AmbiguousId):

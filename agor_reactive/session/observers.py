@@ -75,7 +75,7 @@ class Subscription(Generic[T]):
                 self._report(subject, error)
 
     def complete(self) -> None:
-        """Unsubscribe the listener and tell it that no more items come."""
+        """Unsubscribe the listener and call its `on_completed`."""
         subject, self.subject = self.subject, None
         if subject is not None and self._on_completed is not None:
             try:
@@ -149,7 +149,7 @@ class GuardedSubject(Observable[T], Generic[T]):
         other._replace((*other.subscriptions, *moving))
 
     def complete(self) -> None:
-        """Tell every listener that no more items come, and drop it. Idempotent."""
+        """Complete and drop every listener. Idempotent."""
         self._completed = True
         ending = self.subscriptions
         self._replace(())

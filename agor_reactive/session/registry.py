@@ -1,4 +1,4 @@
-"""All sessions that one client mirrors: who shares what, under which id, and the end of it all."""
+"""All sessions that one client mirrors: shares entries between handles, resolves short ids, ends everything."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from agor_reactive.transport.seam import Link
 __all__ = ["AT_ONCE", "SessionRegistry"]
 
 AT_ONCE = 4
-"""How many reads the sessions of one client make at the same time."""
+"""Concurrent reads of all sessions of one client."""
 
 Prompt = Callable[..., Awaitable[Task]]
 
@@ -31,9 +31,9 @@ _SHORT = re.compile(r"[0-9a-fA-F-]{1,35}\Z")
 
 
 class SessionRegistry:
-    """The shared sessions of one client. Belongs to one event loop.
+    """The mirrored sessions of one client. Belongs to one event loop.
 
-    `prompt` sends a prompt to a session (the client's `sessions.prompt`). `clock` gives epoch seconds, `sleep` waits.
+    `prompt` sends a prompt to a session (the client's `sessions.prompt`). `clock` gives epoch seconds.
     """
 
     def __init__(
@@ -64,7 +64,7 @@ class SessionRegistry:
         return tuple(self._entry.values())
 
     def retain(self, session_id: str, *, task_hydration: str = "lazy") -> SessionHandle:
-        """A handle of that session (full or short id), to be released. The mirror behind it is shared.
+        """A handle of that session (full or short id), to be released. Handles share one mirror.
 
         Raises `UsageError` for an unknown `task_hydration`, an empty id, or a closed client.
         """
@@ -90,7 +90,7 @@ class SessionRegistry:
         return SessionHandle(entry, self)
 
     def ended(self, entry: SessionEntry) -> None:
-        """That one has been disposed."""
+        """Forget an entry that has been disposed."""
         if self._entry.get(entry.key) is entry:
             del self._entry[entry.key]
         resolving = self._resolving.pop(entry, None)

@@ -1,8 +1,8 @@
-"""Where every event of the link goes: by session id to that session, by name to listeners, redacted to everybody.
+"""Routes every event of the link: by session id to that session, by name to listeners, redacted to `client.events`.
 
 One listener on the link per client, one dictionary look-up per event whatever the number of handles. Facts of the wire:
-everybody's events reach every socket, some with secrets; the bare ``created`` twins carry null; routes announce
-themselves. None of that reaches a session it does not belong to.
+the events of all users reach every socket, some with secrets; the bare ``created`` twins carry null; routes emit events
+of their own names. None of that reaches a session it does not belong to.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _log = logging.getLogger("agor_reactive")
 
 
 class Sink(Protocol):
-    """One that is fed. It owns the payload: others who want it get a copy (`unshared`)."""
+    """Receives events. It owns the payload: listeners get a copy (`unshared`)."""
 
     def receive(self, raw: RawEvent) -> None: ...
 
 
 class _Sinks:
-    """Several that are fed the events of one session."""
+    """Several sinks of one session's events."""
 
     def __init__(self, sinks: tuple[Sink, ...]) -> None:
         self.sinks = sinks
@@ -43,7 +43,7 @@ class _Sinks:
 
 
 def unshared(event: RawEvent) -> Any:
-    """The payload for those who might change it: a copy if it may have become part of a session's state."""
+    """The payload for listeners, which may change it: a copy if it may be part of a session's state."""
     return copied(event.payload) if event.topic in ROW_TOPICS else event.payload
 
 
@@ -54,7 +54,7 @@ def shown(event: RawEvent, payload: Any) -> RawEvent:
 
 
 def _all_of(sink: Sink | None) -> tuple[Sink, ...]:
-    """Each of them, of what a session's events are fed to."""
+    """The sinks of one session, one by one."""
     if sink is None:
         return ()
     return sink.sinks if isinstance(sink, _Sinks) else (sink,)
@@ -75,12 +75,12 @@ class Router:
 
     @property
     def events(self) -> Observable[RawEvent]:
-        """Every server event as it comes, noise included, secrets replaced by ``[redacted]``."""
+        """Every server event, noise included, secrets replaced by ``[redacted]``."""
         return self._all
 
     @property
     def sink_count(self) -> int:
-        """How many session pipelines are fed."""
+        """How many session pipelines receive events."""
         return sum(map(len, map(_all_of, self._sinks.values())))
 
     @property
@@ -89,7 +89,7 @@ class Router:
         return sum(topic.subscription_count for topic in self._topics.values()) + self._status.subscription_count
 
     def receive(self, event: RawEvent) -> None:
-        """Take one event of the link. Hot path: to sessions first, then to whoever listens."""
+        """Route one event of the link: to its session first, then to listeners. Hot path."""
         payload = event.payload
         sink: Sink | None = None
         if type(payload) is dict:
@@ -110,7 +110,7 @@ class Router:
             self._all.emit(shown(event, payload if sink is None else unshared(event)))
 
     def _unreadable(self, event: RawEvent) -> None:
-        """To the sessions that the frame names, else to all: the lost event may have been about any of them."""
+        """Pass it to the sessions that the frame names, else to all: the lost event may concern any of them."""
         named = [self._sinks[one] for one in event.payload["session_ids"] if one in self._sinks]
         for sink in named if event.payload["session_ids"] else tuple(self._sinks.values()):
             sink.receive(event)
@@ -146,7 +146,7 @@ class Router:
         return undo
 
     def on_status(self, callback: Callable[[LinkStatus], Any]) -> Callable[[], None]:
-        """Call `callback` whenever the link stands elsewhere. Returns the undo."""
+        """Call `callback` with every change of the link's status. Returns the undo."""
         return self._status.add(callback)
 
     def _status_changed(self, status: LinkStatus) -> None:
@@ -156,7 +156,7 @@ class Router:
         self._status.emit(status)
 
     def close(self) -> None:
-        """Complete `events`, let go of every listener."""
+        """Complete `events` and drop every listener."""
         self._all.complete()
         self._topics.clear()
         self._sinks.clear()

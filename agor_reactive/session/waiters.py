@@ -1,4 +1,4 @@
-"""Callers that wait for the same outcome: each has a future of its own, so that one may give up without the others."""
+"""Callers that wait for the same outcome. Each has its own future, so that one may be cancelled without the others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Waiters(Generic[T]):
-    """Futures that are resolved or rejected together. Afterwards it is empty and takes new ones."""
+    """Futures that are resolved or rejected together; then it is empty and may be used again."""
 
     __slots__ = ("_futures", "_loop")
 
