@@ -114,7 +114,7 @@ class Feed:
         shared = self.handles[0].entry
         shared.snapshots.value = state
         for subscription in shared.snapshots.subscriptions:
-            subscription._told = -1
+            subscription.revision = -1
 
     def run(self, events: Sequence[Event]) -> int:
         """Receive them all, as the link would hand them over, and tell the subscribers. Returns the ns it took."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, TaskEntry
 from agor_reactive.core.fetches import Fetch, FetchResult, SyncRound
-from agor_reactive.core.fold import queue, rows, streams, window
+from agor_reactive.core.fold import failures, queue, rows, streams, window
 from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.tables import TaskTable
 from agor_reactive.models.base import instant
@@ -44,15 +44,15 @@ def merged_tasks(draft: Draft, current: SyncRound) -> TaskTable:
 def _answered(draft: Draft, current: SyncRound) -> dict[str, TaskEntry]:
     """The rows of the answer that are newer than every event; equal ones stay the same objects (L3)."""
     books, begun = draft.books, current.tasks_begun
-    rows_left: dict[str, TaskEntry] = {}
+    newer: dict[str, TaskEntry] = {}
     for row in current.tasks:
-        if row.session_id not in ("", draft.status.session_id):  # June daemons answer without the field
+        if row.session_id not in ("", draft.status.session_id):  # a daemon may leave the field out
             continue
         moved = books.journal_tasks.get(row.task_id)
         if (moved is None or moved[0] <= begun) and not _gone(books.gone_tasks.get(row.task_id), begun):
             known = draft.tasks.entries.get(row.task_id)
-            rows_left[row.task_id] = known if known is not None and known == row else row
-    return rows_left
+            newer[row.task_id] = known if known is not None and known == row else row
+    return newer
 
 
 def _changed_since(draft: Draft, current: SyncRound, first: float | None) -> dict[str, TaskEntry]:
@@ -119,10 +119,11 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
                 streams.settle_task(draft, task.task_id)
     streams.stamp(draft)
     streams.drop_strays(draft, current.tasks_begun)
-    rows.drop_unsaved_tools(draft, current.begun, current.unread)
+    rows.drop_unsaved_tools(draft, current.begun, failures.missing_tasks(draft))
     rows.drop_strays(draft)
     window.slide(draft)
-    kept = tuple(pair for pair in draft.status.errors if pair[0] in current.failed)
+    failures.prune(draft)
+    kept = failures.errors_of_missing(draft)
     status = draft.status
     draft.status = status.but(loading=False, terminal=False, last_synced_at=at, errors=kept)
     draft.accepts_session_id = status.session_id
@@ -135,21 +136,29 @@ def _commit_messages(draft: Draft, current: SyncRound, task_id: str | None, resu
             _commit_history(draft, task_id, results.messages, begun=results.begun, since=current.begun)
         else:
             _commit_task(draft, task_id, results.messages, begun=results.begun, since=current.begun)
-        return
+    else:
+        _commit_all(draft, results.messages, begun=results.begun, since=current.begun)
+
+
+def _commit_all(draft: Draft, messages: tuple[MessageEntry, ...], *, begun: int, since: int) -> None:
     by_task: dict[str, list[MessageEntry]] = {task.task_id: [] for task in draft.tasks.in_order() if not task.queued}
-    for message in results.messages:
+    for message in messages:
         if message.task_id is not None:
             by_task.setdefault(message.task_id, []).append(message)
-    for each, messages in by_task.items():
+    for each, of_task in by_task.items():
         if draft.tasks.entries.get(each) is not None:
-            _commit_task(draft, each, tuple(messages), begun=results.begun, since=current.begun)
+            _commit_task(draft, each, tuple(of_task), begun=begun, since=since)
 
 
 def commit_load(draft: Draft, done: Fetch, found: e.Rows) -> None:
-    """A load by the user was answered. Messages of an unknown task are not kept: no round would read them again."""
-    if done.task_id is None or rows.is_of_no_task(draft, done.task_id):
-        return
+    """A load by the user is here, or what could not be read before. Of a task that is not shown nothing is kept:
+    nobody would keep it right."""
     messages = tuple(map(MessageEntry.of, found.messages))
+    if done.task_id is None:
+        _commit_all(draft, messages, begun=done.begun, since=done.begun)
+        return
+    if rows.is_of_no_task(draft, done.task_id):
+        return
     if done.kind == "history":
         _commit_history(draft, done.task_id, messages, begun=done.begun, since=done.begun)
     else:

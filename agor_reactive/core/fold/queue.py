@@ -121,17 +121,17 @@ def take_queue(draft: Draft, rows: tuple[Task, ...], begun: int) -> None:
     What came into the queue since is not added: its event has requested another read.
     """
     books = draft.books
-    rows_left: dict[str, Task] = {}
+    queued: dict[str, Task] = {}
     for row in rows:
         noted = books.journal_tasks.get(row.task_id)
         left = noted is not None and noted[0] > begun and (noted[1] is None or not noted[1].queued)
         if row.queued and not left and books.gone_tasks.get(row.task_id, -1) <= begun:
-            rows_left[row.task_id] = row
+            queued[row.task_id] = row
             if row.task_id in books.gone_tasks:  # the daemon still has it after its removal: it is back
                 books = books.but(gone_tasks=books.gone_tasks.remove(row.task_id))
     draft.books = books
-    _set(draft, in_queue_order(rows_left.values()))
-    for task_id, row in rows_left.items():
+    _set(draft, in_queue_order(queued.values()))
+    for task_id, row in queued.items():
         if draft.tasks.entries.get(task_id) is None and not journal.task_moved_after(draft, task_id, begun):
             draft.tasks = draft.tasks.put(TaskEntry.of(row))
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.fold import journal, queue, streams, window
+from agor_reactive.core.fetches import SyncEnd
+from agor_reactive.core.fold import failures, journal, queue, streams, window
 from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.tables import AT_REST, LoadedTasks, MessagesByTask, TaskTable
@@ -52,14 +53,12 @@ def keep_session(draft: Draft, entry: SessionRowEntry) -> None:
 
 def session_gone(draft: Draft, event: e.SessionGone) -> None:
     """The session was removed, its tasks and messages with it. Terminal, unless a later resync finds it again."""
+    text = "The session was removed; nothing more will come."
     empty(draft)
     draft.accepts_session_id = None
-    draft.status = draft.status.but(
-        loading=False,
-        terminal=True,
-        errors=(("session", "The session was removed; nothing more will come."),),
-    )
-    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False)
+    draft.status = draft.status.but(loading=False, terminal=True, errors=(("session", text),))
+    end = SyncEnd(e.Failure("not_found", text))
+    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, sync_end=end)
     journal.close_journal(draft)
 
 
@@ -72,7 +71,7 @@ def empty(draft: Draft) -> None:
     draft.own_streams().clear()
     draft.live_tools = PMap()
     draft.loaded_task_ids = LoadedTasks(PMap())
-    draft.books = draft.books.but(settled=FrozenDict())
+    draft.books = draft.books.but(settled=FrozenDict(), missing=PMap())
 
 
 def task_saved(draft: Draft, event: e.TaskSaved) -> None:
@@ -103,6 +102,8 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
         _load_at_birth(draft, task_id)
     if books.window:
         window.slide(draft)
+        if books.missing.reach:
+            failures.prune(draft)
 
 
 def _note_unshown(draft: Draft, entry: TaskEntry) -> None:
@@ -175,6 +176,8 @@ def forget_task(draft: Draft, task_id: str) -> None:
         draft.live_tools = draft.live_tools.remove(task_id)
     if any(task.task_id == task_id for task in draft.queued_tasks):
         draft.queued_tasks = tuple(task for task in draft.queued_tasks if task.task_id != task_id)
+    if books.missing.reach:
+        failures.prune(draft)
 
 
 def message_saved(draft: Draft, event: e.MessageSaved) -> None:
