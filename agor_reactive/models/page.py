@@ -39,10 +39,10 @@ class Page(Generic[T]):
         return self.data[position]
 
     def dataframe(self) -> Any:
-        """The rows as a pandas `DataFrame`: a column for each field that any row has, named as on the wire.
+        """Convert the rows to a pandas `DataFrame`: a column per field of any row, with its wire name.
 
-        Moments written in ISO 8601 become UTC timestamps; what is nested stays a dict or a list. Needs pandas
-        (`MissingExtra` without it). For all rows of a query: ``Page(rows, len(rows)).dataframe()`` of `find_all`.
+        ISO 8601 text becomes UTC timestamps; nested values stay dicts or lists. Needs pandas (`MissingExtra` without
+        it). For all rows of a query: ``Page(rows, len(rows)).dataframe()`` of `find_all`.
         """
         try:
             import pandas

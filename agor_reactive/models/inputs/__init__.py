@@ -1,6 +1,6 @@
-"""What goes into create, patch and the routes, as TypedDicts: an editor completes the fields, the wire's own names.
+"""The payloads of create, patch and the routes, as TypedDicts with wire names, so that editors complete them.
 
-A service takes these or any other mapping, since daemons take more than is known here. ``…Create`` is what can be
+A service accepts these or any other mapping, since daemons accept more than is known here. ``…Create`` is what can be
 said of a new row, ``…Patch`` what may change. Fields that a daemon fills in by itself are left out.
 """
 
