@@ -37,18 +37,6 @@ from agor_reactive.models.inputs.conversation import (
     TaskCreate,
     TaskPatch,
 )
-from agor_reactive.models.inputs.people import (
-    AgentSettingsInput,
-    ApiKeyCreate,
-    ApiKeyPatch,
-    GroupCreate,
-    GroupMembershipCreate,
-    GroupPatch,
-    LoginCreate,
-    RefreshCreate,
-    UserCreate,
-    UserPatch,
-)
 from agor_reactive.models.inputs.tools import (
     GatewayChannelCreate,
     GatewayChannelPatch,
@@ -60,6 +48,18 @@ from agor_reactive.models.inputs.tools import (
     McpServerPatch,
     ThreadSessionCreate,
     ThreadSessionPatch,
+)
+from agor_reactive.models.inputs.users import (
+    AgentSettingsInput,
+    ApiKeyCreate,
+    ApiKeyPatch,
+    GroupCreate,
+    GroupMembershipCreate,
+    GroupPatch,
+    LoginCreate,
+    RefreshCreate,
+    UserCreate,
+    UserPatch,
 )
 from agor_reactive.models.inputs.workspaces import (
     AgentModelInput,
