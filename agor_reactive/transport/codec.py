@@ -227,7 +227,7 @@ _BY_NAME: Final[Mapping[str, type[DaemonError]]] = {
 }
 # Plain exceptions of the daemon, which over REST all come as a 500 and over a socket without a code.
 _BY_MESSAGE: Final[tuple[tuple[re.Pattern[str], type[DaemonError]], ...]] = (
-    (re.compile(r"\w+ not found: "), NotFound),
+    (re.compile(r"(?<!\w)\w+ not found: "), NotFound),
     (re.compile(r"Permission request .+ not found$"), NotFound),
     (re.compile(r"JWT type is not valid"), NotAuthenticated),
     (re.compile(r"Invalid or expired executor token"), NotAuthenticated),
@@ -235,11 +235,15 @@ _BY_MESSAGE: Final[tuple[tuple[re.Pattern[str], type[DaemonError]], ...]] = (
     (re.compile(r"request entity too large"), BadRequest),
 )
 _AMBIGUOUS: Final = re.compile(r"Ambiguous ID prefix\b")
-_MATCHES: Final = re.compile(r"matches?: ([^)]*)\)")
+_MATCHES: Final = re.compile(r"matches?: ([^):]*)\)")
 _SQL: Final = re.compile(r"Failed query\b.*", re.DOTALL)
-_TRACE: Final = re.compile(r"\n\s+at .*", re.DOTALL)
-_PARAMS: Final = re.compile(r"\n\s*params\s*:.*", re.DOTALL | re.IGNORECASE)
-_TAGS: Final = re.compile(r"<(?:head|script|style)\b.*?</(?:head|script|style)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+# All of these take linear time: no start of a match looks at more than its own line or tag, and a start that may look
+# to the end of the text always matches, so that the next one begins behind it.
+_TRACE: Final = re.compile(r"\n[^\S\n]+at .*", re.DOTALL)
+_PARAMS: Final = re.compile(r"\n[^\S\n]*params\s*:.*", re.DOTALL | re.IGNORECASE)
+_TAGS: Final = re.compile(
+    r"<(?:head|script|style)\b(?:.*?</(?:head|script|style)>|.*)|<[^<>]*>", re.DOTALL | re.IGNORECASE
+)
 _LONGEST_MESSAGE: Final = 1_000
 
 # The fields of the error object itself; all other fields are its data.

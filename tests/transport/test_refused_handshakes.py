@@ -15,9 +15,9 @@ from agor_reactive.errors import AgorError, CannotConnect, Forbidden, NotAuthent
 from agor_reactive.transport.credentials import ApiKey, Jwt
 from agor_reactive.transport.refusals import refused_by_daemon
 from agor_reactive.transport.socketio import SocketLink
-from tests.surface.ways import certificate
 from tests.transport.conftest import Heard
 from tests.transport.feathers import FeathersServer, until
+from tests.transport.tls_and_proxy import certificate
 
 KEY = ApiKey("agor_sk_good")
 GENERIC = "Invalid or expired authentication token"

@@ -15,11 +15,11 @@ from agor_reactive.errors import NotFound, ProtocolError, UsageError
 from agor_reactive.models import BoardComment, Branch, Repo, Worktree
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.transport.scripted import ScriptedLink
-from tests.surface import table
+from tests.services import table
 
 
 def test_the_page_of_services_is_up_to_date() -> None:
-    assert table.PAGE.read_text("utf-8") == table.page(), "run python -m tests.surface.table"
+    assert table.PAGE.read_text("utf-8") == table.page(), "run python -m tests.services.table"
 
 
 def typed_paths() -> set[str]:
@@ -100,8 +100,8 @@ def test_every_method_says_what_it_does_and_takes_a_timeout(path: str) -> None:
             assert timeout.default is None
 
 
-# What these send is on record.
-ON_RECORD = {
+# The bodies of these are documented.
+DOCUMENTED = {
     "sessions": {"prompt", "ask", "stop", "queue", "fork", "spawn", "genealogy", "permission_decision"}
     | {"initialize", "archive", "unarchive"},
     "tasks": {"run", "wait", "complete", "fail", "create_many", "tell"},
@@ -112,13 +112,13 @@ ON_RECORD = {
 
 
 @pytest.mark.parametrize("path", SERVICES)
-def test_a_method_whose_body_is_not_on_record_says_so(path: str) -> None:
+def test_a_method_with_an_undocumented_body_says_so(path: str) -> None:
     for name, method in table.operation_methods(path).items():
         assert isinstance(method, OperationMethod)
         given = [one for one in inspect.signature(method.operation).parameters if one not in ("self", "timeout")]
         says_more = bool(given) and not (len(given) == 1 and given[0].endswith("_id"))  # than which row
-        said = "not on record" in (method.__doc__ or "")
-        assert said == (says_more and name not in ON_RECORD.get(path, ())), name
+        said = "undocumented" in (method.__doc__ or "")
+        assert said == (says_more and name not in DOCUMENTED.get(path, ())), name
 
 
 def test_hints_of_inputs_and_rows_can_be_read() -> None:
