@@ -15,7 +15,7 @@ __all__ = ["draw", "save"]
 
 WIDTH, HEIGHT = 96, 27
 # Rich links web fonts from a third-party server; the page must not load them.
-_WEB_FONT = re.compile(r"@font-face\s*\{[^}]*\}")
+_WEB_FONT = re.compile(r"@font-\w+\s*\{[^}]*\}")
 
 
 def draw(state: SessionState, *, title: str = "agor-reactive demo") -> str:

@@ -34,8 +34,8 @@ Generated from the code by `python -m tests.services.table`; do not edit it.
 the six standard methods daemons offer. Any other path works too, untyped. On live clients `on(event, …)` subscribes to
 a service's events: typed rows for `created`, `patched`, `updated`, `removed` and `queued`.
 
-A dash in the column *row* means that the rows are undocumented: payloads are passed through as given, answers are
-frozen JSON. A method marked with ° has an undocumented body: it also accepts a mapping, which is passed through as given.
+A dash in the column *row* means undocumented rows: payloads are passed through as given, answers are frozen JSON. A
+method marked with ° has an undocumented body: it also accepts a mapping, which is passed through as given.
 
 Every method takes `timeout=`, in seconds, for each request it makes (`ask` and `wait`: for the whole wait).
 
