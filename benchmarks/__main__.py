@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: one table. ``--help`` says the rest."""
+"""``python -m benchmarks`` prints one table; see ``--help``."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def run(names: list[str], plan: Plan) -> list[Line]:
-    """The lines of these cases, said as they come."""
+    """Run the cases, and print each line as it is measured."""
     lines: list[Line] = []
     for name in names:
         begun = time.perf_counter()

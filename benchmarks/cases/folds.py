@@ -1,8 +1,7 @@
-"""A session's events folded from its first to its last: the bare fold, and the whole pipeline, beside the decode.
+"""Folds all events of a session: the fold alone, and the whole pipeline, compared with the decoding.
 
-The pipeline is all that happens after decoding: the router, parsing, the fold, and one subscriber told once per turn of
-the loop, who looks at nothing. Rows are read when somebody looks at them, so there is a line besides of what it costs
-if somebody looks at every single one.
+The pipeline is everything after decoding: the router, parsing, the fold, and one subscriber that is called once per
+loop iteration and reads nothing. Rows are validated on access, so another line has the cost if every row is read.
 """
 
 from __future__ import annotations
@@ -82,7 +81,7 @@ def _folds(load: Workload, plan: Plan) -> Iterator[Line]:
 
 
 def noise(plan: Plan) -> Iterator[Line]:
-    """What the daemon says besides and nobody wants: `messages/streaming created` per chunk, twins with null."""
+    """Measure events that no mirror uses: `messages/streaming created` per chunk, twins with null."""
     load = FOLDED["chat"](plan.scale)
     frames = workloads.frames(load.noise)
     timing, count = plan.timing, len(load.noise)
@@ -101,7 +100,7 @@ def noise(plan: Plan) -> Iterator[Line]:
 
 
 def message(plan: Plan) -> Iterator[Line]:
-    """One message of 100,000 chunks: the last thousand beside the first thousand, through the whole pipeline."""
+    """Measure one message of 100,000 chunks: the last thousand compared with the first, through the whole pipeline."""
     chunks = plan.scale(100_000, 3_000)
     part = plan.scale(1_000, 100)
     load = workloads.one_message(chunks)
