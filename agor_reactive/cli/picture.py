@@ -32,7 +32,7 @@ def draw(state: SessionState, *, title: str = "agor-reactive demo") -> str:
         emoji=False,
         highlight=False,
     )
-    paper.print(SessionView(state, height=HEIGHT, hint="Ctrl-C leaves"), end="")
+    paper.print(SessionView(state, height=HEIGHT, hint="Ctrl-C exits"), end="")
     return _WEB_FONT.sub("", paper.export_svg(title=title, unique_id="agor-reactive"))
 
 

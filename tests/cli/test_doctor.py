@@ -98,7 +98,7 @@ def test_something_in_front_of_the_daemon_that_refuses(cli: Cli) -> None:
     with serving(Refusing) as url:
         ended = cli("doctor", "--url", url)
     assert ended.code == 1
-    assert "refuses before any login (HTTP 403)" in ended.out
+    assert "refuses requests before any login (HTTP 403)" in ended.out
     assert "a proxy" in ended.out
 
 
@@ -137,7 +137,7 @@ def test_a_daemon_that_wants_no_login_is_healthy_without_a_key(start: Callable[.
     cli = Cli({**served.env, "AGOR_API_KEY": ""})
     ended = cli("doctor")
     assert ended.code == 0, ended.out
-    assert "this daemon wants none" in ended.out
+    assert "this daemon requires none" in ended.out
     assert ended.out.splitlines()[-1] == "Healthy."
     ended = cli("sessions", "--json")
     assert (ended.code, session_id in ended.out) == (0, True), ended.err
@@ -216,7 +216,7 @@ async def test_a_key_that_works_over_rest_only_is_told_from_a_wrong_one(
     for words in (["watch", SESSION], ["prompt", SESSION, "x", "--follow"]):
         ended = await asyncio.to_thread(cli, *words, *at, AGOR_API_KEY="agor_sk_rest")
         assert ended.code == 1
-        assert "gives no live connection for a key" in ended.err
+        assert "accepts no key for a live connection" in ended.err
         assert "make a new one" not in ended.err
 
 
