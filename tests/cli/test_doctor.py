@@ -46,7 +46,7 @@ def test_nothing_there(cli: Cli) -> None:
     ended = cli("doctor", "--url", f"http://127.0.0.1:{port}")
     assert ended.code == 1
     assert "✗ reach" in ended.out
-    assert "nothing answers" in ended.out
+    assert "no answer from" in ended.out
     assert "start the daemon" in ended.out
 
 
