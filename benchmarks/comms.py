@@ -191,18 +191,18 @@ async def reply(chunks: int, size: int, *, seconds: float = 1.0) -> Reply:
         text = "".join(f"{word} " for word in script.words(size).split())[:size].ljust(size, ".")
         pieces = [text[number * size // chunks : (number + 1) * size // chunks] for number in range(chunks)]
         task_id, message_id = script.id(), script.id()
-        told = {"session_id": script.session_id, "task_id": task_id, "message_id": message_id}
+        ids = {"session_id": script.session_id, "task_id": task_id, "message_id": message_id}
         link.emit("tasks created", {"task_id": task_id, "session_id": script.session_id, "status": "running"})
-        link.emit("messages streaming:start", {**told, "role": "assistant"})
+        link.emit("messages streaming:start", {**ids, "role": "assistant"})
         before = comms.count()
         for number, piece in enumerate(pieces):
-            link.emit("messages streaming:chunk", {**told, "chunk": piece, "sequence": number})
+            link.emit("messages streaming:chunk", {**ids, "chunk": piece, "sequence": number})
             await asyncio.sleep(0)
             clock.advance(seconds / chunks)
             if number % (chunks // 2) == 0:
                 view.receive({"op": "seen", "view": "page"})
-        link.emit("messages streaming:end", {**told, "sequence": chunks})
-        saved = {**told, "type": "assistant", "role": "assistant", "index": 1, "content": text}
+        link.emit("messages streaming:end", {**ids, "sequence": chunks})
+        saved = {**ids, "type": "assistant", "role": "assistant", "index": 1, "content": text}
         link.emit("messages created", saved)
         link.emit("tasks patched", {"task_id": task_id, "session_id": script.session_id, "status": "completed"})
         await asyncio.sleep(0)

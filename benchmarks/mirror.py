@@ -23,7 +23,7 @@ from benchmarks.wire import Event
 __all__ = ["Feed", "fold_frames", "folded", "parsed", "read_rows", "read_state"]
 
 TURN = 256
-"""After so many events the loop gets its turn, as the socket's read path gives it: then subscribers are told."""
+"""After so many events the loop runs, as on the socket's read path, and notifies subscribers."""
 
 
 def read_state(session_id: str) -> SessionState:
@@ -89,7 +89,7 @@ class Feed:
 
     def __init__(self, session_ids: Sequence[str]) -> None:
         self._runner = asyncio.Runner()
-        self.told = 0
+        self.notified = 0
         self.link = ScriptedLink()
         self.link.on_call("get", "sessions", lambda args: {"session_id": args[0]})
         self.link.on_call("find", "*", lambda args: {"total": 0, "data": []})
@@ -102,11 +102,11 @@ class Feed:
         handles = [self.registry.retain(session_id) for session_id in session_ids]
         for handle in handles:
             await handle.ready()
-            handle.subscribe(self._tell)
+            handle.subscribe(self._notify)
         return handles
 
-    def _tell(self, state: SessionState) -> None:
-        self.told += 1
+    def _notify(self, state: SessionState) -> None:
+        self.notified += 1
 
     def put_back(self, state: SessionState) -> None:
         """Reset the first handle's session to `state`. Uses internals, because only a benchmark goes back in time."""

@@ -24,7 +24,7 @@ class Talker:
     def __init__(self, child: subprocess.Popen[str]) -> None:
         self._child = child
 
-    def hear(self) -> dict[str, Any]:
+    def read(self) -> dict[str, Any]:
         """Read the next line. Raises `RuntimeError` when the process has ended."""
         assert self._child.stdout is not None
         line = self._child.stdout.readline()
@@ -37,7 +37,7 @@ class Talker:
         """Terminate a process that does not end when its standard input closes."""
         self._child.terminate()
 
-    def say(self, line: str) -> None:
+    def send(self, line: str) -> None:
         """Send a line."""
         assert self._child.stdin is not None
         self._child.stdin.write(line + "\n")

@@ -176,10 +176,10 @@ def _message_saved(state: State, event: e.MessageSaved) -> State:
     bucket = {message.message_id: message for message in state.messages_by_task.get(row.task_id, ())}
     bucket[row.message_id] = row
     ordered = tuple(sorted(bucket.values(), key=lambda message: (message.index, message.message_id)))
-    return _tools_told(replace(state, messages_by_task={**state.messages_by_task, row.task_id: ordered}), row)
+    return _tools_in(replace(state, messages_by_task={**state.messages_by_task, row.task_id: ordered}), row)
 
 
-def _tools_told(state: State, row: Message) -> State:
+def _tools_in(state: State, row: Message) -> State:
     task_id = str(row.task_id)
     for block in row.blocks:
         if block.get("type") == "tool_use":
@@ -189,12 +189,12 @@ def _tools_told(state: State, row: Message) -> State:
         elif block.get("type") == "tool_result":
             use_id = block["tool_use_id"]
             tool = state.tools_by_task.get(task_id, {}).get(use_id) or Tool(use_id, None, task_id)
-            told: dict[str, Any] = {
+            fields: dict[str, Any] = {
                 "status": "complete",
                 "result": block.get("content"),
                 "failed": bool(block.get("is_error")),
             }
-            state = _with_tool(state, replace(tool, **told))
+            state = _with_tool(state, replace(tool, **fields))
     return state
 
 

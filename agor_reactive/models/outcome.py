@@ -4,11 +4,11 @@
 
     Outcome
     ├── Done                 the task completed; `text` is the reply
-    ├── Failed               it failed; `reason` says why, as far as the daemon told
+    ├── Failed               it failed; `reason` says why, if the daemon gave a reason
     ├── Stopped              somebody stopped it, or denied what it needed (`reason`)
     ├── PermissionNeeded     it waits for permission; `requests` are what for
     ├── InputNeeded          it waits for answers to its questions
-    └── TimedOut             it took longer than was allowed, or the daemon gave it up; `task.ended` tells which
+    └── TimedOut             the wait or the task timed out; `task.ended` shows which
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ class Page(Generic[T]):
             raise MissingExtra('a data frame needs pandas: pip install "agor-reactive[pandas]"') from None
         frame = pandas.DataFrame([thaw(row) for row in self.data])
         for name in frame.columns:
-            told = frame[name].dropna()
-            if str(name).endswith(_MOMENTS) and len(told) and all(isinstance(moment, str) for moment in told):
+            column = frame[name].dropna()
+            if str(name).endswith(_MOMENTS) and len(column) and all(isinstance(moment, str) for moment in column):
                 frame[name] = pandas.to_datetime(frame[name], utc=True, format="ISO8601", errors="coerce")
         return frame

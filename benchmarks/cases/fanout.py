@@ -45,9 +45,9 @@ def written(feed: Feed, events: list[Event], timing: Timing) -> Side:
         rounds += 1
         fresh = [(topic, {**payload, "message_id": f"{payload['message_id']}-{rounds}"}) for topic, payload in events]
         ends = {payload["message_id"]: ("messages removed", payload) for _, payload in fresh}
-        told = payloads(fresh)
+        encoded = payloads(fresh)
         with quiet(timing):
-            taken = feed.run_frames(told)
+            taken = feed.run_frames(encoded)
         feed.run(list(ends.values()))
         return taken / len(fresh)
 

@@ -44,8 +44,8 @@ def _folds(load: Workload, plan: Plan) -> Iterator[Line]:
     timing = plan.timing
     frames = workloads.frames(load.events)
     start = mirror.read_state(load.session_id)
-    told = workloads.payloads(load.events)
-    count = len(told)
+    encoded = workloads.payloads(load.events)
+    count = len(encoded)
 
     feed = Feed([load.session_id])
     begin = feed.handles[0].state
@@ -53,15 +53,15 @@ def _folds(load: Workload, plan: Plan) -> Iterator[Line]:
     def pipeline() -> float:
         feed.put_back(begin)
         with quiet(timing):
-            return feed.run_frames(told) / count
+            return feed.run_frames(encoded) / count
 
     def fold() -> float:
         with quiet(timing):
-            return mirror.fold_frames(start, told) / count
+            return mirror.fold_frames(start, encoded) / count
 
     def read() -> float:
         with quiet(timing):
-            return mirror.read_rows(told) / count
+            return mirror.read_rows(encoded) / count
 
     sides: dict[str, Side] = {
         "decode": lambda: timed(lambda: decode_all(frames), timing) / count,

@@ -77,9 +77,9 @@ def _daemon(*flags: str) -> Iterator[tuple[str, str]]:
     """Run an embedded daemon in a separate process; yields its address and workspace."""
     command = ("python", "-m", "agor_reactive.daemon", "--quiet", *flags)
     with talk(*command, env={**os.environ, "AGOR_DAEMON_API_KEY": _KEY}) as daemon:
-        said = daemon.hear()
+        greeting = daemon.read()
         try:
-            yield said["url"], said["workspace_id"]
+            yield greeting["url"], greeting["workspace_id"]
         finally:
             daemon.end()
 

@@ -32,18 +32,18 @@ def socket(plan: Plan) -> Iterator[Line]:
     node_is_missing = node_client_is_here()
     with ExitStack() as stack, asyncio.Runner() as runner:
         server = stack.enter_context(talk("python", "-m", "benchmarks.blaster", str(chunks)))
-        said = server.hear()
-        url = f"http://127.0.0.1:{said['port']}"
+        greeting = server.read()
+        url = f"http://127.0.0.1:{greeting['port']}"
         sides: dict[str, Side] = {}
         clients = AsyncExitStack()
         try:
-            ours = runner.run(clients.enter_async_context(_ours(url, said["session_id"], chunks)))
+            ours = runner.run(clients.enter_async_context(_ours(url, greeting["session_id"], chunks)))
             stock = runner.run(clients.enter_async_context(_stock(url, chunks)))
             sides["ours"] = lambda: _blast(runner, ours, plan.timing) / chunks
             sides["stock"] = lambda: _blast(runner, stock, plan.timing) / chunks
             if node_is_missing is None:
                 node = stack.enter_context(talk("node", str(NODE / "client.mjs"), url, str(chunks)))
-                version = node.hear()["node"]
+                version = node.read()["node"]
                 sides["node"] = lambda: _node_blast(node) / chunks
             turns = interleave(sides, plan.timing)
         finally:
@@ -82,8 +82,8 @@ def _blast(runner: asyncio.Runner, client: _Client, timing: Timing) -> int:
 
 
 def _node_blast(node: Talker) -> int:
-    node.say("blast")
-    taken: int = node.hear()["ns"]
+    node.send("blast")
+    taken: int = node.read()["ns"]
     return taken
 
 

@@ -1,7 +1,7 @@
 """The payloads of create, patch and the routes, as TypedDicts with wire names, so that editors complete them.
 
 A service accepts these or any other mapping, since daemons accept more than is known here. ``…Create`` is what can be
-said of a new row, ``…Patch`` what may change. Fields that a daemon fills in by itself are left out.
+said of a new row, ``…Patch`` what may change. Fields that the daemon sets are omitted.
 """
 
 from __future__ import annotations
