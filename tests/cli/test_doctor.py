@@ -34,7 +34,7 @@ def test_healthy_without_a_session_and_with_rooms(start: Callable[..., Any]) -> 
     cli = Cli(served.env)
     ended = cli("doctor")
     assert ended.code == 0
-    assert "nothing to join or read" in ended.out
+    assert "no sessions yet; step skipped" in ended.out
     cli("new", "First")
     assert "the live text of session" in cli("doctor").out
 
@@ -113,7 +113,7 @@ async def test_a_certificate_that_is_not_trusted(cli: Cli, served: Served, tmp_p
 def test_a_daemon_that_knows_you_and_does_not_let_you_in(start: Callable[..., Any]) -> None:
     ended = Cli(start(Forbidding, "--port", "0").env)("doctor")
     assert ended.code == 1
-    assert "knows you but does not let you in" in ended.out
+    assert "your login is valid, but the daemon denies access" in ended.out
     assert "ask the daemon's administrator for the member role" in ended.out
 
 
@@ -128,7 +128,7 @@ def test_a_password_that_must_be_changed_first(cli: Cli, served: Served) -> None
     ended = cli("doctor", AGOR_API_KEY=key)
     assert ended.code == 1
     assert "Password change required" in ended.out
-    assert "set a new one" in ended.out
+    assert "requires a new password" in ended.out
 
 
 def test_a_daemon_that_wants_no_login_is_healthy_without_a_key(start: Callable[..., Any]) -> None:
@@ -171,7 +171,7 @@ def test_no_key_is_our_fault_and_a_refused_one_is_not(cli: Cli) -> None:
     ended = cli("doctor", AGOR_API_KEY="agor_sk_" + "0" * 48)
     assert ended.code == 1
     assert "was refused" in ended.out
-    assert "make a new key" in ended.out
+    assert "create a new key" in ended.out
 
 
 def test_a_session_that_is_not_there(cli: Cli) -> None:
@@ -217,7 +217,7 @@ async def test_a_key_that_works_over_rest_only_is_told_from_a_wrong_one(
         ended = await asyncio.to_thread(cli, *words, *at, AGOR_API_KEY="agor_sk_rest")
         assert ended.code == 1
         assert "accepts no key for a live connection" in ended.err
-        assert "make a new one" not in ended.err
+        assert "create a new key" not in ended.err
 
 
 @pytest.mark.parametrize("handshake", [False, True], ids=["bare", "handshake"])
