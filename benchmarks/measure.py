@@ -20,11 +20,11 @@ __all__ = ["Side", "Timing", "Turns", "interleave", "now", "quiet", "timed"]
 now: Callable[[], int] = (
     time.process_time_ns if time.get_clock_info("process_time").resolution < 1e-6 else time.perf_counter_ns
 )
-"""Ns of this process's own time where the clock is fine enough: what others do on the machine is not counted. What
-waits for another process is timed by the wall clock instead."""
+"""The CPU time of this process in ns, where the clock is fine enough: other processes are not counted. Work that waits
+for another process is measured in wall-clock time instead."""
 
 Side = Callable[[], float]
-"""Runs once, and says what it took: ns per event."""
+"""Runs once, and returns the ns per event."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ def read_state(session_id: str) -> SessionState:
         for ask in asks:
             rows = e.Rows(session=Session(session_id=session_id) if ask.kind == "session" else None)
             state = fold(state, e.FetchAnswered(ask.fetch_id, rows, 1.0))
-    raise AssertionError("the first reading never ends")
+    raise AssertionError("the first load does not end")
 
 
 def parsed(events: Iterable[Event]) -> list[Any]:

@@ -69,11 +69,11 @@ def node_client_is_here() -> str | None:
     """Return None if socket.io-client can run here (it is installed if needed), else the reason."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None:
-        return "there is no node"
+        return "node is not installed"
     if (NODE / "node_modules" / "socket.io-client").is_dir():
         return None
     if npm is None:
-        return "there is no npm to install it with"
+        return "npm is not installed"
     try:
         subprocess.run(
             [npm, "ci", "--no-audit", "--no-fund"], cwd=NODE, check=True, capture_output=True, timeout=_INSTALL_TIMEOUT

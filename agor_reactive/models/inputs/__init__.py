@@ -1,7 +1,7 @@
 """The payloads of create, patch and the routes, as TypedDicts with wire names, so that editors complete them.
 
-A service accepts these or any other mapping, since daemons accept more than is known here. ``…Create`` is what can be
-said of a new row, ``…Patch`` what may change. Fields that the daemon sets are omitted.
+A service accepts these or any other mapping, since daemons accept more than is known here. ``…Create`` are the fields
+of a new row, ``…Patch`` the changeable fields. Fields that the daemon sets are omitted.
 """
 
 from __future__ import annotations

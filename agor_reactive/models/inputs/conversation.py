@@ -83,7 +83,7 @@ class SessionPatch(TypedDict, total=False):
 
 
 class SessionCreate(SessionPatch, total=False):
-    """A new session: `branch_id` (older daemons: `worktree_id`) says where, and must be there."""
+    """A new session: `branch_id` (older daemons: `worktree_id`) is required."""
 
     branch_id: str
     worktree_id: str

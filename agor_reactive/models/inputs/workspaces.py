@@ -47,7 +47,7 @@ class BranchPatch(TypedDict, total=False):
 
 
 class BranchCreate(BranchPatch, total=False):
-    """A new branch as a row; `repos` `branches` makes it on disk, too."""
+    """A new branch as a row; `repos` `branches` also creates it on disk."""
 
     repo_id: str
     ref: str
@@ -78,7 +78,7 @@ class WorktreePatch(TypedDict, total=False):
 
 
 class WorktreeCreate(WorktreePatch, total=False):
-    """A new worktree as a row; `repos` `worktrees` makes it on disk, too."""
+    """A new worktree as a row; `repos` `worktrees` also creates it on disk."""
 
     repo_id: str
     ref: str
@@ -98,7 +98,7 @@ class RepoPatch(TypedDict, total=False):
 
 
 class RepoCreate(RepoPatch, total=False):
-    """A new repository as a row; `repos` `clone` and `local` do the work too."""
+    """A new repository as a row; `repos` `clone` and `local` also set it up."""
 
     repo_type: words.RepoType | str
     local_path: str
