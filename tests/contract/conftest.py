@@ -56,7 +56,7 @@ def rest(daemon: Daemon) -> Iterator[Any]:
 
 @pytest.fixture
 async def arest(daemon: Daemon) -> AsyncIterator[Any]:
-    """A REST client, awaited."""
+    """An asyncio REST client."""
     async with agor.create_async_rest_client(daemon.url, api_key=daemon.api_key) as one:
         yield one
 
@@ -68,7 +68,7 @@ async def scene(client: Any, daemon: Daemon) -> AsyncIterator[Scene]:
         yield one
 
 
-# ---- what is said at the end ----------------------------------------------------------------------------------------
+# ---- summary ----------------------------------------------------------------------------------------
 
 
 def _daemon_of(nodeid: str) -> str | None:

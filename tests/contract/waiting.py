@@ -14,14 +14,14 @@ T = TypeVar("T")
 
 
 async def settled(value: T | Awaitable[T]) -> T:
-    """The value, awaited if it is something to await."""
+    """Return the value, awaited if it is awaitable."""
     return await value if inspect.isawaitable(value) else cast(T, value)
 
 
 async def eventually(
     predicate: Callable[[], Any], timeout: float = 10.0, *, every: float = 0.01, what: str | None = None
 ) -> Any:
-    """Ask `predicate` (plain or awaitable) until it answers something true; answers that. Fails after `timeout` s."""
+    """Call `predicate` (plain or awaitable) until its result is true; returns the result. Fails after `timeout` s."""
     ends = time.monotonic() + timeout
     while True:
         answer = await settled(predicate())
