@@ -125,7 +125,7 @@ def http(status: str, *headers: str, body: bytes = b"<html>no</html>") -> bytes:
 ON_THE_WAY: dict[str, tuple[bytes, str]] = {
     "proxy 403": (http("403 Forbidden"), "HTTP 403 .* a proxy"),
     "proxy 407": (http("407 Proxy Authentication Required"), "HTTP 407 .* a proxy"),
-    "HTML 502": (http("502 Bad Gateway"), "HTTP 502 .* a gateway answers in place of the daemon"),
+    "HTML 502": (http("502 Bad Gateway"), "HTTP 502 .* a gateway answers instead of the daemon"),
     "too many": (http("429 Too Many Requests"), "HTTP 429 .* wait"),
     "another server": (http("404 Not Found"), "HTTP 404 .* check the address"),
     "redirect": (
