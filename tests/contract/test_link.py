@@ -16,8 +16,8 @@ from agor_reactive.calls.backoff import Backoff
 from agor_reactive.errors import CannotConnect, LinkError
 from agor_reactive.transport.credentials import credentials
 from agor_reactive.transport.socketio import SocketLink
+from tests.chaos.proxy import Proxy
 from tests.contract.daemons import Daemon
-from tests.contract.relay import way_to
 from tests.contract.scene import ENDED, Scene, opened_scene
 from tests.contract.waiting import eventually
 
@@ -80,7 +80,7 @@ async def test_after_a_kick_the_client_comes_back_by_itself_logged_in_and_in_ste
 
 async def test_after_a_cut_a_stream_says_that_its_middle_was_missed(daemon: Daemon, arest: Any) -> None:
     async with (
-        way_to(daemon.url) as way,
+        Proxy(daemon.url) as way,
         agor.create_client(way.url, **daemon.credentials()) as client,
         watching(daemon, client, arest) as watched,
     ):
@@ -88,9 +88,13 @@ async def test_after_a_cut_a_stream_says_that_its_middle_was_missed(daemon: Daem
         await watched.say("streaming:start")
         await watched.say("streaming:chunk", chunk="before ", sequence=0)
         await eventually(lambda: watched.stream is not None and watched.stream.text == "before ")
-        way.cut()
+        way.refuse(refusing=True)  # no reconnect before the chunk was sent
+        assert way.drop() > 0
         await eventually(lambda: not watched.handle.state.connected)
         await watched.say("streaming:chunk", chunk="missed ", sequence=1)
+        assert client.status.epoch == epoch
+        assert not watched.handle.state.connected
+        way.refuse(refusing=False)
         await watched.back(epoch)
         await watched.say("streaming:chunk", chunk="after", sequence=2)
         await eventually(lambda: watched.stream.text == "before after")
@@ -99,14 +103,14 @@ async def test_after_a_cut_a_stream_says_that_its_middle_was_missed(daemon: Daem
 
 async def test_a_call_in_flight_at_a_cut_ends_at_once_and_is_not_repeated(daemon: Daemon, arest: Any) -> None:
     async with (
-        way_to(daemon.url) as way,
+        Proxy(daemon.url) as way,
         agor.create_client(way.url, **daemon.credentials()) as client,
         watching(daemon, client, arest) as watched,
     ):
         started = time.monotonic()
         prompting = asyncio.ensure_future(watched.client.sessions.prompt(watched.task.session_id, "[hold] Once."))
         await asyncio.sleep(0)
-        way.cut()
+        way.drop()
         with contextlib.suppress(LinkError):
             await prompting
         assert time.monotonic() - started < 5

@@ -14,19 +14,25 @@ T = TypeVar("T")
 
 
 async def settled(value: T | Awaitable[T]) -> T:
-    """Return the value, awaited if it is awaitable."""
+    """The value, awaited if it is something to await."""
     return await value if inspect.isawaitable(value) else cast(T, value)
 
 
 async def eventually(
     predicate: Callable[[], Any], timeout: float = 10.0, *, every: float = 0.01, what: str | None = None
 ) -> Any:
-    """Call `predicate` (plain or awaitable) until its result is true; returns the result. Fails after `timeout` s."""
+    """Call `predicate` (plain or awaitable) until it returns something true; returns that. Fails after `timeout` s.
+
+    The pauses grow from 1 ms to `every`, so that what happens soon costs little. A condition that holds only for a
+    moment can pass between two looks: record it (a subscriber that appends) and wait for the record.
+    """
     ends = time.monotonic() + timeout
+    pause = min(0.001, every)
     while True:
         answer = await settled(predicate())
         if answer:
             return answer
         if time.monotonic() > ends:
             raise AssertionError(f"not within {timeout} s: {what or inspect.getsource(predicate).strip()}")
-        await asyncio.sleep(every)
+        await asyncio.sleep(pause)
+        pause = min(pause * 1.5, every)

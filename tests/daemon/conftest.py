@@ -190,3 +190,8 @@ async def connect(stack: AsyncExitStack, daemon: EmbeddedDaemon) -> Open:
 async def http(daemon: EmbeddedDaemon) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(base_url=daemon.url, headers={"X-API-Key": daemon.api_key or ""}) as client:
         yield client
+
+
+@pytest.fixture
+async def watcher(connect: Open) -> Watcher:
+    return await connect()

@@ -8,6 +8,7 @@ test's own loop, on loopback, on a port of its own.
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import socket
 import uuid
@@ -16,6 +17,8 @@ from typing import Any
 
 import socketio
 import uvicorn
+
+from tests.contract.waiting import eventually
 
 Answer = Callable[..., Any]
 
@@ -246,8 +249,4 @@ NEVER = object()
 """An answer that never comes."""
 
 
-async def until(condition: Callable[[], Any], within: float = 5.0) -> None:
-    """Wait for a condition, looking at it every few milliseconds; fails after `within` seconds."""
-    async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110 - what is waited for is another party's doing
-            await asyncio.sleep(0.002)
+until = functools.partial(eventually, timeout=5.0)
