@@ -20,6 +20,7 @@ from agor_reactive.adapters.presentation.blocks import (
     UserBlock,
 )
 from agor_reactive.adapters.presentation.heading import heading_of, notes_of
+from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.presenter import Presenter
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
@@ -39,6 +40,9 @@ class Part(NamedTuple):
     fields: Mapping[str, Any]
     text: str = ""
 
+
+SUMMARY_LIMIT = 120
+"""Characters of the input of a call: they fit on one line of a wide page, and a narrow one wraps them."""
 
 Parts = Mapping[str, Part]
 """The parts of a task by key, in order."""
@@ -161,8 +165,8 @@ def _part(block: Block) -> Part:
                     "tool": block.tool_use_id,
                     "name": block.name,
                     "state": block.state,
-                    "brief": block.summary[:300],
-                    "why": block.failure[:200],
+                    "brief": block.summary.within(SUMMARY_LIMIT),
+                    "why": one_line(block.failure, 200),
                     "took": "" if block.seconds is None else seconds_text(block.seconds),
                     "began": _milliseconds(block.began),
                 }

@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.quantities import number_of, seconds_text, task_duration
 from agor_reactive.adapters.presentation.status import Mark, Tone, mark_of, status_label, tone_of
-from agor_reactive.adapters.presentation.tools import data_text
+from agor_reactive.adapters.presentation.tools import result_text
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.base import instant
 from agor_reactive.models.task import Task
@@ -54,7 +54,7 @@ def prompt_line(task: Task, limit: int = PROMPT_LIMIT) -> str:
 
 def task_heading(task: Task) -> TaskHeading:
     """Return the heading of a task."""
-    text = data_text(task.full_prompt).lstrip("\n").rstrip()
+    text = result_text(task.full_prompt).lstrip("\n").rstrip()
     seconds = task_duration(task)
     return TaskHeading(
         task_id=task.task_id,

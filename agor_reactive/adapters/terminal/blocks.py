@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rich.cells import cell_len
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,6 +20,7 @@ from agor_reactive.adapters.presentation.blocks import (
     ToolBlock,
     UserBlock,
 )
+from agor_reactive.adapters.presentation.exact import Excerpt, cut_text
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
@@ -34,6 +36,10 @@ LIVE_TEXT = 12_000
 
 PROMPT_LIMIT = 400
 """Characters of a prompt. More than a heading elsewhere shows, because a terminal cannot open it."""
+
+
+REQUEST_LIMIT, REQUEST_LINES = 2_000, 20
+"""Characters and lines of the input of a request."""
 
 
 class Item(NamedTuple):
@@ -89,7 +95,7 @@ def paint(block: Block, signs: Signs) -> Item:
         case ToolBlock():
             return Item("tool", _tool(block, signs))
         case RequestBlock():
-            return Item("note", _line(signs.asks, "bold yellow", block.line))
+            return Item("note", _request(block, signs))
         case QuestionBlock(text=text):
             return Item("note", Text(f"{signs.asks} {text}", style="bold yellow"))
         case NoteBlock(text=text, tone=tone):
@@ -103,7 +109,19 @@ def _line(sign: str, style: str, text: str) -> Text:
     return line.append(text)
 
 
-def _tool(block: ToolBlock, signs: Signs) -> Text:
+def _request(block: RequestBlock, signs: Signs) -> RenderableType:
+    """The request, and below it all of the input that fits: it is approved as it is read here."""
+    line = Text(f"{signs.asks} {block.line}", style="bold yellow" if block.state == "pending" else "yellow")
+    if not block.input:
+        return line
+    if block.state != "pending":
+        line.append(" ")
+        return _Cut(line, block.summary, Text())
+    data = Text(cut_text(block.input, REQUEST_LIMIT, lines=REQUEST_LINES))
+    return Group(line, Padding(data, (0, 0, 0, 2)))
+
+
+def _tool(block: ToolBlock, signs: Signs) -> RenderableType:
     """``✓ Bash pytest -q · 12.0 s``; a failed call is followed by the reason."""
     sign, style = {
         "executing": (signs.busy, tone_style("busy")),
@@ -112,13 +130,29 @@ def _tool(block: ToolBlock, signs: Signs) -> Text:
     }[block.state]
     line = _line(sign, style, block.name)
     line.stylize("bold", 2, 2 + len(block.name))
-    if block.summary:
-        line.append(f" {block.summary}", style="dim")
+    line.append(" ")
+    rest = Text(no_wrap=True, overflow="ellipsis", end="")
     if block.seconds is not None:
-        line.append(f" {signs.dot} {seconds_text(block.seconds)}", style="dim")
+        rest.append(f" {signs.dot} {seconds_text(block.seconds)}", style="dim")
     if block.failure:
-        line.append(f" {signs.dot} {block.failure}", style=tone_style("bad"))
-    return line
+        rest.append(f" {signs.dot} {block.failure}", style=tone_style("bad"))
+    return _Cut(line, block.summary, rest)
+
+
+class _Cut:
+    """One line of three parts; where they do not fit, the middle one is cut and says how much is left out."""
+
+    def __init__(self, lead: Text, middle: Excerpt, rest: Text) -> None:
+        self._lead, self._middle, self._rest = lead, middle, rest
+
+    def __rich_console__(self, console: object, options: object) -> Iterator[Text]:
+        width = getattr(options, "max_width", 80)
+        rest = min(self._rest.cell_len, max(width // 3, 12))
+        room = max(width - self._lead.cell_len - rest, width // 3)
+        line = self._lead.copy()
+        line.append(self._middle.within(room, cell_len), style="dim").append_text(self._rest)
+        line.no_wrap, line.overflow, line.end = True, "ellipsis", ""
+        yield line
 
 
 def _thinking(block: ThinkingBlock, signs: Signs) -> Item:

@@ -127,7 +127,7 @@ async def test_input_and_result_of_a_tool_come_on_demand(comms: Comms, clock: Cl
             "tool": "u1",
             "name": "Bash",
             "state": "complete",
-            "brief": "ls -l",
+            "brief": "ls␊-l",
             "why": "",
             "took": "1.0 s",
             "began": None,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agor_reactive.adapters.presentation import Note, heading_of, mark_of, notes_of, status_label, tone_of
+from agor_reactive.adapters.presentation.heading import Note, heading_of, notes_of
+from agor_reactive.adapters.presentation.status import mark_of, status_label, tone_of
 from agor_reactive.core import SessionState
 from agor_reactive.core import events as e
 from agor_reactive.core.fold.hydration import AGAIN

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from agor_reactive.adapters.presentation import (
-    Block,
-    NoteBlock,
-    Presenter,
-    RequestBlock,
-    TextBlock,
-    ToolBlock,
-    transcript,
-)
+from agor_reactive.adapters.presentation.blocks import Block, NoteBlock, TextBlock, ToolBlock
+from agor_reactive.adapters.presentation.presenter import Presenter
+from agor_reactive.adapters.presentation.requests import RequestBlock
+from agor_reactive.adapters.presentation.transcript import transcript
 from agor_reactive.core import SessionState
 from tests.core.build import (
     Mirror,

@@ -137,7 +137,7 @@ def test_tools_are_chips_executing_complete_or_failed_with_their_input() -> None
     mirror.feed(saved("messages", message_row("m1", "t1", 1, content=uses)))
     mirror.feed(saved("messages", message_row("m2", "t1", 2, role="user", type="user", content=results)))
     shown = drawn(mirror.state)
-    assert "  ✓ Bash pytest -q tests · 1.0 s" in shown
+    assert "  ✓ Bash pytest -q␊  tests · 1.0 s" in shown
     assert '  ✓ Odd {"count":3} · 1.0 s' in shown
     assert "  ✗ Read teapots.csv · 1.0 s · no such file" in shown
     assert sum("Bash" in line for line in shown) == 1
@@ -263,7 +263,8 @@ def test_control_codes_are_shown_nowhere_and_stay_in_the_state() -> None:
         clean = CODES.sub("", shown)
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", clean)
         assert "Done" in clean
-        assert "Work" not in clean
+        # Tools are an exception: their codes are shown, not obeyed.
+        assert "Work" not in clean.replace("␛[31mred␛[0m␛[?25l Work␍Done", "")
     assert "split code" in CODES.sub("", body(mirror.state))
     assert mirror.state.tasks[0].full_prompt == nasty
     assert mirror.state.streaming_messages["m3"].text == "split \x1b[31mcode\x1b[0m"
