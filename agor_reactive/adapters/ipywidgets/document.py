@@ -25,7 +25,7 @@ from agor_reactive.adapters.presentation.presenter import Presenter
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
 from agor_reactive.adapters.presentation.status import is_busy
-from agor_reactive.adapters.presentation.tasks import queue_of, task_heading
+from agor_reactive.adapters.presentation.tasks import queue_of
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.task import Task
 
@@ -67,10 +67,16 @@ class DocumentBuilder:
         self._parts: dict[str, tuple[tuple[Block, ...], Parts]] = {}
 
     def build(
-        self, state: SessionState, shown: set[str], faults: Mapping[str, str], *, user_id: str | None = None
+        self,
+        state: SessionState,
+        shown: set[str],
+        faults: Mapping[str, str],
+        *,
+        user_id: str | None = None,
+        released: bool = False,
     ) -> Document:
         """Build the document of a snapshot. `shown` are the ids of the open tasks; `faults` say why the messages of one
-        could not be loaded; `user_id` is who looks.
+        could not be loaded; `user_id` is who looks; `released`: the handle was.
         """
         rows: dict[str, Mapping[str, Any]] = {}
         parts: dict[str, Parts] = {}
@@ -85,14 +91,14 @@ class DocumentBuilder:
         if unassigned:
             parts[""] = {block.key: _part(block) for block in unassigned}
         self._forget(rows, parts)
-        return Document(_head(state, empty=not rows), rows, parts, queue_of(state))
+        return Document(_head(state, empty=not rows, released=released), rows, parts, queue_of(state))
 
     def _row(self, task: Task, state: SessionState, shown: bool, fault: str | None) -> Mapping[str, Any]:
         loaded = state.is_task_loaded(task.task_id)
         known = self._rows.get(task.task_id)
         if known is not None and known[0] is task and known[1:4] == (loaded, shown, fault):
             return known[4]
-        heading = task_heading(task)
+        heading = self._presenter.task_heading(task)
         row = {
             "prompt": heading.prompt,
             "whole": not heading.full_prompt,
@@ -115,7 +121,7 @@ class DocumentBuilder:
         known = self._parts.get(task_id)
         if known is not None and known[0] is blocks:
             return known[1]
-        full_prompt = task_heading(task).full_prompt
+        full_prompt = self._presenter.task_heading(task).full_prompt
         parts: dict[str, Part] = {"prompt": Part({"kind": "whole"}, full_prompt)} if full_prompt else {}
         before = known[1] if known is not None else {}
         same = {id(block) for block in known[0]} if known is not None else set()
@@ -132,8 +138,8 @@ class DocumentBuilder:
         self._presenter.keep(parts)
 
 
-def _head(state: SessionState, *, empty: bool) -> Mapping[str, Any]:
-    heading = heading_of(state)
+def _head(state: SessionState, *, empty: bool, released: bool) -> Mapping[str, Any]:
+    heading = heading_of(state, released=released)
     return {
         "title": heading.title,
         "session": heading.session_id,
@@ -143,10 +149,11 @@ def _head(state: SessionState, *, empty: bool) -> Mapping[str, Any]:
         "linkTone": heading.link_tone,
         "details": heading.details,
         "context": heading.context._asdict() if heading.context is not None else None,
-        "notes": [(note.tone, f"{note.text} {note.remedy}".rstrip()) for note in notes_of(state)],
+        "notes": [(note.tone, f"{note.text} {note.remedy}".rstrip()) for note in notes_of(state, released=released)],
         "older": state.has_older_tasks,
         "empty": empty and not state.loading and state.error is None,
         "busy": is_busy(state),
+        "open": heading.open,
     }
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
-from agor_reactive.adapters.presentation.exact import Excerpt, exact_line
+from agor_reactive.adapters.presentation.exact import NOTHING, Excerpt, exact_line
 from agor_reactive.adapters.presentation.plain import one_line, plain
 from agor_reactive.adapters.presentation.requests import RequestBlock
 from agor_reactive.adapters.presentation.status import Tone, status_label
@@ -71,7 +71,7 @@ class ToolBlock:
     tool_use_id: str
     name: str
     state: Literal["executing", "complete", "failed"]
-    summary: Excerpt = Excerpt()
+    summary: Excerpt = NOTHING
     failure: str = ""
     began: float | None = None
     seconds: float | None = None

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-__all__ = ["DATA_LIMIT", "Excerpt", "cut_text", "exact", "exact_line", "exact_text"]
+__all__ = ["DATA_LIMIT", "NOTHING", "Excerpt", "cut_text", "exact", "exact_line", "exact_text"]
 
 DATA_LIMIT = 100_000
 """Characters of an input or result; longer ones are cut."""
@@ -49,6 +49,9 @@ class Excerpt(NamedTuple):
     def _cut(self, kept: str) -> str:
         left_out = len(self.text) - len(kept) + self.left_out
         return f"{kept}… {left_out:,} more" if left_out else kept
+
+
+NOTHING = Excerpt()
 
 
 def exact(text: str) -> str:

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-from agor_reactive.adapters.presentation.exact import DATA_LIMIT, Excerpt, cut_text, exact_line, exact_text
+from agor_reactive.adapters.presentation.exact import DATA_LIMIT, NOTHING, Excerpt, cut_text, exact_line, exact_text
 from agor_reactive.adapters.presentation.plain import one_line, plain
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.tools import Tool
@@ -89,7 +89,7 @@ def input_summary(given: Any) -> Excerpt:
     if isinstance(given, str):
         return exact_line(given)
     if given is None or given == {}:
-        return Excerpt()
+        return NOTHING
     if not isinstance(given, Mapping):
         return exact_line(_json(given))
     for key in _TELLING:

@@ -20,7 +20,7 @@ from agor_reactive.adapters.presentation.plain import plain
 from agor_reactive.adapters.presentation.presenter import Presenter
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
-from agor_reactive.adapters.presentation.tasks import task_heading
+from agor_reactive.adapters.presentation.tasks import TaskHeading
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.task import Task
 
@@ -56,7 +56,7 @@ def transcript(state: SessionState, *, limit: int = TEXT_LIMIT) -> str:
     parts: list[str] = []
     room = limit
     for task in reversed(state.tasks):
-        part = "\n".join(_lines(task, presenter.task_blocks(state, task)))
+        part = "\n".join(_lines(task, presenter.task_heading(task), presenter.task_blocks(state, task)))
         if len(part) > room:
             parts.append("… " + part[len(part) - room :])
             break
@@ -68,8 +68,7 @@ def transcript(state: SessionState, *, limit: int = TEXT_LIMIT) -> str:
     return script_safe("\n\n".join([head, *reversed(parts)]))
 
 
-def _lines(task: Task, blocks: tuple[Block, ...]) -> Iterator[str]:
-    heading = task_heading(task)
+def _lines(task: Task, heading: TaskHeading, blocks: tuple[Block, ...]) -> Iterator[str]:
     prompt = cut_text(plain(task.full_prompt).strip("\n").rstrip(), PROMPT_LIMIT) or "(no prompt)"
     quoted = "\n".join(f"> {line}".rstrip() for line in prompt.split("\n"))
     yield f"{quoted}   [{heading.status}{f', {heading.took}' if heading.took else ''}]"

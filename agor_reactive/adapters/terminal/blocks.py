@@ -24,9 +24,9 @@ from agor_reactive.adapters.presentation.exact import Excerpt, cut_text
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
-from agor_reactive.adapters.presentation.tasks import prompt_line, task_heading
+from agor_reactive.adapters.presentation.tasks import TaskHeading, prompt_line
 from agor_reactive.adapters.terminal.prose import prose, tail_of
-from agor_reactive.adapters.terminal.signs import Signs, status_style, tone_style
+from agor_reactive.adapters.terminal.signs import Signs, heading_style, tone_style
 from agor_reactive.models.task import Task
 
 __all__ = ["Item", "full_heading", "paint", "prompt_text", "short_heading", "status_text"]
@@ -50,10 +50,9 @@ class Item(NamedTuple):
     writing: bool = False
 
 
-def status_text(task: Task, signs: Signs) -> Text:
+def status_text(heading: TaskHeading, signs: Signs) -> Text:
     """``✓ completed 2.6 s``."""
-    heading = task_heading(task)
-    text = Text(f"{signs.mark(heading.mark)} {heading.status}", style=status_style(task.status), no_wrap=True)
+    text = Text(f"{signs.mark(heading.mark)} {heading.status}", style=heading_style(heading), no_wrap=True)
     return text.append(f" {heading.took}", style="dim") if heading.took else text
 
 
@@ -62,24 +61,24 @@ def prompt_text(task: Task) -> Text:
     return Text(prompt_line(task, PROMPT_LIMIT), style="bold")
 
 
-def full_heading(task: Task, signs: Signs) -> RenderableType:
+def full_heading(task: Task, heading: TaskHeading, signs: Signs) -> RenderableType:
     """The prompt at the left, the status at the right."""
     grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
     grid.add_column(width=1)
     grid.add_column(ratio=1)
     grid.add_column(justify="right", no_wrap=True)
-    grid.add_row(Text(signs.bar, style=status_style(task.status)), prompt_text(task), status_text(task, signs))
+    grid.add_row(Text(signs.bar, style=heading_style(heading)), prompt_text(task), status_text(heading, signs))
     return grid
 
 
-def short_heading(task: Task, signs: Signs) -> RenderableType:
+def short_heading(heading: TaskHeading, signs: Signs) -> RenderableType:
     """The heading on one line, for a task whose full heading has scrolled away."""
     grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
     grid.add_column(width=len(signs.more))
     grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     grid.add_column(justify="right", no_wrap=True)
-    prompt = Text(prompt_line(task), style="dim bold")
-    grid.add_row(Text(signs.more, style="dim"), prompt, status_text(task, signs))
+    prompt = Text(heading.prompt, style="dim bold")
+    grid.add_row(Text(signs.more, style="dim"), prompt, status_text(heading, signs))
     return grid
 
 

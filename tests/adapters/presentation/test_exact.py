@@ -99,7 +99,10 @@ def test_cuts_of_long_text_count_characters_and_lines() -> None:
     assert Excerpt("ab", 0).within(2) == "ab"
 
 
-@pytest.mark.parametrize("piece", ["\r", "\x1b]", " ", "\n", " \n", "\t", "\u202e", "漢", "a ", "\n" + " " * 39, "\ud83d"])
+PIECES = ["\r", "\x1b]", " ", "\n", " \n", "\t", "\u202e", "漢", "a ", "\n" + " " * 39, "\ud83d"]
+
+
+@pytest.mark.parametrize("piece", PIECES)
 def test_the_time_grows_with_the_length_of_the_text(piece: str) -> None:
     def took(length: int) -> float:
         text = piece * (length // len(piece)) + "x"

@@ -30,11 +30,12 @@ export class Request extends Part {
     this.pane.actions.act({ op, request: this.fields.request }, {
       // The outcome comes with the next patch of the session.
       onSuccess: () => this.fields.state === "pending" && this.say("answered"),
-      onError: (error) => {
+      onError: (error, passing) => {
         if (this.fields.state !== "pending") return;
         this.disable(false);
         if (document.activeElement === this.root) pressed.focus({ preventScroll: true });
         this.say(`Not answered: ${error}`, "bad");
+        this.passing = passing;
       },
     });
   }
@@ -43,7 +44,12 @@ export class Request extends Part {
     for (const element of this.answers.children) element.disabled = disabled;
   }
 
+  recovered() {
+    if (this.passing && this.fields.state === "pending") this.say("");
+  }
+
   say(text, tone = "") {
+    this.passing = false;
     this.outcome.textContent = text;
     this.outcome.dataset.tone = tone;
   }

@@ -15,7 +15,7 @@ export class SessionPane {
   constructor(parent, port) {
     this.kernel = new Kernel(port, (state) => this.onKernel(state));
     this.work = new Progress(() => this.scroll.follow());
-    this.actions = new Actions(this.kernel, () => this.acted(), (error) => this.promptBox.say(error));
+    this.actions = new Actions(this.kernel, () => this.acted(), (error, passing) => this.promptBox.say(error, passing));
     this.fields = {};
     this.build(parent);
     this.saved(port.text ?? "");
@@ -59,8 +59,16 @@ export class SessionPane {
     if (cut) this.heading.cover({ link: "disconnected", linkTone: "bad", note: RUN_AGAIN });
     else this.heading.cover(state ? { link: "no answer", linkTone: "warn" } : null);
     if (cut) this.actions.giveUp();
-    this.promptBox.freeze(cut);
+    if (!state) this.promptBox.recovered();
+    this.freeze();
     for (const task of this.tasks.items.values()) task.waiting();
+  }
+
+  // Without a kernel, a client or a session nothing can be sent.
+  freeze() {
+    const closed = this.fields.open === false;
+    this.root.classList.toggle("ag-closed", closed);
+    this.promptBox.freeze(closed || this.kernel.cut);
   }
 
   acted() {
@@ -144,12 +152,23 @@ export class SessionPane {
   // ---- painting
 
   head(fields) {
+    const back = fields.link === "live" && this.fields.link !== undefined;
     const all = Object.assign(this.fields, fields);
+    if (back) this.recovered();
     this.heading.show(all);
     this.older.hidden = !all.older;
     this.older.disabled = false;
     this.empty.hidden = !all.empty;
     this.promptBox.busy(all.busy);
+    this.freeze();
+  }
+
+  // The connection is back: errors about it are outdated.
+  recovered() {
+    this.promptBox.recovered();
+    for (const task of this.tasks.items.values()) {
+      for (const part of task.rows.items.values()) part.recovered?.();
+    }
   }
 
   queued(rows) {
@@ -166,7 +185,7 @@ export class SessionPane {
   }
 
   tick() {
-    if (!this.kernel.visible) return;
+    if (!this.kernel.visible || this.fields.open === false) return;
     for (const task of this.tasks.items.values()) if (!task.fields.took && task.fields.began) task.tick();
   }
 
