@@ -102,7 +102,7 @@ class SessionPublisher(Publisher[Document]):
         except AgorError as error:
             reason = failure_of(error).text
             self._faults[task_id] = (
-                f"Messages could not be loaded. {reason} Close and open the task to retry."
+                f"Messages could not be loaded: {reason.rstrip('.')}. Close and open the task to retry."
             )
             self._rebuild()
 

@@ -87,8 +87,9 @@ def test_a_session_without_a_title_is_called_by_its_id() -> None:
 def test_a_task_shows_its_prompt_status_and_how_long_it_took() -> None:
     done = hydrated(tasks=[task_row("t1", "completed", full_prompt="Count", duration_ms=2593)]).state
     assert re.search(r"▌ Count +✓ completed 2\.6 s", body(done))
-    slow = hydrated(tasks=[task_row("t1", "failed", created_at="2026-11-25T00:00:00Z", second=0)])
-    slow.feed(saved("tasks", task_row("t1", "failed", completed_at="2026-11-25T00:03:05Z"), "patched"))
+    slow = hydrated(tasks=[task_row("t1", "failed", started_at="2026-11-25T00:00:00Z", second=0)])
+    times = {"started_at": "2026-11-25T00:00:00Z", "completed_at": "2026-11-25T00:03:05Z"}
+    slow.feed(saved("tasks", task_row("t1", "failed", **times), "patched"))
     assert "✗ failed 3 m 05 s" in body(slow.state)
 
 
