@@ -27,6 +27,7 @@ from agor_reactive.adapters.presentation.requests import RequestBlock
 from agor_reactive.adapters.presentation.status import is_busy
 from agor_reactive.adapters.presentation.tasks import queue_of
 from agor_reactive.core.snapshot import SessionState
+from agor_reactive.models.base import instant
 from agor_reactive.models.task import Task
 
 __all__ = ["Document", "DocumentBuilder", "Part", "Parts"]
@@ -107,6 +108,7 @@ class DocumentBuilder:
             "took": heading.took,
             "began": _milliseconds(heading.began),
             "tools": heading.tools,
+            "at": _milliseconds(instant(task.created_at)),
             "ended": heading.ended,
             "loaded": loaded,
             "shown": shown,

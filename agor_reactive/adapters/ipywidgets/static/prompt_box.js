@@ -30,6 +30,7 @@ export class PromptBox {
       }),
     );
     this.answer = parent.appendChild(make("div", "ag-answer"));
+    this.answer.setAttribute("role", "alert");
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.send(this.box.value.trim());
