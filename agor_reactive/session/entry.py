@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import fold, initial_state
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.errors import AgorError, ConnectionLost, HandleDisposed, NotConnected, NotFound
+from agor_reactive.errors import AgorError, ConnectionLost, HandleDisposed, NotAuthenticated, NotConnected, NotFound
 from agor_reactive.models.message import Message
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.session.hydration import Hydrator
@@ -355,9 +355,9 @@ def _is_cut(state: SessionState, failed: AgorError | None) -> bool:
 
 def _heals_by_itself(state: SessionState, failed: AgorError | None) -> bool:
     """Whether what failed is tried again by itself: it failed with its connection, or another try is under way."""
-    if state.terminal:
+    if state.terminal or isinstance(failed, NotAuthenticated):
         return False
-    trying = any(fetch.kind == "wait" for fetch in state.fetches)
+    trying = any(fetch.kind in ("wait", "retry") for fetch in state.fetches)
     return trying or state.connection.phase in ("connecting", "reconnecting") or _is_cut(state, failed)
 
 

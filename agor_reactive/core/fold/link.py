@@ -7,7 +7,7 @@ once; the rows stay as they were.
 from __future__ import annotations
 
 from agor_reactive.core import events as e
-from agor_reactive.core.fold import hydration, journal, rows, streams
+from agor_reactive.core.fold import failures, hydration, journal, rows, streams
 from agor_reactive.core.fold.window import request
 from agor_reactive.core.snapshot import Bookkeeping, Draft
 
@@ -22,16 +22,18 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     draft.status = draft.status.but(link=now, connection=now, degraded=False)
     fresh = now.up and (not was.up or was.epoch != now.epoch)
     logged_in = now.phase == "live" and was.phase == "unauthenticated"
-    if was.up and (not now.up or was.epoch != now.epoch):
+    dropped = was.up and (not now.up or was.epoch != now.epoch)
+    if dropped:
         hydration.abandon(draft)
+    if dropped or "unauthenticated" in (was.phase, now.phase):  # who is not logged in gets no events
         streams.mark_gap(draft)
-        draft.books = draft.books.but(stale_since=draft.revision, missed=True)
+        draft.books = draft.books.but(missed=True)
     if (fresh or logged_in) and not draft.status.terminal:
         hydration.abandon(draft)
         draft.status = draft.status.but(loading=True)
         request(draft, "join")
     if now.phase == "closed":
-        hydration.set_error(draft, "link", "The client was closed; nothing more will come.")
+        failures.set_error(draft, "link", "The client was closed; nothing more will come.")
         draft.status = draft.status.but(loading=False)
 
 
@@ -39,7 +41,7 @@ def not_resolved(draft: Draft, event: e.NotResolved) -> None:
     """There is no session of that short id, or several: final. Anything else may pass."""
     failure = event.failure
     terminal = failure.kind in ("not_found", "forbidden", "refused")
-    hydration.set_error(draft, "sync", failure.text)
+    failures.set_error(draft, "sync", failure.text)
     draft.status = draft.status.but(loading=False, terminal=terminal)
 
 

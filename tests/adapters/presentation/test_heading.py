@@ -8,7 +8,7 @@ from agor_reactive.adapters.presentation.heading import Note, heading_of, notes_
 from agor_reactive.adapters.presentation.status import mark_of, status_label, tone_of
 from agor_reactive.core import SessionState
 from agor_reactive.core import events as e
-from agor_reactive.core.fold.hydration import AGAIN
+from agor_reactive.core.fold.failures import AGAIN
 from agor_reactive.models import LinkStatus
 from tests.core.build import Mirror, hydrated, raw, session_row, task_row
 

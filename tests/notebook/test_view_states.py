@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agor_reactive.adapters.ipywidgets.document import Part
-from tests.notebook.bare_page import bare, snapshot, tell
 from tests.notebook.browser import in_browser, opened, picture, run_all, shows
 from tests.notebook.lab import Lab
+from tests.notebook.standalone_page import bare, snapshot, tell
 from tests.notebook.written_notebooks import write_notebook
 
 if TYPE_CHECKING:
@@ -192,9 +192,7 @@ async def test_screen_readers_are_notified_and_focus_is_visible(browser: Browser
 
 async def test_input_and_result_of_a_call_have_copy_buttons_and_a_task_its_time(browser: Browser) -> None:
     async with bare(browser) as page:
-        await page.evaluate(
-            "() => Object.defineProperty(navigator, 'clipboard', { value: { writeText: async (t) => { window.copied = t; } } })"
-        )
+        await page.evaluate(CLIPBOARD)
         await tell(page, snapshot(Part({**TOOL, "state": "complete", "took": "1.0 s"}), row={"at": 1_000_000}))
         await page.locator(".ag-chip").click()
         detail = {"op": "tool", "task": "t", "tool": "u1", "input": "command: ls", "result": "a.txt"}
@@ -213,6 +211,10 @@ async def test_an_empty_session_says_what_to_do(browser: Browser) -> None:
         await tell(page, message)
         await page.get_by_text("No prompts yet. Write the first one below.").wait_for()
 
+
+CLIPBOARD = """() => Object.defineProperty(navigator, "clipboard", {
+  value: { writeText: async (text) => { window.copied = text; } },
+})"""
 
 CELL = """
 import sys
