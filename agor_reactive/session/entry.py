@@ -14,7 +14,7 @@ from typing import Any, Protocol
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import fold, initial_state
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.errors import AgorError, HandleDisposed, NotConnected, NotFound
+from agor_reactive.errors import AgorError, HandleDisposed, NotAuthenticated, NotConnected, NotFound
 from agor_reactive.models.message import Message
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.session.failures import error_of, failure_of
@@ -342,9 +342,9 @@ def is_settled(state: SessionState) -> bool:
 
 def _is_retried(state: SessionState, failed: AgorError | None) -> bool:
     """Whether what failed is tried again: another try is due, or the link comes back and then everything is read."""
-    if state.terminal:
+    if state.terminal or isinstance(failed, NotAuthenticated):
         return False
-    due = any(fetch.kind == "wait" for fetch in state.fetches)
+    due = any(fetch.kind in ("wait", "retry") for fetch in state.fetches)
     lost = failed is not None and failure_of(failed, optional=False).kind == "link"
     phase = state.connection.phase
     return due or phase in ("connecting", "reconnecting") or (lost and phase != "unauthenticated")

@@ -81,7 +81,7 @@ class Hydrator:
             if fetch.kind == "join":
                 await self._rooms.join(self._session_id)
                 rows = Rows()
-            elif fetch.kind == "wait":
+            elif fetch.kind in ("wait", "retry"):
                 await self._sleep(fetch.delay)
                 rows = Rows()
             else:

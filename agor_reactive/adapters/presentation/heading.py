@@ -8,7 +8,7 @@ from typing import NamedTuple
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.quantities import count_text, number_of, seconds_text
 from agor_reactive.adapters.presentation.status import Mark, Tone, mark_of, status_label, tone_of
-from agor_reactive.core.fold.hydration import AGAIN
+from agor_reactive.core.fold.failures import AGAIN
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.ids import format_short_id
 from agor_reactive.models.session import Session

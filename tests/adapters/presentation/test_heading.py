@@ -7,7 +7,7 @@ import pytest
 from agor_reactive.adapters.presentation import Note, heading_of, mark_of, notes_of, status_label, tone_of
 from agor_reactive.core import SessionState
 from agor_reactive.core import events as e
-from agor_reactive.core.fold.hydration import AGAIN
+from agor_reactive.core.fold.failures import AGAIN
 from agor_reactive.models import LinkStatus
 from tests.core.build import Mirror, hydrated, raw, session_row, task_row
 
