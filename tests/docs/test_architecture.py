@@ -234,6 +234,8 @@ def sync_phase(state: SessionState) -> str:
         return "retrying"
     if state.loading:
         return "reading_rows" if kinds & {"session", "tasks", "queue"} else "reading_messages"
+    if state.books.missing:
+        return "incomplete"
     return "synced" if state.error is None else "refused"
 
 
@@ -261,6 +263,16 @@ def _of(kind: str, action: Callable[[Mirror], Any]) -> Callable[[Mirror], Any]:
     return lambda mirror: action(mirror) if any(fetch.kind == kind for fetch in mirror.state.fetches) else False
 
 
+def _retry(mirror: Mirror) -> Any:
+    mirror.answer("retry")
+    return mirror.answer("messages", "t1")
+
+
+def _log_out(mirror: Mirror) -> Any:
+    _link("unauthenticated")(mirror)
+    return mirror.fail("session", "unauthenticated")
+
+
 def _log_in(mirror: Mirror) -> Any:
     if not mirror.state.connected:
         return False
@@ -281,8 +293,9 @@ SYNC_EVENTS: dict[str, Callable[[Mirror], Any]] = {
     "read fails": _of("session", lambda mirror: mirror.fail("session", "server")),
     "read forbidden": _of("session", lambda mirror: mirror.fail("session", "forbidden")),
     "session not found": _of("session", lambda mirror: mirror.fail("session", "not_found")),
-    "not logged in": _of("session", lambda mirror: mirror.fail("session", "unauthenticated")),
+    "login ended": _of("session", _log_out),
     "delay over": _of("wait", lambda mirror: mirror.answer("wait")),
+    "retry succeeds": _of("retry", _retry),
     "resync": lambda mirror: mirror.feed(e.ResyncRequested()),
     "event lost": lambda mirror: mirror.feed(e.EventUnreadable()),
     "session removed": lambda mirror: mirror.feed(e.SessionGone(SID)) if mirror.state.connected else False,
@@ -305,8 +318,9 @@ SYNC_PHASES = {
     "reading_rows": _made("link up", "joined"),
     "reading_messages": _made("link up", "joined", "rows read"),
     "synced": _made("link up", "joined", "rows read", "messages read"),
+    "incomplete": _made("link up", "joined", "rows read", "messages fail"),
     "retrying": _made("link up", "joined", "read fails"),
-    "refused": _made("link up", "joined", "not logged in"),
+    "refused": _made("link up", "joined", "login ended"),
     "terminal": _made("link up", "joined", "session not found"),
 }
 
