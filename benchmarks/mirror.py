@@ -113,7 +113,7 @@ class Feed:
         shared = self.handles[0].entry
         shared.snapshots.value = state
         for subscription in shared.snapshots.subscriptions:
-            subscription._told = -1
+            subscription.revision = -1
 
     def run(self, events: Sequence[Event]) -> int:
         """Receive all events as from the link, and notify the subscribers. Returns the time in ns."""

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
+from agor_reactive.core.events import Failure
 from agor_reactive.models.task import Task
 
-__all__ = ["RETRY_DELAYS", "Fetch", "FetchKind", "FetchResult", "Missing", "SyncRound"]
+__all__ = ["RETRY_DELAYS", "Fetch", "FetchKind", "FetchResult", "Missing", "SyncEnd", "SyncRound"]
 
 FetchKind = Literal[
     "join", "session", "tasks", "older", "queue", "messages", "history", "all_messages", "wait", "retry"
@@ -52,6 +53,12 @@ class FetchResult(NamedTuple):
     messages: tuple[MessageEntry, ...]
     complete: bool
     projected: bool = False
+
+
+class SyncEnd(NamedTuple):
+    """How a sync round ended, begun or only due: `failure` says why its fetches were given up, None: it committed."""
+
+    failure: Failure | None
 
 
 class SyncRound(NamedTuple):

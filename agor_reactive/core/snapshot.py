@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.fetches import Fetch, Missing, SyncRound
+from agor_reactive.core.fetches import Fetch, Missing, SyncEnd, SyncRound
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.streams import Stream, Streams
 from agor_reactive.core.tables import LoadedTasks, MessageBucket, MessagesByTask, TaskTable
@@ -72,7 +72,8 @@ class Bookkeeping(_Part):
     user while a fetch is in flight. `missed`: the link dropped or logged out, and no sync round has read yet what it
     missed. `settled`: messages whose stream is over, and their task: the newest 256. `window`: how many tasks are
     wanted, 0 for all. `projects`: the daemon is new enough to leave out the payload of tools. `missing`: what could not
-    be read, and whether it is tried again; `retries`: how often in a row it was.
+    be read, and whether it is tried again; `retries`: how often in a row it was. `sync_end`: how the last round ended;
+    a new object each time.
     """
 
     fetches: tuple[Fetch, ...] = ()
@@ -96,6 +97,7 @@ class Bookkeeping(_Part):
     projects: bool = False
     missing: PMap[Missing, bool] = field(default_factory=PMap)
     retries: int = 0
+    sync_end: SyncEnd | None = None
 
 
 class Draft:

@@ -18,7 +18,7 @@ import agor_reactive as agor
 from agor_reactive.core import SessionState
 from agor_reactive.errors import AgorError
 from agor_reactive.session.handles import SessionHandle
-from agor_reactive.session.pipeline import Subscription
+from agor_reactive.session.observers import Subscription
 from tests.chaos.problems import Problems, Unruly
 
 __all__ = ["Seat", "Users", "seats"]
@@ -97,7 +97,7 @@ class Users:
 
     def _misbehave(self, handle: SessionHandle) -> None:
         """Subscribe a callback that raises, loads, unsubscribes and subscribes again."""
-        subscription: Subscription | None = None
+        subscription: Subscription[SessionState] | None = None
         clock = asyncio.get_running_loop().time
         began = last = clock()
 

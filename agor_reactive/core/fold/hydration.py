@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.fetches import RETRY_DELAYS, Fetch, FetchResult, SyncRound
+from agor_reactive.core.fetches import RETRY_DELAYS, Fetch, FetchResult, SyncEnd, SyncRound
 from agor_reactive.core.fold import commit, failures, journal, queue, rows, streams, window
 from agor_reactive.core.fold.window import request
 from agor_reactive.core.persistent import PMap
@@ -44,9 +44,10 @@ def begin_round(draft: Draft) -> None:
     draft.status = draft.status.but(loading=True)
 
 
-def abandon(draft: Draft) -> None:
-    """The link dropped: nothing asked for will be answered."""
-    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, missing=PMap())
+def abandon(draft: Draft, why: str) -> None:
+    """The connection or its login ended: nothing asked for will be answered."""
+    end = SyncEnd(e.Failure("link", why))
+    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, missing=PMap(), sync_end=end)
     draft.status = draft.status.but(loading=False)
     journal.close_journal(draft)
 
@@ -203,7 +204,7 @@ def _advance(draft: Draft, at: float) -> None:
             return
     again = draft.books.again
     commit.commit_round(draft, current, at)
-    draft.books = draft.books.but(round=None, attempt=0, again=False)
+    draft.books = draft.books.but(round=None, attempt=0, again=False, sync_end=SyncEnd(None))
     if again:
         begin_round(draft)
         return
@@ -372,7 +373,7 @@ def _round_failed(draft: Draft, failure: e.Failure) -> None:
     """The session or its tasks could not be read: the round is over. What happens next depends on why."""
     books = draft.books
     kept = tuple(a for a in books.fetches if not a.of_round)
-    draft.books = books.but(fetches=kept, round=None, again=False)
+    draft.books = books.but(fetches=kept, round=None, again=False, sync_end=SyncEnd(failure))
     terminal = failure.kind in _FINAL
     draft.status = draft.status.but(loading=False, terminal=terminal or draft.status.terminal)
     if terminal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
+from agor_reactive.core.fetches import SyncEnd
 from agor_reactive.core.fold import failures, journal, queue, streams, window
 from agor_reactive.core.fold.draft import finish, settle_draft, start_draft
 from agor_reactive.core.persistent import PMap
@@ -58,14 +59,12 @@ def keep_session(draft: Draft, entry: SessionRowEntry) -> None:
 
 def session_gone(draft: Draft, event: e.SessionGone) -> None:
     """The session was removed, its tasks and messages with it. Final, unless a later resync finds it again."""
+    text = "The session was removed; nothing more will come."
     empty(draft)
     draft.accepts_session_id = None
-    draft.status = draft.status.but(
-        loading=False,
-        terminal=True,
-        errors=(("session", "The session was removed; nothing more will come."),),
-    )
-    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False)
+    draft.status = draft.status.but(loading=False, terminal=True, errors=(("session", text),))
+    end = SyncEnd(e.Failure("not_found", text))
+    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, sync_end=end)
     journal.close_journal(draft)
 
 
