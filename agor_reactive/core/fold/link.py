@@ -31,7 +31,7 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     dropped = was.up and (not now.up or was.epoch != now.epoch)
     if dropped:
         hydration.abandon(draft, _why_given_up(now))
-    if dropped or "unauthenticated" in (was.phase, now.phase):  # without a login no events come
+    if dropped or "unauthenticated" in (was.phase, now.phase):  # events are not sent to a connection without a login
         streams.mark_gap(draft)
         draft.books = draft.books.but(missed=True)
     if (fresh or logged_in) and not draft.status.terminal:
