@@ -8,7 +8,7 @@ prompt announces ``tasks queued`` and no ``tasks created``; bare ``created``/``p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from agor_reactive.core import events as e
@@ -19,7 +19,7 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import UNREADABLE, CutText, RawEvent
 
-__all__ = ["OWN_TOPICS", "ROW_TOPICS", "TOPICS", "parse", "parse_payload"]
+__all__ = ["OWN_TOPICS", "TOPICS", "parse", "parse_all", "parse_payload"]
 
 Parser = Callable[[Any], e.Event | None]
 
@@ -30,6 +30,9 @@ _event: Callable[[type[Any], tuple[Any, ...]], e.Event] = tuple.__new__
 
 class _Unreadable(Exception):
     """Raised inside a parser; becomes `Malformed`."""
+
+
+_WHAT_PARSERS_RAISE = (_Unreadable, KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 def parse(raw: RawEvent) -> e.Event | None:
@@ -44,8 +47,24 @@ def parse_payload(topic: str, payload: Any, topics: Mapping[str, Parser] | None 
         return None
     try:
         return parser(payload)
-    except (_Unreadable, KeyError, TypeError, ValueError, AttributeError, RecursionError):
+    except _WHAT_PARSERS_RAISE:
         return e.Malformed(topic)
+
+
+def parse_all(raws: Iterable[RawEvent], topics: Mapping[str, Parser]) -> list[e.Event]:
+    """The events of the core among these raw events, in their order; `topics` as for `parse_payload`. Never raises."""
+    events: list[e.Event] = []
+    add, find = events.append, topics.get
+    for raw in raws:
+        parser = find(raw.topic)
+        if parser is not None:
+            try:
+                event = parser(raw.payload)
+            except _WHAT_PARSERS_RAISE:
+                event = e.Malformed(raw.topic)
+            if event is not None:
+                add(event)
+    return events
 
 
 def _text(value: Any) -> str:
@@ -234,12 +253,7 @@ _OTHER_TOPICS: dict[str, Parser] = {
     UNREADABLE: lambda _: e.EventUnreadable(),
 }
 
-_READ_TOPICS = _row_topics(_session, _task, _message)
-
-ROW_TOPICS = frozenset(_READ_TOPICS)
-"""The topics whose payload is a row, and may become part of the state."""
-
-TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_READ_TOPICS}
+TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_row_topics(_session, _task, _message)}
 """Every topic that concerns a session's state. ``tasks failed`` and the permission events change no row themselves:
 the daemon follows them with ``tasks patched`` or ``messages created``; ``tasks tool:complete`` proves nothing (see
 `agor_reactive.core.tools`). `handle.events` shows them."""
