@@ -53,15 +53,17 @@ class _Tick:
         waiting, self.waiting = self.waiting, {}
         subject: NewestSubject[Any] | None = None
         ends_at = time.perf_counter() + TICK_BUDGET
+        is_over = False
         try:
             for subject in waiting:
                 if not subject.waits:  # a listener of another subject has ended this one
                     continue
-                if time.perf_counter() > ends_at:
+                if is_over:
                     self.add(subject)
-                else:
-                    subject.waits = False
-                    subject.notify(subject.value)
+                    continue
+                subject.waits = False
+                subject.notify(subject.value)
+                is_over = time.perf_counter() > ends_at
         except BaseException:  # KeyboardInterrupt or SystemExit: the listeners not yet called are called next tick
             for other in waiting:
                 if other.waits or other is subject:
