@@ -8,8 +8,8 @@ prompt announces ``tasks queued`` and no ``tasks created``; bare ``created``/``p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
@@ -19,7 +19,10 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import UNREADABLE, CutText, RawEvent
 
-__all__ = ["OWN_TOPICS", "TOPICS", "parse", "parse_all", "parse_payload"]
+__all__ = ["OWN_TOPICS", "TEXT_CHUNK", "TOPICS", "parse", "parse_payload"]
+
+TEXT_CHUNK: Final = "messages streaming:chunk"
+"""The topic of a chunk of text: most events are of this one."""
 
 Parser = Callable[[Any], e.Event | None]
 
@@ -30,9 +33,6 @@ _event: Callable[[type[Any], tuple[Any, ...]], e.Event] = tuple.__new__
 
 class _Unreadable(Exception):
     """Raised inside a parser; becomes `Malformed`."""
-
-
-_WHAT_PARSERS_RAISE = (_Unreadable, KeyError, TypeError, ValueError, AttributeError, RecursionError)
 
 
 def parse(raw: RawEvent) -> e.Event | None:
@@ -47,24 +47,8 @@ def parse_payload(topic: str, payload: Any, topics: Mapping[str, Parser] | None 
         return None
     try:
         return parser(payload)
-    except _WHAT_PARSERS_RAISE:
+    except (_Unreadable, KeyError, TypeError, ValueError, AttributeError, RecursionError):
         return e.Malformed(topic)
-
-
-def parse_all(raws: Iterable[RawEvent], topics: Mapping[str, Parser]) -> list[e.Event]:
-    """The events of the core among these raw events, in their order; `topics` as for `parse_payload`. Never raises."""
-    events: list[e.Event] = []
-    add, find = events.append, topics.get
-    for raw in raws:
-        parser = find(raw.topic)
-        if parser is not None:
-            try:
-                event = parser(raw.payload)
-            except _WHAT_PARSERS_RAISE:
-                event = e.Malformed(raw.topic)
-            if event is not None:
-                add(event)
-    return events
 
 
 def _text(value: Any) -> str:
@@ -237,7 +221,7 @@ def _queue_moved(p: Any) -> e.Event:
 
 
 _OTHER_TOPICS: dict[str, Parser] = {
-    "messages streaming:chunk": _chunk,
+    TEXT_CHUNK: _chunk,
     "messages thinking:chunk": _thinking_chunk,
     "messages removed": _message_removed,
     "messages queued": _queue_moved,

@@ -12,8 +12,8 @@ from typing import Any
 
 from reactivex import Observable, abc
 
-from agor_reactive.core.fold import fold, fold_batch, initial_state
-from agor_reactive.core.parse import OWN_TOPICS, parse_all, parse_payload
+from agor_reactive.core.fold import fold, fold_raw, initial_state
+from agor_reactive.core.parse import parse_payload
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session.newest import NewestSubject
@@ -124,7 +124,7 @@ class StateSubject(NewestSubject[SessionState]):
 
     def _fold_pending(self) -> None:
         pending, before = self._pending, self._newest
-        after = fold_batch(before, parse_all(pending, OWN_TOPICS))
+        after = fold_raw(before, pending)
         # Only now: events are not lost if an interrupt ends the fold.
         self._newest = after
         if self._pending is pending:

@@ -20,13 +20,13 @@ from tests.session.world import ready
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of events in each batch that is folded from now on."""
     sizes: list[int] = []
-    fold_batch = pipeline.fold_batch
+    fold_raw = pipeline.fold_raw
 
     def counted(state: SessionState, events: list[Any]) -> SessionState:
         sizes.append(len(events))
-        return fold_batch(state, events)
+        return fold_raw(state, events)
 
-    monkeypatch.setattr(pipeline, "fold_batch", counted)
+    monkeypatch.setattr(pipeline, "fold_raw", counted)
     return sizes
 
 
@@ -153,13 +153,13 @@ async def test_a_release_before_the_tick_ends_with_every_event_received() -> Non
 
 async def test_an_interrupt_in_the_middle_of_a_fold_loses_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
     world, handle = await ready()
-    fold_batch = pipeline.fold_batch
+    fold_raw = pipeline.fold_raw
 
     def interrupted(state: SessionState, events: list[Any]) -> SessionState:
-        monkeypatch.setattr(pipeline, "fold_batch", fold_batch)
+        monkeypatch.setattr(pipeline, "fold_raw", fold_raw)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "fold_batch", interrupted)
+    monkeypatch.setattr(pipeline, "fold_raw", interrupted)
     world.chunk("a", 0)
     with pytest.raises(KeyboardInterrupt):
         handle.state  # noqa: B018 - reading folds
