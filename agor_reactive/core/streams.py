@@ -24,6 +24,7 @@ __all__ = [
     "freeze_stream",
     "new_head",
     "open_stream",
+    "restored_stream",
     "says_the_same",
     "settle_stream",
     "with_chunk",
@@ -102,7 +103,7 @@ class Stream(StreamDraft):
         raise AttributeError("a Stream is part of an immutable snapshot")
 
     def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
-        return (_restored, (self.head, self.earlier, self.last, self.moved_at))
+        return (restored_stream, (self.head, self.earlier, self.last, self.moved_at))
 
     @property
     def message_id(self) -> str:
@@ -268,7 +269,7 @@ def freeze_stream(draft: StreamDraft) -> Stream:
     return draft  # type: ignore[return-value]
 
 
-def _restored(head: Head, earlier: tuple[Run, ...], last: Run, moved_at: int) -> Stream:
+def restored_stream(head: Head, earlier: tuple[Run, ...], last: Run, moved_at: int) -> Stream:
     draft: StreamDraft = _new(StreamDraft)
     draft.head, draft.earlier, draft.last, draft.moved_at = head, earlier, last, moved_at
     return freeze_stream(draft)

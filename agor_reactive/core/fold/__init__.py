@@ -13,7 +13,7 @@ Pure and total: same arguments, same result; nothing raises. An event that chang
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from agor_reactive.core import events as e
@@ -121,3 +121,10 @@ def fold(state: SessionState, event: Any) -> SessionState:
     """The state after `event`: the same object if nothing changed, else a new one with a higher `revision`."""
     folded = _FOLDS.get(type(event))
     return state if folded is None else folded(state, event)
+
+
+def fold_batch(state: SessionState, events: Iterable[Any]) -> SessionState:
+    """The state after all of these events."""
+    for event in events:
+        state = fold(state, event)
+    return state
