@@ -46,8 +46,8 @@ class Diff:
     """What is different in a later state.
 
     `tasks_added`, `tasks_removed`; `tasks_ended`: those that ended in between; `status`: every task whose status
-    differs, and the session; `messages_added`, `messages_changed`, `messages_removed` (ids): of loaded tasks; `text`: messages
-    being written; `tools`; `queue`: whether the queue differs; `errors`: the error before and after, if they differ.
+    differs, and the session; `messages_added`, `messages_changed`, `messages_removed` (ids): of loaded tasks; `text`:
+    messages being written; `tools`; `queue`: whether it differs; `errors`: the error before and after, if they differ.
     """
 
     tasks_added: tuple[Task, ...] = ()

@@ -1,7 +1,7 @@
 """The files of a log: lines appended so that what was flushed can be read, and read however the file ends.
 
 ``.zst`` and ``.gz`` compress; everything else is plain JSON Lines. Each flush ends a block, so a file cut anywhere
-(power loss, disk full, a killed process) gives every line up to the last flush, and what is missing is named, not raised.
+(power loss, disk full, a killed process) gives every line up to the last flush; what is missing is named, not raised.
 Files are made readable by their owner only.
 """
 

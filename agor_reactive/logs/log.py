@@ -41,8 +41,8 @@ class Log:
     """The records of one or several files, read from the files each time: nothing of them is kept in memory.
 
     `damage` says what could not be read, so far: it is complete once the log has been read to its end. A log of one
-    session needs no `session_id`; ids may be shortened as elsewhere. Methods raise `UsageError` where one must be named,
-    `NotFound` and `AmbiguousId` for ids, and nothing for damage.
+    session needs no `session_id`; ids may be shortened as elsewhere. Methods raise `UsageError` where one must be
+    named, `NotFound` and `AmbiguousId` for ids, and nothing for damage.
     """
 
     def __init__(self, parts: Sequence[Part]) -> None:
