@@ -59,6 +59,7 @@ __all__ = [
     "OutcomeUnknown",
     "PayloadTooLarge",
     "ProtocolError",
+    "RecordingFailed",
     "ServerError",
     "TooManyRequests",
     "Unavailable",
@@ -189,6 +190,10 @@ class Unavailable(ServerError):
 
 class ProtocolError(AgorError):
     """The daemon sent data that cannot be read."""
+
+
+class RecordingFailed(AgorError):
+    """A log could not be written to its end: the disk is full, or the file is gone. What was written can be read."""
 
 
 class UsageError(AgorError):

@@ -11,7 +11,8 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.fetches import Fetch, FetchResult, SyncRound
+from agor_reactive.core.events import Failure
+from agor_reactive.core.fetches import Fetch, FetchResult, SyncEnd, SyncRound
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import Bookkeeping, Draft, SessionState, Status
 from agor_reactive.core.streams import Head, Stream, Streams, restored_stream
@@ -103,6 +104,8 @@ def _books(books: Bookkeeping) -> Data:
         "gone_messages": dict(books.gone_messages.items()),
         "user_loads": {key: list(value) for key, value in books.user_loads.items()},
         "settled": {key: list(value) for key, value in books.settled.items()},
+        "missing": [[*key, again] for key, again in books.missing.items()],
+        "sync_end": list(books.sync_end.failure or ()) if books.sync_end is not None else None,
     }
 
 
@@ -121,8 +124,6 @@ def _round(current: SyncRound | None) -> Data | None:
             [task_id, {**found._asdict(), "messages": [_entry(message) for message in found.messages]}]
             for task_id, found in current.results
         ],
-        "failed": sorted(current.failed),
-        "unread": sorted(current.unread),
     }
 
 
@@ -222,7 +223,13 @@ def _read_books(data: Mapping[str, Any]) -> Bookkeeping:
         gone_messages=PMap(data["gone_messages"]),
         user_loads=_pairs(data["user_loads"]),
         settled=_pairs(data["settled"]),
+        missing=PMap({(kind, task_id): again for kind, task_id, again in data["missing"]}),
+        sync_end=_read_sync_end(data["sync_end"]),
     )
+
+
+def _read_sync_end(data: Any) -> SyncEnd | None:
+    return None if data is None else SyncEnd(Failure(*data) if data else None)
 
 
 def _pairs(data: Mapping[str, Iterable[Any]]) -> FrozenDict:
@@ -246,7 +253,5 @@ def _read_round(data: Mapping[str, Any] | None) -> SyncRound | None:
                     for task_id, found in data["results"]
                 ]
             ),
-            "failed": frozenset(data["failed"]),
-            "unread": frozenset(data["unread"]),
         }
     )

@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from agor_reactive.client.live import Client
+from agor_reactive.core.events import Disposed
 from agor_reactive.errors import RecordingFailed, UsageError
 from agor_reactive.logs.writing import Options, RecordWriter
 from agor_reactive.models.wire import UNREADABLE, RawEvent
@@ -52,7 +53,7 @@ class Recording:
         """Why writing stopped; None while it goes on."""
         return self._writer.error
 
-    def _start(self, entries: tuple[SessionEntry, ...]) -> None:
+    def _start(self, entries: list[SessionEntry]) -> None:
         for entry in entries:
             self._begin(entry)
         self._undo = self._router.tap(self)
@@ -85,7 +86,7 @@ class Recording:
     def applied(self, entry: SessionEntry, event: Any) -> None:
         """A mirror folds an event that is not of the wire."""
         number = self._numbers.get(entry)
-        if number is not None and self._ready():
+        if number is not None and self._ready() and type(event) is not Disposed:
             self._writer.of_mirror(number, event)
 
     def ended(self, entry: SessionEntry) -> None:
@@ -180,12 +181,14 @@ def record(
     if max_buffered < 1:
         raise UsageError(f"max_buffered is 1 or more, not {max_buffered!r}")
     if isinstance(target, SessionHandle):
-        only = target.mirrored()
-        router, entries = only.router, (only,)
+        only: SessionEntry | None = target.mirrored
+        if only is None:
+            raise UsageError("The session's full id is not known yet; wait for ready() first.")
+        router, entries = only.router, [only]
     elif isinstance(target, Client):
         target.check_loop()
         only, router = None, target.router
-        entries = tuple(entry for entry in target.registry.sessions if entry.started)
+        entries = [entry for entry in target.registry.sessions if entry.started]
     else:
         raise UsageError(f"record takes a session handle or a client, not {type(target).__name__}")
     options = Options(redact_text, rotate_bytes, rotate_seconds, max_buffered)
