@@ -14,8 +14,8 @@ from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
 from agor_reactive.core.events import Failure
 from agor_reactive.core.fetches import Fetch, FetchResult, SyncEnd, SyncRound
 from agor_reactive.core.persistent import PMap
-from agor_reactive.core.snapshot import Bookkeeping, Draft, SessionState, Status
-from agor_reactive.core.streams import Head, Stream, Streams, restored_stream
+from agor_reactive.core.snapshot import Base, Bookkeeping, SessionState, Status
+from agor_reactive.core.streams import Head, Stream, Streams
 from agor_reactive.core.tables import LoadedTasks, MessageBucket, MessagesByTask, TaskTable
 from agor_reactive.core.text import Run
 from agor_reactive.core.tools import LiveTool, LiveToolMap
@@ -52,7 +52,6 @@ def state_to_data(state: SessionState) -> Data:
         "live_tools": _live_tools(base.live_tools),
         "loaded": dict(base.loaded_task_ids.since.items()),
         "streams": [_stream(stream) for stream in state.streaming_messages.values()],
-        "last_stream": streams.head.message_id if (streams := state.streaming_messages.last) is not None else None,
         "books": _books(base.books),
     }
 
@@ -85,9 +84,13 @@ def _run(run: Run) -> list[Any]:
 
 
 def _stream(stream: Stream) -> Data:
-    head = stream.head
+    head = stream._head
     facts = {name: getattr(head, name) for name in Head.__slots__ if name != "thought"}
-    runs = {"thought": _run(head.thought), "earlier": [_run(run) for run in stream.earlier], "last": _run(stream.last)}
+    runs = {
+        "thought": _run(head.thought),
+        "earlier": [_run(run) for run in stream._earlier],
+        "last": _run(stream._last),
+    }
     return {**facts, **runs, "moved_at": stream.moved_at}
 
 
@@ -131,7 +134,7 @@ def _round(current: SyncRound | None) -> Data | None:
 
 
 def _read(data: Mapping[str, Any]) -> SessionState:
-    base: Draft = object.__new__(Draft)
+    base: Base = object.__new__(Base)
     base.accepts_session_id = data["accepts_session_id"]
     base.session = _read_entry(SessionRowEntry, data["session"])
     tasks = {entry.task_id: entry for entry in map(_task_entry, data["tasks"])}
@@ -148,11 +151,7 @@ def _read(data: Mapping[str, Any]) -> SessionState:
     base.status = _read_status(data["status"])
     base.books = _read_books(data["books"])
     base.tools = None
-    streams = Streams([_read_stream(each) for each in data["streams"]])
-    last = streams.get(data["last_stream"]) if data["last_stream"] is not None else None
-    base.streaming_messages = Streams()
-    base.revision = data["revision"]
-    return SessionState(base, streams if last is None else streams.put(last), data["revision"])
+    return SessionState(base, Streams([_read_stream(each) for each in data["streams"]]), data["revision"])
 
 
 def _read_entry(kind: Any, data: Any) -> Any:
@@ -193,7 +192,7 @@ def _read_stream(data: Mapping[str, Any]) -> Stream:
     head: Head = object.__new__(Head)
     for name in Head.__slots__:
         setattr(head, name, _read_run(data["thought"]) if name == "thought" else data[name])
-    return restored_stream(head, tuple(map(_read_run, data["earlier"])), _read_run(data["last"]), data["moved_at"])
+    return Stream(head, tuple(map(_read_run, data["earlier"])), _read_run(data["last"]), data["moved_at"])
 
 
 def _read_status(data: Mapping[str, Any]) -> Status:

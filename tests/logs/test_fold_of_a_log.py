@@ -23,7 +23,10 @@ from tests.logs.writer import BEGIN, Recorded
 
 
 def dumped(state: Any) -> bytes:
-    return orjson.dumps(state.dump(), option=orjson.OPT_SORT_KEYS)
+    """All but the revision: how many events one snapshot takes in differs from tick to tick."""
+    data = state.dump()
+    del data["revision"]
+    return orjson.dumps(data, option=orjson.OPT_SORT_KEYS)
 
 
 @given(hydrations, sequences, sequences, st.sampled_from(["", ".gz", ".zst"]), st.booleans())
