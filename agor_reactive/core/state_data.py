@@ -32,28 +32,12 @@ class StateDataError(ValueError):
     """The data is no state of this version."""
 
 
-def state_to_data(state: SessionState) -> Data:
-    """The state as JSON-ready data. It shares payloads with the state: not to be changed."""
-    base = state._base
-    return {
-        "revision": state.revision,
-        "accepts_session_id": base.accepts_session_id,
-        "status": asdict(base.status) | {"errors": [list(pair) for pair in base.status.errors]},
-        "session": _entry(base.session),
-        "tasks": [_entry(entry) for entry in base.tasks.entries.values()],
-        "task_order": list(base.tasks.hint),
-        "active_tasks": list(base.tasks.active),
-        "messages": {
-            task_id: [_entry(entry) for entry in bucket.entries]
-            for task_id, bucket in base.messages_by_task.buckets.items()
-        },
-        "message_order": list(base.messages_by_task.entries),
-        "queued_tasks": [task.to_wire() for task in base.queued_tasks],
-        "live_tools": _live_tools(base.live_tools),
-        "loaded": dict(base.loaded_task_ids.since.items()),
-        "streams": [_stream(stream) for stream in state.streaming_messages.values()],
-        "books": _books(base.books),
-    }
+def state_to_data(state: SessionState, clean: Callable[[Any], Any] = lambda value: value) -> Data:
+    """The state as JSON-ready data. It shares payloads with the state: not to be changed.
+
+    `clean` is called with the fields of each row and each chunk of text, and returns what is written in their place.
+    """
+    return _Writer(clean).state(state)
 
 
 def state_from_data(data: Mapping[str, Any]) -> SessionState:
@@ -66,68 +50,89 @@ def state_from_data(data: Mapping[str, Any]) -> SessionState:
 
 # ------------------------------------------------------------------------------------------------------------- writing
 
-
-def _entry(entry: Any) -> list[Any] | None:
-    """``[validated, fields]``: whether the row was validated decides how later rows are compared with it."""
-    if entry is None:
-        return None
-    payload = entry.payload
-    return [True, entry.row.to_wire()] if payload is None else [False, payload]
-
-
-def _live_tools(live: PMap[str, LiveToolMap]) -> Data:
-    return {task_id: {use: list(tool) for use, tool in tools.items()} for task_id, tools in live.items()}
-
-
-def _run(run: Run) -> list[Any]:
-    return [run.start, run.end, run.chunks]
-
-
-def _stream(stream: Stream) -> Data:
-    head = stream._head
-    facts = {name: getattr(head, name) for name in Head.__slots__ if name != "thought"}
-    runs = {
-        "thought": _run(head.thought),
-        "earlier": [_run(run) for run in stream._earlier],
-        "last": _run(stream._last),
-    }
-    return {**facts, **runs, "moved_at": stream.moved_at}
-
-
-def _books(books: Bookkeeping) -> Data:
-    plain = {name: getattr(books, name) for name in _PLAIN_BOOKS}
-    return {
-        **plain,
-        "fetches": [list(fetch) for fetch in books.fetches],
-        "round": _round(books.round),
-        "journal_tasks": [[key, at, _entry(entry)] for key, (at, entry) in books.journal_tasks.items()],
-        "journal_messages": [[key, at, _entry(entry)] for key, (at, entry) in books.journal_messages.items()],
-        "journal_tools": [[*key, at] for key, at in books.journal_tools.items()],
-        "gone_tasks": dict(books.gone_tasks.items()),
-        "gone_messages": dict(books.gone_messages.items()),
-        "user_loads": {key: list(value) for key, value in books.user_loads.items()},
-        "settled": {key: list(value) for key, value in books.settled.items()},
-        "missing": [[*key, again] for key, again in books.missing.items()],
-        "sync_end": list(books.sync_end.failure or ()) if books.sync_end is not None else None,
-    }
-
-
 _PLAIN_BOOKS = tuple(each.name for each in fields(Bookkeeping) if each.type in ("int", "bool"))
 
 
-def _round(current: SyncRound | None) -> Data | None:
-    if current is None:
-        return None
-    return current._asdict() | {
-        "waiting": sorted(current.waiting),
-        "session": _entry(current.session),
-        "tasks": [_entry(task) for task in current.tasks],
-        "queue": [task.to_wire() for task in current.queue] if current.queue is not None else None,
-        "results": [
-            [task_id, {**found._asdict(), "messages": [_entry(message) for message in found.messages]}]
-            for task_id, found in current.results
-        ],
-    }
+class _Writer:
+    def __init__(self, clean: Callable[[Any], Any]) -> None:
+        self._clean = clean
+
+    def state(self, state: SessionState) -> Data:
+        base = state._base
+        return {
+            "revision": state.revision,
+            "accepts_session_id": base.accepts_session_id,
+            "status": asdict(base.status) | {"errors": [list(pair) for pair in base.status.errors]},
+            "session": self._entry(base.session),
+            "tasks": [self._entry(entry) for entry in base.tasks.entries.values()],
+            "task_order": list(base.tasks.hint),
+            "active_tasks": list(base.tasks.active),
+            "messages": {
+                task_id: [self._entry(entry) for entry in bucket.entries]
+                for task_id, bucket in base.messages_by_task.buckets.items()
+            },
+            "message_order": list(base.messages_by_task.entries),
+            "queued_tasks": [self._clean(task.to_wire()) for task in base.queued_tasks],
+            "live_tools": {
+                task_id: {use: list(tool) for use, tool in tools.items()} for task_id, tools in base.live_tools.items()
+            },
+            "loaded": dict(base.loaded_task_ids.since.items()),
+            "streams": [self._stream(stream) for stream in state.streaming_messages.values()],
+            "books": self._books(base.books),
+        }
+
+    def _entry(self, entry: Any) -> list[Any] | None:
+        """``[validated, fields]``: whether the row was validated decides how later rows are compared with it."""
+        if entry is None:
+            return None
+        payload = entry.payload
+        return [True, self._clean(entry.row.to_wire())] if payload is None else [False, self._clean(payload)]
+
+    def _run(self, run: Run) -> list[Any]:
+        return [run.start, run.end, [self._clean(chunk) for chunk in run.chunks]]
+
+    def _stream(self, stream: Stream) -> Data:
+        head = stream._head
+        facts = {name: getattr(head, name) for name in Head.__slots__ if name != "thought"}
+        earlier = [self._run(run) for run in stream._earlier]
+        return {
+            **facts,
+            "thought": self._run(head.thought),
+            "earlier": earlier,
+            "last": self._run(stream._last),
+            "moved_at": stream.moved_at,
+        }
+
+    def _books(self, books: Bookkeeping) -> Data:
+        return {
+            **{name: getattr(books, name) for name in _PLAIN_BOOKS},
+            "fetches": [list(fetch) for fetch in books.fetches],
+            "round": self._round(books.round),
+            "journal_tasks": [[key, at, self._entry(entry)] for key, (at, entry) in books.journal_tasks.items()],
+            "journal_messages": [[key, at, self._entry(entry)] for key, (at, entry) in books.journal_messages.items()],
+            "journal_tools": [[*key, at] for key, at in books.journal_tools.items()],
+            "gone_tasks": dict(books.gone_tasks.items()),
+            "gone_messages": dict(books.gone_messages.items()),
+            "user_loads": {key: list(value) for key, value in books.user_loads.items()},
+            "settled": {key: list(value) for key, value in books.settled.items()},
+            "missing": [[*key, again] for key, again in books.missing.items()],
+            "sync_end": list(books.sync_end.failure or ()) if books.sync_end is not None else None,
+        }
+
+    def _round(self, current: SyncRound | None) -> Data | None:
+        if current is None:
+            return None
+        queue = current.queue
+        return current._asdict() | {
+            "waiting": sorted(current.waiting),
+            "session": self._entry(current.session),
+            "tasks": [self._entry(task) for task in current.tasks],
+            "queue": [self._clean(task.to_wire()) for task in queue] if queue is not None else None,
+            "results": [
+                [task_id, {**found._asdict(), "messages": [self._entry(message) for message in found.messages]}]
+                for task_id, found in current.results
+            ],
+        }
 
 
 # ------------------------------------------------------------------------------------------------------------- reading

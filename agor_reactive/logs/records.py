@@ -46,10 +46,11 @@ class FormatError(ValueError):
     """A record that is JSON but no record of this format."""
 
 
-def encoded(event: Any) -> dict[str, Any]:
+def encoded(event: Any, clean: Callable[[Any], Any] = lambda row: row) -> dict[str, Any]:
     """A core event that is not of the wire, as the fields of its record: `kind` and what the kind has.
 
     Takes `LinkChanged`, `FetchAnswered`, `FetchFailed`, `NotResolved` and local actions. Raises TypeError for others.
+    `clean` is called with each row and returns what is written in its place.
     """
     if isinstance(event, e.LinkChanged):
         status = event.status
@@ -67,9 +68,9 @@ def encoded(event: Any) -> dict[str, Any]:
             "kind": "answer",
             "fetch": event.fetch_id,
             "at": event.at,
-            "session": rows.session.to_wire() if rows.session is not None else None,
-            "tasks": [task.to_wire() for task in rows.tasks],
-            "messages": [message.to_wire() for message in rows.messages],
+            "session": clean(rows.session.to_wire()) if rows.session is not None else None,
+            "tasks": [clean(task.to_wire()) for task in rows.tasks],
+            "messages": [clean(message.to_wire()) for message in rows.messages],
             "complete": rows.complete,
             "rejected": rows.rejected,
             "older": rows.older,

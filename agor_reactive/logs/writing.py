@@ -212,11 +212,11 @@ class RecordWriter:
                 fields["cut"] = payload["chunk"].raw.encode("utf-16-le", "surrogatepass").hex()
             return {**fields, "payload": payload}
         if isinstance(item, _Mirror):
-            data = state_to_data(item.state) if item.state is not None else None
+            data = state_to_data(item.state, self._clean) if item.state is not None else None
             fields = {"session_id": item.session_id, "hydration": item.hydration, "revision": item.revision}
-            return {"t": item.t, "kind": "mirror", "mirror": item.mirror, **fields, "state": self._clean(data)}
+            return {"t": item.t, "kind": "mirror", "mirror": item.mirror, **fields, "state": data}
         if isinstance(item, _OfMirror):
-            return {"t": item.t, "mirror": item.mirror, **self._clean(encoded(item.event))}
+            return {"t": item.t, "mirror": item.mirror, **encoded(item.event, self._clean)}
         return {"t": item.t, **item.fields}
 
     def _clean(self, data: Any) -> Any:
