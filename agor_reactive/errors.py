@@ -23,6 +23,7 @@
     │   └── ServerError          5xx, and errors without a kind
     │       └── Unavailable      502, 503, 504
     ├── ProtocolError            the daemon sent data that cannot be read
+    ├── RecordingFailed          a log could not be written to its end
     └── UsageError               a wrong call
         ├── HandleDisposed       a released handle was used
         ├── WrongLoop            an object of one event loop was used from another

@@ -8,7 +8,9 @@ A session's state is a pure fold of events, so a log of those events is the whol
 ...     print(log.fold().tasks[-1].status)
 """
 
+from agor_reactive.logs.changes import Diff
 from agor_reactive.logs.files import Damage
 from agor_reactive.logs.log import Log, LoggedMirror, open
+from agor_reactive.logs.recording import Recording, record
 
-__all__ = ["Damage", "Log", "LoggedMirror", "open"]
+__all__ = ["Damage", "Diff", "Log", "LoggedMirror", "Recording", "open", "record"]
