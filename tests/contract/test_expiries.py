@@ -1,4 +1,4 @@
-"""Ten lives of an access token pass, and nobody who watches notices. `AGOR_CONTRACT_TOKEN_LIFE` sets the seconds."""
+"""An access token expires ten times, without an effect on mirrors. `AGOR_CONTRACT_TOKEN_LIFE` sets its seconds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The connection over time: sockets that are kicked or cut, tokens that are revoked, daemons that are restarted."""
+"""The connection over time: disconnected or dropped sockets, revoked tokens, restarted daemons."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ LOGINS = 3
 
 
 class Watched:
-    """A session with a running task and the handle that watches it, on a client that a test may maltreat."""
+    """A session with a running task and the handle that watches it, on a client that a test may disconnect."""
 
     def __init__(self, scene: Scene, client: Any, handle: Any, task: Any) -> None:
         self.scene, self.client, self.handle, self.task = scene, client, handle, task
@@ -50,7 +50,7 @@ class Watched:
 
 @contextlib.asynccontextmanager
 async def watching(daemon: Daemon, client: Any, member: Any) -> AsyncIterator[Watched]:
-    """`member`: a REST client, whose calls go past the connection that is maltreated."""
+    """`member`: a REST client, whose calls do not use that connection."""
     async with opened_scene(client, daemon, member=member) as scene:
         session = await scene.session()
         task = await scene.running_task(session.session_id)
@@ -143,7 +143,7 @@ async def test_after_its_tokens_are_revoked_a_client_logs_in_again_and_resyncs(
 @pytest.mark.timeout(180, func_only=True)
 async def test_many_reconnects_cost_few_logins(daemon: Daemon, arest: Any) -> None:
     if daemon.bare:
-        daemon.not_offered("connecting with a token")  # each connection has to log in by itself there
+        daemon.not_offered("connecting with a token")  # each connection has to log in there
     before = await asyncio.to_thread(daemon.logins)
     link = SocketLink(
         daemon.url,
@@ -171,7 +171,7 @@ async def test_a_restarted_daemon_is_found_again_and_its_truth_taken(
     epoch = watched.client.status.epoch
     await asyncio.to_thread(daemon.restart, graceful=graceful)
     await watched.back(epoch, 40)
-    # What a restart makes of a running task is the daemon's to decide: "stopped" on those known, an end on all.
+    # The daemon decides the status of a running task after a restart: "stopped" on known daemons, an end on all.
     await eventually(lambda: watched.handle.state.get_task(watched.task.task_id).status in ENDED)
     assert watched.handle.state.session.status == "idle"
     assert watched.handle.state.error is None

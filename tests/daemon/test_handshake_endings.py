@@ -1,4 +1,4 @@
-"""Today's version: stops that may be pending, and permission decisions that are handed on."""
+"""Today's version: stops that may be pending, and permission decisions that are delivered."""
 
 from __future__ import annotations
 

@@ -169,10 +169,10 @@ async def picture(what: Page | Locator, name: str) -> None:
 
 
 async def shows(view: Locator, selector: str, text: str, *, seconds: float = 30) -> None:
-    """Wait until some such element has that text."""
+    """Wait until some such element has that text, in whatever case it is painted."""
 
     async def found() -> bool:
-        return any(text in said for said in await view.locator(selector).all_inner_texts())
+        return any(text.casefold() in said.casefold() for said in await view.locator(selector).all_inner_texts())
 
     await until(found, f"{selector} shows {text!r}", seconds=seconds)
 

@@ -34,7 +34,7 @@ PRESSES = ".ag-send, .ag-stop, .ag-cancel, .ag-approve, .ag-deny, .ag-older"
 
 
 async def link(page: Page) -> str:
-    return await page.locator(".ag-linkstate").inner_text()
+    return await page.locator(".ag-linkstate").text_content()
 
 
 async def pressed(page: Page) -> int:
@@ -166,11 +166,11 @@ async def test_a_view_in_jupyterlab_outlives_its_kernel_and_knows(browser: Brows
             return int(words[-1]) if words and words[-1].isdecimal() else None
 
         number = await until(pid, "the kernel's number")
-        assert await view.locator(".ag-linkstate").inner_text() == "live"
+        assert await view.locator(".ag-linkstate").text_content() == "live"
         await happen(page, lab, number)
 
         async def known() -> bool:
-            return await view.locator(".ag-linkstate").inner_text() == "disconnected"
+            return await view.locator(".ag-linkstate").text_content() == "disconnected"
 
         await until(known, "the view says that it is not connected")
         assert await view.locator(".ag-ask").is_visible() is False
