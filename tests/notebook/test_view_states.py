@@ -230,8 +230,11 @@ async def test_keys_pressed_in_a_view_are_no_shortcuts_of_jupyterlab(browser: Br
         await run_all(page)
         view = page.locator(".jp-Notebook .ag").first
         await view.locator(".ag-task").first.wait_for(timeout=40_000)
-        await view.locator(".ag-task-head").first.focus()
+        await view.locator(".ag-status", has_text="running").wait_for()
+        await page.locator("[data-status='idle'].jp-Notebook-ExecutionIndicator").first.wait_for()
         for keys in ("a", "b", "m", "dd", "x"):
+            await view.locator(".ag-task-head").first.focus()
+            await page.wait_for_function("() => document.activeElement.className === 'ag-task-head'")
             await page.keyboard.type(keys)
             assert await page.locator(".jp-Notebook .jp-CodeCell").count() == 1, keys
         # A key elsewhere still is one.
