@@ -115,14 +115,16 @@ def test_a_layout_makes_calls_in_proportion_to_its_text(name: str) -> None:
     found = []
     for kind in list(KINDS)[:: 1 if name == "prose.prose" else 4]:
         short, long = (calls(lambda size=size, kind=kind: view(of_size(kind, size))) for size in (150, 1_500))  # type: ignore[misc]
-        if long > 12 * short + 2_000:
+        if long > SAME_TIMES * short:
             found.append(f"{kind}: {short}, then {long}")
     assert found == []
 
 
 def test_the_patterns_of_the_package_are_found() -> None:
     """The walk finds those in tuples and those at the top: a pattern that it misses would go unmeasured."""
-    assert {"transport.codec._TRACE[0]", "models.secrecy._SECRET_TEXT[0]", "adapters.presentation.plain._CODE[0]"} <= set(
-        PATTERNS
-    )
+    assert {
+        "transport.codec._TRACE[0]",
+        "models.secrecy._SECRET_TEXT[0]",
+        "adapters.presentation.plain._CODE[0]",
+    } <= set(PATTERNS)
     assert any(name.startswith("transport.codec._BY_MESSAGE") for name in PATTERNS)

@@ -6,13 +6,13 @@ import io
 import re
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.text import Text
 
 from agor_reactive.adapters.terminal import SessionView
 from agor_reactive.adapters.terminal.layout import Layouts
-from agor_reactive.adapters.terminal.prose import prose
+from agor_reactive.adapters.terminal.prose import LongText, prose
 from agor_reactive.core import SessionState
 from agor_reactive.core import events as e
 from agor_reactive.models import LinkStatus
@@ -299,6 +299,16 @@ def test_without_colour_no_code_is_written() -> None:
 
 def test_a_text_of_600_kb_is_shown_whole_and_without_markdown() -> None:
     text = "```python\n" + "x = [1, 2, 3]  # comment\n" * 25_000 + "```"
-    assert isinstance(prose(text), Text)
+    whole = prose(text)
+    assert isinstance(whole, LongText)
     assert isinstance(prose(text[:1_000]), Markdown)
-    assert prose(text).plain == text
+    assert whole.text == text
+
+
+def test_long_text_is_wrapped_where_it_is_too_wide_and_keeps_one_of_many_blank_lines() -> None:
+    console = Console(file=io.StringIO(), width=20)
+    console.print(LongText("one\n\n\n  \ntwo words " + "wide " * 6 + "\n世界" + "\u4e16" * 12))
+    shown = console.file.getvalue().split("\n")  # type: ignore[attr-defined]
+    assert shown[:3] == ["one", "", "two words wide wide "]
+    assert all(cell_len(line) <= 20 for line in shown)
+    assert "".join(shown).count("\u4e16") == 13
