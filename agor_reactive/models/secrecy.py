@@ -26,9 +26,8 @@ def is_secret(field: str) -> bool:
     known = _known_fields.get(field)
     if known is None:
         known = _SECRET_FIELD.search(field.lower().replace("_", "").replace("-", "")) is not None
-        if (
-            len(_known_fields) < _MOST_NAMES and len(field) <= _LONGEST_NAME
-        ):  # names are the sender's to choose: bounded
+        # Names are the sender's to choose: bounded.
+        if len(_known_fields) < _MOST_NAMES and len(field) <= _LONGEST_NAME:
             _known_fields[field] = known
     return known
 
