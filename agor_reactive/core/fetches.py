@@ -13,7 +13,9 @@ from agor_reactive.models.task import Task
 
 __all__ = ["RETRY_DELAYS", "Fetch", "FetchKind", "FetchResult", "SyncRound"]
 
-FetchKind = Literal["join", "session", "tasks", "older", "queue", "messages", "history", "all_messages", "wait"]
+FetchKind = Literal[
+    "join", "rejoin", "session", "tasks", "older", "queue", "messages", "history", "all_messages", "wait"
+]
 
 RETRY_DELAYS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Seconds before a bootstrap or resync that failed in passing is tried again; the last goes on for ever."""
@@ -22,10 +24,10 @@ RETRY_DELAYS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 class Fetch(NamedTuple):
     """One thing to be done.
 
-    ``join`` the session's room, ``session`` read its row, ``tasks`` its tasks, ``older`` more of them, ``queue`` its
-    queue, ``messages`` those of `task_id`, ``history`` the same without the payload of tools, ``all_messages`` those of
-    all tasks, ``wait`` for `delay` seconds. `begun` is the revision at which it was asked: what happened later is newer
-    than the answer. `of_round`: part of a bootstrap or resync. `limit`: not all tasks but the newest so many that do
+    ``join`` the session's room, ``rejoin`` the same after `delay` seconds while everything else goes on, ``session``
+    read its row, ``tasks`` its tasks, ``older`` more of them, ``queue`` its queue, ``messages`` those of `task_id`,
+    ``history`` the same without the payload of tools, ``all_messages`` those of all tasks, ``wait`` for `delay` seconds.
+    `begun` is the revision at which it was asked: what happened later is newer than the answer. `of_round`: part of a bootstrap or resync. `limit`: not all tasks but the newest so many that do
     not wait, and (`since`, a timestamp) all that are not older than that.
     """
 

@@ -79,6 +79,7 @@ class Bookkeeping(_Part):
     round: SyncRound | None = None
     again: bool = False
     attempt: int = 0
+    join_attempt: int = 0
     journal_tasks: PMap[str, tuple[int, TaskEntry | None]] = field(default_factory=PMap)
     journal_messages: PMap[str, tuple[int, MessageEntry | None]] = field(default_factory=PMap)
     journal_tools: PMap[tuple[str, str], int] = field(default_factory=PMap)

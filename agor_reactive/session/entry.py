@@ -357,7 +357,7 @@ def _heals_by_itself(state: SessionState, failed: AgorError | None) -> bool:
     """Whether what failed is tried again by itself: it failed with its connection, or another try is under way."""
     if state.terminal:
         return False
-    trying = any(fetch.kind == "wait" for fetch in state.fetches)
+    trying = any(fetch.kind in ("wait", "rejoin") for fetch in state.fetches)
     return trying or state.connection.phase in ("connecting", "reconnecting") or _is_cut(state, failed)
 
 

@@ -102,7 +102,7 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
     rows.drop_unsaved_tools(draft, current.begun, current.unread)
     rows.drop_strays(draft)
     window.slide(draft)
-    kept = tuple(pair for pair in draft.status.errors if pair[0] in current.failed)
+    kept = tuple(pair for pair in draft.status.errors if pair[0] == "join" or pair[0] in current.failed)
     status = draft.status
     draft.status = status.but(loading=False, terminal=False, last_synced_at=at, errors=kept)
     draft.accepts_session_id = status.session_id
