@@ -130,6 +130,8 @@ class Rooms:
     async def _join(self, room: _Room, before: asyncio.Task[None] | None) -> None:
         await _settled(before)
         epoch, lost = self._link.status.epoch, room.lost
+        if room.member_since == epoch:
+            return  # the leave before this one found that the room is wanted
         try:
             answer: Any = await self._link.call(
                 "create", SERVICE, {"session_id": room.session_id}, timeout=self._timeout

@@ -117,7 +117,9 @@ def error_text(error: str) -> str:
 
 def notes_of(state: SessionState) -> tuple[Note, ...]:
     """Return the notes on a session: connection, released handle, errors, first read. Empty if all is well."""
-    notes = [note for note in (_link_note(state),) if note is not None]
+    errors = state.status.errors
+    of_room = state.degraded and bool(errors) and errors[-1][0] == "join"  # that error says all that the link's note does
+    notes = [note for note in (None if of_room else _link_note(state),) if note is not None]
     if state.status.disposed:
         notes.append(Note("", "The handle was released. This is the last known state."))
     elif state.error is not None and state.connection.phase != "closed":
@@ -126,7 +128,7 @@ def notes_of(state: SessionState) -> tuple[Note, ...]:
         text = one_line(error, 600)
         if state.terminal:
             text = f"{text.rstrip('.')}. Not retried automatically."
-        notes.append(Note("bad", text, remedy))
+        notes.append(Note("warn" if of_room else "bad", text, remedy))
     elif state.loading and state.connected and not state.tasks:
         notes.append(Note("busy", "Loading the session…"))
     return tuple(notes)
