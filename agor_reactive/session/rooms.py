@@ -89,7 +89,9 @@ class Rooms:
 
     async def join(self, session_id: str) -> None:
         """Be a member on the present connection. Raises what the daemon answers: `NotFound` where it has no rooms."""
-        room = self._rooms.setdefault(session_id, _Room(session_id))
+        room = self._rooms.get(session_id)
+        if room is None or room.wanted_by <= 0:
+            return  # released before this began: the leave has been said, and must stay the last word
         before = room.last
         now = (self._link.status.epoch, room.lost)
         if before is not None and not before.done() and before.get_name() == "join" and room.joining == now:
@@ -130,6 +132,8 @@ class Rooms:
     async def _join(self, room: _Room, before: asyncio.Task[None] | None) -> None:
         await _settled(before)
         epoch, lost = self._link.status.epoch, room.lost
+        if room.wanted_by <= 0:
+            return  # released while this waited
         if room.member_since == epoch:
             return  # the leave before this one found that the room is wanted
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from agor_reactive.errors import (
@@ -116,14 +116,13 @@ class Daemon:
 
     def answer(self, how: str) -> None:
         """The oldest call: done, done with its answer lost, failed, or refused."""
-        if not self.waiting:
+        if not self.waiting or not how:
             return
         method, what, future = self.waiting.popleft()
-        if how in ("done", "lost"):
-            if method == "create":
-                self.members.add(what["session_id"])
-            else:
-                self.members.discard(what)
+        if method == "create" and how in ("done", "lost"):
+            self.members.add(what["session_id"])
+        elif method == "remove" and how != "failed":  # refused: there is no such session, and no room of it
+            self.members.discard(what)
         if future.done():
             return
         if how == "done":
@@ -216,6 +215,8 @@ async def run(steps: list[tuple[str, str]]) -> None:
 
 
 @given(st.lists(STEPS, max_size=40))
+@example([("want", "a"), ("join", "a"), ("answer", ""), ("answer", "lost"), ("leave", "a")])
+@example([("want", "a"), ("join", "a"), ("leave", "a")])
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_membership_and_book_agree_after_any_interleaving(steps: list[tuple[str, str]]) -> None:
     asyncio.run(run(steps))
