@@ -1,8 +1,8 @@
 """Reading what the daemon has saved: bootstrap, resync, loads on demand.
 
-A bootstrap or resync is a round. First the session's row, all its tasks and its queue are asked for; when the three are
-in, the messages of the tasks that are to be loaded; when those are in, everything is committed at once, live changes
-replayed over it. A round that fails in passing is tried again after a while; one refused for good is terminal.
+A bootstrap or resync is a sync round. It first requests the session's row, its tasks and its queue; after these three,
+the messages of the tasks that it loads; then it commits everything at once, with live changes replayed over the rows. A
+round that fails for a temporary reason is retried with back-off; one that is refused ends the session as terminal.
 """
 
 from __future__ import annotations
@@ -12,46 +12,43 @@ from dataclasses import replace
 
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.fetches import RETRY_DELAYS, Fetch, FetchResult, SyncRound
-from agor_reactive.core.fold import commit, journal, queue, rows, streams, window
+from agor_reactive.core.fetches import RETRY_DELAYS, Fetch, FetchResult, SyncEnd, SyncRound
+from agor_reactive.core.fold import commit, failures, journal, queue, rows, streams, window
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.fold.window import request
-from agor_reactive.core.snapshot import Draft
+from agor_reactive.core.persistent import PMap
 from agor_reactive.core.tables import TaskTable, is_active
 
 __all__ = [
-    "AGAIN",
     "abandon",
     "begin_round",
-    "clear_error",
     "fetch_answered",
     "fetch_failed",
     "load_requested",
+    "malformed",
     "older_requested",
     "resync_requested",
-    "set_error",
     "task_removed",
     "unload_requested",
 ]
 
-AGAIN = ". It will not be tried again by itself; resync() does."
-"""Ends the error of a final failure. A face without `resync` says instead what to do there."""
-
 
 def begin_round(draft: Draft) -> None:
-    """Read everything (again). What an earlier round was waiting for is given up; loads by the user go on."""
+    """Read everything (again). The fetches of an earlier round are given up; loads by the user go on."""
     books = draft.books
     kept = tuple(a for a in books.fetches if a.kind == "rejoin" or (a.kind == "messages" and not a.of_round))
-    draft.books = books.but(fetches=kept, again=False, queue_moved=False)
-    wanted = [request(draft, "session", of_round=True), window.request_tasks(draft)]
+    draft.books = books.but(fetches=kept, again=False, queue_moved=False, missing=PMap())
+    fetches = [request(draft, "session", of_round=True), window.request_tasks(draft)]
     if not draft.books.queue_absent:
-        wanted.append(request(draft, "queue", of_round=True))
-    draft.books = draft.books.but(round=SyncRound(draft.revision, frozenset(a.fetch_id for a in wanted)))
+        fetches.append(request(draft, "queue", of_round=True))
+    draft.books = draft.books.but(round=SyncRound(draft.revision, frozenset(a.fetch_id for a in fetches)))
     draft.status = draft.status.but(loading=True)
 
 
-def abandon(draft: Draft) -> None:
-    """The link dropped: nothing asked for will be answered."""
-    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False)
+def abandon(draft: Draft, why: str) -> None:
+    """The connection or its login ended: nothing asked for will be answered."""
+    end = SyncEnd(e.Failure("link", why))
+    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, missing=PMap(), sync_end=end)
     draft.status = draft.status.but(loading=False)
     journal.close_journal(draft)
 
@@ -73,7 +70,7 @@ def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
 
 
 def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
-    """A task was removed. If it was the last of a window, the ones before it are read."""
+    """A task was removed. If the window is empty then, the tasks before it are read."""
     rows.task_removed(draft, event)
     if window.is_emptied(draft):
         _read_again(draft)
@@ -83,6 +80,11 @@ def event_unreadable(draft: Draft, event: e.EventUnreadable) -> None:
     """An event is lost, and with it perhaps a row: count it, and read everything again."""
     _count_anomaly(draft, "unreadable events", 1)
     _read_again(draft)
+
+
+def malformed(draft: Draft, event: e.Malformed) -> None:
+    """An event whose payload could not be parsed: count it."""
+    _count_anomaly(draft, event.kind, 1)
 
 
 def _read_again(draft: Draft) -> None:
@@ -95,29 +97,30 @@ def _read_again(draft: Draft) -> None:
 
 
 def load_requested(draft: Draft, event: e.LoadRequested) -> None:
-    """The user wants a task's messages. Asked for once, however often wanted while on the way."""
+    """The user wants a task's messages. One fetch is in flight at a time, however often they are requested."""
     task_id = event.task_id
     books = draft.books
     if task_id in books.gone_tasks or not draft.status.link.up:
         return
-    _wish(draft, task_id, loaded=True)
+    _note_user_load(draft, task_id, loaded=True)
     if not any(a.kind == "messages" and a.task_id == task_id and not a.of_round for a in draft.books.fetches):
         request(draft, "messages", task_id=task_id)
 
 
 def unload_requested(draft: Draft, event: e.UnloadRequested) -> None:
-    """The user does not want a task's messages any more: a fetch under way will not bring them back."""
+    """The user unloads a task's messages: a fetch in flight does not bring them back."""
     task_id = event.task_id
-    _wish(draft, task_id, loaded=False)
+    _note_user_load(draft, task_id, loaded=False)
     bucket = draft.messages_by_task.get(task_id)
     if bucket is not None:
         for row in bucket.entries[-streams.SETTLED_LIMIT :]:
             streams.settle(draft, row.message_id, task_id, "saved")
     draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
     draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
+    failures.forget_unloaded(draft, task_id)
 
 
-def _wish(draft: Draft, task_id: str, *, loaded: bool) -> None:
+def _note_user_load(draft: Draft, task_id: str, *, loaded: bool) -> None:
     if journal.in_flight(draft) or loaded:
         user_loads = type(draft.books.user_loads)({**draft.books.user_loads, task_id: (draft.revision, loaded)})
         draft.books = draft.books.but(user_loads=user_loads)
@@ -127,12 +130,12 @@ def _wish(draft: Draft, task_id: str, *, loaded: bool) -> None:
 
 
 def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
-    """Something asked for is here. The answer to what was given up means nothing."""
+    """A fetch was answered. The answer to one that was given up is ignored."""
     done = _take(draft, event.fetch_id)
     if done is None:
         return
     if event.rows.rejected:
-        _count_rejected(draft, done.kind, event.rows.rejected)
+        _count_anomaly(draft, f"{done.kind} rows", event.rows.rejected)
     if done.kind == "rejoin":
         _joined(draft)
         _read_again(draft)  # what was streamed meanwhile was not sent to this connection
@@ -140,35 +143,33 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
         if done.kind == "join":
             _joined(draft)
         begin_round(draft)
+    elif done.kind == "retry":
+        failures.read_missing(draft)
     elif done.of_round:
         _land(draft, done, event.rows)
         _advance(draft, event.at)
     elif done.kind == "queue":
         queue.take_queue(draft, event.rows.tasks, done.begun)
-        clear_error(draft, "queue")
+        failures.note_read(draft, done)
         if draft.books.queue_moved:
             queue.read_queue(draft)
     elif done.kind == "older":
         commit.commit_older(draft, done, event.rows)
         _request_history(draft, draft.tasks, of_round=False)
-        clear_error(draft, "history")
+        failures.clear_error(draft, "history")
     else:
         commit.commit_load(draft, done, event.rows)
-        clear_error(draft, "history")
+        failures.note_read(draft, done)
     journal.close_journal(draft)
 
 
 def _take(draft: Draft, fetch_id: int) -> Fetch | None:
     books = draft.books
-    for wanted in books.fetches:
-        if wanted.fetch_id == fetch_id:
+    for fetch in books.fetches:
+        if fetch.fetch_id == fetch_id:
             draft.books = books.but(fetches=tuple(a for a in books.fetches if a.fetch_id != fetch_id))
-            return wanted
+            return fetch
     return None
-
-
-def _count_rejected(draft: Draft, kind: str, rejected: int) -> None:
-    _count_anomaly(draft, f"{kind} rows", rejected)
 
 
 def _count_anomaly(draft: Draft, name: str, more: int) -> None:
@@ -178,7 +179,7 @@ def _count_anomaly(draft: Draft, name: str, more: int) -> None:
 
 
 def _land(draft: Draft, done: Fetch, rows: e.Rows) -> None:
-    """Put what came for the round aside until the round commits."""
+    """Keep what came for the round until the round commits."""
     current = draft.books.round
     if current is None:
         return
@@ -205,7 +206,7 @@ def _land(draft: Draft, done: Fetch, rows: e.Rows) -> None:
 
 
 def _advance(draft: Draft, at: float) -> None:
-    """When all asked for is in: ask for the messages, or commit."""
+    """When all answers of the round are in: request the messages, or commit."""
     current = draft.books.round
     if current is None or current.waiting:
         return
@@ -216,11 +217,13 @@ def _advance(draft: Draft, at: float) -> None:
             return
     again = draft.books.again
     commit.commit_round(draft, current, at)
-    draft.books = draft.books.but(round=None, attempt=0, again=False)
+    draft.books = draft.books.but(round=None, attempt=0, again=False, sync_end=SyncEnd(None))
     if again:
         begin_round(draft)
-    elif draft.books.queue_moved:
+        return
+    if draft.books.queue_moved:
         queue.read_queue(draft)
+    failures.retry_later(draft)
 
 
 def _plan(draft: Draft, current: SyncRound) -> None:
@@ -230,17 +233,14 @@ def _plan(draft: Draft, current: SyncRound) -> None:
     tasks = commit.merged_tasks(draft, current)
     wanted: set[str] = set()
     wanted_all = hydration == "eager" and bool(len(tasks))
-    if hydration == "lazy":
+    if hydration in ("none", "lazy"):
         # What is loaded is read again, but for what has been whole since after this round began.
         wanted = {t for t in loaded if t in tasks.entries and loaded.since[t] < current.begun}
-        newest = newest_task(tasks.in_order())
+        newest = newest_task(tasks.in_order()) if hydration == "lazy" else None
         if newest is not None and newest.task_id not in loaded:
             wanted.add(newest.task_id)
-    elif hydration == "none":
-        # Loaded by the user; read again only if something may have been missed since.
-        wanted = {t for t in loaded if t in tasks.entries and loaded.since[t] < draft.books.stale_since}
     elif draft.books.window:
-        # Whole: what is at work or was expanded, and what has used tools before our eyes. The rest: its history.
+        # Whole: what is running or was loaded by the user, and what has live tools. Of the rest: its history.
         for task in tasks.entries.values():
             since = loaded.since.get(task.task_id)
             stale = since is None or since < current.begun
@@ -294,7 +294,7 @@ def _may_load(draft: Draft, task_id: str, begun: int) -> bool:
 
 
 def newest_task(tasks: Iterable[TaskEntry]) -> TaskEntry | None:
-    """The task made last, among those that do not wait."""
+    """The newest task that is not queued."""
     newest: tuple[tuple[float, int], TaskEntry] | None = None
     for position, task in enumerate(tasks):
         if not task.queued:
@@ -307,12 +307,11 @@ def newest_task(tasks: Iterable[TaskEntry]) -> TaskEntry | None:
 # ----------------------------------------------------------------------------------------------------------- failures
 
 _FINAL = ("forbidden", "not_found")
-_PASSING = ("timeout", "server", "refused", "absent")
-_JOINED_LATER = ("timeout", "server", "link")
+_JOINED_LATER = ("timeout", "server", "link", "unauthenticated")  # the last: the login of a live link is being renewed
 
 
 def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
-    """Something asked for could not be had."""
+    """A fetch failed."""
     done = _take(draft, event.fetch_id)
     if done is None:
         return
@@ -326,21 +325,21 @@ def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
         begin_round(draft)
     elif done.kind == "wait":
         begin_round(draft)
+    elif done.kind == "retry":
+        failures.read_missing(draft)
     elif done.kind == "queue":
         _queue_failed(draft, done, failure, event.at)
     elif done.kind in ("session", "tasks"):
         _round_failed(draft, failure)
         if done.kind == "session" and failure.kind == "not_found":
-            # Removed while we were away, and all that belongs to it with it.
+            # Removed while the link was down, with all that belongs to it.
             rows.empty(draft)
             draft.books = draft.books.but(fetches=())
     elif done.kind == "older":
-        set_error(draft, "history", f"Older tasks could not be read: {failure.text}")
-    elif done.of_round:
-        _messages_failed(draft, done, failure)
-        _advance(draft, event.at)
+        window.give_up_page(draft, done)
+        failures.set_error(draft, "history", f"Older tasks could not be read: {failure.text}")
     else:
-        set_error(draft, "history", f"The messages of a task could not be read: {failure.text}")
+        _messages_failed(draft, done, failure, event.at)
     journal.close_journal(draft)
 
 
@@ -350,7 +349,7 @@ def _joined(draft: Draft) -> None:
     if status.degraded:
         draft.status = status.but(degraded=False, connection=status.link)
     draft.books = draft.books.but(projects=True, join_attempt=0)
-    clear_error(draft, "join")
+    failures.clear_error(draft, "join")
 
 
 def _join_failed(draft: Draft, failure: e.Failure) -> None:
@@ -372,44 +371,47 @@ def _join_failed(draft: Draft, failure: e.Failure) -> None:
         delay = RETRY_DELAYS[min(books.join_attempt, len(RETRY_DELAYS) - 1)]
         draft.books = books.but(join_attempt=books.join_attempt + 1)
         request(draft, "rejoin", delay=delay)
-        set_error(draft, "join", f"{text}. Next try in {delay:g} s.")
+        failures.set_error(draft, "join", f"{text}. Next try in {delay:g} s.")
     else:
-        set_error(draft, "join", f"{text}{AGAIN}")
+        failures.set_error(draft, "join", f"{text}{failures.AGAIN}")
 
 
 def _queue_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> None:
     """The rows of the queue stay as they are, and `error` says that they may be old."""
     if failure.kind == "absent":
         draft.books = draft.books.but(queue_absent=True)
+        failures.note_read(draft, done)
     else:
-        set_error(draft, "queue", f"The queue could not be read; what is shown may be old: {failure.text}")
+        failures.note_missing(draft, done, failure)
     if done.of_round:
-        current = draft.books.round
-        if current is not None:
-            _give_up(draft, current, done, None if failure.kind == "absent" else "queue")
-            _advance(draft, at)
-    elif failure.kind == "absent":
+        _go_on_without(draft, done, at)
+        return
+    if failure.kind == "absent":
         queue.take_from_tasks(draft)
     elif draft.books.queue_moved:
         queue.read_queue(draft)
+    failures.retry_later(draft)
 
 
-def _give_up(draft: Draft, current: SyncRound, done: Fetch, source: str | None) -> None:
-    """The round does without that answer; an error of `source` outlives it."""
-    failed = current.failed | {source} if source is not None else current.failed
-    draft.books = draft.books.but(round=current._replace(waiting=current.waiting - {done.fetch_id}, failed=failed))
-
-
-def _messages_failed(draft: Draft, done: Fetch, failure: e.Failure) -> None:
-    """A task's messages could not be read: it is as loaded as it was; the round goes on without."""
+def _go_on_without(draft: Draft, done: Fetch, at: float) -> None:
+    """The round does without that answer."""
     current = draft.books.round
-    if current is None:
-        return
-    shown = done.kind == "all_messages" or done.task_id in draft.loaded_task_ids
-    unread = draft.tasks.entries if done.task_id is None else (done.task_id,)
-    _give_up(draft, current._replace(unread=current.unread.union(unread)), done, "history" if shown else None)
-    if shown:
-        set_error(draft, "history", f"Messages could not be read again; what is shown may be old: {failure.text}")
+    if current is not None:
+        draft.books = draft.books.but(round=current._replace(waiting=current.waiting - {done.fetch_id}))
+        _advance(draft, at)
+
+
+def _messages_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> None:
+    """Messages could not be read: what is loaded stays as it was. What the user asked for is for the user to repeat."""
+    books = draft.books
+    if done.of_round:
+        failures.note_missing(draft, done, failure)
+        _go_on_without(draft, done, at)
+    elif done.kind != "messages" or (done.kind, done.task_id) in books.missing:
+        failures.note_missing(draft, done, failure)
+        failures.retry_later(draft)
+    elif done.task_id is None or _may_load(draft, done.task_id, done.begun):
+        failures.set_error(draft, "history", f"The messages of a task could not be read: {failure.text}")
 
 
 def _round_failed(draft: Draft, failure: e.Failure) -> None:
@@ -417,31 +419,19 @@ def _round_failed(draft: Draft, failure: e.Failure) -> None:
     books = draft.books
     terminal = failure.kind in _FINAL
     kept = tuple(a for a in books.fetches if not a.of_round and not (terminal and a.kind == "rejoin"))
-    draft.books = books.but(fetches=kept, round=None, again=False)
+    draft.books = books.but(fetches=kept, round=None, again=False, sync_end=SyncEnd(failure))
     draft.status = draft.status.but(loading=False, terminal=terminal or draft.status.terminal)
     if terminal:
-        set_error(draft, "sync", f"{failure.text}{AGAIN}")
-    elif failure.kind in _PASSING:
+        failures.set_error(draft, "sync", f"{failure.text}{failures.AGAIN}")
+        return
+    said = f"The session could not be read: {failure.text}."
+    if failures.passes(draft, failure):
         delay = RETRY_DELAYS[min(books.attempt, len(RETRY_DELAYS) - 1)]
         draft.books = draft.books.but(attempt=books.attempt + 1)
         request(draft, "wait", delay=delay)
-        set_error(draft, "sync", f"The session could not be read: {failure.text}. Next try in {delay:g} s.")
-    elif failure.kind == "unauthenticated":
-        set_error(
-            draft, "sync", f"Not logged in: {failure.text}. Log in with client.authenticate(); it goes on by itself."
-        )
+        said = f"{said} Next try in {delay:g} s."
     else:
-        set_error(draft, "sync", f"The session could not be read: {failure.text}. It is read again once connected.")
-
-
-def set_error(draft: Draft, source: str, text: str) -> None:
-    """Say what failed; an earlier word of the same source is replaced."""
-    errors = tuple(pair for pair in draft.status.errors if pair[0] != source)
-    draft.status = draft.status.but(errors=(*errors, (source, text)))
-
-
-def clear_error(draft: Draft, source: str) -> None:
-    """Take an error back: what failed works again."""
-    if any(pair[0] == source for pair in draft.status.errors):
-        errors = tuple(pair for pair in draft.status.errors if pair[0] != source)
-        draft.status = draft.status.but(errors=errors)
+        said = f"{said} It is read again once connected."
+    if failure.kind == "unauthenticated":
+        said = f"Not logged in: {failure.text}. Log in with client.authenticate(); reading then continues."
+    failures.set_error(draft, "sync", said)
