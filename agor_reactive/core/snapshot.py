@@ -151,7 +151,7 @@ class SessionState:
     - `revision`: rises with every change; `anomalies`: event kind to how many could not be read
     """
 
-    __slots__ = ("_base", "_revision", "_streams")
+    __slots__ = ("__weakref__", "_base", "_revision", "_streams")
 
     def __init__(self, base: Base, streaming_messages: Streams, revision: int) -> None:
         self._base = base

@@ -1,8 +1,8 @@
 """Membership in the rooms of sessions: newer daemons send stream events only to sockets that joined.
 
 One membership per session and connection, however many pipelines want it. Joins and leaves of one session are sent one
-after the other, so that the last one is in force. A join whose answer is not known (a timeout, an unreadable answer) may
-have made the connection a member: the book says so, and such a room is left too. Facts of the wire: ``create
+after the other, so that the last one is in force. A join whose answer is not known (a timeout, an unreadable answer)
+may have made the connection a member: the book says so, and such a room is left too. Facts of the wire: ``create
 session-streams {session_id}`` answers the full id; ``remove session-streams <full id>`` leaves; older daemons have no
 such service and send everything to everyone.
 """
