@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -56,6 +57,7 @@ class SessionEntry:
         self._context = context
         self._link = context.router.link
         self.loop = asyncio.get_running_loop()
+        self.thread = threading.get_ident()
         self.leases = 0
         self.disposed = False
         self.successor: SessionEntry | None = None
