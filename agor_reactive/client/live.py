@@ -7,6 +7,7 @@ that `import agor_reactive` stays fast.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
@@ -71,6 +72,7 @@ class Client(Services[Live]):
         self.router = Router(link)
         self.runner = AsyncDriver(caller(link))
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: int | None = None
         self._services: dict[str, Service[Any, Any, Any, Any]] = {}
         self.registry = SessionRegistry(link, self.router, prompt=self.sessions.prompt)
 
@@ -99,6 +101,10 @@ class Client(Services[Live]):
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
+            if self._thread not in (None, threading.get_ident()):
+                raise WrongLoop(
+                    "this client belongs to the thread of its event loop; use agor_reactive.connect() across threads"
+                ) from None
             return
         if self._loop not in (None, running):
             raise WrongLoop("this client belongs to another event loop; create one client per loop")
@@ -147,6 +153,7 @@ class Client(Services[Live]):
         """Connect, and log in if there are credentials. Raises `CannotConnect` or `NotAuthenticated`."""
         self.check_loop()
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         await self.link.open()
 
     async def close(self) -> None:

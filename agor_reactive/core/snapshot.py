@@ -81,6 +81,7 @@ class Bookkeeping(_Part):
     round: SyncRound | None = None
     again: bool = False
     attempt: int = 0
+    join_attempt: int = 0
     journal_tasks: PMap[str, tuple[int, TaskEntry | None]] = field(default_factory=PMap)
     journal_messages: PMap[str, tuple[int, MessageEntry | None]] = field(default_factory=PMap)
     journal_tools: PMap[tuple[str, str], int] = field(default_factory=PMap)
@@ -150,7 +151,7 @@ class SessionState:
     - `revision`: rises with every change; `anomalies`: event kind to how many could not be read
     """
 
-    __slots__ = ("_base", "_revision", "_streams")
+    __slots__ = ("__weakref__", "_base", "_revision", "_streams")
 
     def __init__(self, base: Base, streaming_messages: Streams, revision: int) -> None:
         self._base = base

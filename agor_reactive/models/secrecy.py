@@ -13,7 +13,7 @@ _SECRET_FIELD: Final = re.compile(
     r"(?:token|apikey|rawkey|secret|password|passphrase|privatekey|sshkey|authorization|cookie|credential)$"
 )
 _KEY: Final = re.compile(r"agor_sk_\w+")
-# The end of a token is optional: a long word that only begins like one is one match, not one try for each letter.
+# The end of a token is optional: a long word that only begins like one is one match, not a try for each letter.
 _SECRET_TEXT: Final = re.compile(r"agor_sk_\w+|eyJ[\w-]{6,}(\.[\w-]{6,}\.[\w-]*)?")
 _MOST_NAMES: Final = 4096
 _LONGEST_NAME: Final = 80
@@ -26,7 +26,8 @@ def is_secret(field: str) -> bool:
     known = _known_fields.get(field)
     if known is None:
         known = _SECRET_FIELD.search(field.lower().replace("_", "").replace("-", "")) is not None
-        if len(_known_fields) < _MOST_NAMES and len(field) <= _LONGEST_NAME:  # bounded: senders choose field names
+        # Names are the sender's to choose: bounded.
+        if len(_known_fields) < _MOST_NAMES and len(field) <= _LONGEST_NAME:
             _known_fields[field] = known
     return known
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -56,6 +57,7 @@ class SessionEntry:
         self._context = context
         self._link = context.router.link
         self.loop = asyncio.get_running_loop()
+        self.thread = threading.get_ident()
         self.leases = 0
         self.disposed = False
         self.successor: SessionEntry | None = None
@@ -360,7 +362,7 @@ def _is_retried(state: SessionState, failed: AgorError | None) -> bool:
     """Whether what failed is tried again: another try is due, or the link comes back and then everything is read."""
     if state.terminal or isinstance(failed, NotAuthenticated):
         return False
-    due = any(fetch.kind in ("wait", "retry") for fetch in state.fetches)
+    due = any(fetch.kind in ("wait", "retry", "rejoin") for fetch in state.fetches)
     lost = failed is not None and failure_of(failed, optional=False).kind == "link"
     phase = state.connection.phase
     return due or phase in ("connecting", "reconnecting") or (lost and phase != "unauthenticated")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypedDict, TypeVar, Unpack
@@ -118,6 +119,11 @@ class SessionHandle:
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
+            # A REPL runs its loop now and then, on this thread; a thread of its own has no business here.
+            if threading.get_ident() != entry.thread:
+                raise WrongLoop(
+                    "This handle belongs to the thread of its event loop; use agor_reactive.connect() across threads."
+                ) from None
             return
         if running is not entry.loop:
             raise WrongLoop("This handle belongs to another event loop; use agor_reactive.connect() across threads.")

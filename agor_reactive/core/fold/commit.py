@@ -123,7 +123,8 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
     rows.drop_strays(draft)
     window.slide(draft)
     failures.prune(draft)
-    kept = failures.errors_of_missing(draft)
+    of_room = tuple(pair for pair in draft.status.errors if pair[0] == "join")
+    kept = (*failures.errors_of_missing(draft), *of_room)
     status = draft.status
     draft.status = status.but(loading=False, terminal=False, last_synced_at=at, errors=kept)
     draft.accepts_session_id = status.session_id
