@@ -17,7 +17,7 @@ from typing import IO, Any, Final, NamedTuple, Protocol
 
 from agor_reactive.errors import MissingExtra, UsageError
 
-__all__ = ["FRAME", "MAX_LINE", "Damage", "Frame", "LineWriter", "create", "lines", "suffix_of"]
+__all__ = ["FRAME", "MAX_LINE", "Damage", "Frame", "LineWriter", "chunks", "create", "lines", "suffix_of"]
 
 MAX_LINE: Final = 64 * 2**20
 """Bytes of one line that are read; a longer one is skipped and reported. A daemon sends at most a few megabytes."""
@@ -141,13 +141,21 @@ class Frame(NamedTuple):
     partial: bytes
 
 
-def lines(
-    path: str | os.PathLike[str], damage: list[Damage], *, begin: Frame | None = None, frames: list[Frame] | None = None
-) -> Iterator[tuple[int, bytes]]:
+def lines(path: str | os.PathLike[str], damage: list[Damage]) -> Iterator[tuple[int, bytes]]:
     """The whole lines of a file with their numbers, as bytes without their end; what cannot be read goes to `damage`.
 
-    A last line without its end is damage, too: it was cut. `begin` is a place to begin at; those passed on the way are
-    added to `frames`. Raises `UsageError` if the file cannot be opened.
+    A last line without its end is damage, too: it was cut. Raises `UsageError` if the file cannot be opened.
+    """
+    for number, chunk in chunks(path, damage):
+        yield from enumerate(chunk.split(b"\n"), number)
+
+
+def chunks(
+    path: str | os.PathLike[str], damage: list[Damage], *, begin: Frame | None = None, frames: list[Frame] | None = None
+) -> Iterator[tuple[int, bytes]]:
+    """`lines`, many at a time: the number of the first one, and all of them, without the end of the last.
+
+    `begin` is a place to begin at; those passed on the way are added to `frames`.
     """
     name = str(path)
     number = begin.lines if begin is not None else 0
@@ -159,14 +167,22 @@ def lines(
             continue
         if offset is not None and frames is not None and not skipping:
             frames.append(Frame(offset, number, rest))
-        *whole, rest = (rest + block).split(b"\n") if rest else block.split(b"\n")
-        for line in whole:
-            number += 1
+        end = block.rfind(b"\n")
+        if end < 0:
+            rest += block
+        else:
+            whole, rest = rest + block[:end], block[end + 1 :]
+            first = number + 1
+            number += whole.count(b"\n") + 1
             if skipping:
                 skipping = False
-                damage.append(Damage(name, number, f"damaged, or longer than {MAX_LINE:,} bytes; skipped"))
+                damage.append(Damage(name, first, f"damaged, or longer than {MAX_LINE:,} bytes; skipped"))
+                _, more, whole = whole.partition(b"\n")
+                first += 1
+                if more:
+                    yield first, whole
             else:
-                yield number, line
+                yield first, whole
         if len(rest) > MAX_LINE:
             rest, skipping = b"", True
     if skipping:

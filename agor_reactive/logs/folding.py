@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
 from typing import Any, Final
 
 from agor_reactive.core import events as e
@@ -14,37 +15,30 @@ from agor_reactive.logs.reading import Record, concerns, raw_event, session_of
 from agor_reactive.logs.records import FormatError, decoded
 from agor_reactive.models.wire import UNREADABLE
 
-__all__ = ["MirrorFold", "fold_records", "stepped"]
+__all__ = ["Fold", "MirrorFold", "started", "stepped"]
 
-_BATCH: Final = 4_096
+_BATCH: Final = 2_048
 
 Complain = Callable[[Record, str], None]
 """Takes a record that could not be folded, and why."""
 
 
 class MirrorFold:
-    """One mirror while its records are folded. `state` is right after `flush`."""
+    """One mirror while its records are folded: `waiting` are events not yet folded into `state`; `flush` folds them."""
 
-    __slots__ = ("_waiting", "number", "session_id", "state")
+    __slots__ = ("number", "session_id", "state", "waiting")
 
     def __init__(self, number: int, state: SessionState) -> None:
         self.number = number
         self.state = state
         self.session_id = state.session_id
-        self._waiting: list[Any] = []
-
-    def take(self, event: Any) -> None:
-        """Fold a core event, now or with the next ones."""
-        waiting = self._waiting
-        waiting.append(event)
-        if len(waiting) >= _BATCH:
-            self.flush()
+        self.waiting: list[Any] = []
 
     def flush(self) -> SessionState:
-        """The state after everything taken so far."""
-        if self._waiting:
-            self.state = fold_batch(self.state, self._waiting)
-            self._waiting = []
+        """The state after everything that waits."""
+        if self.waiting:
+            self.state = fold_batch(self.state, self.waiting)
+            self.waiting = []
         return self.state
 
 
@@ -63,96 +57,126 @@ def started(record: Record) -> MirrorFold:
     return MirrorFold(number, state)
 
 
-def fold_records(
-    found: Iterable[Record],
-    complain: Complain,
-    *,
-    wanted: Callable[[Record], bool] | None = None,
-    until: float | None = None,
-    mirrors: dict[int, MirrorFold] | None = None,
-) -> dict[int, MirrorFold]:
-    """Every mirror (or those whose ``mirror`` record is `wanted`) after the last record, or the last not after `until`.
+class Fold:
+    """Every mirror of a log (or those whose ``mirror`` record is `wanted`) while the log is read.
 
-    `mirrors` are those known before the first record; they are changed.
+    `mirrors` are all by number; `complain` takes a record that could not be folded, and why.
     """
-    mirrors = {} if mirrors is None else mirrors
-    by_session: dict[str, list[MirrorFold]] = {}
-    for mirror in mirrors.values():
-        by_session.setdefault(mirror.session_id, []).append(mirror)
-    for record in found:
-        if until is not None and record["t"] > until:
-            break
-        _fold_one(record, complain, wanted, mirrors, by_session)
-    for mirror in mirrors.values():
-        mirror.flush()
-    return mirrors
 
+    def __init__(self, complain: Complain, wanted: Callable[[Record], bool] | None = None) -> None:
+        self.mirrors: dict[int, MirrorFold] = {}
+        self._complain = complain
+        self._wanted = wanted
+        self._by_session: dict[str, list[MirrorFold]] = {}
 
-def _fold_one(
-    record: Record,
-    complain: Complain,
-    wanted: Callable[[Record], bool] | None,
-    mirrors: dict[int, MirrorFold],
-    by_session: dict[str, list[MirrorFold]],
-) -> None:
-    kind = record["kind"]
-    if kind == "event":
+    def take_lists(self, found: Iterable[list[Record]], until: float | None = None) -> dict[int, MirrorFold]:
+        """Fold records up to the last, or to the first after `until`. Returns `mirrors`, whose states are right."""
+        for records in found:
+            if until is not None and any(record["t"] > until for record in records):
+                self.take(list(takewhile(lambda record: record["t"] <= until, records)))
+                break
+            self.take(records)
+        for mirror in self.mirrors.values():
+            mirror.flush()
+        return self.mirrors
+
+    def take(self, records: list[Record]) -> None:
+        """Fold these records; the state of a mirror is right after its `flush`. The hot path of every replay."""
+        by_session = self._by_session
+        for record in records:
+            if record["kind"] != "event":
+                self._other(record)
+                continue
+            payload = record.get("payload")
+            if type(payload) is dict and "cut" not in record:
+                session_id = payload.get("session_id")
+                if session_id is None:
+                    session_id = payload.get("sessionId")
+                if type(session_id) is str:
+                    here = by_session.get(session_id)
+                    if here:
+                        topic = record.get("topic")
+                        if type(topic) is str:
+                            event = parse_payload(topic, payload, OWN_TOPICS)
+                            if event is not None:
+                                for mirror in here:
+                                    mirror.waiting.append(event)
+                            continue
+                    else:
+                        continue
+            self._rare(record)
+        for here in by_session.values():
+            for mirror in here:
+                if len(mirror.waiting) >= _BATCH:
+                    mirror.flush()
+
+    def _rare(self, record: Record) -> None:
+        """An event with a chunk cut inside a character, an unreadable one, or one that lacks a field or a session."""
         raw = raw_event(record)
         if raw is None:
-            complain(record, "an event lacks its topic or payload; skipped")
-            return
-        if raw.topic == UNREADABLE:
-            for mirror in [mirror for here in by_session.values() for mirror in here]:
+            self._complain(record, "an event lacks its topic or payload; skipped")
+        elif raw.topic == UNREADABLE:
+            for mirror in [mirror for here in self._by_session.values() for mirror in here]:
                 if concerns(raw, mirror.session_id):
-                    mirror.take(e.EventUnreadable())
-            return
-        session_id = session_of(raw)
-        here = by_session.get(session_id) if session_id is not None else None
-        if here:
-            for mirror in here:  # each its own event: an entry belongs to one state
-                event = parse_payload(raw.topic, raw.payload, OWN_TOPICS)
-                if event is not None:
-                    mirror.take(event)
-        return
-    if kind == "mirror":
-        if wanted is not None and not wanted(record):
+                    mirror.waiting.append(e.EventUnreadable())
+        else:
+            session_id = session_of(raw)
+            event = parse_payload(raw.topic, raw.payload, OWN_TOPICS)
+            if event is not None and session_id is not None:
+                for mirror in self._by_session.get(session_id, ()):
+                    mirror.waiting.append(event)
+
+    def _other(self, record: Record) -> None:
+        kind, by_session = record["kind"], self._by_session
+        if kind == "end":
+            by_session.clear()
+        elif kind == "mirror":
+            self._begin(record)
+        elif kind != "dropped":
+            known = self.mirrors.get(record["mirror"])
+            if known is None:
+                return
+            if kind == "release":
+                self._end(known)
+                return
+            try:
+                known.waiting.append(decoded(record))
+            except FormatError as error:
+                self._complain(record, str(error))
+
+    def _begin(self, record: Record) -> None:
+        if self._wanted is not None and not self._wanted(record):
             return
         try:
             mirror = started(record)
         except FormatError as error:
-            complain(record, str(error))
+            self._complain(record, str(error))
             return
-        old = mirrors.get(mirror.number)
+        self.put(mirror)
+
+    def put(self, mirror: MirrorFold) -> None:
+        """Go on with this mirror, in place of the one of the same number."""
+        old = self.mirrors.get(mirror.number)
         if old is not None:
-            by_session[old.session_id] = [other for other in by_session.get(old.session_id, ()) if other is not old]
-        mirrors[mirror.number] = mirror
-        by_session.setdefault(mirror.session_id, []).append(mirror)
-        return
-    if kind == "end":
-        by_session.clear()
-        return
-    known = mirrors.get(record.get("mirror", 0))
-    if known is None:
-        return
-    if kind == "release":
-        by_session[known.session_id] = [other for other in by_session.get(known.session_id, ()) if other is not known]
-    else:
-        try:
-            known.take(decoded(record))
-        except FormatError as error:
-            complain(record, str(error))
+            self._end(old)
+        self.mirrors[mirror.number] = mirror
+        self._by_session.setdefault(mirror.session_id, []).append(mirror)
+
+    def _end(self, mirror: MirrorFold) -> None:
+        mirror.flush()
+        here = self._by_session.get(mirror.session_id, [])
+        self._by_session[mirror.session_id] = [other for other in here if other is not mirror]
 
 
 def stepped(
     found: Iterable[Record], complain: Complain, number: int, wanted: Callable[[Record], bool]
 ) -> Iterator[tuple[float, SessionState]]:
     """The state of one mirror after each record that changed it, with that record's time."""
-    mirrors: dict[int, MirrorFold] = {}
-    by_session: dict[str, list[MirrorFold]] = {}
+    fold = Fold(complain, wanted)
     before: SessionState | None = None
     for record in found:
-        _fold_one(record, complain, wanted, mirrors, by_session)
-        mirror = mirrors.get(number)
+        fold.take([record])
+        mirror = fold.mirrors.get(number)
         if mirror is not None:
             after = mirror.flush()
             if after is not before:

@@ -13,8 +13,8 @@ from agor_reactive.errors import AmbiguousId, NotFound, UsageError
 from agor_reactive.logs import frames
 from agor_reactive.logs.changes import Diff, diff
 from agor_reactive.logs.files import Damage
-from agor_reactive.logs.folding import fold_records, started, stepped
-from agor_reactive.logs.reading import Damages, Part, Record, concerns, open_parts, raw_event, records
+from agor_reactive.logs.folding import Fold, started, stepped
+from agor_reactive.logs.reading import Damages, Part, Record, concerns, open_parts, raw_event, record_lists, records
 from agor_reactive.logs.records import FormatError
 from agor_reactive.models.wire import RawEvent
 
@@ -101,13 +101,13 @@ class Log:
 
     def fold_all(self) -> dict[str, SessionState]:
         """The last state of every session, in one pass: session id to state, that of its newest mirror."""
-        folded = fold_records(self.records(), self._complain)
+        folded = Fold(self._complain).take_lists(self._lists())
         return {mirror.session_id: mirror.flush() for _, mirror in sorted(folded.items())}
 
     def states(self, session_id: str | None = None) -> Iterator[tuple[float, SessionState]]:
         """Every state of a session with the time of the record that made it, epoch seconds. One mirror: the newest."""
         mirror = self._mirror(session_id)
-        return stepped(self.records(), self._complain, mirror.number, _is_of(mirror.session_id))
+        return stepped(self.records(), self._complain, mirror.number, _Only(mirror.session_id))
 
     def at(self, t: float, session_id: str | None = None) -> SessionState:
         """The state at `t`, epoch seconds. Raises `UsageError` for a time before the session's beginning."""
@@ -132,30 +132,32 @@ class Log:
 
     # --------------------------------------------------------------------------------------------------------- inside
 
-    def _fold(self, session_id: str | None, until: float | None) -> SessionState:
-        wanted = self._session(session_id) if session_id is not None else self._only(until)
-        folded = fold_records(self.records(), self._complain, wanted=_is_of(wanted), until=until)
-        if not folded:
-            if until is not None:
-                raise UsageError(f"the log of session {wanted} begins after that time")
-            raise NotFound(f"the log holds no session {wanted}")
-        return folded[max(folded)].flush()
+    def _lists(self) -> Iterator[list[Record]]:
+        self._damages = Damages()
+        return record_lists(self._parts, self._damages)
 
-    def _only(self, until: float | None) -> str:
-        """The id of the one session, found without reading more than needed."""
-        if self._mirrors is None:
-            first: str | None = None
-            for record in records(self._parts, Damages()):
-                if record["kind"] == "mirror" and isinstance(record.get("session_id"), str):
-                    first = first or record["session_id"]
-                    if record["session_id"] != first:
-                        break
-            else:
-                if first is not None:
-                    return first
-                raise NotFound("the log holds no session")
-        if len(self.sessions) != 1:
-            raise UsageError(f"the log holds {len(self.sessions)} sessions, name one: {', '.join(self.sessions[:10])}")
+    def _fold(self, session_id: str | None, until: float | None) -> SessionState:
+        wanted = _Only(self._session(session_id) if session_id is not None else None)
+        folded = Fold(self._complain, wanted).take_lists(self._lists(), until)
+        if session_id is None and wanted.others:
+            raise self._several()
+        if folded:
+            return folded[max(folded)].flush()
+        if until is not None and self.mirrors:
+            raise UsageError(f"the log of session {self._only(session_id)} begins after that time")
+        raise NotFound("the log holds no session")
+
+    def _several(self) -> UsageError:
+        return UsageError(f"the log holds {len(self.sessions)} sessions, name one: {', '.join(self.sessions[:10])}")
+
+    def _only(self, session_id: str | None) -> str:
+        """The full id of the session named, or of the only one."""
+        if session_id is not None:
+            return self._session(session_id)
+        if not self.sessions:
+            raise NotFound("the log holds no session")
+        if len(self.sessions) > 1:
+            raise self._several()
         return self.sessions[0]
 
     def _session(self, session_id: str) -> str:
@@ -171,7 +173,7 @@ class Log:
         return found[0]
 
     def _mirror(self, session_id: str | None) -> LoggedMirror:
-        wanted = self._session(session_id) if session_id is not None else self._only(None)
+        wanted = self._only(session_id)
         return [mirror for mirror in self.mirrors if mirror.session_id == wanted][-1]
 
     def _complain(self, record: Record, reason: str) -> None:
@@ -187,8 +189,19 @@ class Log:
         return f"Log({', '.join(repr(part.path) for part in self._parts)})"
 
 
-def _is_of(session_id: str) -> Callable[[Record], bool]:
-    return lambda record: record.get("session_id") == session_id
+class _Only:
+    """Wants the ``mirror`` records of one session: the one named, else the first there is. `others`: there are more."""
+
+    def __init__(self, session_id: str | None) -> None:
+        self._session_id = session_id
+        self.others = False
+
+    def __call__(self, record: Record) -> bool:
+        found = record.get("session_id")
+        if self._session_id is None and isinstance(found, str):
+            self._session_id = found
+        self.others = self.others or found != self._session_id
+        return found == self._session_id
 
 
 @dataclass(slots=True)

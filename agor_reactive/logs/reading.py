@@ -10,12 +10,13 @@ import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from agor_reactive.errors import UsageError
-from agor_reactive.logs.files import Damage, Frame, lines
+from agor_reactive.logs.files import Damage, Frame, chunks, lines
 from agor_reactive.logs.records import FORMAT, KINDS
 from agor_reactive.models.wire import UNREADABLE, CutText, RawEvent
 
@@ -98,61 +99,116 @@ def _opened(path: str | os.PathLike[str]) -> Part:
     return Part(name, log_id, part, float(at), header)
 
 
-def records(
+def records(parts: Sequence[Part], damages: Damages) -> Iterator[Record]:
+    """Every whole record in order, headers left out; see `record_lists`."""
+    return chain.from_iterable(record_lists(parts, damages))
+
+
+def record_lists(
     parts: Sequence[Part], damages: Damages, *, begin: Place | None = None, places: list[Place] | None = None
-) -> Iterator[Record]:
-    """Every whole record in order, headers left out. `begin` skips what comes before that place.
+) -> Iterator[list[Record]]:
+    """Every whole record in order, headers left out, many at a time. `begin` skips what comes before that place.
 
     Places passed on the way are added to `places`. Between two logs there is an ``end`` record in any case: a mirror of
     one gets no events of the next.
     """
-    n, base = (begin.n, begin.base) if begin is not None else (0, 0)
+    reader = _Reader(damages)
+    if begin is not None:
+        reader.n, reader.base, reader.most = begin.n, begin.base, begin.base
     log_id = parts[begin.part].log_id if begin is not None else parts[0].log_id
-    most, last = base, 0.0
     for at in range(begin.part if begin is not None else 0, len(parts)):
         part = parts[at]
         if part.log_id != log_id:
-            log_id, n, base = part.log_id, 0, most
-            yield {"n": 0, "t": last, "kind": "end"}
-        name = part.path
+            log_id, reader.n, reader.base = part.log_id, 0, reader.most
+            yield [{"n": 0, "t": reader.last, "kind": "end"}]
         here = begin.frame if begin is not None and at == begin.part else None
         damage: list[Damage] = []
         frames: list[Frame] = []
         header = here is None
-        for number, line in lines(name, damage, begin=here, frames=frames):
-            if places is not None and frames:
-                places.extend(Place(at, frame, n, base) for frame in frames)
+        for number, chunk in chunks(part.path, damage, begin=here, frames=frames):
+            if places is not None:
+                places.extend(Place(at, frame, reader.n, reader.base) for frame in frames)
                 frames.clear()
-            if header:
-                header = not line.strip()
-                continue
-            try:
-                record = _json(line)
-                found = record["n"]
-                if found != n + 1:
-                    if type(found) is not int or found <= n:
-                        damages.add(Damage(name, number, f"record {found!r} comes after record {n}; skipped"))
-                        continue
-                    damages.add(Damage(name, number, f"{found - n - 1} records before this one are missing"))
-                n = found
-                if record["kind"] not in KINDS or type(record["t"]) not in _NUMBERS:
-                    damages.add(Damage(name, number, "not a record of this format; skipped"))
-                    continue
-            except (ValueError, TypeError, KeyError, RecursionError):
-                if line.strip():
-                    damages.add(Damage(name, number, "not a record; skipped"))
-                continue
-            last = record["t"]
-            if "mirror" in record:
-                try:
-                    record["mirror"] += base
-                    most = max(most, record["mirror"])
-                except TypeError:
-                    damages.add(Damage(name, number, "the number of its mirror is none; skipped"))
-                    continue
-            yield record
+            while header and chunk:
+                first, _, chunk = chunk.partition(b"\n")
+                number += 1
+                header = not first.strip()
+            if chunk:
+                found = reader.together(chunk) or reader.one_by_one(part.path, number, chunk)
+                if found:
+                    yield found
         for one in damage:
             damages.add(one)
+
+
+class _Reader:
+    """Reads records and keeps count: the number of the last one, its time, the highest number of a mirror."""
+
+    def __init__(self, damages: Damages) -> None:
+        self.n = 0
+        self.base = 0
+        self.most = 0
+        self.last = 0.0
+        self._damages = damages
+
+    def together(self, chunk: bytes) -> list[Record] | None:
+        """The records of whole lines, read at once; None, and nothing counted, if one of them needs a closer look."""
+        try:
+            found: list[Record] = orjson.loads(b"[" + chunk.replace(b"\n", b",") + b"]")
+            numbers = [record["n"] for record in found]
+            kinds = {record["kind"] for record in found}
+            times = {type(record["t"]) for record in found}
+        except (ValueError, TypeError, KeyError):
+            return None
+        wanted = range(self.n + 1, self.n + 1 + len(found))
+        if (
+            numbers != list(wanted)
+            or not kinds <= KINDS
+            or not times <= _NUMBERS
+            or chunk.count(b"\n") + 1 != len(found)
+        ):
+            return None
+        if not kinds <= _WITHOUT_MIRROR:
+            of_mirrors = [record for record in found if record["kind"] not in _WITHOUT_MIRROR]
+            if any(type(record.get("mirror")) is not int for record in of_mirrors):
+                return None
+            for record in of_mirrors:
+                record["mirror"] += self.base
+            self.most = max(self.most, *(record["mirror"] for record in of_mirrors))
+        self.n = numbers[-1]
+        self.last = found[-1]["t"]
+        return found
+
+    def one_by_one(self, name: str, number: int, chunk: bytes) -> list[Record]:
+        """The records of lines some of which are damaged, which is reported."""
+        found: list[Record] = []
+        for at, line in enumerate(chunk.split(b"\n"), number):
+            try:
+                reason = self._take(_json(line), found)
+            except (ValueError, TypeError, KeyError, RecursionError):
+                reason = "not a record; skipped" if line.strip() else ""
+            if reason:
+                self._damages.add(Damage(name, at, reason))
+        return found
+
+    def _take(self, record: Record, into: list[Record]) -> str:
+        """Add a record that is one; what is wrong, in words. Raises if it is none."""
+        n, reason = record["n"], ""
+        if type(n) is not int or n <= self.n:
+            return f"record {n!r} comes after record {self.n}; skipped"
+        if n != self.n + 1:
+            reason = f"{n - self.n - 1} records before this one are missing"
+        self.n = n
+        if record["kind"] not in KINDS or type(record["t"]) not in _NUMBERS:
+            return "not a record of this format; skipped"
+        if record["kind"] not in _WITHOUT_MIRROR:
+            if type(record.get("mirror")) is not int:
+                return "the number of its mirror is missing; skipped"
+            record["mirror"] += self.base
+            self.most = max(self.most, record["mirror"])
+        self.last = record["t"]
+        into.append(record)
+        return reason
 
 
 def _json(line: bytes) -> Any:
@@ -164,6 +220,7 @@ def _json(line: bytes) -> Any:
 
 
 _NUMBERS: Final = frozenset({float, int})
+_WITHOUT_MIRROR: Final = frozenset({"event", "dropped", "end"})
 
 
 def raw_event(record: Record) -> RawEvent | None:
