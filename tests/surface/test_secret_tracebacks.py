@@ -182,6 +182,7 @@ def rendered(error: BaseException) -> str:
             locals_max_length=10_000,
             locals_max_string=100_000,
             max_frames=0,
+            extra_lines=0,
         )
         console.print(shown)
         out.write("".join(traceback.TracebackException.from_exception(each, capture_locals=True).format()))
