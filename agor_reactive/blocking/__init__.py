@@ -1,9 +1,9 @@
-"""The live client without `await`: the same surface, blocking, on an event loop in a thread of its own.
+"""The live client without `await`: the same surface, blocking, on an event loop in a background thread.
 
 For a plain REPL, a notebook cell, Streamlit, Dash, a script with threads. There is one implementation: every call here
-runs the async one on that loop and waits. State is read from any thread; callbacks come on the loop's thread, or
-wherever `deliver` puts them. What gives something back (an undo, `release`, `close`) may be called anywhere, callbacks
-included, and at any time: late or twice it changes nothing.
+runs the async one on that loop and waits. State is readable from any thread; callbacks run on the loop's thread, or
+where `deliver` schedules them. An undo, `release` and `close` may be called from any thread, also in callbacks, and
+more than once.
 """
 
 from __future__ import annotations

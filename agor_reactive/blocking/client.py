@@ -1,4 +1,4 @@
-"""The live client for plain threads: every call runs on its loop's thread, and is waited for."""
+"""The live client for plain threads: every call runs on its loop's thread and blocks until it ends."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 class _PortalDriver:
-    """Runs operations on the client's loop, for whoever waits on another thread."""
+    """Runs operations on the client's loop, for callers that wait on another thread."""
 
     filters: FilterCheck | None = None
 
@@ -50,9 +50,9 @@ class _PortalDriver:
 
 
 class BlockingClient(Services[LiveSync]):
-    """The live client for plain threads. Made by `connect`; close it, or use it as a context manager.
+    """The live client for plain threads. Created by `connect`; close it, or use it as a context manager.
 
-    `live` is the async client behind it, `sessions` and `tasks` are its helpers, blocking.
+    `live` is the async client behind it; `sessions` and `tasks` are its services, blocking.
     """
 
     def __init__(self, live: Client, portal: LoopThread) -> None:
@@ -60,7 +60,7 @@ class BlockingClient(Services[LiveSync]):
         self._portal = portal
         self._driver = _PortalDriver(live, portal)
         self._services: dict[str, Service[Any, Any, Any, Any]] = {}
-        # One that is forgotten without being closed must not keep its thread and connection.
+        # A client that is collected without `close` must not keep its thread and connection.
         self._finalizer = weakref.finalize(self, _end, live, portal)
 
     def _listen(self, path: str, event: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
@@ -74,21 +74,21 @@ class BlockingClient(Services[LiveSync]):
 
     @property
     def status(self) -> LinkStatus:
-        """Where the link stands."""
+        """The status of the link."""
         return self.live.status
 
     @property
     def events(self) -> Observable[RawEvent]:
-        """Every server event, secrets taken out; it calls on the loop's thread."""
+        """An Observable of every server event, with secrets removed; it emits on the loop's thread."""
         return self.live.events
 
     def on_status(self, callback: Callable[[LinkStatus], Any], *, deliver: Deliver | None = None) -> Callable[[], None]:
-        """Call `callback` whenever the link stands elsewhere, as in `Client.on_status`. Returns the undo."""
+        """Call `callback` on every change of the link's status, as in `Client.on_status`. Returns the undo."""
         undo = self._portal.call(self.live.on_status, handed_over(callback, deliver))
         return lambda: self._portal.let_go(undo)
 
     def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        """The same object each time where there may be listeners, as in `Client`."""
+        """Return the same object for a path that may have listeners, as in `Client`."""
         path = service_path(path)
         kept = self._services.get(path)
         if kept is not None:
@@ -97,12 +97,12 @@ class BlockingClient(Services[LiveSync]):
         return self._services.setdefault(path, service) if path in SERVICES or path.count("/") < 2 else service
 
     def retain(self, session_id: str, *, task_hydration: Hydration = "lazy") -> BlockingHandle:
-        """A live mirror of one session, to be released. See `retain_reactive_session`."""
+        """Retain a live mirror of one session. See `retain_reactive_session`."""
         handle = self._portal.call(lambda: self.live.registry.retain(session_id, task_hydration=task_hydration))
         return BlockingHandle(handle, self._portal)
 
     def retain_sessions(self, *, query: Mapping[str, Any] | None = None) -> BlockingSessions:
-        """A live collection of the sessions that fit `query`, to be closed. See `agor_reactive.retain_sessions`."""
+        """Retain a live collection of the sessions that match `query`. See `agor_reactive.retain_sessions`."""
         return BlockingSessions(self._portal.call(lambda: retain_sessions(self.live, query=query)), self._portal)
 
     def authenticate(
@@ -116,7 +116,7 @@ class BlockingClient(Services[LiveSync]):
         password: Secret | None = None,
         token_provider: TokenProvider | None = None,
     ) -> AuthenticationResult:
-        """Log in, and stay so; see `Client.authenticate`."""
+        """Log in and stay logged in; see `Client.authenticate`."""
         api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
         return self._portal.run(
             self.live.authenticate(
@@ -131,7 +131,7 @@ class BlockingClient(Services[LiveSync]):
         )
 
     def re_authenticate(self) -> AuthenticationResult:
-        """Extend the login; see `Client.re_authenticate`."""
+        """Renew the login; see `Client.re_authenticate`."""
         return self._portal.run(self.live.re_authenticate())
 
     def logout(self) -> None:
@@ -139,7 +139,7 @@ class BlockingClient(Services[LiveSync]):
         self._portal.run(self.live.logout())
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """Run a coroutine of one's own on the client's loop and wait for it, for what has no blocking form."""
+        """Run your own coroutine on the client's loop and wait for it."""
         return self._portal.run(work, timeout)
 
     def close(self) -> None:
@@ -162,15 +162,15 @@ def _end(live: Client, portal: LoopThread) -> None:
             with contextlib.suppress(UsageError):
                 portal.run(live.close())
             portal.stop()
-        else:  # collected on the loop's own thread: it cannot wait for itself
+        else:  # collected on the loop's own thread, which cannot wait for itself
             portal.loop.create_task(live.close()).add_done_callback(lambda _: portal.loop.stop())
 
 
 def connect(url: str = DEFAULT_URL, **options: Unpack[ClientOptions]) -> BlockingClient:
-    """A live client without `await`, connected and, given credentials, logged in.
+    """Connect a live client without `await`, and log in if there are credentials.
 
-    `options` are those of `create_client`. It works inside a running event loop too (a notebook cell), since it lives
-    on a thread of its own. Raises `CannotConnect` and `NotAuthenticated`.
+    `options` are those of `create_client`. It also works inside a running event loop (a notebook cell), since it has
+    its own thread. Raises `CannotConnect` and `NotAuthenticated`.
 
     >>> with connect("http://localhost:3030", api_key=key) as client:      # doctest: +SKIP
     ...     page = client.service("sessions").find()

@@ -26,7 +26,7 @@ __all__ = ["BlockingHandle"]
 
 
 class BlockingHandle:
-    """A live mirror of one session, for plain threads. See `SessionHandle`; here nothing is awaited.
+    """A live mirror of one session, for plain threads: `SessionHandle` without `await`.
 
     >>> with client.retain(session_id) as handle:                          # doctest: +SKIP
     ...     handle.ready()
@@ -40,12 +40,12 @@ class BlockingHandle:
 
     @property
     def live(self) -> SessionHandle:
-        """The handle behind this one, for views, which find its loop by themselves: ``SessionView(handle.live)``."""
+        """The async handle behind this one, for views: ``SessionView(handle.live)``."""
         return self._handle
 
     @property
     def session_id(self) -> str:
-        """The session's full id, once known."""
+        """The session's full id, when known."""
         return self._handle.session_id
 
     @property
@@ -55,24 +55,24 @@ class BlockingHandle:
 
     @property
     def snapshots(self) -> Observable[SessionState]:
-        """The snapshots as an Observable that calls on the loop's thread (`observe_on` moves it)."""
+        """The snapshots as an Observable that emits on the loop's thread (`observe_on` moves it)."""
         return self._handle.entry.snapshots
 
     @property
     def events(self) -> Observable[RawEvent]:
-        """Every event of the session as an Observable that calls on the loop's thread."""
+        """Every event of the session as an Observable that emits on the loop's thread."""
         return self._handle.entry.events
 
     def ready(self, timeout: float | None = None) -> SessionState:
-        """Wait for the first reading to end; see `SessionHandle.ready`. Raises `CallTimeout`."""
+        """Wait for the first load to end; see `SessionHandle.ready`. Raises `CallTimeout`."""
         return self._portal.run(self._handle.ready(), timeout)
 
     def subscribe(
         self, callback: Callable[[SessionState], Any], *, deliver: Deliver | None = None
     ) -> Callable[[], None]:
-        """Call `callback` with the current snapshot, then with the newest whenever there is a newer. Returns the undo.
+        """Call `callback` with the current snapshot, then with newer ones. Returns the undo.
 
-        It is called on the loop's thread, or by `deliver`, which then has at most one call waiting.
+        It is called on the loop's thread, or by `deliver`, with at most one call pending there.
         """
         tell = callback if deliver is None else Newest(callback, deliver)
         subscription = self._portal.call(self._handle.subscribe, tell)
@@ -82,10 +82,10 @@ class BlockingHandle:
     def on_permission(
         self, callback: Callable[[BlockingPermission], Any], *, deliver: Deliver | None = None
     ) -> Callable[[], None]:
-        """Call `callback` with the requests for permission that wait now, then with each new one. Returns the undo.
+        """Call `callback` with each pending permission request, then with each new one. Returns the undo.
 
-        It is called on the loop's thread, or by `deliver`. Answers (`approve`, `deny`) are given on another thread than
-        the loop's: by `deliver`, or later.
+        It is called on the loop's thread, or by `deliver`. Call `approve` and `deny` on another thread than the loop's:
+        through `deliver`, or later.
         """
         tell = handed_over(callback, deliver)
 
@@ -96,9 +96,9 @@ class BlockingHandle:
         return lambda: self._portal.let_go(subscription.dispose)
 
     def states(self, timeout: float | None = None) -> Iterator[SessionState]:
-        """The current snapshot, then the newest whenever there is a newer; never a backlog.
+        """Iterate over the current snapshot, then the newest ones, without a backlog.
 
-        Ends when the handle is released. Raises `CallTimeout` when none comes for `timeout` seconds.
+        Ends when the handle is released. Raises `CallTimeout` after `timeout` seconds without a snapshot.
         """
         states = self._handle.states()
 
@@ -109,12 +109,12 @@ class BlockingHandle:
             while (state := self._portal.run(following(), timeout)) is not None:
                 yield state
         finally:
-            if self._portal.alive:  # else it was ended with the loop
+            if self._portal.alive:  # else the loop's end has ended it
                 with contextlib.suppress(UsageError):
                     self._portal.run(states.aclose())  # type: ignore[attr-defined]
 
     def wait_for(self, condition: Callable[[SessionState], Any], timeout: float | None = None) -> SessionState:
-        """The first snapshot, from now on, of which `condition` holds. It is asked on the loop's thread.
+        """Wait for the first snapshot for which `condition` holds. It is evaluated on the loop's thread.
 
         Raises `CallTimeout`, and `UsageError` if the handle is released before.
         """
@@ -182,22 +182,21 @@ class BlockingHandle:
         return self._portal.run(self._handle.load_task_messages(task_id))
 
     def unload_task_messages(self, task_id: str) -> None:
-        """Let go of a task's messages."""
+        """Unload a task's messages."""
         self._portal.call(self._handle.unload_task_messages, task_id)
 
     def load_older_tasks(self) -> SessionState:
-        """Read a page more of older tasks."""
+        """Load one more page of older tasks."""
         return self._portal.run(self._handle.load_older_tasks())
 
     def resync(self, timeout: float | None = None) -> SessionState:
-        """Read everything again; see `SessionHandle.resync`. Drops are waited out, for `timeout` seconds at most.
-
-        Raises `CallTimeout` then, and what `SessionHandle.resync` raises.
+        """Read everything again; see `SessionHandle.resync`. Waits for reconnects, at most `timeout` seconds; then
+        raises `CallTimeout`, and otherwise as `SessionHandle.resync`.
         """
         return self._portal.run(self._handle.resync(), timeout)
 
     def release(self) -> None:
-        """Give the lease back. Twice changes nothing."""
+        """Release the handle. Idempotent."""
         if not self._handle.released:
             self._portal.let_go(self._handle.release)
 

@@ -1,4 +1,4 @@
-"""A request for permission that is answered without `await`."""
+"""A permission request that is answered without `await`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["BlockingPermission"]
 
 
 class BlockingPermission:
-    """One request that nobody has answered yet, as far as is known; see `PendingPermission`. Nothing is awaited."""
+    """A pending permission request: `PendingPermission` without `await`."""
 
     def __init__(self, asked: PendingPermission, portal: LoopThread) -> None:
         self._asked = asked
@@ -21,7 +21,7 @@ class BlockingPermission:
 
     @property
     def request(self) -> PermissionAsked:
-        """What the agent asked for."""
+        """The permission request."""
         return self._asked.request
 
     @property
@@ -31,22 +31,22 @@ class BlockingPermission:
 
     @property
     def session_id(self) -> str:
-        """The session it was asked in."""
+        """The id of the request's session."""
         return self._asked.session_id
 
     @property
     def task_id(self) -> str | None:
-        """The task that waits for it."""
+        """The id of the waiting task."""
         return self._asked.task_id
 
     @property
     def tool_name(self) -> str:
-        """The tool that the agent wants to use."""
+        """The name of the tool that the agent wants to use."""
         return self._asked.tool_name
 
     @property
     def tool_input(self) -> Any:
-        """What the agent wants to give it."""
+        """The input of the tool."""
         return self._asked.tool_input
 
     def approve(
@@ -57,13 +57,13 @@ class BlockingPermission:
         reason: str | None = None,
         decided_by: str | None = None,
     ) -> DecisionTaken:
-        """Allow it; see `PendingPermission.approve`. Raises `UsageError` on the loop's own thread."""
+        """Approve the request; see `PendingPermission.approve`. Raises `UsageError` on the loop's own thread."""
         return self._portal.run(
             self._asked.approve(scope=scope, remember=remember, reason=reason, decided_by=decided_by)
         )
 
     def deny(self, *, reason: str | None = None, decided_by: str | None = None) -> DecisionTaken:
-        """Refuse it; see `PendingPermission.deny`. Raises `UsageError` on the loop's own thread."""
+        """Deny the request; see `PendingPermission.deny`. Raises `UsageError` on the loop's own thread."""
         return self._portal.run(self._asked.deny(reason=reason, decided_by=decided_by))
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""An event loop on a thread of its own, and how other threads have work done there. Knows no client, no session."""
+"""An event loop on its own thread, and calls into it from other threads. Knows no client, no session."""
 
 # Not anyio's blocking portal (tried 4.16): `start_task_soon` waits for the loop without a limit, so no timeout holds
 # while a callback keeps the loop busy; an unclosed portal blocks the interpreter's exit; a call takes twice as long.
@@ -21,9 +21,9 @@ __all__ = ["LoopThread", "Newest", "handed_over"]
 
 T = TypeVar("T")
 _TICK = 0.2
-"""Seconds after which a waiting main thread looks up, so that Ctrl-C is heard on Windows too."""
+"""How often a waiting main thread wakes up, in seconds, so that Ctrl-C works on Windows, too."""
 
-_CLOSED = "the client is closed; make a new one"
+_CLOSED = "the client is closed; create a new one"
 
 
 class LoopThread:
@@ -37,7 +37,7 @@ class LoopThread:
     def _main(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
-        # What was left is cancelled and given its turn to end, so that nothing complains when it is collected.
+        # Remaining tasks are cancelled and run to their end, so that garbage collection reports none.
         left = asyncio.all_tasks(self.loop)
         for task in left:
             task.cancel()
@@ -48,7 +48,7 @@ class LoopThread:
 
     @property
     def alive(self) -> bool:
-        """Whether anything can be done on the loop."""
+        """Whether the loop accepts work."""
         return self._thread.is_alive()
 
     @property
@@ -57,7 +57,8 @@ class LoopThread:
         return threading.current_thread() is self._thread
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
-        """The result of `work`. Raises what it raises, and `CallTimeout` after `timeout` seconds; it is then cancelled.
+        """Run `work` and return its result. Raises its exception, or `CallTimeout` after `timeout` seconds, which
+        cancels it.
 
         Raises `UsageError` on the loop's own thread, where waiting would never end, and once the loop has ended.
         """
@@ -69,14 +70,14 @@ class LoopThread:
         if self.is_here or not self.alive:
             work.close()
             raise UsageError(
-                "a callback runs on the client's own thread, where a blocking call would never end; "
-                "hand the work to another thread (see `deliver`)"
+                "callbacks run on the client's own thread, where a blocking call would never end; run it on another "
+                "thread (see `deliver`)"
                 if self.alive
                 else _CLOSED
             )
         try:
             future = asyncio.run_coroutine_threadsafe(work, self.loop)
-        except RuntimeError:  # it ended this very moment
+        except RuntimeError:  # the loop ended meanwhile
             work.close()
             raise UsageError(_CLOSED) from None
         waited = 0.0
@@ -88,17 +89,17 @@ class LoopThread:
                     return future.result()
                 waited += tick
                 if timeout is not None and waited >= timeout:
-                    raise CallTimeout(f"nothing came of it within {timeout:g} s")
+                    raise CallTimeout(f"no result within {timeout:g} s")
                 if not self.alive and not future.done():
                     raise UsageError(_CLOSED)
         except concurrent.futures.CancelledError:
-            raise UsageError("the client was closed while this was waited for; make a new one") from None
+            raise UsageError("the client was closed during the call; create a new one") from None
         except BaseException:
             future.cancel()
             raise
 
     def call(self, function: Callable[..., T], *args: Any) -> T:
-        """The result of a plain function, called on the loop: at once where that is the calling thread."""
+        """Call a plain function on the loop and return its result: immediately on the loop's own thread."""
         if self.is_here:
             return function(*args)
 
@@ -108,11 +109,11 @@ class LoopThread:
         return self.run(work())
 
     def let_go(self, undo: Callable[[], Any]) -> None:
-        """Call an undo on the loop and wait for it, from any thread. Does nothing once the loop has ended."""
+        """Call an undo on the loop and wait for it, from any thread. Does nothing after the loop has ended."""
         if self.is_here:
             undo()
         elif self.alive:
-            with contextlib.suppress(UsageError):  # it ended meanwhile
+            with contextlib.suppress(UsageError):  # the loop ended meanwhile
                 self.call(undo)
 
     def stop(self) -> None:
@@ -123,7 +124,7 @@ class LoopThread:
 
 
 class Newest(Generic[T]):
-    """Hands values over to another thread: at most one call waits there, and it tells the newest."""
+    """Passes values to another thread: at most one call is pending there, and it delivers the newest value."""
 
     def __init__(self, callback: Callable[[T], Any], deliver: Deliver) -> None:
         self._callback = callback
@@ -146,7 +147,7 @@ class Newest(Generic[T]):
 
 
 def handed_over(callback: Callable[[T], Any], deliver: Deliver | None) -> Callable[[T], Any]:
-    """`callback` itself, or what hands each value over by `deliver`, none left out."""
+    """Return `callback`, or a wrapper that passes each value through `deliver`."""
     if deliver is None:
         return callback
     put = deliver

@@ -16,7 +16,7 @@ __all__ = ["BlockingSessions"]
 
 
 class BlockingSessions:
-    """Sessions that fit a query, live. See `SessionCollection`; here nothing is awaited.
+    """The sessions that match a query, live: `SessionCollection` without `await`.
 
     >>> with client.retain_sessions(query={"archived": False}) as sessions:     # doctest: +SKIP
     ...     for row in sessions.ready().ordered:
@@ -29,36 +29,36 @@ class BlockingSessions:
 
     @property
     def live(self) -> SessionCollection:
-        """The collection behind this one, for views and operators."""
+        """The async collection behind this one, for views and operators."""
         return self._collection
 
     @property
     def rows(self) -> SessionRows:
-        """The newest rows, from any thread: they are immutable."""
+        """The newest rows; readable from any thread, because they are immutable."""
         return self._collection.rows
 
     def ready(self, timeout: float | None = None) -> SessionRows:
-        """Wait for the first read to end, well or not (`error`). Raises `CallTimeout`."""
+        """Wait for the first read to end, also with an `error`. Raises `CallTimeout`."""
         return self._portal.run(self._collection.ready(), timeout)
 
     def subscribe(
         self, callback: Callable[[SessionRows], Any], *, deliver: Deliver | None = None
     ) -> Callable[[], None]:
-        """Call `callback` with the current rows, then with the newest whenever there are newer. Returns the undo.
+        """Call `callback` with the current rows, then with newer ones. Returns the undo.
 
-        It is called on the loop's thread, or by `deliver`, which then has at most one call waiting.
+        It is called on the loop's thread, or by `deliver`, with at most one call pending there.
         """
         tell = callback if deliver is None else Newest(callback, deliver)
         undo = self._portal.call(self._collection.listen, tell)
         return lambda: self._portal.let_go(undo)
 
     def retain(self, session_id: str, *, task_hydration: Hydration = "preview") -> BlockingHandle:
-        """A handle of one of them (or any session), to be released."""
+        """Retain a handle of one of them, or of any session."""
         handle = self._portal.call(lambda: self._collection.retain(session_id, task_hydration=task_hydration))
         return BlockingHandle(handle, self._portal)
 
     def close(self) -> None:
-        """Stop following. Handles made by `retain` live on until released. Idempotent."""
+        """Close the collection. Handles made by `retain` stay open until released. Idempotent."""
         self._portal.let_go(self._collection.close)
 
     def __enter__(self) -> Self:

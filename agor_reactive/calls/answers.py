@@ -1,7 +1,7 @@
-"""Reading what a daemon answers: rows of a service or route as their models, pages, and anything else as frozen JSON.
+"""Reads the daemon's answers: rows of a service or route as models, pages, and anything else as frozen JSON.
 
-An answer nested deeper than `DEEPEST` levels is refused: no daemon means that, and it would break whoever walks it.
-Rows are checked against the query they answer (`belonging`), because some daemons drop filters without a word.
+An answer nested deeper than `DEEPEST` levels is refused, because recursive readers would fail on it. Rows are checked
+against their query (`belonging`), because some daemons drop filters silently.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ _ROWS_OF_ROUTE: Final[Mapping[tuple[str, ...], type[WireModel]]] = {
 
 
 def model_of(path: str, method: str = "find") -> type[WireModel] | None:
-    """The row model of a service or route, None where there is none."""
+    """The row model of a service or route, or None."""
     if method == "create" and path == "api/v1/user/api-keys":
         return NewApiKey
     model = facts_of(path).model
@@ -104,7 +104,7 @@ def model_of(path: str, method: str = "find") -> type[WireModel] | None:
 
 
 def checked(answer: Any) -> Any:
-    """`answer` itself. Raises `ProtocolError` when it is nested deeper than `DEEPEST`."""
+    """Return `answer`. Raises `ProtocolError` when it is nested deeper than `DEEPEST`."""
     level = [answer] if isinstance(answer, dict | list) else []
     depth = 0
     while level:
@@ -121,21 +121,21 @@ def checked(answer: Any) -> Any:
 
 
 def row_of(model: type[WireModel] | None, answer: Any) -> Any:
-    """One row as its model, if it is one; else the answer as frozen JSON."""
+    """Read one row as its model. An answer that is no row stays frozen JSON."""
     if model is None or not isinstance(answer, dict) or (model.id_field and model.id_field not in answer):
         return freeze(answer)
     return row_from_wire(model, answer)
 
 
 def typed_row(model: type[M], answer: Any) -> M:
-    """One row. Raises `ProtocolError` when the answer is no object."""
+    """Read one row. Raises `ProtocolError` when the answer is no object."""
     if not isinstance(answer, dict):
         raise ProtocolError(f"the daemon answered with {type(answer).__name__} instead of a {model.__name__}")
     return row_from_wire(model, checked(answer))
 
 
 def answer_of(model: type[WireModel] | None, answer: Any) -> Any:
-    """Whatever came back: a page, a tuple of rows, one row, or other JSON, frozen."""
+    """Read any answer: a page, a tuple of rows, one row, or other JSON, frozen."""
     checked(answer)
     if isinstance(answer, list):
         return tuple(row_of(model, item) for item in answer)
@@ -145,7 +145,7 @@ def answer_of(model: type[WireModel] | None, answer: Any) -> Any:
 
 
 def page_of(model: type[WireModel] | None, answer: Any) -> Page[Any]:
-    """A find's rows as a page, also when a bare list came. Raises `ProtocolError` when it is neither."""
+    """Read the answer to a find, a page or a bare list, as a page. Raises `ProtocolError` when it is neither."""
     checked(answer)
     if isinstance(answer, list):
         return Page(tuple(row_of(model, item) for item in answer), len(answer))
@@ -155,7 +155,7 @@ def page_of(model: type[WireModel] | None, answer: Any) -> Page[Any]:
 
 
 def rows_in(model: type[M], rows: Iterable[Any]) -> tuple[M, ...]:
-    """Those of the rows that are rows; what else a daemon put among them is passed over."""
+    """Read the rows of a list. Elements that are no rows are skipped."""
     return tuple(row for row in rows if isinstance(row, model))
 
 
@@ -171,7 +171,7 @@ def whole_number(value: Any) -> int | None:
 
 
 def wire_number(value: Any) -> int | None:
-    """A whole number as daemons send it: some echo the digits of a query string as text. None for anything else."""
+    """A whole number, also as text: some daemons echo the digits of a query string. None for anything else."""
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 18:
         return int(value)
     return whole_number(value)
@@ -185,8 +185,8 @@ _UNCHECKED: Final = frozenset({"created_at", "updated_at", "last_updated", "time
 
 
 def checked_fields(path: str, query: Mapping[str, Any]) -> dict[str, Any]:
-    """The conditions of a query that its rows are checked against: text and truth values that a field equals, of the
-    services whose rows are known, and ids that are ``$in`` a list."""
+    """The conditions of a query that its rows are checked against: equality with text or booleans, for services with a
+    row model, and ids in an ``$in`` list."""
     if model_of(path) is None:
         return {}
     return {name: value for name, value in query.items() if name not in _UNCHECKED and _checkable(name, value)}
@@ -200,12 +200,12 @@ def _checkable(name: str, value: Any) -> bool:
 
 
 def belonging(path: str, query: Mapping[str, Any]) -> Callable[[Any], bool]:
-    """Whether a row (JSON) fits the `checked_fields` of the query. A field that the row does not carry, or in which it
-    has a list, an object or a number, is not checked.
+    """Whether a row (JSON) matches the `checked_fields` of the query. A field that is missing in the row, or that holds
+    a list, an object or a number, is not checked.
 
     Facts of the wire: in August 2026 some daemons drop every filter over REST when the caller uses an API key; tasks of
-    one session ignore `status` in June 2026, messages of one session `role`; sessions ignore fields they do not know.
-    The beginning of an id fits the id; other text is compared without its case.
+    one session ignore `status` in June 2026, messages of one session `role`; sessions ignore fields they do not know. A
+    prefix of an id matches the id. Other text is compared case-insensitively.
     """
     tests = [(name, _test(name, value)) for name, value in checked_fields(path, query).items()]
     if not tests:

@@ -1,6 +1,6 @@
-"""What callers hand over, looked at before anything is done with it. Raises `UsageError` and nothing else.
+"""Checks callers' arguments before anything is done with them. Raises `UsageError` and nothing else.
 
-Knows no client, no transport. A header's or a key's text is never part of a message.
+Knows no client, no transport. A message never contains the text of a header or key.
 """
 
 from __future__ import annotations
@@ -28,15 +28,15 @@ _HEADER_VALUE: Final = re.compile(r"[\t\x20-\x7e]*")
 
 
 def check_timeout(seconds: Any, name: str = "timeout") -> None:
-    """`seconds`, for one request, are more than none, and an end."""
+    """Check a timeout of one request, in seconds: finite and above 0."""
     if not _is_number(seconds) or not 0 < seconds < math.inf:
-        raise UsageError(f"{name} is in seconds, a number above 0, not {seconds!r}")
+        raise UsageError(f"{name} is a number of seconds above 0, not {seconds!r}")
 
 
 def check_wait(seconds: Any, name: str = "timeout") -> None:
-    """`seconds`, to wait for something to happen, are none or more; for ever is None."""
+    """Check a time limit for waiting, in seconds: 0 or more, or None for no limit."""
     if seconds is not None and (not _is_number(seconds) or not seconds >= 0):
-        raise UsageError(f"{name} is in seconds, a number or None, not {seconds!r}")
+        raise UsageError(f"{name} is a number of seconds or None, not {seconds!r}")
 
 
 def _is_number(value: Any) -> bool:
@@ -44,7 +44,7 @@ def _is_number(value: Any) -> bool:
 
 
 def callback(function: F) -> F:
-    """A plain function to call, itself. A coroutine function would make coroutines that nobody awaits."""
+    """Return `function` if it is a plain function. The coroutines of a coroutine function would never be awaited."""
     if not callable(function):
         raise UsageError(f"a callback is a function, not {type(function).__name__}")
     if iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
@@ -56,39 +56,41 @@ def callback(function: F) -> F:
 
 
 def is_sendable(text: Any) -> bool:
-    """Whether a header can hold it as a key or token: printable ASCII without a gap."""
+    """Whether a header can hold this key or token: printable ASCII without spaces."""
     text = text.get_secret_value() if isinstance(text, SecretStr) else text
     return isinstance(text, str) and text != "" and text.isascii() and text.isprintable() and " " not in text
 
 
 def check_secret(secret: Any, name: str) -> SecretStr:
-    """A key or token, without what a file or a paste has left around it."""
+    """Check a key or token and strip the whitespace around it."""
     secret = hide(secret)
     if not isinstance(secret, SecretStr):
         raise UsageError(f"{name} is text, not {type(secret).__name__}")
     bare: SecretStr = hide(secret.get_secret_value().strip())
     if not is_sendable(bare):
         raise UsageError(
-            f"{name} is empty" if not bare else f"{name} holds characters that no key or token has; is it cut wrongly?"
+            f"{name} is empty"
+            if not bare
+            else f"{name} contains characters that are invalid in a key or token; check how it was copied"
         )
     return bare
 
 
 def header_fields(headers: Any) -> None:
-    """Headers are names and values that HTTP can carry."""
+    """Check that headers are names and values that HTTP can carry."""
     if headers is None:
         return
     if not isinstance(headers, Mapping):
         raise UsageError(f"headers are a mapping of names to values, not {type(headers).__name__}")
     for name, value in headers.items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
-            raise UsageError(f"{name!r} is no name of a header")
+            raise UsageError(f"Invalid header name: {name!r}")
         if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
-            raise UsageError(f"the header {name} has a value that HTTP cannot carry; it is one line of ASCII text")
+            raise UsageError(f"Invalid value of header {name}: use one line of ASCII text")
 
 
 def proxy_address(proxy: Any) -> None:
-    """A proxy is an address with a scheme and a host. It may hold a password: it is not shown."""
+    """Check the address of a proxy: a scheme and a host. Messages do not show it, because it may hold a password."""
     if proxy is None:
         return
     try:
@@ -97,4 +99,4 @@ def proxy_address(proxy: Any) -> None:
     except ValueError:
         fits = False
     if not fits:
-        raise UsageError("proxy is the address of one, like http://127.0.0.1:3128")
+        raise UsageError("proxy is an address such as http://127.0.0.1:3128")

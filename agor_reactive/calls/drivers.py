@@ -1,4 +1,4 @@
-"""Drivers: they carry out the effects of an operation, on the calling thread or on the running event loop."""
+"""Drivers: carry out the effects of an operation, on the calling thread or on the running event loop."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ E = TypeVar("E")
 
 
 class Pages(Protocol[T_co]):
-    """Rows that come a page at a time: each `step` is the next page, None after the last."""
+    """A source of pages: each `step` yields the next page of rows, None after the last."""
 
     def step(self) -> Operation[tuple[T_co, ...] | None]: ...
 
@@ -28,7 +28,7 @@ class Pages(Protocol[T_co]):
 class Driver(Protocol):
     """Runs operations. `run` returns the result or an awaitable of it, `walk` an iterator of either kind.
 
-    `filters`: what is known of a daemon that may drop filters, None where daemons do not.
+    `filters` checks whether the daemon drops filters; None where no daemon does.
     """
 
     filters: FilterCheck | None
@@ -39,7 +39,7 @@ class Driver(Protocol):
 
 
 def drive(operation: EffectGenerator[E, T], perform: Callable[[E], Any]) -> T:
-    """Run `operation`; `perform` carries out each effect. What it raises is raised at the operation's ``yield``."""
+    """Run `operation`; `perform` carries out each effect. Its exceptions are raised at the operation's ``yield``."""
     try:
         effect = next(operation)
         while True:

@@ -1,4 +1,5 @@
-"""What a sans-IO operation yields: a call, a sleep, a clock read. A driver carries each out and sends the answer back.
+"""Effects: what a sans-IO operation yields (a call, a sleep, a clock read). A driver carries out each and sends the
+answer back.
 
 An operation is a generator of effects that returns its result. It knows no socket, no HTTP, no loop, no clock; errors
 are raised at its ``yield``.
@@ -33,7 +34,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Sleep:
-    """Let this many seconds pass."""
+    """Sleep for this many seconds."""
 
     seconds: float
 

@@ -1,6 +1,6 @@
-"""Which service methods there are, and which of them only read. Facts of the wire; no IO.
+"""The service methods, and which of them only read. Facts of the wire; no IO.
 
-A read may be asked again after its answer was lost; a write never is (its outcome is unknown).
+A read may be repeated after its answer was lost; a write is not, because its outcome is unknown.
 """
 
 from __future__ import annotations
@@ -13,24 +13,24 @@ __all__ = ["STANDARD_METHODS", "is_read", "lost_in_flight"]
 
 STANDARD_METHODS: Final = frozenset({"find", "get", "create", "update", "patch", "remove"})
 
-# Custom methods are named freely by the daemon; these prefixes and names only read on every version seen
-# (findByTask, getDocument, listAcl, toBlob, …). Whatever is not known to read counts as a write: never asked twice.
+# Custom methods are named freely by the daemon; these prefixes and names only read on every version seen (findByTask,
+# getDocument, listAcl, toBlob, …). Every other method counts as a write and is never repeated.
 _READ_PREFIXES: Final = ("find", "get", "list")
 _READ_NAMES: Final = frozenset({"toBlob", "toYaml"})
 
 
 def is_read(method: str) -> bool:
-    """Whether calling `method` twice is harmless."""
+    """Whether `method` only reads, so that calling it twice is harmless."""
     return method.startswith(_READ_PREFIXES) or method in _READ_NAMES
 
 
 def lost_in_flight(method: str, service: str, reason: str) -> LinkError:
-    """The error for a call that was sent and whose answer can no longer arrive."""
+    """The error for a call that was sent and whose answer was lost."""
     if is_read(method):
         return ConnectionLost(
-            f"{method} {service}: the connection was lost before the answer came ({reason}); ask again"
+            f"{method} {service}: the connection was lost before the answer came ({reason}). Try again"
         )
     return OutcomeUnknown(
         f"{method} {service}: sent, but the connection dropped before the answer came ({reason}); "
-        "it may or may not have happened, so look before you repeat it"
+        "it may have been carried out. Check before you repeat it"
     )

@@ -1,7 +1,7 @@
-"""What can be asked of the daemon beyond the rows of one service, each thing written once: the calls it takes.
+"""Operations beyond the rows of one service, each as the calls it makes.
 
-An operation knows neither REST nor sockets nor whether anyone awaits it: `drivers` run it. Where versions of
-the daemon differ, it finds out by trying.
+An operation knows neither REST nor sockets, and is the same for sync and async callers: `drivers` run it. Where
+versions of the daemon differ, it tries one way and falls back to the other.
 """
 
 from __future__ import annotations
@@ -33,22 +33,22 @@ from agor_reactive.models.outcome import Outcome, outcome_of, unanswered, waits_
 M = TypeVar("M", bound=WireModel)
 
 LONGEST_LOOK: Final = 5.0
-"""Seconds between two looks at a task that is waited for by polling, at most."""
+"""The longest interval between two polls of a task, in seconds."""
 
 LONGEST_ABSENCE: Final = 60.0
-"""Seconds that a daemon may be away while a task is waited for by polling."""
+"""How long polling tolerates an unreachable daemon, in seconds."""
 
 _POLLING: Final = Backoff(first=0.1, most=LONGEST_LOOK, factor=1.5, jitter=(1.0, 1.0))
 
 
 def request(method: str, path: str, args: tuple[Any, ...], query: Query | None = None) -> Operation[Any]:
-    """Any method whose answer is rows of the path, or other JSON."""
+    """Call any method whose answer is rows of the path, or other JSON."""
     full = args if query is None else (*args, query_of(query))
     return answer_of(model_of(path, method), (yield Call(method, path, full)))
 
 
 def create_many(path: str, rows: Iterable[Any]) -> Operation[Any]:
-    """Many rows in one call; of none there is nothing to ask."""
+    """Create many rows in one call. An empty list makes no call."""
     wanted = list(rows)
     return (yield from request("create", path, (wanted,))) if wanted else ()
 
@@ -58,7 +58,7 @@ def custom(method: str, path: str, data: Any, query: Query | None) -> Operation[
 
 
 def first_route(method: str, paths: tuple[str, ...], args: tuple[Any, ...]) -> Operation[Any]:
-    """The first of these routes that the daemon has. What it refuses for another reason is not tried elsewhere."""
+    """Call the first of these routes that the daemon has. A refusal for another reason is raised at once."""
     first: DaemonError | None = None
     for path in paths:
         try:
@@ -70,16 +70,17 @@ def first_route(method: str, paths: tuple[str, ...], args: tuple[Any, ...]) -> O
 
 
 def route(service: str, *parts: str) -> str:
-    """A nested route of ids, names and fixed words. Raises `UsageError` for a part that would lead elsewhere."""
+    """Build a nested route of ids, names and fixed words. Raises `UsageError` for a part that would change the
+    route."""
     for part in parts:
         odd = not isinstance(part, str) or part.strip() in ("", ".", "..") or any(mark in part for mark in "/?#\\")
         if odd:
-            raise UsageError(f"{part!r} cannot be part of a route; is it an id?")
+            raise UsageError(f"Invalid part of a route: {part!r}. Pass an id")
     return "/".join((service, *parts))
 
 
 def given(**options: Any) -> dict[str, Any]:
-    """Only the options that were given."""
+    """The options that were given, without the unset ones."""
     return {name: value for name, value in options.items() if value is not None}
 
 
@@ -87,16 +88,17 @@ def given(**options: Any) -> dict[str, Any]:
 
 
 def full_session_id(session_id: str) -> Operation[str]:
-    """Nested routes silently miss short ids, or take them in some states only: expand first."""
+    """Expand a session id to the full id, because nested routes silently miss short ids, or accept them in some states
+    only."""
     if not isinstance(session_id, str):
-        raise UsageError(f"a session's id is text, not {type(session_id).__name__}")
+        raise UsageError(f"a session id is text, not {type(session_id).__name__}")
     if is_full_id(session_id):
         return session_id
     return session_id_in((yield Call("get", "sessions", (session_id,)))) or session_id
 
 
 def session_id_in(row: Any) -> str | None:
-    """The full id in a session's row as it came; None when it is no such row."""
+    """The full id in a session's raw row; None when it is no session row."""
     full = row.get("session_id") if isinstance(row, Mapping) else None
     return full if isinstance(full, str) and full else None
 
@@ -108,7 +110,8 @@ def prompt(session_id: str, text: str, options: Mapping[str, Any]) -> Operation[
 
 
 def admitted_task(answer: Any) -> Operation[Task]:
-    """The task that a daemon admitted: it answers with the task itself, or (older) with a receipt that names it."""
+    """The task of an accepted prompt: the daemon answers with the task itself, or (older) with a receipt that names
+    it."""
     if isinstance(answer, dict):
         if "status" in answer and "task_id" in answer and "success" not in answer:
             return typed_row(Task, answer)
@@ -116,7 +119,7 @@ def admitted_task(answer: Any) -> Operation[Task]:
             return typed_row(Task, answer["task"])
         if answer.get("success") is False:
             reason = answer.get("reason") or answer.get("error") or answer.get("message")
-            raise BadRequest(reason if isinstance(reason, str) else "the daemon did not take the prompt", data=answer)
+            raise BadRequest(reason if isinstance(reason, str) else "the daemon did not accept the prompt", data=answer)
         message = answer.get("message")
         for holder in (answer, message if isinstance(message, dict) else {}):
             task_id = holder.get("taskId") or holder.get("task_id")
@@ -124,10 +127,12 @@ def admitted_task(answer: Any) -> Operation[Task]:
                 try:
                     row = yield Call("get", "tasks", (task_id,))
                 except LinkError:
-                    # It was admitted all the same, and whoever is told otherwise would send it twice.
+                    # The prompt was accepted. A plain failure would make the caller send it twice.
                     row = {"task_id": task_id, "status": answer.get("status") or ""}
                 return typed_row(Task, row)
-    raise ProtocolError("the daemon took the prompt and named no task; look at the session's tasks before repeating it")
+    raise ProtocolError(
+        "the daemon accepted the prompt but named no task. Check the session's tasks before you repeat it"
+    )
 
 
 def run_task(task_id: str, options: Mapping[str, Any]) -> Operation[Task]:
@@ -145,13 +150,13 @@ def queue(session_id: str) -> Operation[tuple[Task, ...]]:
 
 
 def session_action(kind: type[M], session_id: str, action: str, data: Mapping[str, Any]) -> Operation[M]:
-    """Do something to a session; `kind` is what the daemon answers it with."""
+    """Call a route of a session; `kind` is the model of its answer."""
     full = yield from full_session_id(session_id)
     return typed_row(kind, (yield Call("create", route("sessions", full, action), (dict(data),))))
 
 
 def set_archived(session_id: str, archived: bool, include_children: bool | None) -> Operation[SessionArchived]:
-    """Archive a session or bring it back; daemons without the route have a field for it."""
+    """Archive or unarchive a session. On daemons without the route this patches the session's `archived` field."""
     full = yield from full_session_id(session_id)
     path = route("sessions", full, "archive" if archived else "unarchive")
     try:
@@ -164,26 +169,26 @@ def set_archived(session_id: str, archived: bool, include_children: bool | None)
 
 
 def find_of_session(session_id: str, *what: str) -> Operation[Any]:
-    """What a route of a session answers to a find, as it came."""
+    """Call find on a route of a session and return the raw answer."""
     full = yield from full_session_id(session_id)
     return (yield Call("find", route("sessions", full, *what)))
 
 
 def links_of_session(kind: type[M], session_id: str, *what: str) -> Operation[tuple[M, ...]]:
-    """The links that a route of a session answers a find with, whether as a page, as a list or one alone."""
+    """Read the links under a route of a session; the daemon answers with a page, a list or a single link."""
     found = answer_of(kind, (yield from find_of_session(session_id, *what)))
     return rows_in(kind, found if isinstance(found, tuple | Page) else (found,))
 
 
-# ---- waiting by looking ----
+# ---- waiting by polling ----
 
 
 def outcome(
     task_id: str, *, timeout: float | None, at_permission: bool, admitted: Task | None = None
 ) -> Operation[Outcome]:
-    """Look at a task until it has ended or waits for someone: often at first, then ever more seldom.
+    """Poll a task until it has ended or needs a decision, at growing intervals.
 
-    A daemon that is away meanwhile is waited for, at most `LONGEST_ABSENCE` seconds. `admitted` is the task, if known.
+    An unreachable daemon is retried for at most `LONGEST_ABSENCE` seconds. `admitted` is the task, if known.
     """
     began = seen = yield Now()
     task, was_queued = admitted, admitted is not None and admitted.queued
@@ -211,6 +216,6 @@ def outcome(
 
 
 def messages_of(task: Task) -> Operation[tuple[Message, ...]]:
-    """All messages of a task, in order: none of another task, however the daemon pages and filters."""
+    """Read all messages of a task, in order, and none of another task, however the daemon pages and filters."""
     rows = yield from paging.find_all("messages", {"task_id": task.task_id}, 1_000, None)
     return tuple(sorted(rows_in(Message, rows), key=lambda message: (message.index, message.message_id)))

@@ -1,9 +1,8 @@
-"""How the pages of one query are asked for: by place (`$skip`), by value (from the last value of the sort field), by id
-(ranges of the row's id).
+"""How the pages of one query are requested: by offset (`$skip`), by value (from the last value of the sort field), by
+id (ranges of the row's id).
 
-Each strategy says what to ask next and reads the answer; `paging` has the loop. Nothing here trusts the length of a
-page: daemons clamp `$limit` without a word, to 10,000, 1,000 or 100, refuse it, or ignore `$skip`. Knows neither REST
-nor sockets.
+Each strategy makes the next query and reads its answer; `paging` has the loop. No strategy trusts the length of a page:
+daemons clamp `$limit` silently, to 10,000, 1,000 or 100, refuse it, or ignore `$skip`. Knows neither REST nor sockets.
 """
 
 from __future__ import annotations
@@ -32,15 +31,15 @@ _TRIES: Final = 3
 
 
 class OutOfReach(UsageError):
-    """The query has more rows than the daemon lets one reach."""
+    """The query has more rows than the daemon gives access to."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One page as it came.
+    """One page of raw rows.
 
-    `data` are its rows as JSON and `keys` what tells them apart; `rows` are key and model of those that belong.
-    `total` is None where the daemon gives no sensible one. `unpaged`: a bare list. `as_text`: the daemon echoes numbers
+    `data` are its rows as JSON, `keys` their identities; `rows` are key and model of the rows that match the query.
+    `total` is None where the daemon gives no usable one. `unpaged`: a bare list. `as_text`: the daemon echoes numbers
     as the text they were sent as (June 2026, messages over REST), and then sends all rows from `$skip` on.
     """
 
@@ -53,7 +52,7 @@ class Answer:
 
 
 class Source:
-    """The rows of one query of one service. `left_out` holds the keys of rows that did not belong (see `belonging`)."""
+    """The rows of one query of one service. `left_out` holds the keys of rows that did not match (see `belonging`)."""
 
     def __init__(self, path: str, query: Query) -> None:
         self.path = path
@@ -63,9 +62,9 @@ class Source:
         self._belongs = belonging(path, query)
 
     def page(self, asked: Query) -> Operation[Answer]:
-        """One find: the query with `asked` put in, answered. Raises what the daemon answers, and `ProtocolError`.
+        """Read one page: find with the query and `asked` merged. Raises the daemon's error, or `ProtocolError`.
 
-        Rows are left as JSON where `asked` selects fields: nobody reads more of them than their keys.
+        Rows stay JSON where `asked` selects fields, because only their keys are read.
         """
         answer = yield Call("find", self.path, ({**self.query, **asked},))
         unpaged = isinstance(answer, list)
@@ -89,7 +88,7 @@ class Source:
         return Answer(data, keys, rows, total if total is None or total >= 0 else None, unpaged, as_text)
 
     def _key(self, row: Any, place: int) -> Any:
-        """What tells a row from others: its id, else all that it says; its place when it is no object."""
+        """The identity of a row: its id, else its whole content, or its offset when it is no object."""
         if not isinstance(row, Mapping):
             return place
         names = (self._model.id_field,) if self._model is not None and self._model.id_field else ("id", "_id")
@@ -101,11 +100,11 @@ class Source:
 
 
 class ByPlace:
-    """Pages by `$skip`. Each begins with the last row of the one before it, so that rows that come or go in front of it
-    are noticed: when no row of a page is known, some were removed, and the walk goes back half a page.
+    """Pages by `$skip`. Each page overlaps the previous one by a row, so that rows created or removed before it are
+    noticed: when no row of a page is known, some were removed, and the walk goes back half a page.
 
-    It ends where the daemon's `total` is reached, or, without a sensible one, where a page has nothing after the row it
-    began with: `done`. `failure` is why it cannot get there, to be raised once the rows of this page are used.
+    It is `done` when the daemon's `total` is reached or, without a usable total, when a page has no row after its
+    overlap. `failure` is the error to raise after the rows of this page are used.
     """
 
     def __init__(self, path: str, size: int, start: int) -> None:
@@ -121,7 +120,7 @@ class ByPlace:
         self._first: Any = None
         self._last: Any = None
         self._asked: dict[str, int] = {}
-        self._step = 1  # how many new rows a page brings, at most
+        self._step = 1  # the most new rows in a page
         self._as_text = False
         self._at_once = False  # `$skip` is ignored: ask for all rows in one page
         self._last_page = False  # `$skip` has reached its limit
@@ -130,7 +129,7 @@ class ByPlace:
         self._promised: int | None = None
 
     def window(self) -> dict[str, int]:
-        """`$limit` and `$skip` of the next page."""
+        """The `$limit` and `$skip` of the next page."""
         if self._at_once:
             self._asked = {"$limit": min(self.total or self.most, self.most)}
             return self._asked
@@ -144,7 +143,7 @@ class ByPlace:
         return self._asked
 
     def refused(self, error: BadRequest | UsageError) -> bool:
-        """Whether there is another way to ask after this refusal."""
+        """Whether another `$limit` can be tried after this refusal."""
         if not isinstance(error, BadRequest):
             return False
         if self._asked.get("$skip", 0) > MOST_ROWS_A_PAGE and not self._last_page:
@@ -157,7 +156,7 @@ class ByPlace:
         return False
 
     def take(self, page: Answer, known: Collection[Any]) -> bool:
-        """Read a page. False: it may leave a gap to the rows that are `known`, so its rows are not used."""
+        """Take a page. False when it may leave a gap to the `known` rows; its rows are then not used."""
         keys, skip = page.keys, self._asked.get("$skip", 0)
         self._promised = page.total
         sensible = page.total is not None and page.total >= skip + len(keys)
@@ -199,7 +198,7 @@ class ByPlace:
                 f"are {_counted(self.total)}; narrow the query"
             )
         elif nothing_more:
-            self._empty += 1  # once it may be a row that was removed between counting and reading
+            self._empty += 1  # a single one may be a row that was removed between counting and reading
             if self._empty > _MOST_EMPTY:
                 self._give_up(count)
 
@@ -217,15 +216,15 @@ class ByPlace:
             self.done = True
         elif not fresh:
             if self.total is None and len(keys) < self._asked["$limit"]:
-                self.done = True  # neither `$limit` nor `$skip` makes a difference: the list has no pages
+                self.done = True  # `$limit` and `$skip` have no effect: the list has no pages
                 return
-            # Not all fit into one page. Perhaps rows had come before the first one, and `$skip` does work.
+            # Not all rows fit into one page. Rows may have been created before the first one, and `$skip` may work.
             self._at_once, self._first = False, _NO_ROW
             self._position, self._overlap = len(keys), int(bool(keys))
             self._last = keys[-1] if keys else None
 
     def go_on_after(self, count: int) -> None:
-        """Go on at that place, after rows that another strategy has read."""
+        """Continue at that offset, after rows that another strategy has read."""
         self._position, self._overlap = self._start + count, min(count, 1)
 
 
@@ -237,7 +236,7 @@ def _counted(total: int | None) -> str:
 
 
 def _largest_limit(error: BadRequest) -> int | None:
-    """The largest `$limit` that a refusal names, as JSON schema validators report it."""
+    """The largest `$limit` allowed according to a refusal, as JSON schema validators report it."""
     for item in error.data if isinstance(error.data, list) else ():
         if isinstance(item, Mapping) and "$limit" in str(item.get("instancePath")):
             params = item.get("params")
@@ -246,9 +245,9 @@ def _largest_limit(error: BadRequest) -> int | None:
 
 
 class ByValue:
-    """Pages by the field that the rows are sorted by: the next page begins at the last value seen.
+    """Pages by the sort field: the next page begins at the last value seen.
 
-    Only for text (ids, timestamps): some daemons compare a number in a query string as text, which fits other rows.
+    Only for text (ids, timestamps): some daemons compare a number in a query string as text, which matches other rows.
     """
 
     def __init__(self, size: int, query: Query, field: str, operator: str) -> None:
@@ -263,7 +262,7 @@ class ByValue:
 
     @classmethod
     def of(cls, path: str, query: Query, size: int) -> ByValue | None:
-        """None where the order does not allow it: not sorted by one field, or operators are refused or ignored."""
+        """Create it; None when the query is not sorted by exactly one field, or operators are refused or ignored."""
         order = query.get("$sort")
         if (
             facts_of(path).refuses_operators
@@ -283,16 +282,16 @@ class ByValue:
 
     @property
     def begun(self) -> bool:
-        """Whether there is a value to begin at."""
+        """Whether a value to begin at is known."""
         return isinstance(self._value, str)
 
     def window(self) -> dict[str, Any]:
-        """The condition and the `$limit` of the next page."""
+        """The condition and `$limit` of the next page."""
         condition = {**(self._query.get(self._field) or {}), self._operator: self._value}
         return {self._field: condition, "$limit": min(self._size + self._ties, MOST_ROWS_A_PAGE)}
 
     def take(self, page: Answer, known: Collection[Any]) -> bool:
-        """Read a page. False: it does not begin at the value, or brings nothing; pages go by place then."""
+        """Take a page. False when it does not begin at the value or adds no row; pages then go by offset."""
         self.total = page.total
         values = [row.get(self._field) if isinstance(row, Mapping) else None for row in page.data]
         if page.total is None or not all(isinstance(value, str) and self._after(value) for value in values):
@@ -304,17 +303,17 @@ class ByValue:
         return bool(value >= self._value if self._operator == "$gte" else value <= self._value)
 
     def note(self, data: Sequence[Any]) -> None:
-        """Remember the last value, and how many rows of this page have it."""
+        """Remember the last value, and how many rows of the page have it."""
         values = [row.get(self._field) for row in data if isinstance(row, Mapping)]
         self._value = values[-1] if values else self._value
         self._ties = values.count(self._value)
 
 
 class ById:
-    """Rows of one session or task by ranges of their ids: no row that comes or goes shifts another out of sight.
+    """Rows of one session or task by id ranges, so that created or removed rows do not shift others out of a page.
 
     Fact of the wire: since August 2026 messages and tasks take ``<id>: {$gt, $lte}`` together with an exact session
-    (or, for messages, task). Older daemons refuse that or ignore it, and then this answers None.
+    (or, for messages, task). Older daemons refuse or ignore that; `read` then returns None.
     """
 
     _NOT_WITH: Final = ("$select", "$or", "$and")
@@ -325,7 +324,7 @@ class ById:
 
     @classmethod
     def of(cls, source: Source) -> ById | None:
-        """None for queries that ranges are not offered for."""
+        """Create it; None for queries that daemons offer no ranges for."""
         facts, query = facts_of(source.path), source.query
         id_field = "" if facts.model is None else facts.model.id_field
         scoped = any(isinstance(query.get(name), str) for name in facts.id_ranges_in)
@@ -336,11 +335,11 @@ class ById:
     def read(
         self, first: Mapping[Any, Any], size: int, on_rows: Callable[[int], Any]
     ) -> Operation[dict[Any, Any] | None]:
-        """All rows by key; None where ranges are not offered. `first` are the rows of a page that has come.
+        """Read all rows by key; None where ranges are not offered. `first` are the rows of the page already read.
 
-        If that page is in the order of ids, the ranges begin after it. A second walk over the ids alone checks them. A
-        row that was listed by two such walks and not found between them would be lost, so after a few tries this raises
-        `ProtocolError`. `on_rows` is called after each page with the number of rows so far.
+        If that page is in id order, the ranges begin after it. A second walk over the ids alone checks the first. If
+        rows still differ after a few attempts, this raises `ProtocolError`, because a row could be missing. `on_rows`
+        is called after each page with the number of rows so far.
         """
         keys = list(first)
         in_order = all(isinstance(key, str) for key in keys) and keys == sorted(keys)
@@ -364,7 +363,7 @@ class ById:
                 begin, before = "", set(listed)
         except BadRequest:
             return None
-        raise ProtocolError(f"the rows of {self._source.path} kept changing while they were read; read them again")
+        raise ProtocolError(f"the rows of {self._source.path} kept changing while they were read. Read them again")
 
     def _top(self) -> Operation[str | None]:
         page = yield from self._source.page({"$sort": {self.id_field: -1}, "$limit": 1, "$select": [self.id_field]})
@@ -373,7 +372,7 @@ class ById:
     def _walk(
         self, top: str, last: str, asked: Query, on_rows: Callable[[int], Any] | None = None, before: int = 0
     ) -> Operation[dict[Any, Any] | None]:
-        """The rows after `last`, up to `top`; None when a page shows that the range or the order was ignored."""
+        """Read the rows after `last`, up to `top`; None when a page shows that the range or the order was ignored."""
         found: dict[Any, Any] = {}
         while last != top:
             condition = {"$gt": last, "$lte": top} if last else {"$lte": top}

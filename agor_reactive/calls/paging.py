@@ -1,9 +1,9 @@
-"""Finding rows: one page, all of them, or page by page, complete and each once, whatever the daemon heeds.
+"""Finds rows: one page, all, or page by page; complete and each once, whatever parts of a query the daemon applies.
 
-A walk takes nothing for granted. It goes by the answer's `total`, else until a page is empty; rows that come and go
-meanwhile hide none that stays; rows that do not belong (`answers.belonging`) are left out and counted; and when the
-daemon promises more rows than it gives, it raises `ProtocolError`. How pages are asked for is in `page_strategies`. A
-query string holds a few thousand characters, so a long ``$in`` is asked for in several calls. Knows neither REST nor
+A walk continues until the answer's `total` is reached, else until a page is empty. Rows created or removed meanwhile
+hide no other row. Rows that do not match the query (`answers.belonging`) are left out and counted. When the daemon
+counts more rows than it returns, the walk raises `ProtocolError`. `page_strategies` decides how pages are requested. A
+query string holds a few thousand characters, so a long ``$in`` is split over several calls. Knows neither REST nor
 sockets.
 """
 
@@ -42,10 +42,10 @@ OnProgress = Callable[[int, int | None], Any]
 """Called after each page with the number of rows so far and the expected number, None while that is unknown."""
 
 IDS_A_CALL: Final = 100
-"""Values of one `$in` sent at once; a longer list is asked for in several calls."""
+"""The most values of one `$in` in a call; a longer list is split over several calls."""
 
 MOST_IDS: Final = 10_000
-"""Values of one `$in` that a single `find` takes: 100 calls."""
+"""The most values of one `$in` in a single `find`: 100 calls."""
 
 _PAGE: Final = 1_000
 _MOST_PAGES_OF_A_FIND: Final = 100
@@ -55,9 +55,9 @@ _NO_ID: Final = "00000000-0000-7000-8000-000000000000"
 
 
 class FilterCheck:
-    """Whether a daemon heeds filters, asked for once per service: with a condition that no row can fit.
+    """Checks once per service whether a daemon applies filters, with a condition that matches no row.
 
-    `in_doubt` says whether to ask at all: over REST with an API key, where daemons of August 2026 drop them.
+    `in_doubt` says whether to check: over REST with an API key, where daemons of August 2026 drop filters.
     """
 
     def __init__(self, in_doubt: Callable[[], bool]) -> None:
@@ -65,7 +65,8 @@ class FilterCheck:
         self._heeded: dict[str, bool] = {}
 
     def heeded(self, path: str, query: Query) -> Operation[bool]:
-        """Whether the conditions of this query count. A daemon that refuses the question reads conditions at least."""
+        """Whether the daemon applies the conditions of this query. A daemon that refuses the check does read
+        conditions."""
         ids = [name for name, value in checked_fields(path, query).items() if name.endswith("_id")]
         model = model_of(path)
         if not ids and model is not None and model.id_field:
@@ -82,7 +83,7 @@ class FilterCheck:
 
 
 def batches(query: Query) -> list[dict[str, Any]]:
-    """The queries that together mean this one: its longest `$in`, or a long `$or`, cut into pieces."""
+    """Split a query: its longest `$in`, or a long `$or`, is cut into parts."""
     lists = {
         name: list(dict.fromkeys(value["$in"]))
         for name, value in query.items()
@@ -103,10 +104,10 @@ def _cut(items: list[Any], size: int) -> list[list[Any]]:
 
 
 def find(path: str, query: Query | None, filters: FilterCheck | None = None) -> Operation[Any]:
-    """What a find answers: one page. Of a long `$in`, one page made of all the calls it took.
+    """Find one page. A long `$in` takes several calls, whose rows make one page.
 
-    Where rows that do not belong were among them, or could be before or after them (`filters`), the page is made of a
-    walk that leaves them out. Raises `ProtocolError` when 100 pages of such rows do not hold enough that belong.
+    If the daemon drops filters (`filters`) or rows of the page do not match, the page is filled by a walk that leaves
+    such rows out. Raises `ProtocolError` when 100 pages do not hold enough matching rows.
     """
     if is_empty_match(query):
         return Page((), 0, whole_number((query or {}).get("$limit")), 0)
@@ -126,7 +127,7 @@ def find(path: str, query: Query | None, filters: FilterCheck | None = None) -> 
 
 
 def _find_among_others(path: str, query: Query, page: Page[Any]) -> Operation[Page[Any]]:
-    """The page that `find` should have answered, where the daemon dropped a filter: read from the beginning."""
+    """Make the page of a `find` whose filter the daemon dropped, by a walk from the first row."""
     limit, skip = (whole_number(query.get(name)) for name in ("$limit", "$skip"))
     limit, skip = (page.limit if limit is None else limit), skip or 0
     asked = {name: value for name, value in query.items() if name not in ("$limit", "$skip")}
@@ -161,7 +162,7 @@ def _find_in_parts(path: str, query: Query, parts: list[dict[str, Any]]) -> Oper
 
 
 def _first_rows(walk: Walk[T], count: int | None, most_pages: int | None = None) -> Operation[list[T]]:
-    """The first `count` rows of a walk or a few more, all where it is None; of so many pages at most."""
+    """The first `count` rows of a walk or a few more, from at most `most` pages; all rows when `count` is None."""
     rows: list[T] = []
     pages = 0
     while (count is None or len(rows) < max(count, 1)) and (most_pages is None or pages < most_pages):
@@ -189,17 +190,17 @@ def find_all(
     on_progress: OnProgress | None,
     filters: FilterCheck | None = None,
 ) -> Operation[Any]:
-    """Every row that fits, each once, in its newest form; sorted here if the query has `$sort`."""
+    """Find every matching row once, in its newest version; sorted here if the query has `$sort`."""
     walk: Walk[Any] = Walk(path, query, page_size, on_progress, filters)
     yield from walk.collect()
     return in_order(list(walk.found.values()), (query or {}).get("$sort"))
 
 
 class Walk(Generic[T]):
-    """Every row that fits, page by page: `step` gives the rows that are new, None after the last.
+    """Walks every matching row, page by page: `step` returns the new rows, None after the last.
 
-    Pages begin at a value where the order allows, else at a place. `collect` reads all that is left at one go, by
-    ranges of ids where that is offered. Raises `ProtocolError` when the daemon has promised more rows than it gave, and
+    Pages begin at a value where the order allows, else at an offset. `collect` reads all remaining rows at once, by id
+    ranges where the daemon offers them. Raises `ProtocolError` when the daemon counts more rows than it returned, and
     `OutOfReach` where it does not give access to all.
     """
 
@@ -237,7 +238,7 @@ class Walk(Generic[T]):
 
     @property
     def total(self) -> int | None:
-        """How many rows there are by the daemon's count, without those left out; None where that is not known."""
+        """The number of rows by the daemon's count, without those left out; None while unknown."""
         if not self._parts:
             return self._ended
         part = self._parts[0]
@@ -245,19 +246,19 @@ class Walk(Generic[T]):
         return self._ended + max((part.total or 0) - len(part.source.left_out), part.count) if known else None
 
     def resize(self, page_size: int) -> None:
-        """Ask for so many rows a page from now on."""
+        """Set the page size of the next pages."""
         for part in self._parts:
             part.places.size = page_size
 
     def step(self) -> Operation[tuple[T, ...] | None]:
-        """The rows of the next page that were in none before; None after the last."""
+        """The new rows of the next page; None after the last."""
         while (page := (yield from self._turn())) is not None:
             if fresh := tuple(row for _, row, new in page if new):
                 return fresh
         return None
 
     def collect(self) -> Operation[None]:
-        """Read all that is left into `found`: the newest form of each row, by key."""
+        """Read all remaining rows into `found`: the newest version of each row, by key."""
         while (page := (yield from self._turn())) is not None:
             self.found.update((key, row) for key, row, _ in page)
             part = self._parts[0]
@@ -269,7 +270,7 @@ class Walk(Generic[T]):
                     self._replace(part, rows, ranges.id_field)
 
     def _replace(self, part: _Part, rows: dict[Any, T], id_field: str) -> None:
-        """Put all rows of a part in place of those of its first page, in the order that they would have had."""
+        """Replace the rows of a part's first page by all its rows, in their order."""
         self.found = {key: row for key, row in self.found.items() if key not in part.known}
         order = part.source.query.get("$sort") or facts_of(part.source.path).own_order
         ordered: tuple[Any, ...] = in_order(list(rows.values()), order)
@@ -302,7 +303,7 @@ class Walk(Generic[T]):
     def _skip_here_where_filters_are_dropped(
         self, filters: FilterCheck, path: str, parts: list[dict[str, Any]], size: int, start: int
     ) -> Operation[None]:
-        """The daemon would skip rows of all. Read from the first, and leave out as many of those that belong."""
+        """Skip matching rows here: a daemon that drops filters would skip rows of any kind."""
         if checked_fields(path, parts[0]) and not (yield from filters.heeded(path, parts[0])):
             self._parts = [_Part(path, parts[0], size, 0)]
             self._parts[0].ranges = None
@@ -313,7 +314,8 @@ class Walk(Generic[T]):
             self._on_progress(len(self._seen), self.total)
 
     def _tell_of_ranges(self, count: int) -> None:
-        """Ranges may begin at the first row again: only what is beyond the first page is progress."""
+        """Report progress of id ranges: they may begin at the first row again, so only rows beyond the first page
+        count."""
         if self._on_progress is not None and self._ended + count > len(self._seen):
             self._on_progress(self._ended + count, self.total)
 
@@ -321,7 +323,7 @@ class Walk(Generic[T]):
 class _Part:
     """One query of a walk.
 
-    `known` are the keys of all rows that came, `count` is how many of them belong, `first` those of the first page.
+    `known` are the keys of all rows read, `count` is how many of them match, `first` are those of the first page.
     """
 
     def __init__(self, path: str, query: Query, size: int, start: int) -> None:
@@ -336,11 +338,11 @@ class _Part:
 
     @property
     def total(self) -> int | None:
-        """What the daemon says."""
+        """The daemon's own count."""
         return self.places.total
 
     def turn(self) -> Operation[list[tuple[Any, Any]]]:
-        """The next page: key and row of all that belong. Empty where another way of asking has to be tried."""
+        """The next page: key and row of those that match. Empty when another strategy is tried next."""
         if self.places.failure is not None:
             raise self.places.failure
         values = self._values if self._values is not None and self._values.begun else None
@@ -359,7 +361,7 @@ class _Part:
                 self._go_on_by_place()
             return []
         if self.source.left_out and none_left_out:
-            _log.info("find %s: the daemon ignored a filter; rows that do not fit are left out", self.source.path)
+            _log.info("find %s: the daemon ignored a filter; rows that do not match are left out", self.source.path)
         self.count += sum(1 for key, _ in page.rows if key not in self.known)
         self.known.update(page.keys)
         self.first = self.first or page.rows
@@ -374,7 +376,7 @@ class _Part:
 
 
 def _with_checked_fields(path: str, query: dict[str, Any]) -> dict[str, Any]:
-    """The query, its ``$select`` with the field that tells rows apart, and the ids that rows are checked by."""
+    """The query, with the id and the checked fields added to its ``$select``."""
     model, wanted = model_of(path), query.get("$select")
     if model is None or not model.id_field or not is_list(wanted) or wanted is None:
         return query
@@ -385,7 +387,7 @@ def _with_checked_fields(path: str, query: dict[str, Any]) -> dict[str, Any]:
 
 
 def in_order(rows: Sequence[Any], order: Any) -> tuple[Any, ...]:
-    """By a `$sort`, which some finds ignore. Rows without the field come first, as in the daemon's own sort."""
+    """Sort rows by a `$sort`, which some finds ignore. Rows without the field come first, as in the daemon's sort."""
 
     def compare(one: Any, other: Any) -> int:
         for field, direction in order.items():

@@ -1,4 +1,4 @@
-"""Query objects before they are sent: checks, lists of any kind as lists, and queries that can match nothing."""
+"""Prepares query objects: checks them, converts collections to lists, and finds queries that match nothing."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ __all__ = ["DEEPEST_QUERY", "MOST_ALTERNATIVES", "Query", "is_empty_match", "is_
 Query = Mapping[str, Any]
 
 DEEPEST_QUERY: Final = 20
-"""Levels of objects inside each other that a query may have."""
+"""The deepest nesting of a query, in levels."""
 
 MOST_ALTERNATIVES: Final = 20
-"""Objects in one list (`$or`): qs reads a list with a higher index as an object."""
+"""The most objects in one list (`$or`): qs reads a list with a higher index as an object."""
 
 
 def query_of(query: Query | None, depth: int = 0) -> dict[str, Any] | None:
-    """A query as it is sent: the values of ``$in`` and ``$nin`` are a list, whatever held them.
+    """Convert a query to its wire form: the values of ``$in`` and ``$nin`` become lists.
 
-    Raises `UsageError` for what is no query, and for an ``$in`` of something that holds no values.
+    Raises `UsageError` for an invalid query, and for an ``$in`` that is no collection.
     """
     if query is None:
         return None
     if depth > DEEPEST_QUERY:
-        raise UsageError(f"the query is nested deeper than {DEEPEST_QUERY} levels, or goes round in circles")
+        raise UsageError(f"the query is nested deeper than {DEEPEST_QUERY} levels, or contains itself")
     if not isinstance(query, Mapping):
         raise UsageError(f"a query is a mapping of fields and operators, not {type(query).__name__}")
     return {name: _condition(name, value, depth + 1) for name, value in query.items()}
@@ -45,7 +45,7 @@ def _condition(name: str, value: Any, depth: int) -> Any:
 
 
 def is_empty_match(query: Query | None) -> bool:
-    """Whether no row can fit: some field must be ``$in`` of nothing. Sent over REST, that filter would vanish."""
+    """Whether no row can match: the ``$in`` of a field is empty. Over REST that filter would be lost."""
     if not query:
         return False
     return any(
@@ -55,5 +55,5 @@ def is_empty_match(query: Query | None) -> bool:
 
 
 def is_list(value: Any) -> bool:
-    """Whether a value of a query holds several values."""
+    """Whether a value of a query is a collection of values."""
     return isinstance(value, list | tuple | set | frozenset)

@@ -1,7 +1,7 @@
-"""One table of the daemon's services: the row model of each, what it does with queries, and whether it carries secrets.
+"""One table of the daemon's services: the row model of each, how it treats queries, whether it carries secrets.
 
-Facts of the wire. Reading answers, paging and redaction all look here. A path that is not in the table is an ordinary
-service whose rows stay JSON.
+Facts of the wire. Reading answers, paging and redaction use it. A path that is not in the table is an ordinary service
+whose rows stay JSON.
 """
 
 from __future__ import annotations
@@ -49,25 +49,26 @@ __all__ = ["SECRET_PATHS", "SERVICE_TABLE", "ServiceFacts", "facts_of"]
 
 @dataclass(frozen=True, slots=True)
 class ServiceFacts:
-    """What is known of one service."""
+    """The facts known about one service."""
 
     model: type[WireModel] | None = None
-    """Its row model, None where rows stay JSON."""
+    """The row model; None where rows stay JSON."""
 
     refuses_operators: bool = False
-    """Its query schema knows no operators on other fields than the id."""
+    """The query schema has no operators on fields other than the id."""
 
     id_ranges_in: tuple[str, ...] = ()
-    """With one of these fields equal to an id, it takes a range of row ids, ``{$gt, $lte}`` (since August 2026)."""
+    """With one of these fields equal to an id, the service accepts a range of row ids, ``{$gt, $lte}`` (since August
+    2026)."""
 
     own_order: Mapping[str, int] | None = None
-    """The order of its rows without a `$sort`, where a walk may read them in another."""
+    """The order of rows without a `$sort`, where a walk may read them in another order."""
 
     checked: frozenset[str] = field(default_factory=frozenset)
-    """Filters that some daemons drop here, beside those that are checked everywhere."""
+    """Filters that some daemons drop on this service, besides those that are checked everywhere."""
 
     secret: bool = False
-    """Its payloads are secrets, whatever their fields are called."""
+    """All payloads are secret, whatever their fields are called."""
 
 
 SERVICE_TABLE: Final[Mapping[str, ServiceFacts]] = {

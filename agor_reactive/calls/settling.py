@@ -1,10 +1,10 @@
-"""Writes that a daemon takes before they are done: a stop, a permission decision. What settles each is a row.
+"""Writes that a daemon accepts before they are done: a stop, a permission decision. Each is done when a row says so.
 
 Facts of the wire (0.26 and later): a stop may answer ``pending`` while the executor is still ending; only the task's
-terminal status says that it ended. A permission decision is delivered to the executor: ``success`` means handed on, and
+terminal status says that it ended. A permission decision is delivered to the executor: ``success`` means delivered, and
 only the request's own row says that it was decided. A delivery may be lost; the request stays pending then, and the
 decision has to be sent again, which is safe, since the first decision counts. On older daemons both are done when they
-answer, so the first look at the row ends the wait.
+answer, so the first read of the row ends the wait.
 """
 
 from __future__ import annotations
@@ -38,14 +38,15 @@ from agor_reactive.models.task import ENDED_STATUSES
 __all__ = ["DELIVERIES", "STOP_WAIT", "Decision", "decide", "stop"]
 
 STOP_WAIT: Final = 30.0
-"""Seconds that a stop waits for its task to end by default."""
+"""How long a stop waits for its task to end by default, in seconds."""
 
 DELIVERIES: Final = (1.0, 2.0, 4.0, 8.0)
-"""How often a permission decision is sent, and how many seconds each delivery has to settle the request."""
+"""How many times a permission decision is sent, and how long each delivery is given to settle the request, in
+seconds."""
 
 _POLLING: Final = Backoff(first=0.1, most=2.0, factor=1.5, jitter=(1.0, 1.0))
 _AWAY: Final = (LinkError, Unavailable, TooManyRequests)
-"""A daemon that cannot be asked right now."""
+"""Errors of a daemon that is temporarily unreachable."""
 
 
 # ---- stop ----
@@ -59,14 +60,14 @@ def stop(
     wait: bool | float | None,
     on_pending: Callable[[StopAnswer], Any] | None,
 ) -> Operation[StopAnswer]:
-    """Stop what runs in a session, and wait for its task to end if the daemon says that it has not yet."""
+    """Stop the running task of a session, and wait for its end if the daemon answers ``pending``."""
     bound = STOP_WAIT if wait is True else 0.0 if wait is False else wait
     check_wait(bound, "wait")
     full = yield from op.full_session_id(session_id)
     if expected_task_id is not None:
         expected = yield from _expected(full, expected_task_id)
         if expected.ended or expected.queued or expected.status == "created":
-            # Older daemons ignore the condition and would stop whatever runs by now.
+            # Older daemons ignore the condition and would stop any running task.
             said = f"the expected task is {expected.status}; nothing was stopped"
             return StopAnswer(success=False, outcome="condition_changed", reason=said)
         expected_task_id = expected.task_id
@@ -85,17 +86,18 @@ def stop(
 
 
 def _expected(session_id: str, task_id: str) -> Operation[Task]:
-    """The task that is expected to run, by its full id. Raises `UsageError` for another session's."""
+    """Read the task that is expected to run, by its full id. Raises `UsageError` for another session's task."""
     task = typed_row(Task, (yield Call("get", "tasks", (task_id,))))
     if task.session_id not in ("", session_id):
-        raise UsageError(f"task {task.task_id} is of another session, {task.session_id}")
+        raise UsageError(f"task {task.task_id} belongs to another session, {task.session_id}")
     if not is_full_id(task.task_id) and task.task_id != task_id:
         raise UsageError(f"{task_id!r} is not the full id of a task")
     return task
 
 
 def _end_of(session_id: str, task_id: str | None, bound: float | None) -> Operation[str | None]:
-    """How the task ended, None if it has not within `bound` seconds. Without a task, the session's status tells."""
+    """Wait for the end of a task: its row, or None after `bound` seconds. Without a task, the session's status
+    decides."""
     bound = inf if bound is None else bound
     began = yield Now()
     pauses = _POLLING.delays()
@@ -121,7 +123,7 @@ def _end_of(session_id: str, task_id: str | None, bound: float | None) -> Operat
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """What is decided of a permission request. `task_id` and `message_id` are looked for when they are not given."""
+    """A permission decision. `task_id` and `message_id` are looked up when they are not given."""
 
     request_id: str
     allow: bool
@@ -134,12 +136,13 @@ class Decision:
 
     def __post_init__(self) -> None:
         if self.remember and self.scope in (None, "once"):
-            raise UsageError('remember=True needs how far it reaches: scope="project", "user" or "local"')
+            raise UsageError('remember=True needs a scope: "project", "user" or "local"')
         if not self.remember and self.scope not in (None, "once"):
-            raise UsageError(f"scope={self.scope!r} needs remember=True; without it a decision counts once")
+            raise UsageError(f"scope={self.scope!r} needs remember=True; without it a decision applies once")
 
     def body(self, task_id: str | None) -> dict[str, Any]:
-        """As it is sent. Newer daemons need `taskId` and ignore `decidedBy`; they take `scope` with `remember` only."""
+        """The body that is sent. Newer daemons need `taskId` and ignore `decidedBy`; they accept `scope` with
+        `remember` only."""
         return op.given(
             requestId=self.request_id,
             taskId=task_id,
@@ -152,13 +155,13 @@ class Decision:
 
     @property
     def verdict(self) -> str:
-        """The status that the request has once this decision counts."""
+        """The status of the request once this decision is applied."""
         return "approved" if self.allow else "denied"
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where a request is: in a message, or (older daemons) in its task's own row."""
+    """Where a request is stored: in a message, or (older daemons) in its task's row."""
 
     task_id: str | None
     message_id: str | None = None
@@ -180,7 +183,7 @@ def decide(session_id: str, decision: Decision, *, wait: bool = True) -> Operati
         try:
             taken = typed_row(DecisionTaken, (yield Call("create", path, (body,))))
         except OutcomeUnknown:
-            # It may have arrived: the row tells, and a second delivery changes nothing.
+            # The decision may have arrived. The row shows it, and a second delivery changes nothing.
             if not wait or not (place.message_id or place.by_row):
                 raise
         except BadRequest as error:
@@ -189,7 +192,7 @@ def decide(session_id: str, decision: Decision, *, wait: bool = True) -> Operati
                 raise NotFound(unknown, name="NotFound", code=404) from error
             raise
         except NotFound:
-            # After a first delivery the executor may have settled the request and be gone.
+            # After a first delivery the executor may have settled the request and exited.
             status = (yield from _status(decision, place)) if number else None
             if status is None:
                 raise
@@ -209,7 +212,7 @@ def decide(session_id: str, decision: Decision, *, wait: bool = True) -> Operati
 
 
 def _place_of(session_id: str, decision: Decision) -> Operation[_Place]:
-    """Find a request in its session: in the messages, or in the row of a task that waits."""
+    """Find a request in its session: in the messages, or in the row of a task that awaits permission."""
     query = {"session_id": session_id, "type": "permission_request"}
     messages = rows_in(Message, (yield from paging.find_all("messages", query, 1_000, None)))
     for message in reversed(messages):
@@ -226,8 +229,7 @@ def _place_of(session_id: str, decision: Decision) -> Operation[_Place]:
 
 
 def _settled_within(decision: Decision, place: _Place, seconds: float) -> Operation[str | None]:
-    """The status that the request comes to have, None when it is pending for so long. Looks at once, then ever more
-    seldom."""
+    """Poll a request until it is settled: its status, or None when it is still pending after `seconds`."""
     waited, pauses = 0.0, _POLLING.delays()
     while True:
         status = yield from _status(decision, place)
@@ -239,7 +241,7 @@ def _settled_within(decision: Decision, place: _Place, seconds: float) -> Operat
 
 
 def _status(decision: Decision, place: _Place) -> Operation[str | None]:
-    """What the request's row says now; None while it is pending, or cannot be read."""
+    """The current status in the request's row; None while it is pending, or cannot be read."""
     try:
         if place.message_id is not None:
             asked = typed_row(Message, (yield Call("get", "messages", (place.message_id,)))).permission
@@ -251,7 +253,7 @@ def _status(decision: Decision, place: _Place) -> Operation[str | None]:
 
 
 def _settled(decision: Decision, status: str, taken: DecisionTaken | None) -> DecisionTaken:
-    """The answer that the row's status means: what was decided, or that another decision (or the time) came first."""
+    """The answer for a status: this decision was applied, or another decision (or a timeout) came first."""
     if status == decision.verdict:
         wire = (
             {}

@@ -1,10 +1,11 @@
-"""How an operation, written once, is offered as a method: called on a sync surface, awaited on an async one.
+"""Offers an operation, written once, as a method: called on a sync surface, awaited on an async one.
 
-A surface is a class of operation methods. It is of one kind, `Sync` or `Async`: the kind is a type parameter, so that a
-type checker knows ``Task`` from ``Coroutine[Task]``. A `Driver` behind the surface runs the operations.
+A surface is a class of operation methods. Its kind, `Sync` or `Async`, is a type parameter, so that a type checker can
+tell ``Task`` from ``Coroutine[Task]``. A `Driver` behind the surface runs the operations.
 
-Every operation method takes `timeout`, in seconds, for each request that it makes; None is the client's own. The method
-takes it out, so the operation never sees it. With `long_running` it bounds the whole, and the operation handles it.
+Every operation method takes `timeout`, in seconds, for each request that it makes; None is the client's default. The
+method consumes it, so the operation does not get it. With `long_running` it limits the whole operation, which handles
+it.
 """
 
 from __future__ import annotations
@@ -96,7 +97,8 @@ class OperationMethod(Generic[P, T]):
 
 
 class PagedMethod(Generic[P, T]):
-    """A method of a surface that is iterated: with `for` on a sync surface, with `async for` on an async one."""
+    """A method of a surface that returns an iterator: with `for` on a sync surface, with `async for` on an async
+    one."""
 
     def __init__(self, pages: Callable[Concatenate[Any, P], Pages[T]]) -> None:
         @wraps(pages)
@@ -125,10 +127,10 @@ def operation(operation: Callable[Concatenate[Any, P], Operation[T]]) -> Operati
 
 
 def long_running(operation: Callable[Concatenate[Any, P], Operation[T]]) -> OperationMethod[P, T]:
-    """Make a method from an operation that waits: its `timeout` bounds the whole, and the operation handles it."""
+    """Make a method from an operation that waits: its `timeout` limits the whole operation, which handles it."""
     return OperationMethod(operation, long_running=True)
 
 
 def paged(pages: Callable[Concatenate[Any, P], Pages[T]]) -> PagedMethod[P, T]:
-    """Make a method that is iterated. Its signature must have `timeout`."""
+    """Make a method that returns an iterator. Its signature must have `timeout`."""
     return PagedMethod(pages)

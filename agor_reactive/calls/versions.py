@@ -1,7 +1,7 @@
-"""Which daemon versions have a route or method that others lack: one table, and the error that is made of it.
+"""A table of the routes and methods that only some daemon versions have, and the error made from it.
 
-No daemon tells its version, so nothing is looked up before a call: the call is made, and a refusal that means "there is
-no such route" becomes a `UsageError` that names the daemons which have it. Any other refusal stays what it is.
+Daemons do not report their version, so nothing is checked before a call. A refusal that means "no such route" becomes a
+`UsageError` that names the daemons which have the route. Other refusals are raised unchanged.
 """
 
 from __future__ import annotations
@@ -37,10 +37,10 @@ SINCE_HANDSHAKE: Final = "Daemons of 0.26 (30 August 2026) and later"
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """That only some daemons have a path, or `methods` of it (empty: all of them).
+    """A path, or some `methods` of it, that only some daemons have (empty: all methods).
 
-    `path` may have ``:id`` for any id. `have` says which daemons do, `instead` what to use elsewhere. A `BadRequest`
-    means the same where its message fits `refusal`.
+    `path` may have ``:id`` for any id. `have` names those daemons, `instead` says what to use on others. A `BadRequest`
+    whose message matches `refusal` means the same.
     """
 
     path: str
@@ -50,7 +50,7 @@ class Offer:
     refusal: str = ""
 
     def fits(self, call: Call) -> bool:
-        """Whether `call` is one of these."""
+        """Whether `call` is covered by this entry."""
         if self.methods and call.method not in self.methods:
             return False
         wanted, given = self.path.split("/"), call.service.split("/")
@@ -60,9 +60,9 @@ class Offer:
 _ONE_BY_ONE: Final = "Create the rows one by one."
 _BULK: Final = r"(?i)bulk .* not supported|requires one (task|message)"
 _ME: Final = (
-    "They answer over REST (create_rest_client). Elsewhere any read, such as find sessions, checks a credential."
+    "They answer over REST (create_rest_client). On other daemons any read, such as find sessions, checks a credential."
 )
-_TEAMMATE: Final = "Newer daemons say teammate for assistant."
+_TEAMMATE: Final = "Newer daemons say teammate instead of assistant."
 
 
 def _removed() -> Iterator[Offer]:
@@ -101,7 +101,7 @@ def _added() -> Iterator[Offer]:
         yield Offer(f"branches/:id/{name}", SINCE_HANDSHAKE)
     yield Offer("branches", SINCE_HANDSHAKE, ("ensureTeammateKnowledgeNamespace",))
     teammate = ("setPrimaryTeammate", "clearPrimaryTeammate", "ensureTeammateWelcomeNote")
-    yield Offer("boards", SINCE_HANDSHAKE, teammate, "Older daemons say assistant for teammate.")
+    yield Offer("boards", SINCE_HANDSHAKE, teammate, "Older daemons say assistant instead of teammate.")
     yield Offer(
         "users",
         SINCE_HANDSHAKE,
@@ -141,28 +141,28 @@ def _added() -> Iterator[Offer]:
 
 
 OFFERED: Final[tuple[Offer, ...]] = (*_removed(), *_added())
-"""What not every daemon has."""
+"""Paths and methods that only some daemons have."""
 
-# How a daemon says that it has no such service: over the socket, over REST as JSON, over REST as a page.
+# The texts of a daemon without such a service: over the socket, over REST as JSON, over REST as a page.
 _MISSING: Final = re.compile(r"Service .+ not found|Page not found|(?:HTTP 404: .*)?\bCannot [A-Z]+ /|HTTP 404\b")
 
 
 def offer_of(call: Call) -> Offer | None:
-    """What is known of the daemons that have this path or method; None where all do, or nothing is on record."""
+    """The entry for a path or method; None where all daemons have it, or nothing is known."""
     return next((offer for offer in OFFERED if offer.fits(call)), None)
 
 
 def is_missing_route(error: DaemonError) -> bool:
-    """Whether the daemon says that it has no such path or method, rather than no such row."""
+    """Whether an error means that the daemon has no such path or method, rather than no such row."""
     if isinstance(error, MethodNotAllowed):
         return True
     return isinstance(error, NotFound) and _MISSING.match(error.message) is not None
 
 
 def explained(operation: Operation[T]) -> Operation[T]:
-    """`operation`, ending in a `UsageError` where it ends in a refusal because this daemon version lacks the route.
+    """Run `operation`; a refusal because this daemon version lacks the route becomes a `UsageError`.
 
-    A custom method that the daemon does not know is never answered; that stays a `CallTimeout` or `OutcomeUnknown`,
+    A custom method that the daemon does not know is never answered. That stays a `CallTimeout` or `OutcomeUnknown`,
     with the versions in its message.
     """
     refused: list[tuple[Call, Exception]] = []
@@ -190,7 +190,7 @@ def _refuses(offer: Offer, error: DaemonError) -> bool:
 
 
 def _watched(operation: Operation[T], refused: list[tuple[Call, Exception]]) -> Operation[T]:
-    """`operation`, noting which call ended in which error."""
+    """Run `operation`, and record which call failed with which error."""
     try:
         effect: Effect = next(operation)
         while True:

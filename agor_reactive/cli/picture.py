@@ -16,7 +16,7 @@ __all__ = ["draw", "save"]
 
 WIDTH, HEIGHT = 96, 27
 # Rich links web fonts from a third-party server; the page must not load them.
-_FONT_FACE = re.compile(r"\s*@font-face\s*\{[^}]*\}")
+_FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
 
 
 def draw(state: SessionState, *, title: str = "agor-reactive demo") -> str:

@@ -1,4 +1,4 @@
-"""Is there an Agor daemon at this address? Asked of ``/health``, which needs no login."""
+"""Checks whether an Agor daemon runs at an address, with ``/health``, which needs no login."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["is_daemon_running", "is_daemon_running_async"]
 
 
 def is_daemon_running(url: str | None = None, *, timeout: float = 2.0) -> bool:
-    """True if an Agor daemon answers there within `timeout` seconds; False for anything else. Never raises.
+    """Whether an Agor daemon answers within `timeout` seconds. Never raises.
 
     `url` defaults to ``AGOR_DAEMON_URL``, else ``http://localhost:3030``.
     """
@@ -47,7 +47,7 @@ def _options(address: Address, timeout: float) -> dict[str, Any]:
 
 
 def _is_ours(status: int, body: bytes) -> bool:
-    """Other servers have a ``/health`` too; the daemon's tells the time and a version."""
+    """Whether an answer is the daemon's: its ``/health`` has a time and a version, unlike other servers'."""
     if status != 200:
         return False
     try:
@@ -56,7 +56,7 @@ def _is_ours(status: int, body: bytes) -> bool:
         return False
     return (
         isinstance(health, Mapping)
-        and health.get("status") in ("ok", "degraded")  # newer daemons say when their database is slow
+        and health.get("status") in ("ok", "degraded")  # newer daemons report a slow database
         and isinstance(health.get("timestamp"), (int, float))
         and isinstance(health.get("version"), str)
     )

@@ -1,7 +1,7 @@
-"""The live client: the daemon over a link that heals itself, with events, listeners and reactive sessions.
+"""The live client: the daemon over a link that reconnects automatically, with events, listeners and reactive sessions.
 
-It runs the same `operations` as the REST clients. python-socketio and aiohttp are imported where a client is made:
-`import agor_reactive` stays cheap.
+It runs the same `operations` as the REST clients. python-socketio and aiohttp are imported when a client is created, so
+that `import agor_reactive` stays fast.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Client(Services[Live]):
     """The daemon over a live link, on the running event loop. Use it as an async context manager, or open and close it.
 
     `link`, `router`, `registry` and `runner` are the layers below; `events` is the Observable of every server event,
-    secrets taken out.
+    with secrets removed.
     """
 
     def __init__(self, link: Link) -> None:
@@ -82,27 +82,27 @@ class Client(Services[Live]):
 
     @property
     def status(self) -> LinkStatus:
-        """Where the link stands."""
+        """The status of the link."""
         return self.link.status
 
     @property
     def events(self) -> Observable[RawEvent]:
-        """Every server event as it comes, noise included, secrets replaced."""
+        """An Observable of every server event as it arrives, with secrets replaced."""
         return self.router.events
 
     def on_status(self, callback: Callable[[LinkStatus], Any]) -> Callable[[], None]:
-        """Call `callback` whenever the link stands elsewhere; returns the undo."""
+        """Call `callback` on every change of the link's status. Returns the undo."""
         self.check_loop()
         return self.router.on_status(arguments.callback(callback))
 
     def check_loop(self) -> None:
-        """Raises `WrongLoop` on another event loop than the one that the client was opened on."""
+        """Raise `WrongLoop` on any event loop other than the one that opened the client."""
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
             return
         if self._loop not in (None, running):
-            raise WrongLoop("this client belongs to another event loop; make one client per loop")
+            raise WrongLoop("this client belongs to another event loop; create one client per loop")
 
     async def authenticate(
         self,
@@ -115,12 +115,12 @@ class Client(Services[Live]):
         password: Secret | None = None,
         token_provider: TokenProvider | None = None,
     ) -> AuthenticationResult:
-        """Log in, and stay logged in: ahead of expiry on the same connection, and after every reconnect.
+        """Log in and stay logged in: renews before expiry, and logs in after every reconnect.
 
-        Strategies as in `RestClient.authenticate`; with `token_provider` (sync or async) a token is asked for on every
-        connection. Today's daemons identify a connection when it is made, so there this connects (again) with the new
-        identity. Raises `NotAuthenticated`, and `ApiKeyRestOnly` where a daemon takes keys over REST only; a login that
-        was in force before then stays in force.
+        Strategies as in `RestClient.authenticate`; with `token_provider` (sync or async) the provider is called for
+        every connection. Today's daemons authenticate in the handshake; there this reconnects with the new login.
+        Raises `NotAuthenticated`, and `ApiKeyRestOnly` where a daemon takes keys over REST only; the previous login
+        then stays in force.
         """
         api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
         given = credentials(
@@ -135,11 +135,11 @@ class Client(Services[Live]):
         return login_result(await self.link.login(given))
 
     async def re_authenticate(self) -> AuthenticationResult:
-        """Extend the login on the same connection, without a gap in events. Raises `NotAuthenticated`."""
+        """Renew the login on the same connection, without a gap in events. Raises `NotAuthenticated`."""
         return login_result(await self.link.renew())
 
     async def logout(self) -> None:
-        """Log out: events stop. On older daemons the connection stays, on today's it ends with the login.
+        """Log out: events stop. On older daemons the connection stays open, on today's it ends with the login.
 
         The daemon revokes no token.
         """
@@ -153,13 +153,13 @@ class Client(Services[Live]):
         await self.link.open()
 
     async def close(self) -> None:
-        """Release every reactive session and close the link, for good. Idempotent; nothing is left running."""
+        """Release every reactive session and close the link permanently. Idempotent; nothing is left running."""
         await self.registry.close()
         await self.link.close()
         self.router.close()
 
     async def wait_closed(self) -> None:
-        """Wait until the client is closed for good; drops and reconnects in between do not end it."""
+        """Wait until the client is closed; drops and reconnects do not end the wait."""
         closed = asyncio.Event()
         undo = self.router.on_status(lambda status: closed.set() if status.phase == "closed" else None)
         try:
@@ -181,12 +181,12 @@ class Client(Services[Live]):
         return f"<Client {self.url} {self.status.phase}>"
 
     def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        """The same object while it has listeners, so that `off` finds what `on` added."""
+        """Return the same object for a path, so that `off` finds the listeners that `on` added."""
         path = service_path(path)
         service = self._services.get(path)
         if service is None:
             service = SERVICES.get(path, Service)(path, self.runner, self._listen)
-            # Routes with ids in them are many and have no listeners: only top-level services are kept.
+            # Only top-level services are cached: routes with ids are many and have no listeners.
             if path in SERVICES or path.count("/") < 2:
                 self._services[path] = service
         return service
@@ -213,13 +213,13 @@ def create_client(
     max_response: int | None = None,
     link: Link | None = None,
 ) -> Client:
-    """A live client: the same surface, plus events and reactive sessions, over a link that heals itself.
+    """Create a live client: the surface of the REST clients, plus events and reactive sessions.
 
-    Nothing happens until it is opened (``async with``). Credentials may be given here or to `authenticate` later.
-    `timeout` is for each call, `connect_timeout` for the first connect, in seconds; with `keep_trying`, opening waits
-    for a daemon that is not up yet instead of raising `CannotConnect`. `verify`, `proxy` and `max_response` are as in
-    `create_rest_client`; a frame above the bound ends the connection, and the status says why. `link` replaces the
-    connection (for tests: `agor_reactive.transport.scripted.ScriptedLink`).
+    It connects when it is opened (``async with``), and reconnects automatically. Credentials may be given here or to
+    `authenticate` later. `timeout` is for each call, `connect_timeout` for the first connect, in seconds; with
+    `keep_trying`, opening waits for a daemon that is not up yet instead of raising `CannotConnect`. `verify`, `proxy`
+    and `max_response` are as in `create_rest_client`; a larger frame ends the connection, and the status has the
+    reason. `link` replaces the connection (for tests: `agor_reactive.transport.scripted.ScriptedLink`).
 
     >>> async with create_client("http://localhost:3030", api_key=key) as client:     # doctest: +SKIP
     ...     off = client.service("messages").on("created", print)
@@ -230,7 +230,7 @@ def create_client(
     if link is None:
         try:
             from agor_reactive.transport.socketio import SocketLink
-        except OSError as error:  # aiohttp reads files that the environment names when it is imported
+        except OSError as error:  # aiohttp reads files named in the environment when it is imported
             raise unusable(error) from None
 
         given = given_credentials(
@@ -249,7 +249,7 @@ def create_client(
 
 
 def retain_reactive_session(client: Client, session_id: str, *, task_hydration: Hydration = "lazy") -> SessionHandle:
-    """A live mirror of one session, shared by everyone who retains it on this client. Release it, or ``async with``.
+    """Retain a live mirror of one session, shared by all its handles on this client. Release it, or use ``async with``.
 
     Raises `UsageError` outside an event loop and for a client that has no live sessions, `WrongLoop` on another loop.
     """
@@ -258,13 +258,13 @@ def retain_reactive_session(client: Client, session_id: str, *, task_hydration: 
 
 
 def retain_sessions(client: Client, *, query: Mapping[str, Any] | None = None) -> SessionCollection:
-    """A live collection of the sessions that fit `query`, with handles on demand. Close it, or ``async with``.
+    """Retain a live collection of the sessions that match `query`. Close it, or use ``async with``.
 
     `query` is a field's value, or operators: ``$in $nin $ne $lt $lte $gt $gte`` of a field (a dotted name looks
-    inside), ``$or`` and ``$and`` of queries, and ``$sort`` for the order of `rows.ordered`. Which sessions fit is
-    decided here, as FeathersJS does: daemons refuse operators. It has all that fit, so there is no ``$limit`` and no
-    ``$skip`` (`UsageError`): cut `rows.ordered` instead. Raises `UsageError` for any other operator, and what
-    `retain_reactive_session` raises.
+    inside), ``$or`` and ``$and`` of queries, and ``$sort`` for the order of `rows.ordered`. Sessions are matched on the
+    client, with the semantics of FeathersJS, because daemons refuse operators. The collection has all matching
+    sessions, so ``$limit`` and ``$skip`` raise `UsageError`: slice `rows.ordered` instead. Raises `UsageError` for any
+    other operator, and what `retain_reactive_session` raises.
 
     >>> async with retain_sessions(client, query={"status": {"$in": ["idle", "failed"]}}) as found:    # doctest: +SKIP
     ...     rows = await found.ready()
@@ -272,21 +272,23 @@ def retain_sessions(client: Client, *, query: Mapping[str, Any] | None = None) -
     _check_mirrors(client)
     asked = query_of(query)
     if asked is not None and {"$limit", "$skip"} & set(asked):
-        raise UsageError("a live collection has all sessions that fit; cut its `rows.ordered` instead of $limit, $skip")
+        raise UsageError(
+            "a live collection has all matching sessions; slice its `rows.ordered` instead of $limit, $skip"
+        )
     return SessionCollection(client, asked)
 
 
 def _check_mirrors(client: Client) -> None:
     if not isinstance(getattr(client, "registry", None), SessionRegistry):
         raise UsageError(
-            "a client made by connect() has its own: client.retain(…) and client.retain_sessions(…)"
+            "for a client from connect() use client.retain(…) and client.retain_sessions(…)"
             if hasattr(client, "retain")
-            else "only a live client has live sessions; make one with create_client (or connect, without await)"
+            else "only a live client has live sessions; create one with create_client (or connect, without await)"
         )
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         raise UsageError(
-            "live sessions belong to an event loop: do this in a coroutine, or use connect() where there is none"
+            "live sessions need a running event loop; call this in a coroutine, or use connect()"
         ) from None
     client.check_loop()

@@ -1,7 +1,7 @@
-"""The daemon over REST: `RestClient` for plain scripts, `AsyncRestClient` the same, awaited. No socket, no live events.
+"""The REST clients: `RestClient` for plain scripts, `AsyncRestClient` for asyncio. No socket, no live events.
 
-They hold a login and run `operations`; bytes are moved by `transport.http`, which is imported when a client is made:
-httpx2 takes long to import, and `import agor_reactive` stays fast.
+They hold a login and run `operations` over `transport.http`, which is imported when a client is created, so that
+`import agor_reactive` does not wait for httpx2.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ __all__ = ["AsyncRestClient", "RestClient", "create_async_rest_client", "create_
 
 
 def given_credentials(**ways: Any) -> Credentials | None:
-    """The credentials among these arguments, if any."""
+    """Make credentials from these arguments; None without any."""
     return credentials(**ways) if any(value is not None for value in ways.values()) else None
 
 
 def http_options(
     headers: Mapping[str, str] | None, verify: Verify, proxy: str | None, max_response: int | None
 ) -> dict[str, Any]:
-    """The options that every way to a daemon has, for its transport; what was left out is the transport's to choose.
+    """The transport options that REST and socket share; unset ones are left to the transport's defaults.
 
-    Raises `UsageError` for what cannot be sent.
+    Raises `UsageError` for values that cannot be sent.
     """
     arguments.header_fields(headers)
     arguments.proxy_address(proxy)
@@ -57,24 +57,24 @@ def login_result(answer: Mapping[str, Any]) -> AuthenticationResult:
 
 
 def _filter_check(session: AuthState) -> FilterCheck:
-    """Some daemons drop filters of callers with an API key."""
+    """Create the filter check: some daemons drop filters of callers with an API key."""
     return FilterCheck(lambda: session.login is not None and isinstance(session.login.credentials, ApiKey))
 
 
 @contextlib.contextmanager
 def _advising(call: Call) -> Iterator[None]:
-    """Facts of the wire: over REST, ``users`` refuses whatever login there is. A refusal there says what to use."""
+    """Add advice to a refusal of ``users``: over REST, daemons of June 2026 refuse every credential there."""
     try:
         yield
     except (NotAuthenticated, Forbidden) as error:
         if call.service.strip("/").partition("/")[0] != "users":
             raise
-        advice = f"{error}; over REST this is refused to everyone, use a live client (create_client, connect)"
+        advice = f"{error}; this daemon always refuses it over REST; use a live client (create_client, connect)"
         raise type(error)(advice, name=error.name, code=error.code, data=error.data) from None
 
 
 class RestClient(Services[Sync]):
-    """The daemon over REST, on the calling thread: no socket, no loop. Close it, or use it as a context manager."""
+    """A blocking client over plain HTTP: no socket, no event loop. Close it, or use it as a context manager."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
@@ -95,10 +95,10 @@ class RestClient(Services[Sync]):
         email: str | None = None,
         password: Secret | None = None,
     ) -> AuthenticationResult:
-        """Log in, and stay so: an expired token is refreshed by itself. Raises `NotAuthenticated`.
+        """Log in and stay logged in: an expired token is refreshed automatically. Raises `NotAuthenticated`.
 
-        Strategies: ``"api-key"`` (`api_key`), ``"jwt"`` (`access_token`, `refresh_token` if there is one), ``"local"``
-        (`email`, `password`); left out, it is the one the arguments are for.
+        Strategies: ``"api-key"`` (`api_key`), ``"jwt"`` (`access_token`, optional `refresh_token`), ``"local"``
+        (`email`, `password`); by default the arguments decide.
         """
         api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
         given = credentials(
@@ -112,11 +112,11 @@ class RestClient(Services[Sync]):
         return login_result(self._rest.log_in(given))
 
     def re_authenticate(self) -> AuthenticationResult:
-        """Get a fresh token with the credentials at hand. Raises `NotAuthenticated`."""
+        """Renew the token with the current credentials. Raises `NotAuthenticated`."""
         return login_result(self._rest.renew())
 
     def logout(self) -> None:
-        """Forget the login. The daemon revokes nothing: a token stays good until it expires."""
+        """Forget the login. The daemon revokes nothing: a token stays valid until it expires."""
         self._rest.session.adopt(None)
 
     def close(self) -> None:
@@ -141,7 +141,7 @@ class RestClient(Services[Sync]):
 
 
 class AsyncRestClient(Services[Async]):
-    """The daemon over REST, awaited; see `RestClient` for what each method means."""
+    """An asyncio client over plain HTTP; see `RestClient` for its methods."""
 
     def __init__(self, rest: AsyncRest) -> None:
         self._rest = rest
@@ -162,7 +162,7 @@ class AsyncRestClient(Services[Async]):
         email: str | None = None,
         password: Secret | None = None,
     ) -> AuthenticationResult:
-        """Log in, and stay so; see `RestClient.authenticate`."""
+        """Log in and stay logged in; see `RestClient.authenticate`."""
         api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
         given = credentials(
             strategy,
@@ -175,11 +175,11 @@ class AsyncRestClient(Services[Async]):
         return login_result(await self._rest.log_in(given))
 
     async def re_authenticate(self) -> AuthenticationResult:
-        """Get a fresh token with the credentials at hand. Raises `NotAuthenticated`."""
+        """Renew the token with the current credentials. Raises `NotAuthenticated`."""
         return login_result(await self._rest.renew())
 
     async def logout(self) -> None:
-        """Forget the login. The daemon revokes nothing: a token stays good until it expires."""
+        """Forget the login. The daemon revokes nothing: a token stays valid until it expires."""
         self._rest.session.adopt(None)
 
     async def close(self) -> None:
@@ -225,12 +225,12 @@ def create_rest_client(
     proxy: str | None = None,
     max_response: int | None = None,
 ) -> RestClient:
-    """A client for plain scripts: REST, no socket, no loop. Nothing is sent until it is asked something.
+    """Create a client for plain scripts, over plain HTTP. It sends nothing before the first call.
 
-    Credentials may be given here or to `authenticate` later. Reads that meet a busy or absent daemon are tried again,
-    writes never. As in httpx2: `timeout` in seconds, or a `httpx2.Timeout`; `verify`, the authorities to trust (True,
-    False, a path, an `ssl.SSLContext`); `proxy`, an address, else the environment's. `max_response` bounds one answer,
-    in bytes (64 MB if left out): beyond it a `ProtocolError`.
+    Credentials may be given here or to `authenticate` later. Reads are retried while the daemon is busy or unreachable,
+    writes are never resent. As in httpx2: `timeout` in seconds, or a `httpx2.Timeout`; `verify`, the certificate
+    authorities to trust (True, False, a path, an `ssl.SSLContext`); `proxy`, an address, by default the environment's.
+    `max_response` is the largest answer in bytes (default 64 MB); a larger one raises `ProtocolError`.
 
     >>> with create_rest_client("http://localhost:3030", api_key=key) as client:      # doctest: +SKIP
     ...     client.service("sessions").find({"$limit": 5})
@@ -260,7 +260,7 @@ def create_async_rest_client(
     proxy: str | None = None,
     max_response: int | None = None,
 ) -> AsyncRestClient:
-    """`create_rest_client`, awaited. It belongs to the event loop that uses it first."""
+    """Create an asyncio REST client; see `create_rest_client`. It belongs to the event loop that uses it first."""
     from agor_reactive.transport.http import AsyncRest
 
     api_key, access_token, refresh_token = hide(api_key, access_token, refresh_token)

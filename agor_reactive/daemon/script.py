@@ -28,7 +28,8 @@ from typing import Any
 __all__ = ["Plan", "ToolCall", "is_stubborn", "plan"]
 
 _DIRECTIVE = re.compile(
-    r"\[(fail|crash|slow|hold|stubborn|permission|lossy-permission|shuffle|unnumbered|tools:\d+|chunks:\d+|say:[^\]]*)\]"
+    r"\[(?:(fail|crash|slow|hold|stubborn|permission|lossy-permission|shuffle|unnumbered|tools:\d{1,9}|chunks:\d{1,9})\]"
+    r"|(say:[^\]]*)(?:\]|\Z))"  # to the end where it is not closed, so that no text is looked at twice
 )
 _MAX_TOOLS = 200
 _MAX_CHUNKS = 100_000
@@ -91,17 +92,19 @@ def is_stubborn(prompt: str) -> bool:
 
 
 def _directives(prompt: str) -> dict[str, str]:
-    return {text.partition(":")[0]: text.partition(":")[2] for text in _DIRECTIVE.findall(prompt)}
+    found = (word or saying for word, saying in _DIRECTIVE.findall(prompt))
+    return {text.partition(":")[0]: text.partition(":")[2] for text in found}
 
 
 def _chunks(text: str, rng: Random) -> tuple[str, ...]:
     """The text cut the way a model streams it: a few characters to a few words at a time."""
-    pieces = re.findall(r"\s*\S+\s?", text) or [text]
+    pieces = re.findall(r"\s*\S+\s?", text[: len(text.rstrip()) + 1]) or [text]
     found: list[str] = []
-    while pieces:
+    at = 0
+    while at < len(pieces):
         size = rng.choice((1, 1, 1, 2, 2, 3))
-        found.append("".join(pieces[:size]))
-        pieces = pieces[size:]
+        found.append("".join(pieces[at : at + size]))
+        at += size
     return tuple(found)
 
 

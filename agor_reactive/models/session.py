@@ -146,7 +146,7 @@ class Session(WireModel):
     `status` is one of ``idle running stopping awaiting_permission awaiting_input timed_out completed failed`` or
     whatever a newer daemon says. A session turns ``idle`` before its last task is seen completed: wait on the task.
     `worktree_id` is what older daemons call `branch_id`; `workspace_id` is whichever came. `tasks` are task ids in
-    the daemon's order. `mcp_token` comes only to the owner and never shows in a repr. `archived_reason` is
+    the daemon's order. `mcp_token` comes only to the owner; reprs, dumps and pickles leave it out. `archived_reason` is
     ``branch_archived``, ``manual``, ``parent_archived`` or ``btw_completed``, `fork_origin` ``btw`` for an aside,
     `billing_mode` ``subscription``, ``api-key`` or ``unknown``; `scheduled_run_at` is in epoch milliseconds. Daemons
     of 0.26 and later add `agentic_tool_preset_id`, `sdk_home_scope` (``branch`` or ``execution_home``),

@@ -1,4 +1,4 @@
-"""The daemon's services as objects: a class for each that has methods of its own, whatever client holds it."""
+"""The daemon's services as objects, the same for every client: a class for each service with custom methods."""
 
 from __future__ import annotations
 

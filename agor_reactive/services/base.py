@@ -1,6 +1,6 @@
-"""Any service of the daemon: its rows, and every method by its name. What a method means is said here, once.
+"""The base of all services: reads and writes of rows, any method by its name, and events.
 
-The type parameters are the kind of surface (`calls.surface`), the row, and what goes into `create` and `patch`.
+The type parameters are the kind of surface (`calls.surface`), the row, and the payloads of `create` and `patch`.
 """
 
 from __future__ import annotations
@@ -29,19 +29,20 @@ K = TypeVar("K")
 Query = Mapping[str, Any]
 Listen = Callable[[str, str, Callable[[Any], Any]], Callable[[], None]]
 Deliver = Callable[[Callable[[], Any]], Any]
-"""Puts a call somewhere: ``executor.submit``, ``queue.put``, ``root.after_idle``, ``loop.call_soon_threadsafe``."""
+"""Schedules a call elsewhere: ``executor.submit``, ``queue.put``, ``root.after_idle``,
+``loop.call_soon_threadsafe``."""
 
 _ROW_EVENTS = frozenset({"created", "patched", "updated", "removed", "queued"})
 _WITHOUT_SERVICE = frozenset({"repo:cloneError"})
-"""Events that daemons send by their bare name."""
+"""Events that daemons send without a service name."""
 
 
 class Service(Surface[Kind], Generic[Kind, R, C, U]):
     """One service of the daemon. Known paths answer with typed rows, others with frozen JSON.
 
-    Every method takes `timeout`, in seconds, for each request it makes; None is the client's own. Reads that meet a
-    busy daemon are tried again over REST, writes never. Cancelling a call, or breaking out of `iterate`, leaves nothing
-    behind here; what a write had begun at the daemon goes on there.
+    Every method takes `timeout`, in seconds, for each request it makes; None is the client's default. Over REST, reads
+    are retried while the daemon is busy; writes are never resent. Cancelling a call, or breaking out of `iterate`,
+    frees everything on the client; a write that has reached the daemon continues there.
     """
 
     def __init__(self, path: str, driver: Driver, listen: Listen | None = None) -> None:
@@ -54,22 +55,22 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
 
     @operation
     def find(self, query: Query | None = None, *, timeout: float | None = None) -> Operation[Page[R]]:
-        """The rows that fit, in the daemon's order.
+        """Find the matching rows, in the daemon's order.
 
-        The query goes out as it is, and daemons differ in what they heed: sessions and tasks refuse operators
-        (``$in``, ``$ne``) with a `BadRequest` and drop unknown fields silently; tasks of one session come by creation
-        in June 2026, whatever ``$sort`` says. A page may be shorter than ``$limit``: since August 2026 messages come in
-        pages of 100, and 1,000 at most (`Page.limit`, `Page.total`). Over REST, conditions on numbers, truth values and
-        null, which would fit no message in June, raise `UsageError`. A few services answer a single object; then that
-        is the result.
+        The query is sent as it is, and daemons differ in what they apply: sessions and tasks refuse operators (``$in``,
+        ``$ne``) with a `BadRequest` and drop unknown fields silently; tasks of one session come by creation in June
+        2026, regardless of ``$sort``. A page may be shorter than ``$limit``: since August 2026 messages come in pages
+        of 100, at most 1,000 (`Page.limit`, `Page.total`). Over REST, conditions on numbers, booleans and null, which
+        match no message in June, raise `UsageError`. A few services answer with a single object; then that is the
+        result.
 
-        Rows are checked against the ids, text and truth values asked for, since some daemons drop filters over REST
-        when the caller uses an API key. Where that is so, pages are read from the first until this one is complete;
-        `ProtocolError` when 100 pages do not suffice.
+        Rows are checked against the ids, text and booleans of the query, since some daemons drop filters over REST when
+        the caller uses an API key. There, pages are read from the first until this one is complete; `ProtocolError`
+        when 100 pages do not suffice.
 
-        ``$in`` takes anything that holds values; of nothing it answers an empty page without asking. ``$in`` of more
-        than 100 values is asked for in several calls whose rows make one page, sorted and cut here; above 10,000 values
-        it raises `UsageError`.
+        ``$in`` takes any collection of values; an empty one gives an empty page without a call. ``$in`` of more than
+        100 values is split over several calls whose rows make one page, sorted and cut here; above 10,000 values it
+        raises `UsageError`.
         """
         page: Page[R] = yield from paging.find(self.path, query_of(query), self._driver.filters)
         return page
@@ -83,13 +84,13 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         on_progress: paging.OnProgress | None = None,
         timeout: float | None = None,
     ) -> Operation[tuple[R, ...]]:
-        """Every row that fits, page by page, each once; sorted here if the query has ``$sort``.
+        """Find every matching row once, page by page; sorted here if the query has ``$sort``.
 
-        ``$limit`` in the query is the size of a page, ``$skip`` where to begin. `on_progress` is told the number of
-        rows so far, and how many there will be (None as long as that is not known). Messages and tasks of one session
-        are read by ranges of ids where the daemon offers that, and checked by a second walk over the ids alone. Raises
-        `ProtocolError` when the daemon counts more rows than it gives, `UsageError` where it does not give access to
-        all: older ones end at 20,000 rows of a query.
+        ``$limit`` in the query is the page size, ``$skip`` the first row. `on_progress` gets the number of rows so far
+        and the expected number (None while unknown). Messages and tasks of one session are read by id ranges where the
+        daemon offers them, and checked by a second walk over the ids alone. Raises `ProtocolError` when the daemon
+        counts more rows than it returns, `UsageError` where it does not give access to all: older daemons end at 20,000
+        rows of a query.
         """
         rows: tuple[R, ...] = yield from paging.find_all(
             self.path, query_of(query), page_size, on_progress, self._driver.filters
@@ -105,17 +106,17 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         on_progress: paging.OnProgress | None = None,
         timeout: float | None = None,
     ) -> paging.Walk[R]:
-        """The rows of `find_all` as they come, a page at a time in memory: with `for`, or `async for` where awaited.
+        """Iterate over the rows of `find_all`, with one page in memory: with `for`, or `async for` on async clients.
 
-        Pages begin at a value where the order allows (one ``$sort`` field that holds text, operators heeded), else at
-        the last row of the page before. Rows that come or go meanwhile hide none that stays; none comes twice. Raises
-        as `find_all` does, after the rows that came.
+        Pages begin at a value where the order allows (one ``$sort`` field that holds text, on a daemon that applies
+        operators), else at the last row of the previous page. Rows created or removed meanwhile hide no other row; no
+        row comes twice. Raises as `find_all` does, after the rows already read.
         """
         return paging.Walk(self.path, query_of(query), page_size, on_progress, self._driver.filters)
 
     @operation
     def get(self, row_id: str, query: Query | None = None, *, timeout: float | None = None) -> Operation[R]:
-        """One row. Sessions, tasks and boards take a unique prefix of the id too; `AmbiguousId` lists the matches."""
+        """Get one row. Sessions, tasks and boards also accept a unique id prefix; `AmbiguousId` lists the matches."""
         row: R = yield from op.request("get", self.path, (row_id,), query)
         return row
 
@@ -123,7 +124,7 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
     def create(
         self, data: C | Mapping[str, Any], query: Query | None = None, *, timeout: float | None = None
     ) -> Operation[R]:
-        """Make a row."""
+        """Create a row."""
         row: R = yield from op.request("create", self.path, (data,), query)
         return row
 
@@ -131,7 +132,7 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
     def create_many(
         self, rows: Sequence[C | Mapping[str, Any]], *, timeout: float | None = None
     ) -> Operation[tuple[R, ...]]:
-        """Make many rows in one call, where the service allows it. None at all asks nothing."""
+        """Create many rows in one call, where the service allows it. An empty list makes no call."""
         made: tuple[R, ...] = yield from op.create_many(self.path, rows)
         return made
 
@@ -152,13 +153,13 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         *,
         timeout: float | None = None,
     ) -> Operation[R]:
-        """Change some fields of a row; with the id None of every row that fits the query, where that is allowed."""
+        """Change some fields of a row; with id None, of every row that matches the query, where that is allowed."""
         row: R = yield from op.request("patch", self.path, (row_id, data), query)
         return row
 
     @operation
     def remove(self, row_id: str | None, query: Query | None = None, *, timeout: float | None = None) -> Operation[R]:
-        """Remove a row, and answer what it was."""
+        """Remove a row. Returns the removed row."""
         row: R = yield from op.request("remove", self.path, (row_id,), query)
         return row
 
@@ -166,9 +167,9 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
     def call(
         self, method: str, data: Any = None, query: Query | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
-        """Any method by its name on the wire (`findByTask`). Custom ones need a live client: `UsageError` over REST.
+        """Call any method by its wire name (`findByTask`). Custom methods need a live client: `UsageError` over REST.
 
-        A daemon never answers a method it does not know: that ends with the timeout.
+        A daemon never answers a method that it does not know: the call ends with the timeout.
         """
         return (yield from op.custom(method, self.path, data, query))
 
@@ -181,10 +182,10 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         *,
         deliver: Deliver | None = None,
     ) -> Callable[[], None]:
-        """Call `callback` with what every such event carries (a typed row, where there is one); returns the undo.
+        """Call `callback` with the payload of every such event (a typed row, where there is one). Returns the undo.
 
-        Called on the client's loop, in order of arrival, or by `deliver`. One that raises there is reported and harms
-        nobody.
+        It is called on the client's loop, in order of arrival, or by `deliver`. An exception there is reported and
+        affects no other listener.
         """
         if self._listen is None:
             raise UsageError("REST has no events; use a live client (create_client)")
@@ -208,16 +209,16 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         return leave
 
     def off(self: Service[WithEvents, R, C, U], event: str, callback: Callable[[Any], Any] | None = None) -> None:
-        """Stop calling `callback` (or every callback) for `event`. Unknown ones change nothing."""
+        """Stop calling `callback` (or every callback) for `event`. Unknown callbacks change nothing."""
         for entry in tuple(self._heard):
             if entry[0] == event and callback in (None, entry[1]):
                 self._heard.remove(entry)
                 entry[2]()
 
-    if not TYPE_CHECKING:  # a type checker must not take a slip of the pen for a method
+    if not TYPE_CHECKING:  # hidden from type checkers, so that they report misspelled methods
 
         def __getattr__(self, name: str) -> Any:
-            """A custom method of the wire: ``find_by_range`` calls `findByRange`. Type checkers are shown `call`."""
+            """Return a custom method: ``find_by_range`` calls `findByRange`. Type checkers see `call` instead."""
             if name.startswith("_"):
                 raise AttributeError(name)
             head, *rest = name.split("_")

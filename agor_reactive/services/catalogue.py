@@ -1,4 +1,4 @@
-"""Which path leads to which service: typed where it is known, anything else untyped. One list for every client."""
+"""The services by path, for every client: typed where known, untyped otherwise."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ SERVICES: Mapping[str, type[Service[Any, Any, Any, Any]]] = {
     "gateway": GatewayService,
     "health": HealthService,
 }
-"""The services that have methods of their own."""
+"""The services with custom methods."""
 
 OFFERS: Mapping[str, tuple[str, ...]] = {
     "session-streams": ("create", "remove"),
@@ -82,7 +82,7 @@ OFFERS: Mapping[str, tuple[str, ...]] = {
     "auth/launch": ("create",),
     "health": ("find",),
 }
-"""What is offered of the six standard methods, where it is not all of them. For reading: a daemon says itself, by a
+"""The standard methods of a service, where it does not offer all six. For documentation: the daemon itself answers
 `MethodNotAllowed`, and versions differ."""
 
 SMALL: tuple[str, ...] = (
@@ -114,15 +114,15 @@ SMALL: tuple[str, ...] = (
     "opencode-auth",
     "workspace-preferences",
 )
-"""Services that offer find, get or create, as their names say. But for `kb/versions` and `context`, what goes in and
-what comes out is not on record: bodies are passed through as given, answers come as frozen JSON."""
+"""Services that offer find, get or create, as their names say. Except for `kb/versions` and `context`, payloads and
+answers are undocumented: bodies are passed through as given, answers come as frozen JSON."""
 
 EVENTS: Mapping[str, tuple[str, ...]] = {"artifacts": ("agor-query",), "repos": ("repo:cloneError",)}
-"""Events of a service that are neither of its rows nor in `models.realtime`."""
+"""Events of a service that are neither row events nor in `models.realtime`."""
 
 
 class Services(Generic[Kind]):
-    """What every client has: `service`, typed by the path."""
+    """The part that every client has: `service`, typed by the path."""
 
     @overload
     def service(self, path: Literal["sessions"]) -> SessionService[Kind]: ...
@@ -257,7 +257,7 @@ class Services(Generic[Kind]):
     @overload
     def service(self, path: str) -> Service[Kind, Any, Any, Any]: ...
     def service(self, path: str) -> Any:
-        """The service at `path`: ``"sessions"``, ``"sessions/<id>/prompt"``, any other."""
+        """Return the service at `path`: ``"sessions"``, ``"sessions/<id>/prompt"``, or any other."""
         return self._make_service(path)
 
     @property

@@ -1,4 +1,4 @@
-"""Sessions, tasks and messages: to prompt, to wait for what comes of it, to decide, to fork."""
+"""Sessions, tasks and messages: prompts, waiting for their outcome, permission decisions, forks."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ __all__ = ["MessageService", "SessionService", "TaskService"]
 
 
 class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
-    """Sessions, and what one does with them. Short ids are expanded to the full one first."""
+    """Sessions: prompt, stop, fork, decide permissions. Short ids are expanded to the full id first."""
 
     @operation
     def prompt(
@@ -53,11 +53,11 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         metadata: Mapping[str, Any] | None = None,
         timeout: float | None = None,
     ) -> Operation[Task]:
-        """Send a prompt; answers its task: at work on an idle session, queued (atomically) on a busy one.
+        """Send a prompt. Returns its task: running on an idle session, queued (atomically) on a busy one.
 
-        At work is ``running`` or, on daemons of 0.25 and later, ``dispatching``. `metadata` and `message_source` are
-        for the daemon's own use since 0.25: it answers `metadata` with `Forbidden` and ignores `message_source`.
-        Prompts are never resent: raises `OutcomeUnknown` when the answer was lost.
+        Running is ``running`` or, on daemons of 0.25 and later, ``dispatching``. `metadata` and `message_source` are
+        reserved for the daemon since 0.25: it answers `metadata` with `Forbidden` and ignores `message_source`. Prompts
+        are never resent: raises `OutcomeUnknown` when the answer was lost.
         """
         options = op.given(
             permissionMode=permission_mode, stream=stream, messageSource=message_source, metadata=metadata
@@ -76,13 +76,13 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         metadata: Mapping[str, Any] | None = None,
         timeout: float | None = None,
     ) -> Operation[Outcome]:
-        """Send a prompt and wait for its end, by looking at its task (ever more seldom, at least every 5 seconds).
+        """Send a prompt and wait for the end of its task, by polling (at growing intervals, at most 5 seconds).
 
-        Answers a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or `TimedOut`, with the task, its
-        messages and the text of the reply. `timeout` is for all of it, in seconds, None for ever; after it the task
-        goes on. With `at_permission`, a task that waits for someone ends the wait; `tasks.wait` takes it up again. A
-        daemon that is away meanwhile is waited for, a minute at most. On a live client `handle.ask` does without
-        looking: it is told.
+        Returns a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or `TimedOut`, with the task, its
+        messages and the text of the reply. `timeout` is for the whole wait, in seconds, None for no limit; the task
+        continues after it. With `at_permission`, a task that needs a decision or an answer ends the wait; `tasks.wait`
+        resumes it. An unreachable daemon is retried for at most a minute. On a live client `handle.ask` uses events
+        instead of polling.
         """
         options = op.given(permissionMode=permission_mode, messageSource=message_source, metadata=metadata)
         began = yield Now()
@@ -101,12 +101,12 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         on_pending: Callable[[StopAnswer], Any] | None = None,
         timeout: float | None = None,
     ) -> Operation[StopAnswer]:
-        """Stop the running task; queued prompts still run. That nothing ran is an answer too.
+        """Stop the running task; queued prompts still run. An idle session is not an error.
 
-        With `expected_task_id` only that task is stopped; when another has the turn, `condition_changed` is True and
+        With `expected_task_id` only that task is stopped; when another task is running, `condition_changed` is True and
         nothing was stopped. A daemon of 0.26 and later may answer before the task has ended: `on_pending` is then
-        called with that answer, and the task's end is waited for. `wait` is how long: True 30 seconds, a number that
-        many, None for ever, False not at all. After it the answer still says `pending`.
+        called with that answer, and the call waits for the task's end. `wait` is the limit: True 30 seconds, a number
+        of seconds, None no limit, False no wait. After it the answer still says `pending`.
         """
         return (
             yield from settling.stop(
@@ -126,10 +126,10 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         permission_mode: words.PermissionMode | str | None = None,
         timeout: float | None = None,
     ) -> Operation[SessionInitialized]:
-        """Set up a new session's servers and variables, and send its first prompt (0.25.2 and later).
+        """Set up a new session's MCP servers and variables, and send its first prompt (0.25.2 and later).
 
-        `expected_user_id` is the user who must own it. `task` of the answer is the prompt's task, if one was given.
-        Never resent. Raises `UsageError` on older daemons.
+        `expected_user_id` is the user who must own it. `task` of the answer is the prompt's task, if a prompt was
+        given. Never resent. Raises `UsageError` on older daemons.
         """
         data = op.given(
             expectedUserId=expected_user_id,
@@ -155,12 +155,12 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
     def unarchive(
         self, session_id: str, *, include_children: bool | None = None, timeout: float | None = None
     ) -> Operation[SessionArchived]:
-        """Bring an archived session back; see `archive`."""
+        """Unarchive a session; see `archive`."""
         return (yield from op.set_archived(session_id, False, include_children))
 
     @operation
     def queue(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[Task, ...]]:
-        """The queued tasks, first one first."""
+        """Get the queued tasks, in order."""
         return (yield from op.queue(session_id))
 
     @operation
@@ -172,7 +172,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         task_id: str | None = None,
         timeout: float | None = None,
     ) -> Operation[Session]:
-        """A sibling session from here on (or from `task_id`). The prompt titles it; nothing is run."""
+        """Fork a session from here (or from `task_id`). The prompt becomes its title; nothing is run."""
         return (yield from op.session_action(Session, session_id, "fork", op.given(prompt=prompt, task_id=task_id)))
 
     @operation
@@ -184,21 +184,21 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         timeout: float | None = None,
         **config: Unpack[SpawnConfig],
     ) -> Operation[Session]:
-        """A child session, set up by `config`. The prompt titles it; nothing is run."""
+        """Spawn a child session, set up by `config`. The prompt becomes its title; nothing is run."""
         return (yield from op.session_action(Session, session_id, "spawn", {**op.given(prompt=prompt), **config}))
 
     @operation
     def spawn_prompt(self, session_id: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
-        """Have the prompt for a child session written (0.26 and later).
+        """Generate the prompt for a child session (0.26 and later).
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         full = yield from op.full_session_id(session_id)
         return (yield from op.request("create", op.route("sessions", full, "spawn-prompt"), (dict(data),)))
 
     @operation
     def genealogy(self, session_id: str, *, timeout: float | None = None) -> Operation[SessionFamily]:
-        """The session among those it came from and those that came from it."""
+        """Get the ancestors and children of a session."""
         return typed_row(SessionFamily, (yield from op.find_of_session(session_id, "genealogy")))
 
     @operation
@@ -219,11 +219,11 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         """Decide a permission request (a message of type ``permission_request``); the first decision counts.
 
         The request is looked up in the session (for its task, `task_id`, which newer daemons need). The daemon only
-        hands the decision on, so it is sent until the request's row is settled, up to four times within about 15
+        delivers the decision, so it is sent until the request's row is settled, up to four times within about 15
         seconds; with ``wait=False`` once. `remember` needs `scope` (``project``, ``user`` or ``local``). `decided_by`
-        is the id of the user who decides, for daemons of June 2026; newer ones take the caller. An earlier decision,
-        or a time-out, is an answer: `success` False, `already_resolved` True. Raises `NotFound` for an unknown
-        request, `DecisionPending` when it is pending after the last delivery.
+        is the id of the user who decides, for daemons of June 2026; newer ones use the caller. An earlier decision, or
+        a timeout, is not an error: `success` False, `already_resolved` True. Raises `NotFound` for an unknown request,
+        `DecisionPending` when it is pending after the last delivery.
         """
         decision = settling.Decision(
             request_id,
@@ -238,19 +238,19 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
 
     @operation
     def mcp_servers(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[SessionMcpServer, ...]]:
-        """The MCP servers the session may use, as links: `mcp_server_id` names each."""
+        """Get the links to the MCP servers that the session may use: `mcp_server_id` names each."""
         return (yield from op.links_of_session(SessionMcpServer, session_id, "mcp-servers"))
 
     @operation
     def env_selections(
         self, session_id: str, *, timeout: float | None = None
     ) -> Operation[tuple[SessionEnvSelection, ...]]:
-        """The environment variables the session may see."""
+        """Get the environment variables that the session may see."""
         return (yield from op.links_of_session(SessionEnvSelection, session_id, "env-selections"))
 
 
 class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
-    """Tasks, and what one does with them."""
+    """Tasks: run, wait, complete, fail."""
 
     @operation
     def run(
@@ -264,31 +264,32 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
     ) -> Operation[Task]:
         """Run a task that was created with status ``created``. `Conflict` on any other, or on a busy session.
 
-        Answers the task ``running``, or ``dispatching`` on daemons of 0.25 and later, where it must be your own task.
+        Returns the task as ``running``, or ``dispatching`` on daemons of 0.25 and later, where it must be your own
+        task.
         """
         options = op.given(permissionMode=permission_mode, stream=stream, messageSource=message_source)
         return (yield from op.run_task(task_id, options))
 
     @long_running
     def wait(self, task_id: str, *, at_permission: bool = True, timeout: float | None = None) -> Operation[Outcome]:
-        """Wait until a task has ended, by looking at it; see `sessions.ask`."""
+        """Wait until a task has ended, by polling; see `sessions.ask`."""
         return (yield from op.outcome(task_id, timeout=timeout, at_permission=at_permission))
 
     @operation
     def complete(self, task_id: str, report: Any = None, *, timeout: float | None = None) -> Operation[Task]:
-        """End a task well (for executors)."""
+        """Mark a task as completed (for executors)."""
         return (yield from op.task_action(task_id, "complete", op.given(report=report)))
 
     @operation
     def fail(self, task_id: str, error: str | None = None, *, timeout: float | None = None) -> Operation[Task]:
-        """End a task badly (for executors). Daemons of June 2026 drop the text of `error`."""
+        """Mark a task as failed (for executors). Daemons of June 2026 drop the text of `error`."""
         return (yield from op.task_action(task_id, "fail", op.given(error=error)))
 
     @operation
     def create_many(
         self, rows: Sequence[TaskCreate | Mapping[str, Any]], *, timeout: float | None = None
     ) -> Operation[tuple[Task, ...]]:
-        """Make many tasks in one call; each needs `created_by`. Only ``tasks/bulk created`` tells of them.
+        """Create many tasks in one call; each needs `created_by`. Only the event ``tasks/bulk created`` announces them.
 
         Raises `UsageError` on daemons since 13 August 2026, which have no such route.
         """
@@ -297,25 +298,25 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
 
     @operation
     def tell(self, event: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
-        """Pass an event on to everybody who listens, as executors do: ``tool:start``, ``thinking:chunk`` …
+        """Send an event to all listeners, as executors do: ``tool:start``, ``thinking:chunk`` …
 
-        Daemons of 0.26 and later take it from executors and services only (`Forbidden`).
+        Daemons of 0.26 and later accept it from executors and services only (`Forbidden`).
         """
         return (yield from op.request("create", "tasks/streaming", ({"event": event, "data": dict(data)},)))
 
 
 class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
-    """Messages. The client chooses their ids (`new_id`)."""
+    """Messages. The client creates their ids (`new_id`)."""
 
     @operation
     def find_by_session(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[Message, ...]]:
-        """All messages of a session, by index."""
+        """Get all messages of a session, by index."""
         rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
         return _by_index(rows)
 
     @operation
     def find_by_task(self, task_id: str, *, timeout: float | None = None) -> Operation[tuple[Message, ...]]:
-        """All messages of a task, by index."""
+        """Get all messages of a task, by index."""
         rows: tuple[Message, ...] = yield from paging.find_all("messages", {"task_id": task_id}, 1_000, None)
         return _by_index(rows)
 
@@ -323,7 +324,8 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
     def find_by_range(
         self, session_id: str, start_index: int, end_index: int, *, timeout: float | None = None
     ) -> Operation[tuple[Message, ...]]:
-        """The messages of a session whose index is in this range, both ends included. The others are read too."""
+        """Get the messages of a session whose index is in this inclusive range. All messages are read and filtered
+        here."""
         rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
         return tuple(row for row in _by_index(rows) if start_index <= row.index <= end_index)
 
@@ -331,7 +333,7 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
     def create_many(
         self, rows: Sequence[MessageCreate | Mapping[str, Any]], *, timeout: float | None = None
     ) -> Operation[tuple[Message, ...]]:
-        """Save many messages in one call. Only ``messages/bulk created`` tells of them.
+        """Save many messages in one call. Only the event ``messages/bulk created`` announces them.
 
         Raises `UsageError` on daemons since 13 August 2026, which have no such route.
         """
@@ -340,9 +342,9 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
 
     @operation
     def tell(self, event: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
-        """Pass an event on to everybody who listens, as executors do: ``streaming:chunk``, ``thinking:start`` …
+        """Send an event to all listeners, as executors do: ``streaming:chunk``, ``thinking:start`` …
 
-        Daemons of 0.26 and later take it from executors and services only (`Forbidden`).
+        Daemons of 0.26 and later accept it from executors and services only (`Forbidden`).
         """
         return (yield from op.request("create", "messages/streaming", ({"event": event, "data": dict(data)},)))
 
@@ -350,23 +352,22 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
     def submit_widget(
         self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
-        """Answer a ``widget_request``. The shape of the body is not on record; it is passed through as given."""
+        """Answer a ``widget_request``. The body is undocumented and passed through as given."""
         return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "submit"), (dict(data or {}),))))
 
     @operation
     def dismiss_widget(
         self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
-        """Put a ``widget_request`` away unanswered. The shape of the body is not on record; it is passed through as
-        given."""
+        """Dismiss a ``widget_request``. The body is undocumented and passed through as given."""
         return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "dismiss"), (dict(data or {}),))))
 
     @operation
     def resolve_widget_oauth(
         self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
-        """End the login that a ``widget_request`` asks for (0.26 and later). The shape of the body is not on record; it
-        is passed through as given."""
+        """Complete the login that a ``widget_request`` asks for (0.26 and later). The body is undocumented and passed
+        through as given."""
         path = op.route("widgets", widget_id, "oauth-resolve")
         return answer_of(None, (yield Call("create", path, (dict(data or {}),))))
 

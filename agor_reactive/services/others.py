@@ -1,4 +1,4 @@
-"""Users, MCP servers, the knowledge base, the gateway, health: services with a few methods beyond their rows."""
+"""Users, MCP servers, the knowledge base, the gateway, health: services with a few custom methods."""
 
 from __future__ import annotations
 
@@ -42,138 +42,137 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
 
     @operation
     def me(self, *, timeout: float | None = None) -> Operation[CurrentUser]:
-        """Who the client's credential belongs to: a check of it (0.26 and later; over REST).
+        """Get the user of the client's credential, which also checks it (0.26 and later; over REST).
 
-        Raises `NotAuthenticated` for a credential that is no good, `UsageError` where the route does not exist.
+        Raises `NotAuthenticated` for an invalid credential, `UsageError` where the route does not exist.
         """
         return typed_row(CurrentUser, (yield Call("find", "api/v1/user/me")))
 
     @operation
     def get_avatar_settings(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
-        """How avatars are chosen. The shape of the body is not on record; it is passed through as given."""
+        """Get the avatar settings. The body is undocumented and passed through as given."""
         return (yield from op.request("getAvatarSettings", "users", (dict(data or {}),)))
 
     @operation
     def update_avatar_settings(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Change how avatars are chosen. The shape of the body is not on record; it is passed through as given."""
+        """Change the avatar settings. The body is undocumented and passed through as given."""
         return (yield from op.request("updateAvatarSettings", "users", (dict(data),)))
 
     @operation
     def sync_avatars(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
-        """Read everybody's avatar anew. The shape of the body is not on record; it is passed through as given."""
+        """Read all avatars again. The body is undocumented and passed through as given."""
         return (yield from op.request("syncAvatars", "users", (dict(data or {}),)))
 
     @operation
     def get_primary_teammate(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
-        """A user's own teammate. The shape of the body is not on record; it is passed through as given."""
+        """Get a user's primary teammate. The body is undocumented and passed through as given."""
         return (yield from op.request("getPrimaryTeammate", "users", (dict(data or {}),)))
 
     @operation
     def get_primary_teammate_candidates(
         self, data: JsonData | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
-        """Who could be it. The shape of the body is not on record; it is passed through as given."""
+        """Get the candidates for the primary teammate. The body is undocumented and passed through as given."""
         return (yield from op.request("getPrimaryTeammateCandidates", "users", (dict(data or {}),)))
 
     @operation
     def set_primary_teammate(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Choose it. The shape of the body is not on record; it is passed through as given."""
+        """Set the primary teammate. The body is undocumented and passed through as given."""
         return (yield from op.request("setPrimaryTeammate", "users", (dict(data),)))
 
     @operation
     def set_primary_teammate_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Choose it unless one is chosen. The shape of the body is not on record; it is passed through as given."""
+        """Set the primary teammate if it is unset. The body is undocumented and passed through as given."""
         return (yield from op.request("setPrimaryTeammateIfUnset", "users", (dict(data),)))
 
     @operation
     def set_primary_agentic_tool_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Choose the agent to start with, unless one is chosen. The shape of the body is not on record; it is passed
-        through as given."""
+        """Set the default agent if it is unset. The body is undocumented and passed through as given."""
         return (yield from op.request("setPrimaryAgenticToolIfUnset", "users", (dict(data),)))
 
     @operation
     def get_git_environment(self, user: str | JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """The environment variables git runs with for a user, by the id. Holds secrets: mind where you show it.
-        Daemons of 0.26 and later give them to executors only.
+        """Get the environment variables of git for a user, by id. The answer holds secrets. Daemons of 0.26 and later
+        return them to executors only.
 
-        The shape of the body is not on record: an id is sent as `userId`, a mapping is passed through as given.
+        The body is undocumented: an id is sent as `userId`, a mapping is passed through as given.
         """
         data = {"userId": user} if isinstance(user, str) else dict(user)
         return (yield from op.request("getGitEnvironment", "users", (data,)))
 
 
 class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]):
-    """MCP servers. What the routes take is not on record, and differs between kinds of servers."""
+    """MCP servers. The bodies of the routes are undocumented, and differ between kinds of servers."""
 
     @operation
     def discover(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Ask a server what tools, resources and prompts it has.
+        """Discover the tools, resources and prompts of a server.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("create", "mcp-servers/discover", (dict(data),)))
 
     @operation
     def test_jwt(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Try a login by token.
+        """Test a login by token.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("create", "mcp-servers/test-jwt", (dict(data),)))
 
     @operation
     def test_oauth(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Try a login by OAuth.
+        """Test a login by OAuth.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("create", "mcp-servers/test-oauth", (dict(data),)))
 
     @operation
     def oauth_start(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Begin a login by OAuth: answers where to send the user.
+        """Start a login by OAuth. Returns the address to send the user to.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("create", "mcp-servers/oauth-start", (dict(data),)))
 
     @operation
     def oauth_complete(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """End a login by OAuth with what came back.
+        """Complete a login by OAuth with the callback's parameters.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("create", "mcp-servers/oauth-complete", (dict(data),)))
 
     @operation
     def oauth_disconnect(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Forget a login by OAuth.
+        """Remove a login by OAuth.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("create", "mcp-servers/oauth-disconnect", (dict(data),)))
 
     @operation
     def oauth_status(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Whether there is a login by OAuth.
+        """Get the status of a login by OAuth.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("create", "mcp-servers/oauth-status", (dict(data),)))
 
     @operation
     def oauth_refresh(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Renew a login by OAuth.
+        """Refresh a login by OAuth.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("create", "mcp-servers/oauth-refresh", (dict(data),)))
 
     @operation
     def oauth_auth_headers(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """The headers to send with a login by OAuth. They are secrets.
+        """Get the request headers of a login by OAuth. They are secret.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("create", "mcp-servers/oauth-auth-headers", (dict(data),)))
 
@@ -183,74 +182,74 @@ class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumen
 
     @operation
     def get_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """A document with its text.
+        """Get a document with its text.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("getDocument", "kb/documents", (dict(data),)))
 
     @operation
     def put_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Write a document's text: a new version of it, or a new document.
+        """Write a document's text, as a new version or a new document.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("putDocument", "kb/documents", (dict(data),)))
 
 
 class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNamespaceCreate, KnowledgeNamespacePatch]):
-    """Namespaces of the knowledge base, and who may do what in them (needs a live client)."""
+    """Namespaces of the knowledge base, and their access lists (needs a live client)."""
 
     @operation
     def list_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Who may do what in a namespace.
+        """List the access rules of a namespace.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("listAcl", "kb/namespaces", (dict(data),)))
 
     @operation
     def set_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Allow somebody something.
+        """Set an access rule.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("setAcl", "kb/namespaces", (dict(data),)))
 
     @operation
     def remove_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Take it back.
+        """Remove an access rule.
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("removeAcl", "kb/namespaces", (dict(data),)))
 
     @operation
     def save_with_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Save a namespace and who may do what in it, together (0.26 and later).
+        """Save a namespace together with its access rules (0.26 and later).
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("saveWithAcl", "kb/namespaces", (dict(data),)))
 
 
 class GatewayService(Service[Kind, Any, Any, Any]):
-    """The gateway between channels of other networks and sessions. The shapes of its bodies and answers are not on
-    record: they are passed through as given."""
+    """The gateway between external channels and sessions. Its bodies and answers are undocumented and passed through as
+    given."""
 
     @operation
     def route_message(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Hand over a message that came in on a channel (needs a live client). The shape of the body is not on record;
-        it is passed through as given."""
+        """Route an incoming message of a channel (needs a live client). The body is undocumented and passed through as
+        given."""
         return (yield from op.request("routeMessage", "gateway", (dict(data),)))
 
 
 class HealthService(Service[Kind, Health, Any, Any]):
-    """What the daemon says of itself. Needs no login."""
+    """The daemon's health report. Needs no login."""
 
     @operation
     def find(  # type: ignore[override]  # the one service whose find is known to answer a single object
         self, query: Query | None = None, *, timeout: float | None = None
     ) -> Operation[Health]:
-        """How the daemon is, which version, what it can do."""
+        """Get the daemon's status, version and features."""
         return typed_row(Health, (yield Call("find", "health", () if query is None else (dict(query),))))

@@ -1,4 +1,4 @@
-"""Where sessions work: branches (worktrees, before) with what runs in them, repositories, schedules."""
+"""Workspaces of sessions: branches (before, worktrees) and their environments, repositories, schedules."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ __all__ = ["BranchService", "RepoService", "ScheduleService", "WorktreeService"]
 
 
 class _Workspaces(Service[Kind, R, C, U]):
-    """What branches and worktrees can do alike. A daemon that knows them by the other name is asked by that."""
+    """The methods that branches and worktrees share. If the daemon has only the other name, that is used."""
 
     def _do(self, row_id: str, action: str, data: Mapping[str, Any]) -> Operation[Any]:
         return (yield from op.first_route("create", self._paths(row_id, action), (dict(data),)))
@@ -36,39 +36,38 @@ class _Workspaces(Service[Kind, R, C, U]):
 
     @operation
     def start(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
-        """Start its environment. `environment_instance.status` tells when it runs."""
+        """Start the environment. `environment_instance.status` shows when it runs."""
         row: R = yield from self._do(row_id, "start", {})
         return row
 
     @operation
     def stop(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
-        """Stop its environment."""
+        """Stop the environment."""
         row: R = yield from self._do(row_id, "stop", {})
         return row
 
     @operation
     def restart(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
-        """Stop its environment and start it again."""
+        """Restart the environment."""
         row: R = yield from self._do(row_id, "restart", {})
         return row
 
     @operation
     def nuke(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
-        """Take its environment down with all it has stored (its `nuke_command`)."""
+        """Remove the environment with all its data (its `nuke_command`)."""
         row: R = yield from self._do(row_id, "nuke", {})
         return row
 
     @operation
     def health(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
-        """Look whether its environment is well, now."""
+        """Check the health of the environment now."""
         return (yield from op.first_route("find", self._paths(row_id, "health"), ()))
 
     @operation
     def logs(self, row: str | Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
-        """The newest output of its environment, by its id.
+        """Get the newest output of the environment, by the branch's id.
 
-        The shape of the query is not on record: an id is sent as `branch_id` (`worktree_id`), a mapping is passed
-        through as given.
+        The query is undocumented: an id is sent as `branch_id` (`worktree_id`), a mapping is passed through as given.
         """
         field = "branch_id" if self.path == "branches" else "worktree_id"
         return (yield from op.request("find", f"{self.path}/logs", (), {field: row} if isinstance(row, str) else row))
@@ -77,9 +76,9 @@ class _Workspaces(Service[Kind, R, C, U]):
     def render_environment(
         self, row_id: str, variant: str | Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[R]:
-        """Make its commands and addresses anew from the repository's templates.
+        """Render the commands and addresses again from the repository's templates.
 
-        The shape of the body is not on record: a name is sent as `variant`, a mapping is passed through as given.
+        The body is undocumented: a name is sent as `variant`, a mapping is passed through as given.
         """
         data = variant if isinstance(variant, Mapping) else op.given(variant=variant)
         row: R = yield from self._do(row_id, "render-environment", data)
@@ -95,10 +94,10 @@ class _Workspaces(Service[Kind, R, C, U]):
         filesystem: Literal["preserved", "cleaned", "deleted"] = "preserved",
         timeout: float | None = None,
     ) -> Operation[Any]:
-        """Put it away: what becomes of its row, and of its files.
+        """Archive or delete the branch: its row, and its files.
 
-        The shape of the body is not on record: the two are sent as `metadataAction` and `filesystemAction`; `data`,
-        instead of them, is passed through as given.
+        The body is undocumented: the two arguments are sent as `metadataAction` and `filesystemAction`; `data` replaces
+        them and is passed through as given.
         """
         chosen = {"metadataAction": metadata, "filesystemAction": filesystem} if data is None else data
         return (yield from self._do(row_id, "archive-or-delete", chosen))
@@ -112,10 +111,9 @@ class _Workspaces(Service[Kind, R, C, U]):
         board_id: str | None = None,
         timeout: float | None = None,
     ) -> Operation[R]:
-        """Bring it back, onto a board if one is given.
+        """Unarchive the branch, onto a board if one is given.
 
-        The shape of the body is not on record: the board is sent as `boardId`; `data`, instead of it, is passed through
-        as given.
+        The body is undocumented: the board is sent as `boardId`; `data` replaces it and is passed through as given.
         """
         row: R = yield from self._do(row_id, "unarchive", op.given(boardId=board_id) if data is None else data)
         return row
@@ -124,68 +122,66 @@ class _Workspaces(Service[Kind, R, C, U]):
     def fire_zone_trigger(
         self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
-        """Do what the zone it lies in does to a branch dropped there. The shape of the body is not on record; it is
-        passed through as given."""
+        """Fire the trigger of the zone that the branch is in. The body is undocumented and passed through as given."""
         return (yield from self._do(row_id, "fire-zone-trigger", data or {}))
 
     @operation
     def execute_schedule_now(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
-        """Run its schedule once, now."""
+        """Run the schedule once, now."""
         return (yield from self._do(row_id, "execute-schedule-now", {}))
 
 
 class BranchService(_Workspaces[Kind, Branch, BranchCreate, BranchPatch]):
-    """Branches. On a daemon that calls them worktrees the rows are under ``worktrees``; the methods that both have find
-    them."""
+    """Branches. On a daemon that calls them worktrees the rows are under ``worktrees``; the shared methods work there,
+    too."""
 
     @operation
     def filesystem_status(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
-        """What is on its disk (0.26 and later)."""
+        """Get the status of the files (0.26 and later)."""
         return (yield from self._ask("find", row_id, "filesystem-status"))
 
     @operation
     def clean(
         self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
-        """Clean its files (0.26 and later). The shape of the body is not on record; it is passed through as given."""
+        """Clean the files (0.26 and later). The body is undocumented and passed through as given."""
         return (yield from self._ask("create", row_id, "clean", data))
 
     @operation
     def retry_provisioning(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
-        """Set it up again after that failed (0.26 and later)."""
+        """Retry a failed setup (0.26 and later)."""
         return (yield from self._ask("create", row_id, "retry-provisioning", {}))
 
     @operation
     def retire_teammate(
         self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
     ) -> Operation[Any]:
-        """Let its teammate go (0.26 and later). The shape of the body is not on record; it is passed through as
-        given."""
+        """Retire the teammate (0.26 and later). The body is undocumented and passed through as given."""
         return (yield from self._ask("create", row_id, "retire-teammate", data))
 
     @operation
     def effective_access(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
-        """What the asking user may do with it (0.26 and later)."""
+        """Get the caller's effective access (0.26 and later)."""
         return (yield from self._ask("find", row_id, "effective-access"))
 
     @operation
     def permissions(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
-        """Who may do what with it (0.26 and later; before, its owners and group grants)."""
+        """Get the permissions (0.26 and later; before, its owners and group grants)."""
         return (yield from self._ask("find", row_id, "permissions"))
 
     @operation
     def update_environment(self, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
-        """Change what is known of its environment (needs a live client). The shape of the body is not on record; it is
-        passed through as given."""
+        """Update the environment's record (needs a live client). The body is undocumented and passed through as
+        given."""
         return (yield from op.request("updateEnvironment", self.path, (dict(data),)))
 
     @operation
     def ensure_teammate_knowledge_namespace(
         self, data: Mapping[str, Any], *, timeout: float | None = None
     ) -> Operation[Any]:
-        """See that its teammate has a namespace in the knowledge base (0.26 and later; needs a live client).
+        """Create the teammate's knowledge namespace if it is missing (0.26 and later; needs a live client).
 
-        The shape of the body is not on record; it is passed through as given.
+        The body is undocumented and passed through as given.
         """
         return (yield from op.request("ensureTeammateKnowledgeNamespace", self.path, (dict(data),)))
 
@@ -195,7 +191,7 @@ class BranchService(_Workspaces[Kind, Branch, BranchCreate, BranchPatch]):
 
 
 class WorktreeService(_Workspaces[Kind, Worktree, WorktreeCreate, WorktreePatch]):
-    """Worktrees, as older daemons call branches."""
+    """Worktrees, the name of branches on older daemons."""
 
 
 class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
@@ -203,7 +199,7 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
 
     @operation
     def local(self, path: str, *, slug: str | None = None, timeout: float | None = None) -> Operation[Repo]:
-        """Make a repository on the daemon's disk known. Some daemons want an ``.agor.yml`` in it (`BadRequest`)."""
+        """Register a repository on the daemon's disk. Some daemons require an ``.agor.yml`` in it (`BadRequest`)."""
         row: Repo = yield from op.request("create", "repos/local", ({"path": path, **op.given(slug=slug)},))
         return row
 
@@ -216,10 +212,10 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
         destination: str | None = None,
         timeout: float | None = None,
     ) -> Operation[Any]:
-        """Begin to clone a repository. Answers the row, or an envelope with a status; look at `clone_status` later.
+        """Start to clone a repository. Returns the row, or an envelope with a status; check `clone_status` later.
 
-        The shape of the body is not on record: what is given is sent by its name here, a mapping instead of the address
-        is passed through as given. ``on("repo:cloneError", …)`` hears of a clone that failed.
+        The body is undocumented: arguments are sent under their names here, a mapping instead of the address is passed
+        through as given. ``on("repo:cloneError", …)`` reports a failed clone.
         """
         data = {"url": url, **op.given(name=name, destination=destination)} if isinstance(url, str) else dict(url)
         return (yield from op.request("create", "repos/clone", (data,)))
@@ -236,7 +232,7 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
         board_id: str | None = None,
         timeout: float | None = None,
     ) -> Operation[Branch | Worktree]:
-        """Make a branch (older daemons: a worktree) to work in. It is ``creating``, and ``ready`` later."""
+        """Create a branch (older daemons: a worktree). It is ``creating`` first, then ``ready``."""
         data = {
             "name": name,
             "ref": ref or name,
@@ -249,7 +245,7 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
 
     @operation
     def remove_branch(self, repo_id: str, name: str, *, timeout: float | None = None) -> Operation[Any]:
-        """Remove a branch of a repository by its name, from the disk too. A name with a slash is a `UsageError`."""
+        """Remove a branch of a repository by name, including its files. A name with a slash raises `UsageError`."""
         first, second = (op.route("repos", repo_id, kind, name) for kind in ("branches", "worktrees"))
         return (yield from op.first_route("remove", (first, second), (None,)))
 

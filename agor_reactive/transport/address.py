@@ -1,6 +1,6 @@
-"""Where a daemon is: one reading of its address for every way to it, and a word of warning for keys sent in the clear.
+"""The daemon's address, parsed in one way for REST and socket, and the warning about credentials over plain HTTP.
 
-No IO; no name is looked up.
+No IO, no DNS lookup.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _SCHEMES: Final = {"http": "http", "https": "https", "ws": "http", "wss": "https
 
 
 class InsecureKeyWarning(UserWarning):
-    """A key, token or password is about to cross a network unencrypted."""
+    """A key, token or password is about to be sent over a network unencrypted."""
 
 
 def daemon_url(env: Mapping[str, str] | None = None) -> str:
@@ -46,7 +46,7 @@ class Address:
 
     @classmethod
     def parse(cls, url: str) -> Address:
-        """Raises `UsageError` for what is not an http(s) or ws(s) address."""
+        """Parse an address. Raises `UsageError` unless it is http(s) or ws(s)."""
         try:
             parts = urlsplit(url.strip())
             host, port = parts.hostname, parts.port
@@ -54,7 +54,7 @@ class Address:
             host, port, parts = None, None, urlsplit("")
         scheme = _SCHEMES.get(parts.scheme.lower())
         if scheme is None or not host:
-            raise UsageError(f"not a daemon's address; one looks like {DEFAULT_URL}")
+            raise UsageError(f"not a daemon's address; an example is {DEFAULT_URL}")
         if parts.username is not None or parts.password is not None:
             raise UsageError("leave user and password out of the address; use authenticate(strategy='local', …)")
         shown = f"[{host}]" if ":" in host else host
@@ -68,12 +68,12 @@ class Address:
 
     @property
     def is_tls(self) -> bool:
-        """Whether the way there is encrypted."""
+        """Whether the connection is encrypted."""
         return self.origin.startswith("https:")
 
     @property
     def is_loopback(self) -> bool:
-        """Whether it is this very machine."""
+        """Whether it is this machine."""
         if self.host == "localhost" or self.host.endswith(".localhost"):
             return True
         try:
@@ -82,12 +82,12 @@ class Address:
             return False
 
     def warn_if_exposed(self) -> None:
-        """Warn, once a process and host, that credentials go there unencrypted."""
+        """Warn once per process and host that credentials are sent unencrypted."""
         if self.origin.startswith("https:") or self.is_loopback or self.host in _warned:
             return
         _warned.add(self.host)
         warnings.warn(
-            f"credentials for {self.host} are sent over plain http, readable on the way; use https",
+            f"credentials for {self.host} are sent over plain http, unencrypted; use https",
             InsecureKeyWarning,
             stacklevel=3,
         )

@@ -1,4 +1,4 @@
-"""The FeathersJS codec: a call as its frame, an ack as what it says, an error in whatever shape as one of ours.
+"""The FeathersJS codec: calls to frames, acks to results, errors of any shape to `AgorError` classes.
 
 Bytes and dictionaries in, values and errors out; knows no socket, no HTTP library, no loop.
 """
@@ -12,7 +12,6 @@ from numbers import Integral, Real
 from typing import Any, Final
 
 import orjson
-
 from pydantic import SecretStr
 
 from agor_reactive.errors import (
@@ -48,12 +47,12 @@ __all__ = [
 ]
 
 DEFAULT_MAX_PAYLOAD: Final = 1_000_000
-"""Bytes of one frame a daemon takes when its handshake does not say otherwise."""
+"""The largest frame that a daemon accepts when its handshake names no limit, in bytes."""
 
 # Socket.IO puts `42`, an ack id and the engine's own message type around the JSON.
 _FRAME_OVERHEAD: Final = 16
 
-# method -> (least, most) arguments, the query being the last and optional one.
+# method -> (least, most) arguments; the last one is the optional query.
 _ARITY: Final[Mapping[str, tuple[int, int]]] = {
     "find": (0, 1),
     "get": (1, 2),
@@ -66,7 +65,7 @@ _CUSTOM_ARITY: Final = (0, 2)
 
 
 def dumps(value: Any) -> bytes:
-    """`value` as JSON; rows go out as the wire has them, moments as `moment` writes them. Raises `UsageError`."""
+    """Encode `value` as JSON: rows in their wire form, datetimes as `moment` writes them. Raises `UsageError`."""
     try:
         return orjson.dumps(value, default=_plain, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_PASSTHROUGH_DATETIME)
     except (TypeError, RecursionError) as error:
@@ -81,7 +80,7 @@ _HALF: Final = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 def loads(text: str | bytes) -> Any:
-    """JSON as a value; half characters become U+FFFD. Raises ValueError for what is no JSON, or nested too deep.
+    """Decode JSON; lone surrogates become U+FFFD. Raises ValueError for invalid JSON, or JSON nested too deep.
 
     JavaScript writes a string that was cut inside a surrogate pair (an emoji) as an escape like ``\\ud83d`` that no
     UTF-8 can hold, and strict decoders refuse the whole text for it.
@@ -102,13 +101,13 @@ def _whole(escape: re.Match[str]) -> str:
 
 
 class Unreadable:
-    """In place of an ack whose frame cannot be read: `read_ack` raises for it."""
+    """Replaces an ack whose frame cannot be read: `read_ack` raises for it."""
 
 
 def moment(value: datetime) -> str:
-    """A moment as rows of the wire have it, so that it compares with them: UTC, milliseconds, ``Z``.
+    """Format a datetime as rows of the wire do (UTC, milliseconds, ``Z``), so that it compares with theirs.
 
-    One without an offset is local time, as everywhere in Python.
+    A naive datetime is local time, as everywhere in Python.
     """
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
@@ -126,7 +125,7 @@ def _plain(value: Any) -> Any:
         return moment(value)
     if isinstance(value, date):
         return value.isoformat()
-    if isinstance(value, Integral):  # numbers of numpy, and others that are no int
+    if isinstance(value, Integral):  # numpy integers, and other integers that are not int
         return int(value)
     if isinstance(value, Real):
         return float(value)
@@ -134,15 +133,15 @@ def _plain(value: Any) -> Any:
 
 
 def service_path(path: str) -> str:
-    """A service path without the outer slashes that daemons tolerate. Raises `UsageError` for an empty one."""
+    """Strip the outer slashes of a service path, which daemons tolerate. Raises `UsageError` for an empty one."""
     trimmed = path.strip("/") if isinstance(path, str) else ""
     if not trimmed or any(part in ("", ".", "..") for part in trimmed.split("/")):
-        raise UsageError(f"{path!r} is not a service path; one looks like 'sessions' or 'sessions/<id>/prompt'")
+        raise UsageError(f"{path!r} is not a service path; examples are 'sessions' and 'sessions/<id>/prompt'")
     return trimmed
 
 
 def arguments(method: str, service: str, args: Sequence[Any]) -> list[Any]:
-    """The frame of one call: ``[method, service, *args]``, trailing absent query left out.
+    """Build the frame of one call: ``[method, service, *args]``, without an absent trailing query.
 
     Raises `UsageError` for a number of arguments that the method does not take (the daemon answers 400), and for an
     empty id (over REST it would name the whole collection).
@@ -161,15 +160,15 @@ def arguments(method: str, service: str, args: Sequence[Any]) -> list[Any]:
 
 def _check_id(method: str, path: str, row_id: Any) -> None:
     if row_id is None and method in ("patch", "remove"):
-        return  # every row the query fits, where the service allows it
+        return  # every row that matches the query, where the service allows it
     if isinstance(row_id, WireModel):
-        raise UsageError(f"{method} {path} takes an id, not a whole row; give it its {row_id.id_field or 'id'}")
+        raise UsageError(f"{method} {path} takes an id, not a whole row; pass its {row_id.id_field or 'id'}")
     if row_id is None or str(row_id).strip() in ("", ".", ".."):
         raise UsageError(f"{method} {path}: {row_id!r} is not an id")
 
 
 def checked_frame(method: str, service: str, args: Sequence[Any], *, max_payload: int) -> list[Any]:
-    """The frame of one call, if the daemon would take it. Raises `UsageError` or `PayloadTooLarge`; nothing was sent.
+    """Build the frame of one call and check its size. Raises `UsageError` or `PayloadTooLarge`; nothing was sent.
 
     A frame above `max_payload` bytes is never answered: the daemon closes the connection over it.
     """
@@ -177,19 +176,21 @@ def checked_frame(method: str, service: str, args: Sequence[Any], *, max_payload
     size = len(dumps(frame)) + _FRAME_OVERHEAD
     if size > max_payload:
         raise PayloadTooLarge(
-            f"{method} {frame[1]}: {size:,} bytes, and this daemon takes {max_payload:,} bytes a call over the live "
-            "link; nothing was sent. Shorten it, or send it over REST (create_rest_client), which takes about 10 MB."
+            f"{method} {frame[1]}: {size:,} bytes, and this daemon accepts {max_payload:,} bytes per call over the "
+            "live link. Nothing was sent. Shorten it, or send it over REST (create_rest_client), which takes about 10 "
+            "MB."
         )
     return frame
 
 
 def read_ack(args: Sequence[Any]) -> Any:
-    """What an ack says: the result of a success (a pair), or raises the `DaemonError` of a failure (a single value)."""
+    """Read an ack: returns the result of a success (a pair), or raises the `DaemonError` of a failure (a single
+    value)."""
     if not args:
         return None
     if args[0] is Unreadable:
         raise ProtocolError(
-            "the daemon's answer cannot be read (broken JSON, or nested too deep); what was asked for may have happened"
+            "the daemon's answer cannot be read (broken JSON, or nested too deep). The call may have been carried out"
         )
     if args[0] is not None:
         raise daemon_error(args[0])
@@ -229,7 +230,7 @@ _BY_NAME: Final[Mapping[str, type[DaemonError]]] = {
 }
 # Plain exceptions of the daemon, which over REST all come as a 500 and over a socket without a code.
 _BY_MESSAGE: Final[tuple[tuple[re.Pattern[str], type[DaemonError]], ...]] = (
-    (re.compile(r"\w+ not found: "), NotFound),
+    (re.compile(r"(?<!\w)\w+ not found: "), NotFound),
     (re.compile(r"Permission request .+ not found$"), NotFound),
     (re.compile(r"JWT type is not valid"), NotAuthenticated),
     (re.compile(r"Invalid or expired executor token"), NotAuthenticated),
@@ -237,19 +238,23 @@ _BY_MESSAGE: Final[tuple[tuple[re.Pattern[str], type[DaemonError]], ...]] = (
     (re.compile(r"request entity too large"), BadRequest),
 )
 _AMBIGUOUS: Final = re.compile(r"Ambiguous ID prefix\b")
-_MATCHES: Final = re.compile(r"matches?: ([^)]*)\)")
+_MATCHES: Final = re.compile(r"matches?: ([^):]*)\)")
 _SQL: Final = re.compile(r"Failed query\b.*", re.DOTALL)
-_TRACE: Final = re.compile(r"\n\s+at .*", re.DOTALL)
-_PARAMS: Final = re.compile(r"\n\s*params\s*:.*", re.DOTALL | re.IGNORECASE)
-_TAGS: Final = re.compile(r"<(?:head|script|style)\b.*?</(?:head|script|style)>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+# All of these take linear time: no start of a match looks at more than its own line or tag, and a start that may look
+# to the end of the text always matches, so that the next one begins behind it.
+_TRACE: Final = re.compile(r"\n[^\S\n]+at .*", re.DOTALL)
+_PARAMS: Final = re.compile(r"\n[^\S\n]*params\s*:.*", re.DOTALL | re.IGNORECASE)
+_TAGS: Final = re.compile(
+    r"<(?:head|script|style)\b(?:.*?</(?:head|script|style)>|.*)|<[^<>]*>", re.DOTALL | re.IGNORECASE
+)
 _LONGEST_MESSAGE: Final = 1_000
 
-# What the error object itself is made of; everything else it carries is its data.
+# The fields of the error object itself; all other fields are its data.
 _ENVELOPE: Final = frozenset({"name", "message", "code", "className", "type", "errors", "data", "status", "statusCode"})
 
 
 def daemon_error(body: Any, *, status: int | None = None, retry_after: float | None = None) -> DaemonError:
-    """The error that a daemon's answer means, whatever its shape. Never raises; never holds a stack, SQL or a secret.
+    """Convert a daemon's error answer of any shape to an error. Never raises; the error holds no stack, SQL or secret.
 
     `body` is the decoded JSON of an ack or of an HTTP answer, or the text of a page; `status` the HTTP status, if any.
     """
@@ -347,12 +352,12 @@ def _matches(body: Mapping[Any, Any], message: str) -> tuple[str, ...]:
     for holder in (body, body.get("data")):
         if isinstance(holder, Mapping) and isinstance(holder.get("matches"), (list, tuple)):
             return tuple(str(match) for match in holder["matches"])
-    found = _MATCHES.search(message)  # over REST the list survives in the message alone
+    found = _MATCHES.search(message)  # over REST only the message contains the list
     return tuple(part.strip() for part in found.group(1).split(",") if part.strip()) if found else ()
 
 
 def _from_page(body: Any, *, status: int | None, retry_after: float | None) -> DaemonError:
-    """An error without a JSON object: express's HTML pages, a proxy's, a bare string."""
+    """Convert an error without a JSON object: an HTML page of express or a proxy, or a bare string."""
     text = body if isinstance(body, str) else ""
     kind = _kind(None, status, text, status)
     said = _readable(" ".join(_TAGS.sub(" ", text).split()), {})[:200]

@@ -1,8 +1,8 @@
-"""One Socket.IO connection, from its first packet to its last: made fresh, used once, left without a trace.
+"""One Socket.IO connection, from its first packet to its last: opened once, used once, cleaned up completely.
 
-What python-socketio leaves open is settled here: a drop fails every call in flight at once, a call that timed out or
-was given up leaves no callback behind, closing is bounded, and the HTTP session is ours to close. It never reconnects
-and never logs in; `socketio.SocketLink` does.
+Adds to python-socketio: a drop fails every call in flight at once, a call that timed out or was cancelled leaves no
+callback behind, closing takes bounded time, and the HTTP session is closed here. A connection never reconnects and
+never logs in; `socketio.SocketLink` does.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from agor_reactive.transport.refusals import Redirected, refused_by_daemon, refu
 
 __all__ = ["MAX_FRAME", "ConnectOptions", "Connection"]
 
-# python-socketio logs whole packets, tokens included, at INFO: it gets a logger that no configuration turns up by
-# accident. It also keeps the library from installing a handler of its own.
+# python-socketio logs whole packets, tokens included, at INFO: it gets a separate logger that a general logging
+# configuration does not reach. This also keeps the library from installing a handler.
 _quiet = logging.getLogger("agor_reactive.transport.wire")
 _quiet.setLevel(logging.ERROR)
 
 MAX_FRAME: Final = 64_000_000
-"""Bytes of one frame that are taken of a daemon unless said otherwise."""
+"""The largest frame accepted from a daemon by default, in bytes."""
 
 _CLOSING_GRACE: Final = 0.4  # seconds
 _CANCEL_AGAIN: Final = 0.02  # seconds
@@ -47,8 +47,9 @@ _MOST_PACKETS_A_POLL: Final = 100_000
 class ConnectOptions:
     """How to reach the daemon. `timeout` in seconds covers one whole connect. `headers` go with the handshake.
 
-    `verify` as `tls.ssl_setting` gives it. `proxy` is the address of one; else the environment's is used, unless
-    `proxy_from_env` is false or the daemon is on this machine. `max_frame` is how many bytes of one frame are taken.
+    `verify` is the result of `tls.ssl_setting`. `proxy` is the address of a proxy; else the environment's is used,
+    unless `proxy_from_env` is false or the daemon is on this machine. `max_frame` is the largest frame accepted, in
+    bytes.
     """
 
     transports: Sequence[str] = ("websocket",)
@@ -61,8 +62,8 @@ class ConnectOptions:
 
 
 class _WholeResponse(aiohttp.ClientResponse):
-    """An answer to a poll's POST with its body, which python-engineio does not read: unread, it keeps its connection
-    open until somebody collects it."""
+    """Reads the body of a poll's POST answer, which python-engineio does not: unread, it keeps its connection open
+    until it is garbage-collected."""
 
     async def start(self, connection: Any) -> aiohttp.ClientResponse:
         await super().start(connection)
@@ -72,7 +73,7 @@ class _WholeResponse(aiohttp.ClientResponse):
 
 
 class Connection:
-    """`lost` is a future with the reason why the connection ended. `on_event` gets (topic, payload), in order."""
+    """One connection. `lost` is a future with the reason why it ended; `on_event` gets (topic, payload), in order."""
 
     def __init__(self, address: Address, options: ConnectOptions, *, on_event: Callable[[str, Any], None]) -> None:
         loop = asyncio.get_running_loop()
@@ -82,7 +83,7 @@ class Connection:
         self._options = options
         self._on_event = on_event
         self._in_flight: dict[asyncio.Future[tuple[Any, ...]], tuple[str, str]] = {}
-        self._refused: asyncio.Future[Any] = loop.create_future()  # with what the daemon said
+        self._refused: asyncio.Future[Any] = loop.create_future()  # with the daemon's reason
         self._redirected: Redirected | None = None
         self._session = aiohttp.ClientSession(
             trace_configs=[self._no_redirects()],
@@ -113,11 +114,11 @@ class Connection:
         self._sio.on("connect_error", self._hear_refusal)
 
     async def open(self, token: SecretStr | None = None) -> None:
-        """Connect, with an access token on the request or without an identity.
+        """Connect, with an access token on the request or without authentication.
 
-        The token goes into the ``Authorization`` header of the upgrade (or polling) request, the one place where every
-        daemon that knows identities in the handshake takes it as a full login. Raises `NotAuthenticated` or `Forbidden`
-        when the daemon refuses the identity, else `CannotConnect`; then, and when cancelled, nothing is left open.
+        The token goes into the ``Authorization`` header of the upgrade (or polling) request, where every daemon with
+        handshake authentication accepts it as a full login. Raises `NotAuthenticated` or `Forbidden` when the daemon
+        refuses the identity, else `CannotConnect`; then, and when cancelled, nothing is left open.
         """
         options = self._options
         if "polling" in options.transports:
@@ -127,7 +128,7 @@ class Connection:
                 await self._connect(token)
             reading = self._sio.eio.read_loop_task
             if reading is None:
-                raise ConnectionError("the connection ended while it was made")
+                raise ConnectionError("the connection ended while connecting")
             reading.add_done_callback(self._reading_ended)
         except TimeoutError:
             await self.close()
@@ -144,7 +145,8 @@ class Connection:
             raise
 
     async def _connect(self, token: SecretStr | None) -> None:
-        """`connect` of python-socketio, ended as soon as the daemon refuses: with polling it would wait for a ping."""
+        """Run python-socketio's `connect`, and end it when the daemon refuses: with polling it would wait for a
+        ping."""
         options = self._options
         connecting = asyncio.ensure_future(
             self._sio.connect(
@@ -159,12 +161,12 @@ class Connection:
             await asyncio.wait({connecting, self._refused}, return_when=asyncio.FIRST_COMPLETED)
             if self._refused.done():
                 if (writing := self._sio.eio.write_loop_task) is not None:
-                    # It says goodbye and ends; what reads would wait for the daemon's next ping.
+                    # Disconnect and stop; the reading task would wait for the daemon's next ping.
                     await asyncio.wait({writing}, timeout=_CLOSING_GRACE)
                 raise ConnectionRefusedError("the daemon refused the connection")
             await connecting
         finally:
-            # More than once: CPython 3.11's wait_for swallows a cancellation that comes with what it waits for.
+            # Cancelled repeatedly: CPython 3.11's wait_for loses a cancellation that arrives together with its result.
             while not connecting.done():
                 connecting.cancel()
                 await asyncio.wait({connecting}, timeout=_CANCEL_AGAIN)
@@ -172,7 +174,7 @@ class Connection:
                 connecting.exception()
 
     async def call(self, method: str, service: str, args: Sequence[Any], *, timeout: float) -> Any:
-        """One call and its answer; see `seam.Link.call` for the errors."""
+        """Make one call and return its answer; see `seam.Link.call` for the errors."""
         frame = checked_frame(method, service, args, max_payload=self.max_payload)
         if self.lost.done():
             raise NotConnected(f"{method} {frame[1]}: the connection has ended; nothing was sent")
@@ -191,7 +193,7 @@ class Connection:
             what = f"{method} {frame[1]}: no answer within {timeout:g} s"
             if is_read(method):
                 raise CallTimeout(f"{what} (a daemon never answers a method it does not know)") from None
-            raise OutcomeUnknown(f"{what}; it may or may not have happened, so look before you repeat it") from None
+            raise OutcomeUnknown(f"{what}; it may have been carried out. Check before you repeat it") from None
         except socketio.exceptions.SocketIOError:
             raise NotConnected(f"{method} {frame[1]}: the connection has ended; nothing was sent") from None
         finally:
@@ -200,13 +202,13 @@ class Connection:
         return read_ack(ack)
 
     async def announce(self, method: str, service: str, *args: Any) -> None:
-        """A call whose answer does not matter; a daemon that does not know it may refuse it."""
+        """Make a call and ignore its answer; a daemon without the method may refuse it."""
         frame = checked_frame(method, service, args, max_payload=self.max_payload)
-        with suppress(socketio.exceptions.SocketIOError):  # it ended meanwhile, which `lost` says
+        with suppress(socketio.exceptions.SocketIOError):  # it ended meanwhile; `lost` has the reason
             await self._sio.emit(frame[0], tuple(frame[1:]))
 
     async def close(self) -> None:
-        """End it and everything that belongs to it, within about a second. Idempotent."""
+        """Close the connection and its HTTP session, within about a second. Idempotent."""
         self.end("closed")
         eio = self._sio.eio
         lane = eio.ws if isinstance(eio.ws, EventLane) else None
@@ -216,7 +218,8 @@ class Connection:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._sio.disconnect(), _CLOSING_GRACE * 2)
             elif loops:
-                # It is ending by itself (a kick); calling disconnect() now would empty its queue under its feet.
+                # The server is disconnecting us; disconnect() now would empty the queue that python-socketio still
+                # reads.
                 await asyncio.wait(loops, timeout=_CLOSING_GRACE)
         except Exception as error:  # noqa: BLE001 - a dead transport may fail in any way while it is closed
             _quiet.debug("closing a connection: %s", type(error).__name__)
@@ -225,15 +228,15 @@ class Connection:
                 task.cancel()
             try:
                 await asyncio.gather(*loops, return_exceptions=True)
-            finally:  # who is cancelled here, closing, must still not leave the HTTP session open
+            finally:  # a cancelled close must still close the HTTP session
                 with suppress(ValueError):
                     engineio.base_client.connected_clients.remove(eio)
                 if lane is not None and lane.transport is not None:
-                    # What had to be said is said. TLS would wait for an answer to its farewell, maybe past the loop's
-                    # end, and leave the socket to the collector.
+                    # All packets are sent. A TLS shutdown would wait for the peer's close_notify, maybe past the loop's
+                    # end, and leave the socket to the garbage collector.
                     lane.transport.abort()
                 await self._session.close()
-                await asyncio.sleep(0)  # the transport closes its socket in a turn of its own
+                await asyncio.sleep(0)  # the transport closes its socket in the next loop iteration
 
     # ---- called by python-socketio and by the lane ----
 
@@ -245,7 +248,7 @@ class Connection:
         self._deliver(topic, payload[0] if payload else None)
 
     def _hear_refusal(self, *data: Any) -> None:
-        # python-socketio reports a connection that was never made in the same way; only the daemon's answer counts.
+        # python-socketio reports a failed connect in the same way; only the daemon's answer counts.
         if self._sio.eio.state == "connected" and not self._refused.done():
             self._refused.set_result(data[0] if data else None)
 
@@ -254,7 +257,7 @@ class Connection:
 
     def _oversize(self) -> None:
         most = self._options.max_frame
-        self.end(f"the daemon sent more than {most:,} bytes in one frame; ask for less, or allow more (max_response=)")
+        self.end(f"the daemon sent more than {most:,} bytes in one frame. Request less, or allow more (max_response=)")
 
     def _reading_ended(self, reading: asyncio.Task[None]) -> None:
         if not reading.cancelled():
@@ -262,7 +265,8 @@ class Connection:
         self.end("transport error")
 
     def end(self, reason: str = "transport error") -> None:
-        """It has ended, or is to: nothing is delivered any more, and every call in flight fails. Then `close` it."""
+        """Mark the connection as ended: no more events are delivered, and every call in flight fails. Then `close`
+        it."""
         if self.lost.done():
             return
         self.lost.set_result(reason)
@@ -274,7 +278,7 @@ class Connection:
         """Refuse HTTP redirects: aiohttp follows them, and the credentials of the request would go along."""
 
         async def refuse(_session: Any, _context: Any, params: aiohttp.TraceRequestRedirectParams) -> None:
-            # Kept, because with polling python-engineio makes text of what is raised.
+            # Kept, because with polling python-engineio converts exceptions to text.
             self._redirected = Redirected(params.response.headers.get("Location", ""))
             raise self._redirected
 
@@ -283,7 +287,7 @@ class Connection:
         return trace
 
     def _forget(self, callback: Callable[..., None]) -> None:
-        """Take a callback that will not be called out of python-socketio's table."""
+        """Remove the callback of an abandoned call from python-socketio's table."""
         table = self._sio.callbacks.get("/", {})
         for ack_id, waiting in tuple(table.items()):
             if waiting is callback:
@@ -296,10 +300,10 @@ def _handshake_headers(options: ConnectOptions, token: SecretStr | None) -> dict
 
 
 def _allow_busy_polls() -> None:
-    """Let one poll bring as many packets as a busy daemon puts in it.
+    """Raise python-engineio's limit of packets per poll to what a busy daemon sends.
 
     python-engineio drops the connection above 16. The documented way to raise that is this process-wide setting, so it
-    is only touched when polling was asked for, and never lowered.
+    is only changed when polling is used, and never lowered.
     """
     payload = engineio.payload.Payload
     payload.max_decode_packets = max(payload.max_decode_packets, _MOST_PACKETS_A_POLL)

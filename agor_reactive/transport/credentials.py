@@ -1,7 +1,7 @@
-"""Who we are to the daemon, and how to stay so: the ways to log in, their order, and when to renew.
+"""Credentials and logins: the ways to log in, their order, and when to renew.
 
-Sans-IO: `Login` yields the calls that it wants made (`effects.Call`) and is fed their answers. Time is an argument. No
-repr and no error shows a key, a token or a password.
+Sans-IO: `Login` yields calls (`effects.Call`) and receives their answers. Time is an argument. No repr and no error
+shows a key, a token or a password.
 """
 
 from __future__ import annotations
@@ -44,14 +44,14 @@ Secret = str | SecretStr
 
 _KEY_PREFIX: Final = "agor_sk_"
 
-_RENEW_AT: Final = 0.8  # of a token's life: 12 of its 15 minutes
-_RENEW_AHEAD: Final = 10.0  # seconds that are left then, at least …
-_RENEW_SOONEST: Final = 0.5  # … unless that is before the middle of a short life
+_RENEW_AT: Final = 0.8  # of a token's lifetime: 12 of its 15 minutes
+_RENEW_AHEAD: Final = 10.0  # seconds left at that time, at least …
+_RENEW_SOONEST: Final = 0.5  # … unless that is before the middle of a short lifetime
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class ApiKey:
-    """A personal key (``agor_sk_…``), which does not expire; the socket session it opens does."""
+    """A personal key (``agor_sk_…``). It does not expire; the socket session that it opens does."""
 
     key: SecretStr
 
@@ -64,7 +64,7 @@ class ApiKey:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Jwt:
-    """An access token, and the refresh token that renews it, if there is one."""
+    """An access token, and optionally the refresh token that renews it."""
 
     access_token: SecretStr
     refresh_token: SecretStr | None = None
@@ -94,7 +94,7 @@ class Local:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Provider:
-    """A function of the user's that gives an access token (or an API key); asked once for every connection."""
+    """A user's function that returns an access token (or an API key); called once per connection."""
 
     ask: TokenProvider
 
@@ -115,8 +115,8 @@ def credentials(
     password: Secret | None = None,
     token_provider: TokenProvider | None = None,
 ) -> Credentials:
-    """The credentials that these arguments mean. Raises `UsageError` for what is missing, does not go together,
-    or is no key or token."""
+    """Make credentials from arguments. Raises `UsageError` if arguments are missing, conflict, or are no key or
+    token."""
     api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
     api_key = api_key and check_secret(api_key, "api_key")
     access_token = access_token and check_secret(access_token, "access_token")
@@ -157,7 +157,7 @@ def _guess(
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Tokens:
-    """What a login left us with. `expires_at` is on the clock that was given to `Login`; None when nothing tells."""
+    """The tokens of a login. `expires_at` is on the clock given to `Login`; None when unknown."""
 
     access: SecretStr | None = None
     refresh: SecretStr | None = None
@@ -172,9 +172,9 @@ LoginStep = Call | GetToken
 
 
 class Login:
-    """Credentials with what they have earned so far. Whoever runs its steps must run one at a time.
+    """Credentials with the tokens obtained so far. Only one of its operations may run at a time.
 
-    `monotonic` measures lives; `wall` (epoch seconds) is only used for tokens that were minted before we saw them.
+    `monotonic` measures token lifetimes; `wall` (epoch seconds) is only used for tokens that were issued earlier.
     """
 
     def __init__(self, given: Credentials, *, monotonic: Callable[[], float], wall: Callable[[], float]) -> None:
@@ -187,36 +187,36 @@ class Login:
 
     @property
     def renewable(self) -> bool:
-        """Whether there is a way to a new session without the user."""
+        """Whether a new login is possible without the user."""
         return self.tokens.refresh is not None or not isinstance(self.credentials, Jwt)
 
     @property
     def user_id(self) -> str | None:
-        """Whom the access token is for; None when there is none, or it does not say."""
+        """The user of the access token; None without a token, or when it names no user."""
         subject = _claims(self.tokens.access).get("sub")
         return subject if isinstance(subject, str) else None
 
     @property
     def renew_at(self) -> float | None:
-        """When to renew, on the monotonic clock; None when there is no need or no way."""
+        """When to renew, on the monotonic clock; None when that is not needed or not possible."""
         return self.tokens.renew_at if self.renewable else None
 
     def log_in(self) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
-        """Log a new connection in: by the nearest way, then by the others. Returns the daemon's answer.
+        """Log in a new connection, by the cheapest way first. Returns the daemon's answer.
 
-        Raises `NotAuthenticated` when every way was refused; any other error ends it at once.
+        Raises `NotAuthenticated` when every way was refused; any other error is raised at once.
         """
         return (yield from self._first_that_works(self._ways(renewing=False)))
 
     def renew(self) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
-        """Extend the session by a token that lives longer. Returns and raises as `log_in`."""
+        """Extend the login with a newer token. Returns and raises as `log_in`."""
         return (yield from self._first_that_works(self._ways(renewing=True)))
 
     def token(self) -> EffectGenerator[LoginStep, SecretStr]:
-        """An access token for a handshake: the one at hand, else a new one. Raises as `log_in`.
+        """Return an access token for a handshake: the current one, else a new one. Raises as `log_in`.
 
-        A token at hand costs no call, so a link that reconnects often does not log in often (daemons allow 50 logins in
-        15 minutes for all callers of one address). A token provider is asked each time.
+        The current token costs no call, so a link that reconnects often does not log in often (daemons allow 50 logins
+        in 15 minutes for all callers of one address). A token provider is called each time.
         """
         if isinstance(self.credentials, Provider):
             yield from self._obtained_from(self.credentials)
@@ -227,11 +227,11 @@ class Login:
         return self.tokens.access
 
     def earn(self) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
-        """New tokens, by the refresh token, else by the credentials. Returns and raises as `log_in`."""
+        """Obtain new tokens, by the refresh token, else by the credentials. Returns and raises as `log_in`."""
         return (yield from self._first_that_works(self._ways_to_earn()))
 
     def discard_access(self) -> None:
-        """The daemon refused the access token at hand: the next one has to be a new one."""
+        """Discard the access token that the daemon refused, so that the next one is new."""
         self.tokens = Tokens(None, self.tokens.refresh)
 
     # ---- ways -------------------------------------------------------------------------------------------------------
@@ -271,7 +271,7 @@ class Login:
                 return (yield from way())
             except NotAuthenticated as error:
                 refused = error
-        raise refused or NotAuthenticated("the access token has expired and nothing can renew it; authenticate again")
+        raise refused or NotAuthenticated("the access token has expired and cannot be renewed; authenticate again")
 
     def _present(self, body: Mapping[str, Any]) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         answer = hide_fields((yield Call("create", AUTHENTICATION, (dict(body),))))
@@ -282,7 +282,7 @@ class Login:
 
     def _refreshed(self) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         yield from self._refresh()
-        # A refresh does not log anything in: the new token has to be presented.
+        # A refresh does not log in the connection: the new token has to be presented.
         return (yield from self._present({"strategy": "jwt", "accessToken": self.tokens.access}))
 
     def _refresh(self) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
@@ -290,7 +290,7 @@ class Login:
         try:
             answer = hide_fields((yield Call("create", REFRESH, ({"refreshToken": spent},))))
         except NotAuthenticated:
-            # Refused once is refused for good: asking again with it would hammer the daemon.
+            # A refused refresh token stays refused: repeated attempts would only load the daemon.
             self.tokens = Tokens(self.tokens.access, None, self.tokens.expires_at)
             raise
         access = answer.get("accessToken") if isinstance(answer, Mapping) else None
@@ -308,7 +308,7 @@ class Login:
         return (yield from self._present({"strategy": "jwt", "accessToken": token}))
 
     def _obtained_from(self, given: Provider) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
-        """A token of the provider's; a key, which is none, is turned into one."""
+        """Exchange the provider's answer for an access token if it is a key."""
         token = yield from self._asked_of(given)
         if token.get_secret_value().startswith(_KEY_PREFIX):
             return (yield from self._present({"strategy": "api-key", "apiKey": token}))
@@ -327,7 +327,7 @@ class Login:
         return self.tokens.expires_at is not None and self._monotonic() >= self.tokens.expires_at
 
     def _stale(self) -> bool:
-        """Expired, or so it says of itself: a token that was given to us was never timed."""
+        """Whether the token is expired, by our clock or by its own claims (a given token was not timed)."""
         expiry = _claims(self.tokens.access).get("exp")
         return self._expired() or (isinstance(expiry, (int, float)) and self._wall() >= expiry)
 
@@ -335,7 +335,7 @@ class Login:
         access = answer.get("accessToken")
         access = access if is_sendable(access) else sent
         refresh = answer.get("refreshToken")
-        # An echo of a token carries no new refresh token; the one we have stays good.
+        # An answer that repeats the access token has no new refresh token; the current one stays valid.
         tokens = Tokens(access, refresh if isinstance(refresh, SecretStr) else self.tokens.refresh)
         if access is not None and access == self.tokens.access and self.tokens.expires_at is not None:
             self.tokens = Tokens(tokens.access, tokens.refresh, self.tokens.expires_at, self.tokens.renew_at)
@@ -346,7 +346,7 @@ class Login:
         self.tokens = self._timed(tokens, life)
 
     def _left_of(self, token: SecretStr, life: float) -> float:
-        """What is left of a token minted some time ago. Needs the wall clock; a clock that is off costs a renewal."""
+        """The remaining seconds of a token issued earlier. Uses the wall clock; a wrong clock costs one renewal."""
         expiry = _claims(token).get("exp")
         if isinstance(expiry, (int, float)):
             return min(life, max(0.0, expiry - self._wall()))
@@ -360,7 +360,7 @@ class Login:
 
 
 def renewal_due(life: float) -> float:
-    """After how many seconds of a token's life it is renewed: early enough that a slow answer still comes in time."""
+    """The age at which a token is renewed, in seconds: early enough for a slow answer."""
     return max(life * _RENEW_SOONEST, min(life * _RENEW_AT, life - _RENEW_AHEAD))
 
 
@@ -371,7 +371,8 @@ def _payload(answer: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _life(claims: Mapping[str, Any]) -> float | None:
-    """Seconds from minting to expiry: a difference of the daemon's own times, whose clock may be off from ours."""
+    """The lifetime of a token, in seconds: the difference of the daemon's own times, because its clock may differ from
+    ours."""
     expiry, minted = claims.get("exp"), claims.get("iat")
     if isinstance(expiry, (int, float)) and isinstance(minted, (int, float)) and expiry > minted:
         return float(expiry - minted)
@@ -383,7 +384,7 @@ def _life_of(token: SecretStr) -> float | None:
 
 
 def _claims(token: SecretStr | None) -> Mapping[str, Any]:
-    """The claims of a JWT, unverified: only ever used to plan. Empty for what is not one."""
+    """Read the claims of a JWT, unverified: only used to plan renewals. Empty for other text."""
     parts = token.get_secret_value().split(".") if token is not None else ()
     if len(parts) != 3:
         return {}

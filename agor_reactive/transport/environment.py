@@ -1,7 +1,7 @@
-"""What the environment says about the network: which proxy to use, and which variable is to blame. No IO.
+"""Network settings of the environment: the proxy to use, and the variable that caused an error. No IO.
 
 Both kinds of client read ``HTTP_PROXY``, ``HTTPS_PROXY``, ``ALL_PROXY`` and ``NO_PROXY`` (upper or lower case). A value
-may hold a password: messages name variables, never what is in them.
+may hold a password: messages name variables, never their values.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from agor_reactive.transport.address import Address
 __all__ = ["UNUSABLE", "live_proxy", "unusable"]
 
 UNUSABLE: Final = (ImportError, ValueError, OSError)
-"""What making an HTTP client raises when the environment cannot be used."""
+"""The exceptions raised by an HTTP client's constructor for unusable environment variables."""
 
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
 _FILES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
@@ -27,9 +27,9 @@ _FILES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 def live_proxy(
     given: str | None, address: Address, *, from_env: bool, env: Mapping[str, str] | None = None
 ) -> str | None:
-    """The HTTP proxy for a live connection, or None: the one given, else the environment's, never on this machine.
+    """The HTTP proxy for a live connection, or None: the given one, else the environment's; None for this machine.
 
-    Raises `UsageError` for a SOCKS proxy, which a live connection cannot use, and for what is no address. `env`
+    Raises `UsageError` for a SOCKS proxy, which a live connection cannot use, and for an invalid address. `env`
     defaults to `os.environ`.
     """
     if given is not None:
@@ -51,7 +51,7 @@ def _http_proxy(value: str, name: str) -> str:
     except ValueError:
         host = None
     if not host:
-        raise UsageError(f"{name} is not the address of a proxy; one looks like http://127.0.0.1:3128")
+        raise UsageError(f"{name} is not a proxy address; an example is http://127.0.0.1:3128")
     if parts.scheme not in ("http", "https"):
         raise UsageError(
             f"{name} names a {parts.scheme} proxy; a live connection goes through HTTP proxies only. Use an http:// "
@@ -61,7 +61,7 @@ def _http_proxy(value: str, name: str) -> str:
 
 
 def _is_excepted(address: Address, env: Mapping[str, str]) -> bool:
-    """Whether ``NO_PROXY`` names the host: itself, a domain that it is in, a network, or ``*``."""
+    """Whether ``NO_PROXY`` covers the host: by name, parent domain, network, or ``*``."""
     host = address.host.lower()
     for entry in (env.get("no_proxy") or env.get("NO_PROXY") or "").split(","):
         name = entry.strip().lower()
@@ -84,7 +84,7 @@ def _in_network(host: str, network: str) -> bool:
 
 
 def unusable(error: Exception, env: Mapping[str, str] | None = None) -> UsageError:
-    """The error for an HTTP client that could not be made; it names the variables that may be to blame.
+    """The error for an HTTP client that could not be created; it names the variables that may be the cause.
 
     `error`: an ImportError for a SOCKS proxy without its package, an OSError for files of certificates, else a proxy's
     address.
@@ -96,5 +96,5 @@ def unusable(error: Exception, env: Mapping[str, str] | None = None) -> UsageErr
     if isinstance(error, ImportError):
         return UsageError(f"{blamed} names a SOCKS proxy, which needs one more package: pip install 'httpx2[socks]'")
     if isinstance(error, OSError):
-        return UsageError(f"{blamed} names a file that cannot be used ({error.strerror or type(error).__name__})")
-    return UsageError(f"{blamed} is not the address of a proxy that can be used; one looks like http://127.0.0.1:3128")
+        return UsageError(f"{blamed} names an unusable file ({error.strerror or type(error).__name__})")
+    return UsageError(f"{blamed} is not a usable proxy address; an example is http://127.0.0.1:3128")

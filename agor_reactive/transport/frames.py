@@ -1,11 +1,11 @@
 """Frames at the edge of python-socketio: its packets with our JSON, and a fast lane for plain events.
 
-Plain event frames (``42[``…) are most of the traffic. `EventLane` takes them straight from the websocket and lets every
-other frame through: protocol, pings, acks and upgrades stay python-socketio's. Both seams are public: a packet class
+Plain event frames (``42[``…) are most of the traffic. `EventLane` reads them directly from the websocket and passes
+every other frame on: protocol, pings, acks and upgrades stay python-socketio's. Both seams are public: a packet class
 (`serializer=`) and an `aiohttp.ClientSession` (`http_session=`) with its `ws_response_class`.
 
-A frame that cannot be read never ends the connection. An event becomes an `UNREADABLE` one, so that whoever mirrors its
-session reads that again; an ack fails its call.
+A frame that cannot be read never ends the connection. An event becomes an `UNREADABLE` event, so that mirrors of its
+session resync; an ack fails its call.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ log = logging.getLogger(__name__)
 
 OnFrame = Callable[[str, Any], None]
 
-# After this many events in a row the loop gets its turn, however fast they come.
+# Yield to the event loop after this many events in a row.
 _BURST: Final = 256
 
 
 class _Json:
-    """The interface of the standard library's `json` that python-socketio asks for, over orjson."""
+    """The standard library's `json` interface that python-socketio expects, over orjson."""
 
     @staticmethod
     def dumps(value: Any, **_: Any) -> str:
@@ -85,7 +85,7 @@ class WirePacket(Packet):  # type: ignore[misc]  # python-socketio has no types
         return self._drop()
 
     def _drop(self) -> int:
-        # An ack nobody waits for is what python-socketio ignores.
+        # python-socketio ignores an ack without a waiting call.
         self.packet_type, self.id, self.namespace = ACK, None, None
         self.data = []
         log.warning("a frame that cannot be read was dropped")
@@ -93,7 +93,7 @@ class WirePacket(Packet):  # type: ignore[misc]  # python-socketio has no types
 
 
 def named_sessions(frame: str) -> dict[str, list[str]]:
-    """Of a frame that cannot be read: the sessions that it names, none of which it may be about."""
+    """The sessions named in a frame that cannot be read. It may concern none of them."""
     found = dict.fromkeys(match.group(1) for match in _SESSION_ID.finditer(frame))
     return {"session_ids": list(found)[:_MOST_SESSIONS]}
 
@@ -105,8 +105,8 @@ def _is_event(data: Any) -> bool:
 class EventLane(aiohttp.ClientWebSocketResponse):
     """A websocket whose `receive` hands plain events to `deliver` itself and returns everything else.
 
-    Order holds between the two ways: a frame that was let through is handled, in a task of python-socketio's, before
-    the next event is taken (before Python 3.12, `asyncio.wait_for` around `receive` sees to that by itself).
+    The order of frames is kept: python-socketio's task handles a passed-on frame before the next event is read (before
+    Python 3.12, `asyncio.wait_for` around `receive` ensures that).
     """
 
     deliver: OnFrame
@@ -117,7 +117,7 @@ class EventLane(aiohttp.ClientWebSocketResponse):
 
     def __init__(self, *made: Any, **how: Any) -> None:
         super().__init__(*made, **how)
-        # aiohttp forgets it once it has begun to close it, which is not when it is closed.
+        # aiohttp drops its reference when closing begins, before the transport is closed.
         connection = self._response.connection
         self.transport = None if connection is None else connection.transport
 
@@ -151,17 +151,17 @@ class EventLane(aiohttp.ClientWebSocketResponse):
                 await asyncio.sleep(0)
 
     def _read_open(self, frame: str) -> None:
-        """The opening packet alone tells how much the daemon takes."""
+        """Read the opening packet, the only one with the daemon's maximum payload."""
         try:
             size = orjson.loads(frame[1:]).get("maxPayload")
         except (ValueError, AttributeError):
-            return  # python-socketio reports what is wrong with it
+            return  # python-socketio reports the error
         if isinstance(size, int) and size > 0:
             self.on_max_payload(size)
 
 
 def _second_look(frame: str) -> Any:
-    """Half characters are no reason to lose an event; None for what cannot be read."""
+    """Decode a frame again with lone surrogates allowed; None for what still cannot be read."""
     try:
         data = loads(frame[2:])
     except ValueError:
@@ -170,13 +170,13 @@ def _second_look(frame: str) -> Any:
 
 
 def _with_cut_chunk(data: Any, text: str) -> Any:
-    """The event, its chunk with the halves that the next one may complete."""
+    """Keep the lone surrogates of a chunk event, because the next chunk may complete them."""
     payload = data[1] if _is_event(data) and data[0].endswith(":chunk") and len(data) > 1 else None
     if not isinstance(payload, dict):
         return data
     chunk = payload.get("chunk")
     if isinstance(chunk, str) and "\ufffd" in (chunk[:1], chunk[-1:]):
-        raw = json.loads(text)[1]["chunk"]  # the decoder of the standard library keeps halves as they are
+        raw = json.loads(text)[1]["chunk"]  # the standard library's decoder keeps lone surrogates
         payload["chunk"] = CutText(chunk, raw)
     return data
 

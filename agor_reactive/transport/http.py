@@ -1,7 +1,7 @@
-"""REST over httpx2: the same exchange done on `httpx2.Client` and on `httpx2.AsyncClient`.
+"""REST over httpx2: the drivers of `rest.exchange` on `httpx2.Client` and `httpx2.AsyncClient`.
 
-They move bytes, wait, and hold the lock under which one caller renews for all. What to send, when, and what an answer
-means is in `rest`. No httpx2 exception leaves this file.
+They send bytes, wait, and hold the lock under which one caller renews the login for all. `rest` decides what to send,
+when, and what an answer means. No httpx2 exception leaves this module.
 """
 
 from __future__ import annotations
@@ -49,14 +49,14 @@ __all__ = ["MAX_RESPONSE", "AsyncRest", "Rest"]
 C = TypeVar("C", httpx2.Client, httpx2.AsyncClient)
 
 MAX_RESPONSE = 64_000_000
-"""Bytes of one answer that are read unless said otherwise, counted after decompression."""
+"""The largest answer that is read by default, in bytes after decompression."""
 
-# Node closes idle connections after 5 s; a write on one that is just being closed would have an unknown outcome.
+# Node closes idle connections after 5 s; a write on a connection that is being closed would have an unknown outcome.
 _LIMITS = httpx2.Limits(keepalive_expiry=2.0)
 
 
 class _QuietURL(httpx2.URL):
-    """An address that shows itself without its query: httpx2 logs every one at INFO, and a query may hold anything."""
+    """A URL whose text omits the query: httpx2 logs every URL at INFO, and a query may hold private data."""
 
     def __str__(self) -> str:
         return scrub_text(super().__str__().partition("?")[0])
@@ -65,9 +65,9 @@ class _QuietURL(httpx2.URL):
 
 
 class _RestBase:
-    """What both have. `timeout` in seconds covers connecting and each read; `random` gives numbers in [0, 1).
+    """The common part of both. `timeout` in seconds covers connecting and each read; `random` gives numbers in [0, 1).
 
-    `verify` as in `tls`, `proxy` and `timeout` as in httpx2; `max_response` is how many bytes of an answer are read.
+    `verify` as in `tls`, `proxy` and `timeout` as in httpx2; `max_response` is the largest answer, in bytes.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class _RestBase:
             "follow_redirects": False,
             "proxy": proxy,
             "trust_env": proxy is None and proxy_from_env and not self._address.is_loopback,
-            # Loading the certificates of the machine takes longer than a request; without TLS nobody looks at them.
+            # Loading the system's certificates takes longer than a request, and plain HTTP does not need them.
             "verify": ssl_setting(verify) if self._address.is_tls else False,
         }
         self._max_response = max_response
@@ -130,7 +130,7 @@ class _RestBase:
         return request
 
     def _renewal(self, seen: int) -> EffectGenerator[LoginStep, Mapping[str, Any]] | None:
-        """How to get a new token; None when another caller just got one. Raises the refusal another caller met."""
+        """The operation that gets a new token; None when another caller just got one. Raises that caller's refusal."""
         session, login = self.session, self.session.login
         if session.generation != seen or login is None:
             return None
@@ -140,7 +140,7 @@ class _RestBase:
 
 
 def _made(kind: Callable[..., C], options: Mapping[str, Any]) -> C:
-    """An HTTP client; what the environment makes impossible is a `UsageError`."""
+    """Create an HTTP client. Raises `UsageError` for unusable environment variables."""
     try:
         return kind(**options)
     except (*UNUSABLE, httpx2.InvalidURL) as error:
@@ -148,7 +148,7 @@ def _made(kind: Callable[..., C], options: Mapping[str, Any]) -> C:
 
 
 class _Body:
-    """The body of an answer as it comes, up to a bound."""
+    """Collects the body of an answer, up to a size limit."""
 
     def __init__(self, response: httpx2.Response, send: Send, most: int) -> None:
         self._response = response
@@ -172,25 +172,27 @@ class _Body:
     def _refuse(self) -> None:
         call = self._send.what
         raise ProtocolError(
-            f"{call.method} {call.service}: the answer is larger than {self._most:,} bytes and was not read; "
-            "ask for less ($limit, $select), or allow more (max_response=)"
+            f"{call.method} {call.service}: the answer is larger than {self._most:,} bytes and was not read. Request "
+            "less ($limit, $select), or allow more (max_response=)"
         )
 
 
 def _link_error(error: Exception, send: Send, url: str) -> Exception:
-    """What a failure of httpx2 means for this call."""
+    """Convert an httpx2 exception to the error of this call."""
     call, why = send.what, type(error).__name__
     if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)):
         return never_reached(call, url, str(error) or why)
     if isinstance(error, httpx2.TimeoutException):
         what = f"{call.method} {call.service}: no answer in time"
         if is_read(call.method):
-            return CallTimeout(f"{what}; ask again, or allow more (timeout=, in seconds)")
-        return OutcomeUnknown(f"{what}; it may or may not have happened, so look before you repeat it")
-    if isinstance(error, httpx2.LocalProtocolError):  # what it says may hold the header, and that the key
-        return UsageError(f"{call.method} {call.service}: the request holds what HTTP cannot carry; nothing was sent")
+            return CallTimeout(f"{what}. Try again, or allow more time (timeout=, in seconds)")
+        return OutcomeUnknown(f"{what}; it may have been carried out. Check before you repeat it")
+    if isinstance(error, httpx2.LocalProtocolError):  # its text may contain the header, and so the key
+        return UsageError(
+            f"{call.method} {call.service}: the request contains characters that HTTP cannot carry. Nothing was sent"
+        )
     if isinstance(error, (httpx2.UnsupportedProtocol, httpx2.InvalidURL)):
-        return UsageError(f"{url} cannot be asked ({why})")
+        return UsageError(f"no request to {url} is possible ({why})")
     if isinstance(error, (httpx2.DecodingError, httpx2.TooManyRedirects)):
         return ProtocolError(f"{call.method} {call.service}: the answer cannot be read ({why})")
     return lost_in_flight(call.method, call.service, scrub_text(str(error)[:100]) or why)
@@ -213,7 +215,7 @@ class Rest(_RestBase):
         return drive(self._exchange(call), lambda effect: self._perform(effect, timeout))
 
     def log_in(self, credentials: Credentials) -> Mapping[str, Any]:
-        """Log in, and be so from now on. Raises `NotAuthenticated`; the login before then stays in force."""
+        """Log in and stay logged in. Raises `NotAuthenticated`; the previous login then stays in force."""
         self._be_this_process()
         login = self._login_for(credentials)
         with self._lock:
@@ -222,7 +224,7 @@ class Rest(_RestBase):
         return answer
 
     def renew(self) -> Mapping[str, Any]:
-        """Get a new token by the credentials at hand. Raises `NotAuthenticated`."""
+        """Renew the token with the current credentials. Raises `NotAuthenticated`."""
         self._be_this_process()
         with self._lock:
             login = self.session.login
@@ -238,14 +240,14 @@ class Rest(_RestBase):
         self._client.close()
 
     def _be_this_process(self) -> None:
-        """After a fork, leave the connections to the other process: two that share one read each other's answers.
+        """After a fork, start with new connections: processes that share one read each other's answers.
 
-        They are kept rather than closed, because a goodbye over TLS would end them for the other process, too.
+        The old ones are kept unclosed, because a TLS shutdown would end them for the parent process, too.
         """
         if self._process != os.getpid() and not self._closed:
             self._process = os.getpid()
             self._inherited.append(self._client)
-            self._lock = threading.Lock()  # another thread may have held it when the process was forked
+            self._lock = threading.Lock()  # another thread may have held the lock during the fork
             self._client = _made(httpx2.Client, self._options)
 
     def _perform(self, effect: RestEffect, timeout: float | None) -> Any:
@@ -266,7 +268,7 @@ class Rest(_RestBase):
             return body.answer()
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _link_error(error, effect, self.url) from None
-        except OSError as error:  # no socket's, which httpx2 makes its own: a file that the environment names
+        except OSError as error:  # not a socket error, which httpx2 converts: a file named in the environment
             raise unusable(error) from None
         except RuntimeError:
             self._refuse_if_closed()
@@ -314,7 +316,7 @@ class AsyncRest(_RestBase):
         return await drive_async(self._exchange(call), lambda effect: self._perform(effect, timeout))
 
     async def log_in(self, credentials: Credentials) -> Mapping[str, Any]:
-        """Log in, and be so from now on. Raises `NotAuthenticated`; the login before then stays in force."""
+        """Log in and stay logged in. Raises `NotAuthenticated`; the previous login then stays in force."""
         self._here()
         login = self._login_for(credentials)
         async with self._lock:
@@ -323,7 +325,7 @@ class AsyncRest(_RestBase):
         return answer
 
     async def renew(self) -> Mapping[str, Any]:
-        """Get a new token by the credentials at hand. Raises `NotAuthenticated`."""
+        """Renew the token with the current credentials. Raises `NotAuthenticated`."""
         self._here()
         async with self._lock:
             login = self.session.login
@@ -357,7 +359,7 @@ class AsyncRest(_RestBase):
             return body.answer()
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
             raise _link_error(error, effect, self.url) from None
-        except OSError as error:  # no socket's, which httpx2 makes its own: a file that the environment names
+        except OSError as error:  # not a socket error, which httpx2 converts: a file named in the environment
             raise unusable(error) from None
         except RuntimeError:
             self._refuse_if_closed()

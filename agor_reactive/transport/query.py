@@ -1,8 +1,8 @@
-"""Query objects as the query strings that a daemon's REST parser (`qs`) reads back as the same object. No IO.
+"""Encodes query objects as query strings that the daemon's REST parser (`qs`) decodes to the same object. No IO.
 
-Lists are written in the ``name[]=a`` form: it stays a list for one item, and for more than twenty, where indexes would
-turn into an object on older daemons (on newer ones, Express 4.22, both forms hold 1,000).
-An empty list cannot be written at all: `calls.queries.is_empty_match` tells when it means "nothing".
+Lists use the ``name[]=a`` form, which stays a list for one item and for more than twenty; indexes would become an
+object on older daemons (on newer ones, Express 4.22, both forms hold 1,000). An empty list has no form:
+`calls.queries.is_empty_match` says when it matches no row.
 """
 
 # Not qs-codec (tried 1.6): one query needs both list formats, `[]` for scalars and indices for objects, and it has one
@@ -27,11 +27,11 @@ __all__ = ["LocalSlice", "rest_query", "to_query_string"]
 
 Query = Mapping[str, Any]
 
-_DEEPEST: Final = 5  # qs reads nesting no deeper than this; the rest becomes one odd key
+_DEEPEST: Final = 5  # qs reads no deeper nesting; the rest becomes part of a key
 
 
 def to_query_string(query: Query | None) -> str:
-    """`query` percent-encoded, in the order given. Raises `UsageError` for what a query string cannot say."""
+    """Encode `query`, percent-encoded, in the given order. Raises `UsageError` for values that have no form."""
     return "&".join(f"{quote(key, safe='$')}={quote(value, safe='')}" for key, value in _pairs(query or {}, "", 0))
 
 
@@ -45,10 +45,10 @@ def _pairs(value: Any, name: str, depth: int) -> Iterator[tuple[str, str]]:
         for index, item in enumerate(value):
             if index >= MOST_ALTERNATIVES and isinstance(item, Mapping):
                 raise UsageError(
-                    f"{name} has more than {MOST_ALTERNATIVES} alternatives, which REST cannot say; "
-                    "find_all and iterate ask for them in parts"
+                    f"{name} has more than {MOST_ALTERNATIVES} alternatives, more than REST can carry. Use find_all or "
+                    "iterate, which split them"
                 )
-            # Objects in a list need their index to stay together; scalars must not have one.
+            # Objects in a list need indexes to keep their fields together; scalars must have none.
             nested = isinstance(item, Mapping) or is_list(item)
             yield from _pairs(item, f"{name}[{index}]" if nested else f"{name}[]", depth + 1)
     else:
@@ -68,7 +68,7 @@ def _scalar(value: Any, name: str) -> str:
         return moment(value)
     if isinstance(value, (str, int, float, date, UUID)):
         return str(value)
-    if isinstance(value, Integral):  # numbers of numpy, and others that are no int
+    if isinstance(value, Integral):  # numpy integers, and other integers that are not int
         return str(int(value))
     if isinstance(value, Real):
         return _scalar(float(value), name)
@@ -79,8 +79,8 @@ class LocalSlice:
     """Cuts an answer to `limit` rows, where the daemon added `$skip` and `$limit` as text.
 
     In June 2026 numbers in a query string of ``messages`` stay text: ``$skip=1&$limit=2`` gives rows 1 to "12", and the
-    answer echoes "1" and "2". So it begins where it should and has too many rows. Later daemons read numbers, echo
-    numbers, and are not cut.
+    answer echoes "1" and "2". So the answer begins at the right row and has too many. Later daemons read and echo
+    numbers; their answers are not cut.
     """
 
     __slots__ = ("limit",)
@@ -89,7 +89,7 @@ class LocalSlice:
         self.limit = limit
 
     def of(self, answer: Any) -> Any:
-        """`answer` (a page) with only the rows asked for."""
+        """Cut `answer` (a page) to the requested rows."""
         if not isinstance(answer, Mapping) or not isinstance(answer.get("data"), list):
             return answer
         if not any(isinstance(answer.get(name), str) for name in ("limit", "skip")):
@@ -107,15 +107,15 @@ def _refuse_what_stays_text(value: Any, name: str = "") -> None:
             _refuse_what_stays_text(item, name)
     elif value is None or isinstance(value, Real):
         raise UsageError(
-            f"over REST, messages are compared with text only, so {name}: {value!r} would fit none; "
-            "use a live client (create_client, connect), or filter the rows here"
+            f"over REST, messages are compared as text only, so {name}: {value!r} would match none. Use a live client "
+            "(create_client, connect), or filter the rows in Python"
         )
 
 
 def rest_query(service: str, query: Query | None) -> tuple[Query | None, LocalSlice | None]:
-    """What to send over REST for a find, and what to cut from its answer (see `LocalSlice`).
+    """The query to send over REST for a find, and how to cut its answer (see `LocalSlice`).
 
-    In June 2026 a condition on a number, a truth value or null fits no message over REST, without a word: that raises
+    In June 2026 a condition on a number, boolean or null silently matches no message over REST: this raises
     `UsageError`.
     """
     if service != "messages" or not query:

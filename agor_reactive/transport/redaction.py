@@ -1,7 +1,7 @@
-"""What must not leave the process in a log, a recording, an error or `client.events`: keys, tokens, passwords.
+"""Removes keys, tokens and passwords from logs, recordings, errors and `client.events`.
 
-Every socket hears everybody's events, some of which carry secrets. `redact` is for whole events, `scrub` for any JSON,
-`scrub_text` for one string. All three give back the very same object when there is nothing to take out.
+Every socket receives all users' events, some of which carry secrets. `redact` is for whole events, `scrub` for any
+JSON, `scrub_text` for one string. All three return the same object when there is nothing to remove.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ from agor_reactive.models.secrecy import REDACTED, is_secret, scrub_text
 
 __all__ = ["REDACTED", "redact", "scrub", "scrub_text"]
 
-# Whole families: a route below such a path is as secret as the path itself.
+# Whole families: a route below such a path is secret, too.
 _SECRET_PREFIXES: Final = (*SECRET_PATHS, "auth/")
 
-# The frequent ones, made of ids and text alone: never looked into.
+# Frequent events with only ids and text are not scanned.
 _PLAIN_NAMES: Final = ("streaming:chunk", "thinking:chunk", "streaming:start", "streaming:end", "thinking:start")
 _PLAIN_NAMES_END: Final = (*_PLAIN_NAMES, "thinking:end", "tool:start", "tool:complete")
 
@@ -25,7 +25,7 @@ _DEEPEST: Final = 64
 
 
 def redact(topic: str, payload: Any) -> Any:
-    """`payload` without its secrets; a copy where something was taken out, else `payload` itself."""
+    """Remove the secrets of an event's payload: returns a copy if something was removed, else `payload`."""
     if topic.endswith(_PLAIN_NAMES_END):
         return payload
     if topic.startswith(_SECRET_PREFIXES):
@@ -34,7 +34,7 @@ def redact(topic: str, payload: Any) -> Any:
 
 
 def scrub(value: Any) -> Any:
-    """Any JSON without the values of secret-sounding fields, and without keys and tokens inside its strings."""
+    """Remove the values of secret-sounding fields, and the keys and tokens inside strings, from any JSON."""
     return _scrub(value, 0)
 
 

@@ -1,4 +1,4 @@
-"""What a refused Socket.IO connection means: an error with words of its own for each kind. No IO.
+"""Converts a refused Socket.IO connection to an error, with a message for each kind. No IO.
 
 A connection is refused in two places. The daemon answers the CONNECT packet with a ``connect_error`` (a message, and
 ``data`` on newer daemons); a proxy, a TLS layer or another server answers the HTTP request before any packet. Facts of
@@ -29,7 +29,7 @@ _LONGEST: Final = 200
 
 
 class Redirected(aiohttp.ClientConnectionError):
-    """The address redirects. Following it would hand the credentials to the target; `target` names it."""
+    """The address redirects to `target`. Following it would send the credentials there."""
 
     def __init__(self, target: str) -> None:
         super().__init__("the address redirects")
@@ -39,8 +39,8 @@ class Redirected(aiohttp.ClientConnectionError):
 def refused_by_daemon(answer: Any, url: str) -> AgorError:
     """The error for the payload of a ``connect_error``.
 
-    `NotAuthenticated` for a refused identity, `Forbidden` for a closed tenant (neither is cured by trying again), and
-    `CannotConnect` for everything else, which may pass.
+    `NotAuthenticated` for a refused identity, `Forbidden` for a closed tenant (retries do not help), and
+    `CannotConnect` for everything else, which may be temporary.
     """
     body = answer if isinstance(answer, Mapping) else {"message": answer}
     data = body.get("data")
@@ -51,7 +51,7 @@ def refused_by_daemon(answer: Any, url: str) -> AgorError:
     name = name if isinstance(name, str) else None
     if code == TENANT_RESTRICTED:
         return Forbidden(
-            f"{url} does not admit this workspace now ({said}); ask whoever runs the daemon",
+            f"{url} does not admit this workspace now ({said}); ask the daemon's administrator",
             name=name,
             code=TENANT_RESTRICTED,
         )
@@ -84,13 +84,13 @@ def refused_on_the_way(error: BaseException, url: str) -> CannotConnect:
 def _about_status(status: int, url: str) -> str:
     before = f"HTTP {status} instead of a Socket.IO connection at {url}"
     if status in (401, 403, 407):
-        return f"{before}: a proxy in front of the daemon refuses it; it may need headers= of its own"
+        return f"{before}: a proxy in front of the daemon refuses the connection; it may need extra headers (headers=)"
     if status == 404:
         return f"{before}: there is no Socket.IO server at this path; check the address"
     if status == 429:
-        return f"{before}: too many connections; wait before the next one"
+        return f"{before}: too many connections; wait before you reconnect"
     if status >= 500:
-        return f"{before}: a gateway answers in place of the daemon, which may be starting; try again"
+        return f"{before}: a gateway answers instead of the daemon, which may be starting. Try again"
     return f"{before}: is this the address of an Agor daemon?"
 
 
@@ -102,7 +102,7 @@ def _status(error: BaseException) -> int | None:
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:
-    """The error and what led to it, the innermost last."""
+    """The error and its causes, the innermost last."""
     seen: set[int] = set()
     inner: BaseException | None = error
     while inner is not None and id(inner) not in seen:

@@ -1,5 +1,5 @@
-"""REST, sans-IO: a service call as the HTTP request it becomes, an HTTP answer as what it says, and the whole exchange
-between them (login, retries, refresh) as effects. `http` has their two drivers. Knows no HTTP library.
+"""REST, sans-IO: builds HTTP requests from service calls, reads HTTP answers, and yields the whole exchange (login,
+retries, refresh) as effects. `http` has the two drivers. Knows no HTTP library.
 
 REST has the six standard methods and the routes (``POST sessions/<id>/prompt`` is ``create`` on that path). Custom
 methods exist over the live link only.
@@ -79,18 +79,20 @@ class RestAnswer:
 
 
 def build(call: Call) -> tuple[RestRequest, LocalSlice | None]:
-    """The request of a call, and what to cut from its answer. Raises `UsageError` for what REST cannot say."""
+    """Build the request of a call, and the rule that cuts its answer. Raises `UsageError` for calls that REST lacks."""
     try:
         return _build(call)
     except UnicodeEncodeError:
-        raise UsageError(f"{call.method}: a path, id or query holds half a character, which cannot be sent") from None
+        raise UsageError(
+            f"{call.method}: a path, id or query contains a lone surrogate, which cannot be sent"
+        ) from None
 
 
 def _build(call: Call) -> tuple[RestRequest, LocalSlice | None]:
     if call.method not in STANDARD_METHODS:
         raise UsageError(
-            f"{call.method} on {call.service} is a custom method, which REST does not have; use a live client "
-            "(create_client), or the route for it if there is one"
+            f"{call.method} on {call.service} is a custom method, which REST does not offer. Use a live client "
+            "(create_client), or its route if there is one"
         )
     method, path, *args = arguments(call.method, call.service, call.args)
     query = args.pop() if len(args) == _places_before_query(method) + 1 else None
@@ -116,7 +118,7 @@ def _places_before_query(method: str) -> int:
 
 
 def read(answer: RestAnswer, cut: LocalSlice | None = None) -> Any:
-    """The result in an answer. Raises the `DaemonError` it means, or `ProtocolError` when it cannot be read."""
+    """Read the result of an answer. Raises its `DaemonError`, or `ProtocolError` when it cannot be read."""
     if answer.status >= 400:
         raise daemon_error(_body(answer), status=answer.status, retry_after=_retry_after(answer))
     if answer.status >= 300:
@@ -146,7 +148,7 @@ def _retry_after(answer: RestAnswer) -> float | None:
     try:
         seconds = float(told)
     except ValueError:
-        # A moment: how far it is off is told by the answer's own clock. Without that our back-off will do.
+        # A date: the wait is its distance from the answer's own Date header. Without that, our back-off applies.
         moment, now = _moment(told), _moment(answer.headers.get("date", ""))
         return None if moment is None or now is None else max(0.0, (moment - now).total_seconds())
     return max(0.0, seconds) if isfinite(seconds) else None
@@ -168,9 +170,9 @@ _REPEATS: Final = Backoff(first=0.2, jitter=(0.5, 1.5))
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Tries for a read that met a busy or absent daemon, with the waits between them. Writes have one try.
+    """Attempts of a read while the daemon is busy or unreachable, and the waits between them. Writes have one attempt.
 
-    A daemon that asks for a longer pause than `longest_wait` is not waited for: `TooManyRequests` tells.
+    If the daemon asks for a longer pause than `longest_wait`, `TooManyRequests` is raised at once.
     """
 
     tries: int = 3
@@ -180,7 +182,7 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Make this request; the `RestAnswer` is wanted, or a `LinkError` raised."""
+    """Send this request; the driver answers with the `RestAnswer`, or raises a `LinkError`."""
 
     request: RestRequest
     what: Call
@@ -188,7 +190,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Renew:
-    """A new token is wanted, unless another caller got one since `generation`. One at a time."""
+    """Get a new token, unless another caller got one since `generation`. One at a time."""
 
     generation: int
 
@@ -197,7 +199,7 @@ RestEffect = Send | Sleep | Renew
 
 
 class AuthState:
-    """What a REST client is logged in with. `generation` counts tokens, so that many callers renew once."""
+    """The login of a REST client. `generation` counts tokens, so that concurrent callers renew only once."""
 
     def __init__(self, login: Login | None = None) -> None:
         self.generation = 0
@@ -205,22 +207,22 @@ class AuthState:
         self.refusal: NotAuthenticated | None = None
 
     def adopt(self, login: Login | None) -> None:
-        """From now on, be this one."""
+        """Replace the login."""
         self.login = login
         self.renewed()
 
     def renewed(self) -> None:
-        """There is a new token."""
+        """Record a new token."""
         self.generation += 1
         self.refusal = None
 
     def refused(self, error: NotAuthenticated) -> None:
-        """There is no way to a new token: callers are told so, and the daemon is not asked again, until a new login."""
+        """Record that no new token can be had: calls raise the refusal, without a request, until a new login."""
         self.refusal = error
 
     @property
     def token(self) -> SecretStr | None:
-        """What goes into the Authorization header: keys and access tokens alike."""
+        """The key or access token for the Authorization header."""
         if self.login is None:
             return None
         given = self.login.credentials
@@ -228,12 +230,12 @@ class AuthState:
 
     @property
     def needs_login(self) -> bool:
-        """Whether credentials are there and no token yet."""
+        """Whether there are credentials but no token yet."""
         return self.login is not None and self.token is None and self.refusal is None
 
     @property
     def can_renew(self) -> bool:
-        """Whether a refused token can be followed by another try."""
+        """Whether a new token can be had after a refusal."""
         login = self.login
         return (
             login is not None and self.refusal is None and login.renewable and not isinstance(login.credentials, ApiKey)
@@ -243,9 +245,9 @@ class AuthState:
 def exchange(
     call: Call, session: AuthState, *, retry: RetryPolicy, random: Callable[[], float], login: bool = True
 ) -> EffectGenerator[RestEffect, Any]:
-    """One call from first request to result: logs in first where needed, renews once on a 401, retries reads.
+    """Make one call: log in first if needed, renew once on a 401, retry reads.
 
-    With `login` false the call goes out as it is (it is part of a login itself).
+    With `login` false the call is sent as it is (it is part of a login).
     """
     request, cut = build(call)
     if login and session.needs_login:
@@ -259,7 +261,7 @@ def exchange(
             answer: RestAnswer = yield Send(replace(request, token=token), call)
             return read(answer, cut)
         except NotAuthenticated:
-            # A 401 means that nothing was done: asking again is safe for writes too.
+            # A 401 means that nothing was done, so a repetition is safe for writes, too.
             if not login or renewed or not (session.can_renew or session.generation != seen):
                 raise
             renewed = True
@@ -280,5 +282,5 @@ def _pause(error: AgorError, failed: int, retry: RetryPolicy, random: Callable[[
 
 
 def never_reached(call: Call, url: str, why: str) -> LinkError:
-    """The error for a request that was not even sent."""
+    """The error for a request that was not sent."""
     return CannotConnect(f"{call.method} {call.service}: no Agor daemon answered at {url} ({why}); is it running?")

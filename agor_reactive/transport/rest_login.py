@@ -1,7 +1,7 @@
-"""What a live link asks over REST: tokens for its handshake, calls without a socket.
+"""REST calls of a live link: tokens for its handshake, calls without a socket.
 
-Daemons since late August 2026 take an identity only in the Socket.IO handshake, as an access token; the tokens come
-from ``POST /authentication`` and ``POST /authentication/refresh``. The HTTP client is made on first use.
+Daemons since late August 2026 accept authentication only in the Socket.IO handshake, as an access token; the tokens
+come from ``POST /authentication`` and ``POST /authentication/refresh``. The HTTP client is created on first use.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ __all__ = ["RestLogin"]
 
 
 class RestLogin:
-    """The REST side of one live link. `make` builds an `AsyncRest` from credentials (None: no identity)."""
+    """The REST side of one live link. `make` builds an `AsyncRest` from credentials (None: unauthenticated)."""
 
     def __init__(self, make: Callable[[ApiKey | None], AsyncRest], *, timeout: float) -> None:
         self._make = make
@@ -30,7 +30,7 @@ class RestLogin:
         self._rest: AsyncRest | None = None
 
     async def run(self, steps: EffectGenerator[LoginStep, Any], ask: Callable[[GetToken], Any]) -> Any:
-        """Do the steps of a login with HTTP requests; `ask` asks the user's token provider."""
+        """Run the operation of a login with HTTP requests; `ask` calls the user's token provider."""
 
         async def perform(step: LoginStep) -> Any:
             return await ask(step) if isinstance(step, GetToken) else hide_fields(await self.call(step))
@@ -38,13 +38,13 @@ class RestLogin:
         return await drive_async(steps, perform)
 
     async def call(self, call: Call, timeout: float | None = None) -> Any:
-        """One call without an identity. Raises as `AsyncRest.call`."""
+        """Make one unauthenticated call. Raises as `AsyncRest.call`."""
         if self._rest is None:
             self._rest = self._make(None)
         return await self._rest.call(call, timeout=self._timeout if timeout is None else timeout)
 
     async def takes_key(self, key: ApiKey) -> bool:
-        """Whether the daemon answers REST calls made with this key, whatever it said to a login with it."""
+        """Whether the daemon accepts this key for REST calls, even if it refuses a login with it."""
         rest = self._make(key)
         try:
             await rest.call(Call("find", "sessions", ({"$limit": 1},)), timeout=self._timeout)

@@ -1,8 +1,8 @@
-"""A `Link` without a network: a test says what the daemon answers, when, and what it pushes.
+"""A `Link` without a network: a test scripts the daemon's answers, their timing, and its events.
 
-Shipped, so that whoever builds on the session layer can test without a daemon. It is deterministic: no IO, no timers,
-no threads, no clock but the one given. Answers come from responders, at once and without yielding to the loop; a call
-that shall stay in flight is *held*.
+It is shipped, so that code on top of the session layer can be tested without a daemon. It is deterministic: no IO, no
+timers, no threads, no clock but the one given. Answers come from responders, at once and without yielding to the loop;
+a call that should stay in flight is *held*.
 
 ::
 
@@ -36,11 +36,11 @@ from agor_reactive.transport.seam import OnEvent, OnStatus
 __all__ = ["PendingCall", "Responder", "ScriptedLink"]
 
 Responder = Callable[[tuple[Any, ...]], Any]
-"""Gets a call's arguments; returns the result or an awaitable of it, or raises the error the call shall end with."""
+"""Gets a call's arguments; returns the result or an awaitable of it, or raises the error of the call."""
 
 
 class PendingCall:
-    """A call in flight, as the test sees it. The first of its deciding methods wins; later ones change nothing."""
+    """A call in flight. The test ends it with one of the methods; the first one wins, later ones change nothing."""
 
     def __init__(self, link: ScriptedLink, method: str, service: str, args: tuple[Any, ...]) -> None:
         self.method = method
@@ -51,7 +51,7 @@ class PendingCall:
 
     @property
     def done(self) -> bool:
-        """Whether the call was decided, or given up by its caller."""
+        """Whether the call has ended, or was cancelled by its caller."""
         return self._future.done()
 
     def answer(self, result: Any) -> None:
@@ -65,7 +65,7 @@ class PendingCall:
             self._future.set_exception(error)
 
     def release(self) -> None:
-        """End the call with what its responder says now."""
+        """End the call with the current answer of its responder."""
         if self._future.done():
             return
         try:
@@ -121,8 +121,8 @@ class ScriptedLink:
 
     `calls` is every call made, as ``(method, service, args)``; `pending` the calls in flight, oldest first. `clock`
     stamps emitted events (default: 1.0, 2.0, …). Every login succeeds unless the script says otherwise; any other call
-    that no responder fits ends in `NotFound`, as on a daemon that lacks the service. The timeout of a call is not kept
-    here: `PendingCall.time_out` is.
+    without a matching responder ends in `NotFound`, as on a daemon that lacks the service. Calls do not time out; use
+    `PendingCall.time_out`.
     """
 
     def __init__(self, *, clock: Callable[[], float] | None = None) -> None:
@@ -137,30 +137,31 @@ class ScriptedLink:
         self._responders: list[_Rule] = [_Rule("*", "authentication", lambda args: {"accessToken": "scripted"})]
         self._holds: list[_Rule] = []
 
-    # ---- what the script says ----
+    # ---- the script ----
 
     def on_call(self, method: str, service: str, responder: Responder) -> Callable[[], None]:
-        """Answer matching calls with `responder`; the latest fitting rule wins. Returns its undo.
+        """Answer matching calls with `responder`; the latest matching rule wins. Returns its undo.
 
         `method` may be ``"*"``; `service` may be ``"*"`` or have parameters: ``"sessions/:id/prompt"``.
         """
         return _added(self._responders, _Rule(method, service, responder))
 
     def hold(self, method: str = "*", service: str = "*") -> Callable[[], None]:
-        """Keep matching calls in flight, in `pending`, until the test decides them. Returns its undo."""
+        """Keep matching calls in flight, in `pending`, until the test ends them. Returns its undo."""
         return _added(self._holds, _Rule(method, service))
 
     def release(self, method: str = "*", service: str = "*") -> None:
-        """Drop every hold, and let the matching calls in flight end with what their responders say."""
+        """Remove every hold, and end the calls in flight with the answers of their responders."""
         self._holds.clear()
         for call in tuple(self.pending):
             if _Rule(method, service).fits(call.method, call.service):
                 call.release()
 
     def emit(self, topic: str, payload: Any) -> bool:
-        """Push one event, synchronously. Returns False when the link is down or nobody listens: it is lost then.
+        """Push one event, synchronously. Returns False when the link is down or has no listener: the event is then
+        lost.
 
-        The receiver gets a copy of the payload: what comes from a real link is nobody else's either.
+        The receiver gets a copy of the payload, as from a real link, which keeps no reference.
         """
         if not self._status.up or self._on_event is None:
             return False
@@ -173,17 +174,17 @@ class ScriptedLink:
         self._fail_all(reason)
 
     def restore(self) -> None:
-        """Come back, logged in, as a new connection (`epoch` + 1)."""
+        """Reconnect, logged in, as a new connection (`epoch` + 1)."""
         self.set_status(LinkStatus("live", epoch=self._status.epoch + 1))
 
     def set_status(self, status: LinkStatus) -> None:
-        """Put any status, and tell the listener."""
+        """Set any status, and notify the listener."""
         self._status = status
         if self._on_status is not None:
             self._on_status(status)
 
     def respond(self, method: str, service: str, args: tuple[Any, ...]) -> Any:
-        """What the script answers to such a call. Raises `NotFound` when it says nothing of it."""
+        """The scripted answer to a call. Raises `NotFound` when no rule matches."""
         for rule in reversed(self._responders):
             if rule.fits(method, service) and rule.responder is not None:
                 return rule.responder(args)

@@ -1,18 +1,18 @@
-"""The live link: one supervised connection at a time that logs in, stays logged in, and reconnects.
+"""The live link: keeps one supervised connection logged in, and reconnects it.
 
-There is one path for the first connect, a drop, a server's kick and a daemon's restart. How a daemon learns who we are
-depends on its version (`ConnectWay`), which is found out by trying and remembered per address:
+The first connect, a drop, a disconnect by the server and a daemon's restart share one path. How a connection is
+authenticated depends on the daemon's version (`ConnectWay`), which is detected by trying and remembered per address:
 
-* ``bare`` (until August 2026): connect without an identity, log in with ``create authentication``, wait for the answer.
+* ``bare`` (until August 2026): connect unauthenticated, log in with ``create authentication``, wait for the answer.
 * ``handshake`` (since late August 2026): a bare connection is refused with 401; log in over REST, then connect with the
   access token on the request. The socket outlives the token and cannot log in again.
 
-Bare is tried first at an address that is not known, which costs today's daemons one refusal. ``/health`` could hint at
-them, but looks the same on daemons of 22 August 2026 (0.25.2), where bare is better: there a connection with a token on
-the request ends with that token, whatever logs in on it later, and its calls skip the checks for members.
+Bare is tried first at an unknown address, which costs one refusal on today's daemons. ``/health`` could hint at them,
+but looks the same on daemons of 22 August 2026 (0.25.2), where bare is better: there a connection with a token on the
+request ends with that token, even after later logins, and its calls skip the checks for members.
 
-`connection.Connection` moves the bytes, `credentials.Login` knows how to log in, `rest_login.RestLogin` asks over REST;
-this module knows when. It gives events no meaning.
+`connection.Connection` moves the bytes, `credentials.Login` knows how to log in, `rest_login.RestLogin` makes the REST
+calls; this module decides when. It does not interpret events.
 """
 
 from __future__ import annotations
@@ -60,12 +60,12 @@ __all__ = ["ConnectWay", "SocketLink"]
 log = logging.getLogger(__name__)
 
 ConnectWay = Literal["bare", "handshake"]
-"""How a daemon learns who a connection belongs to; see the top of this module."""
+"""How a daemon authenticates a connection; see the top of this module."""
 
 _WAYS: Final[dict[str, ConnectWay]] = {}
-"""What was found out, per address, for every link of this process."""
+"""The detected way to connect per address, for every link of this process."""
 
-_IMMUTABLE: Final = "immutable"  # in the answer of a daemon whose sockets cannot log in
+_IMMUTABLE: Final = "immutable"  # in the answer of a daemon whose sockets cannot log in after the handshake
 
 _SHORTEST_LIFE: Final = 0.05  # seconds
 
@@ -75,7 +75,7 @@ class SocketLink:
 
     `timeout` is a call's default, `connect_timeout` covers one connect, both in seconds. `clock` gives epoch seconds
     (receipt of events), `random` numbers in [0, 1). With `keep_trying`, `open` waits for a daemon that is not up yet.
-    `ways` is where the way to connect is remembered by address; left out, the whole process shares one.
+    `ways` remembers the way to connect by address; by default the whole process shares one.
     """
 
     def __init__(
@@ -126,8 +126,8 @@ class SocketLink:
         self._plan_changed = asyncio.Event()
         self._ways = _WAYS if ways is None else ways
         self._handshake_sure = False  # a bare connection was refused, so no doubt is left
-        self._greeting: Any = None  # what the daemon said of itself on this connection
-        self._refused: tuple[Login, AgorError] | None = None  # not tried again before there is a new login
+        self._greeting: Any = None  # the daemon's greeting on this connection
+        self._refused: tuple[Login, AgorError] | None = None  # not retried before a new login
         self._going_live: set[asyncio.Future[None]] = set()
         self._rest = RestLogin(self._make_rest, timeout=min(timeout, connect_timeout))
 
@@ -148,7 +148,7 @@ class SocketLink:
 
     @property
     def connect_way(self) -> ConnectWay | None:
-        """How this daemon learns who a connection belongs to; None as long as it is not known."""
+        """How this daemon authenticates a connection; None while unknown."""
         return self._ways.get(self._address.url)
 
     def listen(self, on_event: OnEvent, on_status: OnStatus) -> None:
@@ -158,7 +158,7 @@ class SocketLink:
     async def open(self) -> None:
         self._here()
         if self._status.phase == "closed":
-            raise UsageError("this link was closed for good; make a new client")
+            raise UsageError("this link is closed; create a new client")
         if self._supervisor is None:
             self._opened = asyncio.get_running_loop().create_future()
             self._supervisor = asyncio.create_task(self._supervise(), name=f"agor link {self._address.url}")
@@ -184,7 +184,7 @@ class SocketLink:
         return await connection.call(method, service, args, timeout=limit)
 
     async def _call_without_socket(self, method: str, service: str, args: tuple[Any, ...], limit: float) -> Any:
-        """There is no connection without a login on this daemon: what needs none (``health``) is asked over REST."""
+        """Make a call without a login (``health``) over REST, where the daemon admits no unauthenticated connection."""
         if method not in STANDARD_METHODS:
             reason = self._status.reason or "not logged in yet"
             raise NotAuthenticated(f"{method} {service}: not connected ({reason}); authenticate first", code=401)
@@ -209,7 +209,7 @@ class SocketLink:
         if login is None:
             raise NotAuthenticated("there is no login to renew; authenticate first")
         if self.connect_way == "handshake":
-            if self._connection is None:  # refused, or down: connect again with what is new
+            if self._connection is None:  # refused, or down: reconnect with the new credentials
                 return await self._connect_as(login)
             async with self._logging_in:
                 renewed: Mapping[str, Any] = await self._over_rest(login.earn() if login.renewable else login.log_in())
@@ -223,7 +223,7 @@ class SocketLink:
             self._login = None
             connection = self._connection
             if self.connect_way == "handshake":
-                # The identity belongs to the connection; there is nothing to log out of but to end it.
+                # The login belongs to the connection: a logout has to close it.
                 self._connection = None
                 if self._status.phase != "closed":
                     self._tell("unauthenticated", reason="logged out")
@@ -247,21 +247,21 @@ class SocketLink:
         self._not_live(NotConnected("the link was closed meanwhile"))
         if self._opened is not None and not self._opened.done():
             self._opened.set_exception(NotConnected("the link was closed while it was opening"))
-            self._opened.exception()  # nobody may be waiting
+            self._opened.exception()  # `open` may not be waiting
         await self._rest.close()
 
     # ---- the supervisor ----
 
     def _supervisor_ended(self, supervisor: asyncio.Task[None]) -> None:
-        """Never silent: without its supervisor a link does not come back."""
+        """Report the end of the supervisor, without which the link does not reconnect."""
         if supervisor is not self._supervisor or self._opened is None or not self._opened.done():
-            return  # closed by us, or `open` raises what it met
+            return  # closed by us, or `open` raises the error
         if not supervisor.cancelled() and supervisor.exception() is None and self._opened.exception() is not None:
             return
         why = "it was cancelled" if supervisor.cancelled() else f"{type(supervisor.exception()).__name__}"
-        log.error("the link to %s ended for good: %s; make a new client", self._address.url, why)
+        log.error("the link to %s has ended: %s; create a new client", self._address.url, why)
         self._tell("closed", reason=f"the link's task ended ({why})")
-        self._not_live(NotConnected("the link ended for good; make a new client"))
+        self._not_live(NotConnected("the link has ended; create a new client"))
 
     async def _supervise(self) -> None:
         attempt = 0
@@ -270,7 +270,7 @@ class SocketLink:
             began = loop.time()
             try:
                 reason = await self._one_connection()
-                if reason is None:  # it ended, or was not made, by a choice of the user's
+                if reason is None:  # the user ended or replaced it
                     attempt = 0
                     continue
                 if loop.time() - began >= self._backoff.steady:
@@ -293,7 +293,7 @@ class SocketLink:
         return "reconnecting" if self._opened is not None and self._opened.done() else "connecting"
 
     def _refuse_to_open(self, error: Exception) -> bool:
-        """Whether `open` ends with `error`; the supervisor ends with it."""
+        """Whether `open` fails with `error`, which also ends the supervisor."""
         opened = self._opened
         if opened is None or opened.done() or (self._keep_trying and isinstance(error, LinkError)):
             return False
@@ -301,10 +301,9 @@ class SocketLink:
         return True
 
     async def _one_connection(self) -> str | None:
-        """Connect, log in, and stay until the connection ends. Raises if it never got up.
+        """Connect, log in, and wait until the connection ends. Raises if it could not be established.
 
-        Returns why it ended; None when the next one should be made without a pause, or not at all as long as nobody is
-        logged in.
+        Returns the reason of its end; None to reconnect without a pause, or to wait for a login.
         """
         self._plan_changed.clear()
         self._greeting = None
@@ -330,16 +329,16 @@ class SocketLink:
             self._not_live(explained)
             if self._opened is not None and not self._opened.done():
                 raise explained from None
-            # Trying again would be refused again: no connection until someone authenticates.
+            # A retry would be refused again: no connection until the next `authenticate`.
             self._refused = (login, explained)
             return None
-        if login is not self._login:  # somebody authenticated meanwhile
+        if login is not self._login:  # `authenticate` was called meanwhile
             await connection.close()
             return None
         return await self._stay(connection, self._be_live(connection))
 
     async def _stay(self, connection: Connection, begin: Awaitable[None]) -> str | None:
-        """Begin to use an open connection, and keep it until it ends."""
+        """Use an open connection until it ends."""
         try:
             self._connection = connection
             self._epoch += 1
@@ -360,10 +359,10 @@ class SocketLink:
         if self._opened is not None and not self._opened.done():
             self._opened.set_result(None)
 
-    # ---- a connection without an identity, and then a login ----
+    # ---- unauthenticated connection, then a login ----
 
     async def _log_in_first(self) -> None:
-        """Log a fresh connection in; calls made meanwhile wait for it."""
+        """Log in a new connection; calls made meanwhile wait for it."""
         login = self._login
         if login is None:
             self._tell("unauthenticated", reason="not logged in yet")
@@ -374,24 +373,24 @@ class SocketLink:
         except (NotAuthenticated, Forbidden) as error:
             if _IMMUTABLE in str(error) and self._connection is not None:
                 self._ways[self._address.url] = "handshake"
-                self._connection.end("it was made without an identity")
+                self._connection.end("the connection was opened without a login")
                 self._connection = None
                 return
             explained = await self._explained(error, login)
             if self._opened is not None and not self._opened.done():
                 raise explained from None
-            # Asking again would be refused again: stay connected, bare, until someone authenticates.
+            # A retry would be refused again: stay connected, unauthenticated, until the next `authenticate`.
             self._tell("unauthenticated", reason=str(explained))
         except LinkError as error:
             raise CannotConnect(f"{self._address.url} was reached, but its login was not answered: {error}") from None
 
-    # ---- a connection with an identity ----
+    # ---- authenticated connection ----
 
     def _is_deaf(self) -> bool:
-        """Whether the connection will never get an event: a daemon of June takes a token in the handshake, too.
+        """Whether the connection will never receive events: daemons of June accept a token in the handshake, too.
 
         Newer ones name themselves with a ``bootId`` when they greet a connection. Without it a bare connection is tried
-        next; if that is refused, there is no doubt any more.
+        next; if that is refused, the daemon is known to be newer.
         """
         greeting = self._greeting
         newer = greeting is None or (isinstance(greeting, Mapping) and "bootId" in greeting)
@@ -402,12 +401,12 @@ class SocketLink:
         self._connection = None
         if self._status.up:
             self._tell(self._down, reason="the daemon is of an older version; connecting without an identity")
-        connection.end("it was made with an identity")
+        connection.end("the connection was opened with a login")
 
     async def _open_as(self, login: Login) -> Connection:
-        """A connection with the login's access token; one refusal is answered with a new token and one more try.
+        """Open a connection with the login's access token; after a refusal, once more with a new token.
 
-        A refusal does not prove a bad token: every fault of a handshake looks the same.
+        A refusal does not prove a bad token: every failure of a handshake looks the same.
         """
         for last in (False, True):
             async with self._logging_in:
@@ -429,8 +428,8 @@ class SocketLink:
         raise AssertionError("unreachable")
 
     async def _go_live(self, connection: Connection) -> None:
-        """Let calls through. Announced first: this client joins the rooms of sessions, and needs no copy of their text
-        as the owner of a session (daemons without rooms refuse that, which does no harm)."""
+        """Let calls through. First announce that this client joins session rooms, so that it gets no second copy of the
+        text as a session's owner (daemons without rooms refuse that, without effect)."""
         await connection.announce("create", "session-streams", {"capability": True})
         self._tell("live")
 
@@ -446,7 +445,7 @@ class SocketLink:
         self._going_live.clear()
 
     def _not_live(self, error: Exception) -> None:
-        """Whoever waits for a connection with a new login gets `error`."""
+        """Fail the login that waits for a new connection with `error`."""
         for future in self._going_live:
             if not future.done():
                 future.set_exception(error)
@@ -460,7 +459,7 @@ class SocketLink:
         await self._until(None, None)
 
     async def _connect_as(self, login: Login) -> Mapping[str, Any]:
-        """Log in over REST, then replace the connection: the identity of a socket cannot be changed."""
+        """Log in over REST, then replace the connection: a socket's authentication cannot be changed."""
         async with self._logging_in:
             try:
                 answer: Mapping[str, Any] = await self._over_rest(login.log_in())
@@ -483,7 +482,7 @@ class SocketLink:
         return await self._rest.run(steps, _ask_provider)
 
     async def _explained(self, error: AgorError, login: Login) -> AgorError:
-        """The refusal of an API key, or that the key is good and only the live connection is not to be had with it."""
+        """The error for a refused API key: a bad key, or a good key that this daemon accepts over REST only."""
         key = login.credentials
         if (
             not isinstance(error, NotAuthenticated)
@@ -492,15 +491,16 @@ class SocketLink:
         ):
             return error
         return ApiKeyRestOnly(
-            f"{self._address.url} takes this API key over REST but gives no live connection for one (daemons of August "
+            f"{self._address.url} accepts this API key over REST but no API key for a live connection (daemons of "
+            "August "
             "2026 do so). Log in with e-mail and password (strategy='local'), or give an access token (access_token=), "
-            "which POST /authentication answers to e-mail and password",
+            "which POST /authentication returns for e-mail and password",
             name=error.name,
             code=error.code,
         )
 
     def _make_rest(self, key: ApiKey | None) -> AsyncRest:
-        from agor_reactive.transport.http import AsyncRest  # imports an HTTP library: not before it is needed
+        from agor_reactive.transport.http import AsyncRest  # imports an HTTP library, so only when needed
         from agor_reactive.transport.rest import RetryPolicy
 
         options = self._options
@@ -511,13 +511,14 @@ class SocketLink:
             verify=options.verify,
             proxy=options.proxy,
             proxy_from_env=options.proxy_from_env,
-            retry=RetryPolicy(tries=1),  # the link tries again by its own back-off
+            retry=RetryPolicy(tries=1),  # the link retries with its back-off
         )
 
     # ---- staying logged in ----
 
     async def _keep_logged_in(self, connection: Connection) -> None:
-        """Until the connection ends: renew the login ahead of its expiry, where the connection would end with it."""
+        """Renew the login before it expires, until the connection ends, where the connection would end with the
+        login."""
         loop = asyncio.get_running_loop()
         refused: Login | None = None
         failures = 0
@@ -538,11 +539,11 @@ class SocketLink:
             try:
                 async with self._logging_in:
                     await self._run_login(login, login.renew())
-                # A token that is hardly longer-lived than the way to it must not make us ask without pause.
+                # A very short-lived token must not cause renewals without a pause.
                 short = login.renew_at is not None and login.renew_at < loop.time() + _SHORTEST_LIFE
                 failures = failures + 1 if short else 0
             except (NotAuthenticated, Forbidden) as error:
-                # The daemon cuts the connection at expiry, and then the status tells. No second try before that.
+                # The daemon ends the connection at expiry, and the status shows it. No second attempt before that.
                 refused = login
                 log.warning("the login could not be renewed: %s", error)
             except Exception as error:  # noqa: BLE001 - a token provider may raise anything
@@ -551,7 +552,7 @@ class SocketLink:
                 log.info("the login could not be renewed yet: %s", what)
 
     async def _until(self, due: float | None, lost: asyncio.Future[str] | None) -> None:
-        """Wait for a change of plan, the end of the connection, or the time `due`."""
+        """Wait for a new plan, the end of the connection, or the time `due`."""
         loop = asyncio.get_running_loop()
         changed = asyncio.ensure_future(self._plan_changed.wait())
         watched: set[asyncio.Future[Any]] = {changed} if lost is None else {lost, changed}
@@ -564,7 +565,7 @@ class SocketLink:
     # ---- logging in ----
 
     async def _run_login(self, login: Login, steps: EffectGenerator[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
-        """Run the steps of a login on the present connection, and be live. The lock is the caller's."""
+        """Run the operation of a login on the current connection, and go live. The caller holds the lock."""
         connection = self._connection
         if connection is None:
             raise NotConnected("the link is not connected; nothing was sent")
@@ -586,7 +587,7 @@ class SocketLink:
 
     @contextmanager
     def _calls_held_back(self) -> Iterator[None]:
-        """While not logged in yet, calls wait here rather than go out early and be refused."""
+        """Hold calls back until the login ends, because earlier calls would be refused."""
         if self._status.phase == "live" and self._status.epoch == self._epoch:
             yield
             return
@@ -598,7 +599,7 @@ class SocketLink:
             gate.set_result(None)
 
     async def _pass_gate(self, gate: asyncio.Future[None], method: str, service: str, limit: float) -> float:
-        """Wait for the login under way; returns what is left of `limit`."""
+        """Wait for the current login; returns the rest of `limit`, in seconds."""
         loop = asyncio.get_running_loop()
         started = loop.time()
         done, _ = await asyncio.wait({gate}, timeout=limit)
@@ -610,7 +611,7 @@ class SocketLink:
         self._address.warn_if_exposed()
         return Login(credentials, monotonic=lambda: asyncio.get_running_loop().time(), wall=self._clock)
 
-    # ---- telling ----
+    # ---- notifying ----
 
     def _deliver(self, topic: str, payload: Any) -> None:
         if topic == "server-info":

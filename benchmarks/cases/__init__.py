@@ -37,6 +37,7 @@ CASES: Mapping[str, tuple[str, str]] = {
     "socket": ("sockets", "socket"),
     "hydrate": ("hydrate", "hydrate"),
     "widget": ("widget", "widget"),
+    "text": ("outside_text", "text"),
 }
 """Name of a case: its module here, and the function in it."""
 

@@ -15,8 +15,8 @@ import pytest
 
 import agor_reactive as agor
 from tests.cli.conftest import KEY, Cli, Forbidding, Open, Served
-from tests.surface.ways import certificate, through_tls
 from tests.transport.feathers import FeathersServer
+from tests.transport.tls_and_proxy import certificate, through_tls
 
 SESSION = "01a20fce-0000-7000-8000-000000000000"
 

@@ -17,9 +17,9 @@ from agor_reactive.errors import CannotConnect, LinkError
 from agor_reactive.transport.credentials import credentials
 from agor_reactive.transport.socketio import SocketLink
 from tests.contract.daemons import Daemon
+from tests.contract.relay import way_to
 from tests.contract.scene import ENDED, Scene, opened_scene
 from tests.contract.waiting import eventually
-from tests.contract.way import way_to
 
 RECONNECTS = 200
 LOGINS = 3

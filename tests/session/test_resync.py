@@ -20,7 +20,7 @@ from agor_reactive.errors import (
 )
 from agor_reactive.session.handles import SessionHandle
 from tests.core.build import SID, task_row
-from tests.session.test_given_up import Happening, closed, released, removed
+from tests.session.test_abandoned_loads import Happening, closed, released, removed
 from tests.session.world import World
 
 Calls = tuple[str, str]

@@ -15,9 +15,9 @@ from agor_reactive.errors import AgorError, CannotConnect, Forbidden, NotAuthent
 from agor_reactive.transport.credentials import ApiKey, Jwt
 from agor_reactive.transport.refusals import refused_by_daemon
 from agor_reactive.transport.socketio import SocketLink
-from tests.surface.ways import certificate
 from tests.transport.conftest import Heard
 from tests.transport.feathers import FeathersServer, until
+from tests.transport.tls_and_proxy import certificate
 
 KEY = ApiKey("agor_sk_good")
 GENERIC = "Invalid or expired authentication token"
@@ -125,7 +125,7 @@ def http(status: str, *headers: str, body: bytes = b"<html>no</html>") -> bytes:
 ON_THE_WAY: dict[str, tuple[bytes, str]] = {
     "proxy 403": (http("403 Forbidden"), "HTTP 403 .* a proxy"),
     "proxy 407": (http("407 Proxy Authentication Required"), "HTTP 407 .* a proxy"),
-    "HTML 502": (http("502 Bad Gateway"), "HTTP 502 .* a gateway answers in place of the daemon"),
+    "HTML 502": (http("502 Bad Gateway"), "HTTP 502 .* a gateway answers instead of the daemon"),
     "too many": (http("429 Too Many Requests"), "HTTP 429 .* wait"),
     "another server": (http("404 Not Found"), "HTTP 404 .* check the address"),
     "redirect": (

@@ -23,7 +23,7 @@ from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
 from agor_reactive.adapters.presentation.tasks import prompt_line, task_heading
-from agor_reactive.adapters.terminal.prose import prose, tail_of
+from agor_reactive.adapters.terminal.prose import MARKDOWN_LIMIT, LongText, prose, tail_of
 from agor_reactive.adapters.terminal.signs import Signs, status_style, tone_style
 from agor_reactive.models.task import Task
 
@@ -85,7 +85,9 @@ def paint(block: Block, signs: Signs) -> Item:
         case ThinkingBlock():
             return _thinking(block, signs)
         case UserBlock(text=text):
-            return Item("text", Text(f"{signs.user} {text}", style="italic"))
+            said = f"{signs.user} {text}"
+            long = len(said) > MARKDOWN_LIMIT
+            return Item("text", LongText(said, "italic") if long else Text(said, style="italic"))
         case ToolBlock():
             return Item("tool", _tool(block, signs))
         case RequestBlock():

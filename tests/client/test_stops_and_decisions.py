@@ -15,7 +15,7 @@ import agor_reactive as agor
 from agor_reactive.calls.effects import Call
 from agor_reactive.cli.app import app
 from agor_reactive.errors import DaemonError, UsageError
-from tests.surface.strict_daemon import SID, TID, StrictDaemon
+from tests.calls.strict_daemon import SID, TID, StrictDaemon
 from tests.transport.rest_server import Reply, RestServer, Seen
 
 NO_SUCH_PAGE = b"<!DOCTYPE html><html><body><pre>Cannot %s %s</pre></body></html>"

@@ -1,6 +1,6 @@
 """docs/services.md, made from the code: which path leads to which service, row, methods, wire calls and events.
 
-``python -m tests.surface.table`` writes it; a test sees that it is up to date.
+``python -m tests.services.table`` writes it; a test sees that it is up to date.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROW_EVENTS = ("created", "patched", "updated", "removed")
 
 HEAD = """# Services
 
-Made from the code by `python -m tests.surface.table`; do not edit it by hand.
+Made from the code by `python -m tests.services.table`; do not edit it by hand.
 
 `client.service("…")` is typed by its path, on every kind of client. Every service has `find`, `find_all`, `iterate`,
 `get`, `create`, `create_many`, `update`, `patch`, `remove` and `call` (any method by its name on the wire); which of

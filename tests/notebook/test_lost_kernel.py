@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agor_reactive.adapters.ipywidgets.document import Part
-from tests.notebook.bare_page import bare, snapshot, tell
 from tests.notebook.browser import in_browser, opened, picture, run_all, run_cell, until
 from tests.notebook.lab import Lab
-from tests.notebook.test_rough_in_browser import SESSION
+from tests.notebook.standalone_page import bare, snapshot, tell
+from tests.notebook.test_reruns_and_interrupts import SESSION
 from tests.notebook.written_notebooks import write_notebook
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from agor_reactive.errors import NotFound, ProtocolError, UsageError
 from agor_reactive.models import BoardComment, Branch, Repo, Worktree
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.transport.scripted import ScriptedLink
-from tests.surface import table
+from tests.services import table
 
 
 def test_the_page_of_services_is_up_to_date() -> None:
-    assert table.PAGE.read_text("utf-8") == table.page(), "run python -m tests.surface.table"
+    assert table.PAGE.read_text("utf-8") == table.page(), "run python -m tests.services.table"
 
 
 def typed_paths() -> set[str]:

@@ -12,7 +12,7 @@ from agor_reactive.calls.settling import STOP_WAIT
 from agor_reactive.errors import ConnectionLost, NotFound, UsageError
 from agor_reactive.models import StopAnswer
 from agor_reactive.transport.scripted import ScriptedLink
-from tests.surface.strict_daemon import SID, TID, StrictDaemon
+from tests.calls.strict_daemon import SID, TID, StrictDaemon
 
 
 def test_a_stop_that_is_done_at_once_says_what_it_stopped() -> None:

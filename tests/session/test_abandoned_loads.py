@@ -11,7 +11,7 @@ import pytest
 from agor_reactive.errors import AgorError, HandleDisposed, NotConnected, NotFound
 from agor_reactive.session.handles import SessionHandle
 from tests.core.build import SID
-from tests.session.test_lean import opened
+from tests.session.test_lean_hydration import opened
 from tests.session.world import World
 
 Happening = Callable[[World, SessionHandle], None]

@@ -25,8 +25,8 @@ from agor_reactive.errors import (
     TooManyRequests,
     UsageError,
 )
-from tests.surface.ways import certificate, through_proxy, through_tls
 from tests.transport.rest_server import Reply, RestServer
+from tests.transport.tls_and_proxy import certificate, through_proxy, through_tls
 
 
 @pytest.fixture

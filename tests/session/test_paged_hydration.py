@@ -16,7 +16,7 @@ from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.registry import SessionRegistry
 from agor_reactive.session.router import Router
 from agor_reactive.transport.scripted import ScriptedLink
-from tests.surface.paged_daemon import MADE, PagedDaemon, june, message, task, uid
+from tests.calls.paged_daemon import MADE, PagedDaemon, june, message, task, uid
 
 TODAY: dict[str, Any] = {"default": 100, "cap": 100}
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agor_reactive.adapters.ipywidgets.document import Part
-from tests.notebook.bare_page import bare, snapshot, tell
 from tests.notebook.browser import in_browser, picture
+from tests.notebook.standalone_page import bare, snapshot, tell
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page

@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agor_reactive.errors import ProtocolError, UsageError
-from tests.surface.table_daemon import TableDaemon
+from tests.calls.table_daemon import TableDaemon
 
 
 def rows(count: int, *, ties: int = 1, text: bool = False) -> list[dict[str, Any]]:

@@ -1,6 +1,6 @@
 """Anything at all in bodies, acks and frames: what a user meets of it is a result, or an error of this package.
 
-``python -m tests.surface.fuzz --cases 10000`` runs that many; a slice of it runs with the tests.
+``python -m tests.client.fuzz --cases 10000`` runs that many; a slice of it runs with the tests.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from agor_reactive.transport.redaction import redact
 from agor_reactive.transport.rest import AuthState, RestAnswer, RetryPolicy, Send, exchange, read
 from agor_reactive.transport.scripted import ScriptedLink
 from tests.models.entities import ENTITIES, instances
-from tests.surface import table
+from tests.services import table
 
 __all__ = ["TARGETS", "run"]
 

@@ -1,11 +1,11 @@
-"""A slice of the fuzz run (`python -m tests.surface.fuzz --cases 10000`): named errors only."""
+"""A slice of the fuzz run (`python -m tests.client.fuzz --cases 10000`): named errors only."""
 
 from __future__ import annotations
 
 import pytest
 from hypothesis import Phase
 
-from tests.surface.fuzz import TARGETS, run
+from tests.client.fuzz import TARGETS, run
 
 
 @pytest.mark.timeout(120)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.notebook.bare_page import bare
 from tests.notebook.browser import in_browser, until
+from tests.notebook.standalone_page import bare
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser

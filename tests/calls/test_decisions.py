@@ -18,7 +18,7 @@ from agor_reactive.errors import (
     UsageError,
 )
 from agor_reactive.transport.scripted import ScriptedLink
-from tests.surface.strict_daemon import SID, TID, StrictDaemon
+from tests.calls.strict_daemon import SID, TID, StrictDaemon
 
 
 @pytest.mark.parametrize("task_in", ["message", "content"])

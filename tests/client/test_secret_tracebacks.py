@@ -157,7 +157,7 @@ WAYS: list[Way] = [by_rest, by_async_rest, live, blocking, by_password, by_provi
 async def raised(work: Awaitable[None]) -> BaseException:
     try:
         await work
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is searched
         return error
     raise AssertionError("it did not fail")
 
@@ -228,7 +228,9 @@ WRONG: list[dict[str, Any]] = [{"url": "nonsense"}, {"timeout": -1}, {"headers":
 
 
 @pytest.mark.parametrize("wrong", WRONG, ids=lambda wrong: next(iter(wrong)))
-@pytest.mark.parametrize("make", [agor.create_rest_client, agor.create_async_rest_client, agor.create_client, agor.connect])
+@pytest.mark.parametrize(
+    "make", [agor.create_rest_client, agor.create_async_rest_client, agor.create_client, agor.connect]
+)
 async def test_a_client_that_cannot_be_made_shows_no_secret(make: Any, wrong: dict[str, Any]) -> None:
     async def work() -> None:
         make(**wrong, access_token=VAULT["token"], refresh_token=VAULT["refresh"])

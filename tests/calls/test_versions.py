@@ -22,7 +22,7 @@ from agor_reactive.errors import (
 )
 from agor_reactive.transport.codec import daemon_error
 from agor_reactive.transport.scripted import ScriptedLink
-from tests.surface.strict_daemon import SID
+from tests.calls.strict_daemon import SID
 
 PAGE = "<!DOCTYPE html><html><head><title>Error</title></head><body><pre>Cannot POST /x/y</pre></body></html>"
 MISSING = {

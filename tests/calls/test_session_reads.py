@@ -14,7 +14,7 @@ from agor_reactive.calls import operations as op
 from agor_reactive.calls.drivers import drive
 from agor_reactive.errors import AgorError, BadRequest, ProtocolError, UsageError
 from agor_reactive.models import Task, row_from_wire
-from tests.surface.paged_daemon import LIES, MADE, PagedDaemon, churn, june, message, task, uid
+from tests.calls.paged_daemon import LIES, MADE, PagedDaemon, churn, june, message, task, uid
 
 OTHER = uid(1, 9)
 ALL = {"session_id": MADE}
