@@ -47,8 +47,8 @@ __all__ = ["EmbeddedDaemon"]
 class EmbeddedDaemon:
     """An Agor-compatible daemon on loopback, in the caller's own event loop.
 
-    `port` 0 lets the system choose. `db`: a file that outlives the daemon, or None for rows in memory; only its owner may
-    read it and the signing secret beside it (``<db>-secret``). `api_version`:
+    `port` 0 lets the system choose. `db`: a file that outlives the daemon, or None for rows in memory; only its owner
+    may read it and the signing secret beside it (``<db>-secret``). `api_version`:
     which rules to follow ("handshake" is today's, "branches" June 2026's, "worktrees" older). `speed` multiplies the
     pace of the scripted agent, `seed` fixes what it says. `access_token_life` in seconds: afterwards the token is
     refused, and before "handshake" the socket that logged in with it is cut. `api_key`: the key to accept; None makes

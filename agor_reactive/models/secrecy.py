@@ -51,7 +51,7 @@ def hide(*values: Any) -> Any:
 
 
 def hide_fields(value: Any) -> Any:
-    """A JSON object with the text under secret names as `SecretStr`, in objects inside it too; else the value itself."""
+    """A JSON object whose text under secret names is a `SecretStr`, at every level; else the value itself."""
     if not isinstance(value, Mapping):
         return value
     return {

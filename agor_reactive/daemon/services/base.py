@@ -48,7 +48,7 @@ class Connection(Protocol):
 
 @dataclass
 class Call:
-    """Who calls (from which address), over what, with which query; `route` holds what stood for the `:id` of a route."""
+    """Who calls, from which address, over what, with what query; `route` holds what stood for the `:id` of a route."""
 
     provider: Literal["socketio", "rest"]
     identity: Identity | None = None
