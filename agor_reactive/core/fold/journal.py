@@ -8,6 +8,7 @@ only while something is in flight.
 from __future__ import annotations
 
 from agor_reactive.core.entries import MessageEntry, TaskEntry
+from agor_reactive.core.fold.limits import MOST_MESSAGES, MOST_TASKS, say
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import Draft
 
@@ -25,7 +26,9 @@ def note_task(draft: Draft, task_id: str, entry: TaskEntry | None) -> None:
     if in_flight(draft):
         journal = draft.books.journal_tasks
         known = journal.get(task_id)
-        if known is None or known[1] != entry:  # the same said twice is said once
+        if len(journal) >= MOST_TASKS and known is None:
+            say(draft, "tasks", MOST_TASKS)
+        elif known is None or known[1] != entry:  # the same said twice is said once
             draft.books = draft.books.but(journal_tasks=journal.insert(task_id, (draft.revision, entry)))
 
 
@@ -34,7 +37,9 @@ def note_message(draft: Draft, message_id: str, entry: MessageEntry | None) -> N
     if in_flight(draft):
         journal = draft.books.journal_messages
         known = journal.get(message_id)
-        if known is None or known[1] != entry:
+        if len(journal) >= MOST_MESSAGES and known is None:
+            say(draft, "messages", MOST_MESSAGES)
+        elif known is None or known[1] != entry:
             draft.books = draft.books.but(journal_messages=journal.insert(message_id, (draft.revision, entry)))
 
 
@@ -45,7 +50,9 @@ def note_tool(draft: Draft, task_id: str, tool_use_id: str) -> None:
         current = draft.books.round
         known = noted.get((task_id, tool_use_id))
         # Once per round: the same said twice is said once.
-        if known is None or (current is not None and known <= current.begun):
+        if known is None and len(noted) >= MOST_MESSAGES:
+            say(draft, "tools", MOST_MESSAGES)
+        elif known is None or (current is not None and known <= current.begun):
             draft.books = draft.books.but(journal_tools=noted.insert((task_id, tool_use_id), draft.revision))
 
 

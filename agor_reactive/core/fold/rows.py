@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.fold import journal, queue, streams, window
+from agor_reactive.core.fold import journal, limits, queue, streams, window
 from agor_reactive.core.fold.draft import finish, settle_draft, start_draft
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import Draft, SessionState
@@ -93,6 +93,8 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
         return state
     tasks = base.tasks
     old = tasks.entries.get(task_id)
+    if old is None and len(tasks.entries) >= limits.MOST_TASKS:
+        return limits.beyond(state, "tasks", limits.MOST_TASKS)
     if old is None and not event.born and base.status.has_older_tasks and window.is_before(base, entry):
         return state
     draft = start_draft(state)
@@ -169,9 +171,7 @@ def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
 
 def forget_task(draft: Draft, task_id: str) -> None:
     """Take a task out of every collection, for good."""
-    books = draft.books
-    if task_id not in books.gone_tasks:
-        draft.books = books.but(gone_tasks=books.gone_tasks.insert(task_id, draft.revision), removals=True)
+    limits.note_removed(draft, "gone_tasks", task_id)
     streams.drop_streams_of(draft, task_id)
     draft.tasks = draft.tasks.drop(task_id)
     draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
@@ -192,6 +192,9 @@ def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
     books = base.books
     if books.removals and (message_id in books.gone_messages or (task_id is not None and task_id in books.gone_tasks)):
         return state
+    known = base.messages_by_task.entries
+    if len(known) >= limits.MOST_MESSAGES and known.get(message_id) is None:
+        return limits.beyond(state, "messages", limits.MOST_MESSAGES)
     draft = start_draft(state)
     if draft.streaming_messages.last is not None:
         streams.saved(draft, message_id, task_id)
@@ -216,9 +219,7 @@ def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
 def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
     """A message was removed; it stays removed."""
     message_id = event.message_id
-    books = draft.books
-    if message_id not in books.gone_messages:
-        draft.books = books.but(gone_messages=books.gone_messages.insert(message_id, draft.revision), removals=True)
+    limits.note_removed(draft, "gone_messages", message_id)
     journal.note_message(draft, message_id, None)
     streams.without_stream(draft, message_id)
     entry = draft.messages_by_task.entries.get(message_id)
@@ -252,6 +253,9 @@ def _hear(draft: Draft, task_id: str, tool_use_id: str, told: LiveTool) -> None:
         told = LiveTool(known.name or told.name, known.complete or told.complete, known.saved or told.saved)
         if told == known:
             return
+    elif len(heard or ()) >= limits.MOST_TOOLS or (heard is None and len(draft.live_tools) >= limits.MOST_TASKS):
+        limits.say(draft, "tools", limits.MOST_TOOLS)
+        return
     heard = (heard if heard is not None else LiveToolMap()).with_tool(tool_use_id, told)
     draft.live_tools = draft.live_tools.insert(task_id, heard)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agor_reactive.core import events as e
+from agor_reactive.core.fold import limits
 from agor_reactive.core.fold.draft import with_last, with_streams
 from agor_reactive.core.snapshot import Draft, SessionState
 from agor_reactive.core.streams import (
@@ -65,6 +66,8 @@ def text_chunk(state: SessionState, event: e.TextChunk) -> SessionState:
     known = last if last is not None and last.head.message_id == message_id else streams.places.get(message_id)
     if known is None:
         after = _opened_by_chunk(state, event)
+        if after is not None and len(streams) >= limits.MOST_STREAMS:
+            return limits.beyond(state, "streams", limits.MOST_STREAMS)
     else:
         head = known.head
         if head.settled:
@@ -165,6 +168,8 @@ def _changed(state: SessionState, known: Stream, head: Head) -> SessionState:
 
 def _opening(state: SessionState, stream: StreamDraft) -> SessionState:
     """The state with a new stream."""
+    if len(state._streams) >= limits.MOST_STREAMS:
+        return limits.beyond(state, "streams", limits.MOST_STREAMS)
     return with_streams(state, state._streams.put(freeze_stream(stream)))
 
 
