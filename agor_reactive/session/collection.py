@@ -15,8 +15,7 @@ from typing import Any, Protocol, Self
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from agor_reactive.calls import limits
-from agor_reactive.calls import arguments
+from agor_reactive.calls import arguments, limits
 from agor_reactive.core.persistent import PMap
 from agor_reactive.errors import AgorError, HandleDisposed
 from agor_reactive.models.base import instant, row_from_wire

@@ -47,9 +47,7 @@ async def test_a_request_that_is_never_finished_times_out(
     await raw_answer(await start(), HALVES[name])
 
 
-async def test_a_body_that_never_ends_is_answered_with_a_timeout(
-    start: Start, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_body_that_never_ends_is_answered_with_a_timeout(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rest, "BODY_TIME", 0.1)
     head = b"POST /authentication HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\nConnection: close\r\n\r\n{"
     assert (await raw_answer(await start(), head)).startswith(b"HTTP/1.1 408")
