@@ -266,7 +266,7 @@ class Walk(Generic[T]):
             if not part.done and (ranges := part.ranges) is not None:
                 part.ranges = None
                 size = min(part.places.size, part.places.most)
-                rows = yield from ranges.read(dict(part.first), size, self._tell_of_ranges)
+                rows = yield from ranges.read(dict(part.first), size, self._report_ranges)
                 if rows is not None:
                     self._replace(part, rows, ranges.id_field)
 
@@ -299,7 +299,7 @@ class Walk(Generic[T]):
                 self._skipped.add(key)
             elif key not in self._skipped:
                 page.append((key, row, new))
-        self._tell()
+        self._report()
         return page
 
     def _skip_here_where_filters_are_dropped(
@@ -311,11 +311,11 @@ class Walk(Generic[T]):
             self._parts[0].ranges = None
             self._to_skip = start
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self._on_progress is not None:
             self._on_progress(len(self._seen), self.total)
 
-    def _tell_of_ranges(self, count: int) -> None:
+    def _report_ranges(self, count: int) -> None:
         """Report progress of id ranges: they may begin at the first row again, so only rows beyond the first page
         count."""
         if self._on_progress is not None and self._ended + count > len(self._seen):

@@ -9,11 +9,17 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
+from agor_reactive.core.events import Failure
 from agor_reactive.models.task import Task
 
-__all__ = ["RETRY_DELAYS", "Fetch", "FetchKind", "FetchResult", "SyncRound"]
+__all__ = ["RETRY_DELAYS", "Fetch", "FetchKind", "FetchResult", "Missing", "SyncEnd", "SyncRound"]
 
-FetchKind = Literal["join", "session", "tasks", "older", "queue", "messages", "history", "all_messages", "wait"]
+FetchKind = Literal[
+    "join", "session", "tasks", "older", "queue", "messages", "history", "all_messages", "wait", "retry"
+]
+
+Missing = tuple[FetchKind, str | None]
+"""A read that failed: ``queue``, ``messages`` or ``history`` of a task, ``all_messages``."""
 
 RETRY_DELAYS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 """Seconds before a bootstrap or resync that failed in passing is tried again; the last goes on for ever."""
@@ -24,7 +30,8 @@ class Fetch(NamedTuple):
 
     ``join`` the session's room, ``session`` read its row, ``tasks`` its tasks, ``older`` more of them, ``queue`` its
     queue, ``messages`` those of `task_id`, ``history`` the same without the payload of tools, ``all_messages`` those of
-    all tasks, ``wait`` for `delay` seconds. `begun` is the revision at which it was asked: what happened later is newer
+    all tasks, ``wait`` for `delay` seconds before the next sync round, ``retry`` the same before what failed is read
+    again. `begun` is the revision at which it was asked: what happened later is newer
     than the answer. `of_round`: part of a bootstrap or resync. `limit`: not all tasks but the newest so many that do
     not wait, and (`since`, a timestamp) all that are not older than that.
     """
@@ -48,11 +55,14 @@ class FetchResult(NamedTuple):
     projected: bool = False
 
 
-class SyncRound(NamedTuple):
-    """A bootstrap or resync under way: everything is gathered, then committed at once.
+class SyncEnd(NamedTuple):
+    """How a sync round ended, begun or only due: `failure` says why its fetches were given up, None: it committed."""
 
-    `failed`: sources of errors that outlive it; `unread`: tasks whose messages were asked for and could not be read.
-    """
+    failure: Failure | None
+
+
+class SyncRound(NamedTuple):
+    """A bootstrap or resync under way: everything is gathered, then committed at once."""
 
     begun: int
     waiting: frozenset[int]
@@ -67,5 +77,3 @@ class SyncRound(NamedTuple):
     queue: tuple[Task, ...] | None = None
     queue_begun: int = 0
     results: tuple[tuple[str | None, FetchResult], ...] = ()
-    failed: frozenset[str] = frozenset()
-    unread: frozenset[str] = frozenset()

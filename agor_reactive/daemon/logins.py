@@ -1,4 +1,4 @@
-"""The `authentication` requests: strategies, fresh tokens for a refresh token, and how many tries are allowed."""
+"""The `authentication` requests: strategies, refreshes, and the rate limit."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _MOST_BUCKETS = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A login that worked: the answer for the caller, and when a socket with it is cut before `handshake`."""
+    """A successful login: its answer and, before `handshake`, when a socket with it is disconnected."""
 
     user: Row
     result: dict[str, Any]
@@ -30,7 +30,7 @@ class Admission:
 
 
 class Logins:
-    """Answers logins. `limit`: how many tries are allowed in 15 minutes.
+    """Answers logins. `limit`: the attempts allowed in 15 minutes.
 
     Tries are counted by the address they come from and the account they name: an e-mail address, or the user whose key
     or token it is; bad keys and tokens of an address share one count, and refreshes have their own. So bad logins of
@@ -62,7 +62,7 @@ class Logins:
         return admission
 
     def refresh(self, token: object, address: str = "") -> dict[str, Any]:
-        """Two new tokens for a refresh token."""
+        """Issue two new tokens for a refresh token."""
         if self._context.api.handshake:
             self._bucket(address, _REFRESHES).append(self._context.clock.time())
         user = self._context.users.find(self._issuer.refresh_claims(token).get("sub"))
@@ -114,7 +114,7 @@ class Logins:
         if strategy == "api-key":
             raw = data.get("apiKey")
             user = self._user_directory.user(self._user_directory.key(raw if isinstance(raw, str) else "")["user_id"])
-            # A real daemon looks the key up asynchronously: a call sent right behind this one comes too early.
+            # A real daemon looks up the key asynchronously: a call sent directly after this one comes too early.
             await self._context.clock.sleep(0.002)
             return self._admit(user, "api-key")
         raise not_authenticated("Invalid authentication information (strategy not allowed in authStrategies)")
@@ -124,7 +124,7 @@ class Logins:
         user = self._user_directory.user(claims["sub"])
         if self._context.api.handshake:
             return self._admit(user, "jwt")
-        # Before, the token that was presented came back, and its end was the socket's.
+        # Before, the presented token was returned, and its expiry ended the socket.
         authentication = {"strategy": "jwt", "accessToken": token, "payload": claims}
         return self._admission(user, token, authentication, float(claims["exp"]))
 

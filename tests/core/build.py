@@ -168,11 +168,14 @@ def answer_of(
     session: dict[str, Any] | None = None,
     tasks: list[dict[str, Any]] | tuple[()] = (),
     messages: list[dict[str, Any]] | tuple[()] = (),
+    *,
+    older: bool = False,
 ) -> e.Rows:
     return e.Rows(
         session=row_from_wire(Session, session) if session is not None else None,
         tasks=as_tasks(list(tasks)),
         messages=as_messages(list(messages)),
+        older=older,
     )
 
 

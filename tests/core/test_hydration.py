@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from agor_reactive.core import events as e
 from agor_reactive.models import LinkStatus, RawEvent
-from tests.core.build import SID, Mirror, chunk, hydrated, message_row, saved, session_row, task_row
+from tests.core.build import LIVE, SID, Mirror, chunk, hydrated, message_row, saved, session_row, task_row
 
 
 def done(task_id: str, second: int) -> dict[str, Any]:
@@ -87,7 +88,8 @@ def test_a8_the_newest_tasks_messages_fail_and_the_bootstrap_ends_well_without_t
     mirror.answer("tasks", tasks=[task_row("t1")])
     mirror.answer("queue")
     state = mirror.fail("messages", "server", task_id="t1")
-    assert (state.loading, state.error, state.is_task_loaded("t1")) == (False, None, False)
+    assert (state.loading, state.is_task_loaded("t1"), state.last_synced_at) == (False, False, 1.0)
+    assert "Messages could not be read" in (state.error or "")
 
 
 def test_nothing_of_a_round_shows_before_all_of_it_is_there() -> None:
@@ -206,16 +208,58 @@ def test_a_task_seen_born_or_leaving_the_queue_is_loaded_without_being_read() ->
     assert not none.state.loaded_task_ids
 
 
-def test_what_is_loaded_by_the_user_without_hydration_is_read_again_after_a_drop_only() -> None:
-    mirror = hydrated("none")
-    mirror.feed(e.LoadRequested("t1"))
-    mirror.answer("messages", "t1", messages=[message_row("a", "t1")])
-    mirror.feed(e.ResyncRequested())
-    mirror.land([task_row("t1")])
-    assert mirror.message_ids("t1") == ["a"]
+LOGGED_OUT = LinkStatus("unauthenticated", epoch=1, reason="logged out")
+
+
+def miss_by_a_drop(mirror: Mirror) -> None:
     mirror.down().up(2)
-    mirror.land([task_row("t1")], messages={"t1": [message_row("a", "t1"), message_row("b", "t1", 1)]})
+
+
+def miss_by_a_logout(mirror: Mirror) -> None:
+    mirror.feed(e.LinkChanged(LOGGED_OUT), e.LinkChanged(LIVE))
+    mirror.answer("join")
+
+
+def miss_by_a_logout_and_read_again(mirror: Mirror) -> None:
+    miss_by_a_logout(mirror)
+    mirror.land([task_row("t1")], messages={"t1": [message_row("a", "t1")]})
+    mirror.feed(e.ResyncRequested())
+
+
+def miss_an_unreadable_event(mirror: Mirror) -> None:
+    mirror.feed(e.EventUnreadable())
+
+
+@pytest.mark.parametrize(
+    "miss", [miss_by_a_drop, miss_by_a_logout, miss_by_a_logout_and_read_again, miss_an_unreadable_event]
+)
+@pytest.mark.parametrize("hydration", ["none", "lazy", "eager"])
+def test_what_the_user_has_loaded_is_read_again_whenever_events_may_have_been_missed(
+    hydration: str, miss: Callable[[Mirror], None]
+) -> None:
+    rows = [message_row("a", "t1"), message_row("b", "t1", 1)]
+    mirror = hydrated(hydration)
+    mirror.feed(e.LoadRequested("t1"))
+    mirror.answer("messages", "t1", messages=rows[:1])
+    assert mirror.message_ids("t1") == ["a"]
+    miss(mirror)
+    mirror.land([task_row("t1")], messages={"t1": rows})
     assert mirror.message_ids("t1") == ["a", "b"]
+
+
+def test_text_being_written_at_a_logout_may_lack_its_middle() -> None:
+    mirror = hydrated()
+    mirror.feed(chunk("m1", "be", 0, task_id="t1"), e.LinkChanged(LOGGED_OUT), e.LinkChanged(LIVE))
+    assert not mirror.state.streaming_messages["m1"].complete
+
+
+def test_a_task_that_left_the_queue_while_logged_out_is_read_not_taken_for_just_begun() -> None:
+    waiting, later = task_row("t2", "queued", second=2), task_row("t2", second=2)
+    mirror = hydrated(tasks=[done("t1", 1), waiting])
+    miss_by_a_logout(mirror)
+    mirror.feed(saved("tasks", later, "patched"))
+    mirror.land([done("t1", 1), later], messages={"t2": [message_row("m1", "t2"), message_row("m2", "t2", 1)]})
+    assert mirror.message_ids("t2") == ["m1", "m2"]
 
 
 def test_b35_events_missed_while_away_show_once_each() -> None:
@@ -286,7 +330,7 @@ def test_after_the_end_the_state_is_empty_and_stays_so() -> None:
     [
         ("forbidden", True, []),
         ("not_found", True, []),
-        ("unauthenticated", False, []),
+        ("unauthenticated", False, ["wait"]),
         ("link", False, []),
         ("server", False, ["wait"]),
         ("timeout", False, ["wait"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, TaskEntry
 from agor_reactive.core.fetches import Fetch, FetchResult, SyncRound
-from agor_reactive.core.fold import limits, queue, rows, streams, window
+from agor_reactive.core.fold import failures, limits, queue, rows, streams, window
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import Draft
 from agor_reactive.core.tables import TaskTable
@@ -30,6 +30,8 @@ def merged_tasks(draft: Draft, current: SyncRound) -> TaskTable:
     books, begun = draft.books, current.tasks_begun
     known = draft.tasks.entries
     merged: dict[str, TaskEntry] = {}
+    answered = {row.task_id for row in current.tasks}
+    first = _first_moment(current) if current.older else None
     for row in current.tasks:
         if row.session_id not in ("", draft.status.session_id):
             continue
@@ -41,16 +43,16 @@ def merged_tasks(draft: Draft, current: SyncRound) -> TaskTable:
     for task_id, (moved_at, moved_row) in books.journal_tasks.items():
         if moved_at > begun and moved_row is not None and task_id not in books.gone_tasks:
             live = known.get(task_id)
-            merged[task_id] = live if live is not None else moved_row
+            if live is not None:
+                merged[task_id] = live
+            elif first is None or task_id in answered or moment(moved_row) >= first:
+                merged[task_id] = moved_row  # one before the window would leave a hole
     if not current.tasks_complete:
         # The daemon could not give all rows: what is missing from its answer is not thereby gone.
         for task_id, row in known.items():
             merged.setdefault(task_id, row)
-    elif current.older:
+    elif first is not None:
         # All from some moment on were asked for: what was known from before that is not thereby gone.
-        first = min((moment(task) for task in current.tasks), default=0.0)
-        asked = instant(current.since)
-        first = first if asked is None else min(first, asked)
         for task_id, row in known.items():
             if moment(row) < first:
                 merged.setdefault(task_id, row)
@@ -59,6 +61,13 @@ def merged_tasks(draft: Draft, current: SyncRound) -> TaskTable:
     if len(merged) == len(known) and all(known.get(task_id) is row for task_id, row in merged.items()):
         return draft.tasks.hinted(hint)
     return TaskTable.of(merged.values(), hint)
+
+
+def _first_moment(current: SyncRound) -> float:
+    """From when on the round has asked for all tasks. One that waits may come from before that."""
+    first = min((moment(task) for task in current.tasks if not task.queued), default=0.0)
+    asked = instant(current.since)
+    return first if asked is None else min(first, asked)
 
 
 def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
@@ -100,10 +109,11 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
                 streams.settle_task(draft, task.task_id)
     streams.stamp(draft)
     streams.drop_strays(draft, current.tasks_begun)
-    rows.drop_unsaved_tools(draft, current.begun, current.unread)
+    rows.drop_unsaved_tools(draft, current.begun, failures.missing_tasks(draft))
     rows.drop_strays(draft)
     window.slide(draft)
-    kept = tuple(pair for pair in draft.status.errors if pair[0] in current.failed)
+    failures.prune(draft)
+    kept = failures.errors_of_missing(draft)
     status = draft.status
     draft.status = status.but(loading=False, terminal=False, last_synced_at=at, errors=kept)
     draft.accepts_session_id = status.session_id
@@ -116,21 +126,29 @@ def _commit_messages(draft: Draft, current: SyncRound, task_id: str | None, resu
             _commit_history(draft, task_id, results.messages, asked=results.begun, since=current.begun)
         else:
             _commit_task(draft, task_id, results.messages, asked=results.begun, since=current.begun)
-        return
+    else:
+        _commit_all(draft, results.messages, asked=results.begun, since=current.begun)
+
+
+def _commit_all(draft: Draft, messages: tuple[MessageEntry, ...], *, asked: int, since: int) -> None:
     by_task: dict[str, list[MessageEntry]] = {task.task_id: [] for task in draft.tasks.in_order() if not task.queued}
-    for message in results.messages:
+    for message in messages:
         if message.task_id is not None:
             by_task.setdefault(message.task_id, []).append(message)
-    for each, messages in by_task.items():
+    for each, of_task in by_task.items():
         if draft.tasks.entries.get(each) is not None:
-            _commit_task(draft, each, tuple(messages), asked=results.begun, since=current.begun)
+            _commit_task(draft, each, tuple(of_task), asked=asked, since=since)
 
 
 def commit_load(draft: Draft, done: Fetch, found: e.Rows) -> None:
-    """A load by the user is here. Of a task that is not shown nothing is kept: nobody would keep it right."""
-    if done.task_id is None or rows.is_of_no_task(draft, done.task_id):
-        return
+    """A load by the user is here, or what could not be read before. Of a task that is not shown nothing is kept:
+    nobody would keep it right."""
     messages = tuple(map(MessageEntry.of, found.messages))
+    if done.task_id is None:
+        _commit_all(draft, messages, asked=done.begun, since=done.begun)
+        return
+    if rows.is_of_no_task(draft, done.task_id):
+        return
     if done.kind == "history":
         _commit_history(draft, done.task_id, messages, asked=done.begun, since=done.begun)
     else:
@@ -195,6 +213,7 @@ def commit_older(draft: Draft, done: Fetch, found: e.Rows) -> None:
         tasks=tuple(map(TaskEntry.of, found.tasks)),
         tasks_begun=done.begun,
         tasks_complete=False,
+        older=found.older,
     )
     page = page._replace(session=draft.session, session_begun=draft.revision)
     draft.tasks = merged_tasks(draft, page)

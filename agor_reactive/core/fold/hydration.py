@@ -12,14 +12,14 @@ from dataclasses import replace
 
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.fetches import RETRY_DELAYS, Fetch, FetchResult, SyncRound
-from agor_reactive.core.fold import commit, journal, queue, rows, streams, window
+from agor_reactive.core.fetches import RETRY_DELAYS, Fetch, FetchResult, SyncEnd, SyncRound
+from agor_reactive.core.fold import commit, failures, journal, queue, rows, streams, window
 from agor_reactive.core.fold.window import request
+from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import Draft
 from agor_reactive.core.tables import TaskTable, is_active
 
 __all__ = [
-    "AGAIN",
     "abandon",
     "begin_round",
     "fetch_answered",
@@ -27,20 +27,16 @@ __all__ = [
     "load_requested",
     "older_requested",
     "resync_requested",
-    "set_error",
     "task_removed",
     "unload_requested",
 ]
-
-AGAIN = ". It will not be tried again by itself; resync() does."
-"""Ends the error of a final failure. A face without `resync` says instead what to do there."""
 
 
 def begin_round(draft: Draft) -> None:
     """Read everything (again). What an earlier round was waiting for is given up; loads by the user go on."""
     books = draft.books
     kept = tuple(a for a in books.fetches if a.kind == "messages" and not a.of_round)
-    draft.books = books.but(fetches=kept, again=False, queue_moved=False)
+    draft.books = books.but(fetches=kept, again=False, queue_moved=False, missing=PMap())
     wanted = [request(draft, "session", of_round=True), window.request_tasks(draft)]
     if not draft.books.queue_absent:
         wanted.append(request(draft, "queue", of_round=True))
@@ -48,9 +44,10 @@ def begin_round(draft: Draft) -> None:
     draft.status = draft.status.but(loading=True)
 
 
-def abandon(draft: Draft) -> None:
-    """The link dropped: nothing asked for will be answered."""
-    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False)
+def abandon(draft: Draft, why: str) -> None:
+    """The connection or its login ended: nothing asked for will be answered."""
+    end = SyncEnd(e.Failure("link", why))
+    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, missing=PMap(), sync_end=end)
     draft.status = draft.status.but(loading=False)
     journal.close_journal(draft)
 
@@ -106,6 +103,7 @@ def unload_requested(draft: Draft, event: e.UnloadRequested) -> None:
             streams.settle(draft, row.message_id, task_id, "saved")
     draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
     draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
+    failures.forget_unloaded(draft, task_id)
 
 
 def _wish(draft: Draft, task_id: str, *, loaded: bool) -> None:
@@ -128,21 +126,23 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
         if done.kind == "join":
             draft.books = draft.books.but(projects=True)
         begin_round(draft)
+    elif done.kind == "retry":
+        failures.read_missing(draft)
     elif done.of_round:
         _land(draft, done, event.rows)
         _advance(draft, event.at)
     elif done.kind == "queue":
         queue.take_queue(draft, event.rows.tasks, done.begun)
-        _clear_error(draft, "queue")
+        failures.note_read(draft, done)
         if draft.books.queue_moved:
             queue.read_queue(draft)
     elif done.kind == "older":
         commit.commit_older(draft, done, event.rows)
         _request_history(draft, draft.tasks, of_round=False)
-        _clear_error(draft, "history")
+        failures.clear_error(draft, "history")
     else:
         commit.commit_load(draft, done, event.rows)
-        _clear_error(draft, "history")
+        failures.note_read(draft, done)
     journal.close_journal(draft)
 
 
@@ -204,11 +204,13 @@ def _advance(draft: Draft, at: float) -> None:
             return
     again = draft.books.again
     commit.commit_round(draft, current, at)
-    draft.books = draft.books.but(round=None, attempt=0, again=False)
+    draft.books = draft.books.but(round=None, attempt=0, again=False, sync_end=SyncEnd(None))
     if again:
         begin_round(draft)
-    elif draft.books.queue_moved:
+        return
+    if draft.books.queue_moved:
         queue.read_queue(draft)
+    failures.retry_later(draft)
 
 
 def _plan(draft: Draft, current: SyncRound) -> None:
@@ -218,15 +220,12 @@ def _plan(draft: Draft, current: SyncRound) -> None:
     tasks = commit.merged_tasks(draft, current)
     wanted: set[str] = set()
     wanted_all = hydration == "eager" and bool(len(tasks))
-    if hydration == "lazy":
+    if hydration in ("none", "lazy"):
         # What is loaded is read again, but for what has been whole since after this round began.
         wanted = {t for t in loaded if t in tasks.entries and loaded.since[t] < current.begun}
-        newest = newest_task(tasks.in_order())
+        newest = newest_task(tasks.in_order()) if hydration == "lazy" else None
         if newest is not None and newest.task_id not in loaded:
             wanted.add(newest.task_id)
-    elif hydration == "none":
-        # Loaded by the user; read again only if something may have been missed since.
-        wanted = {t for t in loaded if t in tasks.entries and loaded.since[t] < draft.books.stale_since}
     elif draft.books.window:
         # Whole: what is at work or was expanded, and what has used tools before our eyes. The rest: its history.
         for task in tasks.entries.values():
@@ -295,7 +294,6 @@ def newest_task(tasks: Iterable[TaskEntry]) -> TaskEntry | None:
 # ----------------------------------------------------------------------------------------------------------- failures
 
 _FINAL = ("forbidden", "not_found")
-_PASSING = ("timeout", "server", "refused", "absent")
 
 
 def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
@@ -315,6 +313,8 @@ def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
         begin_round(draft)
     elif done.kind == "wait":
         begin_round(draft)
+    elif done.kind == "retry":
+        failures.read_missing(draft)
     elif done.kind == "queue":
         _queue_failed(draft, done, failure, event.at)
     elif done.kind in ("session", "tasks"):
@@ -324,12 +324,10 @@ def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
             rows.empty(draft)
             draft.books = draft.books.but(fetches=())
     elif done.kind == "older":
-        set_error(draft, "history", f"Older tasks could not be read: {failure.text}")
-    elif done.of_round:
-        _messages_failed(draft, done, failure)
-        _advance(draft, event.at)
+        window.give_up_page(draft, done)
+        failures.set_error(draft, "history", f"Older tasks could not be read: {failure.text}")
     else:
-        set_error(draft, "history", f"The messages of a task could not be read: {failure.text}")
+        _messages_failed(draft, done, failure, event.at)
     journal.close_journal(draft)
 
 
@@ -337,66 +335,58 @@ def _queue_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> N
     """The rows of the queue stay as they are, and `error` says that they may be old."""
     if failure.kind == "absent":
         draft.books = draft.books.but(queue_absent=True)
+        failures.note_read(draft, done)
     else:
-        set_error(draft, "queue", f"The queue could not be read; what is shown may be old: {failure.text}")
+        failures.note_missing(draft, done, failure)
     if done.of_round:
-        current = draft.books.round
-        if current is not None:
-            _give_up(draft, current, done, None if failure.kind == "absent" else "queue")
-            _advance(draft, at)
-    elif failure.kind == "absent":
+        _go_on_without(draft, done, at)
+        return
+    if failure.kind == "absent":
         queue.take_from_tasks(draft)
     elif draft.books.queue_moved:
         queue.read_queue(draft)
+    failures.retry_later(draft)
 
 
-def _give_up(draft: Draft, current: SyncRound, done: Fetch, source: str | None) -> None:
-    """The round does without that answer; an error of `source` outlives it."""
-    failed = current.failed | {source} if source is not None else current.failed
-    draft.books = draft.books.but(round=current._replace(waiting=current.waiting - {done.fetch_id}, failed=failed))
-
-
-def _messages_failed(draft: Draft, done: Fetch, failure: e.Failure) -> None:
-    """A task's messages could not be read: it is as loaded as it was; the round goes on without."""
+def _go_on_without(draft: Draft, done: Fetch, at: float) -> None:
+    """The round does without that answer."""
     current = draft.books.round
-    if current is None:
-        return
-    shown = done.kind == "all_messages" or done.task_id in draft.loaded_task_ids
-    unread = draft.tasks.entries if done.task_id is None else (done.task_id,)
-    _give_up(draft, current._replace(unread=current.unread.union(unread)), done, "history" if shown else None)
-    if shown:
-        set_error(draft, "history", f"Messages could not be read again; what is shown may be old: {failure.text}")
+    if current is not None:
+        draft.books = draft.books.but(round=current._replace(waiting=current.waiting - {done.fetch_id}))
+        _advance(draft, at)
+
+
+def _messages_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> None:
+    """Messages could not be read: what is loaded stays as it was. What the user asked for is for the user to repeat."""
+    books = draft.books
+    if done.of_round:
+        failures.note_missing(draft, done, failure)
+        _go_on_without(draft, done, at)
+    elif done.kind != "messages" or (done.kind, done.task_id) in books.missing:
+        failures.note_missing(draft, done, failure)
+        failures.retry_later(draft)
+    elif done.task_id is None or _may_load(draft, done.task_id, done.begun):
+        failures.set_error(draft, "history", f"The messages of a task could not be read: {failure.text}")
 
 
 def _round_failed(draft: Draft, failure: e.Failure) -> None:
     """The session or its tasks could not be read: the round is over. What happens next depends on why."""
     books = draft.books
     kept = tuple(a for a in books.fetches if not a.of_round)
-    draft.books = books.but(fetches=kept, round=None, again=False)
+    draft.books = books.but(fetches=kept, round=None, again=False, sync_end=SyncEnd(failure))
     terminal = failure.kind in _FINAL
     draft.status = draft.status.but(loading=False, terminal=terminal or draft.status.terminal)
     if terminal:
-        set_error(draft, "sync", f"{failure.text}{AGAIN}")
-    elif failure.kind in _PASSING:
+        failures.set_error(draft, "sync", f"{failure.text}{failures.AGAIN}")
+        return
+    said = f"The session could not be read: {failure.text}."
+    if failures.passes(draft, failure):
         delay = RETRY_DELAYS[min(books.attempt, len(RETRY_DELAYS) - 1)]
         draft.books = draft.books.but(attempt=books.attempt + 1)
         request(draft, "wait", delay=delay)
-        set_error(draft, "sync", f"The session could not be read: {failure.text}. Next try in {delay:g} s.")
-    elif failure.kind == "unauthenticated":
-        set_error(
-            draft, "sync", f"Not logged in: {failure.text}. Log in with client.authenticate(); it goes on by itself."
-        )
+        said = f"{said} Next try in {delay:g} s."
     else:
-        set_error(draft, "sync", f"The session could not be read: {failure.text}. It is read again once connected.")
-
-
-def set_error(draft: Draft, source: str, text: str) -> None:
-    """Say what failed; an earlier word of the same source is replaced."""
-    errors = tuple(pair for pair in draft.status.errors if pair[0] != source)
-    draft.status = draft.status.but(errors=(*errors, (source, text)))
-
-
-def _clear_error(draft: Draft, source: str) -> None:
-    if any(pair[0] == source for pair in draft.status.errors):
-        errors = tuple(pair for pair in draft.status.errors if pair[0] != source)
-        draft.status = draft.status.but(errors=errors)
+        said = f"{said} It is read again once connected."
+    if failure.kind == "unauthenticated":
+        said = f"Not logged in: {failure.text}. Log in with client.authenticate(); it goes on by itself."
+    failures.set_error(draft, "sync", said)

@@ -18,7 +18,7 @@ __all__ = ["close_journal", "in_flight", "note_message", "note_task", "note_tool
 def in_flight(draft: Draft) -> bool:
     """Whether an answer is awaited that could undo what happens now."""
     fetches = draft.books.fetches
-    return bool(fetches) and any(fetch.kind not in ("join", "wait") for fetch in fetches)
+    return bool(fetches) and any(fetch.kind not in ("join", "wait", "retry") for fetch in fetches)
 
 
 def note_task(draft: Draft, task_id: str, entry: TaskEntry | None) -> None:

@@ -7,11 +7,16 @@ once; the rows stay as they were.
 from __future__ import annotations
 
 from agor_reactive.core import events as e
-from agor_reactive.core.fold import hydration, journal, rows, streams
+from agor_reactive.core.fetches import SyncEnd
+from agor_reactive.core.fold import failures, hydration, journal, rows, streams
 from agor_reactive.core.fold.window import request
 from agor_reactive.core.snapshot import Bookkeeping, Draft
+from agor_reactive.models.wire import LinkStatus
 
 __all__ = ["disposed", "link_changed", "not_resolved"]
+
+
+_REAUTHENTICATED = "The session was re-authenticated while loading. Try again."
 
 
 def link_changed(draft: Draft, event: e.LinkChanged) -> None:
@@ -22,24 +27,34 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     draft.status = draft.status.but(link=now, connection=now, degraded=False)
     fresh = now.up and (not was.up or was.epoch != now.epoch)
     logged_in = now.phase == "live" and was.phase == "unauthenticated"
-    if was.up and (not now.up or was.epoch != now.epoch):
-        hydration.abandon(draft)
+    dropped = was.up and (not now.up or was.epoch != now.epoch)
+    if dropped:
+        hydration.abandon(draft, _why_given_up(now))
+    if dropped or "unauthenticated" in (was.phase, now.phase):  # without a login no events come
         streams.mark_gap(draft)
-        draft.books = draft.books.but(stale_since=draft.revision, missed=True)
+        draft.books = draft.books.but(missed=True)
     if (fresh or logged_in) and not draft.status.terminal:
-        hydration.abandon(draft)
+        hydration.abandon(draft, _why_given_up(now) if fresh else _REAUTHENTICATED)
         draft.status = draft.status.but(loading=True)
         request(draft, "join")
     if now.phase == "closed":
-        hydration.set_error(draft, "link", "The client was closed; nothing more will come.")
+        failures.set_error(draft, "link", "The client was closed; nothing more will come.")
         draft.status = draft.status.but(loading=False)
+        draft.books = draft.books.but(sync_end=SyncEnd(e.Failure("link", _why_given_up(now))))
+
+
+def _why_given_up(link: LinkStatus) -> str:
+    if link.phase == "closed":
+        return "The client was closed before the rows came; make a new one."
+    why = f" ({link.reason})" if link.reason else ""
+    return f"The link dropped before the rows came{why}; ask again once it is up."
 
 
 def not_resolved(draft: Draft, event: e.NotResolved) -> None:
     """There is no session of that short id, or several: final. Anything else may pass."""
     failure = event.failure
     terminal = failure.kind in ("not_found", "forbidden", "refused")
-    hydration.set_error(draft, "sync", failure.text)
+    failures.set_error(draft, "sync", failure.text)
     draft.status = draft.status.but(loading=False, terminal=terminal)
 
 

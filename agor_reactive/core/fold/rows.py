@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.fold import journal, limits, queue, streams, window
+from agor_reactive.core.fetches import SyncEnd
+from agor_reactive.core.fold import failures, journal, limits, queue, streams, window
 from agor_reactive.core.fold.draft import finish, settle_draft, start_draft
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import Draft, SessionState
@@ -58,14 +59,12 @@ def keep_session(draft: Draft, entry: SessionRowEntry) -> None:
 
 def session_gone(draft: Draft, event: e.SessionGone) -> None:
     """The session was removed, its tasks and messages with it. Final, unless a later resync finds it again."""
+    text = "The session was removed; nothing more will come."
     empty(draft)
     draft.accepts_session_id = None
-    draft.status = draft.status.but(
-        loading=False,
-        terminal=True,
-        errors=(("session", "The session was removed; nothing more will come."),),
-    )
-    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False)
+    draft.status = draft.status.but(loading=False, terminal=True, errors=(("session", text),))
+    end = SyncEnd(e.Failure("not_found", text))
+    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, sync_end=end)
     journal.close_journal(draft)
 
 
@@ -78,7 +77,7 @@ def empty(draft: Draft) -> None:
     draft.streaming_messages = NO_STREAMS
     draft.live_tools = PMap()
     draft.loaded_task_ids = LoadedTasks(PMap())
-    draft.books = draft.books.but(settled=FrozenDict())
+    draft.books = draft.books.but(settled=FrozenDict(), missing=PMap())
 
 
 def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
@@ -95,9 +94,10 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
     old = tasks.entries.get(task_id)
     if old is None and len(tasks.entries) >= limits.MOST_TASKS:
         return limits.beyond(state, "tasks", limits.MOST_TASKS)
-    if old is None and not event.born and base.status.has_older_tasks and window.is_before(base, entry):
-        return state
     draft = start_draft(state)
+    if old is None and not event.born and base.status.has_older_tasks and window.is_before(base, entry):
+        _note_unshown(draft, entry)
+        return settle_draft(state, draft)
     if old is None:
         was, begins = "", event.born
     else:
@@ -116,7 +116,16 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
         _load_at_birth(draft, task_id)
     if books.window:
         window.slide(draft)
+        if books.missing.reach:
+            failures.prune(draft)
     return finish(draft) if moved else settle_draft(state, draft)
+
+
+def _note_unshown(draft: Draft, entry: TaskEntry) -> None:
+    """A task before the window changed: it is not shown, but an answer on its way may contain it, and the queue may."""
+    journal.note_task(draft, entry.task_id, entry)
+    if entry.queued:
+        queue.touch(draft)
 
 
 def _status_changed(draft: Draft, task_id: str, was: str, status: str) -> None:
@@ -180,6 +189,8 @@ def forget_task(draft: Draft, task_id: str) -> None:
         draft.live_tools = draft.live_tools.remove(task_id)
     if any(task.task_id == task_id for task in draft.queued_tasks):
         draft.queued_tasks = tuple(task for task in draft.queued_tasks if task.task_id != task_id)
+    if draft.books.missing.reach:
+        failures.prune(draft)
 
 
 def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:

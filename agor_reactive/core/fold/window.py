@@ -15,7 +15,7 @@ from agor_reactive.core.snapshot import WINDOWS, Draft
 from agor_reactive.core.tables import is_active
 from agor_reactive.models.base import instant
 
-__all__ = ["is_before", "is_emptied", "request", "request_tasks", "slide", "widen"]
+__all__ = ["give_up_page", "is_before", "is_emptied", "request", "request_tasks", "slide", "widen"]
 
 
 def request(
@@ -51,7 +51,8 @@ def request_tasks(draft: Draft) -> Fetch:
 
 
 def _oldest(tasks: Iterable[TaskEntry]) -> str:
-    stamps = [task.created_at for task in tasks if instant(task.created_at) is not None]
+    """When the oldest was made that does not wait: those that do come with the queue, however old they are."""
+    stamps = [task.created_at for task in tasks if not task.queued and instant(task.created_at) is not None]
     return min(stamps, key=lambda stamp: instant(stamp) or 0.0, default="")
 
 
@@ -61,6 +62,12 @@ def widen(draft: Draft) -> None:
     known = sum(1 for task in draft.tasks.entries.values() if not task.queued)
     draft.books = draft.books.but(window=known + page)
     request(draft, "older", limit=known + page)
+
+
+def give_up_page(draft: Draft, page: Fetch) -> None:
+    """A page of older tasks could not be read: the window is what it was."""
+    size = WINDOWS[draft.status.hydration]
+    draft.books = draft.books.but(window=max(size, page.limit - size))
 
 
 def is_before(draft: Draft, task: TaskEntry) -> bool:
