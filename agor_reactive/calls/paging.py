@@ -253,14 +253,14 @@ class Walk(Generic[T]):
 
     def step(self) -> Operation[tuple[T, ...] | None]:
         """The new rows of the next page; None after the last."""
-        while (page := (yield from self._turn())) is not None:
+        while (page := (yield from self._next_page())) is not None:
             if fresh := tuple(row for _, row, new in page if new):
                 return fresh
         return None
 
     def collect(self) -> Operation[None]:
         """Read all remaining rows into `found`: the newest version of each row, by key."""
-        while (page := (yield from self._turn())) is not None:
+        while (page := (yield from self._next_page())) is not None:
             self.found.update((key, row) for key, row, _ in page)
             part = self._parts[0]
             if not part.done and (ranges := part.ranges) is not None:
@@ -279,7 +279,7 @@ class Walk(Generic[T]):
         self._seen |= rows.keys()
         part.count, part.done = len(rows), True
 
-    def _turn(self) -> Operation[list[tuple[Any, Any, bool]] | None]:
+    def _next_page(self) -> Operation[list[tuple[Any, Any, bool]] | None]:
         """The next page: key, row, and whether it is new. None after the last."""
         if self._doubted is not None:
             yield from self._skip_here_where_filters_are_dropped(*self._doubted)
@@ -288,7 +288,7 @@ class Walk(Generic[T]):
             self._ended += self._parts.pop(0).count
         if not self._parts:
             return None
-        rows = yield from self._parts[0].turn()
+        rows = yield from self._parts[0].next_page()
         page = []
         check_rows(len(self._seen) + len(rows), self._parts[0].source.path)
         for key, row in rows:
@@ -343,7 +343,7 @@ class _Part:
         """The daemon's own count."""
         return self.places.total
 
-    def turn(self) -> Operation[list[tuple[Any, Any]]]:
+    def next_page(self) -> Operation[list[tuple[Any, Any]]]:
         """The next page: key and row of those that match. Empty when another strategy is tried next."""
         if self.places.failure is not None:
             raise self.places.failure

@@ -42,7 +42,7 @@ class Stops:
         live = self._task_runner.live_tasks(session["session_id"])
         current = live[0]["task_id"] if live else None
         if expected is not None and expected.lower() != current:
-            return {"success": False, "outcome": "condition_changed", "reason": "Another task has the turn now"}
+            return {"success": False, "outcome": "condition_changed", "reason": "Another task is running now"}
         if not live:
             return self._stop_nothing(session)
         task = live[0]

@@ -149,7 +149,7 @@ class TaskRunner:
         else:
             context.tasks.put(task)
             context.tasks.announce("patched", task)
-        self._take_turn(task, session)
+        self._mark_started(task, session)
         return task
 
     def _start(self, task: Row, session: Row) -> Row:
@@ -160,7 +160,7 @@ class TaskRunner:
         # started_at is announced once, here and in the ack, and never stored.
         announced = {**task, "started_at": context.now()}
         context.tasks.announce("patched", announced)
-        self._take_turn(task, session)
+        self._mark_started(task, session)
         return announced
 
     def _begun(self, session: Row) -> Row:
@@ -169,7 +169,7 @@ class TaskRunner:
         span = {"start_index": index, "end_index": index + 1, "start_timestamp": now, "end_timestamp": now}
         return {"message_range": span, "git_state": {"ref_at_start": "unknown", "sha_at_start": "unknown"}}
 
-    def _take_turn(self, task: Row, session: Row) -> None:
+    def _mark_started(self, task: Row, session: Row) -> None:
         source = task.get("metadata", {}).get("source")
         self.context.new_message(
             session_id=session["session_id"],

@@ -5,7 +5,7 @@
     Outcome
     ├── Done                 the task completed; `text` is the reply
     ├── Failed               it failed; `reason` says why, if the daemon gave a reason
-    ├── Stopped              somebody stopped it, or denied what it needed (`reason`)
+    ├── Stopped              the task was stopped, or a permission was denied (`reason`)
     ├── PermissionNeeded     it waits for permission; `requests` are what for
     ├── InputNeeded          it waits for answers to its questions
     └── TimedOut             the wait or the task timed out; `task.ended` shows which

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from agor_reactive.core import events as e
-from agor_reactive.core.fold import journal, limits
+from agor_reactive.core.fold import limits
 from tests.core.build import Mirror, chunk, hydrated, message_row, raw, saved, start, task_row, thinking
 
 BOUND = 20
@@ -19,8 +19,6 @@ MANY = 200
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MOST_TASKS", "MOST_MESSAGES", "MOST_STREAMS", "MOST_TOOLS", "MOST_REMOVED"):
         monkeypatch.setattr(limits, name, BOUND)
-    monkeypatch.setattr(journal, "MOST_TASKS", BOUND)
-    monkeypatch.setattr(journal, "MOST_MESSAGES", BOUND)
 
 
 def held(mirror: Mirror) -> dict[str, int]:

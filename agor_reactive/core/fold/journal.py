@@ -1,22 +1,22 @@
 """What happened while a fetch is in flight, and what has been removed for good.
 
-A fetch's answer is older than everything that happened after it was asked. The journal remembers, per row, at which
-revision it last changed and into what; an answer asked at `begun` yields to every entry later than that. It is kept
+A fetch's answer is older than everything that happened after its request. The journal remembers, per row, at which
+revision it last changed and into what; an answer requested at `begun` yields to every later entry. It is kept
 only while something is in flight.
 """
 
 from __future__ import annotations
 
 from agor_reactive.core.entries import MessageEntry, TaskEntry
-from agor_reactive.core.fold.limits import MOST_MESSAGES, MOST_TASKS, say
+from agor_reactive.core.fold import limits
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.persistent import PMap
-from agor_reactive.core.snapshot import Draft
 
 __all__ = ["close_journal", "in_flight", "note_message", "note_task", "note_tool", "task_moved_after"]
 
 
 def in_flight(draft: Draft) -> bool:
-    """Whether an answer is awaited that could undo what happens now."""
+    """Whether a fetch is in flight whose answer could undo what happens now."""
     fetches = draft.books.fetches
     return bool(fetches) and any(fetch.kind not in ("join", "wait", "retry") for fetch in fetches)
 
@@ -26,9 +26,9 @@ def note_task(draft: Draft, task_id: str, entry: TaskEntry | None) -> None:
     if in_flight(draft):
         journal = draft.books.journal_tasks
         known = journal.get(task_id)
-        if len(journal) >= MOST_TASKS and known is None:
-            say(draft, "tasks", MOST_TASKS)
-        elif known is None or known[1] != entry:  # the same said twice is said once
+        if len(journal) >= limits.MOST_TASKS and known is None:
+            limits.say(draft, "tasks", limits.MOST_TASKS)
+        elif known is None or known[1] != entry:  # a repeated event changes nothing
             draft.books = draft.books.but(journal_tasks=journal.insert(task_id, (draft.revision, entry)))
 
 
@@ -37,21 +37,21 @@ def note_message(draft: Draft, message_id: str, entry: MessageEntry | None) -> N
     if in_flight(draft):
         journal = draft.books.journal_messages
         known = journal.get(message_id)
-        if len(journal) >= MOST_MESSAGES and known is None:
-            say(draft, "messages", MOST_MESSAGES)
+        if len(journal) >= limits.MOST_MESSAGES and known is None:
+            limits.say(draft, "messages", limits.MOST_MESSAGES)
         elif known is None or known[1] != entry:
             draft.books = draft.books.but(journal_messages=journal.insert(message_id, (draft.revision, entry)))
 
 
 def note_tool(draft: Draft, task_id: str, tool_use_id: str) -> None:
-    """An event told of a tool."""
+    """An event reported a tool."""
     if in_flight(draft):
         noted = draft.books.journal_tools
         current = draft.books.round
         known = noted.get((task_id, tool_use_id))
-        # Once per round: the same said twice is said once.
-        if known is None and len(noted) >= MOST_MESSAGES:
-            say(draft, "tools", MOST_MESSAGES)
+        # Once per round: a repeated event changes nothing.
+        if len(noted) >= limits.MOST_MESSAGES and known is None:
+            limits.say(draft, "tools", limits.MOST_MESSAGES)
         elif known is None or (current is not None and known <= current.begun):
             draft.books = draft.books.but(journal_tools=noted.insert((task_id, tool_use_id), draft.revision))
 
@@ -63,7 +63,7 @@ def task_moved_after(draft: Draft, task_id: str, begun: int) -> bool:
 
 
 def close_journal(draft: Draft) -> None:
-    """Nothing is in flight any more: forget."""
+    """Empty the journal if nothing is in flight any more."""
     books = draft.books
     if in_flight(draft):
         return

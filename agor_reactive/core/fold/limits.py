@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from agor_reactive.core.fold.draft import settle_draft, start_draft
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.persistent import PMap
-from agor_reactive.core.snapshot import Draft, SessionState
 
-__all__ = ["MOST_MESSAGES", "MOST_REMOVED", "MOST_STREAMS", "MOST_TASKS", "MOST_TOOLS", "beyond", "note_removed"]
+__all__ = ["MOST_MESSAGES", "MOST_REMOVED", "MOST_STREAMS", "MOST_TASKS", "MOST_TOOLS", "note_removed", "say"]
 
 MOST_TASKS: Final = 100_000
 MOST_MESSAGES: Final = 1_000_000
@@ -24,13 +23,6 @@ MOST_REMOVED: Final = 100_000
 """Removals of tasks, and of messages, that are remembered."""
 
 Kind = Literal["tasks", "messages", "streams", "tools", "removals"]
-
-
-def beyond(state: SessionState, kind: Kind, most: int) -> SessionState:
-    """The state after an event whose row or stream is not kept because there are `most` already."""
-    draft = start_draft(state)
-    say(draft, kind, most)
-    return settle_draft(state, draft)
 
 
 def say(draft: Draft, kind: Kind, most: int) -> None:
