@@ -125,10 +125,16 @@ def whole_number(name: str, value: Any) -> int:
 
 
 def refuse_endless(query: Mapping[str, Any]) -> None:
-    """Raise a 400 for a `$limit` or `$skip` that is no finite number: ``Infinity``, ``NaN``, ``1e400``."""
+    """Raise a 400 for a `$limit` or `$skip` that is no finite number: ``Infinity``, ``NaN``, ``1e400``.
+
+    Text that is no number at all is left to the service, which on older versions takes it for none.
+    """
     for name in ("$limit", "$skip"):
-        value = query.get(name)
-        if isinstance(value, str | float) and not math.isfinite(_js_number(value)):
+        try:
+            number = float(query.get(name, 0))
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if not math.isfinite(number):
             raise validation_failed([refusal(name, "type", {"type": "integer"}, "must be integer")])
 
 
