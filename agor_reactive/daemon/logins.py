@@ -34,7 +34,7 @@ class Logins:
 
     Tries are counted by the address they come from and the account they name: an e-mail address, or the user whose key
     or token it is; bad keys and tokens of an address share one count, and refreshes have their own. So bad logins of
-    one client lock out nobody else. With today's rules every try counts, before only failures did. `succeeded` counts
+    one client do not lock out others. With today's rules every try counts, before only failures did. `succeeded` counts
     logins, not refreshes.
     """
 

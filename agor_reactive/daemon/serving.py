@@ -43,7 +43,7 @@ def listen(port: int) -> socket.socket:
 
 
 class TimedRequests(H11Protocol):
-    """uvicorn's HTTP protocol, which by itself waits without end for the head of a request that was begun."""
+    """uvicorn's HTTP protocol with a time limit for the head of a request, which uvicorn does not have."""
 
     _head_due: asyncio.TimerHandle | None = None
 

@@ -44,7 +44,7 @@ def signing_secret(store: Store, db: str | Path | None) -> str:
     """The secret that tokens are signed with. It outlives a restart, so that tokens do, too.
 
     It is kept beside the database, in ``<db>-secret``, which only the owner may read. So a copy of the database, or
-    SQL run on it, gives nobody tokens. Whoever can read the owner's files has it all the same. A secret that an older
+    SQL run on it, is not enough to sign tokens. A program that runs as the owner can read it. A secret that an older
     version kept in the database is replaced, which makes the tokens signed with it void.
     """
     if store.setting("jwt_secret") is not None:

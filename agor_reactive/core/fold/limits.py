@@ -18,7 +18,7 @@ MOST_MESSAGES: Final = 1_000_000
 MOST_STREAMS: Final = 10_000
 """Messages being written, or failed and not saved, at one time."""
 MOST_TOOLS: Final = 10_000
-"""Tools of one task that only events told of."""
+"""Tools of one task that are known from events only."""
 MOST_REMOVED: Final = 100_000
 """Removals of tasks, and of messages, that are remembered."""
 
