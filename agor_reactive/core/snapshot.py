@@ -307,11 +307,14 @@ class SessionState:
         task_id = self.tasks.active_task_id
         return self.tasks.get(task_id) if task_id is not None else None
 
-    def dump(self) -> dict[str, Any]:
-        """The whole snapshot as JSON-ready data, keys as the attributes are named."""
+    def dump(self, *, secrets: bool = False) -> dict[str, Any]:
+        """The whole snapshot as JSON-ready data, keys as the attributes are named.
+
+        With `secrets`, the session's `mcp_token` is in it. Pickles of a snapshot never hold it.
+        """
         return {
             "session_id": self.session_id,
-            "session": self.session.to_wire() if self.session is not None else None,
+            "session": self.session.to_wire(secrets=secrets) if self.session is not None else None,
             "tasks": [task.to_wire() for task in self.tasks],
             "messages_by_task": {
                 task_id: [message.to_wire() for message in self.messages_by_task[task_id]]

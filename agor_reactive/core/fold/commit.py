@@ -5,8 +5,9 @@ from __future__ import annotations
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, TaskEntry
 from agor_reactive.core.fetches import Fetch, FetchResult, SyncRound
-from agor_reactive.core.fold import failures, queue, rows, streams, window
+from agor_reactive.core.fold import failures, limits, queue, rows, streams, window
 from agor_reactive.core.fold.draft import Draft
+from agor_reactive.core.persistent import PMap
 from agor_reactive.core.tables import TaskTable
 from agor_reactive.models.base import instant
 
@@ -241,5 +242,8 @@ def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry]) -> N
     for message_id in kept:
         if message_id in gone:
             gone = gone.remove(message_id)
+    if len(gone) > limits.MOST_REMOVED:
+        gone = PMap()
+        limits.say(draft, "removals", limits.MOST_REMOVED)
     if gone is not draft.books.gone_messages:
         draft.books = draft.books.but(gone_messages=gone, removals=True)
