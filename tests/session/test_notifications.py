@@ -17,16 +17,7 @@ from agor_reactive.models import LinkStatus, RawEvent
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.pipeline import StateSubject, fold_events
 from tests.core.build import SID, chunk, task_row
-from tests.session.world import World
-
-
-async def ready() -> tuple[World, SessionHandle]:
-    world = World()
-    await world.link.open()
-    handle = world.registry.retain(SID)
-    await handle.ready()
-    await world.settle()
-    return world, handle
+from tests.session.world import World, ready
 
 
 async def test_l15_many_events_in_one_tick_are_told_once_with_the_newest() -> None:
