@@ -23,6 +23,7 @@
     │   └── ServerError          5xx, and errors without a kind
     │       └── Unavailable      502, 503, 504
     ├── ProtocolError            the daemon sent data that cannot be read
+    ├── RecordingFailed          a log could not be written to its end
     └── UsageError               a wrong call
         ├── HandleDisposed       a released handle was used
         ├── WrongLoop            an object of one event loop was used from another
@@ -59,6 +60,7 @@ __all__ = [
     "OutcomeUnknown",
     "PayloadTooLarge",
     "ProtocolError",
+    "RecordingFailed",
     "ServerError",
     "TooManyRequests",
     "Unavailable",
@@ -189,6 +191,10 @@ class Unavailable(ServerError):
 
 class ProtocolError(AgorError):
     """The daemon sent data that cannot be read."""
+
+
+class RecordingFailed(AgorError):
+    """A log could not be written to its end: the disk is full, or the file is gone. What was written can be read."""
 
 
 class UsageError(AgorError):

@@ -91,6 +91,16 @@ class SessionEntry:
         """The connection to the daemon."""
         return self._link
 
+    @property
+    def router(self) -> Router:
+        """Where the client's events come from."""
+        return self._context.router
+
+    @property
+    def started(self) -> bool:
+        """Whether the session is mirrored: its full id is known, and it has not been released."""
+        return self._hydrator is not None
+
     async def sleep(self, seconds: float) -> None:
         """Wait on the client's clock."""
         await self._context.sleep(seconds)
@@ -116,6 +126,8 @@ class SessionEntry:
             sleep=context.sleep,
         )
         context.rooms.want(session_id)
+        for tap in self.router.taps:
+            tap.started(self)
         self._undo = [
             self._context.router.feed(self.session_id, self.snapshots),
             self._context.router.on_status(self._link_changed),
@@ -147,6 +159,8 @@ class SessionEntry:
 
     def apply(self, event: Any, failed: AgorError | None = None) -> None:
         """Fold an event of this process; `failed` is what was raised, if the event is a failure."""
+        for tap in self.router.taps:
+            tap.applied(self, event)
         before = self.state
         after = fold(before, event)
         if after is not before:
@@ -329,6 +343,8 @@ class SessionEntry:
         for waiters in waiting:
             waiters.reject(gone)
         last = self.state
+        for tap in self.router.taps:
+            tap.ended(self)
         self.apply(e.Disposed())
         self.snapshots.complete(last)
         self.events.complete()

@@ -74,6 +74,12 @@ class SessionHandle:
         return self._leased
 
     @property
+    def mirrored(self) -> SessionEntry | None:
+        """`entry` once the session's full id is known, None before. Raises `HandleDisposed` and `WrongLoop`."""
+        entry = self._use()
+        return entry if entry.started else None
+
+    @property
     def session_id(self) -> str:
         """The session's full id, once known; until then the short one it was retained by."""
         return self.entry.session_id

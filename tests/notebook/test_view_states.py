@@ -10,7 +10,7 @@ import pytest
 from agor_reactive.adapters.ipywidgets.document import Part
 from tests.notebook.browser import in_browser, opened, picture, run_all, shows
 from tests.notebook.lab import Lab
-from tests.notebook.standalone_page import bare, snapshot, tell
+from tests.notebook.standalone_page import snapshot, standalone, tell
 from tests.notebook.written_notebooks import write_notebook
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def answer_last(page: Page, **fields: Any) -> None:
 async def test_an_error_of_the_connection_goes_with_the_reconnect_another_stays(
     browser: Browser, passing: bool
 ) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, snapshot(Part(PENDING, "command: ls")))
         await head(page, 2, link="reconnecting", linkTone="warn")
         await page.get_by_label("Prompt", exact=True).fill("more")
@@ -71,7 +71,7 @@ async def test_an_error_of_the_connection_goes_with_the_reconnect_another_stays(
 async def test_a_session_that_takes_no_prompt_offers_nothing_to_press_and_counts_no_time(
     browser: Browser, link: str
 ) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, snapshot(Part(PENDING, "command: ls")))
         assert await page.locator(".ag-send").is_visible()
         await head(page, 2, link=link, linkTone="bad", open=False)
@@ -84,7 +84,7 @@ async def test_a_session_that_takes_no_prompt_offers_nothing_to_press_and_counts
 
 
 async def test_elapsed_time_never_runs_backwards(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await page.evaluate("() => { window.base = Date.now(); }")
         row = {**snapshot(row={"began": 1})}
         row["now"] = 60_000
@@ -111,7 +111,7 @@ def _seconds(text: str) -> float:
 
 
 async def test_a_permission_card_and_what_is_around_it_hold_still_while_it_is_answered(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, snapshot(THOUGHT, Part({**TOOL, "state": "executing"}), Part(PENDING, f"command: {COMMAND}")))
 
         async def places() -> list[Any]:
@@ -130,7 +130,7 @@ async def test_a_permission_card_and_what_is_around_it_hold_still_while_it_is_an
 
 
 async def test_the_input_of_a_call_is_never_clipped(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, snapshot(Part({**TOOL, "state": "executing"}), Part(PENDING, f"command: {COMMAND}")))
         for width in (1000, 420):
             await page.set_viewport_size({"width": width, "height": 900})
@@ -152,7 +152,7 @@ WATCHED = """() => {
 
 
 async def test_a_snapshot_that_replaces_another_shows_no_blank_frame(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         parts = [Part({"kind": "text", "live": False}, "A paragraph.\n\n" * 400) for _ in range(30)]
         await tell(page, snapshot(*parts))
         await page.locator(".ag-scroll").evaluate("(e) => { e.scrollTop = 300; }")
@@ -167,7 +167,7 @@ async def test_a_snapshot_that_replaces_another_shows_no_blank_frame(browser: Br
 
 
 async def test_screen_readers_are_notified_and_focus_is_visible(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, snapshot(Part(PENDING, "command: ls")))
         assert await page.locator(".ag-unseen[aria-live=polite]").text_content() == (
             "codex asks to use Bash. Approve or deny."
@@ -191,7 +191,7 @@ async def test_screen_readers_are_notified_and_focus_is_visible(browser: Browser
 
 
 async def test_input_and_result_of_a_call_have_copy_buttons_and_a_task_its_time(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await page.evaluate(CLIPBOARD)
         await tell(page, snapshot(Part({**TOOL, "state": "complete", "took": "1.0 s"}), row={"at": 1_000_000}))
         await page.locator(".ag-chip").click()
@@ -205,7 +205,7 @@ async def test_input_and_result_of_a_call_have_copy_buttons_and_a_task_its_time(
 
 
 async def test_an_empty_session_says_what_to_do(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         message = snapshot()
         message["head"]["empty"] = True
         await tell(page, message)
