@@ -187,12 +187,12 @@ class SessionEntry:
 
         A page of older tasks whose fetch a sync round replaced is read with that round, and is here when it commits.
         """
+        failure = _failure_of_sync(after)
         wanted = {fetch.fetch_id for fetch in after.fetches}
         if after.loading:
             wanted.add(self._page)
         for fetch_id in self._fetched.keys() - wanted:
             waiters = self._fetched.pop(fetch_id)
-            failure = after.books.sync_end and after.books.sync_end.failure
             if failure is None:
                 waiters.resolve(after)
             else:
@@ -203,7 +203,7 @@ class SessionEntry:
 
         A read may fail with its connection a moment before the link says that it dropped.
         """
-        failure = after.books.sync_end and after.books.sync_end.failure
+        failure = _failure_of_sync(after)
         phase = after.connection.phase
         if failure is None:
             if not after.loading:  # else another round has begun at once
@@ -296,8 +296,9 @@ class SessionEntry:
         return self._fetched.setdefault(fetch_id, Waiters(self.loop))
 
     def _rejected(self, error: AgorError) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = self.loop.create_future()
-        future.set_exception(error)
+        waiters: Waiters[Any] = Waiters(self.loop)
+        future = waiters.wait()
+        waiters.reject(error)
         return future
 
     # ------------------------------------------------------------------------------------------------------ its end
@@ -356,6 +357,12 @@ class SessionEntry:
 def is_settled(state: SessionState) -> bool:
     """Whether the first sync round has ended, successfully or not."""
     return state.last_synced_at is not None or state.terminal or (state.error is not None and not state.loading)
+
+
+def _failure_of_sync(state: SessionState) -> e.Failure | None:
+    """Why the last sync round gave up its fetches; None if it committed."""
+    end = state.books.sync_end
+    return None if end is None else end.failure
 
 
 def _is_retried(state: SessionState, failed: AgorError | None) -> bool:

@@ -487,6 +487,15 @@ def test_l12_a_terminal_session_is_not_read_again_when_the_link_returns() -> Non
     assert mirror.asked() == []
 
 
+@pytest.mark.parametrize("ended", ["forbidden", "not_found", "removed"])
+def test_l12_a_terminal_session_is_not_read_again_after_a_lost_event(ended: str) -> None:
+    mirror = Mirror().up()
+    mirror.feed(e.SessionGone(SID)) if ended == "removed" else mirror.fail("session", ended)
+    assert mirror.state.terminal
+    mirror.feed(e.EventUnreadable())
+    assert mirror.asked() == []
+
+
 def test_a_login_after_an_anonymous_start_reads_the_session() -> None:
     mirror = Mirror()
     mirror.feed(e.LinkChanged(LinkStatus("unauthenticated", epoch=1)))

@@ -92,6 +92,8 @@ def _read_again(draft: Draft) -> None:
     books = draft.books
     if books.round is not None:
         draft.books = books.but(again=True)
+    elif draft.status.terminal:
+        return  # only `resync()` reads a session again that is over
     elif draft.status.link.up and not any(a.kind in ("join", "wait") for a in books.fetches):
         begin_round(draft)
 
