@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 from reactivex import Observable
 
-from agor_reactive.core.parse import ROW_TOPICS
 from agor_reactive.models.base import copied
 from agor_reactive.models.wire import UNREADABLE, LinkStatus, RawEvent
 from agor_reactive.session.observers import EventSubject, OnListenerFailure, log_failure
@@ -62,8 +61,8 @@ class _Sinks:
 
 
 def unshared(event: RawEvent) -> Any:
-    """The payload for listeners, which may change it: a copy if it may be part of a session's state."""
-    return copied(event.payload) if event.topic in ROW_TOPICS else event.payload
+    """The payload for listeners, which may change it: a copy, because a session's state is folded from it later."""
+    return copied(event.payload)
 
 
 def shown(event: RawEvent, payload: Any) -> RawEvent:

@@ -153,8 +153,8 @@ def _commit_all(draft: Draft, messages: tuple[MessageEntry, ...], *, begun: int,
 
 
 def commit_load(draft: Draft, done: Fetch, found: e.Rows) -> None:
-    """A load by the user is here, or what could not be read before. Of a task that is not shown nothing is kept:
-    nobody would keep it right."""
+    """A load by the user was answered, or a read that failed before. Messages of an unknown task are not kept: no
+    round would read them again."""
     messages = tuple(map(MessageEntry.of, found.messages))
     if done.task_id is None:
         _commit_all(draft, messages, begun=done.begun, since=done.begun)

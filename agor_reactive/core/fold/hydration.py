@@ -46,7 +46,7 @@ def begin_round(draft: Draft) -> None:
 
 
 def abandon(draft: Draft, why: str) -> None:
-    """The connection or its login ended: nothing asked for will be answered."""
+    """The connection or its login ended: no fetch will be answered any more."""
     end = SyncEnd(e.Failure("link", why))
     draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, missing=PMap(), sync_end=end)
     draft.status = draft.status.but(loading=False)
@@ -404,7 +404,7 @@ def _go_on_without(draft: Draft, done: Fetch, at: float) -> None:
 
 
 def _messages_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> None:
-    """Messages could not be read: what is loaded stays as it was. What the user asked for is for the user to repeat."""
+    """Messages could not be read: loaded rows stay as they were. A load by the user is not retried automatically."""
     books = draft.books
     if done.of_round:
         failures.note_missing(draft, done, failure)

@@ -57,7 +57,7 @@ def _why_given_up(link: LinkStatus) -> str:
     if link.phase == "closed":
         return "The client was closed before the rows came; make a new one."
     why = f" ({link.reason})" if link.reason else ""
-    return f"The link dropped before the rows came{why}; ask again once it is up."
+    return f"The link dropped before the rows came{why}. Try again once it is up."
 
 
 def not_resolved(draft: Draft, event: e.NotResolved) -> None:
