@@ -175,8 +175,7 @@ def test_parts_of_a_rotated_log_and_two_logs_of_a_session_join(tmp_path: Path) -
     log = logs.open([*reversed(paths)])
     assert log.fold().streaming_messages["m1"].chunk_count == 30
     assert not log.damage
-    second = Recorded(tmp_path / "b.jsonl")
-    second.now = BEGIN + 1_000
+    second = Recorded(tmp_path / "b.jsonl", begin=BEGIN + 1_000)
     second.state = first.state
     second.keyframe().feed(chunk("m1", "!", 30)).close()
     both = logs.open([tmp_path / "b.jsonl", *paths])

@@ -28,9 +28,10 @@ class Recorded:
         *,
         session_id: str = SID,
         options: Options = Options(),  # noqa: B008
+        begin: float = BEGIN,
     ) -> None:
         seconds = itertools.count()
-        self.now = BEGIN
+        self.now = self._begin = begin
         self.state = initial_state(session_id, task_hydration=hydration)
         self.writer = RecordWriter(path, options, {}, clock=lambda: self.now)
         self._seconds = seconds
@@ -38,7 +39,7 @@ class Recorded:
 
     def feed(self, *events: Any) -> Recorded:
         for event in events:
-            self.now = BEGIN + next(self._seconds)
+            self.now = self._begin + next(self._seconds)
             if isinstance(event, RawEvent):
                 raw = RawEvent(event.topic, orjson.loads(orjson.dumps(event.payload)), self.now)
                 self.writer.event(raw)

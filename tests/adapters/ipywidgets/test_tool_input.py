@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from tests.adapters.presentation.test_exact import EVIL, SHOWN, asking
 
 from agor_reactive.adapters.ipywidgets.document import DocumentBuilder
-from tests.adapters.presentation.test_exact import EVIL, SHOWN, asking
 
 
 @pytest.mark.parametrize("pending", [True, False])
