@@ -19,7 +19,7 @@ from agor_reactive.session.observers import EventSubject, OnListenerFailure, log
 from agor_reactive.transport.redaction import redact
 from agor_reactive.transport.seam import Link
 
-__all__ = ["Router", "shown", "unshared"]
+__all__ = ["Router", "Tap", "shown", "unshared"]
 
 _log = logging.getLogger("agor_reactive")
 
@@ -28,6 +28,25 @@ class Sink(Protocol):
     """Receives events. It owns the payload: listeners get a copy (`unshared`)."""
 
     def receive(self, raw: RawEvent) -> None: ...
+
+
+class Tap(Protocol):
+    """Sees everything that the folds of a client take, in their order: what a recording needs.
+
+    It must not raise, block or change anything. `entry` is the `SessionEntry` that folds.
+    """
+
+    def received(self, raw: RawEvent) -> None:
+        """An event of the wire, before any session folds it."""
+
+    def started(self, entry: Any) -> None:
+        """A session begins to be mirrored, before its first event."""
+
+    def applied(self, entry: Any, event: Any) -> None:
+        """A session folds an event of this process next."""
+
+    def ended(self, entry: Any) -> None:
+        """A session was released by its last handle; its state is emptied next."""
 
 
 class _Sinks:
@@ -70,6 +89,7 @@ class Router:
         self._all: EventSubject[RawEvent] = EventSubject("client.events", on_listener_failure)
         self._status: EventSubject[LinkStatus] = EventSubject("a change of the link", on_listener_failure)
         self._phase = link.status.phase
+        self.taps: tuple[Tap, ...] = ()
         link.listen(self.receive, self._status_changed)
 
     @property
@@ -89,6 +109,9 @@ class Router:
 
     def receive(self, event: RawEvent) -> None:
         """Route one event of the link: to its session first, then to listeners. Hot path."""
+        if self.taps:
+            for tap in self.taps:
+                tap.received(event)
         payload = event.payload
         sink: Sink | None = None
         if type(payload) is dict:
@@ -113,6 +136,15 @@ class Router:
         named = [self._sinks[one] for one in event.payload["session_ids"] if one in self._sinks]
         for sink in named if event.payload["session_ids"] else tuple(self._sinks.values()):
             sink.receive(event)
+
+    def tap(self, tap: Tap) -> Callable[[], None]:
+        """Let `tap` see everything that sessions fold from now on. Returns the undo."""
+        self.taps = (*self.taps, tap)
+
+        def undo() -> None:
+            self.taps = tuple(other for other in self.taps if other is not tap)
+
+        return undo
 
     def feed(self, session_id: str, sink: Sink) -> Callable[[], None]:
         """Give `sink` every event of that session (full id). Returns the undo."""

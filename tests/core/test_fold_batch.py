@@ -74,6 +74,7 @@ def remembered(state: SessionState) -> dict[str, Any]:
             dict(books.missing.items()),
             books.retries,
             books.sync_end,
+            books.join_attempt,
             state.status.errors,
             state.status.link,
             state.base.accepts_session_id,

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agor_reactive.core import events as e
+from agor_reactive.core.fold import limits
 from agor_reactive.core.fold.draft import Draft, after_next
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.streams import Stream, StreamDraft, StreamsById
@@ -151,6 +152,9 @@ def _opened(draft: Draft, message_id: str, task_id: str | None) -> StreamDraft |
     """A new stream to fill in; None if nothing can be written under that id any more."""
     if _is_over(draft, message_id, task_id):
         return None
+    if len(draft.streams) >= limits.MOST_STREAMS:
+        limits.say(draft, "streams", limits.MOST_STREAMS)
+        return None
     return draft.open_stream(message_id, task_id or draft.tasks.active_task_id)
 
 
@@ -225,6 +229,9 @@ def _open_for_error(draft: Draft, event: e.StreamFailed) -> None:
         if draft.messages_by_task.entries.get(message_id) is not None:
             return
     elif task_id is None or draft.tasks.entries.get(task_id) is None or _is_over(draft, message_id, task_id):
+        return
+    if len(draft.streams) >= limits.MOST_STREAMS:
+        limits.say(draft, "streams", limits.MOST_STREAMS)
         return
     head = draft.open_stream(message_id, task_id)._head
     task = draft.tasks.entries.get(task_id)
