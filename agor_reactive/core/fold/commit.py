@@ -34,8 +34,12 @@ def merged_tasks(draft: Draft, current: SyncRound) -> TaskTable:
     for row in current.tasks:
         if row.session_id not in ("", draft.status.session_id):
             continue
+        if _gone(books.gone_tasks.get(row.task_id), begun):
+            continue
         moved = books.journal_tasks.get(row.task_id)
-        if (moved is not None and moved[0] > begun) or _gone(books.gone_tasks.get(row.task_id), begun):
+        if moved is not None and moved[0] > begun:
+            if moved[1] is not None:
+                merged[row.task_id] = known.get(row.task_id) or moved[1]
             continue
         old = known.get(row.task_id)
         merged[row.task_id] = old if old is not None and old == row else row
@@ -97,11 +101,17 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
     draft.status = draft.status.but(has_older_tasks=current.older)
     if current.queue is not None:
         queue.take_queue(draft, current.queue, current.queue_begun)
+        if current.older:
+            answered = {task.task_id for task in current.tasks}
+            window.follow_queue(draft, _first_moment(current), answered, current.queue_begun)
     elif draft.books.queue_absent:
         queue.take_from_tasks(draft)
     for of_task, results in current.results:
         _commit_messages(draft, current, of_task, results)
     for task in draft.tasks.entries.values():
+        if task.task_id not in draft.loaded_task_ids and (task.queued or not draft.books.projects):
+            # What was read of its history is from before it waited, or cannot be read again.
+            draft.messages_by_task = draft.messages_by_task.without_bucket(task.task_id)
         if task.ended:
             old = before.entries.get(task.task_id)
             if old is None or not old.ended:
@@ -130,7 +140,10 @@ def _commit_messages(draft: Draft, current: SyncRound, task_id: str | None, resu
 
 
 def _commit_all(draft: Draft, messages: tuple[MessageEntry, ...], *, asked: int, since: int) -> None:
-    by_task: dict[str, list[MessageEntry]] = {task.task_id: [] for task in draft.tasks.in_order() if not task.queued}
+    loaded = draft.loaded_task_ids
+    by_task: dict[str, list[MessageEntry]] = {
+        task.task_id: [] for task in draft.tasks.in_order() if not task.queued or task.task_id in loaded
+    }
     for message in messages:
         if message.task_id is not None:
             by_task.setdefault(message.task_id, []).append(message)
@@ -188,9 +201,13 @@ def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...
         message_id = message.message_id
         if message.task_id != task_id or message.session_id not in ("", draft.status.session_id):
             continue
-        moved = books.journal_messages.get(message_id)
-        if (moved is not None and moved[0] > since) or _gone(books.gone_messages.get(message_id), since):
+        if _gone(books.gone_messages.get(message_id), since):
             continue
+        moved = books.journal_messages.get(message_id)
+        if moved is not None and moved[0] > since:
+            if moved[1] is None or moved[1].task_id != task_id:
+                continue
+            message = moved[1]
         kept[message_id] = message
         stream = draft.streaming_messages.get(message_id)
         if stream is not None and stream.moved_at <= asked and stream.task_id in (None, task_id):
@@ -198,7 +215,7 @@ def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...
     for message_id, (moved_at, row) in books.journal_messages.items():
         if moved_at > since and row is not None and row.task_id == task_id and message_id not in books.gone_messages:
             kept[message_id] = row
-    _mark_absent(draft, task_id, kept)
+    _mark_absent(draft, task_id, kept, since)
     draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, kept)
     for message in kept.values():
         rows.tools_are_saved(draft, task_id, message)
@@ -219,13 +236,16 @@ def commit_older(draft: Draft, done: Fetch, found: e.Rows) -> None:
     draft.status = draft.status.but(has_older_tasks=found.older)
 
 
-def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry]) -> None:
-    """What the daemon no longer has was removed while nobody told us; what it has again is back."""
+def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry], since: int) -> None:
+    """What the daemon no longer has was removed while nobody told us; what it has again is back.
+
+    Removed before `since`: it may be another task's by now, whose messages the same round has read.
+    """
     gone = draft.books.gone_messages
     bucket = draft.messages_by_task.get(task_id)
     for row in bucket.entries if bucket is not None else ():
         if row.message_id not in kept:
-            gone = gone.insert(row.message_id, draft.revision)
+            gone = gone.insert(row.message_id, since)
     for message_id in kept:
         if message_id in gone:
             gone = gone.remove(message_id)

@@ -137,6 +137,8 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
             queue.read_queue(draft)
     elif done.kind == "older":
         commit.commit_older(draft, done, event.rows)
+        for entry in draft.tasks.entries.values():
+            window.load_if_at_work(draft, entry)
         _request_history(draft, draft.tasks, of_round=False)
         failures.clear_error(draft, "history")
     else:
@@ -230,8 +232,8 @@ def _plan(draft: Draft, current: SyncRound) -> None:
         for task in tasks.entries.values():
             since = loaded.since.get(task.task_id)
             stale = since is None or since < current.begun
-            whole = since is not None or is_active(task) or task.task_id in draft.live_tools
-            if whole and stale and not task.queued:
+            at_work = (is_active(task) or task.task_id in draft.live_tools) and not task.queued
+            if stale and (since is not None or at_work):
                 wanted.add(task.task_id)
         newest = newest_task(tasks.in_order())
         if newest is not None and newest.task_id not in loaded:
@@ -308,7 +310,7 @@ def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
             reason = f"the room could not be joined: {failure.text}"
             shown = replace(draft.status.link, phase="degraded", reason=reason)
             draft.status = draft.status.but(degraded=True, connection=shown)
-        draft.books = draft.books.but(projects=False)
+        draft.books = draft.books.but(projects=draft.books.projects and failure.kind != "absent")
         begin_round(draft)
     elif done.kind == "wait":
         begin_round(draft)
@@ -335,6 +337,8 @@ def _queue_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> N
     if failure.kind == "absent":
         draft.books = draft.books.but(queue_absent=True)
         failures.note_read(draft, done)
+        if draft.books.window and any(task.queued for task in draft.tasks.entries.values()):
+            _read_again(draft)  # of those only their rows can tell now, which may lie before the window
     else:
         failures.note_missing(draft, done, failure)
     if done.of_round:

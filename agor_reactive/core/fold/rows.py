@@ -90,11 +90,11 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
     task_id, status = entry.task_id, entry.status
     books = base.books
     if books.removals and task_id in books.gone_tasks:
-        return state
+        return _saved_after_removal(state, event)
     tasks = base.tasks
     old = tasks.entries.get(task_id)
     draft = start_draft(state)
-    if old is None and not event.born and base.status.has_older_tasks and window.is_before(base, entry):
+    if old is None and books.window and not event.born and window.is_before(base, entry):
         _note_unshown(draft, entry)
         return settle_draft(state, draft)
     if old is None:
@@ -114,10 +114,24 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
     if begins and status != QUEUED_STATUS:
         _load_at_birth(draft, task_id)
     if books.window:
+        if status != was and old is not None:
+            window.load_if_at_work(draft, entry)
         window.slide(draft)
         if books.missing.reach:
             failures.prune(draft)
     return finish(draft) if moved else settle_draft(state, draft)
+
+
+def _saved_after_removal(state: SessionState, event: e.TaskSaved) -> SessionState:
+    """What comes late for a removed task changes nothing, unless an answer shows that the task is back.
+
+    A task said to be new may have been made again under its old id (an import does that): what is true is read.
+    """
+    draft = start_draft(state)
+    journal.note_task(draft, event.entry.task_id, event.entry)
+    if event.born:
+        window.read_again(draft)
+    return settle_draft(state, draft)
 
 
 def _note_unshown(draft: Draft, entry: TaskEntry) -> None:
@@ -125,6 +139,8 @@ def _note_unshown(draft: Draft, entry: TaskEntry) -> None:
     journal.note_task(draft, entry.task_id, entry)
     if entry.queued:
         queue.touch(draft)
+    elif entry.ended:
+        streams.settle_task(draft, entry.task_id)
 
 
 def _status_changed(draft: Draft, task_id: str, was: str, status: str) -> None:
@@ -202,9 +218,10 @@ def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
         return state
     message_id, task_id = entry.message_id, entry.task_id
     books = base.books
-    if books.removals and (message_id in books.gone_messages or (task_id is not None and task_id in books.gone_tasks)):
-        return state
     draft = start_draft(state)
+    if books.removals and (message_id in books.gone_messages or (task_id is not None and task_id in books.gone_tasks)):
+        journal.note_message(draft, message_id, entry)  # counts if an answer shows that it is back
+        return settle_draft(state, draft)
     if draft.streaming_messages.last is not None:
         streams.saved(draft, message_id, task_id)
     if books.fetches:
