@@ -1,4 +1,4 @@
-"""agor_reactive: the Agor daemon's API in Python, with a reactive mirror of a session's live state.
+"""agor_reactive: a Python client for the Agor daemon, with a reactive mirror of a session's live state.
 
 ::
 

@@ -1,32 +1,32 @@
-"""Every error a user of agor_reactive can meet, in one tree.
+"""All errors of agor_reactive, in one tree.
 
 ::
 
     AgorError
     ├── LinkError                connection errors
-    │   ├── CannotConnect        no daemon answered there
+    │   ├── CannotConnect        no daemon answered at the address
     │   ├── NotConnected         called while the link is down; nothing was sent
     │   ├── ConnectionLost       the link dropped before a read was answered
     │   ├── CallTimeout          a read was sent and not answered in time
-    │   └── OutcomeUnknown       a write was sent, its answer was lost: it may have happened; we never retry it
-    │       └── DecisionPending  a permission decision was delivered, and the request still waits
-    ├── DaemonError              the daemon answered with an error (name, code, data as it gave them)
+    │   └── OutcomeUnknown       a write was sent, its answer was lost: it may have been carried out; never resent
+    │       └── DecisionPending  a permission decision was delivered, and the request is still pending
+    ├── DaemonError              the daemon answered with an error (its name, code, data)
     │   ├── BadRequest           400, 422
     │   ├── NotAuthenticated     401
-    │   │   └── ApiKeyRestOnly   the key is good over REST, but this daemon gives no live connection for one
+    │   │   └── ApiKeyRestOnly   the key is valid over REST, but the daemon accepts none for a live connection
     │   ├── Forbidden            403
-    │   ├── NotFound             404, and every other shape a daemon gives it
-    │   ├── AmbiguousId          a short id that fits several rows (`matches`)
+    │   ├── NotFound             404, and the other shapes of it
+    │   ├── AmbiguousId          a short id of several rows (`matches`)
     │   ├── MethodNotAllowed     405
     │   ├── Conflict             409
-    │   ├── TooManyRequests      429 (`retry_after` seconds, when told)
-    │   └── ServerError          5xx and everything the daemon could not name
+    │   ├── TooManyRequests      429 (`retry_after` seconds, if given)
+    │   └── ServerError          5xx, and errors without a kind
     │       └── Unavailable      502, 503, 504
-    ├── ProtocolError            they sent what we cannot read
-    └── UsageError               we were called wrongly
+    ├── ProtocolError            the daemon sent data that cannot be read
+    └── UsageError               a wrong call
         ├── HandleDisposed       a released handle was used
         ├── WrongLoop            an object of one event loop was used from another
-        ├── PayloadTooLarge      the frame is over what the daemon takes; nothing was sent
+        ├── PayloadTooLarge      the frame is larger than the daemon accepts; nothing was sent
         └── MissingExtra         an optional extra is not installed
 
 A message says what to do next. None ever holds a key, a token, a daemon's stack trace or its SQL.
@@ -68,11 +68,11 @@ __all__ = [
 
 
 class AgorError(Exception):
-    """The root: `except AgorError` catches everything this package raises on purpose."""
+    """The root: all errors derive from `AgorError`."""
 
 
 class LinkError(AgorError):
-    """Something between us and the daemon, not an answer of the daemon."""
+    """A connection error, without an answer of the daemon."""
 
 
 class CannotConnect(LinkError):
@@ -84,7 +84,7 @@ class NotConnected(LinkError):
 
 
 class ConnectionLost(LinkError):
-    """The link dropped before a read was answered. Asking again is safe."""
+    """The link dropped before a read was answered. A repetition is safe."""
 
 
 class CallTimeout(LinkError):
@@ -92,11 +92,11 @@ class CallTimeout(LinkError):
 
 
 class OutcomeUnknown(LinkError):
-    """A write was sent and its answer was lost: it may or may not have happened. Never retried by us."""
+    """A write was sent and its answer was lost: it may have been carried out. It is never resent."""
 
 
 class DecisionPending(OutcomeUnknown):
-    """A permission decision was delivered several times and its request is still pending. Deciding again is safe."""
+    """A permission decision was delivered several times and its request is still pending. A repetition is safe."""
 
 
 class DaemonError(AgorError):
@@ -117,17 +117,17 @@ class DaemonError(AgorError):
 
 
 class BadRequest(DaemonError):
-    """The daemon refused what was sent (400, 422)."""
+    """The daemon refused the request as invalid (400, 422)."""
 
 
 class NotAuthenticated(DaemonError):
-    """No login, or one that is no longer good (401)."""
+    """No login, or an invalid one (401)."""
 
 
 class ApiKeyRestOnly(NotAuthenticated):
-    """The daemon takes the API key over REST and gives neither a login nor a live connection for one.
+    """The daemon accepts the API key over REST, but neither for a login nor for a live connection.
 
-    Daemons of August 2026 (0.25) are so. E-mail and password, or an access token, open a live connection there.
+    This is so on daemons of August 2026 (0.25). E-mail and password, or an access token, open a live connection there.
     """
 
 
@@ -140,7 +140,7 @@ class NotFound(DaemonError):
 
 
 class AmbiguousId(DaemonError):
-    """A short id fits several rows; `matches` lists their full ids."""
+    """A short id matches several rows; `matches` lists their full ids."""
 
     def __init__(
         self,
@@ -156,11 +156,11 @@ class AmbiguousId(DaemonError):
 
 
 class MethodNotAllowed(DaemonError):
-    """The service has no such method (405)."""
+    """The service does not have the method (405)."""
 
 
 class Conflict(DaemonError):
-    """The row is not in a state that allows it (409)."""
+    """The state of the row does not allow the call (409)."""
 
 
 class TooManyRequests(DaemonError):
@@ -180,19 +180,19 @@ class TooManyRequests(DaemonError):
 
 
 class ServerError(DaemonError):
-    """The daemon failed (5xx), or named no kind for its error."""
+    """The daemon failed (5xx), or gave no kind for its error."""
 
 
 class Unavailable(ServerError):
-    """The daemon, or a proxy before it, is not ready (502, 503, 504)."""
+    """The daemon, or a proxy in front of it, is not ready (502, 503, 504)."""
 
 
 class ProtocolError(AgorError):
-    """The other side sent what we cannot read."""
+    """The daemon sent data that cannot be read."""
 
 
 class UsageError(AgorError):
-    """We were called wrongly."""
+    """A wrong call."""
 
 
 class HandleDisposed(UsageError):
@@ -204,7 +204,7 @@ class WrongLoop(UsageError):
 
 
 class PayloadTooLarge(UsageError):
-    """The frame is larger than the daemon takes over a socket. Nothing was sent."""
+    """The frame is larger than the daemon accepts over a socket. Nothing was sent."""
 
 
 class MissingExtra(UsageError, ImportError):

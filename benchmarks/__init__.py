@@ -1,4 +1,4 @@
-"""What a fold, a pipeline, a socket and a hydration cost, as ratios to bases that are in this tree too.
+"""Benchmarks of the fold, the pipeline, the socket and hydration, as ratios to bases in this tree.
 
-``python -m benchmarks`` prints one table. Nothing of the product imports this, and this imports no test.
+``python -m benchmarks`` prints one table. The product does not import it, and it imports no test.
 """

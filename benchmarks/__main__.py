@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: one table. ``--help`` says the rest."""
+"""``python -m benchmarks`` prints one table; see ``--help``."""
 
 from __future__ import annotations
 
@@ -16,16 +16,18 @@ from benchmarks.workloads import Scale, dump
 
 __all__ = ["main"]
 
-DESCRIPTION = """Print what the fold, the pipeline, the socket and hydration cost, as ratios to bases in this tree,
-beside the bounds they are to keep. Exits with 0 whether or not they are kept: a loaded machine is not a fault."""
+DESCRIPTION = """Print the cost of the fold, the pipeline, the socket and hydration, as ratios to bases in this tree,
+with their bounds. Exits with 0 even if a bound fails, because the machine may be loaded."""
 
 
 def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=DESCRIPTION)
-    parser.add_argument("--quick", action="store_true", help="small workloads: shows that it runs, not what it costs")
+    parser.add_argument("--quick", action="store_true", help="small workloads: checks that it runs, not its cost")
     parser.add_argument("--only", action="append", choices=list(CASES), metavar="NAME", help=", ".join(CASES))
     parser.add_argument("--json", type=Path, metavar="FILE", help="also write the table as JSON")
-    parser.add_argument("--rounds", type=int, default=None, help="rounds a ratio (default and least 5; with --quick 2)")
+    parser.add_argument(
+        "--rounds", type=int, default=None, help="rounds per ratio (default and minimum 5; with --quick 2)"
+    )
     parser.add_argument("--gc", action="store_true", help="leave the garbage collector on while timing")
     commands = parser.add_subparsers(dest="command")
     workloads = commands.add_parser("workloads", help="write the events of every workload as JSON lines")
@@ -37,7 +39,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 
 
 def run(names: list[str], plan: Plan) -> list[Line]:
-    """The lines of these cases, said as they come."""
+    """Run the cases, and print each line as it is measured."""
     lines: list[Line] = []
     for name in names:
         begun = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What our work is measured beside: the decode that python-socketio's client makes of every frame."""
+"""The base of the ratios: how python-socketio's client decodes a frame."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["decode", "decode_all"]
 
 
 def decode(frame: str) -> Any:
-    """A websocket frame to its event, as `socketio.AsyncClient` does it: an Engine.IO packet, then a Socket.IO one."""
+    """Decode a websocket frame as `socketio.AsyncClient` does: an Engine.IO packet, then a Socket.IO packet."""
     outer = engineio.packet.Packet(encoded_packet=frame)
     return socketio.packet.Packet(encoded_packet=outer.data).data
 
 
 def decode_all(frames: Sequence[str]) -> None:
-    """Decode them one by one, keeping nothing."""
+    """Decode frames one by one, and discard the results."""
     for frame in frames:
         decode(frame)

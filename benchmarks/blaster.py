@@ -1,9 +1,9 @@
-"""A Socket.IO server that is only as much as a fast sender needs, run in a process of its own.
+"""A minimal, fast Socket.IO server, run in a separate process.
 
-It speaks the handshakes of Engine.IO 4 and Socket.IO 5 and answers calls with nothing found, so that any client can
-connect and a mirror can read its session. ``["blast", n]`` makes it send n chunks of one message, as fast as the client
-takes them: the frames are made beforehand, so that what is measured is who receives. It prints its port, and ends with
-its standard input.
+It implements the handshakes of Engine.IO 4 and Socket.IO 5 and answers calls with empty results, so that any client can
+connect and a mirror can load its session. ``["blast", n]`` makes it send n chunks of one message, as fast as the client
+accepts them. The frames are prepared, so that only the receiver is measured. It prints its port, and ends when its
+standard input closes.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def _websocket_frame(text: str) -> bytes:
 
 
 class Blaster:
-    """One message of so many chunks, then its end, under another message id for each blast."""
+    """A message of `chunks` chunks and its end, with a new message id for each blast."""
 
     def __init__(self, chunks: int) -> None:
         load = one_message(chunks)
@@ -46,7 +46,7 @@ class Blaster:
         self._blasts = 0
 
     def next_blast(self) -> bytes:
-        """The bytes of all its websocket frames."""
+        """The bytes of all websocket frames of the next blast."""
         self._blasts += 1
         fresh = f"{self._blasts:08x}{self._message_id[8:]}"
         return b"".join(_websocket_frame(frame.replace(self._message_id, fresh)) for frame in self._frames)

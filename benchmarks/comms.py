@@ -1,6 +1,6 @@
-"""A notebook's view without a notebook: comms that are counted, time that is moved by hand, a page made of what came.
+"""A notebook view without a notebook: counted comms, a manual clock, and a page built from the patches.
 
-Needs the extra ``[notebook]``; imports it where it is used.
+Needs the extra ``[notebook]``, which is imported on use.
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ __all__ = ["Clock", "Comms", "Page", "Reply", "reply", "scripted_client", "spied
 
 @dataclass
 class Comms:
-    """What went over comms. `sent` has (message type, comm id, data, bytes as JSON)."""
+    """The messages over comms. `sent` has (message type, comm id, data, bytes as JSON)."""
 
     sent: list[tuple[str, str, Any, int]] = field(default_factory=list)
     open: set[str] = field(default_factory=set)
 
     def count(self) -> tuple[int, int]:
-        """Messages and bytes so far."""
+        """The number of messages and bytes so far."""
         return len(self.sent), sum(size for *_, size in self.sent)
 
     def customs(self) -> list[Any]:
-        """What was sent to pages."""
+        """The custom messages that were sent to pages."""
         return [data["content"] for kind, _, data, _ in self.sent if kind == "comm_msg" and data["method"] == "custom"]
 
 
 @contextmanager
 def spied() -> Iterator[Comms]:
-    """Widgets made within have counted comms; at the end they are all closed."""
+    """Count the comms of widgets created within; closes them at the end."""
     import comm
     from comm.base_comm import BaseComm
     from ipywidgets import Widget
@@ -66,7 +66,7 @@ def spied() -> Iterator[Comms]:
 
 
 class Clock:
-    """Time and timers that move only when told to."""
+    """A manual clock with timers."""
 
     def __init__(self) -> None:
         self.now = 1000.0
@@ -81,7 +81,7 @@ class Clock:
         return timer
 
     def advance(self, seconds: float) -> None:
-        """Let so much time pass."""
+        """Advance the clock by `seconds`."""
         end = self.now + seconds
         while due := [entry for entry in self._timers if entry[0] <= end]:
             entry = min(due, key=lambda one: one[0])
@@ -100,7 +100,7 @@ class _Timer:
 
 
 class Page:
-    """What a page would show, by the same patches: heading, tasks and their parts in order, queue."""
+    """The content of a page, built from the same patches: heading, tasks and their parts in order, queue."""
 
     def __init__(self) -> None:
         self.seq: int | None = None
@@ -110,7 +110,7 @@ class Page:
         self.queue: Any = None
 
     def receive(self, message: Mapping[str, Any]) -> None:
-        """Take a message as the page does."""
+        """Apply a message as the page does."""
         if message["op"] == "snapshot":
             if self.seq == message["seq"]:
                 return
@@ -127,7 +127,7 @@ class Page:
             self.parts[task_id] = _listed(self.parts.get(task_id, {}), patch, _part)
 
     def text(self) -> str:
-        """All that was written, in order."""
+        """All text, in order."""
         order = [*self.tasks, ""]
         return "".join(text for task in order for fields, text in self.parts.get(task, {}).values())
 
@@ -151,7 +151,7 @@ def _listed(rows: dict[str, Any], patch: Mapping[str, Any], change: Callable[...
 
 
 def scripted_client(script: SessionScript) -> tuple[Client, ScriptedLink]:
-    """A client of a daemon that has that session and nothing in it."""
+    """Create a client of a scripted daemon with one empty session."""
     link = ScriptedLink()
     nothing = {"total": 0, "limit": 100, "skip": 0, "data": []}
     link.on_call("get", "sessions", lambda args: script.session_row("idle"))
@@ -165,7 +165,7 @@ def scripted_client(script: SessionScript) -> tuple[Client, ScriptedLink]:
 
 @dataclass(frozen=True)
 class Reply:
-    """What one reply took: comm messages and their bytes from the first chunk on, beside the reply's own bytes."""
+    """The cost of one reply: comm messages and bytes from the first chunk on, and the reply's own bytes."""
 
     chunks: int
     size: int
@@ -175,7 +175,7 @@ class Reply:
 
 
 async def reply(chunks: int, size: int, *, seconds: float = 1.0) -> Reply:
-    """One reply of `size` bytes in so many chunks, streamed within `seconds`, into a view in sight."""
+    """Stream one reply of `size` bytes in `chunks` chunks within `seconds` into a visible view."""
     from agor_reactive.adapters.ipywidgets import SessionView
 
     script = SessionScript("widget")
@@ -191,18 +191,18 @@ async def reply(chunks: int, size: int, *, seconds: float = 1.0) -> Reply:
         text = "".join(f"{word} " for word in script.words(size).split())[:size].ljust(size, ".")
         pieces = [text[number * size // chunks : (number + 1) * size // chunks] for number in range(chunks)]
         task_id, message_id = script.id(), script.id()
-        told = {"session_id": script.session_id, "task_id": task_id, "message_id": message_id}
+        ids = {"session_id": script.session_id, "task_id": task_id, "message_id": message_id}
         link.emit("tasks created", {"task_id": task_id, "session_id": script.session_id, "status": "running"})
-        link.emit("messages streaming:start", {**told, "role": "assistant"})
+        link.emit("messages streaming:start", {**ids, "role": "assistant"})
         before = comms.count()
         for number, piece in enumerate(pieces):
-            link.emit("messages streaming:chunk", {**told, "chunk": piece, "sequence": number})
+            link.emit("messages streaming:chunk", {**ids, "chunk": piece, "sequence": number})
             await asyncio.sleep(0)
             clock.advance(seconds / chunks)
             if number % (chunks // 2) == 0:
                 view.receive({"op": "seen", "view": "page"})
-        link.emit("messages streaming:end", {**told, "sequence": chunks})
-        saved = {**told, "type": "assistant", "role": "assistant", "index": 1, "content": text}
+        link.emit("messages streaming:end", {**ids, "sequence": chunks})
+        saved = {**ids, "type": "assistant", "role": "assistant", "index": 1, "content": text}
         link.emit("messages created", saved)
         link.emit("tasks patched", {"task_id": task_id, "session_id": script.session_id, "status": "completed"})
         await asyncio.sleep(0)

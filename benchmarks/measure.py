@@ -1,8 +1,8 @@
-"""How things are timed here: the sides of a ratio in turns, in one process, the garbage collector kept out of both.
+"""Timing: the sides of a ratio run alternately in one process, without garbage collection.
 
-Every side is run once to warm up. Then, round by round, each side once; every other round in reverse order, so that a
-machine that slows down slows all of them. What counts is the median of the rounds, and for a ratio the median of the
-rounds' own ratios. Before each run garbage is collected; during it the collector is off, unless asked for (`--gc`).
+Every side has one warm-up run. Then each side runs once per round; every other round in reverse order, so that a slow
+phase of the machine affects all sides. The result is the median of the rounds, and for a ratio the median of the
+rounds' ratios. Garbage is collected before each run; during it the collector is off, unless `--gc` is set.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ __all__ = ["Side", "Timing", "Turns", "interleave", "now", "quiet", "timed"]
 now: Callable[[], int] = (
     time.process_time_ns if time.get_clock_info("process_time").resolution < 1e-6 else time.perf_counter_ns
 )
-"""Ns of this process's own time where the clock is fine enough: what others do on the machine is not counted. What
-waits for another process is timed by the wall clock instead."""
+"""The CPU time of this process in ns, where the clock is fine enough: other processes are not counted. Work that waits
+for another process is measured in wall-clock time instead."""
 
 Side = Callable[[], float]
-"""Runs once, and says what it took: ns per event."""
+"""Runs once, and returns the ns per event."""
 
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """How to time: so many rounds, with the collector on or off during a run."""
+    """The settings of a measurement: rounds, and garbage collection during a run."""
 
     rounds: int = 5
     collect: bool = False
@@ -37,7 +37,7 @@ class Timing:
 
 @contextmanager
 def quiet(timing: Timing) -> Iterator[None]:
-    """Garbage collected before, and the collector off within."""
+    """Collect garbage first, and turn the collector off within."""
     gc.collect()
     if not timing.collect:
         gc.disable()
@@ -48,7 +48,7 @@ def quiet(timing: Timing) -> Iterator[None]:
 
 
 def timed(work: Callable[[], Any], timing: Timing) -> int:
-    """Do it quietly, and return the ns it took."""
+    """Run without garbage collection, and return the time in ns."""
     with quiet(timing):
         begun = now()
         work()
@@ -71,7 +71,7 @@ class Turns:
 
 
 def interleave(sides: Mapping[str, Side], timing: Timing) -> Turns:
-    """Run the sides in turns."""
+    """Run the sides alternately."""
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for run in sides.values():
         run()

@@ -1,4 +1,4 @@
-"""Our side of the fold and pipeline cases: a state that has read its session, and a client on a scripted link."""
+"""Our side of the fold and pipeline cases: a loaded state, and a client on a scripted link."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from benchmarks.wire import Event
 __all__ = ["Feed", "fold_frames", "folded", "parsed", "read_rows", "read_state"]
 
 TURN = 256
-"""After so many events the loop gets its turn, as the socket's read path gives it: then subscribers are told."""
+"""After so many events the loop runs, as on the socket's read path, and notifies subscribers."""
 
 
 def read_state(session_id: str) -> SessionState:
-    """The state of a session without tasks, read to the end, nothing in flight."""
+    """Make the loaded state of a session without tasks, with no fetch in flight."""
     state = fold(initial_state(session_id), e.LinkChanged(LinkStatus("live", epoch=1)))
     for _ in range(10):
         asks = state.fetches
@@ -36,25 +36,24 @@ def read_state(session_id: str) -> SessionState:
         for ask in asks:
             rows = e.Rows(session=Session(session_id=session_id) if ask.kind == "session" else None)
             state = fold(state, e.FetchAnswered(ask.fetch_id, rows, 1.0))
-    raise AssertionError("the first reading never ends")
+    raise AssertionError("the first load does not end")
 
 
 def parsed(events: Iterable[Event]) -> list[Any]:
-    """The events of the core, as a session has them: rows are read when somebody looks at them."""
+    """Parse events as a session does: rows are validated on access."""
     found = [parse_payload(topic, payload, OWN_TOPICS) for topic, payload in events]
     return [event for event in found if event is not None]
 
 
 def folded(state: SessionState, events: Iterable[Any]) -> SessionState:
-    """The state after them."""
+    """Fold the events."""
     for event in events:
         state = fold(state, event)
     return state
 
 
 def fold_frames(state: SessionState, frames: Sequence[bytes]) -> int:
-    """Fold the events of these frames, and return the ns that folding took; decoding and parsing, turn by turn, are
-    not in it."""
+    """Fold the events of these frames, and return the ns of the fold, without decoding and parsing."""
     taken = 0
     for at in range(0, len(frames), TURN):
         events = parsed([orjson.loads(frame) for frame in frames[at : at + TURN]])
@@ -66,7 +65,7 @@ def fold_frames(state: SessionState, frames: Sequence[bytes]) -> int:
 
 
 def read_rows(frames: Sequence[bytes]) -> int:
-    """Validate every row that these frames bring, and return the ns it took, decoding and parsing not in it."""
+    """Validate every row in these frames, and return the ns of the validation, without decoding and parsing."""
     taken = 0
     for at in range(0, len(frames), TURN):
         events = parsed([orjson.loads(frame) for frame in frames[at : at + TURN]])
@@ -83,14 +82,14 @@ def _has_entry(event: Any) -> bool:
 
 
 class Feed:
-    """A client's inside without a socket: a router on a scripted link, handles, one subscriber each.
+    """The inside of a client without a socket: a router on a scripted link, handles, one subscriber each.
 
-    It has an event loop of its own, since that is what subscribers are told by. Close it.
+    It has its own event loop, which notifies subscribers. Close it.
     """
 
     def __init__(self, session_ids: Sequence[str]) -> None:
         self._runner = asyncio.Runner()
-        self.told = 0
+        self.notified = 0
         self.link = ScriptedLink()
         self.link.on_call("get", "sessions", lambda args: {"session_id": args[0]})
         self.link.on_call("find", "*", lambda args: {"total": 0, "data": []})
@@ -103,21 +102,21 @@ class Feed:
         handles = [self.registry.retain(session_id) for session_id in session_ids]
         for handle in handles:
             await handle.ready()
-            handle.subscribe(self._tell)
+            handle.subscribe(self._notify)
         return handles
 
-    def _tell(self, state: SessionState) -> None:
-        self.told += 1
+    def _notify(self, state: SessionState) -> None:
+        self.notified += 1
 
     def put_back(self, state: SessionState) -> None:
-        """Let the first handle's session stand at `state` again. Reaches inside: only a benchmark turns time back."""
+        """Reset the first handle's session to `state`. Uses internals, because only a benchmark goes back in time."""
         shared = self.handles[0].entry
         shared.snapshots.value = state
         for subscription in shared.snapshots.subscriptions:
-            subscription._told = -1
+            subscription.revision = -1
 
     def run(self, events: Sequence[Event]) -> int:
-        """Receive them all, as the link would hand them over, and tell the subscribers. Returns the ns it took."""
+        """Receive all events as from the link, and notify the subscribers. Returns the time in ns."""
         return self._runner.run(self._run(events))
 
     async def _run(self, events: Sequence[Event]) -> int:
@@ -133,8 +132,8 @@ class Feed:
         return taken
 
     def run_frames(self, frames: Sequence[bytes]) -> int:
-        """`run`, of events decoded just before, turn by turn, as a socket has them: not from cold memory. Decoding is
-        not in the ns returned."""
+        """`run` events that were decoded just before, as on a socket, so that they are still cached. The time in ns is
+        without decoding."""
         return self._runner.run(self._run_frames(frames))
 
     async def _run_frames(self, frames: Sequence[bytes]) -> int:

@@ -1,4 +1,4 @@
-"""The picture in docs/performance.md: how ns per event grow with tasks, handles and chunks. Needs matplotlib.
+"""Draws the plot in docs/performance.md: ns per event by tasks, handles and chunks. Needs matplotlib.
 
 ``python -m benchmarks plot --svg docs/images/growth.svg``
 """
@@ -32,7 +32,7 @@ def _medians(sides: Mapping[tuple[str, int], Side]) -> dict[str, Points]:
 
 
 def _by_tasks(sizes: tuple[int, ...]) -> dict[str, Points]:
-    """The mix of `growth`, folded on top of so many tasks."""
+    """Measure the mix of `growth`, folded on top of `tasks` tasks."""
     sides: dict[tuple[str, int], Side] = {}
     for size in sizes:
         load = workloads.mix(size, MIX_TASKS, ids_in_session=False)
@@ -52,7 +52,7 @@ def _by_the_book(state: textbook.State, events: list[Any]) -> Side:
 
 
 def _by_handles(counts: tuple[int, ...], chunks: int) -> dict[str, Points]:
-    """Chunks over so many sessions in turns, through the whole pipeline."""
+    """Measure chunks over many sessions in turns, through the whole pipeline."""
     sides: dict[tuple[str, int], Side] = {}
     feeds = []
     for count in counts:
@@ -68,7 +68,7 @@ def _by_handles(counts: tuple[int, ...], chunks: int) -> dict[str, Points]:
 
 
 def _by_chunks(sizes: tuple[int, ...], part: int) -> dict[str, Points]:
-    """The next chunks of a message that has so many."""
+    """Measure the next chunks of a message that has many."""
     sides: dict[tuple[str, int], Side] = {}
     for size in sizes:
         load = workloads.one_message(size + part * (_TIMING.rounds + 2))
@@ -88,7 +88,7 @@ def _begun(state: SessionState) -> dict[str, textbook.Stream]:
 
 
 def _onward(state: SessionState, events: list[Any], part: int) -> Side:
-    """Each round goes on where the last one ended: a second line from the same state would copy its chunks first."""
+    """Each round continues from the previous one: a second branch from the same state would copy its chunks first."""
     left = iter(events)
 
     def run() -> float:

@@ -1,4 +1,4 @@
-"""Other processes that a case needs: started, spoken to in JSON lines, ended with it."""
+"""Child processes of a case, with JSON lines as their protocol."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _INSTALL_TIMEOUT = 45.0  # seconds
 
 
 class Talker:
-    """A child that answers lines with JSON lines."""
+    """A child process that answers lines with JSON lines."""
 
     def __init__(self, child: subprocess.Popen[str]) -> None:
         self._child = child
 
-    def hear(self) -> dict[str, Any]:
-        """Its next line. Raises `RuntimeError` when it has ended."""
+    def read(self) -> dict[str, Any]:
+        """Read the next line. Raises `RuntimeError` when the process has ended."""
         assert self._child.stdout is not None
         line = self._child.stdout.readline()
         if not line:
@@ -34,11 +34,11 @@ class Talker:
         return answer
 
     def end(self) -> None:
-        """Tell it to end, for those that do not end with their standard input."""
+        """Terminate a process that does not end when its standard input closes."""
         self._child.terminate()
 
-    def say(self, line: str) -> None:
-        """Send it a line."""
+    def send(self, line: str) -> None:
+        """Send a line."""
         assert self._child.stdin is not None
         self._child.stdin.write(line + "\n")
         self._child.stdin.flush()
@@ -66,14 +66,14 @@ def talk(*command: str, env: Mapping[str, str] | None = None) -> Iterator[Talker
 
 
 def node_client_is_here() -> str | None:
-    """None when socket.io-client can be run here (it is installed if need be), else why not."""
+    """Return None if socket.io-client can run here (it is installed if needed), else the reason."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node is None:
-        return "there is no node"
+        return "node is not installed"
     if (NODE / "node_modules" / "socket.io-client").is_dir():
         return None
     if npm is None:
-        return "there is no npm to install it with"
+        return "npm is not installed"
     try:
         subprocess.run(
             [npm, "ci", "--no-audit", "--no-fund"], cwd=NODE, check=True, capture_output=True, timeout=_INSTALL_TIMEOUT

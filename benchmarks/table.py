@@ -1,4 +1,4 @@
-"""The one table that comes out, and the same as JSON: what was done, what it took, beside what, and whether it may."""
+"""The result table, also as JSON: each case with its time, base, ratio and bound."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["Row", "Skipped", "as_json", "machine", "print_rows"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line. `ns` is per event, or per row, message or byte: `unit` says. `bound` holds `ratio` from above or below;
+    """One line. `ns` is per event, row, message or byte, as `unit` says. `bound` is an upper or lower bound of `ratio`;
     without one the line is for information."""
 
     work: str
@@ -30,7 +30,7 @@ class Row:
 
     @property
     def passed(self) -> bool | None:
-        """Whether the bound is kept; None when there is none."""
+        """Whether the bound holds; None without a bound."""
         if self.bound is None or self.ratio is None:
             return None
         return self.ratio <= self.bound if self.sense == "<=" else self.ratio >= self.bound
@@ -38,7 +38,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """Something that could not be measured here. It is counted, and said."""
+    """A case that could not be measured here, with its reason."""
 
     work: str
     why: str
@@ -64,7 +64,7 @@ def _cells(row: Row) -> Sequence[str]:
 
 
 def print_rows(lines: Iterable[Line]) -> None:
-    """Print the table, what was skipped, and how many bounds hold."""
+    """Print the table, the skipped cases, and how many bounds hold."""
     all_lines = list(lines)
     rows = [line for line in all_lines if isinstance(line, Row)]
     cells = [_HEAD, *(_cells(row) for row in rows)]
@@ -84,7 +84,7 @@ def print_rows(lines: Iterable[Line]) -> None:
 
 
 def machine() -> dict[str, str]:
-    """The processor and the versions of what matters."""
+    """The processor and the relevant versions."""
     names = (
         "agor-reactive",
         "python-socketio",

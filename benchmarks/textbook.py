@@ -1,8 +1,8 @@
-"""A textbook immutable fold, written from the laws: what one writes first, and what ours is measured beside.
+"""A textbook immutable fold, written from the laws: the obvious first implementation, and the base of ours.
 
 Frozen dataclasses changed by `dataclasses.replace`, dicts copied for every change, rows sorted on every insert, text as
-one string that is added to. It takes the same events and ends in the same dump. It knows a session that is connected
-and has been read: no fetches, no reconnects.
+one concatenated string. It takes the same events and ends in the same dump. It covers a connected, loaded session: no
+fetches, no reconnects.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ __all__ = ["State", "fold", "from_state"]
 
 @dataclass(frozen=True)
 class Stream:
-    """A message being written."""
+    """A streaming message."""
 
     message_id: str
     task_id: str | None
@@ -42,13 +42,13 @@ class Stream:
 
     @property
     def complete(self) -> bool:
-        """Whether every chunk is here."""
+        """Whether every chunk has arrived."""
         return not self.ahead and self.expected in (None, self.next_sequence)
 
 
 @dataclass(frozen=True)
 class Tool:
-    """One use of a tool."""
+    """One tool call."""
 
     tool_use_id: str
     tool_name: str | None
@@ -75,7 +75,7 @@ class State:
     last_synced_at: float | None = None
 
     def dump(self) -> dict[str, Any]:
-        """As `SessionState.dump`, but for its count of changes."""
+        """As `SessionState.dump`, without its revision."""
         streams = self.streaming_messages
         return {
             "session_id": self.session_id,
@@ -110,7 +110,7 @@ def _dump_stream(stream: Stream) -> dict[str, Any]:
 
 
 def from_state(state: SessionState) -> State:
-    """The same moment, in these terms. Streams are left out."""
+    """Convert one of our states. Streams are omitted."""
     tools = state.tools_by_task.items()
     return State(
         state.session_id,
@@ -128,7 +128,7 @@ _moment = lru_cache(maxsize=100_000)(instant)
 
 
 def _in_order(tasks: Iterable[Task], session: Session | None) -> tuple[Task, ...]:
-    """By time and id; as the session lists them where it lists all."""
+    """Sort tasks by time and id, or as the session lists them if it lists all."""
     tasks = tuple(tasks)
     place = {task_id: number for number, task_id in enumerate(session.tasks if session is not None else ())}
     if all(task.task_id in place for task in tasks):
@@ -176,10 +176,10 @@ def _message_saved(state: State, event: e.MessageSaved) -> State:
     bucket = {message.message_id: message for message in state.messages_by_task.get(row.task_id, ())}
     bucket[row.message_id] = row
     ordered = tuple(sorted(bucket.values(), key=lambda message: (message.index, message.message_id)))
-    return _tools_told(replace(state, messages_by_task={**state.messages_by_task, row.task_id: ordered}), row)
+    return _tools_in(replace(state, messages_by_task={**state.messages_by_task, row.task_id: ordered}), row)
 
 
-def _tools_told(state: State, row: Message) -> State:
+def _tools_in(state: State, row: Message) -> State:
     task_id = str(row.task_id)
     for block in row.blocks:
         if block.get("type") == "tool_use":
@@ -189,12 +189,12 @@ def _tools_told(state: State, row: Message) -> State:
         elif block.get("type") == "tool_result":
             use_id = block["tool_use_id"]
             tool = state.tools_by_task.get(task_id, {}).get(use_id) or Tool(use_id, None, task_id)
-            told: dict[str, Any] = {
+            fields: dict[str, Any] = {
                 "status": "complete",
                 "result": block.get("content"),
                 "failed": bool(block.get("is_error")),
             }
-            state = _with_tool(state, replace(tool, **told))
+            state = _with_tool(state, replace(tool, **fields))
     return state
 
 

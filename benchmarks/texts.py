@@ -13,11 +13,13 @@ from random import Random
 from typing import Any, Final
 
 import orjson
+from rich.cells import cell_len
 from rich.console import Console
 
+from agor_reactive.adapters.presentation.exact import exact, exact_line
 from agor_reactive.adapters.presentation.heading import heading_of
 from agor_reactive.adapters.presentation.plain import one_line, plain
-from agor_reactive.adapters.presentation.tools import data_text, input_summary
+from agor_reactive.adapters.presentation.tools import input_summary, input_text, result_text
 from agor_reactive.adapters.presentation.transcript import script_safe, transcript
 from agor_reactive.adapters.terminal.prose import prose, tail_of
 from agor_reactive.adapters.terminal.view import SessionView
@@ -26,7 +28,6 @@ from agor_reactive.cli.output import json_line
 from agor_reactive.core.parse import parse_payload
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.text import Run
-from agor_reactive.core.tools import Tool
 from agor_reactive.daemon import script
 from agor_reactive.daemon.faults import DomainFault, FeathersFault
 from agor_reactive.daemon.queries import UUID, whole_number
@@ -252,8 +253,11 @@ READERS: Final[Mapping[str, Reader]] = {
     # what is shown
     "plain.plain": plain,
     "plain.one_line": one_line,
-    "tools.data_text": lambda text: data_text({"command": text}),
-    "tools.input_summary": lambda text: input_summary(Tool("t", "Bash", "k", "executing", {"command": text})),
+    "exact.exact": exact,
+    "exact.exact_line": lambda text: exact_line(text).within(80, cell_len),
+    "tools.input_text": lambda text: input_text({"command": text}),
+    "tools.result_text": lambda text: result_text({"stdout": text}),
+    "tools.input_summary": lambda text: input_summary({"command": text}),
     "transcript.script_safe": script_safe,
     "transcript.transcript": lambda text: transcript(_state(text)),
     "heading.heading_of": lambda text: heading_of(_state(text)),

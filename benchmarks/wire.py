@@ -1,6 +1,6 @@
 """Rows and stream events of one invented session, as a daemon sends them: fields, sizes and order of the real wire.
 
-Everything comes from the seed: ids (UUIDv7-shaped), times (a clock of its own), texts. Knows nothing of what folds it.
+Everything comes from the seed: ids (UUIDv7-shaped), times (a simulated clock), texts. Knows no fold.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ _WORDS = _TEXT.split(" ")
 
 
 class SessionScript:
-    """Says what a daemon would say of one session, event by event. `events` is what has been said so far.
+    """Generates a daemon's events of one session. `events` are those so far.
 
-    With `ids_in_session` every session row lists all task ids, as the daemon's do; then that row grows with the tasks.
+    With `ids_in_session` every session row lists all task ids, as on a real daemon, so it grows with the tasks.
     """
 
     def __init__(self, seed: str, *, ids_in_session: bool = True, first_task: int = 0) -> None:
@@ -42,16 +42,16 @@ class SessionScript:
     # ---- words, ids, times ----
 
     def id(self) -> str:
-        """A new id, later than those before it."""
+        """Create an id, greater than all previous ones."""
         return _id(self._random, self._now)
 
     def stamp(self) -> str:
-        """Now, as rows have it; a few milliseconds after the last one."""
+        """The current time in its wire form, a few milliseconds after the previous one."""
         self._now += timedelta(milliseconds=self._random.randint(3, 30))
         return self._now.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
     def words(self, count: int) -> str:
-        """So many words."""
+        """Make a text of `count` words."""
         return " ".join(self._random.choices(_WORDS, k=count))
 
     def _say(self, topic: str, payload: Any) -> None:
@@ -64,7 +64,7 @@ class SessionScript:
     # ---- rows ----
 
     def session_row(self, status: str) -> dict[str, Any]:
-        """The session as `sessions patched` has it."""
+        """The session's row as in `sessions patched`."""
         started = _BEGIN.isoformat(timespec="milliseconds").replace("+00:00", "Z")
         row: dict[str, Any] = {
             "session_id": self.session_id,
@@ -92,12 +92,12 @@ class SessionScript:
         return row
 
     def session_patched(self, status: str) -> None:
-        """The session turned to `status`."""
+        """Emit `sessions patched` with `status`."""
         self._wrote("patched")
         self._say("sessions patched", self.session_row(status))
 
     def task(self, *, messages: int, chunks: int, tools: bool = False, thoughts: int = 0) -> None:
-        """One prompt on an idle session, from its admission to its end, in the order of the real wire."""
+        """Emit one prompt on an idle session, from its creation to its end, in the order of the real wire."""
         task_id, created, prompt = self.id(), self.stamp(), self.words(12)
         self.task_ids.append(task_id)
         row: dict[str, Any] = {
@@ -142,7 +142,7 @@ class SessionScript:
         self._say("tasks patched", row)
 
     def reply(self, task_id: str, *, chunks: int, tool: bool = False, thoughts: int = 0) -> None:
-        """One message of the agent: thinking, streamed text, its row; a tool, and the row that has its result."""
+        """Emit one message of the agent: thinking, streamed text, its row; a tool, and the row with its result."""
         message_id = self.id()
         of = {"message_id": message_id, "session_id": self.session_id, "task_id": task_id}
         if thoughts:
@@ -164,14 +164,14 @@ class SessionScript:
             self._stream("tasks tool:start", {**used, "tool_name": "Bash"})
         self._message(task_id, "assistant", content, whole, message_id=message_id)
         if tool:
-            # It says that the call was written, and changes nothing.
+            # It means that the call is complete, and changes nothing.
             self.noise += [("tasks tool:complete", used), ("tasks/streaming created", {"success": True})]
             result = {"type": "tool_result", "tool_use_id": use_id, "content": self.words(30), "is_error": False}
             self._message(task_id, "user", [result], "")
 
     def _stream(self, topic: str, payload: dict[str, Any]) -> None:
         self._say(topic, payload)
-        # Each was posted through a route, which announces its own result.
+        # Each was posted to a route, which announces its own result.
         self.noise.append((f"{topic.partition(' ')[0]}/streaming created", {"success": True}))
 
     def _message(self, task_id: str, role: str, content: Any, text: str, *, message_id: str | None = None) -> None:

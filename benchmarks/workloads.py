@@ -1,6 +1,6 @@
-"""The named workloads, each the same for the same seed: what happens in a session, as topics and payloads.
+"""The named workloads, reproducible by seed: a session's events, as topics and payloads.
 
-``python -m benchmarks workloads --dump DIR`` writes them as JSON lines, for other implementations to be fed the same.
+``python -m benchmarks workloads --dump DIR`` writes them as JSON lines, for other implementations.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ SEED = "agor"
 
 @dataclass(frozen=True, slots=True)
 class Workload:
-    """`events` are what a session's pipeline is fed; `noise` is what the daemon says besides, which it must pass by."""
+    """`events` are the input of a session's pipeline; `noise` are other events of the daemon, which it must ignore."""
 
     name: str
     session_id: str
@@ -45,7 +45,7 @@ class Workload:
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """`quick` workloads are a tenth or less of the real ones: they show that a thing runs, not what it costs."""
+    """`quick` workloads are a tenth or less of the real ones: they check that a case runs, not its cost."""
 
     quick: bool = False
 
@@ -96,7 +96,7 @@ FOLDED: Mapping[str, Callable[[Scale], Workload]] = {"chat": chat, "long": long,
 
 
 def history(tasks: int) -> SessionScript:
-    """What was said of a session by the time it has so many tasks: 2 messages × 2 chunks each."""
+    """The history of a session with `tasks` tasks: 2 messages × 2 chunks each."""
     script = SessionScript(f"{SEED}/growth", ids_in_session=False)
     for _ in range(tasks):
         script.task(messages=2, chunks=2)
@@ -104,7 +104,7 @@ def history(tasks: int) -> SessionScript:
 
 
 def mix(tasks_before: int, tasks: int, *, ids_in_session: bool) -> Workload:
-    """`tasks` tasks more, on top of a session that has `tasks_before`: the one mix of `growth`."""
+    """The mix of `growth`: `tasks` more tasks, on top of a session that has `tasks_before`."""
     script = SessionScript(f"{SEED}/growth/mix", ids_in_session=ids_in_session, first_task=tasks_before + 10)
     if ids_in_session:
         script.task_ids.extend(script.id() for _ in range(tasks_before))
@@ -114,7 +114,7 @@ def mix(tasks_before: int, tasks: int, *, ids_in_session: bool) -> Workload:
 
 
 def one_message(chunks: int) -> Workload:
-    """One message of so many chunks, begun and not ended."""
+    """One message of `chunks` chunks, started and not ended."""
     script = SessionScript(f"{SEED}/message")
     script.reply(script.id(), chunks=chunks)
     kept = script.events[: chunks + 1]
@@ -122,7 +122,7 @@ def one_message(chunks: int) -> Workload:
 
 
 def frames(events: Iterable[Event]) -> list[str]:
-    """The websocket frames the daemon sends them in."""
+    """The websocket frames of the events."""
     return ["42" + json.dumps([*event], separators=(",", ":"), ensure_ascii=False) for event in events]
 
 

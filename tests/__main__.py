@@ -36,35 +36,47 @@ class Step(NamedTuple):
     extra: str = "test"
 
 
+BROWSER = ("adapters/ipywidgets", "notebook")
+ALONE = ("test_import_cost.py",)
+
 # More steps (browsers, benchmarks) are more rows; a row whose name starts with + runs only when asked for.
 STEPS = (
     Step("lint", "style and mistakes", (("ruff", "check", "."), ("ruff", "format", "--check", "."))),
     Step("types", "types", (("mypy", "--strict"),)),
     Step("imports", "layers", (("lint-imports",),)),
-    Step("unit", "behaviour", (("pytest", "--ignore=tests/notebook", "--ignore=tests/adapters/ipywidgets"),)),
+    # Two processes, also on more cores: the tests share them with the daemons that they start. What judges its own
+    # speed against another program's runs alone.
+    Step(
+        "unit",
+        "behaviour",
+        (
+            ("pytest", "-n", "2", *(f"--ignore=tests/{path}" for path in (*BROWSER, *ALONE))),
+            ("pytest", *(f"tests/{path}" for path in ALONE)),
+        ),
+    ),
     Step(
         "browser",
         "notebooks, widgets, a real browser",
-        (("pytest", "tests/adapters/ipywidgets", "tests/notebook"),),
+        (("pytest", *(f"tests/{path}" for path in BROWSER)),),
         extra="notebook-test",
     ),
-    Step("chaos", "a wire broken on purpose", (("python", "-m", "tests.chaos", "--seconds", "20"),)),
+    Step("chaos", "faults injected on the network", (("python", "-m", "tests.chaos", "--seconds", "20"),)),
 )
 
 
 @dataclass
 class Outcome:
-    """How one step went."""
+    """The result of one step."""
 
     name: str
-    well: bool
+    ok: bool
     seconds: float
     tests: Counter[str] = field(default_factory=Counter)
     skips: Counter[str] = field(default_factory=Counter)
 
 
 def main() -> int:
-    """Set up, run, say how it went. 0 only if everything is well."""
+    """Set up, run, report. Returns 0 only if every step passed."""
     names = [step.name.removeprefix("+") for step in STEPS]
     parser = argparse.ArgumentParser(prog="python3 -m tests", description=__doc__.split("\n\n")[0])
     parser.add_argument("steps", nargs="*", metavar="STEP", help=f"which to run: {', '.join(names)} (default: all)")
@@ -87,7 +99,7 @@ def main() -> int:
         return 1
     outcomes = [run_step(step, environment) for step in wanted]
     report(outcomes, time.monotonic() - began)
-    return 0 if all(outcome.well for outcome in outcomes) else 1
+    return 0 if all(outcome.ok for outcome in outcomes) else 1
 
 
 class Environment:
@@ -157,12 +169,12 @@ def ready_chromium() -> str:
     return "installed"
 
 
-def timed(heading: str, deed: Callable[[], str]) -> None:
-    """Do something under a heading, and say how long it took."""
+def timed(heading: str, action: Callable[[], str]) -> None:
+    """Print the heading, run the action, print its result and how long it took."""
     print(f"\n== {heading}", flush=True)
     began = time.monotonic()
-    said = deed()
-    print(f"   {said} ({time.monotonic() - began:.1f} s)", flush=True)
+    result = action()
+    print(f"   {result} ({time.monotonic() - began:.1f} s)", flush=True)
 
 
 def run_step(step: Step, environment: Environment) -> Outcome:
@@ -175,18 +187,18 @@ def run_step(step: Step, environment: Environment) -> Outcome:
             timed("setup: Chromium", ready_chromium)
         except subprocess.CalledProcessError as error:
             print(f"setup failed: {' '.join(map(str, error.cmd))} exited with {error.returncode}", flush=True)
-            outcome.well = False
+            outcome.ok = False
             return outcome
     for command in step.commands:
         print(f"\n== {outcome.name}: {' '.join(command)} ({step.about})", flush=True)
         with tempfile.TemporaryDirectory() as scratch:
             record = Path(scratch) / "record.xml"
             recorded = (*command, f"--junit-xml={record}") if command[0] == "pytest" else command
-            outcome.well = environment.run(recorded) == 0 and outcome.well
+            outcome.ok = environment.run(recorded) == 0 and outcome.ok
             if record.exists():
                 count(record, outcome)
     outcome.seconds = time.monotonic() - began
-    print(f"   {'well' if outcome.well else 'FAILED'} ({outcome.seconds:.1f} s)", flush=True)
+    print(f"   {'ok' if outcome.ok else 'FAILED'} ({outcome.seconds:.1f} s)", flush=True)
     return outcome
 
 
@@ -206,14 +218,14 @@ def report(outcomes: Sequence[Outcome], seconds: float) -> None:
     print("\n== summary")
     for outcome in outcomes:
         numbers = ", ".join(f"{number} {kind}" for kind, number in sorted(outcome.tests.items()))
-        line = f"   {outcome.name:<8} {'well' if outcome.well else 'FAILED':<7} {outcome.seconds:6.1f} s"
+        line = f"   {outcome.name:<8} {'ok' if outcome.ok else 'FAILED':<7} {outcome.seconds:6.1f} s"
         print(f"{line}  {numbers}".rstrip())
         for reason, number in outcome.skips.most_common():
             print(f"            skipped {number}: {reason}")
-    failed = [outcome.name for outcome in outcomes if not outcome.well]
+    failed = [outcome.name for outcome in outcomes if not outcome.ok]
     tests = sum((outcome.tests for outcome in outcomes), Counter[str]())
     numbers = ", ".join(f"{tests[kind]} {kind}" for kind in ("passed", "failed", "skipped"))
-    verdict = f"FAILED: {', '.join(failed)}" if failed else "all well"
+    verdict = f"FAILED: {', '.join(failed)}" if failed else "all ok"
     print(f"   {verdict}; tests: {numbers}; {seconds:.0f} s in all", flush=True)
 
 

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from tests.contract.summary import daemon_of, pytest_terminal_summary
+
+__all__ = ["pytest_terminal_summary"]
 
 settings.register_profile(
     "ci", max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
@@ -24,3 +29,29 @@ def forget_addresses() -> Iterator[None]:
     socketio._WAYS.clear()
     yield
     socketio._WAYS.clear()
+
+
+@pytest.fixture
+def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
+    """Print a measured number, whatever pytest captures."""
+
+    def tell(text: str) -> None:
+        with capsys.disabled():
+            print(f"\n{text}")
+
+    return tell
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With ``-n``, the tests of a file share a worker. Those of the contract suite share it by daemon, so that each
+    daemon is started once; the ten expiries are one run on all daemons.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFileOrDaemon(LoadScopeScheduling):  # type: ignore[misc]
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.partition("::")[0]
+            return path if path.endswith("test_expiries.py") else daemon_of(nodeid) or path
+
+    return ByFileOrDaemon(config, log)

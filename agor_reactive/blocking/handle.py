@@ -74,8 +74,8 @@ class BlockingHandle:
 
         It is called on the loop's thread, or by `deliver`, with at most one call pending there.
         """
-        tell = callback if deliver is None else Newest(callback, deliver)
-        subscription = self._portal.call(self._handle.subscribe, tell)
+        notify = callback if deliver is None else Newest(callback, deliver)
+        subscription = self._portal.call(self._handle.subscribe, notify)
 
         return lambda: self._portal.let_go(subscription.dispose)
 
@@ -87,10 +87,10 @@ class BlockingHandle:
         It is called on the loop's thread, or by `deliver`. Call `approve` and `deny` on another thread than the loop's:
         through `deliver`, or later.
         """
-        tell = handed_over(callback, deliver)
+        notify = handed_over(callback, deliver)
 
         def wrap(asked: PendingPermission) -> None:
-            tell(BlockingPermission(asked, self._portal))
+            notify(BlockingPermission(asked, self._portal))
 
         subscription = self._portal.call(lambda: self._handle.permissions.subscribe(wrap))
         return lambda: self._portal.let_go(subscription.dispose)

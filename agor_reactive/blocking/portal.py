@@ -137,9 +137,9 @@ class Newest(Generic[T]):
             waits = bool(self._waiting)
             self._waiting[:] = [value]
         if not waits:
-            self._deliver(self._tell)
+            self._deliver(self._notify)
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         with self._lock:
             newest, self._waiting[:] = tuple(self._waiting), []
         for value in newest:

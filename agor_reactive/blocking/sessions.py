@@ -48,8 +48,8 @@ class BlockingSessions:
 
         It is called on the loop's thread, or by `deliver`, with at most one call pending there.
         """
-        tell = callback if deliver is None else Newest(callback, deliver)
-        undo = self._portal.call(self._collection.listen, tell)
+        notify = callback if deliver is None else Newest(callback, deliver)
+        undo = self._portal.call(self._collection.listen, notify)
         return lambda: self._portal.let_go(undo)
 
     def retain(self, session_id: str, *, task_hydration: Hydration = "preview") -> BlockingHandle:

@@ -46,7 +46,7 @@ def callback(function: F) -> F:
         raise UsageError(f"a callback is a function, not {type(function).__name__}")
     if iscoroutinefunction(function) or iscoroutinefunction(getattr(function, "__call__", None)):  # noqa: B004
         raise UsageError(
-            "a callback is a plain function, and nobody would await this one; begin a task in it "
+            "a callback is a plain function, and coroutines are not awaited here; start a task in it "
             "(asyncio.create_task), or follow with `async for`"
         )
     return function

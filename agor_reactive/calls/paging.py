@@ -252,20 +252,20 @@ class Walk(Generic[T]):
 
     def step(self) -> Operation[tuple[T, ...] | None]:
         """The new rows of the next page; None after the last."""
-        while (page := (yield from self._turn())) is not None:
+        while (page := (yield from self._next_page())) is not None:
             if fresh := tuple(row for _, row, new in page if new):
                 return fresh
         return None
 
     def collect(self) -> Operation[None]:
         """Read all remaining rows into `found`: the newest version of each row, by key."""
-        while (page := (yield from self._turn())) is not None:
+        while (page := (yield from self._next_page())) is not None:
             self.found.update((key, row) for key, row, _ in page)
             part = self._parts[0]
             if not part.done and (ranges := part.ranges) is not None:
                 part.ranges = None
                 size = min(part.places.size, part.places.most)
-                rows = yield from ranges.read(dict(part.first), size, self._tell_of_ranges)
+                rows = yield from ranges.read(dict(part.first), size, self._report_ranges)
                 if rows is not None:
                     self._replace(part, rows, ranges.id_field)
 
@@ -278,7 +278,7 @@ class Walk(Generic[T]):
         self._seen |= rows.keys()
         part.count, part.done = len(rows), True
 
-    def _turn(self) -> Operation[list[tuple[Any, Any, bool]] | None]:
+    def _next_page(self) -> Operation[list[tuple[Any, Any, bool]] | None]:
         """The next page: key, row, and whether it is new. None after the last."""
         if self._doubted is not None:
             yield from self._skip_here_where_filters_are_dropped(*self._doubted)
@@ -287,7 +287,7 @@ class Walk(Generic[T]):
             self._ended += self._parts.pop(0).count
         if not self._parts:
             return None
-        rows = yield from self._parts[0].turn()
+        rows = yield from self._parts[0].next_page()
         page = []
         for key, row in rows:
             new = key not in self._seen
@@ -297,7 +297,7 @@ class Walk(Generic[T]):
                 self._skipped.add(key)
             elif key not in self._skipped:
                 page.append((key, row, new))
-        self._tell()
+        self._report()
         return page
 
     def _skip_here_where_filters_are_dropped(
@@ -309,11 +309,11 @@ class Walk(Generic[T]):
             self._parts[0].ranges = None
             self._to_skip = start
 
-    def _tell(self) -> None:
+    def _report(self) -> None:
         if self._on_progress is not None:
             self._on_progress(len(self._seen), self.total)
 
-    def _tell_of_ranges(self, count: int) -> None:
+    def _report_ranges(self, count: int) -> None:
         """Report progress of id ranges: they may begin at the first row again, so only rows beyond the first page
         count."""
         if self._on_progress is not None and self._ended + count > len(self._seen):
@@ -341,7 +341,7 @@ class _Part:
         """The daemon's own count."""
         return self.places.total
 
-    def turn(self) -> Operation[list[tuple[Any, Any]]]:
+    def next_page(self) -> Operation[list[tuple[Any, Any]]]:
         """The next page: key and row of those that match. Empty when another strategy is tried next."""
         if self.places.failure is not None:
             raise self.places.failure

@@ -102,7 +102,7 @@ async def _reach(reach: Reach) -> Finding:
             return Finding(
                 "reach",
                 False,
-                f"something at {reach.url} refuses before any login (HTTP {answer})",
+                f"a server at {reach.url} refuses requests before any login (HTTP {answer})",
                 "a proxy in front of the daemon requires its own login or denies access: ask its administrator",
             )
         if isinstance(answer, str) and "CERTIFICATE" in answer.upper():
@@ -110,18 +110,18 @@ async def _reach(reach: Reach) -> Finding:
                 "reach",
                 False,
                 f"the certificate of {reach.url} is not trusted: {one_line(answer, 120)}",
-                "if it should be, set SSL_CERT_FILE to a file with the authority that signed it",
+                "to trust it, set SSL_CERT_FILE to a file with its certificate authority",
             )
         return Finding(
             "reach",
             False,
-            f"something answers at {reach.url}, but it is not an Agor daemon",
+            f"a server answers at {reach.url}, but it is not an Agor daemon",
             "check the address and port: --url or AGOR_DAEMON_URL (the default is http://localhost:3030)",
         )
     return Finding(
         "reach",
         False,
-        f"nothing answers at {reach.url}",
+        f"no answer from {reach.url}",
         "start the daemon (agor-reactive serve runs a demo daemon), or set another address: --url or AGOR_DAEMON_URL",
     )
 
@@ -157,14 +157,15 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
         if reach.key is not None:
             return Finding(step, True, f"with {reach.what}, {await _how(client)}")
         await client.service("sessions").find({"$limit": 1})
-        return Finding(step, True, f"no key in {reach.key_env}, and this daemon wants none ({await _how(client)})")
+        return Finding(step, True, f"no key in {reach.key_env}, and this daemon requires none ({await _how(client)})")
     except ApiKeyRestOnly as error:
         return Finding(
             step,
             False,
             f"the key in {reach.key_env} works over REST, not for the live connection ({one_line(str(error.code), 9)})",
-            "the key is good, a new one will not help: this daemon gives live connections for e-mail and password only "
-            "(authenticate(strategy='local', …)), or for an access token that POST /authentication gave for them; "
+            "the key is valid, a new one will not help: this daemon accepts e-mail and password only for live "
+            "connections "
+            "(authenticate(strategy='local', …)), or an access token that POST /authentication returned for them; "
             f"{reach.key_env} may hold it",
         )
     except NotAuthenticated as error:
@@ -172,8 +173,9 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
             return Finding(
                 step,
                 False,
-                f"no key in {reach.key_env}, and this daemon wants a login",
-                f"set {reach.key_env} to your API key (the daemon's settings make one; agor-reactive serve prints one)",
+                f"no key in {reach.key_env}, and this daemon requires a login",
+                f"set {reach.key_env} to your API key (create one in the daemon's settings; agor-reactive serve prints "
+                "one)",
                 MISUSE,
             )
         return Finding(
@@ -186,7 +188,7 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
         return Finding(
             step,
             False,
-            f"the daemon knows you but does not let you in: {one_line(str(error), 120)}",
+            f"your login is valid, but the daemon denies access: {one_line(str(error), 120)}",
             _about(error) if _wants_new_password(error) else "ask the daemon's administrator for the member role",
         )
     except AgorError as error:
@@ -216,7 +218,7 @@ async def _session_to_try(client: Client, session_id: str | None) -> str | Findi
     except AgorError as error:
         return Finding("session", False, one_line(str(error), 160), _about(error))
     if not rows:
-        return Finding("session", None, "none yet, so nothing to join or read", "agor-reactive new 'A title' makes one")
+        return Finding("session", None, "no sessions yet; step skipped", "create one: agor-reactive new 'A title'")
     newest = max(rows, key=lambda row: instant(row.last_updated) or instant(row.created_at) or 0.0)
     return newest.session_id
 
@@ -265,11 +267,11 @@ def _wants_new_password(error: AgorError) -> bool:
 def _about(error: AgorError) -> str:
     """Advice for an error that is not specific to a step."""
     if isinstance(error, NotAuthenticated):
-        return "the login did not hold: make a new API key"
+        return "the login was not accepted: create a new API key"
     if _wants_new_password(error):
-        return "your account has a password to be changed first: log in at the daemon's page and set a new one"
+        return "your account requires a new password: log in to the daemon's web page and set one"
     if isinstance(error, Forbidden):
-        return "you are logged in, but may not do this: ask the daemon's administrator"
+        return "you are logged in, but this is not permitted: ask the daemon's administrator"
     if isinstance(error, LinkError):
         return "the daemon answers /health but the live connection failed, as said above; a proxy may stop WebSockets"
     return "the daemon's own log may say more"

@@ -138,7 +138,7 @@ def _signals(interrupt: Callable[[], None]) -> Iterator[None]:
         for name in names:
             loop.add_signal_handler(name, interrupt)
     except (NotImplementedError, RuntimeError, ValueError):
-        # Windows loops take no handlers (a plain one has to wake the loop); outside the main thread nobody does.
+        # Windows loops support no signal handlers (a plain handler has to wake the loop); other threads have none.
         with contextlib.suppress(ValueError):
             before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(interrupt))
             try:

@@ -22,7 +22,7 @@ class _Console(Console):
 
 
 def console(stream: IO[str] | None = None) -> Console:
-    """A console on stdout: no markup, no emoji codes, no highlighting, nothing fatal in an old code page."""
+    """A console on stdout: no markup, no emoji codes, no highlighting, no encoding errors on old code pages."""
     file = stream if stream is not None else sys.stdout
     reconfigure = getattr(file, "reconfigure", None)
     if reconfigure is not None:

@@ -15,7 +15,7 @@ __all__ = ["draw", "save"]
 
 WIDTH, HEIGHT = 96, 27
 # Rich links web fonts from a third-party server; the page must not load them.
-_FONT_FACE = re.compile(r"@font-face\s*\{[^}]*\}")
+_WEB_FONT = re.compile(r"@font-\w+\s*\{[^}]*\}")
 
 
 def draw(state: SessionState, *, title: str = "agor-reactive demo") -> str:
@@ -32,8 +32,8 @@ def draw(state: SessionState, *, title: str = "agor-reactive demo") -> str:
         emoji=False,
         highlight=False,
     )
-    paper.print(SessionView(state, height=HEIGHT, hint="Ctrl-C leaves"), end="")
-    return _FONT_FACE.sub("", paper.export_svg(title=title, unique_id="agor-reactive"))
+    paper.print(SessionView(state, height=HEIGHT, hint="Ctrl-C exits"), end="")
+    return _WEB_FONT.sub("", paper.export_svg(title=title, unique_id="agor-reactive"))
 
 
 def save(state: SessionState, file: Path) -> None:

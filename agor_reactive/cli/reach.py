@@ -1,6 +1,6 @@
 """The daemon's address and API key, from options and the environment. The key is never printed.
 
-An access token may take the place of the key: some daemons give no live connection for a key.
+An access token can replace the key, because some daemons accept no key for a live connection.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Reach:
         """What to do about a credential that was refused."""
         if self.has_token:
             return f"access tokens live for minutes: get a new one, or set {self.key_env} to an API key"
-        return f"make a new key in the daemon's settings and set {self.key_env} to it"
+        return f"create a new key in the daemon's settings and set {self.key_env} to it"
 
     def refused(self, error: NotAuthenticated) -> AgorError:
         """Convert a refused login to an error with advice. A missing key is an error only then."""
@@ -80,8 +80,8 @@ class Reach:
             )
         if isinstance(error, ApiKeyRestOnly):
             return ApiKeyRestOnly(
-                f"{self.url} takes the key in {self.key_env} over REST but gives no live connection for a key; "
-                "sessions, new, stop and prompt without --follow work, watching does not "
+                f"{self.url} takes the key in {self.key_env} over REST but accepts no key for a live connection; "
+                "sessions, new, stop and prompt without --follow work, watch does not "
                 "(run agor-reactive doctor for details)",
                 name=error.name,
                 code=error.code,

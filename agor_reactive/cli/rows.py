@@ -29,7 +29,7 @@ def list_sessions(reach: Reach, *, json: bool, limit: int, everything: bool) -> 
     """List the newest sessions, as a table or as one JSON row per line."""
     with reach.rest() as client:
         found = client.service("sessions").find_all()
-    # Sorted and filtered here: daemons drop what they do not know of a query, silently.
+    # Sorted and filtered here, because daemons silently drop unknown fields of a query.
     kept = sorted((row for row in found if everything or not row.archived), key=_moment, reverse=True)
     shown = kept[:limit]
     if json:
@@ -99,7 +99,7 @@ def _workspace(client: RestClient, wanted: str | None) -> tuple[str, str]:
             digits = format_short_id(wanted, 32)
             fits = [one for one in ids if format_short_id(one, 32).startswith(digits)]
             return field, fits[0] if len(fits) == 1 else wanted
-    raise UsageError("the daemon has no branch or worktree to work in; make one there first, or name it: --workspace")
+    raise UsageError("the daemon has no branch or worktree. Create one there, or name it with --workspace")
 
 
 def send_prompt(reach: Reach, session_id: str, text: str) -> int:

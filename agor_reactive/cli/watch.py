@@ -26,7 +26,7 @@ async def watch(
     until_idle: bool,
 ) -> int:
     """Watch until Ctrl-C, until the session is terminal, or with `until_idle` until it is idle."""
-    hint = "Ctrl-C leaves" + ("; ends when the session is idle" if until_idle else "")
+    hint = "Ctrl-C exits" + ("; ends when the session is idle" if until_idle else "")
     async with reach.live() as client:
         full = await _named(client, session_id)
         async with retain_reactive_session(client, full, task_hydration=hydration) as handle:
@@ -54,7 +54,7 @@ async def prompt_and_follow(reach: Reach, session_id: str, text: str, stop: Stop
                 task = state.get_task(task_id)
                 return task is not None and task.ended and not state.loading
 
-            with view_of(json=json, hint="Ctrl-C leaves; the session goes on") as view:
+            with view_of(json=json, hint="Ctrl-C exits; the session continues") as view:
                 last = await look(handle, view, stop, until=answered)
     task = last.get_task(task_id)
     if not last.terminal and task is not None and task.ended and task.status != "completed":

@@ -147,7 +147,6 @@ class Client(Services[Live]):
         """Connect, and log in if there are credentials. Raises `CannotConnect` or `NotAuthenticated`."""
         self.check_loop()
         self._loop = asyncio.get_running_loop()
-        self.router.bind(self._loop)
         await self.link.open()
 
     async def close(self) -> None:

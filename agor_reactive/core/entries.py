@@ -1,8 +1,8 @@
 """Entries: rows as the tables of a snapshot hold them, validated on first access.
 
 Validating a row costs more than folding it, and most rows of a session are replaced before they are read. So an entry
-holds what the fold needs to know (ids, status, index, time of creation), the payload as it came, and, once somebody
-reads it, the validated row instead of the payload. Users get rows, never entries.
+holds what the fold needs (ids, status, index, time of creation), the payload as it came, and, from the first access on,
+the validated row instead of the payload. Users get rows, never entries.
 
 The payload of an entry belongs to it: it must not be changed afterwards.
 """

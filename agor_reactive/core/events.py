@@ -1,7 +1,7 @@
-"""Everything that can change the state of a session, our own deeds included, as facts.
+"""Everything that can change the state of a session, as facts.
 
-Events of the wire are what `parse` makes of raw events; the rest says what the shell did or saw. All are tuples: cheap
-to make, immutable, comparable.
+`parse` makes the events of the wire from raw events; the session layer makes the others: connection changes, fetches
+with their results, local actions. All are tuples: cheap to make, immutable, comparable.
 """
 
 from __future__ import annotations
@@ -47,13 +47,17 @@ __all__ = [
     "UnloadRequested",
 ]
 
-# ---------------------------------------------------------------------------------------------- told by the daemon
+# ------------------------------------------------------------------------------------------------ from the daemon
 
 
 class SessionSaved(NamedTuple):
     """``sessions created | patched | updated``."""
 
     entry: SessionRowEntry
+
+    @property
+    def session_id(self) -> str:
+        return self.entry.session_id
 
 
 class SessionGone(NamedTuple):
@@ -63,10 +67,14 @@ class SessionGone(NamedTuple):
 
 
 class TaskSaved(NamedTuple):
-    """``tasks created | queued | patched | updated``, ``tasks/bulk created``. `born`: told as new."""
+    """``tasks created | queued | patched | updated``, ``tasks/bulk created``. `born`: announced as new."""
 
     entry: TaskEntry
     born: bool
+
+    @property
+    def session_id(self) -> str:
+        return self.entry.session_id
 
 
 class TaskRemoved(NamedTuple):
@@ -80,6 +88,10 @@ class MessageSaved(NamedTuple):
     """``messages created | patched | updated``, ``messages/bulk created``."""
 
     entry: MessageEntry
+
+    @property
+    def session_id(self) -> str:
+        return self.entry.session_id
 
 
 class MessageRemoved(NamedTuple):
@@ -110,7 +122,7 @@ class TextChunk(NamedTuple):
 
 
 class StreamEnded(NamedTuple):
-    """``messages streaming:end``. `chunk_count`: how many chunks there were, if told."""
+    """``messages streaming:end``. `chunk_count`: how many chunks there were, or None."""
 
     session_id: str
     message_id: str
@@ -178,7 +190,7 @@ class Malformed(NamedTuple):
     kind: str
 
 
-# ------------------------------------------------------------------------------------------------ done or seen by us
+# ----------------------------------------------------------------------------------------------- from this client
 
 FailureKind = Literal["link", "timeout", "server", "unauthenticated", "forbidden", "not_found", "refused", "absent"]
 
@@ -195,7 +207,7 @@ class Failure(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """What a fetch brought. Which fields are used depends on the ask. `complete` is False if rows are known to lack;
+    """What a fetch brought. Which fields are used depends on the fetch. `complete` is False if some are missing;
     `older`: there are tasks before the first of these."""
 
     session: Session | None = None
@@ -207,7 +219,7 @@ class Rows(NamedTuple):
 
 
 class FetchAnswered(NamedTuple):
-    """An ask of the core was carried out. `at`: epoch seconds."""
+    """A fetch was answered. `at`: epoch seconds."""
 
     fetch_id: int
     rows: Rows
@@ -215,7 +227,7 @@ class FetchAnswered(NamedTuple):
 
 
 class FetchFailed(NamedTuple):
-    """An ask of the core could not be carried out."""
+    """A fetch failed."""
 
     fetch_id: int
     failure: Failure
@@ -223,7 +235,7 @@ class FetchFailed(NamedTuple):
 
 
 class LinkChanged(NamedTuple):
-    """The link to the daemon stands elsewhere."""
+    """The status of the link changed."""
 
     status: LinkStatus
 
@@ -235,7 +247,7 @@ class LoadRequested(NamedTuple):
 
 
 class UnloadRequested(NamedTuple):
-    """The user does not want them any more."""
+    """The user no longer wants the messages of a task."""
 
     task_id: str
 
@@ -245,7 +257,7 @@ class OlderTasksRequested(NamedTuple):
 
 
 class NotResolved(NamedTuple):
-    """The short id the session was asked by could not be made a full one."""
+    """The short id that the session was retained by could not be resolved to a full id."""
 
     failure: Failure
 

@@ -38,7 +38,7 @@ def parse(raw: RawEvent) -> e.Event | None:
 
 
 def parse_payload(topic: str, payload: Any, topics: Mapping[str, Parser] | None = None) -> e.Event | None:
-    """`parse`, by topic and payload. `topics`: `TOPICS`, or `OWN_TOPICS` if the payload is nobody else's."""
+    """`parse`, by topic and payload. `topics`: `TOPICS`, or `OWN_TOPICS` if nothing else holds the payload."""
     parser = (TOPICS if topics is None else topics).get(topic)
     if parser is None:
         return None
@@ -77,7 +77,7 @@ def _message(p: Any) -> MessageEntry:
     return MessageEntry.of(_row(Message, p))
 
 
-# Of payloads that nobody else holds: validated later, unless a field that the fold needs is not of its plain type.
+# Of payloads that nothing else holds: validated later, unless a field that the fold needs is not of its plain type.
 
 
 def _own_session(p: Any) -> SessionRowEntry:
@@ -155,11 +155,11 @@ def _chunk(p: Any) -> e.Event:
 
 
 def _whole(value: Any) -> int | None:
-    """A count that is not a plain int: 3.0 is 3, anything else is as good as not said."""
+    """A count that is not a plain int: 3.0 is 3, anything else counts as missing."""
     return int(value) if type(value) is float and value >= 0 and value == int(value) else None
 
 
-def _whose(p: Any) -> tuple[str, str, str | None]:
+def _ids_of(p: Any) -> tuple[str, str, str | None]:
     """Session, message and task of a stream event."""
     session_id, message_id, task_id = p["session_id"], p["message_id"], p.get("task_id")
     if type(session_id) is not str or type(message_id) is not str or not (session_id and message_id):
@@ -168,25 +168,25 @@ def _whose(p: Any) -> tuple[str, str, str | None]:
 
 
 def _stream_started(p: Any) -> e.Event:
-    return _event(e.StreamStarted, (*_whose(p), _maybe_text(p.get("role")), _maybe_text(p.get("timestamp"))))
+    return _event(e.StreamStarted, (*_ids_of(p), _maybe_text(p.get("role")), _maybe_text(p.get("timestamp"))))
 
 
 def _stream_ended(p: Any) -> e.Event:
     count = p.get("sequence")
     if count is not None and (type(count) is not int or count < 0):
         count = _whole(count)
-    return _event(e.StreamEnded, (*_whose(p), count))
+    return _event(e.StreamEnded, (*_ids_of(p), count))
 
 
 def _stream_failed(p: Any) -> e.Event:
     error = p.get("error")
     if isinstance(error, dict):
         error = error.get("message")
-    return e.StreamFailed(*_whose(p), error if isinstance(error, str) and error else "the reply failed")
+    return e.StreamFailed(*_ids_of(p), error if isinstance(error, str) and error else "the reply failed")
 
 
 def _thinking_started(p: Any) -> e.Event:
-    return e.ThinkingStarted(*_whose(p), _maybe_text(p.get("timestamp")))
+    return e.ThinkingStarted(*_ids_of(p), _maybe_text(p.get("timestamp")))
 
 
 def _thinking_chunk(p: Any) -> e.Event:
@@ -195,7 +195,7 @@ def _thinking_chunk(p: Any) -> e.Event:
         chunk = chunk.raw
     if type(chunk) is not str:
         raise _Unreadable
-    return _event(e.ThinkingChunk, (*_whose(p), chunk))
+    return _event(e.ThinkingChunk, (*_ids_of(p), chunk))
 
 
 def _task_thinking_chunk(p: Any) -> e.Event | None:
@@ -204,7 +204,7 @@ def _task_thinking_chunk(p: Any) -> e.Event | None:
 
 
 def _thinking_ended(p: Any) -> e.Event:
-    return _event(e.ThinkingEnded, _whose(p))
+    return _event(e.ThinkingEnded, _ids_of(p))
 
 
 def _tool_started(p: Any) -> e.Event:
@@ -245,4 +245,4 @@ the daemon follows them with ``tasks patched`` or ``messages created``; ``tasks 
 `agor_reactive.core.tools`). `handle.events` shows them."""
 
 OWN_TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_row_topics(_own_session, _own_task, _own_message)}
-"""`TOPICS` for payloads that nobody else holds or changes: their rows are validated on first access."""
+"""`TOPICS` for payloads that nothing else holds or changes: their rows are validated on first access."""

@@ -34,8 +34,8 @@ _new = object.__new__
 class PMap(Generic[K, V]):
     """An immutable mapping, in the order of first insertion (a key that comes back takes its old place).
 
-    `reach` is how many positions are this version's own: 0 if nothing was ever put into it. It is quicker to read than
-    a length is to ask.
+    `reach` is how many positions are this version's own: 0 if nothing was ever put into it. Reading it is quicker
+    than `len`.
     """
 
     __slots__ = ("_claim", "_holes", "_index", "_lists", "_tail", "_tail_at", "reach")
@@ -143,7 +143,7 @@ class PMap(Generic[K, V]):
             return self.replace(key, value)
         try:
             self._claim.pop()
-        except IndexError:  # somebody has appended already, or nobody may
+        except IndexError:  # another successor has appended already, or none may
             return self._apart().insert(key, value)
         index[key] = count
         new: PMap[K, V] = _new(PMap)
@@ -166,7 +166,7 @@ class PMap(Generic[K, V]):
         return new
 
     def _apart(self) -> PMap[K, V]:
-        """The same on a line of its own. Its keys are copied, at C speed."""
+        """The same on a separate line. Its keys are copied, at C speed."""
         new: PMap[K, V] = _new(PMap)
         count = new.reach = self.reach
         # Keys come in the order of their positions: those that are not this version's are the last ones.

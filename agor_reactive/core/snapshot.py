@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Self
 
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.fetches import Fetch, Missing, SyncRound
+from agor_reactive.core.fetches import Fetch, Missing, SyncEnd, SyncRound
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.streams import Stream, Streams
 from agor_reactive.core.tables import LoadedTasks, MessageBucket, MessagesByTask, TaskTable
@@ -21,12 +21,12 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import LinkStatus
 
-__all__ = ["HYDRATIONS", "WINDOWS", "Bookkeeping", "Draft", "SessionState", "Status", "TaskHydration"]
+__all__ = ["HYDRATIONS", "WINDOWS", "Base", "Bookkeeping", "SessionState", "Status", "TaskHydration"]
 
 TaskHydration = str
 HYDRATIONS = ("none", "lazy", "eager", "lean", "preview")
-"""What is read of a session at first. ``none``, ``lazy``, ``eager``: all its tasks, and the messages of none of them,
-of the newest that does not wait, or of all. ``lean``: the ten newest tasks, the messages of those at work whole, of the
+"""What is read of a session first. ``none``, ``lazy``, ``eager``: all its tasks, and the messages of none of them,
+of the newest that is not queued, or of all. ``lean``: the ten newest tasks, the messages of running ones whole, of the
 others without the payload of tools where the daemon offers that. ``preview``: the newest task only, whatever comes."""
 
 WINDOWS = {"lean": 10, "preview": 1}
@@ -64,15 +64,16 @@ class Status(_Part):
 
 @dataclass(frozen=True, slots=True)
 class Bookkeeping(_Part):
-    """What the core remembers in order to be right. Not for users.
+    """What the fold remembers between events. Not for users.
 
     `journal_*`: what happened to which row while a fetch is in flight: id to (revision, entry, or None if removed); of
-    tools, (task id, tool use id) to the revision at which an event told of it.
+    tools, (task id, tool use id) to the revision of the event that reported it.
     `gone_*`: ids that were removed, and when; `removals`: there have been any. `user_loads`: loads and unloads by the
     user while a fetch is in flight. `missed`: the link dropped or logged out, and no sync round has read yet what it
     missed. `settled`: messages whose stream is over, and their task: the newest 256. `window`: how many tasks are
     wanted, 0 for all. `projects`: the daemon is new enough to leave out the payload of tools. `missing`: what could not
-    be read, and whether it is tried again; `retries`: how often in a row it was.
+    be read, and whether it is tried again; `retries`: how often in a row it was. `sync_end`: how the last round ended;
+    a new object each time.
     """
 
     fetches: tuple[Fetch, ...] = ()
@@ -96,15 +97,14 @@ class Bookkeeping(_Part):
     projects: bool = False
     missing: PMap[Missing, bool] = field(default_factory=PMap)
     retries: int = 0
+    sync_end: SyncEnd | None = None
 
 
-class Draft:
-    """A snapshot in the making: the fold may still change it.
+class Base:
+    """All of a snapshot but the streams, shared by every snapshot until something in it changes. Immutable.
 
-    When it is done it is the `base` of the snapshot: all that stands still while text is written, shared by every
-    snapshot until something else changes.
-
-    `accepts_session_id`: the session whose events count: its id, None once it is removed or let go of.
+    `accepts_session_id`: the session whose events are folded: its id, or None once it is removed or released.
+    `tools` is a place for what is derived from the rest.
     """
 
     __slots__ = (
@@ -114,10 +114,8 @@ class Draft:
         "loaded_task_ids",
         "messages_by_task",
         "queued_tasks",
-        "revision",
         "session",
         "status",
-        "streaming_messages",
         "tasks",
         "tools",
     )
@@ -132,9 +130,6 @@ class Draft:
     status: Status
     books: Bookkeeping
     tools: ToolsByTask | None
-    # Of a draft only; a snapshot has its own.
-    streaming_messages: Streams
-    revision: int
 
 
 class SessionState:
@@ -143,13 +138,13 @@ class SessionState:
     - `session`: its row, None until known or once removed
     - `tasks`: a sequence of `Task` by time of creation; as `session.tasks` lists them where it names all of them
     - `messages_by_task`: task id to a sequence of `Message` by index, for loaded tasks
-    - `queued_tasks`: prompts that wait, by queue position
+    - `queued_tasks`: queued prompts, by queue position
     - `streaming_messages`: message id to `Stream`, for messages being written
     - `tools_by_task`: task id to a tuple of `Tool`
     - `loaded_task_ids`: the tasks whose messages are here, whole
-    - `connected`, `connection`: whether the link is up, and where it stands (phase, attempt, next try, reason)
+    - `connected`, `connection`: whether the link is up, and its status (phase, attempt, next try, reason)
     - `loading`: a bootstrap or resync is under way; `last_synced_at`: when one last ended well, epoch seconds
-    - `error`: what failed last and is not mended, in words; `terminal`: nothing will be tried again by itself
+    - `error`: the last failure that has not been made good since, as text; `terminal`: nothing is retried automatically
     - `has_older_tasks`: there are tasks before the first of `tasks` (see `load_older_tasks`)
     - `degraded`: the daemon did not confirm that it will send stream events
     - `revision`: rises with every change; `anomalies`: event kind to how many could not be read
@@ -157,7 +152,7 @@ class SessionState:
 
     __slots__ = ("_base", "_revision", "_streams")
 
-    def __init__(self, base: Draft, streaming_messages: Streams, revision: int) -> None:
+    def __init__(self, base: Base, streaming_messages: Streams, revision: int) -> None:
         self._base = base
         self._streams = streaming_messages
         self._revision = revision
@@ -168,11 +163,11 @@ class SessionState:
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
-    def __reduce__(self) -> tuple[type[SessionState], tuple[Draft, Streams, int]]:
+    def __reduce__(self) -> tuple[type[SessionState], tuple[Base, Streams, int]]:
         return (SessionState, (self._base, self._streams, self._revision))
 
     @property
-    def base(self) -> Draft:
+    def base(self) -> Base:
         """All but the text being written: the same object until something else changes."""
         return self._base
 
@@ -207,7 +202,7 @@ class SessionState:
 
     @property
     def live_tools(self) -> LiveTools:
-        """What events have told of tools, by task: one of the two sources of `tools_by_task`."""
+        """Tools by task as events report them: one of the two sources of `tools_by_task`."""
         return self._base.live_tools
 
     @property
@@ -217,7 +212,7 @@ class SessionState:
 
     @property
     def books(self) -> Bookkeeping:
-        """What the core remembers in order to be right."""
+        """What the fold remembers between events."""
         return self._base.books
 
     @property
@@ -267,7 +262,7 @@ class SessionState:
 
     @property
     def fetches(self) -> tuple[Fetch, ...]:
-        """What the core wants the shell to do now."""
+        """The reads that the fold requests now."""
         return self._base.books.fetches
 
     @property

@@ -1,7 +1,7 @@
 """Rows in their order, kept so that a change costs the same whatever their number.
 
 A table is an immutable Sequence over a persistent map. It holds entries
-(`core.entries`) and gives rows. Order is worked out when somebody reads it, and kept.
+(`core.entries`) and gives rows. Order is computed on first access, and kept.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ __all__ = ["AT_REST", "LoadedTasks", "MessageBucket", "MessagesByTask", "TaskTab
 R = TypeVar("R", Task, Message)
 _FAR = float("inf")
 AT_REST = ENDED_STATUSES | {"queued", "created", ""}
-"""Statuses of a task that is not at work: not begun yet, ended, or unsaid."""
+"""Statuses of a task that is not running: not begun yet, ended, or missing."""
 _new = object.__new__
 
 
@@ -75,16 +75,16 @@ class _Rows(Sequence[R]):
 
 
 def is_active(task: Task | TaskEntry) -> bool:
-    """Whether a task is at work: begun, not ended. An unknown status counts as at work."""
+    """Whether a task is running: begun, not ended. An unknown status counts as running."""
     return task.status not in AT_REST
 
 
 class TaskTable(_Rows[Task]):
     """Tasks by (created_at as an instant, task_id); in the order of `session.tasks` where that names all of them.
 
-    `entries` holds them by id, `active` the ids of tasks at work, oldest change first; there may be two for a moment.
+    `entries` holds them by id, `active` the ids of running tasks, oldest change first; there may be two for a moment.
     `hint` is `session.tasks`: on June daemons it lists only tasks that ran, so a list that lacks one orders none.
-    Order is worked out when somebody reads it: an event costs the same however many tasks there are.
+    Order is computed on first access: an event costs the same however many tasks there are.
     """
 
     __slots__ = ("active", "entries", "hint")
@@ -160,7 +160,7 @@ class TaskTable(_Rows[Task]):
 
     @property
     def active_task_id(self) -> str | None:
-        """The task at work, the newest if there seem to be two."""
+        """The running task, the newest if there seem to be two."""
         active = self.active
         if len(active) < 2:
             return active[0] if active else None
@@ -180,7 +180,7 @@ def _message_key(message: MessageEntry) -> tuple[float, str]:
 class MessageBucket(_Rows[Message]):
     """The messages of one task, by (index, message_id). `tools` is a place for what is derived from them.
 
-    They lie in a list in the order they came, which successors share and append to, each with a length of its own.
+    They are in a list in the order they came, which successors share and append to; each knows its own length.
     """
 
     __slots__ = ("_claim", "_count", "_entries", "tools")
@@ -212,7 +212,7 @@ class MessageBucket(_Rows[Message]):
         count = self._count
         try:
             self._claim.pop()
-        except IndexError:  # somebody has appended already: a second successor has a list of its own
+        except IndexError:  # another successor has appended already: this one gets a list for itself
             return MessageBucket([*self._entries[:count], message])
         entries = self._entries
         entries.append(message)
@@ -239,7 +239,7 @@ class MessageBucket(_Rows[Message]):
 class MessagesByTask(Mapping[str, MessageBucket]):
     """Messages of the loaded tasks: task id to a sequence of messages in order. Immutable.
 
-    `entries` has all of them by id. Each lies in the bucket of its own `task_id`.
+    `entries` has all of them by id. Each is in the bucket of its `task_id`.
     """
 
     __slots__ = ("buckets", "entries")

@@ -12,7 +12,7 @@ __all__ = ["EMPTY", "Run"]
 
 
 class _Chunks(list[str]):
-    """The shared list, and the longest prefix of it that somebody has joined, with whether it has half characters."""
+    """The shared list, and the longest prefix of it that has been joined, with whether it has half characters."""
 
     __slots__ = ("joined",)
 
@@ -71,6 +71,16 @@ class Run:
         new._count = count + 1
         new._text = None
         return new
+
+    def extend(self, chunk: str) -> None:
+        """Add one numbered chunk in place.
+
+        Only for the successor that `append` or `Run()` has made and that no snapshot has yet: its list is already
+        longer than any older run of the same list, so no other run can append there.
+        """
+        self._chunks.append(chunk)
+        self._count += 1
+        self.end += 1
 
     def joined_with(self, later: Run) -> Run:
         """A run of both, when `later` begins where this one ends."""

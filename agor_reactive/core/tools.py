@@ -42,10 +42,10 @@ class Tool(NamedTuple):
 
 
 class LiveTool(NamedTuple):
-    """What events have told of a tool.
+    """What is known of a tool from events.
 
-    `complete`: its result was in a message that is not kept. `saved`: a saved message told of it too, which from then
-    on is the proof that it was used: where messages are kept and it is not among them, the tool is no more.
+    `complete`: its result was in a message that is not kept. `saved`: a saved message contains it too, and is from then
+    on the proof that it was used: where messages are kept and none contains it, the tool is gone.
     """
 
     name: str | None
@@ -54,23 +54,23 @@ class LiveTool(NamedTuple):
 
 
 class LiveToolMap(FrozenDict):
-    """What events have told of one task's tools: tool_use_id to `LiveTool`, in order of first hearing."""
+    """One task's tools as events report them: tool_use_id to `LiveTool`, in order of first mention."""
 
     __slots__ = ("derived",)
 
     derived: tuple[LiveToolMap, bool, tuple[Tool, ...]]
 
     def with_tool(self, tool_use_id: str, tool: LiveTool) -> LiveToolMap:
-        """With this in place of what was known of the tool."""
+        """With this entry in place of the tool's earlier one."""
         return LiveToolMap({**self, tool_use_id: tool})
 
 
 LiveTools: TypeAlias = "PMap[str, LiveToolMap]"
-"""task id to what events have told of its tools."""
+"""Task id to its tools as events report them."""
 
 
 def tools_in(message: MessageEntry) -> Iterator[tuple[str, LiveTool]]:
-    """The tools that a saved message tells of, for tasks whose messages are not kept."""
+    """The tools that a saved message contains, for tasks whose messages are not kept."""
     held = message.fields
     for kind, tool_use_id, block in _tool_blocks(held.get("content"), held.get("tool_uses")):
         name = block.get("name")
@@ -98,7 +98,7 @@ def _tool_blocks(content: Any, tool_uses: Any) -> Iterator[tuple[str, str, Mappi
 
 
 class ToolsByTask(Mapping[str, tuple[Tool, ...]]):
-    """Task id to its tools: those of saved messages in their order, then those only heard of live."""
+    """Task id to its tools: those of saved messages in their order, then those known from events only."""
 
     __slots__ = ("_buckets", "_live", "_memo", "_tasks")
 
@@ -153,7 +153,7 @@ class ToolsByTask(Mapping[str, tuple[Tool, ...]]):
 
 
 def _meant_by(
-    asked: Mapping[str, Any],
+    requested: Mapping[str, Any],
     used: Mapping[str, tuple[Mapping[str, Any] | None, str | None]],
     results: Mapping[str, Mapping[str, Any]],
     denied: Collection[str],
@@ -167,7 +167,7 @@ def _meant_by(
         failed = tool_use_id not in results or bool(results[tool_use_id].get("is_error"))
         if block is None or tool_use_id in denied or not failed:
             continue
-        if block.get("name") == asked.get("tool_name") and block.get("input") == asked.get("tool_input"):
+        if block.get("name") == requested.get("tool_name") and block.get("input") == requested.get("tool_input"):
             yield tool_use_id
 
 
@@ -179,12 +179,12 @@ def _derive(task_id: str, bucket: MessageBucket | None, live: Mapping[str, LiveT
     unnamed: list[Mapping[str, Any]] = []
     for message in bucket if bucket is not None else ():
         if message.type == "permission_request":
-            asked = message.content
-            if isinstance(asked, dict) and asked.get("status") == "denied":
-                if isinstance(asked.get("tool_use_id"), str):
-                    denied.add(asked["tool_use_id"])
+            requested = message.content
+            if isinstance(requested, dict) and requested.get("status") == "denied":
+                if isinstance(requested.get("tool_use_id"), str):
+                    denied.add(requested["tool_use_id"])
                 else:
-                    unnamed.append(asked)
+                    unnamed.append(requested)
             continue
         for kind, tool_use_id, block in _tool_blocks(message.content, message.tool_uses):
             if kind == "tool_result":
@@ -192,11 +192,11 @@ def _derive(task_id: str, bucket: MessageBucket | None, live: Mapping[str, LiveT
                 used.setdefault(tool_use_id, (None, message.message_id))
             elif used.get(tool_use_id, (None, None))[0] is None:
                 used[tool_use_id] = (block, message.message_id)
-    for tool_use_id, told in live.items():
-        if bucket is None or not told.saved:
+    for tool_use_id, tool in live.items():
+        if bucket is None or not tool.saved:
             used.setdefault(tool_use_id, (None, None))
-    for asked in unnamed:
-        denied.update(islice(_meant_by(asked, used, results, denied), 1))
+    for requested in unnamed:
+        denied.update(islice(_meant_by(requested, used, results, denied), 1))
     for tool_use_id, (block, message_id) in used.items():
         known = live.get(tool_use_id)
         result = results.get(tool_use_id)

@@ -1,8 +1,8 @@
 """An Agor-compatible daemon inside your own process: for demos, notebooks, tests, offline work.
 
 Loopback only, every endpoint but `/health` authenticated, rows in SQLite, and a scripted agent that answers prompts
-(`agor_reactive.daemon.script` lists the directives). Needs the extra `agor-reactive[daemon]`. Nothing else in the
-package imports this but the command line.
+(`agor_reactive.daemon.script` lists the directives). Needs the extra `agor-reactive[daemon]`. In the package only the
+command line imports it.
 """
 
 from __future__ import annotations

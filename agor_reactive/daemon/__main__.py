@@ -1,7 +1,7 @@
 """Runs the embedded daemon as a separate process: `python -m agor_reactive.daemon`.
 
 Prints one JSON line `{"url": …, "api_key": …}` when it listens; `api_key` is null when the database knows the key only
-as a hash. SIGINT and SIGTERM end it in order.
+as a hash. SIGINT and SIGTERM stop it gracefully.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ async def _run(options: argparse.Namespace) -> None:
         try:
             loop.add_signal_handler(name, ended.set)
         except NotImplementedError:
-            # Windows: the loop takes no handlers; a plain one has to wake it.
+            # Windows: the loop supports no signal handlers, so a plain handler has to wake it.
             signal.signal(name, lambda *_: loop.call_soon_threadsafe(ended.set))
     daemon = EmbeddedDaemon(
         port=options.port,

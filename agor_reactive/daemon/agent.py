@@ -35,7 +35,7 @@ async def play(task_runner: TaskRunner, task: Row) -> None:
     """Answer one task, from the first heartbeat to its end."""
     agent = _Agent(task_runner, task)
     try:
-        await agent.turn()
+        await agent.run()
     except _Crash:
         return
 
@@ -52,7 +52,7 @@ class _Agent:
         self._handshake = self._context.api.handshake
         self._used = 0
 
-    async def turn(self) -> None:
+    async def run(self) -> None:
         script = self._plan
         await self._pause(_START)
         self._task_runner.connect_executor(self._task)

@@ -1,4 +1,4 @@
-"""The API versions that the embedded daemon can speak: the words and rules that changed between real daemons."""
+"""The API versions of the embedded daemon: the names and rules that changed between real daemons."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ ApiVersionName = Literal["worktrees", "branches", "handshake"]
 class ApiVersion:
     """One API version.
 
-    `place` is the singular word for where a session works. `handshake`: today's rules, from identity in the Socket.IO
-    handshake to paged messages; without it, the rules of June 2026 and before. `prompt_answers_task`: False for the
-    old envelope (see `agor_reactive.daemon.services.session_routes`). `login_limit`: logins per 15 minutes, failed
-    ones only before `handshake`.
+    `place` is the singular name of a session's workspace. `handshake`: today's rules, from authentication in the
+    Socket.IO handshake to paged messages; without it, the rules of June 2026 and before. `prompt_answers_task`: False
+    for the old envelope (see `agor_reactive.daemon.services.session_routes`). `login_limit`: logins per 15 minutes,
+    failed ones only before `handshake`.
     """
 
     name: ApiVersionName

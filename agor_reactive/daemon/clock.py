@@ -1,7 +1,7 @@
-"""Time and identity for the embedded daemon: what the hour is, how to wait, what the next id is.
+"""Time and ids of the embedded daemon: the clock, sleeping, and the next id.
 
-Everything that would make two runs with one seed differ comes from here, so that a test can hand in its own. Secrets
-(keys, signing secrets, passwords) do not: they come from `secrets` and are never seeded.
+Everything that would make two runs with one seed differ comes from here, so that a test can replace it. Secrets (keys,
+signing secrets, passwords) come from the module `secrets` and are never seeded.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ __all__ = ["Clock", "Ids", "WallClock", "iso"]
 
 
 class Clock(Protocol):
-    """What the daemon asks of time."""
+    """The daemon's interface to time."""
 
     def time(self) -> float:
         """Seconds since the epoch."""
         ...
 
     async def sleep(self, seconds: float) -> None:
-        """Wait that long on the running loop."""
+        """Sleep on the running loop, in seconds."""
         ...
 
 
 class WallClock:
-    """The machine's time and asyncio's own timers."""
+    """The system's time and asyncio's timers."""
 
     def time(self) -> float:
         return time.time()
@@ -39,15 +39,15 @@ class WallClock:
 
 
 def iso(seconds: float) -> str:
-    """`seconds` since the epoch the way the wire writes instants: UTC, milliseconds, a closing Z."""
+    """Format epoch seconds as on the wire: UTC, milliseconds, ``Z``."""
     return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Ids:
-    """UUIDs of the kinds a daemon hands out, drawn from one seeded source.
+    """UUIDs as a daemon creates them, from one seeded source.
 
-    Rows get version 7 (time first, rising even within one millisecond); streamed messages version 4, because a real
-    executor invents those itself.
+    Rows get version 7 (time first, increasing even within one millisecond); streamed messages version 4, because a real
+    executor creates those.
     """
 
     def __init__(self, clock: Clock, rng: Random) -> None:
@@ -56,14 +56,14 @@ class Ids:
         self._last = 0
 
     def row(self) -> str:
-        """A fresh id for a row, greater than every one before it."""
+        """Create an id for a row, greater than all previous ones."""
         millis = int(self._clock.time() * 1000)
-        # 48 bits of time and 12 of counter make the ordered head; a burst within a millisecond counts upwards.
+        # The ordered head has 48 bits of time and a 12-bit counter, which increases within a millisecond.
         head = max((millis << 12) | self._rng.getrandbits(10), self._last + 1)
         self._last = head
         bits = ((head >> 12) << 80) | (7 << 76) | ((head & 0xFFF) << 64) | (2 << 62) | self._rng.getrandbits(62)
         return str(UUID(int=bits))
 
     def stream(self) -> str:
-        """A fresh id for a message that will be streamed before it is saved."""
+        """Create an id for a message that is streamed before it is saved."""
         return str(UUID(int=self._rng.getrandbits(128), version=4))

@@ -1,4 +1,5 @@
-"""What every part of the daemon shares: rows, events, time, ids, the API version. Built once by the server."""
+"""The context that all parts of the daemon share: rows, events, time, ids, the API version. Built once by the
+server."""
 
 from __future__ import annotations
 
@@ -19,11 +20,11 @@ __all__ = ["DaemonContext"]
 
 @dataclass
 class DaemonContext:
-    """The shared parts. `url` is written by the server once the port is known.
+    """The shared parts. The server sets `url` when the port is known.
 
-    `page_limit`: most rows of one answer to a find of messages, with today's rules. `boot_id` changes with each start.
-    `access_changed` is called when a user's rights change; today's daemon then disconnects every socket; the
-    socket side writes it.
+    `page_limit`: the most rows in one answer to a find of messages, with today's rules. `boot_id` changes with each
+    start. `access_changed` is called when a user's rights change; today's daemon then disconnects every socket; the
+    socket side sets it.
     """
 
     store: Store
@@ -60,7 +61,7 @@ class DaemonContext:
         return Table(self.store, self.bus, kind=kind, entity=entity, id_field=id_field, short_ids=short_ids)
 
     def now(self) -> str:
-        """This instant as the wire writes it."""
+        """The current time in its wire form."""
         return iso(self.clock.time())
 
     def rng(self, purpose: str) -> Random:
@@ -75,11 +76,11 @@ class DaemonContext:
         return f"{self.url}/ui/{kind}/{self.short(row_id)}/"
 
     def touch_session(self, session: Row, **changes: Any) -> Row:
-        """Change a session's row, and when it was last updated; announced."""
+        """Change a session's row and its `last_updated`, and announce it."""
         return self.sessions.change(session, **changes, last_updated=self.now())
 
     def new_message(self, *, session_id: str, task_id: str | None, role: str, content: object, **more: object) -> Row:
-        """A message row at the end of its session, saved and announced. `more` may carry message_id, type, metadata."""
+        """Save and announce a message at the end of its session. `more` may carry message_id, type, metadata."""
         row: Row = {
             "message_id": more.pop("message_id", None) or self.ids.row(),
             "session_id": session_id,
@@ -98,7 +99,7 @@ class DaemonContext:
 
 
 def preview(content: object) -> str:
-    """The first words of a message's content, whatever its shape."""
+    """The beginning of a message's text, for content of any shape."""
     if isinstance(content, str):
         return content[:200]
     if isinstance(content, list):

@@ -1,4 +1,4 @@
-"""What the daemon announces, and to which sockets.
+"""The daemon's events, and their audiences.
 
 A publication is an event with an audience; the socket side delivers it. Nothing here knows sockets or rows.
 """
@@ -36,7 +36,7 @@ STREAM_EVENTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """One event on its way out. `session_id` is set when `audience` is "stream"."""
+    """One outgoing event. `session_id` is set when `audience` is "stream"."""
 
     name: str
     payload: Any
@@ -47,8 +47,8 @@ class Publication:
 class Bus:
     """Publishes in call order; the sink must not block and must not raise.
 
-    `handshake`: today's rules. Stream events have the audience "stream"; there are no nameless twins, no events of
-    custom routes, and nothing reaches a socket that is not logged in.
+    `handshake`: today's rules. Stream events have the audience "stream"; there are no unnamed twins, no events of
+    custom routes, and no event reaches a socket that is not logged in.
     """
 
     def __init__(self, *, handshake: bool) -> None:
@@ -60,7 +60,8 @@ class Bus:
         self._sink = sink
 
     def publish(self, name: str, payload: Any) -> None:
-        """To every authenticated socket; with `handshake`, stream events to the audience of their session."""
+        """Publish to every authenticated socket; with `handshake`, stream events go to the audience of their
+        session."""
         if self._handshake and name in STREAM_EVENTS:
             session_id = payload.get("session_id") if isinstance(payload, dict) else None
             self._send(Publication(name, payload, "stream", str(session_id)))
@@ -68,27 +69,27 @@ class Bus:
             self._send(Publication(name, payload))
 
     def row(self, service: str, verb: str, row: Any) -> None:
-        """A row event behind its nameless twin, as every write through the base adapter is announced."""
+        """Publish a row event after its unnamed twin, as for every write through the base adapter."""
         self.twin(verb)
         self.publish(f"{service} {verb}", row)
 
     def twin(self, verb: str) -> None:
-        """The nameless event with a null payload; none with `handshake`."""
+        """Publish the unnamed event with a null payload; none with `handshake`."""
         if not self._handshake:
             self._send(Publication(verb, None))
 
     def route(self, path: str, result: Any) -> None:
-        """The event of a custom route's create; none with `handshake`."""
+        """Publish the event of a custom route's create; none with `handshake`."""
         if not self._handshake:
             self.publish(f"{path} created", result)
 
     def broadcast(self, name: str, payload: Any) -> None:
-        """To every socket, logged in or not; with `handshake` an ordinary event."""
+        """Publish to every socket, logged in or not; with `handshake` an ordinary event."""
         self._send(Publication(name, payload, "authenticated" if self._handshake else "everyone"))
 
     @contextmanager
     def held(self) -> Iterator[list[Publication]]:
-        """Collect what is published inside instead of sending it. `release` sends it later.
+        """Collect the events published inside the block. `release` sends them later.
 
         The body must not await, or it would collect publications of other tasks.
         """

@@ -47,7 +47,7 @@ class Fault(Exception):
 
 
 class FeathersFault(Fault):
-    """An error the framework knows: the same body over both transports."""
+    """A Feathers error: the same body over both transports."""
 
     def __init__(self, name: str, message: str, *, code: int, class_name: str, data: Any = None) -> None:
         super().__init__(message)
@@ -72,7 +72,7 @@ class FeathersFault(Fault):
 
 
 class DomainFault(Fault):
-    """An exception that no hook translated: a stack over the socket, a bare 500 over REST."""
+    """An exception that no hook converted: a stack over the socket, a plain 500 over REST."""
 
     def __init__(self, message: str, *, name: str | None = None, **fields: Any) -> None:
         super().__init__(message)
@@ -106,7 +106,7 @@ def not_authenticated(message: str = "Not authenticated", data: Any = None) -> F
 
 
 def immutable_socket() -> FeathersFault:
-    """What today's daemon says to a login, a logout or a refresh on a connected socket."""
+    """The error of today's daemon for a login, a logout or a refresh on a connected socket."""
     return not_authenticated("Socket connection authentication is immutable")
 
 
@@ -128,7 +128,7 @@ def conflict(message: str) -> FeathersFault:
 
 
 class RateLimited(FeathersFault):
-    """Too many tries: `limit` in the window; `wait` seconds until one more is allowed."""
+    """Too many attempts: `limit` per window; `wait` seconds until the next one is allowed."""
 
     def __init__(self, message: str, *, limit: int, wait: int) -> None:
         super().__init__("TooManyRequests", message, code=429, class_name="too-many-requests")
@@ -141,7 +141,7 @@ def too_many_requests(message: str, *, limit: int, wait: int) -> RateLimited:
 
 
 def missing_row(entity: str, ref: object) -> DomainFault:
-    """No such row: the code is a string, so a client that looks for 404 does not see it."""
+    """The error for a missing row. Its code is a string, so a client that checks for 404 does not see it."""
     return DomainFault(
         f"{entity} not found: {ref}", name="NotFoundError", code="NOT_FOUND", resourceType=entity, id=str(ref)
     )
@@ -163,7 +163,7 @@ def repository_fault(message: str) -> DomainFault:
 
 
 def sql_fault(table: str, why: str) -> DomainFault:
-    """What a database constraint looks like from outside: the statement and its parameters come along."""
+    """The error for a violated database constraint, which includes the statement and its parameters."""
     query = f'insert into "{table}" (...) values (...)'
     return DomainFault(
         f"Failed query: {query}",

@@ -1,6 +1,6 @@
-"""Access, refresh and service tokens: what is in them, how long they live, which of them still count.
+"""Access, refresh and service tokens: their claims, lifetimes and revocation.
 
-Stands on the signing in `tokens`; knows users as rows and no credentials but tokens.
+Uses the signatures of `tokens`; knows users as rows and no credentials except tokens.
 """
 
 from __future__ import annotations
@@ -25,20 +25,20 @@ _GENERATION = "token_generation"
 
 
 class Issuer:
-    """Issues tokens for users and reads them again.
+    """Issues and verifies users' tokens.
 
-    Each token carries the `generation` it was issued in. `revoke` starts a new one for everybody, a new password one
-    for its user; tokens of an older generation are void. Service tokens are of no generation.
+    Each token carries its `generation`. `revoke` starts a new generation for all users, a new password one for its
+    user; tokens of an older generation are invalid. Service tokens have no generation.
     """
 
     def __init__(self, context: DaemonContext) -> None:
         self._context = context
 
     def access(self, user: Row) -> tuple[str, dict[str, Any]]:
-        """A new access token and its claims."""
+        """Issue an access token; returns it with its claims."""
         life = self._context.access_token_life
         now = self._context.clock.time()
-        # Whole seconds as everywhere, unless the life is so short that rounding would eat it.
+        # Whole seconds as everywhere, except for lifetimes so short that rounding would matter.
         issued: float = int(now) if life >= 60 and life == int(life) else now
         expires = issued + (int(life) if isinstance(issued, int) else life)
         kind = {"type": "access"} if self._context.api.handshake else {}
@@ -51,12 +51,12 @@ class Issuer:
         return self._context.tokens.sign({"type": "refresh", **common, "generation": self._generation(user)})
 
     def service(self, user: Row) -> str:
-        """A service token that acts for `user`; it lives for a year."""
+        """Issue a service token that acts for `user`; it is valid for a year."""
         now = int(self._context.clock.time())
         return self._context.tokens.sign({"type": "service", **self._common(user, now, now + int(_SERVICE_LIFE))})
 
     def access_claims(self, token: object) -> dict[str, Any]:
-        """The claims of a token that lets its bearer in. Raises the faults of the wire."""
+        """Verify an access or service token and return its claims. Raises the faults of the wire."""
         try:
             claims = self._context.tokens.read(token, now=self._context.clock.time())
         except TokenExpired as error:
@@ -74,7 +74,7 @@ class Issuer:
         return claims
 
     def refresh_claims(self, token: object) -> dict[str, Any]:
-        """The claims of a refresh token. Raises one fault, whatever is wrong with it."""
+        """Verify a refresh token and return its claims. Raises the same fault for every reason."""
         try:
             claims = self._context.tokens.read(token, now=self._context.clock.time())
         except (TokenInvalid, TokenExpired) as error:
@@ -84,7 +84,7 @@ class Issuer:
         return claims
 
     def revoke(self) -> None:
-        """Make every access and refresh token issued so far void. Service tokens stay."""
+        """Revoke all access and refresh tokens issued so far. Service tokens stay valid."""
         self._context.store.set_setting(_GENERATION, str(self._general() + 1))
 
     def _void(self, claims: dict[str, Any]) -> bool:
@@ -94,7 +94,7 @@ class Issuer:
         return bool(claims.get("generation", 0) != self._generation(user))
 
     def _generation(self, user: Row) -> int:
-        # Both numbers only grow, so their sum never comes back to an older one.
+        # Both numbers only increase, so their sum never repeats.
         return self._general() + int(user.get(_GENERATION, 0))
 
     def _general(self) -> int:

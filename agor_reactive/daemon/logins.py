@@ -1,4 +1,4 @@
-"""The `authentication` requests: strategies, fresh tokens for a refresh token, and how many tries are allowed."""
+"""The `authentication` requests: strategies, refreshes, and the rate limit."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _EVERYBODY = "login"
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """A login that worked: the answer for the caller, and when a socket with it is cut before `handshake`."""
+    """A successful login: its answer and, before `handshake`, when a socket with it is disconnected."""
 
     user: Row
     result: dict[str, Any]
@@ -29,9 +29,9 @@ class Admission:
 
 
 class Logins:
-    """Answers logins. `limit`: how many tries are allowed in 15 minutes.
+    """Answers logins. `limit`: the attempts allowed in 15 minutes.
 
-    With today's rules every try counts, by e-mail address; logins without one (API key, JWT) share one bucket, and
+    With today's rules every attempt counts, by e-mail address; logins without one (API key, JWT) share one bucket, and
     refreshes have their own. Before, only failures counted, in one bucket. `succeeded` counts logins, not refreshes.
     """
 
@@ -60,7 +60,7 @@ class Logins:
         return admission
 
     def refresh(self, token: object) -> dict[str, Any]:
-        """Two new tokens for a refresh token."""
+        """Issue two new tokens for a refresh token."""
         if self._context.api.handshake:
             self._bucket(_REFRESHES).append(self._context.clock.time())
         user = self._context.users.find(self._issuer.refresh_claims(token).get("sub"))
@@ -70,7 +70,7 @@ class Logins:
         return {"accessToken": access, "refreshToken": self._issuer.refresh(user), "user": public_user(user)}
 
     def _bucket(self, name: str) -> deque[float]:
-        """The tries of the last 15 minutes. Raises when there were too many."""
+        """The attempts of the last 15 minutes. Raises when there were too many."""
         now = self._context.clock.time()
         tries = self._tries[name]
         while tries and tries[0] <= now - _WINDOW:
@@ -94,7 +94,7 @@ class Logins:
         if strategy == "api-key":
             raw = data.get("apiKey")
             user = self._user_directory.user(self._user_directory.key(raw if isinstance(raw, str) else "")["user_id"])
-            # A real daemon looks the key up asynchronously: a call sent right behind this one comes too early.
+            # A real daemon looks up the key asynchronously: a call sent directly after this one comes too early.
             await self._context.clock.sleep(0.002)
             return self._admit(user, "api-key")
         raise not_authenticated("Invalid authentication information (strategy not allowed in authStrategies)")
@@ -104,7 +104,7 @@ class Logins:
         user = self._user_directory.user(claims["sub"])
         if self._context.api.handshake:
             return self._admit(user, "jwt")
-        # Before, the token that was presented came back, and its end was the socket's.
+        # Before, the presented token was returned, and its expiry ended the socket.
         authentication = {"strategy": "jwt", "accessToken": token, "payload": claims}
         return self._admission(user, token, authentication, float(claims["exp"]))
 

@@ -1,7 +1,7 @@
 """Accepts requests from local addresses and in the supported protocol version only.
 
-A page of some website must not reach a daemon on the reader's machine, so a foreign Host (DNS rebinding) or Origin
-(cross-site request) is refused before anything else looks at the request.
+Web pages must not reach a daemon on the user's machine, so a foreign Host (DNS rebinding) or Origin (cross-site
+request) is refused before the request is processed.
 """
 
 from __future__ import annotations

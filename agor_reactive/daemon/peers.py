@@ -1,6 +1,6 @@
-"""One Socket.IO connection: who it is, when that ends, which audiences it belongs to.
+"""One Socket.IO connection: its user, its expiry, and its audiences.
 
-Joining and leaving goes through the outbox, so that an event which was decided before reaches the old audience.
+Joins and leaves go through the outbox, so that an earlier event still reaches the old audience.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ SERVICES = "services"
 
 
 class Outbox(Protocol):
-    """What a peer needs of all the sockets."""
+    """The interface of the sockets that a peer uses."""
 
     server: socketio.AsyncServer
 
     def later(self, job: Callable[[], Awaitable[Any]]) -> None:
-        """Do something in the order of what leaves."""
+        """Queue an action in the outgoing order."""
         ...
 
     def kick_at(self, peer: Peer, when: float) -> asyncio.TimerHandle:
-        """Cut the peer when the time comes, in seconds since the epoch."""
+        """Disconnect the peer at a time, in epoch seconds."""
         ...
 
 
@@ -47,7 +47,7 @@ class Peer:
         self._expiry: asyncio.TimerHandle | None = None
 
     def admit(self, identity: Identity) -> None:
-        """Accept the identity of a handshake: events flow at once, and only service tokens are cut at their end."""
+        """Accept a handshake's identity: events flow at once, and only service tokens are disconnected at expiry."""
         self.identity = identity
         if identity.service and identity.expires_at is not None:
             self._expiry = self._outbox.kick_at(self, identity.expires_at)
@@ -55,7 +55,7 @@ class Peer:
         self._enter(SERVICES if identity.service else owner_room(identity.user["user_id"]))
 
     def login(self, identity: Identity, result: dict[str, Any]) -> None:
-        """Accept a login on the connected socket; the socket is cut when the token ends."""
+        """Accept a login on the connected socket, which is disconnected when the token expires."""
         self.forget_expiry()
         self.identity = identity
         self.auth_result = result
@@ -77,7 +77,7 @@ class Peer:
         self._exit(session_room(session_id))
 
     def announce_capability(self) -> None:
-        """From now on stream events come for joined sessions only, not for all that the user owns."""
+        """Send stream events for joined sessions only, no longer for all sessions that the user owns."""
         if self.identity is not None:
             self._exit(owner_room(self.identity.user["user_id"]))
 
@@ -96,10 +96,10 @@ class Peer:
 
 
 def session_room(session_id: str) -> str:
-    """Where the stream events of a session go."""
+    """The room for a session's stream events."""
     return f"session/{session_id}"
 
 
 def owner_room(user_id: str) -> str:
-    """Where copies of stream events go for sockets that know no rooms."""
+    """The room for copies of stream events, for sockets that do not join session rooms."""
     return f"owner/{user_id}"

@@ -1,7 +1,7 @@
 """Permission requests: an agent asks and waits for a decision.
 
-Before today's rules the route itself settled the request. Today it only hands the decision on to the agent, and the
-patch of the request's row, by the agent, is what settles it.
+Before today's rules the route itself settled the request. Today it only delivers the decision to the agent, which
+settles the request by a patch of its row.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ __all__ = ["Permissions"]
 
 
 class Permissions:
-    """The requests that wait for a decision."""
+    """The pending permission requests."""
 
     def __init__(self, context: DaemonContext) -> None:
         self._context = context
@@ -26,10 +26,10 @@ class Permissions:
         self._losing: set[str] = set()
 
     async def ask(self, task: Row, tool: Row, *, lossy: bool = False) -> bool:
-        """Put a request to the users and wait for their decision.
+        """Create a request and wait for its decision.
 
-        `tool` has `tool_name`, `tool_input` and `tool_use_id`. `lossy`: the first decision is lost on its way to the
-        agent (today's rules only).
+        `tool` has `tool_name`, `tool_input` and `tool_use_id`. `lossy`: the first decision does not reach the agent
+        (today's rules only).
         """
         context = self._context
         request_id = context.ids.row()

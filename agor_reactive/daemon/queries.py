@@ -1,6 +1,6 @@
-"""How a find reads its query: schemas that refuse or drop, generic filters, sorting, selecting, paging.
+"""Queries of a find: schemas that refuse or drop fields, generic filters, sorting, selecting, paging.
 
-Mirrors what a real daemon does, oddities included (see the functions). Knows rows and queries, nothing else.
+Mirrors a real daemon, including its oddities (see the functions). Knows rows and queries, nothing else.
 """
 
 from __future__ import annotations
@@ -35,12 +35,12 @@ UUID = re.compile(r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{1
 _MISSING = object()
 
 Kind = str | tuple[str, ...]
-"""What a queried field may hold: "uuid", "string", "boolean", "number", or a tuple of allowed words."""
+"""The type of a queried field: "uuid", "string", "boolean", "number", or a tuple of allowed words."""
 
 
 def validated(query: Mapping[str, Any], schema: Mapping[str, Kind]) -> dict[str, Any]:
-    """The query as a schema lets it through: unknown names and `$or` vanish, wrong values raise a 400, numeric
-    strings become numbers. Only scalars are known, so an operator object is a wrong value.
+    """Validate a query with a schema: unknown names and `$or` are dropped, wrong values raise a 400, numeric strings
+    become numbers. Only scalars are valid, so an operator object is a wrong value.
     """
     kept: dict[str, Any] = {}
     for name, value in query.items():
@@ -56,7 +56,7 @@ def validated(query: Mapping[str, Any], schema: Mapping[str, Kind]) -> dict[str,
 
 
 def matches(row: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
-    """The generic in-memory filter, with `$in $nin $ne $gt $gte $lt $lte $or $and`; values compare by type."""
+    """Apply the generic in-memory filter, with `$in $nin $ne $gt $gte $lt $lte $or $and`; values compare by type."""
     for name, wanted in query.items():
         if name in ("$limit", "$skip", "$sort", "$select"):
             continue
@@ -74,7 +74,7 @@ def matches(row: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
 
 
 def sort_rows(rows: list[Row], order: Mapping[str, Any] | None) -> list[Row]:
-    """Stable sort by several fields; a missing value sorts before any other."""
+    """Sort by several fields, stably; a missing value sorts first."""
     if not order:
         return rows
 
@@ -89,22 +89,22 @@ def sort_rows(rows: list[Row], order: Mapping[str, Any] | None) -> list[Row]:
 
 
 def select(rows: list[Row], names: Sequence[str] | None, *, always: str) -> list[Row]:
-    """Only the named fields, and the id."""
+    """Keep only the named fields and the id."""
     if not names:
         return rows
     return [{name: row[name] for name in (*names, always) if name in row} for row in rows]
 
 
 def page(rows: list[Row], query: Mapping[str, Any], *, limit: int = MAX_LIMIT) -> dict[str, Any]:
-    """The envelope of a find. `total` counts before paging."""
+    """Build the envelope of a find. `total` counts before paging."""
     skip = int(query.get("$skip", 0))
     size = int(query.get("$limit", limit))
     return {"total": len(rows), "limit": size, "skip": skip, "data": rows[skip : skip + size]}
 
 
 def js_page(query: Mapping[str, Any], total: int, read: Callable[[int, int], list[Row]]) -> dict[str, Any]:
-    """Paging as `messages` does it, with nothing coerced: over REST `$skip` and `$limit` are strings and their sum is
-    a concatenation. Both are echoed as given. `read(skip, limit)` reads the rows of the page, and no others.
+    """Page as `messages` does, without conversion: over REST `$skip` and `$limit` are strings and their sum is a
+    concatenation. Both are echoed as given. `read(skip, limit)` reads only the rows of the page.
     """
     skip, limit = query.get("$skip", 0), query.get("$limit", MAX_LIMIT)
     joined = f"{_js_text(skip)}{_js_text(limit)}" if isinstance(skip, str) or isinstance(limit, str) else None
@@ -114,7 +114,7 @@ def js_page(query: Mapping[str, Any], total: int, read: Callable[[int, int], lis
 
 
 def whole_number(name: str, value: Any) -> int:
-    """A number of rows; numeric strings count as numbers. Raises a 400."""
+    """Read a number of rows; numeric strings count as numbers. Raises a 400."""
     number = _js_number(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
     if not math.isfinite(number) or number != int(number):
         raise validation_failed([refusal(name, "type", {"type": "integer"}, "must be integer")])
@@ -133,7 +133,7 @@ def _bounded(name: str, value: Any) -> int:
 
 
 def sort_order(value: Any) -> dict[str, int]:
-    """The fields of a `$sort`, 1 up and -1 down. Raises a 400."""
+    """Read the fields of a `$sort`, 1 ascending and -1 descending. Raises a 400."""
     if not isinstance(value, dict):
         raise validation_failed([refusal("$sort", "type", {"type": "object"}, "must be object")])
     order: dict[str, int] = {}
@@ -179,7 +179,7 @@ def _scalar(name: str, value: Any, kind: Kind) -> Any:
 
 
 def scalar_text(name: str, value: Any) -> str:
-    """A text; numbers become one. Raises a 400."""
+    """Read a text; numbers are converted. Raises a 400."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
@@ -188,7 +188,7 @@ def scalar_text(name: str, value: Any) -> str:
 
 
 def refusal(name: str, keyword: str, params: dict[str, Any], message: str) -> dict[str, Any]:
-    """One entry of the list in a `validation failed`."""
+    """Build one entry of the list in a `validation failed` error."""
     path = f"#/properties/{name.replace('$', '%24')}/{keyword}"
     return {"instancePath": f"/{name}", "schemaPath": path, "keyword": keyword, "params": params, "message": message}
 

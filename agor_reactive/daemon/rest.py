@@ -1,4 +1,4 @@
-"""The REST side: the same services under the same paths, with HTTP's verbs and the real daemon's status codes."""
+"""The REST API: the services under their paths, with HTTP methods and the real daemon's status codes."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ def _failure(request: Request, fault: Fault) -> Response:
 
 
 def _slow_down(fault: RateLimited) -> Response:
-    """Today's limiter stands before the services: plain text, and the draft-7 headers."""
+    """Build the answer of today's rate limiter, which runs before the services: plain text, and the draft-7 headers."""
     headers = {
         "RateLimit": f"limit={fault.limit}, remaining=0, reset={fault.wait}",
         "RateLimit-Policy": f"{fault.limit};w=900",

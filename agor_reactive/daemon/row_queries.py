@@ -1,4 +1,4 @@
-"""Reading queries as today's daemon does: strict where it is strict, and ready to be answered by the store.
+"""Reads queries as strictly as today's daemon, and converts them for the store.
 
 Mirrors `messages` and `tasks`; older versions read their queries with `queries`. Knows rows and queries, nothing else.
 """
@@ -29,7 +29,7 @@ _PAGING = ("$limit", "$skip", "$sort", "$select")
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """A query that was accepted. `lean`: the transcript without tools and thinking."""
+    """A validated query. `lean`: the transcript without tools and thinking."""
 
     where: tuple[Condition, ...]
     order: tuple[tuple[str, int], ...]
@@ -40,8 +40,8 @@ class Find:
 
 
 def message_query(query: Mapping[str, Any], *, default: int, limit: int) -> Find:
-    """A find of messages: a page of `default` rows, `limit` at most however many are asked for. Raises a 400 for
-    unknown names and for values that fit none.
+    """Read a find of messages: a page has `default` rows, at most `limit`. Raises a 400 for unknown names and wrong
+    values.
     """
     for name in query:
         if name not in _PAGING and name != "transcript" and name not in _MESSAGE_FIELDS:
@@ -69,7 +69,8 @@ def message_query(query: Mapping[str, Any], *, default: int, limit: int) -> Find
 
 
 def task_query(query: Mapping[str, Any], *, limit: int) -> Find:
-    """A find of tasks: unknown names vanish, `$limit` above `limit` is a 400, as are operators that it lacks."""
+    """Read a find of tasks: unknown names are dropped; a `$limit` above `limit` and unsupported operators raise a
+    400."""
     where: list[Condition] = []
     for name in ("session_id", "created_by"):
         if name in query:
@@ -93,7 +94,7 @@ def task_query(query: Mapping[str, Any], *, limit: int) -> Find:
 
 
 def answer_find(store: Store, kind: str, find: Find, *, id_field: str) -> dict[str, Any]:
-    """The envelope of a find, in which `limit` is the one that was applied. Only the rows of the page are read."""
+    """Answer a find with its envelope, in which `limit` is the applied one. Only the rows of the page are read."""
     rows = store.search(kind, find.where, order=find.order, skip=find.skip, limit=find.limit)
     if find.lean:
         rows = [lean(row) for row in rows]
@@ -102,7 +103,7 @@ def answer_find(store: Store, kind: str, find: Find, *, id_field: str) -> dict[s
 
 
 def lean(row: Row) -> Row:
-    """A message of the lean transcript: no payload of tools, no thinking, no settled permission's input."""
+    """Reduce a message to the lean transcript: no tool payloads, no thinking, no input of settled permissions."""
     content = row.get("content")
     kept = {name: value for name, value in row.items() if name != "tool_uses"} | {"content_preview": ""}
     if isinstance(content, list):
@@ -135,7 +136,7 @@ def _message_condition(name: str, value: Any) -> list[Condition]:
 
 
 def _id_condition(name: str, value: Any) -> list[Condition]:
-    """An id, or the range that a walk by ids asks for."""
+    """Read an id, or the id range of a walk."""
     if not isinstance(value, dict):
         return [(name, "=", scalar_text(name, value))]
     if "$lte" not in value or not set(value) <= {"$gt", "$lte"}:

@@ -1,19 +1,14 @@
-"""What the scripted agent says and does: a pure plan made from a prompt and a source of chance.
+"""The scripted agent's reply: a pure plan made from a prompt and a random generator.
 
 Directives in square brackets choose the behaviour, anywhere in the prompt:
 
-    [fail]         the text breaks off midway, the task fails with an error_message
-    [crash]        the executor vanishes midway, without a word
-    [slow]         the text goes on, slowly, until the session is stopped
-    [tools:N]      N tools (default 2)
-    [chunks:N]     exactly N chunks in the closing text
-    [hold]         nothing is written or streamed until the task is stopped, completed or failed
-    [stubborn]     a stop is answered as pending, and the task ends a little later (`handshake` only)
-    [permission]   asks for permission before the first tool
-    [lossy-permission]  the same, and the first decision is lost on its way (`handshake` only)
-    [shuffle]      chunks leave out of order and some twice, numbered as ever
-    [unnumbered]   chunks carry no sequence
-    [say:TEXT]     the closing text is TEXT
+    [fail]         the text stops midway, the task fails with an error_message [crash]        the executor disappears
+    midway, without a message [slow]         the text continues slowly until the session is stopped [tools:N]      N
+    tools (default 2) [chunks:N]     exactly N chunks in the closing text [hold]         the agent does nothing until
+    the task is stopped, completed or failed [stubborn]     a stop is answered as pending, and the task ends a little
+    later (`handshake` only) [permission]   asks for permission before the first tool [lossy-permission]  the same, and
+    the first decision is not delivered (`handshake` only) [shuffle]      chunks are sent out of order and some twice,
+    with correct numbers [unnumbered]   chunks carry no sequence [say:TEXT]     the closing text is TEXT
 
 Knows no clock, no loop, no rows.
 """
@@ -37,7 +32,7 @@ _MAX_CHUNKS = 100_000
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """One tool: what goes in, what comes out."""
+    """One tool call: its input and output."""
 
     name: str
     input: dict[str, Any]
@@ -46,7 +41,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """One turn, decided in advance. `numbered` pairs (sequence, chunk) are in the order of sending."""
+    """One reply, planned in advance. `numbered` pairs (sequence, chunk) are in the order of sending."""
 
     thinking: tuple[str, ...]
     opening: tuple[str, ...]
@@ -62,7 +57,7 @@ class Plan:
 
 
 def plan(prompt: str, rng: Random) -> Plan:
-    """The turn that answers `prompt`."""
+    """Make the plan that answers `prompt`."""
     words = _directives(prompt)
     topic = " ".join(_DIRECTIVE.sub("", prompt).split()) or "this"
     asks = "permission" in words or "lossy-permission" in words
@@ -87,7 +82,7 @@ def plan(prompt: str, rng: Random) -> Plan:
 
 
 def is_stubborn(prompt: str) -> bool:
-    """Whether the task of that prompt takes its time to stop."""
+    """Whether the task of a prompt stops with a delay."""
     return "stubborn" in _directives(prompt)
 
 
@@ -97,7 +92,7 @@ def _directives(prompt: str) -> dict[str, str]:
 
 
 def _chunks(text: str, rng: Random) -> tuple[str, ...]:
-    """The text cut the way a model streams it: a few characters to a few words at a time."""
+    """Cut a text as a model streams it: a few characters to a few words at a time."""
     pieces = re.findall(r"\s*\S+\s?", text[: len(text.rstrip()) + 1]) or [text]
     found: list[str] = []
     at = 0
@@ -113,7 +108,7 @@ def _resized(chunks: tuple[str, ...], count: int) -> tuple[str, ...]:
 
 
 def _shuffled(sending: tuple[tuple[int, str], ...], rng: Random) -> tuple[tuple[int, str], ...]:
-    # Requests race within a short window, so nothing strays far from its place.
+    # Requests race within a short window, so chunks move only a few places.
     found: list[tuple[int, str]] = []
     for start in range(0, len(sending), 4):
         window = list(sending[start : start + 4])

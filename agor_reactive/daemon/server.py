@@ -1,4 +1,4 @@
-"""The embedded daemon as a whole: puts the parts together, starts them in the caller's loop, stops them again."""
+"""The embedded daemon: assembles the parts, starts them in the caller's loop, and stops them."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ __all__ = ["EmbeddedDaemon"]
 
 
 class EmbeddedDaemon:
-    """An Agor-compatible daemon on loopback, in the caller's own event loop.
+    """An Agor-compatible daemon on loopback, in the caller's event loop.
 
     `port` 0 lets the system choose. `db`: a file that outlives the daemon, or None for rows in memory. `api_version`:
     which rules to follow ("handshake" is today's, "branches" June 2026's, "worktrees" older). `speed` multiplies the
-    pace of the scripted agent, `seed` fixes what it says. `access_token_life` in seconds: afterwards the token is
-    refused, and before "handshake" the socket that logged in with it is cut. `api_key`: the key to accept; None makes
-    one up (a database that has one keeps it). `login_limit`: logins allowed in 15 minutes (None: 50; before
-    "handshake" 200, failed ones only). `page_limit`: most rows of one find of messages; older versions answer all.
+    pace of the scripted agent, `seed` fixes its replies. `access_token_life` in seconds: afterwards the token is
+    refused, and before "handshake" its socket is disconnected. `api_key`: the key to accept; None generates one (an
+    existing database keeps its own). `login_limit`: logins allowed in 15 minutes (None: 50; before "handshake" 200,
+    failed ones only). `page_limit`: the most rows of one find of messages; older versions return all.
 
     ::
 
@@ -60,8 +60,8 @@ class EmbeddedDaemon:
             client = create_client(daemon.url, api_key=daemon.api_key)
 
     After the start: `url`, `port`, `email`, `password`, `api_key` (the last two are None when an existing database
-    knows them only as hashes), and `workspace_id`, the branch or worktree that sessions can be created in.
-    Raises OSError when the port is taken, ValueError when `db` was made under an API version with other words.
+    knows them only as hashes), and `workspace_id`, the branch or worktree for new sessions. Raises OSError when the
+    port is taken, ValueError when `db` was created by an API version with other names.
     """
 
     def __init__(
@@ -118,17 +118,17 @@ class EmbeddedDaemon:
 
     @property
     def workspace_id(self) -> str:
-        """The id of the branch (worktree) that was the oldest at the start. Like the rest, readable from any thread."""
+        """The id of the oldest branch (worktree) at the start. Readable from any thread, like the other attributes."""
         return self._now_running.workspace_id
 
     @property
     def service_token(self) -> str | None:
-        """A token that may do what executors do (stream events, patch tasks), for tests. None before "handshake"."""
+        """A token with the rights of executors (stream events, patch tasks), for tests. None before "handshake"."""
         return self._now_running.service_token
 
     @property
     def logins(self) -> int:
-        """How many logins succeeded since the start, refreshes not counted."""
+        """The number of successful logins since the start, without refreshes."""
         return self._now_running.logins.succeeded
 
     async def start(self) -> Self:
@@ -140,11 +140,12 @@ class EmbeddedDaemon:
         return self
 
     async def kick_all(self) -> None:
-        """Disconnect every socket with a server disconnect. The daemon keeps running."""
+        """Disconnect every socket with a server-side disconnect. The daemon keeps running."""
         await self._now_running.sockets.kick_all()
 
     async def revoke_tokens(self) -> None:
-        """Make every access and refresh token issued so far void, and cut every socket; key and password still work."""
+        """Revoke all access and refresh tokens issued so far, and disconnect every socket; key and password still
+        work."""
         self._now_running.issuer.revoke()
         await self.kick_all()
 
@@ -153,8 +154,8 @@ class EmbeddedDaemon:
         self._now_running.serving.drop()
 
     async def stop(self, *, graceful: bool = True) -> None:
-        """End within a second. Graceful: sockets are cut on purpose first, and the next start knows it was in order.
-        Otherwise connections just drop and the next start takes it for a crash.
+        """Stop within a second. Graceful: sockets are disconnected first, and the next start sees a clean shutdown.
+        Otherwise connections drop and the next start treats it as a crash.
         """
         running, self._running = self._running, None
         if running is None:
@@ -227,7 +228,7 @@ class EmbeddedDaemon:
 
     def _context(self, store: Store, url: str) -> DaemonContext:
         api = API_VERSIONS[self.api_version]
-        # Another start of the same database must not hand out the ids of the last one again.
+        # A restart with the same database must not create the ids of the last run again.
         seed = f"{self._seed}/{boot_number(store, place=api.place)}"
         return DaemonContext(
             store=store,
@@ -247,7 +248,7 @@ class EmbeddedDaemon:
 
 @dataclass(frozen=True)
 class _Running:
-    """Everything that exists only while the daemon runs."""
+    """The parts that exist only while the daemon runs."""
 
     port: int
     context: DaemonContext

@@ -20,12 +20,12 @@ _PATIENCE = 0.4
 
 
 def listen(port: int) -> socket.socket:
-    """A listening socket on loopback; port 0 lets the system choose. Raises OSError when the port is taken."""
+    """Open a listening socket on loopback; port 0 lets the system choose. Raises OSError when the port is taken."""
     # The protocol is named because asyncio sends small frames at once (TCP_NODELAY) only on sockets that name it, and
     # accepted ones inherit it. Without it an ack waits 40 ms for the other side's delayed acknowledgement.
     sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":
-        # So that a restarted daemon gets its port back at once. On Windows it would let two daemons share it.
+        # Lets a restarted daemon reuse its port at once. On Windows it would let two daemons share the port.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         sock.bind(("127.0.0.1", port))
@@ -73,7 +73,7 @@ class Serving(uvicorn.Server):
                 connection.transport.abort()
 
     async def end(self) -> None:
-        """Stop listening, close what is open, come back soon."""
+        """Stop listening and close all connections, quickly."""
         self._ended.set()
         if self._task is not None:
             await self._task
@@ -92,7 +92,7 @@ class Serving(uvicorn.Server):
         for sock in sockets or []:
             sock.close()
         for connection in list(self.server_state.connections):
-            # A link already halfway through closing cannot be asked again.
+            # A connection that is already closing cannot be closed again.
             with contextlib.suppress(InvalidState):
                 connection.shutdown()
         loop = asyncio.get_running_loop()

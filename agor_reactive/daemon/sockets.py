@@ -1,7 +1,7 @@
-"""The Socket.IO side: connections, logins that expire, calls and acks, events out.
+"""The Socket.IO API: connections, expiring logins, calls and acks, outgoing events.
 
-Everything that leaves goes through one outbox in the order it was decided, so a caller has its own events before its
-ack and a kick comes after what was said before it. The protocol itself is python-socketio's.
+All outgoing packets go through one outbox in order, so that a caller gets its own events before its ack, and a
+disconnect comes after earlier packets. The protocol is python-socketio's.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class Sockets:
         self._marks: set[asyncio.Future[None]] = set()
         self._background: set[asyncio.Task[Any]] = set()
         self._stopped = False
-        # python-socketio logs whole packets at INFO: prompts and keys among them. Its words go nowhere.
+        # python-socketio logs whole packets at INFO: including prompts and keys. Its log records are dropped.
         silent = logging.getLogger("agor_reactive.daemon.silent")
         silent.setLevel(logging.CRITICAL + 1)
         self.server = socketio.AsyncServer(
@@ -65,7 +65,8 @@ class Sockets:
         self.server.on("connect", self._connect)
         self.server.on("disconnect", self._disconnect)
         self.server.on("*", self._call)
-        # Pings and handlers in flight are tasks of the library; ours to end, or they outlive the daemon by a ping.
+        # Pings and running handlers are tasks of the library. They are cancelled here, or they would outlive the daemon
+        # by a ping.
         self.server.eio.start_background_task = self._start_background_task
         self._engine_message = self.server.eio.handlers["message"]
         self._engine_disconnect = self.server.eio.handlers["disconnect"]
@@ -79,12 +80,12 @@ class Sockets:
             self._context.access_changed = self._kick_soon
 
     async def stop(self) -> None:
-        """Close every connection that is left and end the outbox."""
+        """Close all remaining connections and end the outbox."""
         for peer in self._peers.values():
             peer.forget_expiry()
         engines = list(self.server.eio.sockets.values())
         for engine in engines:
-            # Not waiting here: the library would wait for a writer that may be gone already.
+            # Does not wait, because the library would wait for a writer that may have ended.
             await engine.close(wait=False, reason=self.server.reason.SERVER_DISCONNECT)
         loop = asyncio.get_running_loop()
         until = loop.time() + _FAREWELL
@@ -104,26 +105,26 @@ class Sockets:
         return engine.sid in self.server.eio.sockets and not engine.queue.empty()
 
     async def kick_all(self) -> None:
-        """Cut every connection the way a server does it on purpose (a namespace disconnect)."""
+        """Disconnect every connection on purpose (a namespace disconnect)."""
         self._kick_everybody()
         await self._flushed()
 
     def kick(self, peer: Peer) -> None:
-        """Cut one connection, after everything that was said to it before."""
+        """Disconnect one connection, after all earlier packets to it."""
         peer.forget_expiry()
         self._outbox.put_nowait(partial(self._cut, peer))
 
     def kick_at(self, peer: Peer, when: float) -> asyncio.TimerHandle:
-        """Cut the connection when the time comes, in seconds since the epoch."""
+        """Disconnect the connection at a time, in epoch seconds."""
         left = when - self._context.clock.time()
         return asyncio.get_running_loop().call_later(max(0.0, left), self.kick, peer)
 
     def later(self, job: Callable[[], Awaitable[Any]]) -> None:
-        """Do something in the order of what leaves."""
+        """Queue an action in the outgoing order."""
         self._outbox.put_nowait(job)
 
     def _kick_soon(self) -> None:
-        # The caller, too, is disconnected: after its answer.
+        # The caller is disconnected, too, after its answer.
         asyncio.get_running_loop().call_later(_AFTER_ANSWER, self._kick_everybody)
 
     def _kick_everybody(self) -> None:
@@ -142,7 +143,7 @@ class Sockets:
         await self.server.emit(publication.name, (publication.payload,), to=self._audience(publication))
 
     def _audience(self, publication: Publication) -> str | list[str] | None:
-        """The rooms that get it; None is every socket. A socket in several of them gets it once."""
+        """The rooms that receive an event; None is every socket. A socket in several rooms receives it once."""
         if publication.audience == "everyone":
             return None
         if publication.audience == "authenticated":
@@ -163,11 +164,11 @@ class Sockets:
             try:
                 await job()
             except (KeyError, ValueError, TypeError, OSError):
-                # The peer is gone, or a relayed payload was not for this world: the next one counts.
+                # The peer is gone, or a relayed payload cannot be encoded: continue with the next packet.
                 continue
 
     async def _flushed(self) -> None:
-        """Return when all that was decided so far has left."""
+        """Wait until all packets queued so far are sent."""
         if self._stopped:
             return
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -199,7 +200,7 @@ class Sockets:
             if not (isinstance(data, str) and data.startswith("0")):
                 engine = self.server.eio.sockets[engine_sid]
                 await engine.close(wait=False, reason=self.server.reason.SERVER_DISCONNECT)
-                # The end of the writer: it closes the websocket itself, rather than asking the peer to.
+                # Ends the writer, which closes the websocket itself, instead of requesting it from the peer.
                 engine.queue.put_nowait(None)
                 return
             self._kicked.discard(engine_sid)
@@ -210,7 +211,7 @@ class Sockets:
         self._kicked.discard(engine_sid)
         engine = self.server.eio.sockets.get(engine_sid)
         if engine is not None:
-            # A poll that is waiting would wait on for a minute: the library answers none when its peer says goodbye.
+            # A pending poll would wait for a minute: the library does not answer it when its peer disconnects.
             engine.queue.put_nowait(Packet(NOOP))
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
@@ -220,7 +221,7 @@ class Sockets:
         info = {"buildSha": "embedded", "builtAt": None}
         if self._handshake:
             info |= {"instanceId": "embedded", "bootId": self._context.boot_id}
-        # Before that, the token is known, but the socket is not in the channel of events: only a login gets there.
+        # On older versions the token is accepted, but the socket joins the channel of events only with a login.
         peer.identity = identity
 
         def greet() -> None:
@@ -228,7 +229,7 @@ class Sockets:
                 peer.admit(identity)
             self.later(partial(self.server.emit, "server-info", (info,), to=sid))
 
-        # After this handler has let the connection through, or the greeting would overtake it.
+        # After this handler has accepted the connection, or the greeting would overtake it.
         asyncio.get_running_loop().call_soon(greet)
 
     def _handshake_identity(self, header: str, auth: Any) -> Identity | None:
@@ -261,7 +262,7 @@ class Sockets:
 
     async def _answer_first(self, peer: Peer, method: str, args: tuple[Any, ...]) -> Any:
         """Answer a plain create; its events come after the acknowledgement."""
-        # Such creates wait for nothing, so whatever is held is their own.
+        # Such creates do not await, so all held events are their own.
         with self._context.bus.held() as held:
             answer = await self._answer(peer, method, args)
         # The library writes the acknowledgement without giving up control in between.
@@ -291,7 +292,7 @@ class Sockets:
         return await self._registry.invoke(path, method, given, call)
 
     def _identity(self, peer: Peer) -> Identity | None:
-        """Who calls: with today's rules as at the handshake, before that as the user's row is now."""
+        """The caller's identity: with today's rules that of the handshake, before that the user's current row."""
         if peer.identity is None or self._handshake:
             return peer.identity
         row = self._context.users.find(peer.identity.user["user_id"])

@@ -1,4 +1,4 @@
-"""Stopping what a session executes: at once, or, with today's rules, perhaps a little after the answer."""
+"""Stops a session's running task: at once or, with today's rules, possibly a moment after the answer."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Stops:
         self._timers.clear()
 
     def stop(self, ref: str, data: Row) -> Row:
-        """Stop the current task; the queue goes on after the route's own event."""
+        """Stop the current task; the queue continues after the route's own event."""
         session = self._context.sessions.get(ref)
         if not self._context.api.handshake:
             return self._stop_at_once(ref, session)
@@ -42,7 +42,7 @@ class Stops:
         live = self._task_runner.live_tasks(session["session_id"])
         current = live[0]["task_id"] if live else None
         if expected is not None and expected.lower() != current:
-            return {"success": False, "outcome": "condition_changed", "reason": "Another task has the turn now"}
+            return {"success": False, "outcome": "condition_changed", "reason": "Another task is running now"}
         if not live:
             return self._stop_nothing(session)
         task = live[0]
@@ -75,7 +75,7 @@ class Stops:
         if session["status"] not in ACTIVE:
             return {"success": False, "reason": f"Session cannot be stopped (status: {session['status']})"}
         if ref != session["session_id"]:
-            # A real daemon finds nothing to stop under a short id and refuses, but only once something runs.
+            # A real daemon finds nothing to stop under a short id and refuses, but only while a task runs.
             raise validation_failed([{"instancePath": "/session_id", "keyword": "pattern", "message": "must match"}])
         live = self._task_runner.live_tasks(session["session_id"])
         self._end(live, session["session_id"])

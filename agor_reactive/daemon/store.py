@@ -1,7 +1,7 @@
 """Rows on disk: one SQLite table of JSON documents, and a few named settings.
 
-Every write is committed before the call returns, so every announced row survives a
-killed process. Knows nothing of services, events or transports: a row is a dict, a kind is a word.
+Every write is committed before the call returns, so every announced row survives a killed process. Knows no services,
+events or transports: a row is a dict, a kind is a string.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ Condition = tuple[str, str, Any]
 
 
 class DuplicateRow(Exception):
-    """A row of that kind with that id is there already."""
+    """A row of that kind with that id exists already."""
 
 
 class Store:
     """The daemon's rows. One per daemon, used from its loop's thread only."""
 
     def __init__(self, path: str | Path | None = None) -> None:
-        # isolation_level=None: each statement commits itself unless `together` opened a transaction.
+        # isolation_level=None: each statement commits unless `together` opened a transaction.
         self._db = sqlite3.connect(":memory:" if path is None else str(path), isolation_level=None)
         # WAL survives the death of the process without an fsync per commit; only a power cut could lose the tail.
         self._db.execute("pragma journal_mode=wal")
@@ -63,7 +63,7 @@ class Store:
 
     @contextmanager
     def together(self) -> Iterator[None]:
-        """All writes inside become visible and durable at once, or not at all."""
+        """Make all writes inside atomic and durable."""
         if self._db.in_transaction:
             yield
             return
@@ -86,7 +86,7 @@ class Store:
             raise DuplicateRow(row_id) from error
 
     def replace(self, kind: str, row_id: str, row: Row) -> None:
-        """Overwrite a row that is there; its place in creation order stays."""
+        """Replace an existing row; its place in creation order stays."""
         self._db.execute(
             "update rows set session_id = ?, task_id = ?, position = ?, body = ? where kind = ? and id = ?",
             (*_columns(row), _dump(row), kind, row_id),
@@ -103,14 +103,14 @@ class Store:
         return None if found is None else _load(found[0])
 
     def ids_with_prefix(self, kind: str, prefix: str) -> list[str]:
-        """Full ids whose hex digits begin with `prefix` (hex digits only, no dashes)."""
+        """The full ids whose hex digits begin with `prefix` (hex digits only, no dashes)."""
         found = self._db.execute(
             "select id from rows where kind = ? and replace(id, '-', '') like ? order by seq", (kind, prefix + "%")
         )
         return [row[0] for row in found]
 
     def all(self, kind: str) -> list[Row]:
-        """Every row of a kind in creation order."""
+        """All rows of a kind in creation order."""
         return _rows(self._db.execute("select body from rows where kind = ? order by seq", (kind,)))
 
     def of_session(self, kind: str, session_id: str) -> list[Row]:
@@ -118,7 +118,7 @@ class Store:
         return self.page(kind, session_id=session_id)
 
     def messages_by_index(self, *, session_id: str | None = None, task_id: str | None = None) -> list[Row]:
-        """Messages of a session, of a task, or of both, by their index."""
+        """The messages of a session, of a task, or of both, by index."""
         return self.page("messages", by_index=True, session_id=session_id, task_id=task_id)
 
     def page(
@@ -132,14 +132,14 @@ class Store:
         skip: int = 0,
         limit: int = -1,
     ) -> list[Row]:
-        """Rows `skip` and on, `limit` at most (-1: all), in order of creation or by their index; only they are read."""
+        """Read at most `limit` rows (-1: all) from `skip`, in order of creation or by index."""
         where = _scope(session_id, task_id, row_type)
         return self.search(kind, where, order=[("index", 1)] if by_index else [], skip=skip, limit=limit)
 
     def count(
         self, kind: str, *, session_id: str | None = None, task_id: str | None = None, row_type: str | None = None
     ) -> int:
-        """How many rows such a page is cut from."""
+        """The number of rows without paging."""
         return self.search_count(kind, _scope(session_id, task_id, row_type))
 
     def search(
@@ -151,9 +151,10 @@ class Store:
         skip: int = 0,
         limit: int = -1,
     ) -> list[Row]:
-        """Rows that meet all conditions, sorted by fields (1 up, -1 down), ties by creation in the same direction."""
+        """Read the rows that match all conditions, sorted by fields (1 or -1), ties by creation in the same
+        direction."""
         clauses, values = _where(kind, where)
-        # The last direction goes on to `seq`: an index serves only orders that it can be read in from one end.
+        # The last direction also applies to `seq`, because an index serves only orders that it can be scanned in.
         last = order[-1][1] if order else 1
         terms = [f"{_column(name)} {_direction(direction)}" for name, direction in order]
         terms.append(f"seq {_direction(last)}")
@@ -161,7 +162,7 @@ class Store:
         return _rows(self._db.execute(statement, (*values, limit, skip)))
 
     def search_count(self, kind: str, where: Sequence[Condition]) -> int:
-        """How many rows meet all conditions."""
+        """The number of rows that match all conditions."""
         clauses, values = _where(kind, where)
         return int(self._db.execute(f"select count(*) from rows where {clauses}", values).fetchone()[0])
 
@@ -205,7 +206,7 @@ def _direction(sign: int) -> str:
 
 
 def _column(name: str) -> str:
-    """Where a field is kept: in a column with an index, or in the document."""
+    """The SQL of a field: a column with an index, or a path into the document."""
     column = _COLUMNS.get(name)
     if column is not None:
         return column

@@ -1,6 +1,6 @@
-"""One kind of row each: looking up by id or short id, writing, and announcing what was written.
+"""Tables of rows: look up by id or short id, write, and announce writes.
 
-Stands on the store and the bus; knows no transport and no rule of any service.
+Uses the store and the bus; knows no transport and no rules of services.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FULL = 32
 class Table:
     """The rows of one service.
 
-    `entity` is the word used in its errors. `short_ids`: any unique prefix of the id's hex digits finds the row.
+    `entity` is the name used in its errors. `short_ids`: any unique prefix of the id's hex digits finds the row.
     """
 
     def __init__(self, store: Store, bus: Bus, *, kind: str, entity: str, id_field: str, short_ids: bool) -> None:
@@ -33,11 +33,11 @@ class Table:
         self.short_ids = short_ids
 
     def find(self, row_id: object) -> Row | None:
-        """The row with exactly that id."""
+        """The row with exactly that id, or None."""
         return self.store.get(self.kind, row_id) if isinstance(row_id, str) else None
 
     def get(self, ref: object) -> Row:
-        """The row an id or a unique prefix names. Raises the wire's not-found and ambiguous faults."""
+        """The row of an id or a unique prefix. Raises the wire's not-found and ambiguous faults."""
         found = self.find(ref)
         if found is not None:
             return found
@@ -54,22 +54,22 @@ class Table:
         return self.store.all(self.kind)
 
     def insert(self, row: Row) -> None:
-        """Store a new row and say nothing. Raises DuplicateRow."""
+        """Store a new row without an event. Raises DuplicateRow."""
         self.store.insert(self.kind, row[self.id_field], row)
 
     def put(self, row: Row) -> None:
-        """Store a changed row and say nothing."""
+        """Store a changed row without an event."""
         self.store.replace(self.kind, row[self.id_field], row)
 
     def drop(self, row: Row) -> None:
         self.store.delete(self.kind, row[self.id_field])
 
     def announce(self, verb: str, row: Row) -> None:
-        """The row event behind its nameless twin."""
+        """Publish a row event after its unnamed twin."""
         self.bus.row(self.kind, verb, row)
 
     def change(self, row: Row, **changes: Any) -> Row:
-        """Store `row` with some fields replaced (None takes a field away), announce it, return it."""
+        """Store `row` with some fields replaced (None removes a field), announce it, return it."""
         changed = {**row, **changes}
         for name, value in changes.items():
             if value is None:

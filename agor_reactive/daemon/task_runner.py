@@ -28,7 +28,7 @@ _LIVE_TASK = frozenset({"dispatching", "running", "stopping", "awaiting_permissi
 
 
 class AgentPlayer(Protocol):
-    """What answers a task; ends by calling `TaskRunner.finish`, unless it is cancelled."""
+    """Answers a task; ends with a call of `TaskRunner.finish`, unless it is cancelled."""
 
     def __call__(self, task_runner: TaskRunner, task: Row) -> Coroutine[Any, Any, None]: ...
 
@@ -47,7 +47,7 @@ class TaskRunner:
     # ---- prompting -------------------------------------------------------------------------------------------
 
     def prompt(self, ref: str, data: dict[str, Any], user_id: str) -> Row:
-        """Admit a prompt: run it on an idle session, queue it on a busy one. Answers the task."""
+        """Accept a prompt: run it on an idle session, queue it on a busy one. Returns the task."""
         session = self.context.sessions.get(ref)
         text = data.get("prompt")
         if not isinstance(text, str) or not text:
@@ -60,7 +60,7 @@ class TaskRunner:
             session = self.context.sessions.change(session, archived=False, archived_reason=None)
         waiting = self.queue(session["session_id"])
         if waiting and not _busy(session):
-            # Somebody was here before, by hand or just after a stop: the line is kept, and moves on soon.
+            # Tasks are queued already, created by hand or after a stop: keep the order and drain soon.
             self.drain_later(session["session_id"])
         if _busy(session) or waiting:
             return self._enqueue(session, data, user_id, position=_next_position(waiting))
@@ -93,7 +93,7 @@ class TaskRunner:
                 "POST to /sessions/:id/prompt instead."
             )
         if self._handshake and self.queue(session["session_id"]):
-            raise conflict(f"Cannot run task {short}: a queued prompt has the turn.")
+            raise conflict(f"Cannot run task {short}: a queued prompt runs first.")
         return self._run(task, session)
 
     def queue(self, session_id: str) -> list[Row]:
@@ -135,11 +135,11 @@ class TaskRunner:
         return task
 
     def _run(self, task: Row, session: Row) -> Row:
-        """Run a task that is stored already."""
+        """Run a stored task."""
         return self._dispatch(task, session) if self._handshake else self._start(task, session)
 
     def _dispatch(self, task: Row, session: Row, *, new: bool = False) -> Row:
-        """Give the turn to a task. It is `dispatching` until its executor connects, and has left the queue."""
+        """Start a task: it leaves the queue and is `dispatching` until its executor connects."""
         context = self.context
         task = {name: value for name, value in task.items() if name != "queue_position"}
         task = {**task, **self._begun(session), "status": "dispatching", "started_at": context.now()}
@@ -149,18 +149,18 @@ class TaskRunner:
         else:
             context.tasks.put(task)
             context.tasks.announce("patched", task)
-        self._take_turn(task, session)
+        self._mark_started(task, session)
         return task
 
     def _start(self, task: Row, session: Row) -> Row:
-        """Give the turn to a task as older daemons do: it is `running` at once."""
+        """Start a task as older daemons do: it is `running` at once."""
         context = self.context
         task = {**task, **self._begun(session), "status": "running"}
         context.tasks.put(task)
         # started_at is announced once, here and in the ack, and never stored.
         announced = {**task, "started_at": context.now()}
         context.tasks.announce("patched", announced)
-        self._take_turn(task, session)
+        self._mark_started(task, session)
         return announced
 
     def _begun(self, session: Row) -> Row:
@@ -169,7 +169,7 @@ class TaskRunner:
         span = {"start_index": index, "end_index": index + 1, "start_timestamp": now, "end_timestamp": now}
         return {"message_range": span, "git_state": {"ref_at_start": "unknown", "sha_at_start": "unknown"}}
 
-    def _take_turn(self, task: Row, session: Row) -> None:
+    def _mark_started(self, task: Row, session: Row) -> None:
         source = task.get("metadata", {}).get("source")
         self.context.new_message(
             session_id=session["session_id"],
@@ -185,9 +185,9 @@ class TaskRunner:
     # ---- ending ----------------------------------------------------------------------------------------------
 
     def finish(self, task: Row, status: str, **changes: Any) -> Row:
-        """End a task: the session turns idle, the next queued task starts, and only then the end is told.
+        """End a task: the session becomes idle, the next queued task starts, and only then the end is announced.
 
-        Since `handshake` a failed task leaves the session `failed`, ready for the next prompt all the same.
+        Since `handshake` a failed task leaves the session `failed`, which still accepts prompts.
         """
         context = self.context
         ended = self.ended(context.tasks.get(task["task_id"]), status, changes)
@@ -204,7 +204,7 @@ class TaskRunner:
         return ended
 
     def drain(self, session_id: str) -> None:
-        """Run the first queued task if the session is free for it."""
+        """Run the first queued task if the session is free."""
         session = self.context.sessions.find(session_id)
         if session is None or _busy(session) or self._closed:
             return
@@ -213,7 +213,7 @@ class TaskRunner:
             self._run(waiting[0], session)
 
     def drain_later(self, session_id: str) -> None:
-        """Drain once the loop has come round."""
+        """Drain in the next loop iteration."""
         asyncio.get_running_loop().call_soon(self.drain, session_id)
 
     def forget_session(self, session_id: str) -> None:
@@ -226,7 +226,7 @@ class TaskRunner:
         self.cancel_agent(task_id)
 
     def ended(self, task: Row, status: str, changes: dict[str, Any]) -> Row:
-        """The row of a task that ends now; not stored."""
+        """Make the row of an ended task; it is not stored."""
         now = self.context.now()
         span = {**task["message_range"], "end_timestamp": now}
         started = _instant(span.get("start_timestamp"))
@@ -238,7 +238,7 @@ class TaskRunner:
     # ---- agents ----------------------------------------------------------------------------------------------
 
     def connect_executor(self, task: Row) -> Row:
-        """The executor is there: with today's rules the task runs from now on."""
+        """Mark the executor as connected: with today's rules the task is `running` from now on."""
         context = self.context
         now = context.now()
         row = context.tasks.get(task["task_id"])
@@ -272,15 +272,15 @@ class TaskRunner:
             return
         error = agent.exception()
         if error is not None:
-            _LOG.error("the scripted agent of task %s broke", task["task_id"], exc_info=error)
+            _LOG.error("the scripted agent of task %s failed", task["task_id"], exc_info=error)
         left = self.context.tasks.find(task["task_id"])
         if left is not None and left["status"] in _LIVE_TASK:
             self.finish(left, "failed", error_message="Executor exited unexpectedly with code unknown.")
 
     def cancel_agent(self, task_id: str) -> None:
-        """End the agent of a task, wherever it is."""
+        """Cancel the agent of a task."""
         agent = self._agents.pop(task_id, None)
-        # An agent that ends its own task is not cut short: it has nothing left to do.
+        # An agent that ends its own task is not cancelled, because it has finished.
         if agent is not None and agent is not asyncio.current_task():
             agent.cancel()
 
@@ -303,7 +303,7 @@ class TaskRunner:
 
 
 def _busy(session: Row) -> bool:
-    # A session that failed and was not made ready again takes prompts into its queue and runs none.
+    # A failed session that was not reset queues prompts and runs none.
     stuck = session["status"] == "failed" and not session.get("ready_for_prompt")
     return session["status"] in ACTIVE or stuck
 

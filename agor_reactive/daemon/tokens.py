@@ -20,11 +20,11 @@ _SCRYPT = {"n": 2**12, "r": 8, "p": 1}
 
 
 class TokenInvalid(Exception):
-    """Not a token of ours; the message is the wire's."""
+    """A token that this daemon did not sign; the message is that of the wire."""
 
 
 class TokenExpired(Exception):
-    """A token of ours whose time is over; `expired_at` in seconds since the epoch."""
+    """An expired token; `expired_at` is in epoch seconds."""
 
     def __init__(self, expired_at: float) -> None:
         super().__init__("jwt expired")
@@ -41,7 +41,7 @@ class Tokens:
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
     def read(self, token: object, *, now: float) -> dict[str, Any]:
-        """The claims of a token that is ours and still good. Raises TokenInvalid, TokenExpired."""
+        """Verify a token and return its claims. Raises TokenInvalid, TokenExpired."""
         if not isinstance(token, str) or token.count(".") != 2:
             raise TokenInvalid("jwt malformed")
         # PyJWT would compare times with the system's clock; the daemon has its own. No audience is expected either.
@@ -61,7 +61,7 @@ def new_api_key() -> str:
 
 
 def hash_key(key: str) -> str:
-    """Keys are long and random, so one round of a plain hash is enough to keep them out of the file."""
+    """Hash a key. Keys are long and random, so one round of a plain hash is enough."""
     return hashlib.sha256(key.encode()).hexdigest()
 
 

@@ -1,6 +1,6 @@
-"""Users, their passwords and API keys, and which of them a credential names.
+"""Users, their passwords and API keys, and the lookup of credentials.
 
-Keys and passwords are kept as hashes and compared in constant time; nothing here is ever logged.
+Keys and passwords are stored as hashes and compared in constant time; nothing here is logged.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _PRIVATE = ("password_hash", "token_generation")
 class Identity:
     """The user that a credential identifies.
 
-    `user` is the public row. `service`: a service token, which may do what executors do. `key_id` is the id of the API
-    key, if it was one. `expires_at` in seconds since the epoch; None for a key.
+    `user` is the public row. `service`: a service token, with the rights of executors. `key_id` is the id of the API
+    key, if one was used. `expires_at` in seconds since the epoch; None for a key.
     """
 
     user: Row
@@ -64,8 +64,8 @@ class UserDirectory:
     def identify_handshake(self, header: str, auth: object) -> Identity | None:
         """Identify the user of a Socket.IO handshake; None without a token.
 
-        `header` is the Authorization header of the upgrade or polling request, `auth` what came in the CONNECT packet.
-        With today's rules both must name the same token if both are given.
+        `header` is the Authorization header of the upgrade or polling request, `auth` the payload of the CONNECT
+        packet. With today's rules both must name the same token if both are given.
         """
         scheme, _, value = header.partition(" ")
         in_header = value.strip() if scheme.lower() == "bearer" else None
@@ -76,14 +76,14 @@ class UserDirectory:
         return None if token is None else self.identify_token(token)
 
     def user(self, user_id: object) -> Row:
-        """The user's whole row. Raises NotAuthenticated."""
+        """The user's complete row. Raises NotAuthenticated."""
         user = self._context.users.find(user_id)
         if user is None:
             raise not_authenticated("Invalid login")
         return user
 
     async def user_by_password(self, email: object, password: object) -> Row:
-        """The user whose password it is. Raises the faults of a failed login."""
+        """The user with this e-mail and password. Raises the faults of a failed login."""
         user = next((row for row in self._context.users.all() if row["email"] == email), None)
         if user is None or not isinstance(password, str) or not password:
             raise not_authenticated("Invalid login")
@@ -113,7 +113,7 @@ class UserDirectory:
         return row
 
     def new_password(self, user: Row, password: str) -> Row:
-        """The row with another password. With today's rules the tokens issued to the user so far become void."""
+        """Make the row with a new password. With today's rules the user's earlier tokens become invalid."""
         changed = {**user, "password_hash": hash_password(password), "must_change_password": False}
         if self._context.api.handshake:
             changed["token_generation"] = int(user.get("token_generation", 0)) + 1
@@ -142,7 +142,7 @@ class UserDirectory:
         return found
 
     def key(self, raw: str) -> Row:
-        """The row of a key that is used now. Raises NotAuthenticated."""
+        """Look up a key and record its use. Raises NotAuthenticated."""
         if not raw.startswith(KEY_PREFIX):
             raise not_authenticated("Invalid API key format")
         found = self.find_key(raw)

@@ -1,4 +1,4 @@
-"""Frozen rows of the wire, one module a subject, and which service speaks in which."""
+"""Frozen row models, one module per subject, and the model of each service."""
 
 from __future__ import annotations
 

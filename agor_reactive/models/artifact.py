@@ -1,4 +1,4 @@
-"""Artifacts: small web applications that agents build, run in the browser beside a board."""
+"""Artifacts: small web applications that agents build and that run in the browser, next to a board."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["AgorGrants", "AgorRuntime", "Artifact", "Sandpack", "SandpackOptions
 
 
 class AgorGrants(WireModel):
-    """What of Agor an artifact may use."""
+    """The parts of Agor that an artifact may use."""
 
     agor_api_url: bool | None = None
     agor_artifact_id: bool | None = None
@@ -36,7 +36,7 @@ class SandpackSetup(CamelModel):
 
 
 class SandpackOptions(CamelModel):
-    """How the editor and preview look and behave. `recompile_delay` is in milliseconds."""
+    """The options of the editor and preview. `recompile_delay` is in milliseconds."""
 
     active_file: str | None = None
     visible_files: tuple[str, ...] = ()

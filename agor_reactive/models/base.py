@@ -1,9 +1,9 @@
-"""What every row of the wire has in common: frozen all the way down, tolerant of what it does not know.
+"""The base of all row models: deeply frozen, and tolerant of unknown fields and values.
 
-Knows pydantic and nothing of transports or sessions. A row is validated once: what is fetched when it arrives, what an
-event brings when somebody looks at it (`core.entries`). Fields it does not know are kept (`model_extra`), enum values
-it does not know stay as they came, and a field of a wrong type does not cost the row: it is set aside in `invalid`, and
-the row keeps its other fields. `to_wire()` gives back what came, all of it.
+Knows pydantic and nothing of transports or sessions. A row is validated once: a fetched row on arrival, a row of an
+event on first access (`core.entries`). Unknown fields are kept (`model_extra`), and so are unknown enum values. A field
+of a wrong type is moved to `invalid`, and the row keeps its other fields. `to_wire()` returns the complete original
+payload.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ JsonValue = TypeAliasType("JsonValue", "str | int | float | bool | tuple[JsonVal
 class FrozenDict(dict[str, Any]):
     """A dict that refuses to change. Encodes, compares, copies and pickles as a dict does.
 
-    Its repr leaves out what sounds like a secret; reading and encoding do not.
+    Its repr omits values with secret-sounding names; reading and encoding do not.
     """
 
     __slots__ = ()
@@ -65,7 +65,7 @@ class FrozenDict(dict[str, Any]):
         return (type(self), (dict(self),))
 
     def copy(self) -> dict[str, Any]:
-        """A plain dict with the same items, free to change."""
+        """Make a plain, mutable dict with the same items."""
         return dict(self)
 
 
@@ -80,11 +80,11 @@ TOO_DEEP = "[nested too deeply]"
 
 
 def freeze(value: Any, _left: int = DEEPEST) -> Any:
-    """The same JSON value, immutable all the way down. What is frozen already is returned as it is.
+    """Freeze a JSON value deeply. A frozen value is returned unchanged.
 
-    What lies deeper than `DEEPEST` levels is replaced by the text `TOO_DEEP`.
+    Values deeper than `DEEPEST` levels are replaced by the text `TOO_DEEP`.
     """
-    # Scalars inside are told apart here, not in a call of their own: most are, and this runs for every row.
+    # Scalars are handled here without another call: most values are scalars, and this runs for every row.
     kind = type(value)
     if kind is dict:
         if not _left:
@@ -105,7 +105,7 @@ def freeze(value: Any, _left: int = DEEPEST) -> Any:
 
 
 def thaw(value: Any) -> Any:
-    """A mutable deep copy: tuples become lists, `FrozenDict` becomes dict, rows what they are on the wire."""
+    """Make a mutable deep copy: tuples become lists, `FrozenDict` becomes dict, rows become their wire form."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, WireModel):
@@ -118,7 +118,7 @@ def thaw(value: Any) -> Any:
 
 
 def copied(value: Any) -> Any:
-    """A deep copy of a JSON value, free to change; cut as `freeze` cuts."""
+    """Make a mutable deep copy of a JSON value, cut at the same depth as by `freeze`."""
     return thaw(freeze(value))
 
 
@@ -134,15 +134,15 @@ _NOTHING = FrozenDict()
 
 
 class WireModel(BaseModel):
-    """A row as the daemon sends it. Frozen, unknown fields kept, compared by value.
+    """A row as the daemon sends it: frozen, with unknown fields kept, compared by value.
 
-    `id_field` names the field that identifies the row. `invalid` holds the fields that did not fit their type, as they
-    came; those fields then have their default.
+    `id_field` names the field that identifies the row. `invalid` holds the original values of fields with a wrong type;
+    those fields have their default.
     """
 
     model_config = ConfigDict(
         frozen=True,
-        # Built when the first row comes: importing the package does not wait for models nobody reads.
+        # Built for the first row, so that the import does not wait for unused models.
         defer_build=True,
         extra="allow",
         populate_by_name=True,
@@ -152,18 +152,18 @@ class WireModel(BaseModel):
         revalidate_instances="never",
     )
 
-    # Unknown fields are frozen as they are read: a hook after each row (and each part of it) costs a fifth of reading.
+    # Unknown fields are frozen during validation: a hook after each row (and each part) costs a fifth of the time.
     __pydantic_extra__: dict[str, Annotated[Any, Json]]
 
     id_field: ClassVar[str] = ""
 
     @property
     def model_extra(self) -> FrozenDict:
-        """The fields that this model does not know, as they came."""
+        """The unknown fields, as they came."""
         return FrozenDict(self.__pydantic_extra__ or {})
 
     def __eq__(self, other: object) -> bool:
-        # Pydantic's own asks much that is never so here; rows are compared for every row event.
+        # Pydantic's own comparison has checks that rows do not need, and rows are compared for every row event.
         if type(self) is not type(other):
             return NotImplemented
         return self.__dict__ == other.__dict__ and self.__pydantic_extra__ == other.__pydantic_extra__
@@ -175,18 +175,18 @@ class WireModel(BaseModel):
 
     @property
     def invalid(self) -> Mapping[str, Any]:
-        """Fields that came with a type this model does not know, verbatim, by their name on the wire."""
+        """The fields with an unexpected type, verbatim, by their wire name."""
         return cast(Mapping[str, Any], self.__dict__.get("_invalid", _NOTHING))
 
     @classmethod
     def part_of(cls, value: Any) -> Self | None:
-        """Read a part of a row that was kept as JSON; None when it is no object or lacks what identifies it."""
+        """Read a part of a row that was kept as JSON; None when it is no object or lacks its id."""
         if not isinstance(value, dict) or (cls.id_field and not isinstance(value.get(cls.id_field), str)):
             return None
         return row_from_wire(cls, value)
 
     def to_wire(self) -> dict[str, Any]:
-        """The row as JSON-ready data, only what was sent, unknown and misfit fields included. Free to change."""
+        """Convert the row to mutable JSON data: the fields that were sent, including unknown and invalid ones."""
         held, given = self.__dict__, self.model_fields_set
         sent = {
             field.alias or name: thaw(held[name]) for name, field in type(self).model_fields.items() if name in given
@@ -197,14 +197,14 @@ class WireModel(BaseModel):
         return sent
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
-        """Only what identifies the row: prompts, replies and tokens stay out of logs and tracebacks."""
+        """Show only the identifying fields: prompts, replies and tokens stay out of logs and tracebacks."""
         for name in (self.id_field, "name", "status", "type"):
             value = self.__dict__.get(name) if name else None
             if isinstance(value, str) and value:
                 yield name, value
 
     def __getitem__(self, key: str) -> Any:
-        """Read a field by its name on the wire: ``task["zork"]`` for what no model knows. Raises KeyError."""
+        """Read a field by its wire name, also an unknown one: ``task["zork"]``. Raises KeyError."""
         if key in self.model_fields_set or key in type(self).model_fields:
             return getattr(self, key)
         extra = self.__pydantic_extra__ or _NOTHING
@@ -224,7 +224,7 @@ class WireModel(BaseModel):
 
 
 class CamelModel(WireModel):
-    """A part of a row whose fields the wire writes in camelCase; here they are snake_case like all others."""
+    """A part of a row with camelCase fields on the wire; here they are snake_case like all others."""
 
     model_config = ConfigDict(alias_generator=to_camel)
 
@@ -233,9 +233,9 @@ Row = TypeVar("Row", bound=WireModel)
 
 
 def row_from_wire(model: type[Row], payload: Any) -> Row:
-    """Read one row. Raises `ValueError` only if `payload` is not a JSON object; anything less is kept as it came.
+    """Read one row. Raises `ValueError` only if `payload` is not a JSON object; invalid fields are kept as they came.
 
-    Pydantic's own error never leaves here.
+    Pydantic's own error never leaves this module.
     """
     try:
         row: Row = model.__pydantic_validator__.validate_python(payload)
@@ -248,7 +248,7 @@ def row_from_wire(model: type[Row], payload: Any) -> Row:
 
 
 def _keep_what_fits(model: type[Row], payload: Mapping[str, Any], failure: ValidationError) -> Row:
-    """Set the fields that do not fit aside, and read the rest. Parts that are models keep what fits of them, too."""
+    """Move invalid fields aside and read the rest. Parts that are models keep their valid fields, too."""
     bad = {str(error["loc"][0]) for error in failure.errors(include_url=False) if error["loc"]}
     good = {key: value for key, value in payload.items() if key not in bad}
     for name, field in model.model_fields.items():
@@ -265,12 +265,12 @@ def _keep_what_fits(model: type[Row], payload: Mapping[str, Any], failure: Valid
     row: Row
     try:
         row = model.model_validate(good)
-    except ValidationError:  # two faults of one field: keep everything aside but the blanks
+    except ValidationError:  # two errors of one field: move everything aside except the blanks
         blanks = {n: _blank(f) for n, f in model.model_fields.items() if f.is_required()}
         row = cast(Row, model.model_construct(**blanks))
         aside = dict(payload)
         blank = set(blanks)
-    # A blank was never sent, so it does not go back to the wire either.
+    # A blank was not sent, so `to_wire` omits it, too.
     row.__pydantic_fields_set__.difference_update(blank)
     if aside:
         row.__dict__["_invalid"] = freeze(aside)
@@ -278,7 +278,7 @@ def _keep_what_fits(model: type[Row], payload: Mapping[str, Any], failure: Valid
 
 
 def _read_part(annotation: Any, value: Any) -> Any:
-    """The value of a field that did not fit as a whole, each model in it read by itself; None when it has none."""
+    """Read a field that is invalid as a whole, each model in it separately; None when it has no model."""
     for option in _options(annotation):
         if _is_model(option):
             if isinstance(value, dict):
@@ -295,7 +295,7 @@ def _read_part(annotation: Any, value: Any) -> Any:
 
 
 def _options(annotation: Any) -> Iterator[Any]:
-    """What a field's type allows: the members of a union, without what pydantic was told beside the type."""
+    """The alternatives of a field's type: the members of a union, without pydantic's annotations."""
     for member in get_args(annotation) if get_origin(annotation) in (Union, UnionType) else (annotation,):
         yield get_args(member)[0] if hasattr(member, "__metadata__") else member
 
@@ -311,7 +311,7 @@ def _blank(field: FieldInfo) -> Any:
 
 
 def instant(stamp: Any) -> float | None:
-    """Epoch seconds of a timestamp: ISO 8601 text (any offset, ``Z``; without one it is UTC) or epoch milliseconds.
+    """Convert a timestamp to epoch seconds: ISO 8601 text (any offset or ``Z``, default UTC) or epoch milliseconds.
 
     None when it cannot be read. Facts of the wire: rows carry ISO text, ``/health`` epoch milliseconds.
     """
@@ -328,7 +328,7 @@ def instant(stamp: Any) -> float | None:
 
 
 def iter_blocks(content: Any) -> Iterator[FrozenDict]:
-    """The content blocks of a message, whatever its content is: text is one block, what is no block is passed over."""
+    """Iterate over the content blocks of a message: text is one block, other values are skipped."""
     if isinstance(content, str):
         if content:
             yield FrozenDict(type="text", text=content)

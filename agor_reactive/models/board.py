@@ -1,4 +1,4 @@
-"""Boards: the canvas on which branches are laid out, what lies on it, and what people say about it."""
+"""Boards: the canvas for branches, the objects on it, and comments."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Point(WireModel):
 
 
 class _Placed(CamelModel):
-    """What every object on a board has."""
+    """The base of all objects on a board."""
 
     type: str = ""
     x: int | float = 0
@@ -62,7 +62,7 @@ class MarkdownObject(_Placed):
 
 
 class ZoneTrigger(WireModel):
-    """What happens to a branch dropped into a zone: `template` is the prompt, `behavior` ``always_new`` or
+    """The trigger for a branch dropped into a zone: `template` is the prompt, `behavior` ``always_new`` or
     ``show_picker``."""
 
     behavior: str = ""
@@ -71,7 +71,7 @@ class ZoneTrigger(WireModel):
 
 
 class ZoneObject(_Placed):
-    """A named area, which may prompt what is dropped into it."""
+    """A named area, which may prompt a branch dropped into it."""
 
     label: str = ""
     status: str | None = None
@@ -83,7 +83,7 @@ class ZoneObject(_Placed):
 
 
 class AppObject(_Placed):
-    """A small web application, written on the board itself; `files` maps paths to their text."""
+    """A small web application, stored on the board itself; `files` maps paths to their text."""
 
     title: str = ""
     description: str | None = None
@@ -127,9 +127,9 @@ def _read_object(value: Any) -> Any:
 class Board(WireModel):
     """One board. `objects` maps object ids to texts, zones, notes, applications and artifacts.
 
-    `access_mode` is ``private`` or ``shared``; `default_others_can` is what others may do with its branches (``none
-    view session prompt all``), `default_others_fs_access` with their files (``none read write``).
-    `primary_teammate_id` is what newer daemons call `primary_assistant_id`. A lean read leaves `objects` out.
+    `access_mode` is ``private`` or ``shared``; `default_others_can` is the access of others to its branches (``none
+    view session prompt all``), `default_others_fs_access` to their files (``none read write``). `primary_teammate_id`
+    is `primary_assistant_id` on newer daemons. A lean read omits `objects`.
     """
 
     id_field: ClassVar[str] = "board_id"
@@ -162,9 +162,9 @@ class Board(WireModel):
 
 
 class BoardEntity(WireModel):
-    """Where a branch or a card lies on a board.
+    """The position of a branch or card on a board.
 
-    The shape of the row is not on record: what is named here is read if it comes, and all else is kept (`model_extra`).
+    The row is undocumented: the fields here are read if present, all others are kept (`model_extra`).
     """
 
     id_field: ClassVar[str] = "object_id"
@@ -180,14 +180,14 @@ class BoardEntity(WireModel):
 
 
 class CommentReaction(WireModel):
-    """One person's emoji under a comment."""
+    """One user's emoji on a comment."""
 
     emoji: str = ""
     user_id: str = ""
 
 
 class Offset(WireModel):
-    """A place relative to what it is pinned to; `parent_type` is ``session zone branch``."""
+    """A position relative to the object it is pinned to; `parent_type` is ``session zone branch``."""
 
     parent_id: str = ""
     parent_type: str = ""
@@ -196,14 +196,14 @@ class Offset(WireModel):
 
 
 class CommentPosition(WireModel):
-    """Where a comment is pinned: to the canvas, or to something on it."""
+    """The position of a comment: on the canvas, or on an object of it."""
 
     absolute: Point | None = None
     relative: Offset | None = None
 
 
 class BoardComment(WireModel):
-    """A comment on a board or on something of it; a reply has `parent_comment_id`."""
+    """A comment on a board or one of its objects; a reply has `parent_comment_id`."""
 
     id_field: ClassVar[str] = "comment_id"
 

@@ -1,4 +1,4 @@
-"""Cards: small things to do or to know, laid out on boards beside branches."""
+"""Cards: small tasks or notes on boards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["Card", "CardType"]
 
 
 class CardType(WireModel):
-    """A kind of card; `json_schema` says what the `data` of its cards holds."""
+    """A type of card; `json_schema` is the schema of its cards' `data`."""
 
     id_field: ClassVar[str] = "card_type_id"
 

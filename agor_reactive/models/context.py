@@ -1,4 +1,4 @@
-"""Context files: notes in the daemon's own directory that sessions can be given."""
+"""Context files: notes in the daemon's directory that can be added to sessions."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The gateway: channels of other networks (Slack, GitHub …) whose threads are sessions."""
+"""The gateway: external channels (Slack, GitHub, …) whose threads are sessions."""
 
 from __future__ import annotations
 
@@ -37,9 +37,9 @@ class GatewayChannel(WireModel):
 
 
 class ThreadSession(WireModel):
-    """Which session answers which thread of a channel.
+    """The session that answers a thread of a channel.
 
-    The shape of the row is not on record: what is named here is read if it comes, and all else is kept (`model_extra`).
+    The row is undocumented: the fields here are read if present, all others are kept (`model_extra`).
     """
 
     id_field: ClassVar[str] = "id"

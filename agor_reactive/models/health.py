@@ -1,4 +1,4 @@
-"""What a daemon says of itself at ``/health``, to anyone: it needs no login."""
+"""The daemon's report at ``/health``, which needs no login."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ __all__ = [
 
 
 class ExternalLaunch(CamelModel):
-    """Whether logins come from elsewhere (``auth/launch``)."""
+    """Whether logins come from another system (``auth/launch``)."""
 
     enabled: bool | None = None
 
 
 class HealthIdentity(CamelModel):
-    """How accounts are kept (0.25 and later)."""
+    """The account settings (0.25 and later)."""
 
     contract_version: int | float | str | None = None
     user_lifecycle: str | None = None
@@ -36,7 +36,7 @@ class HealthIdentity(CamelModel):
 
 
 class HealthAuth(CamelModel):
-    """Whether the daemon wants a login, and what kinds it takes."""
+    """Whether the daemon requires a login, and the kinds it accepts."""
 
     require_auth: bool | None = None
     external_launch: ExternalLaunch | None = None
@@ -51,28 +51,28 @@ class HealthDatabase(CamelModel):
 
 
 class HealthRealtime(CamelModel):
-    """Whether live connections are wanted, and ready (0.25 and later)."""
+    """Whether live connections are enabled, and ready (0.25 and later)."""
 
     required: bool | None = None
     ready: bool | None = None
 
 
 class HealthOnboarding(CamelModel):
-    """How far the first steps have come. `system_credentials` says by variable whether the daemon itself has a key."""
+    """The progress of the onboarding. `system_credentials` says per variable whether the daemon itself has a key."""
 
     assistant_pending: bool | None = None
     system_credentials: FrozenMap[bool] | None = None
 
 
 class BranchStorage(CamelModel):
-    """How branches can be kept on disk: ``worktree`` or ``clone``."""
+    """The ways to store branches on disk: ``worktree`` or ``clone``."""
 
     default_mode: str | None = None
     allowed_modes: tuple[str, ...] = ()
 
 
 class HealthFeatures(CamelModel):
-    """What this daemon can do; daemons differ, and what is not known here is kept."""
+    """The features of the daemon; unknown ones are kept."""
 
     web_terminal: bool | None = None
     web_terminal_capability: Annotated[Any, Json] = None
@@ -88,9 +88,9 @@ class HealthFeatures(CamelModel):
 class Health(CamelModel):
     """The answer to ``find health``. `timestamp` is epoch milliseconds, unlike every other time of the wire.
 
-    `status` is ``ok`` or ``degraded``. `version` is a constant of the daemon's package and tells nothing of its age;
-    `service`, `deployment_id`, `db` and `realtime` come from daemons of August 2026 and later only. `instance` and
-    `services` have no shape on record: JSON as it came.
+    `status` is ``ok`` or ``degraded``. `version` is a constant of the daemon's package and does not identify its
+    release; `service`, `deployment_id`, `db` and `realtime` come from daemons of August 2026 and later only. `instance`
+    and `services` are undocumented: JSON as it came.
     """
 
     status: str = ""
@@ -110,5 +110,5 @@ class Health(CamelModel):
 
     @property
     def well(self) -> bool:
-        """Whether the daemon says that it is."""
+        """Whether the daemon reports that it is healthy."""
         return self.status == "ok"

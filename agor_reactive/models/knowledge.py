@@ -1,4 +1,4 @@
-"""The knowledge base: documents with versions, in namespaces with permissions, and how far they are indexed."""
+"""The knowledge base: documents with versions and index status, in namespaces with permissions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ __all__ = ["IndexingChunks", "IndexingStatus", "KnowledgeDocument", "KnowledgeNa
 
 
 class IndexingChunks(WireModel):
-    """How many pieces of a document are in which state."""
+    """The number of a document's chunks in each state."""
 
     ready: int | float = 0
     pending: int | float = 0
@@ -22,7 +22,7 @@ class IndexingChunks(WireModel):
 
 
 class IndexingStatus(WireModel):
-    """How far a document can be searched: `state` is ``empty not_configured queued ready stale error mixed``."""
+    """The index status of a document: `state` is ``empty not_configured queued ready stale error mixed``."""
 
     state: str = ""
     chunks: IndexingChunks | None = None
@@ -66,7 +66,7 @@ class KnowledgeDocument(WireModel):
 
 
 class KnowledgeVersion(WireModel):
-    """The text of a document at one time."""
+    """One version of a document's text."""
 
     id_field: ClassVar[str] = "version_id"
 
@@ -88,10 +88,9 @@ class KnowledgeVersion(WireModel):
 
 
 class KnowledgeNamespace(WireModel):
-    """Where documents live: `kind` is ``system global user repo branch team``.
+    """A namespace of documents: `kind` is ``system global user repo branch team``.
 
-    `others_can` is ``none read write``; `effective_permission` is what the asking user may do (``none read write
-    own``).
+    `others_can` is ``none read write``; `effective_permission` is the caller's access (``none read write own``).
     """
 
     id_field: ClassVar[str] = "namespace_id"

@@ -12,7 +12,7 @@ __all__ = ["McpArgument", "McpAuth", "McpPrompt", "McpResource", "McpServer", "M
 
 
 class McpAuth(WireModel):
-    """How one logs in at a server: `type` is ``none bearer jwt oauth``. Secrets never show in a repr.
+    """The login of a server: `type` is ``none bearer jwt oauth``. Secrets never show in a repr.
 
     `oauth_mode` is ``per_user`` or ``shared``; `oauth_token_expires_at` is epoch milliseconds.
     """
@@ -36,7 +36,7 @@ class McpAuth(WireModel):
 
 
 class McpTool(WireModel):
-    """A tool a server offers; `input_schema` is the JSON Schema of what goes in."""
+    """A tool of a server; `input_schema` is the JSON Schema of its input."""
 
     name: str = ""
     description: str = ""
@@ -44,7 +44,7 @@ class McpTool(WireModel):
 
 
 class McpResource(WireModel):
-    """Something a server lets one read."""
+    """A resource of a server."""
 
     name: str = ""
     uri: str = ""
@@ -60,7 +60,7 @@ class McpArgument(WireModel):
 
 
 class McpPrompt(WireModel):
-    """A prompt a server offers."""
+    """A prompt of a server."""
 
     name: str = ""
     description: str = ""

@@ -1,4 +1,4 @@
-"""Messages: what was said in a task. `content` is text, a list of blocks or one object, as it came, frozen."""
+"""Messages of a task. `content` is text, a list of blocks or one object, as it came, frozen."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ __all__ = [
 class PermissionAsked(WireModel):
     """The content of a message of type ``permission_request``.
 
-    `status` is ``pending approved denied timed_out``; `scope` is how far the answer reached (``once project user
-    local``). `task_id` is the task that waits (newer daemons; else it is the message's own `task_id`).
+    `status` is ``pending approved denied timed_out``; `scope` is the scope of the answer (``once project user local``).
+    `task_id` is the waiting task (newer daemons; else it is the message's own `task_id`).
     """
 
     id_field: ClassVar[str] = "request_id"
@@ -43,7 +43,7 @@ class PermissionAsked(WireModel):
 
 
 class InputOption(WireModel):
-    """One of the answers that are offered."""
+    """One of the offered answers."""
 
     label: str = ""
     description: str = ""
@@ -60,7 +60,7 @@ class InputQuestion(CamelModel):
 
 
 class AnswerNotes(WireModel):
-    """What the user wrote beside an answer."""
+    """The user's notes on an answer."""
 
     markdown: str | None = None
     notes: str | None = None
@@ -82,7 +82,7 @@ class InputRequest(WireModel):
 
 
 class ToolUse(WireModel):
-    """A tool the agent called: its `name`, and what went in."""
+    """A tool call of the agent: its `name` and input."""
 
     id_field: ClassVar[str] = "id"
 
@@ -94,8 +94,8 @@ class ToolUse(WireModel):
 class Widget(WireModel):
     """A form or choice that the agent put into the conversation (``widget_request``).
 
-    `status` is ``pending submitted dismissed already_present``; `params` is what it was asked with, `result_meta` what
-    came of it.
+    `status` is ``pending submitted dismissed already_present``; `params` are its parameters, `result_meta` describes
+    the result.
     """
 
     id_field: ClassVar[str] = "widget_id"
@@ -113,14 +113,14 @@ class Widget(WireModel):
 
 
 class MessageTokens(WireModel):
-    """Tokens that one message took and gave."""
+    """The input and output tokens of one message."""
 
     input: int | float = 0
     output: int | float = 0
 
 
 class MessageMetadata(WireModel):
-    """Where a message came from, and what it answers."""
+    """The origin of a message, and the request it answers."""
 
     model: str | None = None
     source: str | None = None
@@ -137,10 +137,10 @@ class Message(WireModel):
     """One saved message.
 
     `type` is one of ``user assistant system file-history-snapshot permission_request input_request daemon_restart
-    daemon_crash widget_request``, `role` one of ``user assistant system``, or whatever a newer daemon says. `content`
-    is a str (prompts), a tuple of `FrozenDict` blocks (`words.BlockType`) or a `FrozenDict` (permission requests).
-    Messages are ordered by (`index`, `message_id`). In a lean read `has_deferred_reasoning` says that thinking was
-    left out. Large tool results come cut to their head and tail, with byte counts (0.26 and later).
+    daemon_crash widget_request``, `role` one of ``user assistant system``, or another value of a newer daemon.
+    `content` is a str (prompts), a tuple of `FrozenDict` blocks (`words.BlockType`) or a `FrozenDict` (permission
+    requests). Messages are ordered by (`index`, `message_id`). In a lean read `has_deferred_reasoning` says that
+    thinking was omitted. Large tool results are cut to their head and tail, with byte counts (0.26 and later).
     """
 
     id_field: ClassVar[str] = "message_id"
@@ -161,12 +161,12 @@ class Message(WireModel):
 
     @property
     def blocks(self) -> tuple[FrozenDict, ...]:
-        """The content as blocks, whatever its shape; a str is one ``text`` block."""
+        """The content as blocks; a str is one ``text`` block."""
         return tuple(iter_blocks(self.content))
 
     @property
     def text(self) -> str:
-        """What a person reads of it: the ``text`` blocks, joined by blank lines."""
+        """The readable text: the ``text`` blocks, joined by blank lines."""
         if isinstance(self.content, str):
             return self.content
         parts = [block.get("text") for block in iter_blocks(self.content) if block.get("type", "text") == "text"]
@@ -180,21 +180,21 @@ class Message(WireModel):
 
     @property
     def tools(self) -> tuple[ToolUse, ...]:
-        """`tool_uses`, read."""
+        """The parsed `tool_uses`."""
         listed = self.tool_uses if isinstance(self.tool_uses, tuple) else ()
         return tuple(tool for use in listed if (tool := ToolUse.part_of(use)) is not None)
 
     @property
     def details(self) -> MessageMetadata:
-        """`metadata`, read; empty when there is none."""
+        """The parsed `metadata`; empty when there is none."""
         return MessageMetadata.part_of(self.metadata) or MessageMetadata()
 
     @property
     def permission(self) -> PermissionAsked | None:
-        """The permission it asks for, if it is a ``permission_request``."""
+        """The requested permission of a ``permission_request``, else None."""
         return PermissionAsked.part_of(self.content) if self.type == "permission_request" else None
 
     @property
     def input_request(self) -> InputRequest | None:
-        """The questions it asks the user, if it is an ``input_request``."""
+        """The questions to the user of an ``input_request``, else None."""
         return InputRequest.part_of(self.content) if self.type == "input_request" else None

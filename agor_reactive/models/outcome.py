@@ -1,14 +1,14 @@
-"""What came of a prompt: one class for each end, all with the task and the messages of it.
+"""The outcome of a prompt: one class for each, all with the task and its messages.
 
 ::
 
     Outcome
     ├── Done                 the task completed; `text` is the reply
-    ├── Failed               it failed; `reason` says why, as far as the daemon told
-    ├── Stopped              somebody stopped it, or denied what it needed (`reason`)
+    ├── Failed               it failed; `reason` says why, if the daemon gave a reason
+    ├── Stopped              the task was stopped, or a permission was denied (`reason`)
     ├── PermissionNeeded     it waits for permission; `requests` are what for
     ├── InputNeeded          it waits for answers to its questions
-    └── TimedOut             it took longer than was allowed, or the daemon gave it up; `task.ended` tells which
+    └── TimedOut             the wait or the task timed out; `task.ended` shows which
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The end of one prompt, or where it stands.
+    """The outcome of one prompt, or its current state.
 
-    `was_queued`: it had to wait for its turn first. `partial`: text of a later reply that was being written and is not
-    saved, known to a live mirror only; ``""`` when there is none.
+    `was_queued`: the task was queued first. `partial`: text of a later reply that is not saved yet, known to a live
+    mirror only; ``""`` when there is none.
     """
 
     task: Task
@@ -52,10 +52,10 @@ class Outcome:
 
     @property
     def text(self) -> str:
-        """The text of the last message that the assistant wrote, whole or not; ``""`` when there is none.
+        """The text of the assistant's last message, complete or not; ``""`` when there is none.
 
-        A task that was stopped or failed may have written a reply that was never saved: a live client gives what it
-        saw of it. Over REST only saved messages are known.
+        A task that was stopped or failed may have written a reply that was never saved: a live client returns the part
+        it received. Over REST only saved messages are known.
         """
         if self.partial:
             return self.partial
@@ -74,7 +74,7 @@ class Failed(Outcome):
 
     @property
     def reason(self) -> str:
-        """Why: in the daemon's words, else the permission that was denied. Many failures come without any reason."""
+        """The daemon's reason, else the denied permission. Many failures have no reason."""
         return why_it_ended(self.task, self.messages) or "the daemon gave no reason"
 
 
@@ -84,17 +84,17 @@ class Stopped(Outcome):
 
     @property
     def reason(self) -> str:
-        """Why: in the daemon's words, else the permission that was denied; ``""`` when nobody said."""
+        """The daemon's reason, else the denied permission; ``""`` when there is none."""
         return why_it_ended(self.task, self.messages)
 
 
 @dataclass(frozen=True, slots=True)
 class PermissionNeeded(Outcome):
-    """The task waits for permission to use a tool. Once decided, it goes on: wait for it again."""
+    """The task waits for permission to use a tool. It continues after the decision: wait for it again."""
 
     @property
     def requests(self) -> tuple[PermissionAsked, ...]:
-        """What it asks for and nobody has decided yet, by its messages or (older daemons) its own row."""
+        """The undecided requests, from the task's messages or (older daemons) its own row."""
         asked = [request for message in self.messages if (request := message.permission) is not None]
         by_row = asked_by_row(self.task)
         if by_row is not None and by_row.request_id not in {request.request_id for request in asked}:
@@ -108,14 +108,14 @@ class InputNeeded(Outcome):
 
     @property
     def requests(self) -> tuple[InputRequest, ...]:
-        """What it asks and nobody has answered yet."""
+        """The unanswered requests."""
         asked = (message.input_request for message in self.messages)
         return tuple(request for request in asked if request is not None and request.status == "pending")
 
 
 @dataclass(frozen=True, slots=True)
 class TimedOut(Outcome):
-    """Time was up: ours (the task goes on) or the daemon's (`task.ended`)."""
+    """The wait timed out (the task continues), or the task did on the daemon (`task.ended`)."""
 
 
 _KINDS: Final[Mapping[str, type[Outcome]]] = {
@@ -129,16 +129,16 @@ _KINDS: Final[Mapping[str, type[Outcome]]] = {
 
 
 def last_reply(messages: Iterable[Message]) -> Message | None:
-    """The last message in which the assistant wrote text."""
+    """The last message with text of the assistant."""
     written = [message for message in messages if message.role == "assistant" and message.text]
     return written[-1] if written else None
 
 
 def why_it_ended(task: Task, messages: Iterable[Message]) -> str:
-    """Why a task failed or was stopped: the daemon's words, else the permission that was denied; ``""`` if unknown.
+    """Why a task failed or was stopped: the daemon's message, else the denied permission; ``""`` if unknown.
 
     Fact of the wire: a task whose permission request was denied ends without an `error_message`; only the status of the
-    request's message tells.
+    request's message shows it.
     """
     if task.error_message:
         return task.error_message
@@ -152,7 +152,7 @@ def why_it_ended(task: Task, messages: Iterable[Message]) -> str:
 
 
 def asked_by_row(task: Task) -> PermissionAsked | None:
-    """The request that a task's own row tells of (older daemons), while the task waits for it."""
+    """The request in a waiting task's own row (older daemons)."""
     asked = task.permission
     if task.status != "awaiting_permission" or asked is None or not asked.request_id or asked.approved_at:
         return None
@@ -167,17 +167,17 @@ def asked_by_row(task: Task) -> PermissionAsked | None:
 
 
 def waits_for_someone(task: Task) -> bool:
-    """Whether the task says that it waits for a person. It says so a moment longer than it does: see `unanswered`."""
+    """Whether the task's status is a wait for a user. The status is a moment late: see `unanswered`."""
     return task.status in ("awaiting_permission", "awaiting_input")
 
 
 def unanswered(messages: Iterable[Message]) -> bool:
-    """Whether, by the messages of a task that waits, somebody has still to answer. True when they do not tell."""
+    """Whether the messages of a waiting task have an unanswered request. True when they have none at all."""
     asked = [request for message in messages if (request := message.permission or message.input_request) is not None]
     return not asked or any(request.status == "pending" for request in asked)
 
 
 def outcome_of(task: Task, messages: Iterable[Message], *, was_queued: bool, partial: str = "") -> Outcome:
-    """The outcome that the task's status means; `TimedOut` while it is still at work (``stopping`` is at work)."""
+    """The outcome for a task's status; `TimedOut` while it is still active (``stopping`` is active)."""
     kind = _KINDS.get(task.status, TimedOut)
     return kind(task, tuple(messages), was_queued, partial)

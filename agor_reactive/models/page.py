@@ -39,10 +39,10 @@ class Page(Generic[T]):
         return self.data[position]
 
     def dataframe(self) -> Any:
-        """The rows as a pandas `DataFrame`: a column for each field that any row has, named as on the wire.
+        """Convert the rows to a pandas `DataFrame`: a column per field of any row, with its wire name.
 
-        Moments written in ISO 8601 become UTC timestamps; what is nested stays a dict or a list. Needs pandas
-        (`MissingExtra` without it). For all rows of a query: ``Page(rows, len(rows)).dataframe()`` of `find_all`.
+        ISO 8601 text becomes UTC timestamps; nested values stay dicts or lists. Needs pandas (`MissingExtra` without
+        it). For all rows of a query: ``Page(rows, len(rows)).dataframe()`` of `find_all`.
         """
         try:
             import pandas
@@ -50,7 +50,7 @@ class Page(Generic[T]):
             raise MissingExtra('a data frame needs pandas: pip install "agor-reactive[pandas]"') from None
         frame = pandas.DataFrame([thaw(row) for row in self.data])
         for name in frame.columns:
-            told = frame[name].dropna()
-            if str(name).endswith(_MOMENTS) and len(told) and all(isinstance(moment, str) for moment in told):
+            column = frame[name].dropna()
+            if str(name).endswith(_MOMENTS) and len(column) and all(isinstance(moment, str) for moment in column):
                 frame[name] = pandas.to_datetime(frame[name], utc=True, format="ISO8601", errors="coerce")
         return frame

@@ -1,4 +1,4 @@
-"""The payloads of real-time events that are no rows: streamed text and thinking, tools, permissions, the greeting.
+"""Payloads of real-time events other than rows: streamed text and thinking, tools, permissions, the greeting.
 
 The fold reads these from the raw payload without building a model for every chunk; the models are for users who take
 events one by one (`payload_of`), and the reference of what each event carries.
@@ -75,7 +75,7 @@ class ThinkingStart(_OfMessage):
 
 
 class ThinkingChunk(_OfMessage):
-    """``messages thinking:chunk``: never numbered; order of arrival is the truth."""
+    """``messages thinking:chunk``: never numbered; the order of arrival counts."""
 
     chunk: str = ""
 
@@ -94,7 +94,7 @@ class ToolStart(WireModel):
 
 
 class ToolComplete(WireModel):
-    """``tasks tool:complete``: the call has been written; the tool may only now begin to run."""
+    """``tasks tool:complete``: the call is complete; the tool may start to run only now."""
 
     task_id: str = ""
     session_id: str = ""
@@ -173,7 +173,7 @@ PAYLOAD_OF_TOPIC: Mapping[str, type[WireModel]] = {
 
 
 def payload_of(event: RawEvent) -> Any:
-    """The payload of an event as its model, or as frozen JSON when no model is known or it is no JSON object."""
+    """Read an event's payload as its model, or as frozen JSON without a model or JSON object."""
     model = PAYLOAD_OF_TOPIC.get(event.topic)
     if model is None or not isinstance(event.payload, dict):
         return freeze(event.payload)

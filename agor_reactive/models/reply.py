@@ -1,4 +1,4 @@
-"""What routes answer that is no row of a service: what a stop, a permission decision or an archiving came to."""
+"""Answers of routes other than rows: the results of a stop, a permission decision or an archiving."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class _Said(WireModel):
-    """An answer whose few words are all there is to it: they show, rows' own texts and secrets are not among them."""
+    """The base of answers whose repr shows all fields, because they contain no texts of rows and no secrets."""
 
     def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
         for name in ("success", "already_resolved", "outcome", "status", "reason", "message"):
@@ -33,13 +33,12 @@ class _Said(WireModel):
 
 
 class StopAnswer(_Said):
-    """What a stop came to.
+    """The result of a stop.
 
-    `success`: nothing of the task runs any more. When it is False, look at `pending` (the daemon took the stop and the
-    task is still stopping), `condition_changed` (another task has the turn than the one that was expected; nothing was
-    stopped) and `reason`. Daemons of June 2026 answer False when nothing ran, newer ones True with a `reason`.
-    `outcome` is the daemon's word for it; after a wait it is the status that the task ended with. `status` is the
-    session's.
+    `success`: the task does not run any more. If False, check `pending` (the daemon accepted the stop and the task is
+    still stopping), `condition_changed` (another task than the expected one is running; nothing was stopped) and
+    `reason`. Daemons of June 2026 answer False when nothing ran, newer ones True with a `reason`. `outcome` is the
+    daemon's term; after a wait it is the final status of the task. `status` is the session's.
     """
 
     success: bool | None = None
@@ -57,13 +56,13 @@ class StopAnswer(_Said):
 
     @property
     def condition_changed(self) -> bool:
-        """Whether the daemon stopped nothing because the expected task no longer has the turn."""
+        """Whether nothing was stopped because another task than the expected one is running."""
         return self.outcome == "condition_changed"
 
 
 class DecisionTaken(_Said, CamelModel):
-    """What an answer to a permission request came to: one that was answered before stays as it was
-    (`already_resolved`, with its `status`)."""
+    """The result of a permission decision. A request that was decided earlier is unchanged (`already_resolved`, with
+    its `status`)."""
 
     success: bool | None = None
     already_resolved: bool | None = None
@@ -72,8 +71,7 @@ class DecisionTaken(_Said, CamelModel):
 
 
 class SessionFamily(WireModel):
-    """A session among those it came from and those that came from it. The shape of `ancestors` and `children` is not on
-    record: JSON as it came."""
+    """The ancestors and children of a session. Both are undocumented: JSON as it came."""
 
     session: Session | None = None
     ancestors: Annotated[Any, Json] = None
@@ -81,16 +79,16 @@ class SessionFamily(WireModel):
 
 
 class SessionInitialized(CamelModel):
-    """What ``sessions.initialize`` answers: the session's full id, and the task of the prompt, if one was given."""
+    """The answer of ``sessions.initialize``: the session's full id, and the prompt's task, if a prompt was given."""
 
     session_id: str = ""
     task: Task | None = None
 
 
 class SessionArchived(CamelModel):
-    """What archiving a session, or bringing it back, came to: `count` sessions were changed.
+    """The result of archiving or unarchiving: `count` sessions were changed.
 
-    What `affected_sessions` lists (rows or ids) is not on record: JSON as it came.
+    `affected_sessions` is undocumented: JSON as it came.
     """
 
     session: Session | None = None
@@ -99,7 +97,7 @@ class SessionArchived(CamelModel):
 
 
 class SessionStream(WireModel):
-    """That this connection gets the live text of a session (newer daemons); `session_id` is the full id.
+    """A subscription of this connection to a session's live text (newer daemons); `session_id` is the full id.
 
     The answer to ``{"capability": True}`` has an empty `session_id` and `subscribed` False.
     """

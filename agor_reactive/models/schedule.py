@@ -1,4 +1,4 @@
-"""Schedules: prompts that begin a session by themselves, by the clock."""
+"""Schedules: prompts that start a session at set times."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ __all__ = ["Schedule", "ScheduleAgent"]
 
 
 class ScheduleAgent(WireModel):
-    """Which agent runs, with which model, permissions and tools."""
+    """The agent of a schedule, its model, permissions and tools."""
 
     agentic_tool: str = ""
     permission_mode: str | None = None

@@ -1,4 +1,4 @@
-"""What sounds like a secret: names of fields whose text is never shown, and texts that are keys or tokens."""
+"""Detects secrets: field names whose text is never shown, and texts that are keys or tokens."""
 
 from __future__ import annotations
 
@@ -22,19 +22,17 @@ _known_fields: dict[str, bool] = {}
 
 
 def is_secret(field: str) -> bool:
-    """Whether the text under that name is a secret: ``apiKey``, ``mcp_token``, ``Authorization``."""
+    """Whether a field of that name is secret: ``apiKey``, ``mcp_token``, ``Authorization``."""
     known = _known_fields.get(field)
     if known is None:
         known = _SECRET_FIELD.search(field.lower().replace("_", "").replace("-", "")) is not None
-        if (
-            len(_known_fields) < _MOST_NAMES and len(field) <= _LONGEST_NAME
-        ):  # names are the sender's to choose: bounded
+        if len(_known_fields) < _MOST_NAMES and len(field) <= _LONGEST_NAME:  # bounded: senders choose field names
             _known_fields[field] = known
     return known
 
 
 def scrub_text(text: str) -> str:
-    """`text` with API keys and JWTs replaced."""
+    """Replace API keys and JWTs in `text`."""
     if "agor_sk_" in text or "eyJ" in text:
         return _SECRET_TEXT.sub(_redacted, text)
     return text

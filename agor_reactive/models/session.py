@@ -28,7 +28,7 @@ __all__ = [
 
 
 class SessionGitState(WireModel):
-    """Where the session's branch stood: `ref`, and the commits it began at and is at."""
+    """The git state of the session's branch: `ref`, and the commits at its start and now."""
 
     ref: str = ""
     base_sha: str | None = None
@@ -36,7 +36,7 @@ class SessionGitState(WireModel):
 
 
 class Genealogy(WireModel):
-    """Which session this one was forked or spawned from, at which message, and which came of it."""
+    """The session that this one was forked or spawned from, at which message, and its children."""
 
     parent_session_id: str | None = None
     forked_from_session_id: str | None = None
@@ -48,7 +48,7 @@ class Genealogy(WireModel):
 
 
 class SessionModel(WireModel):
-    """The model the agent runs on: `mode` is ``alias`` or ``exact``."""
+    """The agent's model: `mode` is ``alias`` or ``exact``."""
 
     mode: str | None = None
     model: str | None = None
@@ -60,7 +60,7 @@ class SessionModel(WireModel):
 
 
 class CodexPermissions(CamelModel):
-    """What a Codex agent may do without asking."""
+    """The actions that a Codex agent may take without asking."""
 
     approval_policy: str | None = None
     network_access: bool | None = None
@@ -75,7 +75,7 @@ class PermissionConfig(WireModel):
 
 
 class CallbackConfig(WireModel):
-    """Whether and how the session tells its parent that it is done; `callback_mode` is ``once`` or ``persistent``."""
+    """Whether and how the session notifies its parent of its end; `callback_mode` is ``once`` or ``persistent``."""
 
     enabled: bool | None = None
     callback_mode: str | None = None
@@ -87,7 +87,7 @@ class CallbackConfig(WireModel):
 
 
 class ActiveTurn(WireModel):
-    """The turn a command-line agent is at. `started_at_ms` is in epoch milliseconds."""
+    """The current turn of a command-line agent. `started_at_ms` is in epoch milliseconds."""
 
     task_id: str = ""
     started_at_ms: int | float | None = None
@@ -95,7 +95,7 @@ class ActiveTurn(WireModel):
 
 
 class CliState(WireModel):
-    """Where the watcher of a command-line agent's transcript stands."""
+    """The state of the watcher of a command-line agent's transcript."""
 
     active_turn: ActiveTurn | None = None
     jsonl_path: str | None = None
@@ -108,7 +108,7 @@ class CliState(WireModel):
 
 
 class ScheduleSnapshot(WireModel):
-    """The schedule as it was when it began a run."""
+    """The schedule at the start of a run."""
 
     schedule_id: str | None = None
     cron: str = ""
@@ -118,7 +118,7 @@ class ScheduleSnapshot(WireModel):
 
 
 class ScheduledRun(WireModel):
-    """Which run of a schedule a session is, and the prompt it was given."""
+    """The schedule's run that started a session, and its prompt."""
 
     rendered_prompt: str = Field(default="", repr=False)
     run_index: int | float | None = None
@@ -128,13 +128,13 @@ class ScheduledRun(WireModel):
 
 
 class SessionContext(WireModel):
-    """What was noted with the session; other keys are the user's own (`context["key"]`)."""
+    """The session's context; other keys are the user's own (`context["key"]`)."""
 
     scheduled_run: ScheduledRun | None = None
 
 
 class RemoteRelationships(WireModel):
-    """How this session is tied to sessions of other daemons (0.26 and later). Each side is JSON as it came."""
+    """The links of this session to sessions of other daemons (0.26 and later). Each side is JSON as it came."""
 
     as_source: Annotated[Any, Json] = None
     as_target: Annotated[Any, Json] = None
@@ -144,12 +144,12 @@ class Session(WireModel):
     """One session.
 
     `status` is one of ``idle running stopping awaiting_permission awaiting_input timed_out completed failed`` or
-    whatever a newer daemon says. A session turns ``idle`` before its last task is seen completed: wait on the task.
-    `worktree_id` is what older daemons call `branch_id`; `workspace_id` is whichever came. `tasks` are task ids in
+    whatever a newer daemon says. A session becomes ``idle`` before its last task is reported as completed: wait for the
+    task. `worktree_id` is `branch_id` on older daemons; `workspace_id` is the one that came. `tasks` are task ids in
     the daemon's order. `mcp_token` comes only to the owner and never shows in a repr. `archived_reason` is
     ``branch_archived``, ``manual``, ``parent_archived`` or ``btw_completed``, `fork_origin` ``btw`` for an aside,
-    `billing_mode` ``subscription``, ``api-key`` or ``unknown``; `scheduled_run_at` is in epoch milliseconds. Daemons
-    of 0.26 and later add `agentic_tool_preset_id`, `sdk_home_scope` (``branch`` or ``execution_home``),
+    `billing_mode` ``subscription``, ``api-key`` or ``unknown``; `scheduled_run_at` is in epoch milliseconds. Daemons of
+    0.26 and later add `agentic_tool_preset_id`, `sdk_home_scope` (``branch`` or ``execution_home``),
     `remote_relationships` and `remote_surrogate`.
     """
 
@@ -205,9 +205,9 @@ class Session(WireModel):
 
 
 class SessionMcpServer(WireModel):
-    """That a session may use an MCP server.
+    """The link of a session to an MCP server that it may use.
 
-    The shape of the link is not on record: what is named here is read if it comes, all else is kept (`model_extra`).
+    The link is undocumented: the fields here are read if present, all others are kept (`model_extra`).
     """
 
     session_id: str = ""
@@ -217,9 +217,9 @@ class SessionMcpServer(WireModel):
 
 
 class SessionEnvSelection(WireModel):
-    """That a session may see an environment variable of its owner's.
+    """The link of a session to an environment variable of its owner that it may see.
 
-    The shape of the link is not on record: what is named here is read if it comes, all else is kept (`model_extra`).
+    The link is undocumented: the fields here are read if present, all others are kept (`model_extra`).
     """
 
     session_id: str = ""

@@ -1,4 +1,4 @@
-"""How an agent is set up, wherever that is noted: by a user as a default, on a schedule, for a gateway channel."""
+"""Agent settings: a user's defaults, those of a schedule, those of a gateway channel."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ __all__ = ["AgentModel", "AgentSettings", "GatewayAgent", "GatewayEnvVar"]
 
 
 class AgentModel(CamelModel):
-    """Which model: `mode` is ``alias`` or ``exact``, `effort` ``low medium high xhigh max``."""
+    """The model: `mode` is ``alias`` or ``exact``, `effort` ``low medium high xhigh max``."""
 
     mode: str | None = None
     model: str | None = None
@@ -20,7 +20,7 @@ class AgentModel(CamelModel):
 
 
 class AgentSettings(CamelModel):
-    """How an agent is started unless said otherwise."""
+    """The default settings of an agent."""
 
     permission_mode: str | None = None
     model_settings: AgentModel | None = Field(default=None, alias="modelConfig")

@@ -1,4 +1,4 @@
-"""Tasks: one prompt and what came of it. Also which statuses end a task, which wait in the queue, which are at work."""
+"""Tasks: one prompt and its result. Also the sets of statuses: ended, queued, active."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class MessageRange(WireModel):
 
 
 class TaskGitState(WireModel):
-    """The branch and commits at the task's start and end; ``unknown`` or empty when the daemon could not tell."""
+    """The branch and commits at the task's start and end; ``unknown`` or empty when the daemon does not know them."""
 
     ref_at_start: str = ""
     sha_at_start: str = ""
@@ -51,7 +51,7 @@ class TaskGitState(WireModel):
 
 
 class CallbackDispatch(WireModel):
-    """That another session was told of this task's end; `event` is ``session_completion``."""
+    """The notification of another session about this task's end; `event` is ``session_completion``."""
 
     event: str = ""
     dispatched_at: str = ""
@@ -60,7 +60,7 @@ class CallbackDispatch(WireModel):
 
 
 class TaskMetadata(WireModel):
-    """Who queued the task, for whom, and where it came from (`source`: ``gateway``, ``agor`` or ``cli-repl``)."""
+    """The user who queued the task, for whom, and its origin (`source`: ``gateway``, ``agor`` or ``cli-repl``)."""
 
     queued_by_user_id: str | None = None
     source: str | None = None
@@ -86,7 +86,7 @@ class TokenUsage(CamelModel):
 
 
 class ContextUsage(CamelModel):
-    """How full the model's context was; `percentage` is 0 to 100."""
+    """The used part of the model's context; `percentage` is 0 to 100."""
 
     total_tokens: int | float = 0
     max_tokens: int | float = 0
@@ -94,7 +94,7 @@ class ContextUsage(CamelModel):
 
 
 class TaskUsage(CamelModel):
-    """What a turn used: `cost_usd` in dollars, `duration_ms` in milliseconds."""
+    """The usage of a turn: `cost_usd` in dollars, `duration_ms` in milliseconds."""
 
     token_usage: TokenUsage | None = None
     context_usage_snapshot: ContextUsage | None = None
@@ -105,7 +105,7 @@ class TaskUsage(CamelModel):
 
 
 class TaskPermissionRequest(WireModel):
-    """The permission a task waits for (older daemons; others save a ``permission_request`` message)."""
+    """The permission that a task waits for (older daemons; newer ones save a ``permission_request`` message)."""
 
     request_id: str = ""
     tool_name: str = ""
@@ -117,7 +117,7 @@ class TaskPermissionRequest(WireModel):
 
 
 class ExecutorPulse(WireModel):
-    """The newest sign of life of a task's executor; `sequence` counts up, `observed_at` is ISO text."""
+    """The newest heartbeat of a task's executor; `sequence` counts up, `observed_at` is ISO text."""
 
     sequence: int | float | None = None
     kind: str | None = None
@@ -126,14 +126,14 @@ class ExecutorPulse(WireModel):
 
 
 class SdkFailure(WireModel):
-    """Why the agent's own software gave up. What `termination` holds is JSON as it came."""
+    """The failure of the agent's SDK. `termination` is JSON as it came."""
 
     reason: str | None = None
     termination: Annotated[Any, Json] = None
 
 
 class TerminationRequest(WireModel):
-    """That somebody asked the task to end: `cause`, when, and the reason that was given (`error_message`)."""
+    """A request to end the task: `cause`, time, and reason (`error_message`)."""
 
     cause: str | None = None
     requested_at: str | None = None
@@ -141,7 +141,7 @@ class TerminationRequest(WireModel):
 
 
 class TaskReport(WireModel):
-    """The report written about a task; `template` is ``standard technical summary custom``."""
+    """The report on a task; `template` is ``standard technical summary custom``."""
 
     path: str = ""
     template: str | None = None
@@ -152,12 +152,11 @@ class Task(WireModel):
     """One task.
 
     `status` is one of ``queued created dispatching running stopping awaiting_permission awaiting_input timed_out
-    completed failed stopped`` or whatever a newer daemon says. ``dispatching`` (0.25 and later) is at work: the task
-    has its turn, its executor has not connected yet. `queue_position` is never cleared by the daemon: only `status`
-    tells whether a task is queued. `started_at` is the time of dispatch; daemons of June 2026 send it once, with the
-    first ``running``. `executor_mode` is ``local`` or ``templated``.
-    `metadata`, `normalized_sdk_response` and `permission_request` are JSON as it came; `details`, `usage` and
-    `permission` read them.
+    completed failed stopped`` or another value of a newer daemon. ``dispatching`` (0.25 and later) counts as running:
+    the task has started, its executor has not connected yet. The daemon never clears `queue_position`: only `status`
+    shows whether a task is queued. `started_at` is the time of dispatch; daemons of June 2026 send it once, with the
+    first ``running``. `executor_mode` is ``local`` or ``templated``. `metadata`, `normalized_sdk_response` and
+    `permission_request` are JSON as it came; `details`, `usage` and `permission` parse them.
     """
 
     id_field: ClassVar[str] = "task_id"
@@ -195,25 +194,25 @@ class Task(WireModel):
 
     @property
     def ended(self) -> bool:
-        """Whether the task has come to its end (see `ENDED_STATUSES`)."""
+        """Whether the task has ended (see `ENDED_STATUSES`)."""
         return self.status in ENDED_STATUSES
 
     @property
     def queued(self) -> bool:
-        """Whether the task waits for its turn."""
+        """Whether the task is queued."""
         return self.status == QUEUED_STATUS
 
     @property
     def details(self) -> TaskMetadata:
-        """`metadata`, read; empty when there is none."""
+        """The parsed `metadata`; empty when there is none."""
         return TaskMetadata.part_of(self.metadata) or TaskMetadata()
 
     @property
     def usage(self) -> TaskUsage | None:
-        """`normalized_sdk_response`, read: tokens, cost, duration."""
+        """The parsed `normalized_sdk_response`: tokens, cost, duration."""
         return TaskUsage.part_of(self.normalized_sdk_response)
 
     @property
     def permission(self) -> TaskPermissionRequest | None:
-        """`permission_request`, read."""
+        """The parsed `permission_request`."""
         return TaskPermissionRequest.part_of(self.permission_request)

@@ -1,4 +1,4 @@
-"""Users and groups, their settings and keys, and what a login answers."""
+"""Users and groups, their settings and keys, and the answer to a login."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ class EventStreamPreferences(WireModel):
 
 
 class Onboarding(CamelModel):
-    """How far the first steps have come; `path` is ``assistant own-repo persisted-agent``. Newer daemons say teammate
-    for assistant."""
+    """The progress of the onboarding; `path` is ``assistant own-repo persisted-agent``. Newer daemons say teammate
+    instead of assistant."""
 
     path: str | None = None
     repo_id: str | None = None
@@ -56,7 +56,7 @@ class Onboarding(CamelModel):
 
 
 class UserPreferences(CamelModel):
-    """What a user has set; other keys are kept as they came."""
+    """The user's preferences; other keys are kept as they came."""
 
     audio: AudioPreferences | None = None
     event_stream: EventStreamPreferences | None = None
@@ -65,7 +65,7 @@ class UserPreferences(CamelModel):
 
 
 class EnvVar(WireModel):
-    """That an environment variable is set, never its value; `scope` is where it is seen."""
+    """An environment variable that is set, without its value; `scope` is its scope."""
 
     set: bool = False
     scope: str = ""
@@ -73,10 +73,10 @@ class EnvVar(WireModel):
 
 
 class User(WireModel):
-    """A person or service with an account. Daemons of June 2026 refuse every credential for it over REST.
+    """A user or service with an account. Daemons of June 2026 refuse every credential for it over REST.
 
-    `role` is ``superadmin admin member viewer``. `agentic_tools` says per agent which keys are set,
-    `agentic_tools_public_values` the values that are no secrets; `default_agentic_config` is by agent too.
+    `role` is ``superadmin admin member viewer``. `agentic_tools` lists the set keys per agent,
+    `agentic_tools_public_values` the values that are not secret; `default_agentic_config` is per agent, too.
     """
 
     id_field: ClassVar[str] = "user_id"
@@ -102,7 +102,7 @@ class User(WireModel):
 
 
 class Group(WireModel):
-    """A named set of users."""
+    """A named group of users."""
 
     id_field: ClassVar[str] = "group_id"
 
@@ -117,7 +117,7 @@ class Group(WireModel):
 
 
 class GroupMembership(WireModel):
-    """That a user is in a group."""
+    """The membership of a user in a group."""
 
     group_id: str = ""
     user_id: str = ""
@@ -126,7 +126,7 @@ class GroupMembership(WireModel):
 
 
 class ApiKeyRecord(WireModel):
-    """What is known of an API key: never the key itself, only its `prefix`."""
+    """The record of an API key: never the key itself, only its `prefix`."""
 
     id_field: ClassVar[str] = "id"
 
@@ -138,17 +138,17 @@ class ApiKeyRecord(WireModel):
 
 
 class NewApiKey(WireModel):
-    """The answer to making a key: `raw_key` is shown this once, and never in a repr."""
+    """The answer to creating a key: `raw_key` is returned only this once, and never shown in a repr."""
 
     raw_key: str = Field(default="", alias="rawKey", repr=False)
     key: ApiKeyRecord | None = None
 
 
 class CurrentUser(WireModel):
-    """Who a credential belongs to, as ``api/v1/user/me`` answers (0.26 and later).
+    """The user of a credential, the answer of ``api/v1/user/me`` (0.26 and later).
 
-    `auth_strategy` is how the request was authenticated; `key_id` is the API key's id where it was made with one. The
-    shape is not fully on record: what is named here is read if it comes, all else is kept (`model_extra`).
+    `auth_strategy` is how the request was authenticated; `key_id` is the API key's id, if a key was used. The answer is
+    partly undocumented: the fields here are read if present, all others are kept (`model_extra`).
     """
 
     user: User | None = None
@@ -159,7 +159,7 @@ class CurrentUser(WireModel):
 
 
 class Authentication(WireModel):
-    """How the login was made. `payload` holds the access token's claims; `exp` and `iat` are epoch seconds."""
+    """The strategy of the login. `payload` holds the access token's claims; `exp` and `iat` are epoch seconds."""
 
     strategy: str = ""
     payload: Annotated[Any, Json] = None
@@ -167,7 +167,7 @@ class Authentication(WireModel):
 
 
 class AuthenticationResult(WireModel):
-    """What a login answers. An API key, too, gets a 15-minute access token and a 30-day refresh token."""
+    """The answer to a login. An API key also gets a 15-minute access token and a 30-day refresh token."""
 
     access_token: str = Field(default="", alias="accessToken", repr=False)
     refresh_token: str | None = Field(default=None, alias="refreshToken", repr=False)

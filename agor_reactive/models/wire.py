@@ -1,4 +1,4 @@
-"""What crosses the seam between transport and everything above it: raw events and the state of the link.
+"""The types at the seam between transport and everything above: raw events and the link's status.
 
 Plain slotted classes, not pydantic: one `RawEvent` is made for every frame that arrives.
 """
@@ -18,9 +18,10 @@ Its payload is ``{"session_ids": [...]}``: the sessions that the frame names. It
 
 
 class CutText(str):
-    """The text of a chunk that was cut inside a character (an emoji): as a str it has U+FFFD there and can be encoded.
+    """The text of a chunk that was cut inside a surrogate pair (an emoji): as a str it has U+FFFD there and can be
+    encoded.
 
-    `raw` has the half characters themselves, which the next chunk may complete.
+    `raw` has the lone surrogates, which the next chunk may complete.
     """
 
     __slots__ = ("raw",)
@@ -35,8 +36,8 @@ class CutText(str):
 class RawEvent:
     """One server event as it arrived: ``"messages streaming:chunk"`` is service ``messages``, name ``streaming:chunk``.
 
-    `payload` is the decoded JSON, untouched; whoever reads it must not change it. `at` is the time of receipt in epoch
-    seconds, stamped once by the transport. `topic` is the whole event name as the wire has it.
+    `payload` is the decoded JSON, untouched; readers must not change it. `at` is the time of receipt in epoch seconds,
+    stamped once by the transport. `topic` is the whole event name as the wire has it.
     """
 
     __slots__ = ("at", "payload", "topic")
@@ -64,7 +65,7 @@ class RawEvent:
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        # The payload may hold prompts and secrets: never shown.
+        # Not shown, because the payload may hold prompts and secrets.
         return f"RawEvent({self.topic!r}, at={self.at!r})"
 
 
@@ -73,15 +74,14 @@ LinkPhase = Literal["connecting", "live", "degraded", "unauthenticated", "reconn
 
 @dataclass(frozen=True, slots=True)
 class LinkStatus:
-    """Where the live link stands.
+    """The status of the live link.
 
     `phase`: ``connecting`` the first time; ``live`` connected and logged in; ``unauthenticated`` not logged in (no
-    credentials given yet, or refused: see `reason`), and on daemons that identify a connection when it is made not
-    connected either; ``reconnecting`` the link dropped and comes back by
-    itself; ``closed`` for good. A session's state also says ``degraded``: live, but the daemon did not confirm that it
-    sends this session's stream events (see `reason`); a link itself never does. `attempt` counts tries since the link
-    was last up; `next_try_in` is in seconds. `epoch` counts connections made: it changes on every (re)connection and
-    never otherwise.
+    credentials given yet, or refused: see `reason`), and on daemons with handshake authentication not connected either;
+    ``reconnecting`` the link dropped and reconnects automatically; ``closed`` permanently. A session's state also says
+    ``degraded``: live, but the daemon did not confirm that it sends this session's stream events (see `reason`); a link
+    itself never does. `attempt` counts the attempts since the link was last up; `next_try_in` is in seconds. `epoch`
+    counts connections made: it changes on every (re)connection and never otherwise.
     """
 
     phase: LinkPhase

@@ -1,6 +1,6 @@
-"""The words that daemons use for kinds, states and modes: every value seen so far, as Literals for editors.
+"""The values of kinds, states and modes on the wire: every value seen so far, as Literals for editors.
 
-Rows keep such fields as plain `str`, since a newer daemon may say something else; inputs take these or any other str.
+Rows keep such fields as plain `str`, since a newer daemon may send other values; inputs take these or any other str.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ CallbackMode = Literal["once", "persistent"]
 TaskStatus = Literal[
     "queued",
     "created",
-    "dispatching",  # 0.25 and later: has its turn, its executor is not connected yet
+    "dispatching",  # 0.25 and later: started, its executor is not connected yet
     "running",
     "stopping",
     "awaiting_permission",

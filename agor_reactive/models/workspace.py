@@ -1,4 +1,4 @@
-"""Where sessions work: repositories and their branches, which older daemons call worktrees, and what runs in them."""
+"""Workspaces of sessions: repositories, their branches (worktrees on older daemons), and environments."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ __all__ = [
 
 
 class AccessUrl(WireModel):
-    """A named address of what runs in a branch."""
+    """A named address of a branch's environment."""
 
     name: str = ""
     url: str = ""
 
 
 class EnvironmentHealth(WireModel):
-    """What the last look at a running environment found: `status` is ``healthy unhealthy unknown``."""
+    """The result of an environment's last health check: `status` is ``healthy unhealthy unknown``."""
 
     status: str = ""
     message: str | None = None
@@ -50,7 +50,7 @@ class EnvironmentProcess(WireModel):
 
 
 class Environment(WireModel):
-    """What runs in a branch: `status` is ``stopped starting running stopping error``."""
+    """The environment of a branch: `status` is ``stopped starting running stopping error``."""
 
     status: str = ""
     access_urls: tuple[AccessUrl, ...] = ()
@@ -102,8 +102,7 @@ class Branch(_Workspace):
 
     `filesystem_status` is ``creating``, then ``ready`` or ``failed``, later ``preserved cleaned deleted``;
     `storage_mode` is ``worktree`` or ``clone``; `others_can` is ``none view session prompt all``, set on the branch
-    (`permission_source` ``override``) or by its board (``board``). What `sdk_home` (0.26 and later) holds is JSON as it
-    came.
+    (`permission_source` ``override``) or by its board (``board``). `sdk_home` (0.26 and later) is JSON as it came.
     """
 
     id_field: ClassVar[str] = "branch_id"
@@ -146,7 +145,7 @@ class WorktreeSchedule(WireModel):
 
 
 class Worktree(_Workspace):
-    """What older daemons call a `Branch`. The `schedule_…_at` fields are epoch milliseconds."""
+    """A `Branch` on older daemons. The `schedule_…_at` fields are epoch milliseconds."""
 
     id_field: ClassVar[str] = "worktree_id"
 
@@ -160,7 +159,7 @@ class Worktree(_Workspace):
 
 
 class CloneError(WireModel):
-    """Why cloning failed: `category` is ``auth_failed not_found network unknown``."""
+    """The reason of a failed clone: `category` is ``auth_failed not_found network unknown``."""
 
     category: str = ""
     exit_code: int | float | None = None
@@ -168,7 +167,7 @@ class CloneError(WireModel):
 
 
 class EnvironmentVariant(WireModel):
-    """One way to run a repository's application: templates of commands and addresses."""
+    """One variant of a repository's environment: templates of commands and addresses."""
 
     description: str | None = None
     extends: str | None = None
@@ -181,7 +180,7 @@ class EnvironmentVariant(WireModel):
 
 
 class EnvironmentConfig(WireModel):
-    """How a repository's application is run: named variants, and which of them is the default."""
+    """The environment of a repository: named variants, and the default one."""
 
     version: int | float | None = None
     default: str = ""
@@ -190,14 +189,14 @@ class EnvironmentConfig(WireModel):
 
 
 class HealthCheck(WireModel):
-    """How to tell that it runs: `type` is ``http tcp process``."""
+    """The health check of an environment: `type` is ``http tcp process``."""
 
     type: str = ""
     url_template: str | None = None
 
 
 class LegacyEnvironmentConfig(WireModel):
-    """The same before there were variants."""
+    """The environment of a repository without variants (older daemons)."""
 
     up_command: str = ""
     down_command: str = ""
@@ -208,7 +207,7 @@ class LegacyEnvironmentConfig(WireModel):
 
 
 class Repo(WireModel):
-    """A repository the daemon knows: on its own disk (`repo_type` ``local``) or cloned from `remote_url` (``remote``).
+    """A repository of the daemon: on its own disk (`repo_type` ``local``) or cloned from `remote_url` (``remote``).
 
     `clone_status` is ``cloning``, then ``ready`` or ``failed`` (see `clone_error`).
     """

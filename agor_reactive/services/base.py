@@ -49,7 +49,7 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         super().__init__(driver)
         self.path = service_path(path)
         self._listen = listen
-        self._heard: list[tuple[str, Callable[[Any], Any], Callable[[], None]]] = []
+        self._listeners: list[tuple[str, Callable[[Any], Any], Callable[[], None]]] = []
 
     # ---- rows ----
 
@@ -193,26 +193,26 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
             checked_callback(callback)
         model = model_of(self.path) if event in _ROW_EVENTS else None
 
-        def tell(payload: Any) -> Any:
+        def notify(payload: Any) -> Any:
             row = row_of(model, payload)
             return callback(row) if deliver is None else deliver(lambda: callback(row))
 
-        undo = self._listen("" if event in _WITHOUT_SERVICE else self.path, event, tell)
+        undo = self._listen("" if event in _WITHOUT_SERVICE else self.path, event, notify)
         entry = (event, callback, undo)
-        self._heard.append(entry)
+        self._listeners.append(entry)
 
         def leave() -> None:
-            if entry in self._heard:
-                self._heard.remove(entry)
+            if entry in self._listeners:
+                self._listeners.remove(entry)
             undo()
 
         return leave
 
     def off(self: Service[WithEvents, R, C, U], event: str, callback: Callable[[Any], Any] | None = None) -> None:
         """Stop calling `callback` (or every callback) for `event`. Unknown callbacks change nothing."""
-        for entry in tuple(self._heard):
+        for entry in tuple(self._listeners):
             if entry[0] == event and callback in (None, entry[1]):
-                self._heard.remove(entry)
+                self._listeners.remove(entry)
                 entry[2]()
 
     if not TYPE_CHECKING:  # hidden from type checkers, so that they report misspelled methods

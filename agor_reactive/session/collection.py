@@ -1,14 +1,13 @@
 """A live collection of session rows, for boards and monitors: read once, kept by events, read again after a drop.
 
-The same rule as for one session: what was told live since a read was requested wins over its answer, and what was
-removed stays removed. Which rows fit is decided here, for what is read as for what is told live.
+The same rule as for one session: an event since a read was requested wins over the read's answer, and what was removed
+stays removed. Which rows fit is decided here, for rows that are read and rows of events alike.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, Self
 
@@ -16,6 +15,7 @@ from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
 from agor_reactive.calls import arguments
+from agor_reactive.calls.mirror_reads import MOST_ROWS, RowsRead, all_rows
 from agor_reactive.core.persistent import PMap
 from agor_reactive.errors import AgorError, HandleDisposed
 from agor_reactive.models.base import instant, row_from_wire
@@ -23,8 +23,8 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.wire import LinkStatus
 from agor_reactive.session.failures import failure_of, retry_delays
 from agor_reactive.session.handles import SessionHandle
-from agor_reactive.session.hydration import FURTHEST, walk
-from agor_reactive.session.observers import WHATEVER_A_LISTENER_RAISES, ListenerFailure, name_of, report
+from agor_reactive.session.hydration import run
+from agor_reactive.session.newest import NewestSubject
 from agor_reactive.session.query_match import matcher, ordering, plain, sendable
 from agor_reactive.session.registry import SessionRegistry
 
@@ -34,8 +34,7 @@ __all__ = ["SessionCollection", "SessionRows"]
 class SessionRows(Mapping[str, Session]):
     """Session rows at one moment: id to row, newest change first, or as the query's `$sort` says. Immutable.
 
-    `loading` is True until the first read has ended; `error` says what the last read failed of, in words, until one
-    succeeds.
+    `loading` is True until the first read has ended; `error` says why the last read failed, until one succeeds.
     """
 
     __slots__ = ("_in_order", "_order", "error", "loading", "revision", "rows")
@@ -86,21 +85,10 @@ class _Retaining(Protocol):
 
 
 class _Kept:
-    """Stands for: as it was."""
+    """The default of an argument that leaves a field unchanged."""
 
 
 _KEPT = _Kept()
-
-
-@dataclass(slots=True, eq=False)
-class _Listener:
-    """One who is told. `told` is the revision told last; written by the collection only."""
-
-    callback: Callable[[SessionRows], Any]
-    on_completed: Callable[[], None] | None
-    told: int = -1
-    reported: bool = False
-    over: bool = False
 
 
 class SessionCollection(Observable[SessionRows]):
@@ -125,9 +113,12 @@ class SessionCollection(Observable[SessionRows]):
         self._in_order = ordering(asked["$sort"]) if "$sort" in asked else None
         self._sent = sendable(asked)
         self._loop = asyncio.get_running_loop()
-        self.rows = SessionRows(PMap(), revision=0, loading=True, error=None, in_order=self._in_order)
-        self._listeners: tuple[_Listener, ...] = ()
-        self._flushing: asyncio.Handle | None = None
+        self._newest = NewestSubject(
+            SessionRows(PMap(), revision=0, loading=True, error=None, in_order=self._in_order),
+            self._loop,
+            emitting="the rows of a live collection",
+            on_failure=self._router.on_listener_failure,
+        )
         self._moved: dict[str, Session | None] | None = None
         self._gone: set[str] = set()
         self._reading: asyncio.Task[None] | None = None
@@ -141,7 +132,7 @@ class SessionCollection(Observable[SessionRows]):
         self._was: tuple[int, str] | None = None
         self._link_changed(self._router.link.status)
 
-    # ------------------------------------------------------------------------------------------------ what comes in
+    # ------------------------------------------------------------------------------------------------ rows and events
 
     def _link_changed(self, status: LinkStatus) -> None:
         was, self._was = self._was, (status.epoch, status.phase) if status.up else None
@@ -151,7 +142,7 @@ class SessionCollection(Observable[SessionRows]):
             self._reading.cancel()
             self._reading = self._moved = None
         if status.phase == "closed":
-            self._put(self.rows.rows, loading=False, error="The client was closed; nothing more will come.")
+            self._put(self.rows.rows, loading=False, error="The client was closed; no more updates will follow.")
 
     def _read(self) -> None:
         if self._reading is not None:
@@ -159,12 +150,12 @@ class SessionCollection(Observable[SessionRows]):
         self._reading = self._loop.create_task(self._fetch(), name="agor sessions")
 
     async def _fetch(self) -> None:
-        """Read all rows; after a failure that may pass, again after a while."""
+        """Read all rows; retry with back-off after an error that may pass."""
         for delay in retry_delays():
             moved = self._moved = {}
             try:
                 async with self._registry.limiter:
-                    found, complete, _ = await walk(self._router.link, "sessions", self._sent, Session)
+                    read = await run(self._router.link, all_rows("sessions", self._sent, Session))
             except AgorError as error:
                 self._moved = None
                 passing = failure_of(error, optional=False).kind in ("timeout", "server")
@@ -175,19 +166,20 @@ class SessionCollection(Observable[SessionRows]):
                     return
                 await self._registry.sleep(delay)
             else:
-                self._take(found, complete, moved)
+                self._take(read, moved)
                 return
 
-    def _take(self, found: tuple[Session, ...], complete: bool, moved: dict[str, Session | None]) -> None:
-        """The rows as read, with what was told meanwhile over them."""
+    def _take(self, read: RowsRead[Session], moved: dict[str, Session | None]) -> None:
+        """Take over the rows as read, with what events said meanwhile over them."""
+        found = read.rows
         self._reading = self._moved = None
         self._gone -= {row.session_id for row in found if row.session_id not in moved}
         rows = {row.session_id: row for row in found if self._fits(row.to_wire())}
         short = None
-        if not complete:
-            read = {row.session_id for row in found}
-            rows |= {session_id: row for session_id, row in self.rows.rows.items() if session_id not in read}
-            short = f"The daemon lets one reach {2 * FURTHEST:,} sessions of a query, and there are more; narrow it"
+        if not read.complete:
+            reached = {row.session_id for row in found}
+            rows |= {session_id: row for session_id, row in self.rows.rows.items() if session_id not in reached}
+            short = f"The daemon gives access to {MOST_ROWS:,} sessions of a query, and there are more; narrow it."
         for session_id, row in moved.items():
             if row is None:
                 rows.pop(session_id, None)
@@ -226,73 +218,52 @@ class SessionCollection(Observable[SessionRows]):
     def _put(self, rows: PMap[str, Session], *, loading: bool | None = None, error: str | _Kept | None = _KEPT) -> None:
         now = self.rows
         still = now.loading if loading is None else loading
-        self.rows = SessionRows(
+        newer = SessionRows(
             rows,
             revision=now.revision + 1,
             loading=still,
             error=now.error if isinstance(error, _Kept) else error,
             in_order=self._in_order,
         )
+        self._newest.put(newer)
         if not still and not self._ready.done():
-            self._ready.set_result(self.rows)
-        if self._flushing is None and self._listeners:
-            self._flushing = self._loop.call_soon(self._flush)
+            self._ready.set_result(newer)
 
-    # ------------------------------------------------------------------------------------------------- who is told
+    # ------------------------------------------------------------------------------------------------------ listening
 
-    def _flush(self) -> None:
-        self._flushing = None
-        for listener in self._listeners:
-            self._tell(listener)
-
-    def _tell(self, listener: _Listener) -> None:
-        rows = self.rows
-        if listener.over or listener.told == rows.revision:
-            return
-        listener.told = rows.revision
-        try:
-            listener.callback(rows)
-        except WHATEVER_A_LISTENER_RAISES as error:
-            self._report(listener, error)
-
-    def _report(self, listener: _Listener, error: BaseException) -> None:
-        if not listener.reported:
-            listener.reported = True
-            report(self._router.on_listener_failure, ListenerFailure(error, "the sessions", name_of(listener.callback)))
+    @property
+    def rows(self) -> SessionRows:
+        """The current rows."""
+        return self._newest.value
 
     def listen(
         self, callback: Callable[[SessionRows], Any], on_completed: Callable[[], None] | None = None
     ) -> Callable[[], None]:
-        """Call `callback` with the current rows at once, then each newer, at most once per tick. Returns the undo."""
+        """Call `callback` with the current rows at once, then each newer, at most once per tick. Returns the undo.
+
+        `on_completed` is called when the collection is closed. Raises `HandleDisposed` after that.
+        """
         if self._closed:
             raise HandleDisposed("The collection was closed; make a new one.")
-        listener = _Listener(arguments.callback(callback), on_completed)
-        self._listeners = (*self._listeners, listener)
-        self._tell(listener)
-
-        def undo() -> None:
-            listener.over = True
-            self._listeners = tuple(other for other in self._listeners if other is not listener)
-
-        return undo
+        return self._newest.add(arguments.callback(callback), on_completed)
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[SessionRows], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
         return Disposable(self.listen(observer.on_next, observer.on_completed))
 
-    # ------------------------------------------------------------------------------------------------------- its use
+    # --------------------------------------------------------------------------------------------------------- users
 
     async def ready(self) -> SessionRows:
-        """Wait for the first read to end, well or not (`error`)."""
+        """Wait for the first read to end, and return the rows. If it failed, their `error` says why."""
         return await asyncio.shield(self._ready)
 
     def retain(self, session_id: str, *, task_hydration: str = "preview") -> SessionHandle:
-        """A handle of one of them (or any session), to be released; shared as all handles are."""
+        """A handle of one of the sessions, or of any other; release it when done."""
         return self._registry.retain(session_id, task_hydration=task_hydration)
 
     def close(self) -> None:
-        """Stop following. Handles made by `retain` live on until released. Idempotent."""
+        """Stop the updates. Handles made by `retain` live on until they are released. Idempotent."""
         if self._closed:
             return
         self._closed = True
@@ -300,20 +271,10 @@ class SessionCollection(Observable[SessionRows]):
             undo()
         if self._reading is not None:
             self._reading.cancel()
-        if self._flushing is not None:
-            self._flushing.cancel()
         if not self._ready.done():
             self._ready.set_exception(HandleDisposed("The collection was closed before its first read ended."))
             self._ready.exception()
-        ending, self._listeners = self._listeners, ()
-        for listener in ending:
-            listener.over = True
-        for listener in ending:
-            if listener.on_completed is not None:
-                try:
-                    listener.on_completed()
-                except WHATEVER_A_LISTENER_RAISES as error:
-                    self._report(listener, error)
+        self._newest.complete()
 
     async def __aenter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""What a user holds: a lease on a shared session."""
+"""Handles: what a user holds of a mirrored session."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from agor_reactive.models.task import Task
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session import prompt_and_wait, routing
 from agor_reactive.session.entry import SessionEntry
+from agor_reactive.session.observers import Subscription
 from agor_reactive.session.permissions import PendingPermission, Permissions
-from agor_reactive.session.pipeline import Subscription
 from agor_reactive.transport.seam import caller
 
 __all__ = ["PromptOptions", "SessionHandle"]
@@ -47,7 +47,7 @@ class PromptOptions(TypedDict, total=False):
 
 
 class SessionHandle:
-    """A live mirror of one session, shared with everybody who retains the same one on the same client.
+    """A live mirror of one session. Handles of the same session on one client share it.
 
     Made by `retain_reactive_session`; release it when done, or use it as an async context manager. Every method may be
     called on the event loop of the client only (`WrongLoop` otherwise); after `release` most raise `HandleDisposed`.
@@ -68,7 +68,7 @@ class SessionHandle:
 
     @property
     def entry(self) -> SessionEntry:
-        """What is shared: the same object for all who retain the same session with the same hydration."""
+        """The shared mirror: one object for all handles of the same session and hydration."""
         while self._leased.successor is not None:
             self._leased = self._leased.successor
         return self._leased
@@ -96,7 +96,7 @@ class SessionHandle:
         return entry
 
     async def _while_held(self, future: asyncio.Future[T]) -> T:
-        """What `future` gives, unless this handle is released before: others may hold the session on."""
+        """The result of `future`. Raises `HandleDisposed` if this handle is released before, though others remain."""
         if self._let_go is None:
             self._let_go = future.get_loop().create_future()
         try:
@@ -116,19 +116,19 @@ class SessionHandle:
         if running is not entry.loop:
             raise WrongLoop("This handle belongs to another event loop; use agor_reactive.connect() across threads.")
 
-    # ------------------------------------------------------------------------------------------------------- looking
+    # ------------------------------------------------------------------------------------------------------- reading
 
     async def ready(self) -> SessionState:
-        """Wait for the first reading of the session to end, and return that snapshot.
+        """Wait for the first sync round to end, and return that snapshot.
 
-        It ends well or not: `state.error` and `state.terminal` say so; passing failures are tried again by themselves.
+        If it failed, `state.error` and `state.terminal` say so; failures that may pass are retried automatically.
         """
         return await self._while_held(self._use().ready())
 
-    def subscribe(self, callback: Callable[[SessionState], Any]) -> Subscription:
+    def subscribe(self, callback: Callable[[SessionState], Any]) -> Subscription[SessionState]:
         """Call `callback` with the current snapshot at once, then with each newer one, at most once per loop tick.
 
-        Returns the undo (call it, or its `dispose`). What `callback` raises is reported once and harms nobody else.
+        Returns the undo (call it, or its `dispose`). What `callback` raises is reported once and affects no other.
         """
         return self._use().snapshots.add(arguments.callback(callback))
 
@@ -139,11 +139,11 @@ class SessionHandle:
 
     @property
     def events(self) -> Observable[RawEvent]:
-        """Every event of this session as it comes, in order, secrets taken out, none left out."""
+        """Every event of this session, in order, secrets removed."""
         return self._use().events
 
     async def states(self) -> AsyncIterator[SessionState]:
-        """The current snapshot, then the newest one whenever there is a newer: never a backlog.
+        """Iterate over the current snapshot, then the newest one whenever it has changed: never a backlog.
 
         Ends when the handle is disposed. Breaking out of the loop unsubscribes.
         """
@@ -163,24 +163,24 @@ class SessionHandle:
             changed.set()
 
         subscription = snapshots.add(take, complete)
-        told = -1
+        yielded = -1
         try:
             while True:
                 await changed.wait()
                 changed.clear()
                 ending = over
                 state = self.state
-                if state.status.disposed:  # emptied by the release: what was handed over last is the last
+                if state.status.disposed:  # emptied by the release: the last snapshot is the one received last
                     state = handed
-                if state.revision > told:
-                    told = state.revision
+                if state.revision > yielded:
+                    yielded = state.revision
                     yield state
                 if ending:
                     return
         finally:
             subscription.dispose()
 
-    # -------------------------------------------------------------------------------------------------------- acting
+    # ------------------------------------------------------------------------------------------------------- actions
 
     async def prompt(self, text: str, *, timeout: float | None = None, **options: Unpack[PromptOptions]) -> Task:
         """Send a prompt; on a busy session it queues. Returns the task as the daemon admitted it.
@@ -190,7 +190,7 @@ class SessionHandle:
         """
         entry = self._use()
         if self._prompter.prompt is None:
-            raise UsageError("this handle was made without a client that can prompt")
+            raise UsageError("This handle was made without a client that can prompt.")
         given = {} if timeout is None else {"timeout": timeout}
         return await self._prompter.prompt(entry.session_id, text, **options, **given)
 
@@ -202,12 +202,12 @@ class SessionHandle:
         at_permission: bool = True,
         **options: Unpack[PromptOptions],
     ) -> Outcome:
-        """Send a prompt and wait for its end: a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or
+        """Send a prompt and wait for its outcome: a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or
         `TimedOut` (see `agor_reactive.models.outcome`), with the task, its messages and the text of the reply.
 
-        `timeout` is in seconds, None for ever; after it the task goes on. With `at_permission`, a task that waits for
-        someone ends the wait; `wait` takes it up again. `options` and errors are those of `prompt`; `NotFound` when the
-        session goes away meanwhile. Drops and reconnects are waited out. Cancelling it leaves the task alone.
+        `timeout` is in seconds, None for no limit; the task continues after it. With `at_permission`, a task that waits
+        for a person ends the wait; `wait` resumes it. `options` and errors are those of `prompt`; `NotFound` when the
+        session is removed meanwhile. It outlasts drops of the link. Cancelling it does not stop the task.
         """
         entry = self._use()
         arguments.check_wait(timeout)
@@ -216,7 +216,7 @@ class SessionHandle:
         )
 
     async def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
-        """Wait for the end of a task of this session; see `ask`."""
+        """Wait for the outcome of a task of this session; see `ask`."""
         entry = self._use()
         arguments.check_wait(timeout)
         return await prompt_and_wait.wait(entry, entry.link, task_id, timeout=timeout, at_permission=at_permission)
@@ -286,7 +286,7 @@ class SessionHandle:
 
     @property
     def permissions(self) -> Permissions:
-        """Requests for permission as an Observable: those that wait now, then each new one, to `approve` or `deny`."""
+        """Permission requests as an Observable: the pending ones, then each new one, to `approve` or `deny`."""
         entry = self._use()
         driver = self._driver(entry)
 
@@ -296,13 +296,12 @@ class SessionHandle:
         return Permissions(entry, decide, lambda: entry.link.user_id)
 
     async def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
-        """Read a task's messages and keep them in the state from now on. Returns them in order.
+        """Read a task's messages, keep them in the state from now on, and return them in order.
 
-        Those of a task that `state.tasks` does not show (see `load_older_tasks`) are returned and not kept.
+        Messages of a task that `state.tasks` does not show (see `load_older_tasks`) are returned and not kept.
 
-        Loads of the same task at the same time are one request. Raises `NotFound` for a task that was removed, never
-        was, or is another session's; `NotConnected` while the link is down or when it drops; and what the daemon
-        answers.
+        Concurrent loads of one task are one request. Raises `NotFound` for a task that was removed, does not exist, or
+        belongs to another session; `NotConnected` while the link is down or when it drops; and what the daemon answers.
         """
         entry = self._use()
         messages = await self._while_held(entry.load(task_id))
@@ -313,34 +312,34 @@ class SessionHandle:
         return messages if full == task_id else await self.load_task_messages(full)
 
     def unload_task_messages(self, task_id: str) -> None:
-        """Let go of a task's messages; a fetch under way will not bring them back."""
+        """Drop a task's messages from the state; a fetch in flight does not bring them back."""
         self._use().apply(UnloadRequested(task_id))
 
     async def load_older_tasks(self) -> SessionState:
-        """Read one page more of older tasks (``lean`` hydration) and return the snapshot with them.
+        """Read another page of older tasks (``lean`` hydration) and return the snapshot with them.
 
-        Does nothing if there are none (`state.has_older_tasks`). Calls at the same time are one request. Raises
+        Does nothing if there are none (`state.has_older_tasks`). Concurrent calls are one request. Raises
         `NotConnected` while the link is down or when it drops, and what the daemon answers.
         """
         return await self._while_held(self._use().older())
 
     async def resync(self) -> SessionState:
-        """Read everything again and return the snapshot after it. Calls at the same time are one reading.
+        """Read everything again and return the snapshot after it. Concurrent calls share one sync round.
 
-        Drops of the link are waited out: coming back reads everything anyway, and a call that was cut, or made while
-        the link is down, returns what is read then. Bound it with `asyncio.timeout` if the daemon may stay away.
+        It outlasts drops of the link: a reconnect reads everything anyway, and a call that was cut, or made while the
+        link is down, returns what is read then. Bound it with `asyncio.timeout` if the daemon may stay away.
 
-        Raises when nothing was read: what the daemon answered (it is in `state.error` too, and what may pass is tried
-        again by itself), `NotFound` when the session was removed meanwhile, `NotConnected` when the client was closed,
-        or when the session is terminal and the link down (then coming back reads nothing). Messages or a queue that
-        could not be read are no error here: `state.error` says so.
+        Raises when nothing was read: what the daemon answered (it is in `state.error` too, and is retried if it may
+        pass), `NotFound` when the session was removed meanwhile, `NotConnected` when the client was closed, or when the
+        session is terminal and the link down (a reconnect then reads nothing). Messages or a queue that could not be
+        read do not raise: `state.error` says so.
         """
         return await self._while_held(self._use().resync())
 
     # ------------------------------------------------------------------------------------------------------- the end
 
     def release(self) -> None:
-        """Give the lease back. Twice changes nothing. The last release of a session ends its mirror."""
+        """End this handle. Twice changes nothing. The last release of a session ends its mirror."""
         if not self._released:
             entry = self.entry
             self._check_loop(entry)
@@ -359,7 +358,7 @@ class SessionHandle:
         self.release()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
-        # IPython asks this of the last value of a cell.
+        # IPython calls this for the last value of a cell.
         return None if self.display is None else self.display()
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
-"""Telling listeners without being harmed by them.
+"""Notifies listeners so that none can harm another: the one guarded way to publish events, snapshots and rows.
 
-A listener that raises, unsubscribes itself or changes what it listens to while being told harms no sibling and does not
-reach the producer. Its failure is reported, once per listener, through a hook.
+A listener that raises, unsubscribes itself or changes what it listens to while it is called does not affect the other
+listeners or the producer. Its first failure is reported through a hook.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from typing import Any, Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-__all__ = ["EventSubject", "ListenerFailure", "OnListenerFailure", "log_failure"]
+__all__ = ["EventSubject", "GuardedSubject", "ListenerFailure", "OnListenerFailure", "Subscription", "log_failure"]
 
 T = TypeVar("T")
 
 _log = logging.getLogger("agor_reactive")
 
-WHATEVER_A_LISTENER_RAISES = (Exception, asyncio.CancelledError, GeneratorExit)
-"""What is kept from the producer and from siblings. A cancellation that a listener raises (it asked a cancelled future
-for its result) is its own: nobody cancelled the task that notifies it."""
+_WHATEVER_A_LISTENER_RAISES = (Exception, asyncio.CancelledError, GeneratorExit)
+"""What is kept from the producer and from other listeners. A `CancelledError` that a listener raises (it asked a
+cancelled future for its result) is not a cancellation of the task that notifies it."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListenerFailure:
-    """A listener raised: `error` is what it raised, `emitting` says what it was being told, `listener` who it is."""
+    """A listener raised `error`. `emitting` says what was published, `listener` names the callback."""
 
     error: BaseException
     emitting: str
@@ -39,121 +39,148 @@ OnListenerFailure = Callable[[ListenerFailure], None]
 
 
 def log_failure(failure: ListenerFailure) -> None:
-    """The hook that is used when none is given: one ERROR line with the listener's traceback."""
-    _log.error("%s raised while being told of %s", failure.listener, failure.emitting, exc_info=failure.error)
+    """The default hook: one ERROR line with the listener's traceback."""
+    _log.error("%s raised on %s", failure.listener, failure.emitting, exc_info=failure.error)
 
 
-def report(on_failure: OnListenerFailure, failure: ListenerFailure) -> None:
-    """Hand a failure to the hook; a hook that raises is reported itself, in the log."""
-    try:
-        on_failure(failure)
-    except WHATEVER_A_LISTENER_RAISES:
-        _log.exception("the hook for failures of listeners raised")
-        log_failure(failure)
-
-
-def name_of(listener: Any) -> str:
-    """What to call a listener in a report."""
+def _name_of(listener: Any) -> str:
+    """What a report calls a listener."""
     return getattr(listener, "__qualname__", None) or type(listener).__qualname__
 
 
-class _Listening(Generic[T]):
-    """One who listens, and where: undoing finds it wherever it has been moved to."""
+class Subscription(Generic[T]):
+    """A listener of one subject. Calling it, or `dispose`, unsubscribes; twice changes nothing.
 
-    __slots__ = ("callback", "home", "observer", "reported")
-
-    def __init__(
-        self, home: EventSubject[T], callback: Callable[[T], Any], observer: abc.ObserverBase[T] | None
-    ) -> None:
-        self.home: EventSubject[T] | None = home
-        self.callback = callback
-        self.observer = observer
-        self.reported = False
-
-    def undo(self) -> None:
-        home, self.home = self.home, None
-        if home is not None:
-            home.forget(self)
-
-
-class EventSubject(Observable[T], Generic[T]):
-    """A hot Observable fed by one serial writer. Late observers get what comes after they came.
-
-    Unlike RxPY's Subject it takes no lock, and an observer that raises is reported, once, and left subscribed: the
-    stream of the others goes on, the producer never notices. `listening` is empty when nobody listens; `changed` is
-    called whenever it is another.
+    `revision` is the highest one that the listener has been called with; subjects of values with revisions write it.
     """
 
+    __slots__ = ("_on_completed", "_on_next", "_reported", "revision", "subject")
+
     def __init__(
-        self, emitting: str, on_failure: OnListenerFailure, changed: Callable[[], None] = lambda: None
+        self, subject: GuardedSubject[T], on_next: Callable[[T], Any], on_completed: Callable[[], Any] | None
     ) -> None:
+        self.subject: GuardedSubject[T] | None = subject
+        self.revision = -1
+        self._on_next = on_next
+        self._on_completed = on_completed
+        self._reported = False
+
+    def notify(self, item: T) -> None:
+        """Call the listener with `item`, unless it has unsubscribed."""
+        subject = self.subject
+        if subject is not None:
+            try:
+                self._on_next(item)
+            except _WHATEVER_A_LISTENER_RAISES as error:
+                self._report(subject, error)
+
+    def complete(self) -> None:
+        """Unsubscribe the listener and call its `on_completed`."""
+        subject, self.subject = self.subject, None
+        if subject is not None and self._on_completed is not None:
+            try:
+                self._on_completed()
+            except _WHATEVER_A_LISTENER_RAISES as error:
+                self._report(subject, error)
+
+    def _report(self, subject: GuardedSubject[T], error: BaseException) -> None:
+        """Pass the listener's first failure to the hook. A hook that raises is logged, with the failure."""
+        if not self._reported:
+            self._reported = True
+            failure = ListenerFailure(error, subject.emitting, _name_of(self._on_next))
+            try:
+                subject.on_failure(failure)
+            except _WHATEVER_A_LISTENER_RAISES:
+                _log.exception("the hook for failures of listeners raised")
+                log_failure(failure)
+
+    def dispose(self) -> None:
+        """Unsubscribe."""
+        subject, self.subject = self.subject, None
+        if subject is not None:
+            subject.remove(self)
+
+    __call__ = dispose
+
+
+class GuardedSubject(Observable[T], Generic[T]):
+    """An Observable fed by one serial writer. A listener that raises is reported once and stays subscribed.
+
+    Unlike RxPY's Subject it takes no lock, and neither the other listeners nor the producer notice a failure.
+    `emitting` names what is published in reports of failures.
+    """
+
+    __slots__ = ("_completed", "emitting", "on_failure", "subscriptions")
+
+    def __init__(self, emitting: str, on_failure: OnListenerFailure) -> None:
         super().__init__()
-        self._emitting = emitting
-        self._on_failure = on_failure
-        self._changed = changed
-        self.listening: tuple[_Listening[T], ...] = ()
+        self.emitting = emitting
+        self.on_failure = on_failure
+        self.subscriptions: tuple[Subscription[T], ...] = ()
         self._completed = False
 
     @property
-    def listener_count(self) -> int:
-        """How many listen."""
-        return len(self.listening)
+    def subscription_count(self) -> int:
+        """How many listeners there are."""
+        return len(self.subscriptions)
 
-    def listen(self, callback: Callable[[T], Any]) -> Callable[[], None]:
-        """Call `callback` with every item. Returns the undo."""
-        return self._add(_Listening(self, callback, None)).undo
+    def add(self, on_next: Callable[[T], Any], on_completed: Callable[[], Any] | None = None) -> Subscription[T]:
+        """Call `on_next` with every item from now on, `on_completed` at the end; at once if that has come."""
+        subscription = Subscription(self, on_next, on_completed)
+        if self._completed:
+            subscription.complete()
+        else:
+            self._replace((*self.subscriptions, subscription))
+        return subscription
 
-    def _add(self, listening: _Listening[T]) -> _Listening[T]:
-        self._now((*self.listening, listening))
-        return listening
+    def remove(self, subscription: Subscription[T]) -> None:
+        """Drop a subscription; `Subscription.dispose` calls this."""
+        self._replace(tuple(other for other in self.subscriptions if other is not subscription))
 
-    def _now(self, listening: tuple[_Listening[T], ...]) -> None:
-        self.listening = listening
-        self._changed()
+    def _replace(self, subscriptions: tuple[Subscription[T], ...]) -> None:
+        self.subscriptions = subscriptions
+
+    def move_to(self, other: GuardedSubject[T]) -> None:
+        """Hand every subscription over to `other`."""
+        moving = self.subscriptions
+        self._replace(())
+        for subscription in moving:
+            subscription.subject = other
+        other._replace((*other.subscriptions, *moving))
+
+    def complete(self) -> None:
+        """Complete and drop every listener. Idempotent."""
+        self._completed = True
+        ending = self.subscriptions
+        self._replace(())
+        for subscription in ending:
+            subscription.complete()
 
     def _subscribe_core(
         self, observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
-        if self._completed:
-            observer.on_completed()
-            return Disposable()
-        return Disposable(self._add(_Listening(self, observer.on_next, observer)).undo)
+        return Disposable(self.add(observer.on_next, observer.on_completed).dispose)
 
-    def forget(self, listening: _Listening[T]) -> None:
-        """Tell that one no more."""
-        self._now(tuple(other for other in self.listening if other is not listening))
+
+class EventSubject(GuardedSubject[T]):
+    """A hot Observable of events: every listener gets each item that is emitted while it is subscribed.
+
+    `changed` is called whenever `subscriptions` has changed.
+    """
+
+    __slots__ = ("_changed",)
+
+    def __init__(
+        self, emitting: str, on_failure: OnListenerFailure, changed: Callable[[], None] = lambda: None
+    ) -> None:
+        super().__init__(emitting, on_failure)
+        self._changed = changed
+
+    def _replace(self, subscriptions: tuple[Subscription[T], ...]) -> None:
+        self.subscriptions = subscriptions
+        self._changed()
 
     def emit(self, item: T) -> None:
-        """Tell everybody who listens at this moment."""
-        for listening in self.listening:
-            if listening.home is self:
-                try:
-                    listening.callback(item)
-                except WHATEVER_A_LISTENER_RAISES as error:
-                    self._report(error, listening)
-
-    def _report(self, error: BaseException, listening: _Listening[T]) -> None:
-        if not listening.reported:
-            listening.reported = True
-            report(self._on_failure, ListenerFailure(error, self._emitting, name_of(listening.callback)))
-
-    def move_to(self, other: EventSubject[T]) -> None:
-        """Let everybody listen to `other` from now on."""
-        moving = self.listening
-        self._now(())
-        for listening in moving:
-            listening.home = other
-        other._now((*other.listening, *moving))
-
-    def complete(self) -> None:
-        """No more items: tell observers, let go of everybody."""
-        self._completed = True
-        ending = self.listening
-        self._now(())
-        for listening in ending:
-            listening.home = None
-            if listening.observer is not None:
-                try:
-                    listening.observer.on_completed()
-                except WHATEVER_A_LISTENER_RAISES as error:
-                    self._report(error, listening)
+        """Call every listener that is subscribed at this moment."""
+        for subscription in self.subscriptions:
+            subscription.notify(item)

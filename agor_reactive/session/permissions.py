@@ -1,7 +1,7 @@
-"""Permission requests of a session as they come, each with its answer at hand.
+"""Permission requests of a session as an Observable, each with methods to approve or deny it.
 
 Facts of the wire: an agent that needs permission saves a message of type ``permission_request`` whose content has the
-status ``pending``; some daemons send ``sessions permission:request`` instead, or tell of it in the task's own row. The
+status ``pending``; some daemons send ``sessions permission:request`` instead, or put it into the task's own row. The
 first decision counts; how one is delivered is in `settling`.
 """
 
@@ -32,11 +32,11 @@ Decide = Callable[[str, Decision], Awaitable[DecisionTaken]]
 
 @dataclass(frozen=True, slots=True)
 class PendingPermission:
-    """One request that nobody has answered yet, as far as is known.
+    """One permission request that is not answered yet, as far as is known.
 
     `tool_name` and `tool_input` say what the agent wants to do. The first decision counts; a later one changes nothing
     (`success` is False, `already_resolved` True). `approve` and `deny` return when the request is settled: a decision
-    that gets lost on its way to the executor is sent again, for about 15 seconds; then they raise `DecisionPending`.
+    that does not reach the executor is sent again, for about 15 seconds; then they raise `DecisionPending`.
     """
 
     request: PermissionAsked
@@ -91,10 +91,10 @@ class PendingPermission:
 
 
 class Permissions(Observable[PendingPermission]):
-    """The requests of one session: those that wait now, then each new one, once. Completes with the handle's session.
+    """The requests of one session: the pending ones, then each new one, once. Completes with the session's mirror.
 
-    Told is whatever comes to be known: by an event, by a reading of the session, by messages that are loaded later. One
-    that was seen answered is not told.
+    A request may become known by an event, by a sync round or by messages that are loaded later. One that is known to
+    be answered is not emitted.
     """
 
     def __init__(self, entry: SessionEntry, decide: Decide, user_id: Callable[[], str | None]) -> None:
@@ -106,46 +106,46 @@ class Permissions(Observable[PendingPermission]):
     def _subscribe_core(
         self, observer: abc.ObserverBase[PendingPermission], scheduler: abc.SchedulerBase | None = None
     ) -> abc.DisposableBase:
-        def tell(request: PermissionAsked, session_id: str, task_id: str | None, message_id: str | None) -> None:
+        def notify(request: PermissionAsked, session_id: str, task_id: str | None, message_id: str | None) -> None:
             observer.on_next(PendingPermission(request, session_id, task_id, message_id, self._decide, self._user_id()))
 
-        watch = _Watch(tell)
-        events = self._entry.events.subscribe(watch.heard, observer.on_error, observer.on_completed)
-        return CompositeDisposable(events, self._entry.snapshots.subscribe(watch.seen))
+        watch = _Watch(notify)
+        events = self._entry.events.subscribe(watch.receive, observer.on_error, observer.on_completed)
+        return CompositeDisposable(events, self._entry.snapshots.subscribe(watch.look))
 
 
 class _Watch:
-    """What one subscriber was told, and what is known to be answered."""
+    """The requests that one subscriber has got, or that are known to be answered."""
 
-    def __init__(self, tell: Callable[[PermissionAsked, str, str | None, str | None], None]) -> None:
-        self._tell = tell
+    def __init__(self, notify: Callable[[PermissionAsked, str, str | None, str | None], None]) -> None:
+        self._notify = notify
         self._done: set[str] = set()
         self._tasks: Any = None
         self._messages: Any = None
         self._looked_at: dict[str, Any] = {}
 
-    def heard(self, event: RawEvent) -> None:
-        """An event of the session."""
+    def receive(self, event: RawEvent) -> None:
+        """Take an event of the session."""
         if not isinstance(event.payload, dict):
             return
         if event.topic in ("messages created", "messages patched", "messages updated", "messages/bulk created"):
             if event.payload.get("type") == "permission_request":
                 self._message(payload_of(event))
         elif event.topic == "sessions permission:request":
-            came: PermissionRequest = payload_of(event)
+            request: PermissionRequest = payload_of(event)
             asked = PermissionAsked(
-                request_id=came.request_id,
+                request_id=request.request_id,
                 status="pending",
-                tool_name=came.tool_name or "",
-                tool_input=came.tool_input,
-                task_id=came.task_id,
+                tool_name=request.tool_name or "",
+                tool_input=request.tool_input,
+                task_id=request.task_id,
             )
-            self._asked(asked, came.session_id, came.task_id, None)
+            self._request(asked, request.session_id, request.task_id, None)
         elif event.topic in ("messages permission_resolved", "sessions permission:timeout"):
             self._done.add(payload_of(event).request_id)
 
-    def seen(self, state: SessionState) -> None:
-        """A snapshot. Only the messages of tasks at work are looked at, and only those that are not the same ones."""
+    def look(self, state: SessionState) -> None:
+        """Take a snapshot. Only messages of running tasks are looked at, and only those that have changed."""
         if state.tasks is self._tasks and state.messages_by_task is self._messages:
             return
         self._tasks, self._messages = state.tasks, state.messages_by_task
@@ -155,7 +155,7 @@ class _Watch:
                 continue
             asked = asked_by_row(task)
             if asked is not None:
-                self._asked(asked, state.session_id, task.task_id, None)
+                self._request(asked, state.session_id, task.task_id, None)
             bucket = self._looked_at[task.task_id] = state.get_task_messages(task.task_id)
             if bucket is not looked_at.get(task.task_id):
                 for message in bucket:
@@ -165,10 +165,10 @@ class _Watch:
     def _message(self, message: Message) -> None:
         asked = message.permission
         if asked is not None:
-            self._asked(asked, message.session_id, message.task_id or asked.task_id, message.message_id)
+            self._request(asked, message.session_id, message.task_id or asked.task_id, message.message_id)
 
-    def _asked(self, asked: PermissionAsked, session_id: str, task_id: str | None, message_id: str | None) -> None:
+    def _request(self, asked: PermissionAsked, session_id: str, task_id: str | None, message_id: str | None) -> None:
         if asked.request_id and asked.request_id not in self._done:
             self._done.add(asked.request_id)
             if asked.status == "pending":
-                self._tell(asked, session_id, task_id, message_id)
+                self._notify(asked, session_id, task_id, message_id)

@@ -1,8 +1,8 @@
-"""Prompt and wait: what came of one task, told by the mirror of its session.
+"""Prompt and wait: the outcome of one task, taken from the mirror of its session.
 
 Facts of the wire: a session turns idle before its task is seen completed, and the next one may be running by then. So
-only the task's own status counts. Where the mirror does not hold the task (one of its windows has moved on), the daemon
-is asked now and then.
+only the task's own status counts. Where the mirror does not hold the task (its window has moved on), the task is read
+every two seconds.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from agor_reactive.calls.answers import typed_row
+from agor_reactive.calls.mirror_reads import all_rows
 from agor_reactive.core.streams import Stream
 from agor_reactive.errors import (
     AgorError,
@@ -26,13 +27,13 @@ from agor_reactive.models.message import Message
 from agor_reactive.models.outcome import Outcome, TimedOut, last_reply, outcome_of, unanswered, waits_for_someone
 from agor_reactive.models.task import Task
 from agor_reactive.session.entry import SessionEntry
-from agor_reactive.session.hydration import walk
+from agor_reactive.session.hydration import run
 from agor_reactive.transport.seam import Link
 
 __all__ = ["ask", "wait"]
 
 LOOK: Final = 2.0
-"""Seconds between two questions about a task that the mirror does not hold."""
+"""Seconds between two reads of a task that the mirror does not hold."""
 
 
 async def ask(
@@ -67,7 +68,7 @@ async def wait(
             task, messages = await watch.until_over(at_permission)
     except TimeoutError:
         if watch.task is None:
-            raise NotFound(f"nothing was heard of task {task_id} in {timeout:g} s") from None
+            raise NotFound(f"task {task_id} did not appear within {timeout:g} s") from None
         here = watch.messages_here()
         return TimedOut(watch.task, here, watch.was_queued, watch.partial(here))
     finally:
@@ -95,7 +96,7 @@ class _Watch:
         while True:
             self._changed.clear()
             held = self._look()
-            task = self.task if held else await self._asked()
+            task = self.task if held else await self._read()
             if task is not None:
                 self.task = task
                 self.was_queued = self.was_queued or task.queued
@@ -104,31 +105,31 @@ class _Watch:
                     messages = await self._messages()
                     if task.ended or unanswered(messages):
                         return task, messages
-            await self._news(None if held else LOOK)
+            await self._change(None if held else LOOK)
 
     def _look(self) -> bool:
-        """Take the task from the mirror; False when it is not there. Raises when it will not come any more."""
+        """Take the task from the mirror; False when it is not there. Raises when the mirror has ended."""
         entry = self._entry
-        while entry.successor is not None:  # a short id turned out to be a session that was mirrored already
+        while entry.successor is not None:  # a short id was resolved to a session that was mirrored already
             entry = self._entry = entry.successor
         if entry.disposed:
-            raise HandleDisposed("The handle was released while a task was waited for; the task goes on.")
+            raise HandleDisposed("The handle was released while a task was waited for; the task continues.")
         state = entry.state
         if state.terminal:
-            raise NotFound(f"task {self._task_id}: nothing more comes of its session ({state.error})")
+            raise NotFound(f"task {self._task_id}: its session is not available any more ({state.error})")
         held = state.get_task(self._task_id)
         if held is not None:
             self.task = held
         return held is not None
 
-    async def _asked(self) -> Task | None:
-        """The task as the daemon has it now; None while it cannot be asked, or stumbles."""
+    async def _read(self) -> Task | None:
+        """The task as the daemon has it now; None after an error that may pass."""
         try:
             return typed_row(Task, await self._link.call("get", "tasks", self._task_id))
         except (LinkError, ServerError, TooManyRequests):
             return None
 
-    async def _news(self, longest: float | None) -> None:
+    async def _change(self, longest: float | None) -> None:
         try:
             async with asyncio.timeout(longest):
                 await self._changed.wait()
@@ -137,26 +138,26 @@ class _Watch:
                 raise
 
     async def _messages(self) -> tuple[Message, ...]:
-        """All messages of the task, read once it is over; while the link is down, as soon as it is up again."""
+        """All messages of the task, read after its end; while the link is down, as soon as it is up again."""
         while True:
             self._changed.clear()
             try:
-                rows, _, _ = await walk(self._link, "messages", {"task_id": self._task_id}, Message)
+                read = await run(self._link, all_rows("messages", {"task_id": self._task_id}, Message))
             except LinkError:
                 self._look()
-                await self._news(LOOK)
+                await self._change(LOOK)
             except AgorError:
                 if here := self.messages_here():
                     return here
                 raise
             else:
-                return tuple(sorted(rows, key=lambda row: (row.index, row.message_id)))
+                return tuple(sorted(read.rows, key=lambda row: (row.index, row.message_id)))
 
     def _streams(self) -> tuple[Stream, ...]:
         return self._entry.state.get_streaming_messages(self._task_id)
 
     def partial(self, messages: tuple[Message, ...]) -> str:
-        """The text of a reply that was being written and is not saved, unless a saved one is later."""
+        """The streamed text of a reply that was not saved, unless a saved one is later."""
         saved = {message.message_id for message in messages}
         written = [
             stream

@@ -1,8 +1,7 @@
 """Whether a row fits a query, as FeathersJS decides it, and how its `$sort` orders rows. Pure; knows JSON only.
 
-Daemons cannot be asked everything: `find sessions` refuses operators and null with a 400 and drops `$or`, `$and` and
-the fields it does not know without a word. So a live collection sends what is taken everywhere (`sendable`) and decides
-by itself (`matcher`).
+`find sessions` refuses operators and null with a 400, and silently drops `$or`, `$and` and fields that it does not
+know. So a live collection sends what every daemon takes (`sendable`) and matches rows here (`matcher`).
 
 Facts of FeathersJS: null fits a field that is null or absent, and `$ne` and `$nin` fit an absent one; only values of
 the same kind have an order; of a list, each item and the whole are looked at; a dotted name looks inside.
@@ -29,13 +28,13 @@ KNOWN: Final = "$in, $nin, $ne, $lt, $lte, $gt, $gte, $or and $and"
 
 
 def plain(query: Mapping[str, Any]) -> dict[str, Any]:
-    """The query as JSON: moments, ids and enums as the rows of the wire have them. Raises `UsageError`."""
+    """The query as JSON: times, ids and enums as in rows of the wire. Raises `UsageError`."""
     read: dict[str, Any] = orjson.loads(dumps(dict(query)))
     return read
 
 
 def sendable(query: Mapping[str, Any]) -> dict[str, Any]:
-    """What of a plain query every daemon takes: fields that equal one value. It lets through all that fit, or more."""
+    """The part of a plain query that every daemon takes: fields that equal one value. It fits at least all rows."""
     return {
         name: value
         for name, value in query.items()
@@ -44,7 +43,7 @@ def sendable(query: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def matcher(query: Mapping[str, Any]) -> Fits:
-    """A test of rows as JSON objects. Raises `UsageError` for an operator it does not know, and for a malformed one.
+    """A predicate of rows as JSON objects. Raises `UsageError` for an unknown or malformed operator.
 
     >>> fits = matcher({"status": {"$in": ["idle", "failed"]}, "archived": {"$ne": True}})
     >>> fits({"status": "idle"}), fits({"status": "running"})
@@ -71,11 +70,11 @@ def _condition(name: str, wanted: Any) -> Fits:
 
 
 def _unknown(name: str) -> UsageError:
-    return UsageError(f"the operator {name} is not known here; these are: {KNOWN}")
+    return UsageError(f"Unknown operator {name}. Known operators: {KNOWN}")
 
 
 def _operators(name: str, wanted: Any) -> tuple[Callable[[Sequence[Any]], bool], ...]:
-    """What the values found under a field must do."""
+    """The tests that the values of a field must pass."""
     if not isinstance(wanted, dict) or not any(key.startswith("$") for key in wanted):
         return (lambda values: any(_same(value, wanted) for value in values),)
     if not all(key.startswith("$") for key in wanted):
@@ -124,7 +123,7 @@ def _same(have: Any, wanted: Any) -> bool:
 
 
 def _values(item: Any, path: tuple[str, ...]) -> Iterator[Any]:
-    """What is found along a path: of a list, what each item has, and at the end the list itself."""
+    """The values along a path: of a list, those of each item, and at the end the list itself."""
     if isinstance(item, list):
         if path and path[0].isdecimal():
             index = int(path[0])
@@ -141,7 +140,7 @@ def _values(item: Any, path: tuple[str, ...]) -> Iterator[Any]:
 
 
 def ordering(sort: Any) -> Callable[[list[Any]], list[Any]]:
-    """Puts rows (with `get`) in the order of a `$sort`; equal ones stay as they are. Raises `UsageError`."""
+    """A stable sort of rows (with `get`) by a `$sort`. Raises `UsageError`."""
     if not isinstance(sort, Mapping) or not all(str(way) in ("1", "-1") for way in sort.values()):
         raise UsageError("$sort maps fields to 1 (rising) or -1 (falling)")
     fields = tuple((name, str(way) == "-1") for name, way in reversed(tuple(sort.items())))
@@ -155,7 +154,7 @@ def ordering(sort: Any) -> Callable[[list[Any]], list[Any]]:
 
 
 def _rank(value: Any) -> tuple[int, Any]:
-    """What is missing comes first, then numbers, then text, then the rest."""
+    """A sort key for any JSON value: missing values first, then numbers, then text, then the rest."""
     if value is None:
         return (0, 0)
     if isinstance(value, int | float):

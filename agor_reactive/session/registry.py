@@ -1,4 +1,4 @@
-"""All sessions that one client mirrors: who shares what, under which id, and the end of it all."""
+"""All sessions that one client mirrors: shares entries between handles, resolves short ids, ends everything."""
 
 from __future__ import annotations
 
@@ -8,21 +8,13 @@ import time
 from collections.abc import Awaitable, Callable
 
 from agor_reactive.calls.operations import session_id_in
-from agor_reactive.core.events import Failure, NotResolved
+from agor_reactive.core.events import NotResolved
 from agor_reactive.core.snapshot import HYDRATIONS
-from agor_reactive.errors import (
-    AgorError,
-    AmbiguousId,
-    LinkError,
-    NotAuthenticated,
-    ProtocolError,
-    ServerError,
-    UsageError,
-)
+from agor_reactive.errors import AgorError, ProtocolError, UsageError
 from agor_reactive.models.ids import is_full_id
 from agor_reactive.models.task import Task
 from agor_reactive.session.entry import SessionEntry
-from agor_reactive.session.failures import failure_of, no_such_session, retry_delays
+from agor_reactive.session.failures import MAY_PASS, failure_of, no_such_session, retry_delays
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.rooms import JOIN_TIMEOUT, Rooms
 from agor_reactive.session.router import Router
@@ -31,7 +23,7 @@ from agor_reactive.transport.seam import Link
 __all__ = ["AT_ONCE", "SessionRegistry"]
 
 AT_ONCE = 4
-"""How many reads the sessions of one client make at the same time."""
+"""Concurrent reads of all sessions of one client."""
 
 Prompt = Callable[..., Awaitable[Task]]
 
@@ -39,9 +31,9 @@ _SHORT = re.compile(r"[0-9a-fA-F-]{1,35}\Z")
 
 
 class SessionRegistry:
-    """The shared sessions of one client. Belongs to one event loop.
+    """The mirrored sessions of one client. Belongs to one event loop.
 
-    `prompt` sends a prompt to a session (the client's `sessions.prompt`). `clock` gives epoch seconds, `sleep` waits.
+    `prompt` sends a prompt to a session (the client's `sessions.prompt`). `clock` gives epoch seconds.
     """
 
     def __init__(
@@ -72,7 +64,7 @@ class SessionRegistry:
         return tuple(self._entry.values())
 
     def retain(self, session_id: str, *, task_hydration: str = "lazy") -> SessionHandle:
-        """A handle of that session (full or short id), to be released. The mirror behind it is shared.
+        """A handle of that session (full or short id), to be released. Handles share one mirror.
 
         Raises `UsageError` for an unknown `task_hydration`, an empty id, or a closed client.
         """
@@ -85,7 +77,6 @@ class SessionRegistry:
             session_id = session_id.lower()  # events are routed by the spelling of the daemon's rows
         if self._closed:
             raise UsageError("the client is closed; make a new one")
-        self.router.bind(asyncio.get_running_loop())
         known = self._full.get(session_id, session_id)
         entry = self._entry.get((known, task_hydration))
         if entry is None:
@@ -99,7 +90,7 @@ class SessionRegistry:
         return SessionHandle(entry, self)
 
     def ended(self, entry: SessionEntry) -> None:
-        """That one has been disposed."""
+        """Forget an entry that has been disposed."""
         if self._entry.get(entry.key) is entry:
             del self._entry[entry.key]
         resolving = self._resolving.pop(entry, None)
@@ -107,29 +98,23 @@ class SessionRegistry:
             resolving.cancel()
 
     async def _resolve(self, entry: SessionEntry) -> None:
-        """Make a short id a full one, once, by reading the session. Facts of the wire: short ids are prefixes, several
-        routes take full ids only, and 8 characters are soon ambiguous."""
+        """Make a short id a full one, once, by reading the session; then start the entry, or join one of that id.
+
+        Facts of the wire: short ids are prefixes, several routes take full ids only, and 8 characters are soon
+        ambiguous.
+        """
         short = entry.session_id
-        full: str | None = None
-        delays = retry_delays()
-        while full is None:
+        for delay in retry_delays():
             await self._until_up()
             try:
-                full = session_id_in(await self._link.call("get", "sessions", short))
-                if full is None:
-                    raise ProtocolError("the daemon answered `get sessions` with something that is no session")
-            except (LinkError, NotAuthenticated, ServerError) as error:
-                entry.apply(NotResolved(failure_of(error, optional=False)))
-                await self.sleep(next(delays))
-            except AmbiguousId as error:
-                told = str(error)
-                left = [match for match in error.matches if match not in told]
-                text = f"{told}. Use more of the id" + (f": {', '.join(left)}" if left else "")
-                entry.apply(NotResolved(Failure("refused", text)))
-                return
+                full = await self._full_id(short)
+                break
             except AgorError as error:
-                entry.apply(NotResolved(failure_of(no_such_session(error, short), optional=False)))
-                return
+                failure = failure_of(no_such_session(error, short), optional=False)
+                entry.apply(NotResolved(failure))
+                if failure.kind not in MAY_PASS:
+                    return
+                await self.sleep(delay)
         self._full[short] = full
         self._resolving.pop(entry, None)
         del self._entry[entry.key]
@@ -139,6 +124,12 @@ class SessionRegistry:
         else:
             self._entry[(full, entry.task_hydration)] = entry
             entry.start(full)
+
+    async def _full_id(self, short: str) -> str:
+        full = session_id_in(await self._link.call("get", "sessions", short))
+        if full is None:
+            raise ProtocolError("the daemon answered `get sessions` with something that is no session")
+        return full
 
     async def _until_up(self) -> None:
         if self._link.status.up:

@@ -1,13 +1,12 @@
-"""Where every event of the link goes: by session id to that session, by name to listeners, redacted to everybody.
+"""Routes every event of the link: by session id to that session, by name to listeners, redacted to `client.events`.
 
 One listener on the link per client, one dictionary look-up per event whatever the number of handles. Facts of the wire:
-everybody's events reach every socket, some with secrets; the bare ``created`` twins carry null; routes announce
-themselves. None of that reaches a session it does not belong to.
+the events of all users reach every socket, some with secrets; the bare ``created`` twins carry null; routes emit events
+of their own names. None of that reaches a session it does not belong to.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -15,7 +14,6 @@ from typing import Any, Protocol
 from reactivex import Observable
 
 from agor_reactive.core.parse import ROW_TOPICS
-from agor_reactive.errors import UsageError
 from agor_reactive.models.base import copied
 from agor_reactive.models.wire import UNREADABLE, LinkStatus, RawEvent
 from agor_reactive.session.observers import EventSubject, OnListenerFailure, log_failure
@@ -28,13 +26,13 @@ _log = logging.getLogger("agor_reactive")
 
 
 class Sink(Protocol):
-    """One that is fed. It owns the payload: others who want it get a copy (`unshared`)."""
+    """Receives events. It owns the payload: listeners get a copy (`unshared`)."""
 
     def receive(self, raw: RawEvent) -> None: ...
 
 
 class _Sinks:
-    """Several that are fed the events of one session."""
+    """Several sinks of one session's events."""
 
     def __init__(self, sinks: tuple[Sink, ...]) -> None:
         self.sinks = sinks
@@ -45,7 +43,7 @@ class _Sinks:
 
 
 def unshared(event: RawEvent) -> Any:
-    """The payload for those who might change it: a copy if it may have become part of a session's state."""
+    """The payload for listeners, which may change it: a copy if it may be part of a session's state."""
     return copied(event.payload) if event.topic in ROW_TOPICS else event.payload
 
 
@@ -56,7 +54,7 @@ def shown(event: RawEvent, payload: Any) -> RawEvent:
 
 
 def _all_of(sink: Sink | None) -> tuple[Sink, ...]:
-    """Each of them, of what a session's events are fed to."""
+    """The sinks of one session, one by one."""
     if sink is None:
         return ()
     return sink.sinks if isinstance(sink, _Sinks) else (sink,)
@@ -72,27 +70,26 @@ class Router:
         self._topics: dict[str, EventSubject[Any]] = {}
         self._all: EventSubject[RawEvent] = EventSubject("client.events", on_listener_failure)
         self._status: EventSubject[LinkStatus] = EventSubject("a change of the link", on_listener_failure)
-        self._loop: asyncio.AbstractEventLoop | None = None
         self._phase = link.status.phase
         link.listen(self.receive, self._status_changed)
 
     @property
     def events(self) -> Observable[RawEvent]:
-        """Every server event as it comes, noise included, secrets replaced by ``[redacted]``."""
+        """Every server event, noise included, secrets replaced by ``[redacted]``."""
         return self._all
 
     @property
     def sink_count(self) -> int:
-        """How many session pipelines are fed."""
+        """How many session pipelines receive events."""
         return sum(map(len, map(_all_of, self._sinks.values())))
 
     @property
     def listener_count(self) -> int:
         """How many listeners of `on` and of the link's status there are."""
-        return sum(hot.listener_count for hot in self._topics.values()) + self._status.listener_count
+        return sum(topic.subscription_count for topic in self._topics.values()) + self._status.subscription_count
 
     def receive(self, event: RawEvent) -> None:
-        """Take one event of the link. Hot path: to sessions first, then to whoever listens."""
+        """Route one event of the link: to its session first, then to listeners. Hot path."""
         payload = event.payload
         sink: Sink | None = None
         if type(payload) is dict:
@@ -109,27 +106,14 @@ class Router:
             listeners = self._topics.get(event.topic)
             if listeners is not None:
                 listeners.emit(payload if sink is None else unshared(event))
-        if self._all.listening:
+        if self._all.subscriptions:
             self._all.emit(shown(event, payload if sink is None else unshared(event)))
 
     def _unreadable(self, event: RawEvent) -> None:
-        """To the sessions that the frame names, else to all: the lost event may have been about any of them."""
+        """Pass it to the sessions that the frame names, else to all: the lost event may concern any of them."""
         named = [self._sinks[one] for one in event.payload["session_ids"] if one in self._sinks]
         for sink in named if event.payload["session_ids"] else tuple(self._sinks.values()):
             sink.receive(event)
-
-    def receive_threadsafe(self, event: RawEvent) -> None:
-        """`receive` from any thread: event and payload are handed over to the loop, where there is one serial writer.
-
-        Raises `UsageError` before the first session is retained: until then there is no loop to hand over to.
-        """
-        if self._loop is None:
-            raise UsageError("retain a session first: the router does not know its event loop yet")
-        self._loop.call_soon_threadsafe(self.receive, event)
-
-    def bind(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Say which loop this router lives on."""
-        self._loop = loop
 
     def feed(self, session_id: str, sink: Sink) -> Callable[[], None]:
         """Give `sink` every event of that session (full id). Returns the undo."""
@@ -149,22 +133,21 @@ class Router:
     def on(self, service: str, name: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
         """Call `callback` with the payload of every ``"<service> <name>"`` event. Returns the undo."""
         topic = f"{service} {name}" if service else name
-        hot = self._topics.get(topic)
-        if hot is None:
-            hot = self._topics[topic] = EventSubject(topic, self.on_listener_failure)
-        inner = hot.listen(callback)
-        here = hot
+        subject = self._topics.get(topic)
+        if subject is None:
+            subject = self._topics[topic] = EventSubject(topic, self.on_listener_failure)
+        subscription = subject.add(callback)
 
         def undo() -> None:
-            inner()
-            if not here.listening and self._topics.get(topic) is here:
+            subscription.dispose()
+            if not subject.subscriptions and self._topics.get(topic) is subject:
                 del self._topics[topic]
 
         return undo
 
     def on_status(self, callback: Callable[[LinkStatus], Any]) -> Callable[[], None]:
-        """Call `callback` whenever the link stands elsewhere. Returns the undo."""
-        return self._status.listen(callback)
+        """Call `callback` with every change of the link's status. Returns the undo."""
+        return self._status.add(callback)
 
     def _status_changed(self, status: LinkStatus) -> None:
         if status.phase != self._phase:  # one line per change, not one per attempt
@@ -173,7 +156,7 @@ class Router:
         self._status.emit(status)
 
     def close(self) -> None:
-        """Complete `events`, let go of every listener."""
+        """Complete `events` and drop every listener."""
         self._all.complete()
         self._topics.clear()
         self._sinks.clear()

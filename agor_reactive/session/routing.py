@@ -1,4 +1,4 @@
-"""Whether a task belongs to a session: asked of the daemon where the mirror cannot know."""
+"""Finds out whether a task belongs to a session; reads the task where the mirror cannot know."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["is_surely_of", "task_id_in"]
 
 
 def is_surely_of(state: SessionState, task_id: str, messages: Iterable[Message]) -> bool:
-    """Whether the task is known to be the session's (or to have been, until just now), or its messages say so."""
+    """Whether the task is, or was until it was removed, in the session; the mirror or the messages say so."""
     if state.get_task(task_id) is not None or task_id in state.books.gone_tasks:
         return True
     return any(message.session_id == state.session_id for message in messages)
@@ -32,11 +32,11 @@ async def task_id_in(link: Link, session_id: str, task_id: str) -> str:
         row: Any = await link.call("get", "tasks", task_id)
     except NotFound as error:
         raise NotFound(
-            f"There is no task {task_id}; its messages cannot be read.", name=error.name, code=error.code
+            f"Task {task_id} not found; its messages cannot be read.", name=error.name, code=error.code
         ) from None
     except ConnectionLost:
-        raise NotConnected("The link dropped before the rows came; ask again once it is up.") from None
+        raise NotConnected("The link dropped before the rows came. Try again once it is up.") from None
     task = typed_row(Task, row)
     if task.session_id not in ("", session_id):
-        raise NotFound(f"Task {task_id} is of another session, {task.session_id}; read its messages there.")
+        raise NotFound(f"Task {task_id} belongs to another session, {task.session_id}. Read its messages there.")
     return task.task_id or task_id

@@ -305,9 +305,11 @@ def _readable(message: str, body: Mapping[Any, Any]) -> str:
         cause = body.get("cause")
         why = cause.get("code") if isinstance(cause, Mapping) else None
         hint = f" ({why[:60]})" if isinstance(why, str) else ""
-        told = _SQL.sub("", message).rstrip(" :\n") if _SQL.search(message) else ""
+        stripped = _SQL.sub("", message).rstrip(" :\n") if _SQL.search(message) else ""
         message = (
-            f"{told}: the daemon's database refused this{hint}" if told else f"The daemon's database refused this{hint}"
+            f"{stripped}: the daemon's database refused this{hint}"
+            if stripped
+            else f"The daemon's database refused this{hint}"
         )
     message = _PARAMS.sub("", _TRACE.sub("", message)).strip()
     if len(message) > _LONGEST_MESSAGE:

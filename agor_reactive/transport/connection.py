@@ -110,7 +110,7 @@ class Connection:
         # Plain functions: python-socketio runs them in order, where coroutines would overtake one another.
         self._sio.on("*", self._deliver_any)
         self._sio.on("disconnect", self.end)
-        self._sio.on("connect_error", self._hear_refusal)
+        self._sio.on("connect_error", self._on_refusal)
 
     async def open(self, token: str | None = None) -> None:
         """Connect, with an access token on the request or without authentication.
@@ -247,7 +247,7 @@ class Connection:
     def _deliver_any(self, topic: str, *payload: Any) -> None:
         self._deliver(topic, payload[0] if payload else None)
 
-    def _hear_refusal(self, *data: Any) -> None:
+    def _on_refusal(self, *data: Any) -> None:
         # python-socketio reports a failed connect in the same way; only the daemon's answer counts.
         if self._sio.eio.state == "connected" and not self._refused.done():
             self._refused.set_result(data[0] if data else None)

@@ -156,8 +156,8 @@ class _Body:
         self._most = most
         self._parts: list[bytes] = []
         self._size = 0
-        told = response.headers.get("content-length", "")
-        if told.isascii() and told.isdigit() and int(told) > most:
+        length = response.headers.get("content-length", "")
+        if length.isascii() and length.isdigit() and int(length) > most:
             self._refuse()
 
     def add(self, part: bytes) -> None:

@@ -133,12 +133,12 @@ def _body(answer: RestAnswer) -> Any:
 
 
 def _retry_after(answer: RestAnswer) -> float | None:
-    told = answer.headers.get("retry-after", "")
+    value = answer.headers.get("retry-after", "")
     try:
-        seconds = float(told)
+        seconds = float(value)
     except ValueError:
         # A date: the wait is its distance from the answer's own Date header. Without that, our back-off applies.
-        moment, now = _moment(told), _moment(answer.headers.get("date", ""))
+        moment, now = _moment(value), _moment(answer.headers.get("date", ""))
         return None if moment is None or now is None else max(0.0, (moment - now).total_seconds())
     return max(0.0, seconds) if isfinite(seconds) else None
 

@@ -120,7 +120,7 @@ class SocketLink:
         self._connection: Connection | None = None
         self._opened: asyncio.Future[None] | None = None
         self._epoch = 0
-        self._gate: asyncio.Future[None] | None = None  # pending while calls must wait for a login
+        self._login_pending: asyncio.Future[None] | None = None  # pending while calls must wait for a login
         self._logging_in = asyncio.Lock()
         self._plan_changed = asyncio.Event()
         self._ways = _WAYS if ways is None else ways
@@ -172,8 +172,8 @@ class SocketLink:
     async def call(self, method: str, service: str, *args: Any, timeout: float | None = None) -> Any:
         self._here()
         limit = self._timeout if timeout is None else timeout
-        if self._gate is not None:
-            limit = await self._pass_gate(self._gate, method, service, limit)
+        if self._login_pending is not None:
+            limit = await self._hold_until_login(self._login_pending, method, service, limit)
         connection = self._connection
         if connection is None and self._status.phase == "unauthenticated":
             return await self._call_without_socket(method, service, args, limit)
@@ -225,14 +225,14 @@ class SocketLink:
                 # The login belongs to the connection: a logout has to close it.
                 self._connection = None
                 if self._status.phase != "closed":
-                    self._tell("unauthenticated", reason="logged out")
+                    self._notify("unauthenticated", reason="logged out")
                 if connection is not None:
                     await connection.close()
             elif connection is not None and self._status.phase == "live":
                 with suppress(NotAuthenticated):
                     await connection.call("remove", "authentication", (None, {}), timeout=self._timeout)
                 if not connection.lost.done():
-                    self._tell("unauthenticated", reason="logged out")
+                    self._notify("unauthenticated", reason="logged out")
         self._plan_changed.set()
 
     async def close(self) -> None:
@@ -242,7 +242,7 @@ class SocketLink:
             supervisor.cancel()
             await asyncio.gather(supervisor, return_exceptions=True)
         if self._status.phase != "closed":
-            self._tell("closed")
+            self._notify("closed")
         self._not_live(NotConnected("the link was closed meanwhile"))
         if self._opened is not None and not self._opened.done():
             self._opened.set_exception(NotConnected("the link was closed while it was opening"))
@@ -259,7 +259,7 @@ class SocketLink:
             return
         why = "it was cancelled" if supervisor.cancelled() else f"{type(supervisor.exception()).__name__}"
         log.error("the link to %s has ended: %s; create a new client", self._address.url, why)
-        self._tell("closed", reason=f"the link's task ended ({why})")
+        self._notify("closed", reason=f"the link's task ended ({why})")
         self._not_live(NotConnected("the link has ended; create a new client"))
 
     async def _supervise(self) -> None:
@@ -283,7 +283,7 @@ class SocketLink:
                 at_least = (error.retry_after or 0.0) if isinstance(error, TooManyRequests) else 0.0
             attempt += 1
             delay = max(self._backoff.delay(attempt, self._random), at_least)
-            self._tell(self._down, attempt=attempt, next_try_in=delay, reason=reason)
+            self._notify(self._down, attempt=attempt, next_try_in=delay, reason=reason)
             self._plan_changed.clear()
             await self._until(loop.time() + delay, None)
 
@@ -351,7 +351,7 @@ class SocketLink:
             ours = self._connection is connection
             self._connection = None if ours else self._connection
             if ours and self._status.up and connection.lost.done():
-                self._tell(self._down, reason=connection.lost.result())
+                self._notify(self._down, reason=connection.lost.result())
             await connection.close()
 
     def _be_open(self) -> None:
@@ -364,7 +364,7 @@ class SocketLink:
         """Log in a new connection; calls made meanwhile wait for it."""
         login = self._login
         if login is None:
-            self._tell("unauthenticated", reason="not logged in yet")
+            self._notify("unauthenticated", reason="not logged in yet")
             return
         try:
             async with self._logging_in:
@@ -379,7 +379,7 @@ class SocketLink:
             if self._opened is not None and not self._opened.done():
                 raise explained from None
             # A retry would be refused again: stay connected, unauthenticated, until the next `authenticate`.
-            self._tell("unauthenticated", reason=str(explained))
+            self._notify("unauthenticated", reason=str(explained))
         except LinkError as error:
             raise CannotConnect(f"{self._address.url} was reached, but its login was not answered: {error}") from None
 
@@ -399,7 +399,7 @@ class SocketLink:
         self._ways[self._address.url] = "bare"
         self._connection = None
         if self._status.up:
-            self._tell(self._down, reason="the daemon is of an older version; connecting without an identity")
+            self._notify(self._down, reason="the daemon is of an older version; connecting without a login")
         connection.end("the connection was opened with a login")
 
     async def _open_as(self, login: Login) -> Connection:
@@ -430,7 +430,7 @@ class SocketLink:
         """Let calls through. First announce that this client joins session rooms, so that it gets no second copy of the
         text as a session's owner (daemons without rooms refuse that, without effect)."""
         await connection.announce("create", "session-streams", {"capability": True})
-        self._tell("live")
+        self._notify("live")
 
     async def _be_live(self, connection: Connection) -> None:
         self._refused = None
@@ -453,7 +453,7 @@ class SocketLink:
     async def _wait_for_login(self, refused: AgorError | None) -> None:
         reason = "not logged in yet" if refused is None else str(refused)
         if self._status.phase != "unauthenticated":
-            self._tell("unauthenticated", reason=reason)
+            self._notify("unauthenticated", reason=reason)
         self._be_open()
         await self._until(None, None)
 
@@ -471,7 +471,7 @@ class SocketLink:
         self._going_live.add(live)
         connection, self._connection = self._connection, None
         if connection is not None:
-            self._tell("reconnecting", reason="logging in with other credentials")
+            self._notify("reconnecting", reason="logging in with other credentials")
             await connection.close()
         self._plan_changed.set()
         await live
@@ -589,18 +589,18 @@ class SocketLink:
         if self._status.phase == "live" and self._status.epoch == self._epoch:
             yield
             return
-        gate = self._gate = asyncio.get_running_loop().create_future()
+        pending = self._login_pending = asyncio.get_running_loop().create_future()
         try:
             yield
         finally:
-            self._gate = None
-            gate.set_result(None)
+            self._login_pending = None
+            pending.set_result(None)
 
-    async def _pass_gate(self, gate: asyncio.Future[None], method: str, service: str, limit: float) -> float:
+    async def _hold_until_login(self, pending: asyncio.Future[None], method: str, service: str, limit: float) -> float:
         """Wait for the current login; returns the rest of `limit`, in seconds."""
         loop = asyncio.get_running_loop()
         started = loop.time()
-        done, _ = await asyncio.wait({gate}, timeout=limit)
+        done, _ = await asyncio.wait({pending}, timeout=limit)
         if not done:
             raise NotConnected(f"{method} {service}: still logging in after {limit:g} s; nothing was sent")
         return max(0.0, limit - (loop.time() - started))
@@ -624,7 +624,7 @@ class SocketLink:
         except (Exception, asyncio.CancelledError, GeneratorExit):
             log.exception("the listener failed on an event")
 
-    def _tell(
+    def _notify(
         self, phase: LinkPhase, *, attempt: int = 0, next_try_in: float | None = None, reason: str | None = None
     ) -> None:
         self._status = LinkStatus(phase, attempt, next_try_in, reason, self._epoch)

@@ -1,4 +1,4 @@
-"""The cases of the table, by name. Each is a function of `Plan` that gives lines, imported when it is wanted."""
+"""The cases of the table, by name. Each is a function of `Plan` that returns lines, imported on demand."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["APART", "CASES", "Case", "Plan", "case"]
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How large, and how often."""
+    """The size of the workloads, and the number of rounds."""
 
     scale: Scale
     timing: Timing
@@ -47,7 +47,7 @@ APART = ("equal",)
 
 
 def case(name: str) -> Case:
-    """The case of that name."""
+    """Import the case of that name."""
     module, function = CASES[name]
     found: Case = getattr(import_module(f"benchmarks.cases.{module}"), function)
     return found

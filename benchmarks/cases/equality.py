@@ -15,7 +15,7 @@ __all__ = ["dumps", "equal"]
 
 
 def dumps(load: Workload) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The end of a workload as ours dumps it, without its count of changes, and as the textbook does."""
+    """The final dumps of a workload: ours, without its revision, and the textbook fold's."""
     start = mirror.read_state(load.session_id)
     theirs = textbook.from_state(start)
     events = mirror.parsed(load.events)

@@ -1,9 +1,9 @@
 """How the cost of one event grows with the handles of a client: the same chunks over 1, 100 and 1,000 sessions.
 
-Every handle has one subscriber. Chunks go to the sessions in turns, so each turn of the loop tells the subscriber of
-one session, or some hundred subscribers of as many. That all are written at the same moment is the hardest case: no
-session is in the processor's cache when its next chunk comes. Beside it, without a bound, as many handles of which
-twenty are written at a time, one group after the other.
+Every handle has one subscriber. Chunks go to the sessions in turns, so each loop iteration notifies the subscriber of
+one session, or of some hundred sessions. All sessions streaming at once is the worst case: no session is in the CPU
+cache when its next chunk arrives. A second line, without a bound, has as many handles, of which twenty stream at a
+time.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ AT_ONCE = 20
 
 
 def chunks_over(sessions: int, chunks: int, *, at_once: int | None = None) -> tuple[list[str], list[Event]]:
-    """Ids of so many sessions, and so many chunks of one message in each: all in turns, or `at_once` in turns, then the
-    next ones."""
+    """Session ids, and the chunks of one message in each session: all in turns, or `at_once` sessions in turns, group
+    by group."""
     scripts = [SessionScript(f"session {number}/fanout") for number in range(sessions)]
     for script in scripts:
         script.reply(script.id(), chunks=-(-chunks // sessions))
@@ -37,7 +37,7 @@ def chunks_over(sessions: int, chunks: int, *, at_once: int | None = None) -> tu
 
 
 def written(feed: Feed, events: list[Event], timing: Timing) -> Side:
-    """The pipeline fed with these chunks. Each round writes other messages: a chunk known already changes nothing."""
+    """Run the pipeline with these chunks. Each round uses new messages, because a known chunk changes nothing."""
     rounds = 0
 
     def run() -> float:
@@ -45,9 +45,9 @@ def written(feed: Feed, events: list[Event], timing: Timing) -> Side:
         rounds += 1
         fresh = [(topic, {**payload, "message_id": f"{payload['message_id']}-{rounds}"}) for topic, payload in events]
         ends = {payload["message_id"]: ("messages removed", payload) for _, payload in fresh}
-        told = payloads(fresh)
+        encoded = payloads(fresh)
         with quiet(timing):
-            taken = feed.run_frames(told)
+            taken = feed.run_frames(encoded)
         feed.run(list(ends.values()))
         return taken / len(fresh)
 

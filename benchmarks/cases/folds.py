@@ -1,8 +1,7 @@
-"""A session's events folded from its first to its last: the bare fold, and the whole pipeline, beside the decode.
+"""Folds all events of a session: the fold alone, and the whole pipeline, compared with the decoding.
 
-The pipeline is all that happens after decoding: the router, parsing, the fold, and one subscriber told once per turn of
-the loop, who looks at nothing. Rows are read when somebody looks at them, so there is a line besides of what it costs
-if somebody looks at every single one.
+The pipeline is everything after decoding: the router, parsing, the fold, and one subscriber that is called once per
+loop iteration and reads nothing. Rows are validated on access, so another line has the cost if every row is read.
 """
 
 from __future__ import annotations
@@ -45,8 +44,8 @@ def _folds(load: Workload, plan: Plan) -> Iterator[Line]:
     timing = plan.timing
     frames = workloads.frames(load.events)
     start = mirror.read_state(load.session_id)
-    told = workloads.payloads(load.events)
-    count = len(told)
+    encoded = workloads.payloads(load.events)
+    count = len(encoded)
 
     feed = Feed([load.session_id])
     begin = feed.handles[0].state
@@ -54,15 +53,15 @@ def _folds(load: Workload, plan: Plan) -> Iterator[Line]:
     def pipeline() -> float:
         feed.put_back(begin)
         with quiet(timing):
-            return feed.run_frames(told) / count
+            return feed.run_frames(encoded) / count
 
     def fold() -> float:
         with quiet(timing):
-            return mirror.fold_frames(start, told) / count
+            return mirror.fold_frames(start, encoded) / count
 
     def read() -> float:
         with quiet(timing):
-            return mirror.read_rows(told) / count
+            return mirror.read_rows(encoded) / count
 
     sides: dict[str, Side] = {
         "decode": lambda: timed(lambda: decode_all(frames), timing) / count,
@@ -82,7 +81,7 @@ def _folds(load: Workload, plan: Plan) -> Iterator[Line]:
 
 
 def noise(plan: Plan) -> Iterator[Line]:
-    """What the daemon says besides and nobody wants: `messages/streaming created` per chunk, twins with null."""
+    """Measure events that no mirror uses: `messages/streaming created` per chunk, twins with null."""
     load = FOLDED["chat"](plan.scale)
     frames = workloads.frames(load.noise)
     timing, count = plan.timing, len(load.noise)
@@ -101,7 +100,7 @@ def noise(plan: Plan) -> Iterator[Line]:
 
 
 def message(plan: Plan) -> Iterator[Line]:
-    """One message of 100,000 chunks: the last thousand beside the first thousand, through the whole pipeline."""
+    """Measure one message of 100,000 chunks: the last thousand compared with the first, through the whole pipeline."""
     chunks = plan.scale(100_000, 3_000)
     part = plan.scale(1_000, 100)
     load = workloads.one_message(chunks)

@@ -1,7 +1,7 @@
 """How the cost of one event grows with the session: the same mix of events on top of 10, 100, 1,000, 10,000 tasks.
 
 Session rows list all task ids on the real wire, so that frame itself grows. The mix is measured without the ids, which
-is what the bound is about, and with them, beside the decode of the same frames.
+the bound applies to, and with them, compared with the decoding of the same frames.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ TEXTBOOK_AT = 1_000
 
 
 def state_of(tasks: int) -> SessionState:
-    """The state of a session with so many tasks, all loaded."""
+    """Make the state of a session with `tasks` tasks, all loaded."""
     script = workloads.history(tasks)
     return mirror.folded(mirror.read_state(script.session_id), mirror.parsed(script.events))
 
@@ -41,8 +41,8 @@ def growth(plan: Plan) -> Iterator[Line]:
 
 
 def _cut(load: Workload) -> tuple[tuple[Event, ...], tuple[Event, ...]]:
-    """The first task of the mix, and the others. Time is turned back for every run; whoever goes on from an old
-    snapshot copies its keys once, which no session that only lives forward ever does: the first task takes that."""
+    """Split the mix into its first task and the others. Every run restarts from an old snapshot, whose keys are copied
+    once, which never happens in a live session. The first task absorbs that cost."""
     at = next(at for at, (topic, _) in enumerate(load.events) if at and topic == "tasks created")
     return load.events[:at], load.events[at:]
 
@@ -63,7 +63,7 @@ def _pipeline(plan: Plan, feed: Feed, load: Workload, state: SessionState, repea
 
 
 def folded_on(state: SessionState, load: Workload, timing: Timing, repeats: int) -> Side:
-    """The bare fold of the mix on top of that state, as on a line that lives forward."""
+    """Time the fold of the mix on top of that state, as in a live session."""
     first, others = (mirror.parsed(events) for events in _cut(load))
 
     def run() -> float:

@@ -1,7 +1,7 @@
-"""10,000 messages from the embedded daemon, in a process of its own, into a state.
+"""Loads 10,000 messages from an embedded daemon in a separate process into a state.
 
-Over REST: the async client's `find_all`, and what it found folded as the answer of an eager read. Over the live link: a
-handle from `retain` to `ready`. Beside both, plain httpx2 and orjson: the same requests, the same pages, decoded.
+Over REST: the async client's `find_all`, and the fold of its result as the answer to an eager load. Over the live link:
+a handle from `retain` to `ready`. The base of both is plain httpx2 and orjson: the same requests and pages, decoded.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def hydrate(plan: Plan) -> Iterator[Line]:
     messages = plan.scale(10_000, 300)
     with asyncio.Runner() as runner, tempfile.TemporaryDirectory() as folder:
         rows = ("--db", f"{folder}/rows.db")
-        # Rows in bulk are taken by older daemons only, whose files today's take over.
+        # Only older daemons accept bulk creates; today's daemon opens their files.
         with _daemon(*rows, "--api-version", "branches") as (url, workspace):
             session_id = runner.run(_plant(url, workspace, messages))
         with _daemon(*rows) as (url, _):
@@ -68,24 +68,24 @@ def hydrate(plan: Plan) -> Iterator[Line]:
     base = turns.ns("plain")
     rest, live = turns.ratio("rest", "plain"), turns.ratio("live", "plain")
     yield Row(f"hydrate {messages:,} messages, REST", turns.ns("rest"), "plain httpx2", base, rest, BOUND)
-    # No bound: the pages of the live link cannot be asked for over REST, so the base fetches others.
+    # No bound: REST cannot request the pages of the live link, so the base fetches other pages.
     yield Row(f"hydrate {messages:,} messages, live", turns.ns("live"), "plain httpx2", base, live)
 
 
 @contextmanager
 def _daemon(*flags: str) -> Iterator[tuple[str, str]]:
-    """An embedded daemon in a process of its own: its address, and where to make sessions."""
+    """Run an embedded daemon in a separate process; yields its address and workspace."""
     command = ("python", "-m", "agor_reactive.daemon", "--quiet", *flags)
     with talk(*command, env={**os.environ, "AGOR_DAEMON_API_KEY": _KEY}) as daemon:
-        said = daemon.hear()
+        greeting = daemon.read()
         try:
-            yield said["url"], said["workspace_id"]
+            yield greeting["url"], greeting["workspace_id"]
         finally:
             daemon.end()
 
 
 async def _plant(url: str, place: str, messages: int) -> str:
-    """A session of so many messages, a hundred a task."""
+    """Create a session with `messages` messages, a hundred per task."""
     async with create_async_rest_client(url, api_key=_KEY) as client:
         session = await client.service("sessions").create({"branch_id": place, "agentic_tool": "claude-code"})
         script = SessionScript("hydrate")
@@ -108,7 +108,7 @@ async def _plant(url: str, place: str, messages: int) -> str:
 
 
 async def _plain(url: str, session_id: str, messages: int) -> int:
-    """The pages that a daemon gives, a thousand rows each, and nothing made of them."""
+    """Read a daemon's pages, a thousand rows each, and only decode them."""
     rows: list[Any] = []
     async with httpx2.AsyncClient(headers={"authorization": f"Bearer {_KEY}"}, verify=False, trust_env=False) as client:
         while len(rows) < messages:
@@ -124,7 +124,7 @@ async def _rest(url: str, session_id: str) -> int:
 
 
 async def _read(client: AsyncRestClient, session_id: str) -> SessionState:
-    """An eager read of the session, asked for by the core and done over REST."""
+    """Load the session eagerly: fetches of the core, made over REST."""
     state = fold(initial_state(session_id, task_hydration="eager"), e.LinkChanged(LinkStatus("live", epoch=1)))
     while state.fetches:
         for ask in state.fetches:

@@ -1,4 +1,4 @@
-"""What it takes to keep every snapshot: 1,000 successive ones beside the last one alone, 1,000 tasks loaded."""
+"""The memory of kept snapshots: 1,000 successive ones compared with the last one alone, 1,000 tasks loaded."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ BOUND = 1.2
 def memory(plan: Plan) -> Iterator[Line]:
     tasks, snapshots = plan.scale(1_000, 50), plan.scale(1_000, 50)
     script = workloads.history(tasks)
-    # Decoded anew, event by event, so that the workload's own dicts are not counted, nor shared with the state's rows.
-    told = [(topic, orjson.dumps(payload)) for topic, payload in script.events]
+    # Decoded again, event by event, so that the workload's dicts are neither counted nor shared with the state's rows.
+    encoded = [(topic, orjson.dumps(payload)) for topic, payload in script.events]
     later = workloads.mix(tasks, snapshots // 10, ids_in_session=False).events[:snapshots]
     more = [(topic, orjson.dumps(payload)) for topic, payload in later]
     gc.collect()
     tracemalloc.start()
     try:
         state = mirror.read_state(script.session_id)
-        for topic, payload in told:
+        for topic, payload in encoded:
             state = fold(state, parse_payload(topic, orjson.loads(payload), OWN_TOPICS))
         held = [state]
         for topic, payload in more:

@@ -1,7 +1,7 @@
 """20,000 chunks over a real Socket.IO connection, the server in another process.
 
-Ours is a whole client: the frames end up in the state of a session, whose subscriber is told. Beside it the stock
-`socketio.AsyncClient`, and socket.io-client on Node, each with a handler that does nothing.
+Ours is a complete client: the frames are folded into a session's state, whose subscriber is notified. The bases are the
+stock `socketio.AsyncClient`, and socket.io-client on Node, each with an empty handler.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from benchmarks.table import Line, Row, Skipped
 __all__ = ["socket"]
 
 BOUND = 3.0
-_ENOUGH = 60.0  # seconds, for one blast
+_ENOUGH = 60.0  # seconds per blast
 
 
 def socket(plan: Plan) -> Iterator[Line]:
@@ -32,25 +32,25 @@ def socket(plan: Plan) -> Iterator[Line]:
     node_is_missing = node_client_is_here()
     with ExitStack() as stack, asyncio.Runner() as runner:
         server = stack.enter_context(talk("python", "-m", "benchmarks.blaster", str(chunks)))
-        said = server.hear()
-        url = f"http://127.0.0.1:{said['port']}"
+        greeting = server.read()
+        url = f"http://127.0.0.1:{greeting['port']}"
         sides: dict[str, Side] = {}
         clients = AsyncExitStack()
         try:
-            ours = runner.run(clients.enter_async_context(_ours(url, said["session_id"], chunks)))
+            ours = runner.run(clients.enter_async_context(_ours(url, greeting["session_id"], chunks)))
             stock = runner.run(clients.enter_async_context(_stock(url, chunks)))
             sides["ours"] = lambda: _blast(runner, ours, plan.timing) / chunks
             sides["stock"] = lambda: _blast(runner, stock, plan.timing) / chunks
             if node_is_missing is None:
                 node = stack.enter_context(talk("node", str(NODE / "client.mjs"), url, str(chunks)))
-                version = node.hear()["node"]
+                version = node.read()["node"]
                 sides["node"] = lambda: _node_blast(node) / chunks
             turns = interleave(sides, plan.timing)
         finally:
             runner.run(clients.aclose())
     stock_ns = turns.ns("stock")
     yield Row("stock socketio, empty handler", stock_ns)
-    # The bound is on events per second: how many times as fast.
+    # The bound is on events per second.
     yield Row("socket to state", turns.ns("ours"), "stock", stock_ns, turns.ratio("stock", "ours"), BOUND, ">=")
     if node_is_missing is None:
         ratio = turns.ratio("stock", "node")
@@ -60,14 +60,14 @@ def socket(plan: Plan) -> Iterator[Line]:
 
 
 class _Client:
-    """Something connected that can ask for a blast and says when the last of it has been dealt with."""
+    """A connected client that requests a blast and reports when its last event is processed."""
 
     def __init__(self, ask: Any) -> None:
         self._ask = ask
         self.over = asyncio.Event()
 
     async def blast(self) -> int:
-        """The ns from asking to the end."""
+        """Request a blast, and return the ns until its end."""
         self.over.clear()
         begun = time.perf_counter_ns()
         await self._ask()
@@ -82,8 +82,8 @@ def _blast(runner: asyncio.Runner, client: _Client, timing: Timing) -> int:
 
 
 def _node_blast(node: Talker) -> int:
-    node.say("blast")
-    taken: int = node.hear()["ns"]
+    node.send("blast")
+    taken: int = node.read()["ns"]
     return taken
 
 

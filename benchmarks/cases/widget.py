@@ -1,4 +1,4 @@
-"""What a notebook's view costs on the way to the browser: one reply of 40 kB in 2,000 chunks within a second."""
+"""The messages from a notebook view to the browser: one reply of 40 kB in 2,000 chunks within a second."""
 
 from __future__ import annotations
 

@@ -88,9 +88,9 @@ def test_a_feed_folds_what_it_is_given_and_tells_its_subscriber() -> None:
     load = FOLDED["chat"](QUICK)
     feed = mirror.Feed([load.session_id])
     try:
-        told = feed.told
+        notified = feed.notified
         feed.run_frames(workloads.payloads(load.events))
-        assert feed.told > told
+        assert feed.notified > notified
         after = feed.handles[0].state.dump()
     finally:
         feed.close()

@@ -7,7 +7,6 @@ import gc
 import queue
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -17,29 +16,6 @@ import agor_reactive as agor
 from agor_reactive.blocking import BlockingClient, LoopThread, connect
 from agor_reactive.core import SessionState
 from agor_reactive.daemon import EmbeddedDaemon
-
-
-@pytest.fixture(scope="module")
-def daemon() -> Iterator[EmbeddedDaemon]:
-    portal = LoopThread()
-
-    async def start() -> EmbeddedDaemon:
-        made = EmbeddedDaemon(speed=200)
-        await made.start()
-        return made
-
-    one = portal.run(start())
-    try:
-        yield one
-    finally:
-        portal.run(one.stop())
-        portal.stop()
-
-
-@pytest.fixture
-def client(daemon: EmbeddedDaemon) -> Iterator[BlockingClient]:
-    with connect(daemon.url, api_key=daemon.api_key) as one:
-        yield one
 
 
 @pytest.fixture

@@ -5,78 +5,54 @@ from __future__ import annotations
 import asyncio
 import queue
 import threading
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 import agor_reactive as agor
-from agor_reactive.blocking import BlockingClient, BlockingPermission, LoopThread, connect
+from agor_reactive.blocking import BlockingClient, BlockingPermission, connect
 from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.models.outcome import Done, PermissionNeeded
 
 SOON = 20.0
 
 
-@pytest.fixture(scope="module")
-def served() -> Iterator[EmbeddedDaemon]:
-    portal = LoopThread()
-
-    async def start() -> EmbeddedDaemon:
-        made = EmbeddedDaemon(speed=200, seed=1)
-        await made.start()
-        return made
-
-    one = portal.run(start())
-    try:
-        yield one
-    finally:
-        portal.run(one.stop())
-        portal.stop()
-
-
-@pytest.fixture
-def blocking(served: EmbeddedDaemon) -> Iterator[BlockingClient]:
-    with connect(served.url, api_key=served.api_key) as one:
-        yield one
-
-
-def new_session(client: BlockingClient, served: EmbeddedDaemon, title: str = "One") -> str:
+def new_session(client: BlockingClient, daemon: EmbeddedDaemon, title: str = "One") -> str:
     made = client.service("sessions").create(
-        {"branch_id": served.workspace_id or "", "agentic_tool": "codex", "title": title}
+        {"branch_id": daemon.workspace_id or "", "agentic_tool": "codex", "title": title}
     )
     return made.session_id
 
 
-def test_off_finds_what_on_added_by_another_look_up_of_the_service(blocking: BlockingClient) -> None:
+def test_off_finds_what_on_added_by_another_look_up_of_the_service(client: BlockingClient) -> None:
     heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    blocking.service("boards").on("created", heard.put)
-    blocking.service("boards").on("created", told.put)
-    blocking.service("boards").off("created", heard.put)
-    blocking.service("boards").create({"name": "a board"})
+    client.service("boards").on("created", heard.put)
+    client.service("boards").on("created", told.put)
+    client.service("boards").off("created", heard.put)
+    client.service("boards").create({"name": "a board"})
     assert told.get(timeout=SOON).name == "a board"
     assert heard.empty()
 
 
-def test_a_callback_may_undo_itself(blocking: BlockingClient, served: EmbeddedDaemon) -> None:
+def test_a_callback_may_undo_itself(client: BlockingClient, daemon: EmbeddedDaemon) -> None:
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    session_id = new_session(blocking, served)
+    session_id = new_session(client, daemon)
 
     def once(row: Any) -> None:
         told.put(row.name)
         undo()
 
-    undo = blocking.service("boards").on("created", once)
+    undo = client.service("boards").on("created", once)
     last: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    blocking.service("boards").on("created", last.put)
+    client.service("boards").on("created", last.put)
     for name in ("first", "second"):
-        blocking.service("boards").create({"name": name})
+        client.service("boards").create({"name": name})
         assert last.get(timeout=SOON).name == name
     assert (told.get(), told.empty()) == ("first", True)
 
     released = threading.Event()
-    handle = blocking.retain(session_id)
+    handle = client.retain(session_id)
     handle.ready(SOON)
 
     def leave(state: Any) -> None:
@@ -88,9 +64,9 @@ def test_a_callback_may_undo_itself(blocking: BlockingClient, served: EmbeddedDa
     assert handle.live.released
 
 
-def test_what_is_undone_after_the_end_changes_nothing(served: EmbeddedDaemon) -> None:
-    client = connect(served.url, api_key=served.api_key)
-    handle = client.retain(new_session(client, served))
+def test_what_is_undone_after_the_end_changes_nothing(daemon: EmbeddedDaemon) -> None:
+    client = connect(daemon.url, api_key=daemon.api_key)
+    handle = client.retain(new_session(client, daemon))
     handle.ready(SOON)
     sessions = client.retain_sessions()
     states = handle.states(SOON)
@@ -113,8 +89,8 @@ def test_what_is_undone_after_the_end_changes_nothing(served: EmbeddedDaemon) ->
     assert handle.state is not None
 
 
-def test_who_waits_while_another_thread_closes_the_client_is_told(served: EmbeddedDaemon) -> None:
-    client = connect(served.url, api_key=served.api_key)
+def test_who_waits_while_another_thread_closes_the_client_is_told(daemon: EmbeddedDaemon) -> None:
+    client = connect(daemon.url, api_key=daemon.api_key)
     waiting = threading.Event()
     raised: queue.SimpleQueue[Any] = queue.SimpleQueue()
 
@@ -140,9 +116,9 @@ def test_who_waits_while_another_thread_closes_the_client_is_told(served: Embedd
     assert "closed" in str(error)
 
 
-def test_permission_is_given_from_a_plain_thread(blocking: BlockingClient, served: EmbeddedDaemon) -> None:
+def test_permission_is_given_from_a_plain_thread(client: BlockingClient, daemon: EmbeddedDaemon) -> None:
     asked: queue.SimpleQueue[BlockingPermission] = queue.SimpleQueue()
-    with blocking.retain(new_session(blocking, served)) as handle:
+    with client.retain(new_session(client, daemon)) as handle:
         handle.ready(SOON)
         undo = handle.on_permission(asked.put)
         outcome = handle.ask("[permission]", timeout=SOON)
@@ -158,7 +134,7 @@ def test_permission_is_given_from_a_plain_thread(blocking: BlockingClient, serve
 
 
 def test_an_answer_given_on_the_loops_own_thread_says_where_to_give_it(
-    blocking: BlockingClient, served: EmbeddedDaemon
+    client: BlockingClient, daemon: EmbeddedDaemon
 ) -> None:
     raised: queue.SimpleQueue[Any] = queue.SimpleQueue()
     calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -169,7 +145,7 @@ def test_an_answer_given_on_the_loops_own_thread_says_where_to_give_it(
         except agor.UsageError as error:
             raised.put(str(error))
 
-    with blocking.retain(new_session(blocking, served)) as handle:
+    with client.retain(new_session(client, daemon)) as handle:
         handle.ready(SOON)
         handle.on_permission(at_once)
         handle.on_permission(lambda request: request.approve(), deliver=calls.put)
@@ -179,16 +155,16 @@ def test_an_answer_given_on_the_loops_own_thread_says_where_to_give_it(
         assert isinstance(handle.wait(outcome.task.task_id, timeout=SOON), Done)
 
 
-def test_many_sessions_without_await(blocking: BlockingClient, served: EmbeddedDaemon) -> None:
-    first = new_session(blocking, served, "First")
+def test_many_sessions_without_await(client: BlockingClient, daemon: EmbeddedDaemon) -> None:
+    first = new_session(client, daemon, "First")
     told: queue.SimpleQueue[Any] = queue.SimpleQueue()
     calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    with blocking.retain_sessions(query={"archived": False}) as sessions:
+    with client.retain_sessions(query={"archived": False}) as sessions:
         assert first in sessions.ready(SOON)
         undo = sessions.subscribe(told.put)
         assert first in told.get(timeout=SOON)
         sessions.subscribe(lambda rows: None, deliver=calls.put)
-        second = new_session(blocking, served, "Second")
+        second = new_session(client, daemon, "Second")
         while second not in told.get(timeout=SOON):
             pass
         assert second in sessions.rows
@@ -200,10 +176,10 @@ def test_many_sessions_without_await(blocking: BlockingClient, served: EmbeddedD
         sessions.subscribe(told.put)
 
 
-async def test_mirrors_of_a_client_that_has_none_say_what_to_use(served: EmbeddedDaemon) -> None:
-    blocking = await asyncio.to_thread(connect, served.url, api_key=served.api_key)
+async def test_mirrors_of_a_client_that_has_none_say_what_to_use(daemon: EmbeddedDaemon) -> None:
+    blocking = await asyncio.to_thread(connect, daemon.url, api_key=daemon.api_key)
     try:
-        with agor.create_rest_client(served.url) as rest:
+        with agor.create_rest_client(daemon.url) as rest:
             for client, what in ((rest, "create_client"), (blocking, r"client\.retain")):
                 odd: Any = client
                 with pytest.raises(agor.UsageError, match=what):
@@ -214,8 +190,8 @@ async def test_mirrors_of_a_client_that_has_none_say_what_to_use(served: Embedde
         await asyncio.to_thread(blocking.close)
 
 
-def test_mirrors_and_listeners_on_no_loop_or_another_say_so(served: EmbeddedDaemon) -> None:
-    client = agor.create_client(served.url, api_key=served.api_key)
+def test_mirrors_and_listeners_on_no_loop_or_another_say_so(daemon: EmbeddedDaemon) -> None:
+    client = agor.create_client(daemon.url, api_key=daemon.api_key)
     for retain in (lambda: agor.retain_reactive_session(client, "s"), lambda: agor.retain_sessions(client)):
         with pytest.raises(agor.UsageError, match="event loop"):
             retain()

@@ -1,6 +1,6 @@
-"""`python -m tests.chaos --seconds N --seed S`: sessions mirrored over a network that is broken on purpose.
+"""`python -m tests.chaos --seconds N --seed S`: sessions mirrored over a deliberately bad network.
 
-Prints how it goes and what came of it; exits with 1 if anything is off.
+Prints progress and a report; exits with 1 on any problem.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether a mirror says what the daemon says: the same session read afresh, by another client, on a calm way."""
+"""Compares a mirror with a fresh load of the same session by another client over a good network."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ __all__ = ["compared", "difference", "fresh_state", "unfinished"]
 
 
 def rows_of(state: SessionState) -> dict[str, Any]:
-    """What must be equal: everything read from the daemon and what follows from it. Times, counts and words of our own
-    are left out, and text that is not saved."""
+    """The data that must be equal: everything loaded from the daemon and derived from it. Our own times, counts and
+    messages are omitted, and text that is not saved."""
     dump = state.dump()
     loaded = set(dump["loaded_task_ids"])
     return {
@@ -21,7 +21,7 @@ def rows_of(state: SessionState) -> dict[str, Any]:
         "tasks": dump["tasks"],
         "queue": dump["queued_tasks"],
         "loaded": dump["loaded_task_ids"],
-        # Lean history may be fuller for one who watched: what is loaded must be equal.
+        # Lean history may be longer in a mirror that was live: loaded tasks must be equal.
         "messages": {t: rows for t, rows in dump["messages_by_task"].items() if t in loaded},
         # A tool received only live is like unsaved text: a later client cannot know it.
         "tools": [
@@ -32,9 +32,9 @@ def rows_of(state: SessionState) -> dict[str, Any]:
 
 
 def unfinished(state: SessionState, *, just_read: bool) -> str | None:
-    """What is still under way though all tasks have ended, in words; None when nothing is.
+    """Describe what is still in progress although all tasks have ended; None when nothing is.
 
-    Where not all tasks are read, a stream of one that is not shown cannot be known to be over until the next read.
+    If not all tasks are loaded, the end of another task's stream is unknown until the next load.
     """
     unsure = state.has_older_tasks and not just_read
     for stream in state.streaming_messages.values():
@@ -67,14 +67,14 @@ async def fresh_state(client: agor.Client, state: SessionState) -> SessionState:
 
 
 def _oldest(state: SessionState) -> str:
-    """When the oldest task of those that are shown was made."""
+    """The creation time of the oldest loaded task."""
     return min((task.created_at or "" for task in state.tasks), default="")
 
 
 def compared(ours: SessionState, theirs: SessionState) -> str | None:
-    """The first difference between a mirror and a fresh read, in words; None when they are equal.
+    """Describe the first difference between a mirror and a fresh load; None when they are equal.
 
-    Both may show the newest tasks only: a page more of older ones is no difference, a hole is.
+    Both may have the newest tasks only: an extra page of older ones is no difference, a gap is.
     """
     mine, others = rows_of(ours), rows_of(theirs)
     if theirs.task_hydration == "lean":
@@ -83,7 +83,7 @@ def compared(ours: SessionState, theirs: SessionState) -> str | None:
 
 
 def difference(ours: Any, theirs: Any, at: str = "") -> str | None:
-    """The first place where two trees of data differ, in words; None when they are equal."""
+    """Describe the first difference between two trees of data; None when they are equal."""
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in [*ours, *(key for key in theirs if key not in ours)]:
             if key not in ours or key not in theirs:

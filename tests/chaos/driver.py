@@ -1,6 +1,6 @@
-"""What happens at the daemon meanwhile: prompts, stops, edits and removals over plain REST, past the bad network.
+"""Drives the daemon: prompts, stops, edits and removals over plain REST, without the bad network.
 
-It has no part in what is tested: when the daemon is down it waits and goes on.
+It is not under test: when the daemon is down it waits and continues.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _OPEN = ("queued", "created", "dispatching", "running", "stopping", "awaiting_pe
 
 
 class Driver:
-    """`sessions` are full ids. `done` counts what was done, `failed` what could not be done just then.
+    """`sessions` are full ids. `done` counts successful actions, `failed` the others.
 
-    `executor` does what members may not do on newer daemons: change messages, post stream events.
+    `executor` acts where members may not on newer daemons: changes messages, posts stream events.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Driver:
         self.failed: Counter[str] = Counter()
 
     async def make_sessions(self, count: int) -> None:
-        """Sessions, each with a turn that has ended."""
+        """Create sessions, each with an ended task."""
         for number in range(count):
             row = await self._rest.service("sessions").create(
                 {**self._place, "agentic_tool": "claude-code", "title": f"session {number}"}
@@ -58,12 +58,12 @@ class Driver:
             await self._rest.sessions.prompt(row.session_id, f"Begin. [say:I have begun, number {number}.]")
 
     def doom_one(self) -> str:
-        """Take one of the sessions out of the work: `remove_doomed` removes it. Answers its id."""
+        """Exclude one of the sessions, for `remove_doomed`. Returns its id."""
         self._doomed = self.sessions.pop()
         return self._doomed
 
     async def remove_doomed(self, *, after: float) -> None:
-        """Remove that session after so many seconds, whatever it takes."""
+        """Remove that session after `seconds`, with retries."""
         await asyncio.sleep(after)
         while True:
             try:
@@ -77,7 +77,7 @@ class Driver:
                 return
 
     async def drive(self) -> None:
-        """Go on until cancelled."""
+        """Run until cancelled."""
         deeds = (
             (self._prompt, 10),
             (self._stop, 4),
@@ -122,14 +122,14 @@ class Driver:
 
     async def _remove_task(self, session_id: str) -> None:
         page = await self._rest.service("tasks").find(query={"session_id": session_id})
-        # Newer daemons let go of queued tasks only.
+        # Newer daemons remove queued tasks only.
         only_queued = self._executor is not self._rest
         fit = [task for task in page.data if task.status == "queued" or (task.status not in _OPEN and not only_queued)]
         if len(fit) > 1:
             await self._rest.service("tasks").remove(self._chance.choice(fit).task_id)
 
     async def _say_by_hand(self, session_id: str) -> None:
-        """Stream events that no agent of the daemon sends: thinking and text under a task that may be over."""
+        """Post stream events without an agent: thinking and text of a task that may have ended."""
         page = await self._rest.service("tasks").find(query={"session_id": session_id})
         if not page.data:
             return
@@ -148,14 +148,14 @@ class Driver:
             await self._executor.service("messages/streaming").create({"event": event, "data": {**ids, **more}})
 
     async def prompt_all(self, text: str) -> None:
-        """The same prompt to every session."""
+        """Send the same prompt to every session."""
         for session_id in self.sessions:
             await self._rest.sessions.prompt(session_id, text)
 
     # ---- the end ----
 
     async def until_idle(self, *, within: float) -> None:
-        """Stop what goes on for ever and wait until no task of any session is open. Raises TimeoutError."""
+        """Stop endless tasks and wait until all tasks of all sessions have ended. Raises TimeoutError."""
         async with asyncio.timeout(within):
             for session_id in self.sessions:
                 while await self._busy(session_id):  # noqa: ASYNC110 - it is another process that is waited for

@@ -1,4 +1,4 @@
-"""What must be as it was: tasks, sockets, listeners, memberships, handles, memory."""
+"""Leak checks: tasks, sockets, listeners, memberships, handles, memory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _BLOCKS_LEFT = 40_000
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """The process at one moment. `sockets` is None where the system does not tell."""
+    """The counts of the process at one time. `sockets` is None where the system does not report them."""
 
     tasks: frozenset[str]
     sockets: int | None
@@ -38,7 +38,7 @@ class Process:
 
     @classmethod
     def now(cls) -> Process:
-        """Count, once the garbage is gone."""
+        """Count after a garbage collection."""
         for _ in range(3):
             gc.collect()
         current = asyncio.current_task()
@@ -52,7 +52,7 @@ class Process:
         )
 
     def grown_since(self, before: Process) -> list[str]:
-        """What is more than it was, in words."""
+        """Describe the counts that have increased."""
         found = [f"task {task}" for task in self.tasks - before.tasks]
         if self.sockets is not None and before.sockets is not None and self.sockets > before.sockets:
             found.append(f"{self.sockets - before.sockets} sockets")
@@ -78,7 +78,7 @@ def _sockets() -> int | None:
 
 
 def _resident() -> int | None:
-    """Bytes of memory in use, where the system tells."""
+    """The used memory in bytes, where the system reports it."""
     try:
         return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except (OSError, ValueError, AttributeError):
@@ -86,7 +86,7 @@ def _resident() -> int | None:
 
 
 def client_counts(client: agor.Client) -> dict[str, int]:
-    """What a client holds on behalf of handles and calls; all of it zero when there are none."""
+    """The counts of a client's entries for handles and calls; all zero when there are none."""
     connection: Any = getattr(client.link, "_connection", None)
     waiting = dict(connection._sio.callbacks.get("/", {})) if connection is not None else {}
     waiting.pop(0, None)  # python-socketio's own counter
@@ -101,6 +101,6 @@ def client_counts(client: agor.Client) -> dict[str, int]:
 
 
 def still_alive(made: Sequence[weakref.ref[Any]]) -> Counter[str]:
-    """Those weak references that still lead somewhere, by type."""
+    """The weak references to live objects, by type."""
     gc.collect()
     return Counter(type(thing).__name__ for ref in made if (thing := ref()) is not None)

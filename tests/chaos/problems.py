@@ -32,7 +32,7 @@ class Problems:
     """A context manager: listens to the loop's exception handler, to warnings and to logging.
 
     `never_retrieved`, `unclosed`, `unnamed` and `other` are counts by text; each of them must be empty. `warned` counts
-    the warnings that the package logs of its own accord, which are fine.
+    the package's own log warnings, which are allowed.
     """
 
     def __init__(self) -> None:
@@ -60,11 +60,11 @@ class Problems:
 
     @property
     def clean(self) -> bool:
-        """Whether there is nothing to complain of."""
+        """Whether there are no problems."""
         return not (self.never_retrieved or self.unclosed or self.unnamed or self.other)
 
     def unnamed_error(self, error: BaseException) -> None:
-        """Note an error that reached a user and is none of ours."""
+        """Record an error that reached a user and is not an `AgorError`."""
         where = traceback.extract_tb(error.__traceback__)
         at = f" at {where[-1].filename}:{where[-1].lineno}" if where else ""
         self.unnamed[f"{type(error).__name__}: {str(error)[:200]}{at}"] += 1

@@ -1,6 +1,6 @@
-"""The embedded daemon as a process of its own, to be ordered about, killed and started again on the same port and rows.
+"""The embedded daemon as a separate process that can be killed and restarted with the same port and rows.
 
-It is started as the contract suite starts it: JSON orders on its standard input, JSON answers on its standard output.
+It is started as in the contract suite: JSON orders on its standard input, JSON answers on its standard output.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _ANSWER = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How to start it. `token_life` in seconds."""
+    """The settings of a start. `token_life` in seconds."""
 
     db: Path
     api_version: str
@@ -39,14 +39,14 @@ class Settings:
 
 
 class DaemonProcess:
-    """One daemon over all its lives. `kills` and `restarts` count the ends that were not and were in order.
+    """One daemon across restarts. `kills` counts the ungraceful ends, `restarts` the graceful ones.
 
-    `service_token` is for what executors do; None where members may do it.
+    `service_token` has the rights of executors; None where members have them.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        # A database keeps hashes only: every start must be given the key of the first.
+        # A database stores hashes only, so every start needs the key of the first.
         self.api_key = f"agor_sk_{secrets.token_hex(24)}"
         self._password = secrets.token_urlsafe(12)
         self.url = ""
@@ -59,10 +59,10 @@ class DaemonProcess:
         self._one_order = asyncio.Lock()
 
     async def start(self) -> None:
-        """Listen: on a port of its own the first time, on the same one from then on."""
+        """Start: on a free port the first time, on the same port later."""
         port = self.url.rpartition(":")[2] or "0"
         settings = self._settings
-        # Secrets go by environment: arguments can be read by others.
+        # Secrets are passed in the environment, because arguments are visible to others.
         env = {**os.environ, KEY: self.api_key, PASSWORD: self._password, "PYTHONPATH": str(_ROOT)}
         process = await asyncio.create_subprocess_exec(
             sys.executable, str(_PROGRAM),
@@ -81,11 +81,11 @@ class DaemonProcess:
         self._process = process
 
     async def order(self, what: str) -> bool:
-        """``kick`` every socket, ``revoke`` every token; False when the daemon is down, or goes down over it."""
+        """Send an order (``kick`` every socket, ``revoke`` every token); False when the daemon is or goes down."""
         return await self._ask(what) is not None
 
     async def logins(self) -> int:
-        """How many logins succeeded over REST since the last start."""
+        """The number of successful REST logins since the last start."""
         answer = await self._ask("logins")
         return int(answer["count"]) if answer else 0
 
@@ -106,12 +106,12 @@ class DaemonProcess:
             return None
 
     async def kill(self) -> None:
-        """End it without a word (SIGKILL)."""
+        """Kill the process (SIGKILL)."""
         self.kills += 1
         await self._end(lambda process: process.kill())
 
     async def stop(self) -> None:
-        """End it in order: every socket is kicked first."""
+        """Stop it gracefully: every socket is disconnected first."""
         self.restarts += 1
         await self._end(_close_stdin)
 
@@ -126,12 +126,12 @@ class DaemonProcess:
         await self.start()
 
     async def settled(self) -> None:
-        """A restart under way has come to its end."""
+        """Wait for the end of a current restart."""
         if self._restarting is not None:
             await self._restarting
 
     async def end(self) -> None:
-        """End it for good, uncounted."""
+        """Stop it finally, without counting."""
         await self.settled()
         await self._end(_close_stdin)
 

@@ -1,6 +1,6 @@
 """A bad network on loopback: a TCP proxy that drops, stalls, cuts mid-frame, delays and throttles.
 
-Knows bytes and connections; nothing of what they mean. What is done when is decided by `schedule`.
+Knows bytes and connections, not their meaning. `schedule` decides what happens when.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _SLICE = 256
 
 
 class Proxy:
-    """Listens on a port of its own and passes everything on to `target`, as well or as badly as it is told to.
+    """Listens on a free port and forwards everything to `target`, with the current faults.
 
-    `accepted` counts connections, `unreachable` those that found nobody behind the proxy.
+    `accepted` counts connections, `unreachable` those without a listening target.
     """
 
     def __init__(self, target: str) -> None:
@@ -42,13 +42,13 @@ class Proxy:
 
     @property
     def url(self) -> str:
-        """Where to connect instead of the target."""
+        """The address to use instead of the target's."""
         assert self._server is not None
         return f"http://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     @property
     def open_count(self) -> int:
-        """How many connections go through it now."""
+        """The number of open connections."""
         return len(self._wires)
 
     async def __aenter__(self) -> Proxy:
@@ -64,44 +64,44 @@ class Proxy:
         await asyncio.gather(*(wire.ended for wire in tuple(self._wires)), return_exceptions=True)
         await self._server.wait_closed()
 
-    # ---- being a bad network; each says how many connections it hit ----
+    # ---- faults; each returns the number of affected connections ----
 
     def drop(self) -> int:
-        """Reset every connection: what was under way is gone."""
+        """Reset every connection: bytes in transit are lost."""
         hit = [wire for wire in self._wires if not wire.over]
         for wire in hit:
             wire.reset()
         return len(hit)
 
     def cut_mid_frame(self, *, towards_client: bool) -> int:
-        """Let half of the next piece through in that direction, then end the connection."""
+        """Forward half of the next piece in that direction, then end the connection."""
         hit = [wire for wire in self._wires if not wire.over]
         for wire in hit:
             wire.half_then_end = "client" if towards_client else "daemon"
         return len(hit)
 
     def stall(self) -> None:
-        """Pass nothing on, in neither direction, until `go_on`: connections stay open and silent."""
+        """Forward nothing in either direction until `go_on`: connections stay open and silent."""
         self._going.clear()
 
     def go_on(self) -> None:
-        """Pass on again; what was held back comes first."""
+        """Forward again, held bytes first."""
         self._going.set()
 
     def delay(self, seconds: float) -> None:
-        """Pass every piece on that much later."""
+        """Forward every piece with a delay."""
         self._delay = seconds
 
     def throttle(self, bytes_per_second: float | None) -> None:
-        """Pass on no more than that; None ends it."""
+        """Limit the throughput; None removes the limit."""
         self._rate = bytes_per_second
 
     def refuse(self, *, refusing: bool) -> None:
-        """Reset connections as soon as they are made."""
+        """Reset new connections at once."""
         self._refusing = refusing
 
     def calm(self) -> None:
-        """Be a good network again."""
+        """End all faults."""
         self.go_on()
         self.delay(0.0)
         self.throttle(None)
@@ -109,7 +109,7 @@ class Proxy:
         for wire in self._wires:
             wire.half_then_end = None
 
-    # ---- passing on ----
+    # ---- forwarding ----
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.accepted += 1
@@ -133,7 +133,7 @@ class Proxy:
             self._wires.discard(wire)
 
     async def held_back(self, size: int) -> None:
-        """Wait as long as a piece of that size is to wait."""
+        """Wait for the delay of a piece of that size."""
         if self._delay:
             await asyncio.sleep(self._delay)
         if self._rate:
@@ -142,7 +142,7 @@ class Proxy:
 
     @property
     def slice(self) -> int | None:
-        """The size that pieces are broken into, if they are."""
+        """The size into which pieces are split, if any."""
         return _SLICE if self._rate else None
 
 
@@ -183,7 +183,7 @@ class _Wire:
                     await writer.drain()
 
     def reset(self) -> None:
-        """End it as a network does that is gone."""
+        """End the connection as a lost network does."""
         self._end(_reset)
 
     def _end(self, how: Callable[[asyncio.StreamWriter], None]) -> None:
@@ -196,7 +196,7 @@ class _Wire:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close with a reset instead of a goodbye."""
+    """Close with a TCP reset."""
     sock = writer.get_extra_info("socket")
     if sock is not None:
         with contextlib.suppress(OSError):

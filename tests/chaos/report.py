@@ -1,4 +1,4 @@
-"""What came of it, in words and as a verdict."""
+"""The report of a run, with its verdict."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ __all__ = ["Mirror", "Report"]
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """One mirror at the end. `differs`: the first difference from a fresh read as it stood when all was quiet, and
-    `after_resync`: once it was read again. `stale`: its own word that something could not be read."""
+    """One mirror at the end. `differs`: the first difference from a fresh load when all was idle, and `after_resync`:
+    the same after a resync. `stale`: its own report of a failed load."""
 
     name: str
     size: str
@@ -22,13 +22,13 @@ class Mirror:
 
     @property
     def equal(self) -> bool:
-        """Right in the end, and until then either right or open about it."""
+        """Whether the mirror is equal in the end, and was equal or reported as stale before."""
         return self.after_resync is None and (self.differs is None or self.stale is not None)
 
 
 @dataclass
 class Report:
-    """`leaks`, `problems` and `faults` must be empty, every mirror equal, and the faults enough."""
+    """`leaks`, `problems` and `faults` must be empty, every mirror equal, and the number of faults sufficient."""
 
     seconds: float
     seed: int
@@ -43,7 +43,7 @@ class Report:
 
     @property
     def good(self) -> bool:
-        """Whether nothing is off."""
+        """Whether the run has no problems."""
         return not (self.leaks or self.faults or any(self.problems.values())) and all(m.equal for m in self.mirrors)
 
     def lines(self) -> list[str]:

@@ -39,7 +39,7 @@ CALM = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """`speed` is the pace of the daemon's agent, `token_life` in seconds. `progress` is told how it goes."""
+    """`speed` is the pace of the daemon's agent, `token_life` in seconds. `progress` is called with progress texts."""
 
     seconds: float
     seed: int
@@ -51,7 +51,7 @@ class Options:
 
 @dataclass
 class _Scene:
-    """Everything that is there while chaos reigns."""
+    """All parts of a run."""
 
     options: Options
     daemon: DaemonProcess
@@ -66,7 +66,7 @@ class _Scene:
 
 
 async def run_scenario(options: Options) -> Report:
-    """Let it happen and say what came of it."""
+    """Run the scenario and return its report."""
     with (
         tempfile.TemporaryDirectory(prefix="agor-chaos-", ignore_cleanup_errors=True) as folder,
         Problems() as problems,
@@ -96,7 +96,7 @@ async def run_scenario(options: Options) -> Report:
 
 
 async def _warm_up(daemon: DaemonProcess) -> None:
-    """Use everything once, so that what libraries make once and keep is not taken for a leak."""
+    """Use everything once, so that caches of libraries are not reported as leaks."""
     async with (
         agor.create_async_rest_client(daemon.url, api_key=daemon.api_key) as rest,
         agor.create_client(daemon.url, api_key=daemon.api_key) as client,
@@ -109,7 +109,7 @@ async def _warm_up(daemon: DaemonProcess) -> None:
 
 
 async def _between(options: Options, daemon: DaemonProcess, problems: Problems, report: Report) -> None:
-    """The run itself; when it returns, everything that was opened is closed."""
+    """Run everything between the two leak counts; when it returns, everything is closed."""
     async with (
         agor.create_async_rest_client(daemon.url, api_key=daemon.api_key, timeout=5.0) as rest,
         _executor(daemon, rest) as executor,
@@ -165,7 +165,8 @@ async def _between(options: Options, daemon: DaemonProcess, problems: Problems, 
 
 @contextlib.asynccontextmanager
 async def _executor(daemon: DaemonProcess, rest: agor.AsyncRestClient) -> AsyncIterator[agor.AsyncRestClient]:
-    """Who posts stream events and changes messages: a service where the daemon has service tokens, else the member."""
+    """The client that posts stream events and changes messages: with a service token if there is one, else the
+    member."""
     if daemon.service_token is None:
         yield rest
         return
@@ -174,7 +175,7 @@ async def _executor(daemon: DaemonProcess, rest: agor.AsyncRestClient) -> AsyncI
 
 
 async def _reign(scene: _Scene) -> None:
-    """Faults, restarts, work and use, all at once, for as long as asked."""
+    """Run faults, restarts, driver and users concurrently, for the set time."""
     doom = scene.driver.remove_doomed(after=scene.options.seconds / 2)
     async with _going_on(scene.schedule.run(), scene.driver.drive(), scene.users.be(), _restarts(scene), doom):
         loop = asyncio.get_running_loop()
@@ -185,7 +186,7 @@ async def _reign(scene: _Scene) -> None:
 
 
 async def _work_on(scene: _Scene) -> None:
-    """No more faults, and nobody asks for a resync: what the mirrors show from now on they have from events."""
+    """Continue without faults and resyncs: the mirrors are updated by events only."""
     scene.options.progress("calm; the work goes on for a while")
     await scene.daemon.settled()
     await scene.driver.remove_doomed(after=0)
@@ -197,7 +198,7 @@ async def _work_on(scene: _Scene) -> None:
 
 @contextlib.asynccontextmanager
 async def _going_on(*what: Any) -> AsyncIterator[None]:
-    """All of that, until the end of the context; what ends by itself with an error ends the run."""
+    """Run all of them until the end of the context; an error in one ends the run."""
     tasks = [asyncio.ensure_future(one) for one in what]
     try:
         yield
@@ -211,7 +212,7 @@ async def _going_on(*what: Any) -> AsyncIterator[None]:
 
 
 async def _restarts(scene: _Scene) -> None:
-    """Kill the daemon at least once, at least three times in two minutes; now and then end it in order instead."""
+    """Kill the daemon at least once, at least three times in two minutes; sometimes stop it gracefully instead."""
     chance = Random(f"restarts/{scene.options.seed}")
     kills = max(1, math.ceil(scene.options.seconds / 35))
     span = scene.options.seconds / kills
@@ -239,7 +240,7 @@ def _progress(scene: _Scene, passed: float) -> str:
 
 
 async def _quiet(scene: _Scene) -> None:
-    """Wait until nothing is under way anywhere. Raises TimeoutError."""
+    """Wait until everything is idle. Raises TimeoutError."""
     async with asyncio.timeout(CALM):
         await scene.driver.until_idle(within=CALM)
         await _until(lambda: not _unquiet(scene))
@@ -248,24 +249,24 @@ async def _quiet(scene: _Scene) -> None:
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    """Look every few milliseconds."""
+    """Wait for a condition, by polling every few milliseconds."""
     while not holds():  # noqa: ASYNC110 - what is waited for is another party's doing
         await asyncio.sleep(0.02)
 
 
 async def _flush(scene: _Scene) -> None:
-    """When it returns, every event that the daemon sent before its answer was received."""
+    """Wait until every event that the daemon sent before its answer was received."""
     while True:
         try:
             await scene.client.service("sessions").find(query={"$limit": 1})
         except AgorError:
-            await asyncio.sleep(0.05)  # a renewal or a late cut came between
+            await asyncio.sleep(0.05)  # a renewal or a late disconnect came between
         else:
             return
 
 
 def _unquiet(scene: _Scene) -> str:
-    """What is not quiet yet, in words."""
+    """Describe what is not idle yet."""
     if scene.client.status.phase != "live":
         return f"the link is {scene.client.status.phase}"
     for shared in scene.client.registry.sessions:
@@ -281,7 +282,7 @@ def _name(shared: SessionEntry) -> str:
 
 
 async def _compare(scene: _Scene, report: Report) -> None:
-    """Every mirror against a fresh read by another client, on a calm way: as it stands, and after a resync."""
+    """Compare every mirror with a fresh load by another client over a good network: before and after a resync."""
     scene.options.progress("quiet; reading everything afresh")
     daemon = scene.daemon
     ended = 0
@@ -314,7 +315,7 @@ async def _compare(scene: _Scene, report: Report) -> None:
 async def _facts(scene: _Scene, report: Report) -> None:
     schedule, users, daemon = scene.schedule, scene.users, scene.daemon
     epochs = scene.client.status.epoch
-    # Thirty in two minutes; in a run too short for a mean, some.
+    # Thirty in two minutes; some in a run too short for a mean.
     least = math.floor(scene.options.seconds / 4) if scene.options.seconds >= 60 else min(2, scene.options.seconds // 8)
     report.failed_calls = users.failed
     report.facts |= {
@@ -337,7 +338,7 @@ async def _facts(scene: _Scene, report: Report) -> None:
 
 
 async def _nothing_held(scene: _Scene, report: Report) -> None:
-    """Nobody holds a handle: the client holds nothing for them, and the daemon sends them nothing."""
+    """Check that without handles the client keeps no entries, and the daemon sends no session events."""
     report.looked_for = (
         "asyncio tasks", "sockets", "aiohttp sessions", "engineio clients", *client_counts(scene.client), "handles",
         "mirrors in memory", "memberships at the daemon", "memory",
@@ -357,7 +358,7 @@ async def _nothing_held(scene: _Scene, report: Report) -> None:
 
 
 async def _bill(before: Process, report: Report) -> None:
-    """What the process has more of than before."""
+    """Describe the counts of the process that have increased."""
     for _ in range(50):
         after = Process.now()
         if not after.tasks - before.tasks:

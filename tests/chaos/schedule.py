@@ -1,4 +1,4 @@
-"""Which faults happen and when: decided by a seed, carried out on a `Proxy` and on the daemon.
+"""The schedule of faults: decided by a seed, applied to a `Proxy` and to the daemon.
 
 The decisions are a pure stream of `Fault`s, the same for the same seed; only their timing is real.
 """
@@ -50,14 +50,14 @@ PACE = 0.3
 
 
 class Ordered(Protocol):
-    """A daemon that takes orders; False when it is down just then."""
+    """A daemon that accepts orders; False when it is down."""
 
     async def order(self, what: str) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What happens, after how many seconds of calm, for how long, and how badly (a share from 0 to 1)."""
+    """A fault: its kind, the seconds before it, its duration, and its severity (0 to 1)."""
 
     kind: Kind
     after: float
@@ -66,7 +66,7 @@ class Fault:
 
 
 def faults(seed: int) -> Iterator[Fault]:
-    """The faults of that seed, without end."""
+    """Generate the faults of a seed, without end."""
     chance = Random(f"faults/{seed}")
     kinds, weights = list(_WEIGHTS), list(_WEIGHTS.values())
     while True:
@@ -85,11 +85,11 @@ class FaultSchedule:
 
     @property
     def drops(self) -> int:
-        """Connections that were ended."""
+        """The number of ended connections."""
         return sum(self.hit[kind] for kind in DROPS)
 
     async def run(self) -> None:
-        """Go on until cancelled; then the network is good again."""
+        """Run until cancelled; then all faults end."""
         clock = asyncio.get_running_loop().time
         began = clock()
         try:

@@ -1,4 +1,4 @@
-"""A short run of the whole, as a process of its own: exit code, report, and what the report says of bad news."""
+"""A short chaos run as a separate process: exit code, report, and reported problems."""
 
 from __future__ import annotations
 

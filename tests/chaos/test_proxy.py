@@ -1,4 +1,4 @@
-"""The bad network itself: it does what it is told, and the same seed tells it the same."""
+"""The proxy: it applies its faults, and the same seed gives the same faults."""
 
 from __future__ import annotations
 
@@ -115,7 +115,7 @@ async def test_nobody_behind_it_is_a_reset_too() -> None:
 
 
 class Obedient:
-    """A daemon that notes its orders."""
+    """A daemon that records its orders."""
 
     def __init__(self) -> None:
         self.orders: list[str] = []

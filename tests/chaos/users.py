@@ -1,7 +1,7 @@
 """Users of the live client: they hold handles, load, unload, resync, prompt, release and retain again. One of them is
 a subscriber that fails.
 
-Every call that fails is counted by its error's name; an error that is none of the package's is a problem.
+Every failed call is counted by its error's name; an error that is not an `AgorError` is a problem.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import agor_reactive as agor
 from agor_reactive.core import SessionState
 from agor_reactive.errors import AgorError
 from agor_reactive.session.handles import SessionHandle
-from agor_reactive.session.pipeline import Subscription
+from agor_reactive.session.observers import Subscription
 from tests.chaos.problems import Problems, Unruly
 
 __all__ = ["Seat", "Users", "seats"]
@@ -39,7 +39,7 @@ class Seat:
 
 
 def seats(session_ids: list[str]) -> list[Seat]:
-    """One seat a session, of mixed kinds; some share a session, by the same reading or by another."""
+    """One seat per session, of mixed kinds; some share a session, with the same or another hydration."""
     kinds = ("lazy", "eager", "lean", "lazy", "none")
     found = [Seat(one, kinds[n % len(kinds)], short=n % 3 == 2) for n, one in enumerate(session_ids)]
     twice = [Seat(seat.session_id, seat.hydration) for seat in found[2:4]]
@@ -48,7 +48,7 @@ def seats(session_ids: list[str]) -> list[Seat]:
 
 
 class Users:
-    """`held` is who holds what now. `made` are weak references to every handle and mirror there ever was."""
+    """`held` are the current handles by seat. `made` are weak references to every handle and mirror ever created."""
 
     def __init__(self, client: agor.Client, taken: list[Seat], problems: Problems, seed: int) -> None:
         self._client = client
@@ -64,10 +64,10 @@ class Users:
         self.calm = False
         self.syncs: set[tuple[str, str, float]] = set()
 
-    # ---- sitting down and leaving ----
+    # ---- retaining and releasing ----
 
     def sit(self, number: int) -> None:
-        """Retain the seat's session, and be told of it."""
+        """Retain the seat's session, and subscribe."""
         seat = self._seats[number]
         handle = self._client.registry.retain(seat.asked_by, task_hydration=seat.hydration)
         self.held[number] = handle
@@ -86,7 +86,7 @@ class Users:
 
         def watch(state: SessionState) -> None:
             nonlocal told, session
-            # Only a short id that turns out to be a session at hand begins a count anew.
+            # Only a short id that resolves to a retained session restarts a count.
             if state.session_id == session and state.revision <= told:
                 self.backwards += 1
             told, session = state.revision, state.session_id
@@ -96,14 +96,14 @@ class Users:
         return watch
 
     def _misbehave(self, handle: SessionHandle) -> None:
-        """A subscriber that raises, loads inside its callback, unsubscribes itself and subscribes again."""
-        subscription: Subscription | None = None
+        """Subscribe a callback that raises, loads, unsubscribes and subscribes again."""
+        subscription: Subscription[SessionState] | None = None
         clock = asyncio.get_running_loop().time
         began = last = clock()
 
         def unruly(state: SessionState) -> None:
             nonlocal subscription, last
-            # Its loads change the state, of which it is told, whereupon it would load: not without end.
+            # Its loads change the state, which calls it again, so the number of loads is limited.
             if self.calm or handle.released or clock() - last < 0.3:
                 raise Unruly("on purpose")
             last = clock()
@@ -118,10 +118,10 @@ class Users:
 
         subscription = handle.subscribe(unruly)
 
-    # ---- being there ----
+    # ---- acting ----
 
     async def be(self) -> None:
-        """Do this and that until cancelled."""
+        """Act at random until cancelled."""
         deeds = (
             (self._load, 6),
             (self._unload, 3),
@@ -188,7 +188,7 @@ class Users:
     # ---- the end ----
 
     async def settle(self) -> None:
-        """Everybody sits again and behaves, and whatever was asked for has ended."""
+        """Retain all seats again, without faulty subscribers, and wait until all calls have ended."""
         self.calm = True
         for number in range(len(self._seats)):
             if number not in self.held:

@@ -34,7 +34,7 @@ def test_healthy_without_a_session_and_with_rooms(start: Callable[..., Any]) -> 
     cli = Cli(served.env)
     ended = cli("doctor")
     assert ended.code == 0
-    assert "nothing to join or read" in ended.out
+    assert "no sessions yet; step skipped" in ended.out
     cli("new", "First")
     assert "the live text of session" in cli("doctor").out
 
@@ -46,7 +46,7 @@ def test_nothing_there(cli: Cli) -> None:
     ended = cli("doctor", "--url", f"http://127.0.0.1:{port}")
     assert ended.code == 1
     assert "✗ reach" in ended.out
-    assert "nothing answers" in ended.out
+    assert "no answer from" in ended.out
     assert "start the daemon" in ended.out
 
 
@@ -98,7 +98,7 @@ def test_something_in_front_of_the_daemon_that_refuses(cli: Cli) -> None:
     with serving(Refusing) as url:
         ended = cli("doctor", "--url", url)
     assert ended.code == 1
-    assert "refuses before any login (HTTP 403)" in ended.out
+    assert "refuses requests before any login (HTTP 403)" in ended.out
     assert "a proxy" in ended.out
 
 
@@ -113,7 +113,7 @@ async def test_a_certificate_that_is_not_trusted(cli: Cli, served: Served, tmp_p
 def test_a_daemon_that_knows_you_and_does_not_let_you_in(start: Callable[..., Any]) -> None:
     ended = Cli(start(Forbidding, "--port", "0").env)("doctor")
     assert ended.code == 1
-    assert "knows you but does not let you in" in ended.out
+    assert "your login is valid, but the daemon denies access" in ended.out
     assert "ask the daemon's administrator for the member role" in ended.out
 
 
@@ -128,7 +128,7 @@ def test_a_password_that_must_be_changed_first(cli: Cli, served: Served) -> None
     ended = cli("doctor", AGOR_API_KEY=key)
     assert ended.code == 1
     assert "Password change required" in ended.out
-    assert "set a new one" in ended.out
+    assert "requires a new password" in ended.out
 
 
 def test_a_daemon_that_wants_no_login_is_healthy_without_a_key(start: Callable[..., Any]) -> None:
@@ -137,7 +137,7 @@ def test_a_daemon_that_wants_no_login_is_healthy_without_a_key(start: Callable[.
     cli = Cli({**served.env, "AGOR_API_KEY": ""})
     ended = cli("doctor")
     assert ended.code == 0, ended.out
-    assert "this daemon wants none" in ended.out
+    assert "this daemon requires none" in ended.out
     assert ended.out.splitlines()[-1] == "Healthy."
     ended = cli("sessions", "--json")
     assert (ended.code, session_id in ended.out) == (0, True), ended.err
@@ -171,7 +171,7 @@ def test_no_key_is_our_fault_and_a_refused_one_is_not(cli: Cli) -> None:
     ended = cli("doctor", AGOR_API_KEY="agor_sk_" + "0" * 48)
     assert ended.code == 1
     assert "was refused" in ended.out
-    assert "make a new key" in ended.out
+    assert "create a new key" in ended.out
 
 
 def test_a_session_that_is_not_there(cli: Cli) -> None:
@@ -216,8 +216,8 @@ async def test_a_key_that_works_over_rest_only_is_told_from_a_wrong_one(
     for words in (["watch", SESSION], ["prompt", SESSION, "x", "--follow"]):
         ended = await asyncio.to_thread(cli, *words, *at, AGOR_API_KEY="agor_sk_rest")
         assert ended.code == 1
-        assert "gives no live connection for a key" in ended.err
-        assert "make a new one" not in ended.err
+        assert "accepts no key for a live connection" in ended.err
+        assert "create a new key" not in ended.err
 
 
 @pytest.mark.parametrize("handshake", [False, True], ids=["bare", "handshake"])

@@ -189,14 +189,14 @@ async def test_letting_go_of_the_handle_ends_the_wait(client: agor.Client, sessi
 async def test_cancelling_leaves_nothing_behind(client: agor.Client, session_id: str) -> None:
     async with agor.retain_reactive_session(client, session_id) as handle:
         await handle.ready()
-        before = (handle.entry.snapshots.subscription_count, handle.entry.events.listener_count)
+        before = (handle.entry.snapshots.subscription_count, handle.entry.events.subscription_count)
         asking = asyncio.ensure_future(handle.ask("[slow]"))
         await running(client, session_id)
         asking.cancel()
         with pytest.raises(asyncio.CancelledError):
             await asking
         await client.sessions.stop(session_id)
-        assert (handle.entry.snapshots.subscription_count, handle.entry.events.listener_count) == before
+        assert (handle.entry.snapshots.subscription_count, handle.entry.events.subscription_count) == before
 
 
 async def test_looking_gets_more_seldom_and_knows_the_time(api_version: ApiVersionName) -> None:

@@ -1,10 +1,8 @@
-"""One daemon of each kind per test session, fresh clients and rows per test, and a summary per daemon at the end."""
+"""One daemon of each kind per test session, fresh clients and rows per test."""
 
 from __future__ import annotations
 
 import contextlib
-import re
-from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -66,43 +64,3 @@ async def scene(client: Any, daemon: Daemon) -> AsyncIterator[Scene]:
     """Rows for one test, removed after it."""
     async with opened_scene(client, daemon) as one:
         yield one
-
-
-# ---- what is said at the end ----------------------------------------------------------------------------------------
-
-
-def _daemon_of(nodeid: str) -> str | None:
-    path, _, name = nodeid.partition("::")
-    if "tests/contract/" not in path.replace("\\", "/"):
-        return None
-    inside = re.search(r"\[(.*)\]$", name)
-    parameters = inside.group(1) if inside else ""
-    found = [daemon for daemon in DAEMONS if re.search(rf"(^|-){re.escape(daemon)}(-|$)", parameters)]
-    return max(found, key=len, default=None)
-
-
-def _reason(report: Any) -> str:
-    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
-    return str(reason).removeprefix("Skipped: ")
-
-
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_terminal_summary(terminalreporter: Any) -> Iterator[None]:
-    yield
-    outcomes: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    reasons: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for outcome in ("passed", "failed", "error", "skipped"):
-        for report in terminalreporter.getreports(outcome):
-            name = _daemon_of(report.nodeid)
-            if name is None or (outcome == "passed" and report.when != "call"):
-                continue
-            outcomes[name][outcome] += 1
-            if outcome == "skipped":
-                reasons[name][_reason(report)] += 1
-    for name in (known for known in DAEMONS if known in outcomes):
-        counts = outcomes[name]
-        line = f"contract {name}: {counts['passed']} passed, {counts['skipped']} skipped"
-        if bad := counts["failed"] + counts["error"]:
-            line += f", {bad} FAILED"
-        why = ", ".join(f"{reason} × {number}" for reason, number in sorted(reasons[name].items()))
-        terminalreporter.write_line(f"{line} ({why})" if why else line)

@@ -1,6 +1,6 @@
-"""The daemons that the suite runs against, how each is started, and what each lets a test do to it.
+"""The daemons that the suite runs against, how each is started, and what a test may do to it.
 
-Public routes, processes and pipes; nothing of a daemon's inside.
+Uses public routes, processes and pipes; no internals of a daemon.
 
 A daemon of your own is added by `AGOR_CONTRACT_URL`. It needs `AGOR_CONTRACT_WORKSPACE_ID` (a branch or worktree) and
 `AGOR_CONTRACT_API_KEY`, and `AGOR_CONTRACT_EMAIL` and `AGOR_CONTRACT_PASSWORD` where it takes API keys over REST only.
@@ -51,11 +51,11 @@ RESTART_SECONDS = 120.0
 
 @dataclass
 class Daemon:
-    """One running daemon, as a test may know it.
+    """One running daemon, as seen by a test.
 
-    `api_version` is None for a live daemon: there a test finds out by trying, and takes what any version may answer.
-    `token_life` is in seconds, None where it is long or not known. `boards` are ids of boards to remove when all tests
-    are over: newer daemons disconnect everybody over that.
+    `api_version` is None for a live daemon: there a test tries, and accepts the answers of any version. `token_life` is
+    in seconds, None where it is long or not known. `boards` are ids of boards to remove when all tests are over: newer
+    daemons disconnect every socket then.
     """
 
     name: str
@@ -78,7 +78,7 @@ class Daemon:
 
     @property
     def bare(self) -> bool:
-        """Whether it is known to be one of the older versions, whose rules then hold to the letter."""
+        """Whether it is known to be an older version, whose rules are then checked exactly."""
         return self.api_version in BARE
 
     @cached_property
@@ -93,10 +93,10 @@ class Daemon:
     # ---- logging in ----
 
     def credentials(self) -> dict[str, str]:
-        """The arguments of `create_client` (or `authenticate`) that make a live client.
+        """The arguments of `create_client` (or `authenticate`) for a live client.
 
-        The test daemons take their API key. A live one counts logins (50 in 15 minutes for one address) and may refuse
-        API keys for them: there one login serves the whole run, and its tokens are refreshed.
+        The test daemons accept their API key. A live one counts logins (50 in 15 minutes for one address) and may
+        refuse API keys for them: there one login serves the whole run, and its tokens are refreshed.
         """
         if self.api_version is not None:
             return {"api_key": self.api_key}
@@ -140,23 +140,23 @@ class Daemon:
     def _post(self, path: str, body: dict[str, str]) -> httpx2.Response:
         return httpx2.post(f"{self.url}/{path}", json=body, trust_env=False, timeout=20)
 
-    # ---- power over the process ----
+    # ---- orders to the process ----
 
     @property
     def restartable(self) -> bool:
         return self.process is not None or bool(os.environ.get("AGOR_CONTRACT_RESTART"))
 
     def order(self, order: str) -> None:
-        """Do something to the daemon from its inside: ``kick`` every socket, ``cut`` every connection, ``revoke`` every
+        """Send an order to the daemon process: ``kick`` every socket, ``cut`` every connection, ``revoke`` every
         token."""
         self._ask(order)
 
     def revoke(self) -> None:
-        """Make every token issued so far void, and disconnect every socket."""
+        """Revoke all tokens issued so far, and disconnect every socket."""
         self._ask("revoke")
 
     def logins(self) -> int:
-        """How many ``POST /authentication`` succeeded since its start; refreshes are not counted."""
+        """The number of successful ``POST /authentication`` since the start, without refreshes."""
         return int(self._ask("logins")["count"])
 
     def _ask(self, order: str) -> dict[str, Any]:
@@ -199,8 +199,8 @@ class Daemon:
 
 @contextlib.contextmanager
 def absent_since(daemon: Daemon, what: str) -> Iterator[None]:
-    """What newer daemons removed: refused there, the test ends as an explained skip. Where it is known to exist, a
-    refusal is a failure."""
+    """Handle a call that newer daemons removed: a refusal there skips the test with a reason. Where the call is known
+    to exist, a refusal is a failure."""
     try:
         yield
     except (NotFound, MethodNotAllowed, BadRequest, Forbidden, UsageError):
@@ -277,7 +277,7 @@ def _command(name: str, flags: list[str]) -> list[str]:
 def running(
     name: str, state: Path, *, token_life: float | None = None, page_limit: int | None = None
 ) -> Iterator[Daemon]:
-    """The daemon of that name for as long as the context lasts. `state`: where it may keep its rows.
+    """Run the daemon of that name during the context. `state`: the folder for its rows.
 
     `token_life`: seconds that its access tokens live; a live daemon has its own, and is skipped where that is not known
     or not short. `page_limit`: most rows of one answer to a find of messages, for the test daemons.
@@ -291,7 +291,7 @@ def running(
     if page_limit is not None:
         flags += ["--page-limit", str(page_limit)]
     command = _command(name, flags)
-    # A restart must know the key that the first start was given: the embedded daemon keeps hashes only.
+    # A restart needs the key of the first start, because the embedded daemon stores hashes only.
     environment = {KEY: f"agor_sk_{secrets.token_hex(24)}", PASSWORD: secrets.token_urlsafe(12)}
 
     def start(port: int) -> JsonLineProcess:

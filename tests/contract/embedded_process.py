@@ -1,7 +1,7 @@
-"""The embedded daemon in a process of its own, so that one of each version can serve a whole test session.
+"""The embedded daemon in a separate process, so that one of each version serves a whole test session.
 
-Speaks as the FeathersJS peer's process does: one JSON line when it listens, JSON orders on stdin, gone when stdin ends.
-Secrets come by environment, not by arguments, which others can read.
+It uses the protocol of the FeathersJS peer's process: one JSON line when it listens, JSON orders on stdin, exit when
+stdin ends. Secrets come in the environment, because arguments are visible to others.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from agor_reactive.daemon.server import EmbeddedDaemon
 
 KEY, PASSWORD = "AGOR_CONTRACT_EMBEDDED_KEY", "AGOR_CONTRACT_EMBEDDED_PASSWORD"
-QUICK = 20.0  # how much faster than a real agent the scripted one talks
+QUICK = 20.0  # the speed of the scripted agent, relative to a real one
 
 
 def say(line: dict[str, Any]) -> None:
@@ -24,7 +24,7 @@ def say(line: dict[str, Any]) -> None:
 
 
 async def obey(daemon: EmbeddedDaemon) -> bool:
-    """Do what stdin orders until it ends; whether the end is to be graceful."""
+    """Run the orders from stdin until it ends; returns whether to stop gracefully."""
     while line := await asyncio.to_thread(sys.stdin.readline):
         order = json.loads(line)["do"]
         answer: dict[str, Any] = {"done": order}

@@ -1,4 +1,4 @@
-"""One long test, run on all daemons at once because it takes as long as tokens live: logins that expire ten times."""
+"""One long test, run on all daemons at once because it waits for token expiry: logins that expire ten times."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ EXPIRIES = 10
 
 
 async def _ten_expiries(daemon: Daemon) -> None:
-    """Chunks are posted over REST all the while; the live client must hear each once, on one connection."""
+    """Chunks are posted over REST all the while; the live client must receive each once, on one connection."""
     async with (
         agor.create_client(daemon.url, **daemon.credentials()) as client,
         agor.create_async_rest_client(daemon.url, api_key=daemon.api_key) as rest,
@@ -66,7 +66,7 @@ async def _ten_expiries(daemon: Daemon) -> None:
 
 
 async def _reconnects_with_a_fresh_token(daemon: Daemon, client: Any, handle: Any) -> None:
-    """The token of the first connect is void by now."""
+    """The token of the first connect is invalid by now."""
     if daemon.process is None:
         return
     epoch = client.status.epoch
@@ -76,7 +76,7 @@ async def _reconnects_with_a_fresh_token(daemon: Daemon, client: Any, handle: An
 
 
 def outcomes(names: Sequence[str], folder: Path) -> Mapping[str, BaseException | None]:
-    """What became of it at each daemon: None, or what it ended with (a failure, or a skip)."""
+    """The result for each daemon: None, or the failure or skip that ended it."""
     ended: dict[str, BaseException | None] = {}
     with contextlib.ExitStack() as stack:
         daemons: list[Daemon] = []
@@ -89,7 +89,7 @@ def outcomes(names: Sequence[str], folder: Path) -> Mapping[str, BaseException |
         async def all_at_once() -> list[Any]:
             return await asyncio.gather(*(_ten_expiries(daemon) for daemon in daemons), return_exceptions=True)
 
-        # On a thread of its own: pytest-asyncio owns the loop of this one.
+        # On another thread, because pytest-asyncio owns the loop of this one.
         with ThreadPoolExecutor(1) as pool:
             results = pool.submit(asyncio.run, all_at_once()).result()
         ended.update({daemon.name: result for daemon, result in zip(daemons, results, strict=True)})

@@ -1,4 +1,5 @@
-"""The rows of one test: made by what a member may do on every version, driven without an agent, removed at the end."""
+"""The rows of one test: created with a member's rights on every version, driven without an agent, removed at the
+end."""
 
 from __future__ import annotations
 
@@ -42,7 +43,7 @@ def now() -> str:
 
 
 def message_row(session_id: str, index: int, text: str, **fields: Any) -> dict[str, Any]:
-    """A message as a client creates one: its id is the client's to choose."""
+    """A message as a client creates one: the client creates its id."""
     role = fields.setdefault("role", "user")
     return {
         "message_id": str(uuid.uuid4()),
@@ -57,7 +58,7 @@ def message_row(session_id: str, index: int, text: str, **fields: Any) -> dict[s
 
 
 async def workspace_field(client: Any, workspace_id: str) -> str:
-    """What this daemon calls the place of a session: found out by trying."""
+    """The name of a session's workspace field on this daemon, detected by trying."""
     with contextlib.suppress(DaemonError):
         await client.service("branches").get(workspace_id)
         return "branch_id"
@@ -65,7 +66,7 @@ async def workspace_field(client: Any, workspace_id: str) -> str:
 
 
 async def tried(call: Awaitable[Any]) -> tuple[Any, DaemonError | None]:
-    """What the call returns, or how the daemon refused it: for rules that differ between versions."""
+    """Return the call's result, or the daemon's refusal, for rules that differ between versions."""
     try:
         return await call, None
     except DaemonError as refusal:
@@ -73,8 +74,8 @@ async def tried(call: Awaitable[Any]) -> tuple[Any, DaemonError | None]:
 
 
 async def after_a_board_was_removed(client: Any, epoch: int) -> None:
-    """Newer daemons disconnect everybody then, soon after they answered. Wait for that, and until `client`, which was
-    on its connection number `epoch`, is back."""
+    """Wait until `client` has reconnected since its connection number `epoch`, because newer daemons disconnect every
+    socket then, soon after their answer."""
     with contextlib.suppress(AssertionError):
         await eventually(lambda: client.status.epoch > epoch, KICKED_WITHIN)
     await eventually(lambda: client.status.phase == "live", 20)
@@ -82,8 +83,8 @@ async def after_a_board_was_removed(client: Any, epoch: int) -> None:
 
 @contextlib.asynccontextmanager
 async def opened_scene(client: Any, daemon: Daemon, *, member: Any = None) -> AsyncIterator[Scene]:
-    """A scene on `client`, cleaned at the end. Stream events are posted by the daemon's service token where there is
-    one, else by `member` (default: `client`)."""
+    """Open a scene on `client`, cleaned at the end. Stream events are posted by the daemon's service token where there
+    is one, else by `member` (default: `client`)."""
     async with contextlib.AsyncExitStack() as stack:
         executor = member or client
         if token := daemon.access.service_token:
@@ -96,10 +97,10 @@ async def opened_scene(client: Any, daemon: Daemon, *, member: Any = None) -> As
 
 
 class Scene:
-    """Makes sessions, tasks and messages for one test as a member, and does what an executor does.
+    """Creates sessions, tasks and messages for one test as a member, and acts as an executor.
 
-    `executor` is the client for that: posting stream events, patching tasks. Where neither a service token is at hand
-    nor members may do it, the test is skipped.
+    `executor` is the client for that: posting stream events, patching tasks. Without a service token, and where members
+    may not do it, the test is skipped.
     """
 
     def __init__(self, client: Any, daemon: Daemon, workspace: str, executor: Any) -> None:
@@ -125,7 +126,7 @@ class Scene:
         return row
 
     async def running_task(self, session_id: str, prompt: str = HOLD) -> Any:
-        """A task that runs on an idle session, and whose agent says nothing. It has one message: the prompt."""
+        """Create a running task on an idle session, whose agent sends nothing. It has one message: the prompt."""
         task = await self.client.sessions.prompt(session_id, prompt)
 
         async def running() -> Any:
@@ -136,7 +137,7 @@ class Scene:
         return await eventually(running, STARTS_WITHIN, what="the prompted task runs")
 
     async def waiting_task(self, session_id: str, prompt: str = "Not yet.") -> Any:
-        """A task that nobody has run yet."""
+        """Create a task that has not been run yet."""
         return await self.service("tasks").create(
             {"session_id": session_id, "full_prompt": prompt, "status": "created"}
         )
@@ -150,14 +151,14 @@ class Scene:
     async def save(self, session_id: str, index: int, text: str, **fields: Any) -> Any:
         return await self.service("messages").create(message_row(session_id, index, text, **fields))
 
-    # ---- what an executor does ----
+    # ---- as an executor ----
 
     async def say(self, event: str, **data: Any) -> None:
-        """One stream event of a message."""
+        """Post one stream event of a message."""
         await self._post("messages/streaming", event, data)
 
     async def tell(self, event: str, **data: Any) -> None:
-        """One stream event of a task."""
+        """Post one stream event of a task."""
         await self._post("tasks/streaming", event, data)
 
     async def _post(self, path: str, event: str, data: dict[str, Any]) -> None:
@@ -173,7 +174,7 @@ class Scene:
             self._not_for_members("patching tasks as a member", refusal)
 
     async def ask_permission(self, session_id: str, task_id: str, asked: dict[str, Any]) -> str:
-        """The message in which an agent asks whether it may; returns its id."""
+        """Create a permission request message; returns its id."""
         row = message_row(session_id, 1_000, "May I?", task_id=task_id, role="system")
         try:
             await self.executor.service("messages").create({**row, "type": "permission_request", "content": asked})
@@ -195,7 +196,7 @@ class Scene:
     # ---- the end ----
 
     async def clean(self) -> None:
-        """Stop what runs, then remove what was made, newest first; what is gone already is fine."""
+        """Stop running tasks, then remove the created rows, newest first; missing ones are ignored."""
         for path, row_id in reversed(self.made):
             with contextlib.suppress(NotFound, LinkError):
                 if path == "sessions":
@@ -203,13 +204,14 @@ class Scene:
                 await self.service(path).remove(row_id)
 
     async def _stop_all(self, session_id: str) -> None:
-        """Empty the queue and stop what runs: an agent of a live daemon costs money, also after its session is gone."""
+        """Empty the queue and stop the running task: an agent of a live daemon costs money, even after its session was
+        removed."""
         for task in await self._tasks_of(session_id, "queued"):
             with contextlib.suppress(DaemonError):
                 await self.service("tasks").remove(task.task_id)
         if await self._tasks_of(session_id, *AT_WORK):
             await self.client.sessions.stop(session_id)
-            with contextlib.suppress(AssertionError):  # it is removed all the same
+            with contextlib.suppress(AssertionError):  # it is removed nevertheless
 
                 async def stopped() -> bool:
                     return not await self._tasks_of(session_id, *AT_WORK)

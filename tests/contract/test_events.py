@@ -1,4 +1,4 @@
-"""The events that a listening client receives: its own, everybody else's, and secrets never."""
+"""The events that a client receives: its own and other users', but no secrets."""
 
 from __future__ import annotations
 

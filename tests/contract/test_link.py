@@ -1,4 +1,4 @@
-"""The connection over time: sockets that are kicked or cut, tokens that are revoked, daemons that are restarted."""
+"""The connection over time: disconnected or dropped sockets, revoked tokens, restarted daemons."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from agor_reactive.calls.backoff import Backoff
 from agor_reactive.errors import CannotConnect, LinkError
 from agor_reactive.transport.credentials import credentials
 from agor_reactive.transport.socketio import SocketLink
+from tests.chaos.proxy import Proxy
 from tests.contract.daemons import Daemon
-from tests.contract.relay import way_to
 from tests.contract.scene import ENDED, Scene, opened_scene
 from tests.contract.waiting import eventually
 
@@ -27,7 +27,7 @@ LOGINS = 3
 
 
 class Watched:
-    """A session with a running task and the handle that watches it, on a client that a test may maltreat."""
+    """A session with a running task and the handle that watches it, on a client that a test may disconnect."""
 
     def __init__(self, scene: Scene, client: Any, handle: Any, task: Any) -> None:
         self.scene, self.client, self.handle, self.task = scene, client, handle, task
@@ -50,7 +50,7 @@ class Watched:
 
 @contextlib.asynccontextmanager
 async def watching(daemon: Daemon, client: Any, member: Any) -> AsyncIterator[Watched]:
-    """`member`: a REST client, whose calls go past the connection that is maltreated."""
+    """`member`: a REST client, whose calls do not use that connection."""
     async with opened_scene(client, daemon, member=member) as scene:
         session = await scene.session()
         task = await scene.running_task(session.session_id)
@@ -80,7 +80,7 @@ async def test_after_a_kick_the_client_comes_back_by_itself_logged_in_and_in_ste
 
 async def test_after_a_cut_a_stream_says_that_its_middle_was_missed(daemon: Daemon, arest: Any) -> None:
     async with (
-        way_to(daemon.url) as way,
+        Proxy(daemon.url) as way,
         agor.create_client(way.url, **daemon.credentials()) as client,
         watching(daemon, client, arest) as watched,
     ):
@@ -88,9 +88,13 @@ async def test_after_a_cut_a_stream_says_that_its_middle_was_missed(daemon: Daem
         await watched.say("streaming:start")
         await watched.say("streaming:chunk", chunk="before ", sequence=0)
         await eventually(lambda: watched.stream is not None and watched.stream.text == "before ")
-        way.cut()
+        way.refuse(refusing=True)  # no reconnect before the chunk was sent
+        assert way.drop() > 0
         await eventually(lambda: not watched.handle.state.connected)
         await watched.say("streaming:chunk", chunk="missed ", sequence=1)
+        assert client.status.epoch == epoch
+        assert not watched.handle.state.connected
+        way.refuse(refusing=False)
         await watched.back(epoch)
         await watched.say("streaming:chunk", chunk="after", sequence=2)
         await eventually(lambda: watched.stream.text == "before after")
@@ -99,14 +103,14 @@ async def test_after_a_cut_a_stream_says_that_its_middle_was_missed(daemon: Daem
 
 async def test_a_call_in_flight_at_a_cut_ends_at_once_and_is_not_repeated(daemon: Daemon, arest: Any) -> None:
     async with (
-        way_to(daemon.url) as way,
+        Proxy(daemon.url) as way,
         agor.create_client(way.url, **daemon.credentials()) as client,
         watching(daemon, client, arest) as watched,
     ):
         started = time.monotonic()
         prompting = asyncio.ensure_future(watched.client.sessions.prompt(watched.task.session_id, "[hold] Once."))
         await asyncio.sleep(0)
-        way.cut()
+        way.drop()
         with contextlib.suppress(LinkError):
             await prompting
         assert time.monotonic() - started < 5
@@ -139,7 +143,7 @@ async def test_after_its_tokens_are_revoked_a_client_logs_in_again_and_resyncs(
 @pytest.mark.timeout(180, func_only=True)
 async def test_many_reconnects_cost_few_logins(daemon: Daemon, arest: Any) -> None:
     if daemon.bare:
-        daemon.not_offered("connecting with a token")  # each connection has to log in by itself there
+        daemon.not_offered("connecting with a token")  # each connection has to log in there
     before = await asyncio.to_thread(daemon.logins)
     link = SocketLink(
         daemon.url,
@@ -167,7 +171,7 @@ async def test_a_restarted_daemon_is_found_again_and_its_truth_taken(
     epoch = watched.client.status.epoch
     await asyncio.to_thread(daemon.restart, graceful=graceful)
     await watched.back(epoch, 40)
-    # What a restart makes of a running task is the daemon's to decide: "stopped" on those known, an end on all.
+    # The daemon decides the status of a running task after a restart: "stopped" on known daemons, an end on all.
     await eventually(lambda: watched.handle.state.get_task(watched.task.task_id).status in ENDED)
     assert watched.handle.state.session.status == "idle"
     assert watched.handle.state.error is None

@@ -1,4 +1,4 @@
-"""Who may call: three strategies, wrong ones, none, and what a logged-out client still gets.
+"""Logins: three strategies, wrong ones, none, and the rights of a logged-out client.
 
 Where a socket has to log in to connect, a client without a login has none: its calls go over REST.
 """
@@ -177,7 +177,7 @@ async def test_a_client_that_was_given_a_wrong_key_says_so_when_it_opens(daemon:
 async def test_logging_in_as_somebody_else_changes_the_connection_where_it_carries_the_login(
     client: Any, daemon: Daemon
 ) -> None:
-    """Older daemons log the same socket in anew; newer ones need another socket."""
+    """Older daemons log in the same socket again; newer ones need another socket."""
     if not daemon.access.service_token:
         daemon.not_offered("a second identity")
     epoch = client.status.epoch

@@ -1,4 +1,4 @@
-"""Prompt, queue, run, stop, complete, permission: what a client may rely on, whoever or nobody answers."""
+"""Prompt, queue, run, stop, complete, permission: the guarantees for a client, with any or no agent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every way a daemon says no, over both transports, as one of our named errors."""
+"""Every kind of refusal, over both transports, as one of our errors."""
 
 from __future__ import annotations
 

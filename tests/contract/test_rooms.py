@@ -1,4 +1,4 @@
-"""Who receives the text that is being written: on older daemons everybody, on newer ones those who joined."""
+"""The receivers of streaming text: every socket on older daemons, joined ones on newer daemons."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_a_client_that_retains_a_session_receives_its_text(client: Any, sc
 async def test_a_client_that_does_not_retain_receives_all_text_or_none(
     scene: Scene, other: Any, daemon: Daemon
 ) -> None:
-    """Every client of ours says on each connection that it joins what it wants, also to its own user's sessions."""
+    """Every client of ours announces on each connection that it joins rooms, also for its own user's sessions."""
     session = await scene.session()
     chunks = Chunks(other, session.session_id)
     await post(scene, session.session_id, range(3))

@@ -1,4 +1,4 @@
-"""Rows: create, get, patch, remove and find of each kind; pages; what a find honours on every daemon."""
+"""Rows: create, get, patch, remove and find of each kind; pages; the parts of a query that every daemon applies."""
 
 from __future__ import annotations
 

@@ -74,6 +74,15 @@ def as_messages(rows: list[dict[str, Any]]) -> tuple[Message, ...]:
     return tuple(row_from_wire(Message, row) for row in rows)
 
 
+def core_events(items: list[Any], topics: Mapping[str, Any] = OWN_TOPICS) -> list[Any]:
+    """The events of the core among raw events and core events; their payloads are nobody else's."""
+    parsed = [
+        parse_payload(item.topic, copy.deepcopy(item.payload), topics) if isinstance(item, RawEvent) else item
+        for item in items
+    ]
+    return [event for event in parsed if event is not None]
+
+
 class Mirror:
     """A session's state, fed by hand. Asks are answered by the test, by hand or from rows.
 
@@ -89,18 +98,11 @@ class Mirror:
 
     def feed(self, *items: Any) -> SessionState:
         """Fold raw events and core events."""
-        for item in items:
-            # What a link hands over is nobody else's.
-            event = (
-                parse_payload(item.topic, copy.deepcopy(item.payload), self.topics)
-                if isinstance(item, RawEvent)
-                else item
-            )
-            if event is not None:
-                after = fold(self.state, event)
-                if after is not self.state:
-                    self.seen.append(after)
-                self.state = after
+        for event in core_events(list(items), self.topics):
+            after = fold(self.state, event)
+            if after is not self.state:
+                self.seen.append(after)
+            self.state = after
         return self.state
 
     def fetch(self, kind: str, task_id: str | None = None) -> Fetch:

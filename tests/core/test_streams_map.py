@@ -1,4 +1,4 @@
-"""The mapping of messages being written beside dict: whatever is done to any version, every version stays as it was."""
+"""The mapping of messages being written, and the draft of a stream, which leaves what it began with as it was."""
 
 from __future__ import annotations
 
@@ -9,51 +9,65 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agor_reactive.core.streams import NO_STREAMS, Stream, Streams, new_head, open_stream, with_chunk
-from agor_reactive.core.streams import freeze_stream as frozen
+from agor_reactive.core.streams import NO_STREAMS, Stream, Streams, draft_of, freeze_stream, opened_stream
 
-ids = st.sampled_from("abcd")
-steps = st.lists(st.tuples(st.floats(0, 1), st.sampled_from(["put", "without"]), ids), max_size=30)
+chunks = st.tuples(st.text(max_size=3), st.one_of(st.none(), st.integers(0, 6)))
 
 
-def written(message_id: str, text: str) -> Stream:
-    stream = open_stream(new_head(message_id, None), 1)
-    with_chunk(stream, text, 0)
-    return frozen(stream)
+def written(message_id: str, *parts: tuple[str, int | None]) -> Stream:
+    draft = opened_stream(message_id, None, 1)
+    for text, sequence in parts:
+        draft.add(text, sequence)
+    return freeze_stream(draft)
 
 
-@given(steps)
-def test_every_version_says_what_a_dict_would_say(steps: list[Any]) -> None:
-    versions: list[tuple[Streams, dict[str, Stream]]] = [(NO_STREAMS, {})]
-    for at, (back, how, message_id) in enumerate(steps):
-        base, model = versions[-1] if back < 0.8 else versions[int((1 - back) * 5 * (len(versions) - 1))]
-        if how == "put":
-            stream = written(message_id, str(at))
-            versions.append((base.put(stream), {**model, message_id: stream}))
-        elif message_id in model:
-            left = {key: value for key, value in model.items() if key != message_id}
-            versions.append((base.without(message_id), left))
-    for version, model in [*versions, *[(Streams(model.values()), model) for _, model in versions]]:
-        assert list(version) == list(model)  # oldest first: a change keeps the place
-        assert all(version[key] is value and version.get(key) is value for key, value in model.items())
-        assert all(ours is value for ours, value in zip(version.values(), model.values(), strict=True))
-        assert len(version) == len(model)
-        assert (version.last is None) == (not model)
-        assert bool(version) == bool(model)
-        assert all((key in version) == (key in model) for key in "abcd")
-        assert all(version.get(key) is None and version.get(key, 7) == 7 for key in set("abcd") - set(model))
-        assert version == model
-        assert pickle.loads(pickle.dumps(version)) == version
+@given(st.lists(chunks, max_size=8), st.lists(chunks, max_size=8), st.lists(chunks, max_size=8))
+def test_two_drafts_of_one_stream_change_neither_it_nor_each_other(first: Any, left: Any, right: Any) -> None:
+    stream = written("m", *first)
+    before = stream.dump()
+    one, other = draft_of(stream), draft_of(stream)
+    for (text, sequence), (more, at) in zip(left, right, strict=False):
+        one.add(text, sequence)
+        other.add(more, at)
+    for text, sequence in left[len(right) :]:
+        one.add(text, sequence)
+    for more, at in right[len(left) :]:
+        other.add(more, at)
+    assert freeze_stream(one).dump() == written("m", *first, *left).dump()
+    assert freeze_stream(other).dump() == written("m", *first, *right).dump()
+    assert stream.dump() == before
 
 
-def test_a_message_that_is_not_being_written_is_named_when_asked_for() -> None:
-    for streams in (NO_STREAMS, NO_STREAMS.put(written("a", "x")), Streams([written("a", "x"), written("b", "y")])):
+def test_a_draft_that_was_not_changed_freezes_to_the_very_stream_it_began_with() -> None:
+    stream = written("m", ("a", 0))
+    draft = draft_of(stream)
+    draft.update(7, streaming=False, role=None)
+    assert not draft.add("a", 0)
+    assert freeze_stream(draft) is stream
+    changed = draft_of(stream)
+    changed.update(7, streaming=True)
+    assert (freeze_stream(changed).streaming, changed.moved_at, stream.streaming, stream.moved_at) == (
+        True,
+        7,
+        False,
+        1,
+    )
+
+
+def test_streams_are_a_mapping_oldest_first_that_pickles_and_names_what_it_lacks() -> None:
+    streams = Streams([written("b", ("x", 0)), written("a", ("y", 0))])
+    assert list(streams) == ["b", "a"]
+    assert pickle.loads(pickle.dumps(streams)) == streams == dict(streams)
+    assert streams.get("c") is None
+    assert "c" not in streams
+    assert len(streams) == 2
+    assert len(NO_STREAMS) == 0
+    for some in (streams, NO_STREAMS):
         with pytest.raises(KeyError, match="z"):
-            streams["z"]
+            some["z"]
 
 
-def test_the_next_chunk_of_the_stream_that_moved_last_copies_no_other() -> None:
-    many = Streams([written(message_id, "x") for message_id in "abcd"])
-    moved = many.put(written("b", "y"))
-    assert moved.put(written("b", "z")).places is moved.places
-    assert moved.places is not many.places
+@pytest.mark.parametrize("name", ["text", "head", "moved_at", "role", "anything"])
+def test_a_stream_refuses_to_be_changed(name: str) -> None:
+    with pytest.raises(AttributeError):
+        setattr(written("m"), name, 1)

@@ -17,7 +17,7 @@ Row = dict[str, Any]
 
 
 class Watcher:
-    """A plain Socket.IO client that remembers all it hears."""
+    """A plain Socket.IO client that records every event."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -65,7 +65,7 @@ class Watcher:
         return row
 
     async def until(self, holds: Callable[[], Any], *, seconds: float = 5) -> Any:
-        """Wait, from event to event, until something holds; answers what made it hold."""
+        """Wait for events until a condition holds; returns its result."""
         async with asyncio.timeout(seconds):
             while not (found := holds()):
                 self._changed.clear()
@@ -73,7 +73,7 @@ class Watcher:
             return found
 
     async def ended(self, task_id: str) -> Row:
-        """Wait for the task's last word."""
+        """Wait for the task's end."""
         row: Row = await self.until(
             lambda: next(
                 (
@@ -147,7 +147,7 @@ async def stack() -> AsyncIterator[AsyncExitStack]:
 
 @pytest.fixture
 def api_version() -> ApiVersionName:
-    """Modules about other versions override this."""
+    """The API version; modules about other versions override it."""
     return "branches"
 
 
@@ -190,3 +190,8 @@ async def connect(stack: AsyncExitStack, daemon: EmbeddedDaemon) -> Open:
 async def http(daemon: EmbeddedDaemon) -> AsyncIterator[httpx2.AsyncClient]:
     async with httpx2.AsyncClient(base_url=daemon.url, headers={"X-API-Key": daemon.api_key or ""}) as client:
         yield client
+
+
+@pytest.fixture
+async def watcher(connect: Open) -> Watcher:
+    return await connect()

@@ -1,4 +1,4 @@
-"""Bodies of the wrong kind: refused with a code and words, as FeathersJS does, whatever the service and the way."""
+"""Bodies of the wrong type: refused with a code and message, as by FeathersJS, on every service and transport."""
 
 from __future__ import annotations
 

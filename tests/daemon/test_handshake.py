@@ -1,4 +1,4 @@
-"""Today's version: who a socket belongs to is settled in its handshake."""
+"""Today's version: a socket is authenticated in its handshake."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Today's version: stops that may be pending, and permission decisions that are handed on."""
+"""Today's version: stops that may be pending, and permission decisions that are delivered."""
 
 from __future__ import annotations
 
@@ -6,17 +6,12 @@ import pytest
 
 from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
 
-from .conftest import Open, Row, Watcher
+from .conftest import Row, Watcher
 
 
 @pytest.fixture
 def api_version() -> ApiVersionName:
     return "handshake"
-
-
-@pytest.fixture
-async def watcher(connect: Open) -> Watcher:
-    return await connect()
 
 
 @pytest.fixture

@@ -18,11 +18,6 @@ def api_version() -> ApiVersionName:
     return "handshake"
 
 
-@pytest.fixture
-async def watcher(connect: Open) -> Watcher:
-    return await connect()
-
-
 async def filled(watcher: Watcher, daemon: EmbeddedDaemon, count: int) -> str:
     session_id: str = await watcher.new_session(daemon)
     context = daemon._now_running.context

@@ -31,11 +31,6 @@ def api_version() -> ApiVersionName:
 
 
 @pytest.fixture
-async def watcher(connect: Open) -> Watcher:
-    return await connect()
-
-
-@pytest.fixture
 async def session_id(daemon: EmbeddedDaemon, watcher: Watcher) -> str:
     made: str = await watcher.new_session(daemon)
     await watcher.until(lambda: watcher.of("sessions created"))

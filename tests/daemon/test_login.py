@@ -1,4 +1,4 @@
-"""Logging in, staying in, being cut, and every way of being refused."""
+"""Logins, expiry, disconnects, and every kind of refusal."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ async def test_refreshing_gives_two_new_tokens_and_no_login(daemon: EmbeddedDaem
     assert set(fresh) == {"accessToken", "refreshToken", "user"}
     assert fresh["accessToken"] != old["accessToken"]
     assert (await other.fault("find", "sessions"))["code"] == 401
-    # Everybody hears the fresh tokens; a client has to redact this.
+    # Every socket receives the new tokens; a client has to redact them.
     assert watcher.of("authentication/refresh created")[0]["accessToken"] == fresh["accessToken"]
     bad = await other.fault("create", "authentication/refresh", {"refreshToken": old["accessToken"]})
     assert bad["message"] == "Invalid or expired refresh token"

@@ -1,4 +1,4 @@
-"""What the package says when its extra is missing or its options are wrong."""
+"""The errors of the package when its extra is missing or its options are wrong."""
 
 from __future__ import annotations
 

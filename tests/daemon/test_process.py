@@ -1,4 +1,4 @@
-"""The daemon as a process: it survives being killed, keeps its key, and tells what happened."""
+"""The daemon as a process: it recovers from a kill, keeps its key, and reports what happened."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Process:
 
 @asynccontextmanager
 async def process(db: Path, *more: str, port: int = 0, key: str = "") -> AsyncIterator[Process]:
-    """A daemon of its own on `db`; ended (gently) if the test has not."""
+    """Run a daemon on `db`; stops it gracefully if the test has not."""
     running = await asyncio.create_subprocess_exec(
         sys.executable, "-W", "error", "-m", "agor_reactive.daemon", "--quiet",
         "--port", str(port), "--db", str(db), "--speed", "100", "--api-version", "branches", *more,

@@ -1,4 +1,4 @@
-"""Today's version: who gets the stream events of a session."""
+"""Today's version: the receivers of a session's stream events."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def api_version() -> ApiVersionName:
 
 @pytest.fixture
 async def member(daemon: EmbeddedDaemon, connect: Open) -> Watcher:
-    """A socket of somebody who owns none of the sessions."""
+    """A socket of a user who owns none of the sessions."""
     admin = await connect()
     await admin.ok("create", "users", {"email": "m@x.test", "password": "secret-1", "role": "member"})
     token = (await log_in(daemon, strategy="local", email="m@x.test", password="secret-1"))["accessToken"]

@@ -1,4 +1,4 @@
-"""The store reads the rows that are asked for, and no others."""
+"""The store reads only the requested rows."""
 
 from __future__ import annotations
 

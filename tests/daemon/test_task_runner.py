@@ -1,4 +1,4 @@
-"""What a watcher hears while prompts run, queue, stop, fail and ask."""
+"""The events of prompts that run, queue, stop, fail and request permission."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ async def greeted(link: ClientConnection) -> dict[str, Any]:
 
 
 async def until_closed(link: ClientConnection) -> list[str]:
-    """What still comes until the server closes the link."""
+    """Read until the server closes the connection."""
     heard: list[str] = []
     async with asyncio.timeout(5):
         try:

@@ -45,8 +45,8 @@ def test_every_operator_of_a_live_collection_is_in_its_docstring_and_on_its_page
 
 
 def test_every_hydration_is_on_its_page() -> None:
-    told = set(re.findall(r'`"(\w+)"`', section(SESSION, "Which messages are read")))
-    assert told == set(HYDRATIONS)
+    documented = set(re.findall(r'`"(\w+)"`', section(SESSION, "Loading messages")))
+    assert documented == set(HYDRATIONS)
 
 
 def test_every_page_is_in_the_index_and_in_the_readme() -> None:

@@ -1,4 +1,4 @@
-"""The FeathersJS peer as a process of its own: installed once, started, ordered about, never left behind.
+"""The FeathersJS peer as a separate process: installed once, started, controlled, always stopped.
 
 Knows Node, npm and pipes; knows nothing of agor_reactive.
 """
@@ -31,7 +31,7 @@ _STAMP = PEER / "node_modules" / ".installed-from"
 
 
 class PeerUnavailable(Exception):
-    """The peer cannot run here; the message says why, ready to be a reason for a skip."""
+    """The peer cannot run here; the message is the reason for a skip."""
 
 
 def _wanted() -> str:
@@ -96,13 +96,13 @@ def install() -> str:
 
 
 def peer_command(*flags: str) -> list[str]:
-    """What starts the peer; installs it first. Raises `PeerUnavailable`."""
+    """The command of the peer; installs it first. Raises `PeerUnavailable`."""
     return [install(), str(PEER / "server.mjs"), *flags]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """How to reach a daemon: its address, who to be, and the workspace to create sessions in."""
+    """The access to a daemon: its address, credentials, and the workspace for new sessions."""
 
     url: str
     api_key: str
@@ -162,7 +162,7 @@ class JsonLineProcess:
             del self._complaints[:-50]
 
     def answer(self, seconds: float = 5.0) -> dict[str, Any]:
-        """The next JSON line that it says."""
+        """Read the next JSON line."""
         try:
             line = self._said.get(timeout=seconds)
         except queue.Empty:

@@ -1,4 +1,4 @@
-"""The peer of today, connections: identity in the handshake, logins over REST, rooms, who gets which event."""
+"""Today's peer, connections: authentication in the handshake, logins over REST, rooms, receivers of events."""
 
 from __future__ import annotations
 

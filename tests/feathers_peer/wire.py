@@ -1,4 +1,4 @@
-"""Raw frames and raw HTTP for the tests of the peer: nothing of agor_reactive between."""
+"""Raw frames and raw HTTP for the tests of the peer, without agor_reactive."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def connected(
 
 
 async def refused(peer: JsonLineProcess, *, token: str | None = None, auth: Any = None) -> Any:
-    """What a refused connection is told; fails if it is accepted."""
+    """Return the refusal of a connection; fails if it is accepted."""
     socket = Socket()
     headers = bearer(token) if token else {}
     try:

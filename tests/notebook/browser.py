@@ -47,13 +47,13 @@ ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts"
 
 
 def in_browser(*, lab: bool = False, seconds: float = 120) -> list[pytest.MarkDecorator]:
-    """What a module of tests in a browser is marked with: one browser for all of them, and so long for each. `lab`:
-    they need a JupyterLab.
+    """The marks of a test module that uses the session's Chromium and, with `lab`, its JupyterLab. `seconds` is the
+    timeout of each test.
     """
     return [
         pytest.mark.skipif(lab and find_spec("jupyterlab") is None, reason=_EXTRA),
         pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
-        pytest.mark.asyncio(loop_scope="module"),
+        pytest.mark.asyncio(loop_scope="session"),
         pytest.mark.timeout(seconds),
     ]
 
@@ -169,10 +169,10 @@ async def picture(what: Page | Locator, name: str) -> None:
 
 
 async def shows(view: Locator, selector: str, text: str, *, seconds: float = 30) -> None:
-    """Wait until some such element has that text."""
+    """Wait until some such element has that text, in whatever case it is painted."""
 
     async def found() -> bool:
-        return any(text in said for said in await view.locator(selector).all_inner_texts())
+        return any(text.casefold() in said.casefold() for said in await view.locator(selector).all_inner_texts())
 
     await until(found, f"{selector} shows {text!r}", seconds=seconds)
 

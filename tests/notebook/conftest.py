@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,17 +19,6 @@ if TYPE_CHECKING:
 collect_ignore_glob = [] if find_spec("anywidget") else ["test_*.py"]
 
 
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a measured number, whatever pytest captures."""
-
-    def tell(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n{text}")
-
-    return tell
-
-
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A JupyterLab that has the project's notebooks."""
@@ -42,9 +31,9 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     made.stop()
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """A browser, of one test module."""
+    """One Chromium for all tests; each opens pages of its own, with contexts of their own."""
     from tests.notebook.browser import launched
 
     async with launched() as found:

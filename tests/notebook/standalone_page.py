@@ -14,7 +14,7 @@ from tests.notebook.browser import LONG_TASKS
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
 
-__all__ = ["bare", "snapshot", "tell"]
+__all__ = ["longest_task", "snapshot", "standalone", "tell"]
 
 _FRAME = """
 window.sent = [];
@@ -36,7 +36,22 @@ window.leave = widget.render({ model, el: document.body });
 window.receive = window.handlers["msg:custom"];
 """
 
-END = "This is the end."
+END = "This is the end of {}."
+"""The last part of every snapshot, with its number."""
+
+PAINTED = """() => new Promise((done) => {
+  let still = 0;
+  const observer = new MutationObserver(() => { still = 0; });
+  observer.observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
+  const look = () => {
+    still += 1;
+    if (still <= 3) { requestAnimationFrame(look); return; }
+    observer.disconnect();
+    done();
+  };
+  requestAnimationFrame(look);
+})"""
+"""Resolves when the page has changed nothing for three frames: the view paints long text a slice a frame."""
 
 _HEAD = {"title": "A session", "session": "s", "status": "running", "tone": "busy", "link": "live", "linkTone": "ok"}
 _HEAD |= {"details": "", "context": None, "notes": [], "older": False, "empty": False, "busy": True}
@@ -46,7 +61,7 @@ _ROW |= {"ended": False, "loaded": True, "shown": True, "fault": None}
 
 
 @asynccontextmanager
-async def bare(browser: Browser, name: str = "session_widget") -> AsyncIterator[Page]:
+async def standalone(browser: Browser, name: str = "session_widget") -> AsyncIterator[Page]:
     """A page that shows that widget: `window.receive(message)` tells it, `window.sent` has what it said, `window.wrong`
     what went wrong. Afterwards: nothing did, and nothing was asked of any network.
     """
@@ -67,15 +82,20 @@ async def bare(browser: Browser, name: str = "session_widget") -> AsyncIterator[
         await page.close()
 
 
-async def tell(page: Page, message: dict[str, Any], *, seconds: float = 20) -> int:
-    """Tell the page that snapshot, wait until all of it is shown; the longest that the page did not react meanwhile, in
-    ms (0: under 50).
-    """
-    await page.evaluate("(message) => { window.message = message; window.__long.length = 0; }", message)
-    # Not from within the debugger's own call, which is no task of the page's.
-    await page.evaluate("() => { setTimeout(() => receive(message)); }")
-    await page.locator(".ag-note", has_text=END).wait_for(state="attached", timeout=seconds * 1000)
-    # The browser tells of a long task some time after it.
+async def tell(page: Page, message: dict[str, Any], *, seconds: float = 20) -> None:
+    """Deliver a message that `snapshot` made and wait until the page has painted all of it."""
+    # A timer, because a call of the debugger is no task of the page's: it would not count as a long one.
+    await page.evaluate("(message) => { setTimeout(() => receive(message)); }", message)
+    end = page.locator(".ag-note", has_text=END.format(message["seq"]))
+    await end.wait_for(state="attached", timeout=seconds * 1000)
+    await page.evaluate(PAINTED)
+
+
+async def longest_task(page: Page, message: dict[str, Any], *, seconds: float = 20) -> int:
+    """Deliver the message as `tell` does; the longest task of the page meanwhile, in ms (0: under 50)."""
+    await page.evaluate("() => { window.__long.length = 0; }")
+    await tell(page, message, seconds=seconds)
+    # The browser reports a long task some time after it.
     rested = "() => window.__long.every(([start, took]) => start + took < performance.now() - 300)"
     for _ in range(2):
         await page.evaluate("() => new Promise((done) => setTimeout(done, 150))")
@@ -85,7 +105,7 @@ async def tell(page: Page, message: dict[str, Any], *, seconds: float = 20) -> i
 
 def snapshot(*parts: Part, seq: int = 1, title: str = "A session", row: Mapping[str, Any] = NONE) -> dict[str, Any]:
     """The message that shows a session of one task with these parts; `row`: what differs in the row of the task."""
-    end = Part({"kind": "note", "tone": ""}, END)
+    end = Part({"kind": "note", "tone": ""}, END.format(seq))
     keys = [f"tool/{part.fields['tool']}" if "tool" in part.fields else f"p{at}" for at, part in enumerate(parts)]
     shown = {"t": dict(zip((*keys, "end"), (*parts, end), strict=True))}
     document = Document({**_HEAD, "title": title}, {"t": {**_ROW, **row}}, shown)

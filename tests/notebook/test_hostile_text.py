@@ -1,4 +1,4 @@
-"""Text made to run, to be fetched, to mislead or to hold the page up; and Markdown as it should look. A bare page."""
+"""Text made to run, to be fetched, to mislead or to hold the page up; and Markdown as it should look. No notebook."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from agor_reactive.adapters.ipywidgets.document import Part
 from tests.notebook.browser import in_browser, picture
-from tests.notebook.standalone_page import bare, snapshot, tell
+from tests.notebook.standalone_page import longest_task, snapshot, standalone, tell
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -76,7 +76,7 @@ async def test_nothing_that_is_said_becomes_more_than_text(browser: Browser) -> 
         Part({**asks, "when": None}, EVIL[2]),
         Part({"kind": "thought", "live": False}, EVIL[0]),
     ]
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, snapshot(*parts, title=EVIL[0]))
         await page.locator(".ag-chip").click()
         await page.evaluate(
@@ -95,11 +95,11 @@ async def test_nothing_that_is_said_becomes_more_than_text(browser: Browser) -> 
 async def test_text_made_to_take_long_does_not_hold_the_page_up(
     browser: Browser, say: Callable[[str], None], name: str
 ) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         # Other work on the machine makes the page's own look long: the best of three is what the page takes.
-        took = [await tell(page, snapshot(*text(LONG[name])))]
+        took = [await longest_task(page, snapshot(*text(LONG[name])))]
         while took[-1] > 100 and len(took) < 3:
-            took.append(await tell(page, snapshot(*text(LONG[name]), seq=len(took) + 1)))
+            took.append(await longest_task(page, snapshot(*text(LONG[name]), seq=len(took) + 1)))
         say(f"{name}, {len(LONG[name]):,} characters: longest task over 50 ms: {took}")
         # A pattern that goes back takes seconds on such texts; what is laid out at once takes less than this anywhere.
         assert min(took) <= 250
@@ -108,7 +108,7 @@ async def test_text_made_to_take_long_does_not_hold_the_page_up(
 async def test_code_of_any_length_is_whole(browser: Browser) -> None:
     lines = [f"line {number} = {'x' * (number % 90)}" for number in range(3_000)]
     lines[1_500] = "long " * 4_000
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await shown(page, "```\n" + "\n".join(lines) + "\n```", 1)
         assert await page.locator(".ag-code code").text_content() == "\n".join(lines)
 
@@ -142,7 +142,7 @@ https://b.example/path.""".replace("{two}", "  ")
 
 
 async def test_text_that_grows_ends_as_text_that_is_whole(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         whole = await shown(page, MARKDOWN, 1)
         for tag in (
             "<h3>Title</h3>",
@@ -173,7 +173,7 @@ async def test_text_that_grows_ends_as_text_that_is_whole(browser: Browser) -> N
 
 async def test_a_table_that_is_cut_goes_on_under_its_heading(browser: Browser) -> None:
     rows = "\n".join(f"|row {number}|x|" for number in range(1_000))
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await shown(page, f"|name|value|\n|--|--|\n{rows}\n\nafter", 1)
         tables = page.locator(".ag-prose table")
         assert await tables.count() > 1
@@ -183,7 +183,7 @@ async def test_a_table_that_is_cut_goes_on_under_its_heading(browser: Browser) -
 
 
 async def test_text_from_right_to_left_begins_at_the_right(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await shown(page, "שלום עולם\n\n- פריט\n\nHello", 1)
         left = [await page.locator(".ag-prose p").nth(at).evaluate(FIRST) for at in (0, 1)]
         assert left[0] > 500 > 100 > left[1]

@@ -1,4 +1,4 @@
-"""What a view looks like at the widths that it meets, in a bare page: nothing is clipped, nothing lies over another."""
+"""What a view looks like at the widths that it meets, without a notebook: nothing is clipped or lies over another."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from agor_reactive.adapters.ipywidgets.document import Part
 from tests.notebook.browser import in_browser
-from tests.notebook.standalone_page import bare, snapshot, tell
+from tests.notebook.standalone_page import longest_task, snapshot, standalone, tell
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator
@@ -30,7 +30,7 @@ FITS = """(box) => {
 async def test_the_words_in_the_prompt_box_are_not_clipped(browser: Browser, busy: bool) -> None:
     message = snapshot()
     message["head"]["busy"] = busy
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, message)
         for width in WIDTHS:
             await page.set_viewport_size({"width": width, "height": 600})
@@ -41,7 +41,7 @@ async def test_the_words_in_the_prompt_box_are_not_clipped(browser: Browser, bus
 
 async def test_a_prompt_of_several_lines_is_read_inside_and_its_heading_stays_one_line(browser: Browser) -> None:
     row = {"prompt": " ".join(PROMPT.split()) * 3, "whole": False}
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, snapshot(Part({"kind": "whole"}, PROMPT), row=row))
         for width in WIDTHS:
             await page.set_viewport_size({"width": width, "height": 600})
@@ -53,7 +53,7 @@ async def test_a_prompt_of_several_lines_is_read_inside_and_its_heading_stays_on
 
 
 async def test_a_short_prompt_wraps_in_its_heading_once_it_is_open(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, snapshot(row={"prompt": "Look at all the files of this project and say what they are for"}))
         await page.set_viewport_size({"width": 320, "height": 600})
         heading = page.locator(".ag-task-head .ag-prompt")
@@ -63,9 +63,9 @@ async def test_a_short_prompt_wraps_in_its_heading_once_it_is_open(browser: Brow
 
 
 async def test_a_prompt_of_a_hundred_thousand_characters_does_not_hold_the_page_up(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         for said in ("word " * 20_000, "x" * 100_000, "line\n" * 20_000):
-            assert await tell(page, snapshot(Part({"kind": "whole"}, said), row={"whole": False})) < 300
+            assert await longest_task(page, snapshot(Part({"kind": "whole"}, said), row={"whole": False})) < 300
 
 
 async def height(element: Locator) -> float:
@@ -76,7 +76,7 @@ async def height(element: Locator) -> float:
 
 async def test_the_name_of_a_language_does_not_lie_over_code(browser: Browser) -> None:
     code = "```python\n" + "x = 1  # a line that is far too long for any width " * 8 + "\n```"
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, snapshot(Part({"kind": "text", "live": False}, code)))
         label = await page.locator(".ag-language").bounding_box()
         line = await page.locator(".ag-code code").bounding_box()
@@ -87,7 +87,7 @@ async def test_the_name_of_a_language_does_not_lie_over_code(browser: Browser) -
 
 @pytest.mark.parametrize("width", [320, 700])
 async def test_a_view_begins_at_its_end_however_narrow(browser: Browser, width: int) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await page.set_viewport_size({"width": width, "height": 700})
         await tell(page, snapshot(*[Part({"kind": "text", "live": False}, f"Paragraph {n}. " * 30) for n in range(30)]))
         left = "(place) => place.scrollHeight - place.scrollTop - place.clientHeight"
@@ -102,7 +102,7 @@ async def test_a_view_begins_at_its_end_however_narrow(browser: Browser, width: 
 async def test_a_row_of_the_table_keeps_its_title_where_there_is_little_room(browser: Browser) -> None:
     row: dict[str, Any] = {"title": "Repair the reports", "status": "awaiting permission", "tone": "warn"}
     row |= {"agent": "claude-code", "ref": "fix/report", "tasks": 12, "when": 0}
-    async with bare(browser, "sessions_widget") as page:
+    async with standalone(browser, "sessions_widget") as page:
         await page.evaluate(
             "(m) => receive(m)", {"op": "snapshot", "seq": 1, "now": 0, "put": [["s", row]], "note": ""}
         )

@@ -12,7 +12,7 @@ import pytest
 from agor_reactive.adapters.ipywidgets.document import Part
 from tests.notebook.browser import in_browser, opened, picture, run_all, run_cell, until
 from tests.notebook.lab import Lab
-from tests.notebook.standalone_page import bare, snapshot, tell
+from tests.notebook.standalone_page import snapshot, standalone, tell
 from tests.notebook.test_reruns_and_interrupts import SESSION
 from tests.notebook.written_notebooks import write_notebook
 
@@ -34,7 +34,7 @@ PRESSES = ".ag-send, .ag-stop, .ag-cancel, .ag-approve, .ag-deny, .ag-older"
 
 
 async def link(page: Page) -> str:
-    return await page.locator(".ag-linkstate").inner_text()
+    return await page.locator(".ag-linkstate").text_content()
 
 
 async def pressed(page: Page) -> int:
@@ -44,7 +44,7 @@ async def pressed(page: Page) -> int:
 
 @pytest.mark.parametrize("how", ["told", "found out"])
 async def test_a_view_whose_kernel_is_gone_says_so_and_offers_nothing(browser: Browser, how: str) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, snapshot(*AT_WORK, row={"began": 1}))
         await page.get_by_label("Prompt", exact=True).fill("half a thought")
         assert await link(page) == "live"
@@ -67,7 +67,7 @@ async def test_a_view_whose_kernel_is_gone_says_so_and_offers_nothing(browser: B
 
 
 async def test_a_kernel_that_is_heard_again_is_live_again(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, snapshot(*AT_WORK))
         await page.evaluate("() => window.handlers['comm_live_update']()")
         assert await link(page) == "disconnected"
@@ -77,7 +77,7 @@ async def test_a_kernel_that_is_heard_again_is_live_again(browser: Browser) -> N
 
 
 async def test_a_kernel_that_does_not_answer_is_not_called_live(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
         await tell(page, snapshot(*AT_WORK))
         await page.clock.install()
         await page.get_by_label("Prompt", exact=True).fill("Hello?")
@@ -91,7 +91,7 @@ async def test_a_kernel_that_does_not_answer_is_not_called_live(browser: Browser
 
 async def test_a_table_whose_kernel_is_gone_says_so_its_open_session_too(browser: Browser) -> None:
     row = {"title": "One", "status": "idle", "tone": "ok", "agent": "", "ref": "", "tasks": 1, "when": None}
-    async with bare(browser, "sessions_widget") as page:
+    async with standalone(browser, "sessions_widget") as page:
         await page.evaluate(
             "(m) => receive(m)", {"op": "snapshot", "seq": 1, "now": 0, "put": [["s", row]], "note": ""}
         )
@@ -106,7 +106,7 @@ async def test_a_table_whose_kernel_is_gone_says_so_its_open_session_too(browser
 
 
 async def test_a_kernel_that_says_farewell_or_signs_with_another_name_is_gone(browser: Browser) -> None:
-    async with bare(browser) as page:
+    async with standalone(browser) as page:
 
         async def overhear(message: str, name: str) -> None:
             await page.evaluate("(header) => window.overheard(header)", {"msg_type": message, "session": name})
@@ -119,6 +119,8 @@ async def test_a_kernel_that_says_farewell_or_signs_with_another_name_is_gone(br
         assert await link(page) == "disconnected"
         await tell(page, snapshot(*AT_WORK, seq=2, row={"began": 1}))
         assert await link(page) == "live"
+        acknowledged = "() => window.sent.some((message) => message.op === 'seen' && message.seq === 2)"
+        await page.wait_for_function(acknowledged)
         said = await page.evaluate("() => window.sent.length")
         await overhear("status", "two")
         assert await link(page) == "disconnected"
@@ -164,11 +166,11 @@ async def test_a_view_in_jupyterlab_outlives_its_kernel_and_knows(browser: Brows
             return int(words[-1]) if words and words[-1].isdecimal() else None
 
         number = await until(pid, "the kernel's number")
-        assert await view.locator(".ag-linkstate").inner_text() == "live"
+        assert await view.locator(".ag-linkstate").text_content() == "live"
         await happen(page, lab, number)
 
         async def known() -> bool:
-            return await view.locator(".ag-linkstate").inner_text() == "disconnected"
+            return await view.locator(".ag-linkstate").text_content() == "disconnected"
 
         await until(known, "the view says that it is not connected")
         assert await view.locator(".ag-ask").is_visible() is False

@@ -12,18 +12,19 @@ import textwrap
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
 pytest.importorskip("marimo", reason='needs pip install "agor-reactive[notebook-test]"')
 
-from tests.notebook.browser import CHROMIUM, launched, picture, until
+from tests.notebook.browser import in_browser, picture, until
 
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium (on Debian: apt-get install chromium)"),
-    pytest.mark.timeout(120),
-]
+if TYPE_CHECKING:
+    from playwright.async_api import Browser
+
+pytestmark = in_browser()
 ROOT = Path(__file__).resolve().parents[2]
 
 APP = f"""
@@ -88,10 +89,10 @@ def is_up(address: str) -> bool:
         return False
 
 
-async def test_a_session_is_watched_in_marimo(address: str) -> None:
+async def test_a_session_is_watched_in_marimo(browser: Browser, address: str) -> None:
     await until(lambda: asyncio.to_thread(is_up, address), "marimo is up", seconds=40, every=0.2)
-    async with launched() as browser:
-        page = await browser.new_page(viewport={"width": 1100, "height": 800})
+    page = await browser.new_page(viewport={"width": 1100, "height": 800})
+    try:
         strayed: list[str] = []
         page.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:")) else strayed.append(r.url))
         await page.goto(address)
@@ -106,3 +107,5 @@ async def test_a_session_is_watched_in_marimo(address: str) -> None:
         await view.locator(".ag-task").first.locator(".ag-code").first.wait_for()
         await picture(page, "notebook-marimo")
         assert strayed == []
+    finally:
+        await page.close()

@@ -1,11 +1,11 @@
-"""How rows of the table of sessions move, and do not. A bare page."""
+"""How rows of the table of sessions move, and do not. Without a notebook."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
 from tests.notebook.browser import in_browser, until
-from tests.notebook.standalone_page import bare
+from tests.notebook.standalone_page import standalone
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -19,7 +19,7 @@ def row(title: str, when: int) -> list[Any]:
 
 
 async def test_rows_move_to_the_top_as_they_change_but_not_under_a_mouse(browser: Browser) -> None:
-    async with bare(browser, "sessions_widget") as page:
+    async with standalone(browser, "sessions_widget") as page:
         titles = page.locator(".ag-row .ag-prompt")
 
         async def told(op: str, seq: int, *put: list[Any], gone: tuple[str, ...] = ()) -> str:

@@ -111,7 +111,7 @@ async def test_a_session_is_watched_asked_queued_stopped_and_survives_its_daemon
         async def back() -> bool:
             return (
                 not await view.locator(".ag-notes .ag-note").count()
-                and await view.locator(".ag-linkstate").inner_text() == "live"
+                and await view.locator(".ag-linkstate").text_content() == "live"
             )
 
         await until(back, "the view recovers", seconds=40)

@@ -1,6 +1,6 @@
-"""docs/services.md, made from the code: which path leads to which service, row, methods, wire calls and events.
+"""Generates docs/services.md from the code: the service, row, methods, wire calls and events of each path.
 
-``python -m tests.services.table`` writes it; a test sees that it is up to date.
+``python -m tests.services.table`` writes it; a test checks that it is up to date.
 """
 
 from __future__ import annotations
@@ -20,42 +20,41 @@ from agor_reactive.services import SERVICES, Service
 from agor_reactive.services.catalogue import EVENTS, OFFERS, SMALL
 
 PAGE = Path(__file__).parents[2] / "docs" / "services.md"
-NOT_ON_RECORD = re.compile(r" The shape of the \w+ is not on record[^.]*\.")
+UNDOCUMENTED = re.compile(r" The (body|query) (is|and the method's name are) undocumented[^.]*\.")
 SIX = ("find", "get", "create", "update", "patch", "remove")
 SOME_ID = "01970a3f-91c2-7b1e-8d55-0c1f2a3b4c5d"
 ROW_EVENTS = ("created", "patched", "updated", "removed")
 
 HEAD = """# Services
 
-Made from the code by `python -m tests.services.table`; do not edit it by hand.
+Generated from the code by `python -m tests.services.table`; do not edit it.
 
-`client.service("…")` is typed by its path, on every kind of client. Every service has `find`, `find_all`, `iterate`,
-`get`, `create`, `create_many`, `update`, `patch`, `remove` and `call` (any method by its name on the wire); which of
-the six standard methods a daemon offers is in the table. Any other path works too, untyped. On live clients
-`on(event, …)` hears a service's events: typed rows for `created`, `patched`, `updated`, `removed` and `queued`.
+`client.service("…")` is typed by its path, on every client. Every service has `find`, `find_all`, `iterate`, `get`,
+`create`, `create_many`, `update`, `patch`, `remove` and `call` (any method by its wire name). The table shows which of
+the six standard methods daemons offer. Any other path works too, untyped. On live clients `on(event, …)` subscribes to
+a service's events: typed rows for `created`, `patched`, `updated`, `removed` and `queued`.
 
-Where the column *row* has a dash, the shape is not on record: what goes in is passed through as given, what comes out
-is frozen JSON. A method marked with ° has a body whose shape is not on record: it takes a mapping, too, which is passed
-through as given.
+A dash in the column *row* means undocumented rows: payloads are passed through as given, answers are frozen JSON. A
+method marked with ° has an undocumented body: it also accepts a mapping, which is passed through as given.
 
-Every method takes `timeout=`, in seconds, for each request it makes (`ask` and `wait`: for the whole).
+Every method takes `timeout=`, in seconds, for each request it makes (`ask` and `wait`: for the whole wait).
 
-The column *daemons* is empty where every daemon has it, or nothing is on record. A call that a daemon refuses because
-it lacks the route or method raises `UsageError`, which names the versions that have it.
+The column *daemons* is empty if every daemon has the service, or if that is unknown. If a daemon refuses a call because
+it lacks the route or method, the call raises `UsageError`, which names the versions that have it.
 
-| path | row | standard methods | methods of its own | events of its own | daemons |
+| path | row | standard methods | custom methods | custom events | daemons |
 | --- | --- | --- | --- | --- | --- |
 """
 
 
 def paths() -> list[str]:
-    """Every path that is known, those with methods of their own first."""
+    """Every known path, those with custom methods first."""
     typed = [path for path, facts in SERVICE_TABLE.items() if facts.model is not None]
     return list(dict.fromkeys([*SERVICES, *typed, *OFFERS, *SMALL]))
 
 
 def operation_methods(path: str) -> dict[str, OperationMethod[..., Any] | PagedMethod[..., Any]]:
-    """The methods that a service has beyond those of every service."""
+    """The custom methods of a service."""
     service = SERVICES.get(path, Service)
     found: dict[str, OperationMethod[..., Any] | PagedMethod[..., Any]] = {}
     for kind in reversed(service.__mro__):
@@ -158,9 +157,9 @@ def section(path: str) -> str:
     lines = [f"\n## {path}\n", "| method | on the wire | what it does |", "| --- | --- | --- |"]
     for name, method in operation_methods(path).items():
         assert isinstance(method, OperationMethod)
-        what = NOT_ON_RECORD.sub("", " ".join((method.__doc__ or "").split("\n\n")[0].split()))
+        what = UNDOCUMENTED.sub("", " ".join((method.__doc__ or "").split("\n\n")[0].split()))
         what = what.replace("|", "\\|").replace("``", "`")
-        mark = " °" if "not on record" in (method.__doc__ or "") else ""
+        mark = " °" if "undocumented" in (method.__doc__ or "") else ""
         lines.append(f"| `{signature(name, method)}`{mark} | {on_the_wire(path, method)} | {what} |")
     return "\n".join(lines) + "\n"
 
@@ -173,6 +172,4 @@ def page() -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
-    print(
-        f"{PAGE}: {len(paths())} paths, {sum(len(operation_methods(path)) for path in SERVICES)} methods of their own"
-    )
+    print(f"{PAGE}: {len(paths())} paths, {sum(len(operation_methods(path)) for path in SERVICES)} custom methods")

@@ -100,8 +100,8 @@ def test_every_method_says_what_it_does_and_takes_a_timeout(path: str) -> None:
             assert timeout.default is None
 
 
-# What these send is on record.
-ON_RECORD = {
+# The bodies of these are documented.
+DOCUMENTED = {
     "sessions": {"prompt", "ask", "stop", "queue", "fork", "spawn", "genealogy", "permission_decision"}
     | {"initialize", "archive", "unarchive"},
     "tasks": {"run", "wait", "complete", "fail", "create_many", "tell"},
@@ -112,13 +112,13 @@ ON_RECORD = {
 
 
 @pytest.mark.parametrize("path", SERVICES)
-def test_a_method_whose_body_is_not_on_record_says_so(path: str) -> None:
+def test_a_method_with_an_undocumented_body_says_so(path: str) -> None:
     for name, method in table.operation_methods(path).items():
         assert isinstance(method, OperationMethod)
         given = [one for one in inspect.signature(method.operation).parameters if one not in ("self", "timeout")]
         says_more = bool(given) and not (len(given) == 1 and given[0].endswith("_id"))  # than which row
-        said = "not on record" in (method.__doc__ or "")
-        assert said == (says_more and name not in ON_RECORD.get(path, ())), name
+        said = "undocumented" in (method.__doc__ or "")
+        assert said == (says_more and name not in DOCUMENTED.get(path, ())), name
 
 
 def test_hints_of_inputs_and_rows_can_be_read() -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections import Counter
-from collections.abc import Callable
 from typing import Any
 
 import agor_reactive as agor
@@ -14,17 +13,11 @@ from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.transport.credentials import ApiKey
 from agor_reactive.transport.socketio import SocketLink
 from tests.chaos.proxy import Proxy
+from tests.contract.waiting import eventually as until
 
 __all__ = ["CountingLink", "Scene", "until"]
 
 AT_ONCE = Backoff(first=0.01, most=0.02)
-
-
-async def until(condition: Callable[[], Any], within: float = 10.0) -> None:
-    """Wait for a condition, looking at it every few milliseconds; fails after `within` seconds."""
-    async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110 - what is waited for is another party's doing
-            await asyncio.sleep(0.002)
 
 
 class CountingLink(SocketLink):

@@ -57,7 +57,7 @@ def released(world: World, handle: SessionHandle) -> None:
         (refused(NotFound("Session not found: 01a2")), NotFound, "Session not found: 01a2"),
         (dropped, NotConnected, "link dropped.*transport error"),
         (closed, NotConnected, "client was closed"),
-        (logged_in_anew, NotConnected, "logged in anew"),
+        (logged_in_anew, NotConnected, "re-authenticated"),
         (released, HandleDisposed, "released"),
     ],
 )

@@ -9,12 +9,13 @@ from typing import Any, NoReturn
 import pytest
 
 import agor_reactive as agor
-from agor_reactive.models.wire import RawEvent
+from agor_reactive.session.collection import SessionCollection
 from agor_reactive.session.observers import ListenerFailure
 from agor_reactive.session.router import Router
 from agor_reactive.transport.credentials import ApiKey
-from agor_reactive.transport.scripted import ScriptedLink
 from agor_reactive.transport.socketio import SocketLink
+from tests.core.build import SID, session_row
+from tests.session.world import World
 from tests.transport.conftest import FAST, server  # noqa: F401 - a fixture
 from tests.transport.feathers import FeathersServer, until
 
@@ -59,16 +60,123 @@ async def test_a_link_outlives_a_listener_of_events_and_of_its_status(server: Fe
         await until(lambda: len(received) == 2)
 
 
-async def test_a_hook_that_raises_does_no_harm_either() -> None:
-    def hook(failure: ListenerFailure) -> None:
-        raise asyncio.CancelledError
+Listener = Callable[[Any], Any]
+Emission = Callable[[], Any]
+Added = tuple[Callable[[Listener], Any], Emission]
+"""How to add a listener, and how to have it called."""
 
-    router = Router(ScriptedLink(), on_listener_failure=hook)
+
+async def _snapshots(world: World) -> Added:
+    handle = world.registry.retain(SID)
+    await handle.ready()
+    return handle.subscribe, lambda: world.chunk("x", 0)
+
+
+async def _observed_snapshots(world: World) -> Added:
+    handle = world.registry.retain(SID)
+    await handle.ready()
+    return handle.snapshots.subscribe, lambda: world.chunk("x", 0)
+
+
+async def _ends_of_snapshots(world: World) -> Added:
+    handle = world.registry.retain(SID)
+    await handle.ready()
+    return lambda listener: handle.snapshots.subscribe(on_completed=lambda: listener(None)), handle.release
+
+
+async def _ended_snapshots(world: World) -> Added:
+    handle = world.registry.retain(SID)
+    snapshots = handle.snapshots
+    handle.release()
+    return lambda listener: snapshots.subscribe(on_completed=lambda: listener(None)), lambda: None
+
+
+async def _session_events(world: World) -> Added:
+    handle = world.registry.retain(SID)
+    return handle.events.subscribe, lambda: world.chunk("x", 0)
+
+
+async def _ends_of_session_events(world: World) -> Added:
+    handle = world.registry.retain(SID)
+    return lambda listener: handle.events.subscribe(on_completed=lambda: listener(None)), handle.release
+
+
+async def _client_events(world: World) -> Added:
+    return world.router.events.subscribe, lambda: world.chunk("x", 0)
+
+
+async def _events_by_name(world: World) -> Added:
+    return lambda listener: world.router.on("messages", "created", listener), lambda: world.emit("messages created")
+
+
+async def _link_status(world: World) -> Added:
+    return world.router.on_status, world.link.drop
+
+
+async def _permissions(world: World) -> Added:
+    handle = world.registry.retain(SID)
+    await handle.ready()
+    asked = {"requestId": "r", "toolName": "Bash", "toolInput": {}}
+    return handle.permissions.subscribe, lambda: world.emit("sessions permission:request", **asked)
+
+
+async def _collection(world: World) -> Added:
+    world.link.on_call("find", "sessions", lambda args: world.page(None, [session_row()]))
+    rows = SessionCollection(world)
+    await rows.ready()
+    return rows.listen, lambda: world.emit("sessions patched", title="new")
+
+
+async def _ends_of_a_collection(world: World) -> Added:
+    world.link.on_call("find", "sessions", lambda args: world.page(None, [session_row()]))
+    rows = SessionCollection(world)
+    return lambda listener: rows.subscribe(on_completed=lambda: listener(None)), rows.close
+
+
+KINDS = (
+    _snapshots,
+    _observed_snapshots,
+    _ends_of_snapshots,
+    _ended_snapshots,
+    _session_events,
+    _ends_of_session_events,
+    _client_events,
+    _events_by_name,
+    _link_status,
+    _permissions,
+    _collection,
+    _ends_of_a_collection,
+)
+
+
+@pytest.mark.parametrize("hook_raises", [False, True], ids=["", "hook raises"])
+@pytest.mark.parametrize("name", LISTENERS)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__.strip("_"))
+async def test_siblings_are_notified_whatever_a_listener_raises(
+    kind: Callable[[World], Any], name: str, hook_raises: bool
+) -> None:
+    world = World()
+    reported: list[ListenerFailure] = []
+
+    def hook(failure: ListenerFailure) -> None:
+        reported.append(failure)
+        if hook_raises:
+            raise asyncio.CancelledError
+
+    world.router = Router(world.link, on_listener_failure=hook)
+    world.registry.router = world.router
+    await world.link.open()
+    add, emit = await kind(world)
     received: list[Any] = []
-    router.on("messages", "created", raising(ValueError("no")))
-    router.on("messages", "created", received.append)
-    router.receive(RawEvent("messages created", {"n": 1}))
-    assert received == [{"n": 1}]
+    add(LISTENERS[name])
+    add(received.append)
+    received.clear() if kind is not _ended_snapshots else None
+    emit()
+    await world.settle(lambda: received)
+    assert len(received) == 1
+    assert len(reported) == 1
+    assert isinstance(reported[0].error, (ValueError, asyncio.CancelledError, GeneratorExit))
+    await world.registry.close()
 
 
 async def test_a_link_whose_task_is_ended_from_outside_says_that_it_is_closed(
@@ -81,4 +189,4 @@ async def test_a_link_whose_task_is_ended_from_outside_says_that_it_is_closed(
         supervisor.cancel()
         await until(lambda: client.status.phase == "closed")
         assert "ended" in (client.status.reason or "")
-        assert "make a new client" in caplog.text
+        assert "create a new client" in caplog.text

@@ -17,16 +17,7 @@ from agor_reactive.models import LinkStatus, RawEvent
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.pipeline import StateSubject, fold_events
 from tests.core.build import SID, chunk, task_row
-from tests.session.world import World
-
-
-async def ready() -> tuple[World, SessionHandle]:
-    world = World()
-    await world.link.open()
-    handle = world.registry.retain(SID)
-    await handle.ready()
-    await world.settle()
-    return world, handle
+from tests.session.world import World, ready
 
 
 async def test_l15_many_events_in_one_tick_are_told_once_with_the_newest() -> None:
@@ -104,7 +95,7 @@ async def test_one_that_unsubscribes_itself_or_another_while_being_told_harms_no
     handle.release()
 
 
-def test_an_interrupt_while_one_is_being_told_costs_the_others_nothing() -> None:
+def test_an_interrupt_while_a_listener_is_called_costs_the_others_nothing() -> None:
     loop = asyncio.new_event_loop()
     told: list[str] = []
 
@@ -115,6 +106,7 @@ def test_an_interrupt_while_one_is_being_told_costs_the_others_nothing() -> None
     lines = [StateSubject(initial_state(name), loop, lambda failure: None) for name in "abc"]
     lines[0].add(lambda state: told.append(f"a{state.revision}"))
     lines[1].add(interrupted)
+    lines[1].add(lambda state: told.append(f"b{state.revision}"))
     lines[2].add(lambda state: told.append(f"c{state.revision}"))
     for line in lines:
         line.put(initial_state("next", revision=1))
@@ -123,7 +115,7 @@ def test_an_interrupt_while_one_is_being_told_costs_the_others_nothing() -> None
     loop.run_until_complete(asyncio.sleep(0))
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
-    assert told == ["a0", "c0", "a1", "c1"]
+    assert told == ["a0", "b0", "c0", "a1", "b1", "c1"]
 
 
 async def test_the_end_is_told_after_the_last_snapshot() -> None:
@@ -142,14 +134,14 @@ async def test_the_end_is_told_after_the_last_snapshot() -> None:
 async def test_nobody_is_told_of_events_after_the_last_listener_went() -> None:
     world, handle = await ready()
     latest = handle.entry.snapshots
-    assert latest.heard is None
+    assert latest.events_to is None
     heard: list[RawEvent] = []
     first, second = handle.events.subscribe(heard.append), handle.events.subscribe(heard.append)
     world.chunk("x", 0)
     first.dispose()
     world.chunk("x", 1)
     second.dispose()
-    assert latest.heard is None
+    assert latest.events_to is None
     world.chunk("x", 2)
     assert len(heard) == 3
     handle.release()
@@ -306,14 +298,16 @@ async def test_b23_events_handed_over_from_four_threads_are_all_folded_by_one_wr
     handle.subscribe(lambda state: revisions.append(state.revision))
     each = 2_000
 
+    loop = asyncio.get_running_loop()
+
     def feed(thread: int) -> None:
         for n in range(each):
-            world.router.receive_threadsafe(chunk(f"s{thread}", "x", n, session_id=SID))
+            loop.call_soon_threadsafe(world.router.receive, chunk(f"s{thread}", "x", n, session_id=SID))
 
     threads = [threading.Thread(target=feed, args=(n,)) for n in range(4)]
     for thread in threads:
         thread.start()
-    await asyncio.get_running_loop().run_in_executor(None, lambda: [thread.join() for thread in threads])
+    await loop.run_in_executor(None, lambda: [thread.join() for thread in threads])
     await world.settle(
         lambda: sum(len(s.text) for s in handle.state.streaming_messages.values()) == 4 * each, turns=5000
     )

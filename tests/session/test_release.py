@@ -5,18 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.session.handles import SessionHandle
-from tests.core.build import SID
-from tests.session.world import World
-
-
-async def ready() -> tuple[World, SessionHandle]:
-    world = World()
-    await world.link.open()
-    handle = world.registry.retain(SID)
-    await handle.ready()
-    await world.settle()
-    return world, handle
+from tests.session.world import ready
 
 
 async def test_a_release_hands_nobody_an_emptied_snapshot() -> None:

@@ -200,7 +200,7 @@ async def test_a_terminal_session_is_read_again_while_the_link_is_up_and_not_wai
     removed(world, handle)
     assert handle.state.terminal
     world.link.drop()
-    with pytest.raises(NotConnected, match="not read again by itself"):
+    with pytest.raises(NotConnected, match="not read again when the link returns"):
         async with asyncio.timeout(5):
             await handle.resync()
     world.link.restore()
@@ -209,7 +209,7 @@ async def test_a_terminal_session_is_read_again_while_the_link_is_up_and_not_wai
     cut = asyncio.ensure_future(handle.resync())
     await world.settle(lambda: world.link.pending)
     world.link.drop()
-    with pytest.raises(NotConnected, match="not read again by itself"):
+    with pytest.raises(NotConnected, match="not read again when the link returns"):
         async with asyncio.timeout(5):
             await cut
     world.link.restore()

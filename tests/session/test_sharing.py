@@ -9,9 +9,21 @@ from typing import Any
 
 import pytest
 
-from agor_reactive.errors import AmbiguousId, BadRequest, CannotConnect, HandleDisposed, NotConnected, UsageError
+from agor_reactive.calls.mirror_reads import all_rows
+from agor_reactive.errors import (
+    AgorError,
+    AmbiguousId,
+    BadRequest,
+    CannotConnect,
+    HandleDisposed,
+    NotAuthenticated,
+    NotConnected,
+    ServerError,
+    TooManyRequests,
+    UsageError,
+)
 from agor_reactive.models import Message, Task
-from agor_reactive.session.hydration import walk
+from agor_reactive.session.hydration import run
 from tests.core.build import SID, message_row, task_row
 from tests.session.world import OTHER, World
 
@@ -225,9 +237,23 @@ async def test_a_short_id_of_no_session_or_of_several_ends_in_a_clear_error() ->
     ambiguous.release()
 
 
-async def test_a_short_id_is_looked_up_again_when_that_failed_in_passing() -> None:
+@pytest.mark.parametrize(
+    "error",
+    [
+        CannotConnect("down"),
+        ServerError("busy", code=500),
+        TooManyRequests("slow down", code=429),
+        NotAuthenticated("?"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+async def test_a_short_id_is_looked_up_again_after_an_error_that_may_pass(error: AgorError) -> None:
     world = await opened()
-    undo = world.link.on_call("get", "sessions", lambda args: (_ for _ in ()).throw(CannotConnect("down")))
+
+    def fail(args: object) -> object:
+        raise error
+
+    undo = world.link.on_call("get", "sessions", fail)
     handle = world.registry.retain(SHORT)
     await world.settle(lambda: world.slept)
     assert not handle.state.terminal
@@ -409,7 +435,7 @@ async def test_a_walk_reaches_every_row_that_the_daemon_lets_one_reach(service: 
     world.link.on_call("find", service, find)
     await world.link.open()
     model: Any = Task if service == "tasks" else Message
-    found, complete, rejected = await walk(world.link, service, {"session_id": SID}, model)
+    found, complete, rejected = await run(world.link, all_rows(service, {"session_id": SID}, model))
     assert ([row.row_id for row in found] == [f"{service[0]}{n}" for n in range(reached)], rejected) == (True, 0)
     assert complete is (reached == count)
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 from agor_reactive.errors import NotFound
+from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.observers import ListenerFailure
 from agor_reactive.session.registry import SessionRegistry
 from agor_reactive.session.router import Router
@@ -111,3 +112,13 @@ class World:
             running,
             len(self.link.pending),
         )
+
+
+async def ready() -> tuple[World, SessionHandle]:
+    """A world and a handle of its session that has read everything."""
+    world = World()
+    await world.link.open()
+    handle = world.registry.retain(SID)
+    await handle.ready()
+    await world.settle()
+    return world, handle

@@ -1,4 +1,4 @@
-"""Fixtures: a running server, and a place to hear what a link tells."""
+"""Fixtures: a running server, and a recorder of a link's events."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def server() -> AsyncIterator[FeathersServer]:
 
 
 class Heard:
-    """A link with what it told: events and statuses, in order."""
+    """A link with its recorded events and statuses, in order."""
 
     def __init__(self, url: str, **options: Any) -> None:
         self.events: list[RawEvent] = []
@@ -49,7 +49,7 @@ class Heard:
 
 @pytest.fixture
 def no_leaks() -> Any:
-    """Fails the test when tasks of ours are left, or anything was collected with a complaint."""
+    """Fail the test when our tasks are left, or a garbage collection warns."""
 
     def tasks() -> set[str]:
         return {task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()}

@@ -1,13 +1,14 @@
 """A small daemon-like server for these tests: real Socket.IO over real sockets, acks as Feathers gives them.
 
-`handshake` makes it one of today's daemons: an access token on the request or no connection, logins over REST only.
-Everything about it can be turned wrong on purpose: refuse logins, let them expire, kick, abort the TCP connection,
-never answer. It runs on the test's own loop, on loopback, on a port of its own.
+`handshake` makes it one of today's daemons: an access token on the request or no connection, logins over REST only. It
+can misbehave on purpose: refuse logins, let them expire, kick, abort the TCP connection, never answer. It runs on the
+test's own loop, on loopback, on a port of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import socket
 import uuid
@@ -16,6 +17,8 @@ from typing import Any
 
 import socketio
 import uvicorn
+
+from tests.contract.waiting import eventually
 
 Answer = Callable[..., Any]
 
@@ -50,8 +53,8 @@ class FeathersServer:
         self.health: dict[str, Any] = {"status": "ok", "timestamp": 1, "version": "0.1.0"}
         self.greeting: dict[str, Any] | None = None  # the payload of `server-info`
         self.refusals: list[Any] = []  # answers to the next connects, in order; None lets one through
-        self.rest_keys: set[str] = set()  # keys that REST takes, whatever logins say
-        self.requests: list[tuple[str, str]] = []  # what REST was asked, as (method, path)
+        self.rest_keys: set[str] = set()  # keys that REST accepts, even if logins refuse them
+        self.requests: list[tuple[str, str]] = []  # the REST requests, as (method, path)
         self.announced = 0
         self.lets_bare_in = False
         self._numbers: dict[str, int] = {}
@@ -83,7 +86,7 @@ class FeathersServer:
         await until(lambda: self._server.started)
 
     async def stop(self) -> None:
-        """As SIGKILL would: every connection is cut."""
+        """Stop as by SIGKILL: every connection drops."""
         self._stopping.set()
         for timer in self._logged_in.values():
             if timer is not None:
@@ -99,21 +102,21 @@ class FeathersServer:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    # ---- being nasty ----
+    # ---- faults ----
 
     def abort(self) -> None:
-        """Cut every TCP connection, without a goodbye."""
+        """Abort every TCP connection."""
         for protocol in list(self._server.server_state.connections):
             if protocol.transport is not None:
                 protocol.transport.abort()
 
     async def kick(self) -> None:
-        """``41`` to every socket, as a graceful stop or an expired login does."""
+        """Send ``41`` to every socket, as after a graceful stop or an expired login."""
         for sid in list(self._numbers):
             await self.sio.disconnect(sid)
 
     async def emit(self, topic: str, *payload: Any) -> None:
-        """An event to every socket that is logged in."""
+        """Emit an event to every socket that is logged in."""
         for sid in list(self._logged_in):
             await self.sio.emit(topic, payload, to=sid)
 
@@ -246,8 +249,4 @@ NEVER = object()
 """An answer that never comes."""
 
 
-async def until(condition: Callable[[], Any], within: float = 5.0) -> None:
-    """Wait for a condition, looking at it every few milliseconds; fails after `within` seconds."""
-    async with asyncio.timeout(within):
-        while not condition():  # noqa: ASYNC110 - what is waited for is another party's doing
-            await asyncio.sleep(0.002)
+until = functools.partial(eventually, timeout=5.0)

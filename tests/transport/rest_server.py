@@ -1,4 +1,4 @@
-"""A real HTTP server that answers from a script, for the two REST faces. A thread of its own, loopback, own port."""
+"""A real HTTP server that answers from a script, for both REST drivers. On its own thread and port, on loopback."""
 
 from __future__ import annotations
 

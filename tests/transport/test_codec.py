@@ -1,4 +1,4 @@
-"""Frames, acks and errors: every shape a daemon gives has one of our names, and none carries what it must not."""
+"""Frames, acks and errors: every shape becomes one of our errors, without secrets."""
 
 from __future__ import annotations
 

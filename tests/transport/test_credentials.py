@@ -1,4 +1,4 @@
-"""Ways to log in, their order, and when to renew: driven by hand, on a clock of the test's own."""
+"""Ways to log in, their order, and when to renew: driven step by step, on a test clock."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Logins as time passes: ten expiries without a gap, one refresh for everybody, and an end that is clear.
 
-By the public clients, against the embedded daemon and the small Feathers server. What a single link does with a
+With the public clients, against the embedded daemon and the small Feathers server. What a single link does with a
 refused, renewed or provided login is in `test_socketio_logins`, what REST does with a spent token in `test_rest`.
 """
 
@@ -49,13 +49,13 @@ async def logged_in(client: agor.Client, way: str, daemon: EmbeddedDaemon) -> No
 
 
 def executor_of(daemon: EmbeddedDaemon) -> agor.AsyncRestClient:
-    """Who may post what is being written: on older daemons any member."""
+    """The client that may post stream events: on older daemons any member."""
     token = daemon.service_token
     return agor.create_async_rest_client(daemon.url, access_token=token, api_key=None if token else daemon.api_key)
 
 
 class Listener:
-    """A client that watches one message being written, and all that its link went through."""
+    """A client that records one streaming message, and the statuses of its link."""
 
     def __init__(self, client: agor.Client, session_id: str, message_id: str) -> None:
         self.client, self.message_id = client, message_id
@@ -107,7 +107,7 @@ async def test_logins_of_every_kind_live_through_ten_expiries_without_a_lost_or_
 
 
 def with_a_session(server: FeathersServer) -> None:
-    """Let it answer what a mirror asks of one empty session."""
+    """Script the answers for a mirror of one empty session."""
     nothing = {"total": 0, "data": []}
     server.answers |= {
         ("create", "session-streams"): lambda *_: {"session_id": SESSION},

@@ -1,4 +1,4 @@
-"""Proxies and files that the environment names: used as they say, or named in an error of ours."""
+"""Proxies and files named in the environment: used, or named in one of our errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Plain events take a lane past python-socketio; everything else does not.
+"""Plain events take the fast lane past python-socketio; all other frames do not.
 
 Here the server is bytes on a socket, so that frames of both kinds come in one read, in the order that the test says."""
 
@@ -26,7 +26,7 @@ Blast = Callable[[web.WebSocketResponse, str], Awaitable[None]]
 
 
 class Heard:
-    """What the link told, in order: payloads of events, ``("ack", result)`` once a call has its answer."""
+    """The recorder of a link, in order: payloads of events, ``("ack", result)`` once a call has its answer."""
 
     def __init__(self, link: SocketLink) -> None:
         self.link = link

@@ -1,4 +1,4 @@
-"""Every way in which a connection is refused: its own words, and its own behaviour afterwards."""
+"""Every kind of refused connection: its message, and the behaviour afterwards."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def answering(answer: bytes, context: ssl.SSLContext | None = None) -> Asy
             writer.write(answer)
             await writer.drain()
         except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # who asked has gone
+            pass  # the caller has gone
         finally:
             writer.close()
 

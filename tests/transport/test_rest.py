@@ -1,4 +1,4 @@
-"""REST against a real HTTP server: both faces do the same exchange; what goes wrong has our names."""
+"""REST against a real HTTP server: both drivers do the same exchange; all failures are our errors."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ Ask = Callable[..., Any]
 
 @pytest.fixture(params=["sync", "async"])
 def ask(request: pytest.FixtureRequest, rest_server: RestServer) -> Ask:
-    """Makes the calls, one after the other, on a client of one face, and gives the last answer."""
+    """Makes the calls, one after the other, on a client of one kind, and returns the last answer."""
 
     def ask_it(
         *calls: Call, credentials: Credentials | None = None, slept: list[float] | None = None, **options: Any

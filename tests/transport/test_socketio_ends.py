@@ -1,4 +1,4 @@
-"""Drops, kicks, restarts, failed connects and closing: the live link comes back, or goes without a trace."""
+"""Drops, kicks, restarts, failed connects and closing: the live link reconnects, or ends without leaks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Today's daemons, which identify a connection when it is made: found out by trying, and few logins however many drops.
+"""Today's daemons, with handshake authentication: detected by trying, with few logins for many drops.
 
 Against a real Socket.IO server with ``POST /authentication`` beside it.
 """

@@ -1,4 +1,4 @@
-"""How the live link logs in, stays so, and what it does when it is refused: against a real Socket.IO server."""
+"""How the live link logs in and stays logged in, and its reaction to refusals: against a real Socket.IO server."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Text that is no UTF-8, frames that no decoder takes: half characters are replaced, nothing is lost in silence."""
+"""Text that is not UTF-8, and frames that cannot be decoded: lone surrogates are replaced, no loss is silent."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from tests.transport.feathers import NEVER, FeathersServer, until
 from tests.transport.rest_server import Reply, RestServer
 
 KEY = ApiKey("agor_sk_good")
-ANY_TEXT = st.text(st.characters(codec=None))  # half characters too
+ANY_TEXT = st.text(st.characters(codec=None))  # lone surrogates, too
 
 
 def whole(value: Any) -> Any:
-    """What should be left of a value: pairs as one character, halves as U+FFFD."""
+    """The expected value: surrogate pairs as one character, lone surrogates as U+FFFD."""
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, list):

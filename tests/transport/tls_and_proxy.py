@@ -1,4 +1,4 @@
-"""Ways to a daemon that are not straight: through TLS with an authority of one's own, through a proxy. On loopback."""
+"""Indirect connections to a daemon: through TLS with a private certificate authority, through a proxy. On loopback."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
-from agor_reactive.adapters.presentation.plain import one_line
+from agor_reactive.adapters.presentation.failures import failure_of
 from agor_reactive.errors import AgorError, Conflict
 from agor_reactive.session.handles import SessionHandle
 
@@ -14,7 +14,10 @@ __all__ = ["Actions"]
 
 
 class Actions:
-    """Runs actions as tasks. `answer` gets ``{"op": "done", "action": …, "error": …}`` after each."""
+    """Runs actions as tasks. `answer` gets ``{"op": "done", "action": …, "error": …}`` after each.
+
+    ``"passing": True`` is there too if the error is outdated as soon as the connection is back.
+    """
 
     def __init__(self, handle: SessionHandle, answer: Callable[[dict[str, Any]], None]) -> None:
         self._handle = handle
@@ -59,7 +62,8 @@ class Actions:
         try:
             await action
         except AgorError as error:
-            self._answer({"op": "done", "action": name, "error": one_line(str(error), 600)})
+            text, passing = failure_of(error)
+            self._answer({"op": "done", "action": name, "error": text, **({"passing": True} if passing else {})})
         else:
             self._answer({"op": "done", "action": name, "error": None})
 

@@ -20,12 +20,14 @@ from agor_reactive.adapters.presentation.blocks import (
     UserBlock,
 )
 from agor_reactive.adapters.presentation.heading import heading_of, notes_of
+from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.presenter import Presenter
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
 from agor_reactive.adapters.presentation.status import is_busy
-from agor_reactive.adapters.presentation.tasks import queue_of, task_heading
+from agor_reactive.adapters.presentation.tasks import queue_of
 from agor_reactive.core.snapshot import SessionState
+from agor_reactive.models.base import instant
 from agor_reactive.models.task import Task
 
 __all__ = ["Document", "DocumentBuilder", "Part", "Parts"]
@@ -39,6 +41,9 @@ class Part(NamedTuple):
     fields: Mapping[str, Any]
     text: str = ""
 
+
+SUMMARY_LIMIT = 120
+"""Characters of the input of a call: they fit on one line of a wide page, and a narrow one wraps them."""
 
 Parts = Mapping[str, Part]
 """The parts of a task by key, in order."""
@@ -63,10 +68,16 @@ class DocumentBuilder:
         self._parts: dict[str, tuple[tuple[Block, ...], Parts]] = {}
 
     def build(
-        self, state: SessionState, shown: set[str], faults: Mapping[str, str], *, user_id: str | None = None
+        self,
+        state: SessionState,
+        shown: set[str],
+        faults: Mapping[str, str],
+        *,
+        user_id: str | None = None,
+        released: bool = False,
     ) -> Document:
         """Build the document of a snapshot. `shown` are the ids of the open tasks; `faults` say why the messages of one
-        could not be loaded; `user_id` is who looks.
+        could not be loaded; `user_id` is who looks; `released`: the handle was.
         """
         rows: dict[str, Mapping[str, Any]] = {}
         parts: dict[str, Parts] = {}
@@ -81,14 +92,14 @@ class DocumentBuilder:
         if unassigned:
             parts[""] = {block.key: _part(block) for block in unassigned}
         self._forget(rows, parts)
-        return Document(_head(state, empty=not rows), rows, parts, queue_of(state))
+        return Document(_head(state, empty=not rows, released=released), rows, parts, queue_of(state))
 
     def _row(self, task: Task, state: SessionState, shown: bool, fault: str | None) -> Mapping[str, Any]:
         loaded = state.is_task_loaded(task.task_id)
         known = self._rows.get(task.task_id)
         if known is not None and known[0] is task and known[1:4] == (loaded, shown, fault):
             return known[4]
-        heading = task_heading(task)
+        heading = self._presenter.task_heading(task)
         row = {
             "prompt": heading.prompt,
             "whole": not heading.full_prompt,
@@ -97,6 +108,7 @@ class DocumentBuilder:
             "took": heading.took,
             "began": _milliseconds(heading.began),
             "tools": heading.tools,
+            "at": _milliseconds(instant(task.created_at)),
             "ended": heading.ended,
             "loaded": loaded,
             "shown": shown,
@@ -111,7 +123,7 @@ class DocumentBuilder:
         known = self._parts.get(task_id)
         if known is not None and known[0] is blocks:
             return known[1]
-        full_prompt = task_heading(task).full_prompt
+        full_prompt = self._presenter.task_heading(task).full_prompt
         parts: dict[str, Part] = {"prompt": Part({"kind": "whole"}, full_prompt)} if full_prompt else {}
         before = known[1] if known is not None else {}
         same = {id(block) for block in known[0]} if known is not None else set()
@@ -128,8 +140,8 @@ class DocumentBuilder:
         self._presenter.keep(parts)
 
 
-def _head(state: SessionState, *, empty: bool) -> Mapping[str, Any]:
-    heading = heading_of(state)
+def _head(state: SessionState, *, empty: bool, released: bool) -> Mapping[str, Any]:
+    heading = heading_of(state, released=released)
     return {
         "title": heading.title,
         "session": heading.session_id,
@@ -139,10 +151,11 @@ def _head(state: SessionState, *, empty: bool) -> Mapping[str, Any]:
         "linkTone": heading.link_tone,
         "details": heading.details,
         "context": heading.context._asdict() if heading.context is not None else None,
-        "notes": [(note.tone, f"{note.text} {note.remedy}".rstrip()) for note in notes_of(state)],
+        "notes": [(note.tone, f"{note.text} {note.remedy}".rstrip()) for note in notes_of(state, released=released)],
         "older": state.has_older_tasks,
         "empty": empty and not state.loading and state.error is None,
         "busy": is_busy(state),
+        "open": heading.open,
     }
 
 
@@ -161,8 +174,8 @@ def _part(block: Block) -> Part:
                     "tool": block.tool_use_id,
                     "name": block.name,
                     "state": block.state,
-                    "brief": block.summary[:300],
-                    "why": block.failure[:200],
+                    "brief": block.summary.within(SUMMARY_LIMIT),
+                    "why": one_line(block.failure, 200),
                     "took": "" if block.seconds is None else seconds_text(block.seconds),
                     "began": _milliseconds(block.began),
                 }

@@ -11,6 +11,7 @@ from agor_reactive.adapters.ipywidgets.document import Document, DocumentBuilder
 from agor_reactive.adapters.ipywidgets.patch import EMPTY, patch
 from agor_reactive.adapters.ipywidgets.publisher import Publisher, Send
 from agor_reactive.adapters.ipywidgets.throttle import Timers
+from agor_reactive.adapters.presentation.failures import failure_of
 from agor_reactive.adapters.presentation.status import is_settled
 from agor_reactive.adapters.presentation.tools import tool_detail
 from agor_reactive.core.snapshot import SessionState
@@ -57,7 +58,11 @@ class SessionPublisher(Publisher[Document]):
         self._show(self._handle.state)
 
     def _show(self, state: SessionState) -> None:
-        self._state = state
+        before, self._state = self._state, state
+        if state.connected and not before.connected:
+            for task_id in self._faults:
+                self._actions.start(self._load(task_id))
+            self._faults.clear()
         self._changed()
 
     def _on_request(self, op: str, message: Mapping[str, Any]) -> None:
@@ -70,6 +75,9 @@ class SessionPublisher(Publisher[Document]):
             self._send({"op": "tool", "task": task_id, "tool": tool, **detail})
         else:
             self._actions.run(op, message)
+            if self._handle.released:
+                # Others may hold the session: then its release was not announced.
+                self._rebuild()
 
     def _open(self, task_id: str) -> None:
         if self._state.get_task(task_id) is None:
@@ -92,7 +100,10 @@ class SessionPublisher(Publisher[Document]):
         try:
             await self._handle.load_task_messages(task_id)
         except AgorError as error:
-            self._faults[task_id] = f"Messages could not be loaded: {error} Close and open the task to retry."
+            reason = failure_of(error).text
+            self._faults[task_id] = (
+                f"Messages could not be loaded: {reason.rstrip('.')}. Close and open the task to retry."
+            )
             self._rebuild()
 
     def _rebuild(self) -> None:
@@ -118,7 +129,9 @@ class SessionPublisher(Publisher[Document]):
         if newest is not None and state.is_task_loaded(newest.task_id):
             self._open_tasks.add(newest.task_id)
         user_id = self._handle.entry.link.user_id
-        return self._builder.build(state, self._open_tasks, self._faults, user_id=user_id)
+        return self._builder.build(
+            state, self._open_tasks, self._faults, user_id=user_id, released=self._handle.released
+        )
 
     def _difference(self, old: Document, new: Document) -> dict[str, Any]:
         return patch(old, new)

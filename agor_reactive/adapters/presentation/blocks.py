@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from agor_reactive.adapters.presentation.exact import NOTHING, Excerpt, exact_line
 from agor_reactive.adapters.presentation.plain import one_line, plain
 from agor_reactive.adapters.presentation.requests import RequestBlock
 from agor_reactive.adapters.presentation.status import Tone, status_label
@@ -61,7 +62,7 @@ class UserBlock:
 
 @dataclass(frozen=True, slots=True)
 class ToolBlock:
-    """A tool call: `summary` of its input, `failure` (why a call failed or was denied) on one line each.
+    """A tool call: `summary` of its input (exact), `failure` (why a call failed or was denied) on one line each.
 
     `began` is in epoch seconds; `seconds` is how long the call took. None where the messages do not tell.
     """
@@ -70,7 +71,7 @@ class ToolBlock:
     tool_use_id: str
     name: str
     state: Literal["executing", "complete", "failed"]
-    summary: str = ""
+    summary: Excerpt = NOTHING
     failure: str = ""
     began: float | None = None
     seconds: float | None = None
@@ -104,9 +105,9 @@ def tool_block(tool: Tool, time: ToolTime | None = None) -> ToolBlock:
     return ToolBlock(
         key=f"tool/{tool.tool_use_id}",
         tool_use_id=tool.tool_use_id,
-        name=one_line(tool.tool_name or "tool", 60),
+        name=exact_line(tool.tool_name or "tool").within(60),
         state="executing" if executing else "failed" if failed else "complete",
-        summary=input_summary(tool),
+        summary=input_summary(tool.input),
         failure=failure_summary(tool) if failed else "",
         began=time.began if executing else None,
         seconds=None if executing else time.seconds,
@@ -174,7 +175,8 @@ def _questions(message: Message) -> str:
                 lines.append(f"  Answer: {one_line(answer, 400)}")
         return "\n".join(lines)
     tool = content.get("tool_name") or content.get("toolName")
-    subject = one_line(tool, 60) if isinstance(tool, str) else one_line(message.content_preview or message.text, 200)
+    preview = message.content_preview or message.text
+    subject = exact_line(tool).within(60) if isinstance(tool, str) else exact_line(preview).within(200)
     kind = "Permission request" if message.type == "permission_request" else "Question"
     return f"{kind}: {subject or '?'}{end}"
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.quantities import count_text, number_of, seconds_text
-from agor_reactive.adapters.presentation.status import Mark, Tone, mark_of, status_label, tone_of
+from agor_reactive.adapters.presentation.status import NEEDS_PERSON, Mark, Tone, mark_of, status_label, tone_of
 from agor_reactive.core.fold.failures import AGAIN
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.ids import format_short_id
@@ -34,7 +34,11 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Heading:
-    """The heading of a session. Texts are empty where nothing is known."""
+    """The heading of a session. Texts are empty where nothing is known.
+
+    `link` is the phase of the connection, ``unavailable`` for a session that cannot be read, ``released`` for a handle
+    that was released. `open`: whether prompts can be sent. `needs_person`: whether the session waits for a person.
+    """
 
     session_id: str
     title: str
@@ -47,6 +51,8 @@ class Heading:
     model: str
     ref: str
     context: ContextUse | None
+    open: bool
+    needs_person: bool
 
     @property
     def details(self) -> str:
@@ -54,25 +60,38 @@ class Heading:
         return " · ".join(text for text in (self.agent, self.model, self.ref) if text)
 
 
-def heading_of(state: SessionState) -> Heading:
-    """Return the heading of a session."""
+def heading_of(state: SessionState, *, released: bool = False) -> Heading:
+    """Return the heading of a session. `released`: the view's handle was, though others may hold the session."""
     session = state.session
-    status = session.status if session is not None else ""
+    status = _status(state)
     git = session.git_state if session is not None else None
-    phase = state.connection.phase
+    released = released or state.status.disposed
+    link = "released" if released else "unavailable" if state.terminal else state.connection.phase
     return Heading(
         session_id=one_line(state.session_id, 80),
         title=title_of(session, state.session_id),
         status=status_label(status) if status else "",
         tone=tone_of(status),
         mark=mark_of(status),
-        link=phase,
-        link_tone=tone_of(phase),
+        link=link,
+        link_tone=tone_of(link),
         agent=one_line((session.agentic_tool if session is not None else None) or "", 30),
         model=model_of(session),
         ref=one_line((git.ref if git is not None else None) or "", 60),
         context=_context(state),
+        open=link not in ("released", "unavailable", "closed"),
+        needs_person=status in NEEDS_PERSON,
     )
+
+
+def _status(state: SessionState) -> str:
+    """The session's status. Daemons make a session idle after a failed task too: then it is the task's status."""
+    status = state.session.status if state.session is not None else ""
+    if status == "idle":
+        newest = next((task for task in reversed(state.tasks) if not task.queued), None)
+        if newest is not None and newest.status in ("failed", "timed_out"):
+            return newest.status
+    return status
 
 
 def title_of(session: Session | None, session_id: str) -> str:
@@ -115,12 +134,12 @@ def error_text(error: str) -> str:
     return error.removesuffix(AGAIN)
 
 
-def notes_of(state: SessionState) -> tuple[Note, ...]:
-    """Return the notes on a session: connection, released handle, errors, first read. Empty if all is well."""
+def notes_of(state: SessionState, *, released: bool = False) -> tuple[Note, ...]:
+    """Return the notes on a session: connection, errors, first read; or that the handle was released."""
+    if released or state.status.disposed:
+        return (Note("", "The handle was released. This is the last known state.", "Retain the session again."),)
     notes = [note for note in (_link_note(state),) if note is not None]
-    if state.status.disposed:
-        notes.append(Note("", "The handle was released. This is the last known state."))
-    elif state.error is not None and state.connection.phase != "closed":
+    if state.error is not None and state.connection.phase != "closed":
         error = error_text(state.error)
         remedy = "Call resync()." if error != state.error else ""
         text = one_line(error, 600)

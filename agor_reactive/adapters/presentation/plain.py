@@ -42,6 +42,6 @@ def plain(text: str) -> str:
 
 
 def one_line(text: str, limit: int = 400) -> str:
-    """Return the text on one line, at most `limit` characters."""
+    """Return the text on one line, at most `limit` characters; a cut ends with ``…``."""
     line = _BLANKS.sub(" ", plain(text[: limit * 4])).strip()
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    return line if len(line) <= limit and len(text) <= limit * 4 else line[: limit - 1] + "…"

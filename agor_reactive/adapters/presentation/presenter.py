@@ -9,6 +9,7 @@ from typing import Any
 from agor_reactive.adapters.presentation.blocks import Block, NoteBlock, message_blocks, stream_blocks, tool_block
 from agor_reactive.adapters.presentation.plain import one_line, plain
 from agor_reactive.adapters.presentation.requests import Viewer, request_block
+from agor_reactive.adapters.presentation.tasks import TaskHeading, task_heading
 from agor_reactive.adapters.presentation.tools import ToolTime, tool_ids, tool_times
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.streams import Stream
@@ -50,6 +51,13 @@ class Presenter:
         self._tasks: dict[str, _TaskMemo] = {}
         self._messages: dict[str, tuple[Message, tuple[Any, ...], tuple[Block, ...]]] = {}
         self._placed: set[tuple[str, str]] = set()
+        self._started: dict[str, str] = {}
+
+    def task_heading(self, task: Task) -> TaskHeading:
+        """Return the heading of a task. Its start is remembered: daemons of June 2026 send `started_at` only once."""
+        if task.started_at:
+            self._started.setdefault(task.task_id, task.started_at)
+        return task_heading(task, self._started.get(task.task_id))
 
     def task_blocks(self, state: SessionState, task: Task, *, user_id: str | None = None) -> tuple[Block, ...]:
         """Return the blocks of a task in order; `user_id` is who looks.

@@ -35,12 +35,15 @@ def number_of(value: Any) -> float | None:
     return float(value) if valid else None
 
 
-def task_duration(task: Task) -> float | None:
-    """Return the seconds that an ended task took by its row: `duration_ms`, else from start to completion."""
+def task_duration(task: Task, started_at: str | None) -> float | None:
+    """Return the seconds that an ended task took: `duration_ms` of its row, else from `started_at` to completion.
+
+    Never from `created_at`: a task may have been queued for hours before it started.
+    """
     if not task.ended:
         return None
     milliseconds = number_of(task.duration_ms)
     if milliseconds is not None:
         return milliseconds / 1000
-    began, ended = instant(task.started_at or task.created_at), instant(task.completed_at)
+    began, ended = instant(started_at), instant(task.completed_at)
     return ended - began if began is not None and ended is not None and ended >= began else None

@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple, TypeAlias
 
+from agor_reactive.adapters.presentation.exact import Excerpt, exact_line
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.status import status_label
-from agor_reactive.adapters.presentation.tools import data_text
+from agor_reactive.adapters.presentation.tools import input_summary, input_text
 from agor_reactive.models.base import instant
 from agor_reactive.models.ids import format_short_id
 from agor_reactive.models.message import PermissionAsked
@@ -39,13 +40,17 @@ class Viewer(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RequestBlock:
-    """A permission request. `outcome` is empty while it is pending; `decided_at` is in epoch seconds."""
+    """A permission request: `input` as lines and its `summary` on one line, both exact.
+
+    `outcome` is empty while it is pending; `decided_at` is in epoch seconds.
+    """
 
     key: str
     request_id: str
     asker: str
     tool: str
     input: str
+    summary: Excerpt
     state: RequestState
     outcome: str = ""
     decided_at: float | None = None
@@ -65,8 +70,9 @@ def request_block(asked: PermissionAsked, task: Task, viewer: Viewer, *, sub_age
         key=f"request/{asked.request_id}",
         request_id=asked.request_id,
         asker=f"a sub-agent of {agent}" if sub_agent else agent,
-        tool=one_line(asked.tool_name or "a tool", 60),
-        input=data_text(asked.tool_input),
+        tool=exact_line(asked.tool_name or "a tool").within(60),
+        input=input_text(asked.tool_input),
+        summary=input_summary(asked.tool_input),
         state="pending" if pending else _state(asked.status),
         outcome="" if pending else _outcome(asked, task, viewer),
         decided_at=None if pending else instant(asked.approved_at),

@@ -24,7 +24,7 @@ _TONES: Final[Mapping[str, Tone]] = {
     **dict.fromkeys(("running", "executing", "dispatching", "stopping", "connecting"), "busy"),
     **dict.fromkeys(("created", "queued"), "waiting"),
     **dict.fromkeys((*NEEDS_PERSON, "reconnecting", "degraded", "stopped"), "warn"),
-    **dict.fromkeys(("failed", "timed_out", "unauthenticated", "closed"), "bad"),
+    **dict.fromkeys(("failed", "timed_out", "unauthenticated", "closed", "unavailable"), "bad"),
 }
 
 _MARKS: Final[Mapping[str, Mark]] = {

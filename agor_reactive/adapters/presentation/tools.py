@@ -7,8 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
-import orjson
-
+from agor_reactive.adapters.presentation.exact import DATA_LIMIT, NOTHING, Excerpt, cut_text, exact_line, exact_text
 from agor_reactive.adapters.presentation.plain import one_line, plain
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.tools import Tool
@@ -18,16 +17,14 @@ from agor_reactive.models.message import Message
 __all__ = [
     "ToolDetail",
     "ToolTime",
-    "data_text",
     "failure_summary",
     "input_summary",
+    "input_text",
+    "result_text",
     "tool_detail",
     "tool_ids",
     "tool_times",
 ]
-
-DATA_LIMIT: Final = 100_000
-"""Characters of an input or result; longer ones are cut."""
 
 # Input fields by how much they say about a call, most first. A searched pattern is shown with its place.
 _TELLING: Final = (
@@ -35,6 +32,7 @@ _TELLING: Final = (
     *("description", "prompt", "name"),
 )
 _SEARCHED: Final = ("pattern", "query")
+_SHELLS: Final = frozenset(f"{folder}{name}" for folder in ("", "/bin/", "/usr/bin/") for name in ("bash", "sh", "zsh"))
 
 
 class ToolTime(NamedTuple):
@@ -86,26 +84,30 @@ def tool_times(messages: Iterable[Message]) -> dict[str, ToolTime]:
     return times
 
 
-def input_summary(tool: Tool) -> str:
-    """Return a call's input on one line: its most telling field, else all of it as JSON."""
-    given = tool.input
+def input_summary(given: Any) -> Excerpt:
+    """Return a call's input on one line, exactly: its most telling field, else all of it as JSON."""
     if isinstance(given, str):
-        return one_line(given)
-    if not isinstance(given, Mapping) or not given:
-        return ""
+        return exact_line(given)
+    if given is None or given == {}:
+        return NOTHING
+    if not isinstance(given, Mapping):
+        return exact_line(_json(given))
     for key in _TELLING:
         value = _command(given.get(key)) if key == "command" else given.get(key)
         if isinstance(value, str) and value:
             place = _place(given) if key in _SEARCHED else ""
-            return one_line(f"{value} in {place}" if place else value)
-    return one_line(_json(given))
+            return exact_line(f"{value} in {place}" if place else value)
+    return exact_line(_json(given))
 
 
 def _command(given: Any) -> Any:
-    """A command as one types it; some agents send a list, often a shell and its script."""
+    """A command as one types it; some agents send a list, often a shell and its script.
+
+    The program is left out only where it is a shell: of ``["ssh", "-c", "ls"]`` the script says nothing.
+    """
     if not isinstance(given, tuple) or not given or not all(isinstance(part, str) for part in given):
         return given
-    if len(given) == 3 and given[1] in ("-c", "-lc"):
+    if len(given) == 3 and given[0] in _SHELLS and given[1] in ("-c", "-lc"):
         return given[2]
     return shlex.join(given)
 
@@ -132,35 +134,45 @@ def _result_summary(tool: Tool) -> str:
     return one_line(_json(result)) if result else ""
 
 
-def _json(value: Any) -> str:
+def _json(value: Any, indent: int | None = None) -> str:
+    separators = (",", ":") if indent is None else None
     try:
-        return orjson.dumps(thaw(value)).decode()
+        return json.dumps(thaw(value), indent=indent, separators=separators, ensure_ascii=False)
     except (TypeError, ValueError, RecursionError):
-        return ""
+        return "(nested too deeply to show)"
 
 
 def tool_detail(state: SessionState, task_id: str, tool_use_id: str) -> ToolDetail:
     """Return input and result of a call; both empty if the call is unknown."""
     for tool in state.get_task_tools(task_id):
         if tool.tool_use_id == tool_use_id:
-            return ToolDetail(data_text(tool.input), data_text(tool.result))
+            return ToolDetail(input_text(tool.input), result_text(tool.result))
     return ToolDetail("", "")
 
 
-def data_text(value: Any) -> str:
-    """Return an input or result as text: ``name: value`` lines if it is flat, else JSON. Cut at `DATA_LIMIT`."""
+def input_text(given: Any) -> str:
+    """Return the input of a call exactly, so that a person can approve it: see `exact`."""
+    return exact_text(_data(given))
+
+
+def result_text(result: Any) -> str:
+    """Return the result of a call, its control codes obeyed as a terminal does. Cut at `DATA_LIMIT`."""
+    if isinstance(result, tuple):
+        texts = [block.get("text") for block in result if isinstance(block, Mapping)]
+        if len(texts) == len(result) and all(isinstance(text, str) for text in texts):
+            result = "\n\n".join(str(text) for text in texts)
+    text = _data(result)
+    read = text[: DATA_LIMIT + 1]
+    return cut_text(plain(read), DATA_LIMIT, left_out=len(text) - len(read))
+
+
+def _data(value: Any) -> str:
+    """An input or result as text: ``name: value`` lines if it is flat, else JSON."""
     if value is None or value == {} or value == ():
         return ""
-    if isinstance(value, tuple):
-        texts = [block.get("text") for block in value if isinstance(block, Mapping)]
-        if len(texts) == len(value) and all(isinstance(text, str) for text in texts):
-            value = "\n\n".join(str(text) for text in texts)
     if isinstance(value, Mapping) and all(isinstance(field, str | int | float | None) for field in value.values()):
         value = "\n".join(_field(name, field) for name, field in value.items())
-    if not isinstance(value, str):
-        value = json.dumps(thaw(value), indent=2, ensure_ascii=False)
-    text = plain(value[: DATA_LIMIT + 1])
-    return text if len(text) <= DATA_LIMIT else text[:DATA_LIMIT] + "\n… (cut here)"
+    return value if isinstance(value, str) else _json(value, indent=2)
 
 
 def _field(name: str, value: Any) -> str:

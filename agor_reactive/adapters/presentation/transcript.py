@@ -14,12 +14,13 @@ from agor_reactive.adapters.presentation.blocks import (
     ToolBlock,
     UserBlock,
 )
+from agor_reactive.adapters.presentation.exact import cut_text
 from agor_reactive.adapters.presentation.heading import heading_of
 from agor_reactive.adapters.presentation.plain import plain
 from agor_reactive.adapters.presentation.presenter import Presenter
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
-from agor_reactive.adapters.presentation.tasks import task_heading
+from agor_reactive.adapters.presentation.tasks import TaskHeading
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.task import Task
 
@@ -29,7 +30,10 @@ TEXT_LIMIT: Final = 30_000
 """Characters of a transcript; a longer one keeps its end."""
 
 PROMPT_LIMIT: Final = 4_000
-"""Characters of a prompt."""
+"""Characters of a prompt, or of the input of a pending request."""
+
+SUMMARY_LIMIT: Final = 120
+"""Characters of the input of a call."""
 
 _MARKUP = re.compile(r"<(?=/?\s*script|!--)", re.IGNORECASE)
 _TOOL_SIGNS: Final = {"executing": "*", "complete": "+", "failed": "x"}
@@ -52,7 +56,7 @@ def transcript(state: SessionState, *, limit: int = TEXT_LIMIT) -> str:
     parts: list[str] = []
     room = limit
     for task in reversed(state.tasks):
-        part = "\n".join(_lines(task, presenter.task_blocks(state, task)))
+        part = "\n".join(_lines(task, presenter.task_heading(task), presenter.task_blocks(state, task)))
         if len(part) > room:
             parts.append("… " + part[len(part) - room :])
             break
@@ -64,12 +68,10 @@ def transcript(state: SessionState, *, limit: int = TEXT_LIMIT) -> str:
     return script_safe("\n\n".join([head, *reversed(parts)]))
 
 
-def _lines(task: Task, blocks: tuple[Block, ...]) -> Iterator[str]:
-    heading = task_heading(task)
-    prompt = plain(task.full_prompt[:PROMPT_LIMIT]).strip("\n").rstrip() or "(no prompt)"
+def _lines(task: Task, heading: TaskHeading, blocks: tuple[Block, ...]) -> Iterator[str]:
+    prompt = cut_text(plain(task.full_prompt).strip("\n").rstrip(), PROMPT_LIMIT) or "(no prompt)"
     quoted = "\n".join(f"> {line}".rstrip() for line in prompt.split("\n"))
-    cut = "…" if len(task.full_prompt) > PROMPT_LIMIT else ""
-    yield f"{quoted}{cut}   [{heading.status}{f', {heading.took}' if heading.took else ''}]"
+    yield f"{quoted}   [{heading.status}{f', {heading.took}' if heading.took else ''}]"
     for block in blocks:
         match block:
             case TextBlock(text=text, writing=writing):
@@ -78,9 +80,11 @@ def _lines(task: Task, blocks: tuple[Block, ...]) -> Iterator[str]:
                 yield "\n".join(f"> {line}".rstrip() for line in text.strip().split("\n"))
             case ToolBlock():
                 took = f" ({seconds_text(block.seconds)})" if block.seconds is not None else ""
-                yield f"  {_TOOL_SIGNS[block.state]} {block.name} {block.summary[:120]}".rstrip() + took
+                yield f"  {_TOOL_SIGNS[block.state]} {block.name} {block.summary.within(SUMMARY_LIMIT)}".rstrip() + took
             case RequestBlock():
                 yield f"  ? {block.line}"
+                if block.input:
+                    yield "    " + cut_text(block.input, PROMPT_LIMIT).replace("\n", "\n    ")
             case QuestionBlock(text=text):
                 yield "  ? " + text.replace("\n", "\n    ")
             case NoteBlock(text=text):

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from rich.cells import cell_len
-from rich.console import RenderableType
+from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -19,12 +20,13 @@ from agor_reactive.adapters.presentation.blocks import (
     ToolBlock,
     UserBlock,
 )
+from agor_reactive.adapters.presentation.exact import Excerpt, cut_text
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
-from agor_reactive.adapters.presentation.tasks import prompt_line, task_heading
+from agor_reactive.adapters.presentation.tasks import TaskHeading, prompt_line
 from agor_reactive.adapters.terminal.prose import MARKDOWN_LIMIT, LongText, prose, tail_of
-from agor_reactive.adapters.terminal.signs import Signs, status_style, tone_style
+from agor_reactive.adapters.terminal.signs import Signs, heading_style, tone_style
 from agor_reactive.models.task import Task
 
 __all__ = ["Item", "full_heading", "paint", "prompt_text", "short_heading", "status_text"]
@@ -36,6 +38,10 @@ PROMPT_LIMIT = 400
 """Characters of a prompt. More than a heading elsewhere shows, because a terminal cannot open it."""
 
 
+REQUEST_LIMIT, REQUEST_LINES = 2_000, 20
+"""Characters and lines of the input of a request."""
+
+
 class Item(NamedTuple):
     """A painted block. `kind`: ``text``, ``thinking``, ``tool``, ``note``. `writing`: the cursor follows."""
 
@@ -44,10 +50,9 @@ class Item(NamedTuple):
     writing: bool = False
 
 
-def status_text(task: Task, signs: Signs) -> Text:
+def status_text(heading: TaskHeading, signs: Signs) -> Text:
     """``✓ completed 2.6 s``."""
-    heading = task_heading(task)
-    text = Text(f"{signs.mark(heading.mark)} {heading.status}", style=status_style(task.status), no_wrap=True)
+    text = Text(f"{signs.mark(heading.mark)} {heading.status}", style=heading_style(heading), no_wrap=True)
     return text.append(f" {heading.took}", style="dim") if heading.took else text
 
 
@@ -56,24 +61,24 @@ def prompt_text(task: Task) -> Text:
     return Text(prompt_line(task, PROMPT_LIMIT), style="bold")
 
 
-def full_heading(task: Task, signs: Signs) -> RenderableType:
+def full_heading(task: Task, heading: TaskHeading, signs: Signs) -> RenderableType:
     """The prompt at the left, the status at the right."""
     grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
     grid.add_column(width=1)
     grid.add_column(ratio=1)
     grid.add_column(justify="right", no_wrap=True)
-    grid.add_row(Text(signs.bar, style=status_style(task.status)), prompt_text(task), status_text(task, signs))
+    grid.add_row(Text(signs.bar, style=heading_style(heading)), prompt_text(task), status_text(heading, signs))
     return grid
 
 
-def short_heading(task: Task, signs: Signs) -> RenderableType:
+def short_heading(heading: TaskHeading, signs: Signs) -> RenderableType:
     """The heading on one line, for a task whose full heading has scrolled away."""
     grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
     grid.add_column(width=len(signs.more))
     grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
     grid.add_column(justify="right", no_wrap=True)
-    prompt = Text(prompt_line(task), style="dim bold")
-    grid.add_row(Text(signs.more, style="dim"), prompt, status_text(task, signs))
+    prompt = Text(heading.prompt, style="dim bold")
+    grid.add_row(Text(signs.more, style="dim"), prompt, status_text(heading, signs))
     return grid
 
 
@@ -91,7 +96,7 @@ def paint(block: Block, signs: Signs) -> Item:
         case ToolBlock():
             return Item("tool", _tool(block, signs))
         case RequestBlock():
-            return Item("note", _line(signs.asks, "bold yellow", block.line))
+            return Item("note", _request(block, signs))
         case QuestionBlock(text=text):
             return Item("note", Text(f"{signs.asks} {text}", style="bold yellow"))
         case NoteBlock(text=text, tone=tone):
@@ -105,7 +110,19 @@ def _line(sign: str, style: str, text: str) -> Text:
     return line.append(text)
 
 
-def _tool(block: ToolBlock, signs: Signs) -> Text:
+def _request(block: RequestBlock, signs: Signs) -> RenderableType:
+    """The request, and below it all of the input that fits: it is approved as it is read here."""
+    line = Text(f"{signs.asks} {block.line}", style="bold yellow" if block.state == "pending" else "yellow")
+    if not block.input:
+        return line
+    if block.state != "pending":
+        line.append(" ")
+        return _Cut(line, block.summary, Text())
+    data = Text(cut_text(block.input, REQUEST_LIMIT, lines=REQUEST_LINES))
+    return Group(line, Padding(data, (0, 0, 0, 2)))
+
+
+def _tool(block: ToolBlock, signs: Signs) -> RenderableType:
     """``✓ Bash pytest -q · 12.0 s``; a failed call is followed by the reason."""
     sign, style = {
         "executing": (signs.busy, tone_style("busy")),
@@ -114,13 +131,29 @@ def _tool(block: ToolBlock, signs: Signs) -> Text:
     }[block.state]
     line = _line(sign, style, block.name)
     line.stylize("bold", 2, 2 + len(block.name))
-    if block.summary:
-        line.append(f" {block.summary}", style="dim")
+    line.append(" ")
+    rest = Text(no_wrap=True, overflow="ellipsis", end="")
     if block.seconds is not None:
-        line.append(f" {signs.dot} {seconds_text(block.seconds)}", style="dim")
+        rest.append(f" {signs.dot} {seconds_text(block.seconds)}", style="dim")
     if block.failure:
-        line.append(f" {signs.dot} {block.failure}", style=tone_style("bad"))
-    return line
+        rest.append(f" {signs.dot} {block.failure}", style=tone_style("bad"))
+    return _Cut(line, block.summary, rest)
+
+
+class _Cut:
+    """One line of three parts; where they do not fit, the middle one is cut and says how much is left out."""
+
+    def __init__(self, lead: Text, middle: Excerpt, rest: Text) -> None:
+        self._lead, self._middle, self._rest = lead, middle, rest
+
+    def __rich_console__(self, console: object, options: object) -> Iterator[Text]:
+        width = getattr(options, "max_width", 80)
+        rest = min(self._rest.cell_len, max(width // 3, 12))
+        room = max(width - self._lead.cell_len - rest, width // 3)
+        line = self._lead.copy()
+        line.append(self._middle.within(room, cell_len), style="dim").append_text(self._rest)
+        line.no_wrap, line.overflow, line.end = True, "ellipsis", ""
+        yield line
 
 
 def _thinking(block: ThinkingBlock, signs: Signs) -> Item:

@@ -17,9 +17,9 @@ from agor_reactive.adapters.presentation.heading import heading_of, notes_of
 from agor_reactive.adapters.presentation.plain import plain
 from agor_reactive.adapters.presentation.presenter import Presenter
 from agor_reactive.adapters.presentation.status import Tone
-from agor_reactive.adapters.presentation.tasks import queue_of
+from agor_reactive.adapters.presentation.tasks import TaskHeading, queue_of
 from agor_reactive.adapters.terminal.blocks import Item, full_heading, paint, short_heading
-from agor_reactive.adapters.terminal.signs import Signs, signs_for, status_style, tone_style
+from agor_reactive.adapters.terminal.signs import Signs, heading_style, signs_for, status_style, tone_style
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.task import Task
 
@@ -81,8 +81,17 @@ def _trimmed(line: Line) -> Line:
 class Painter:
     """Lays out the parts of one snapshot for one width."""
 
-    def __init__(self, state: SessionState, console: Console, options: ConsoleOptions, layouts: Layouts) -> None:
+    def __init__(
+        self,
+        state: SessionState,
+        console: Console,
+        options: ConsoleOptions,
+        layouts: Layouts,
+        *,
+        released: bool = False,
+    ) -> None:
         self.state = state
+        self.released = released
         self.console = console
         self.options = options
         self.layouts = layouts
@@ -96,13 +105,13 @@ class Painter:
 
     def heading(self) -> list[Line]:
         """Title and status, connection, model; and a rule."""
-        heading, session = heading_of(self.state), self.state.session
+        heading = heading_of(self.state, released=self.released)
         grid = Table.grid(expand=True, padding=(0, 1, 0, 0))
         grid.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
         grid.add_column(justify="right", no_wrap=True)
         left = Text(heading.title, style="bold")
-        if session is not None and heading.status:
-            style = f"not bold {status_style(session.status)}"
+        if heading.status:
+            style = f"not bold {heading_style(heading)}"
             left.append(f"  {self.signs.mark(heading.mark)} {heading.status}", style=style)
         right = Text.assemble((heading.link, tone_style(heading.link_tone)))
         if heading.model:
@@ -127,7 +136,8 @@ class Painter:
         """The notes on the session, else the hint."""
         signs = self.signs
         notes = [
-            Text(f"{note_sign(note.tone, signs)}{note.text}", tone_style(note.tone)) for note in notes_of(self.state)
+            Text(f"{note_sign(note.tone, signs)}{note.text}", tone_style(note.tone))
+            for note in notes_of(self.state, released=self.released)
         ]
         if not notes and hint:
             notes.append(Text(plain(hint), "dim", no_wrap=True, overflow="ellipsis"))
@@ -152,7 +162,10 @@ class Painter:
                 block.append([])
             lines = block + lines
             if room is not None and len(lines) > room:
-                lines = [*self._lay(short_heading(task, self.signs))[:1], *lines[len(lines) - room + 1 :]]
+                lines = [
+                    *self._lay(short_heading(self._heading(task), self.signs))[:1],
+                    *lines[len(lines) - room + 1 :],
+                ]
             if room is not None and len(lines) == room:
                 break
         self.layouts.presenter.keep(shown)
@@ -180,12 +193,18 @@ class Painter:
             lines[-1].append(Segment(self.signs.cursor, Style(dim=True)))
         return item, lines
 
+    def _heading(self, task: Task) -> TaskHeading:
+        return self.layouts.presenter.task_heading(task)
+
     def _task(self, task: Task) -> list[Line]:
         state = self.state
         blocks = self.layouts.presenter.task_blocks(state, task)
         if task.ended and not state.get_task_messages(task.task_id) and not state.is_task_loaded(task.task_id):
             blocks = (*blocks, NoteBlock("unloaded", "(messages not loaded)"))
-        return [*self._lay(full_heading(task, self.signs)), *stacked(self.laid_out(task.task_id, blocks))]
+        return [
+            *self._lay(full_heading(task, self._heading(task), self.signs)),
+            *stacked(self.laid_out(task.task_id, blocks)),
+        ]
 
 
 def stacked(parts: Iterable[LaidOut], *, after: str = "") -> list[Line]:

@@ -47,7 +47,14 @@ class LineView:
         """Print what a newer snapshot has finished."""
         before, self._state = self._state, state
         if state.status.disposed:
+            if before is not None and not before.status.disposed:
+                self._console.print(Text(f"{self._signs.dot} released", style="dim"))
             return
+        # Also of tasks that are not printed yet: a start that is sent once must not be missed.
+        if before is None or before.tasks is not state.tasks:
+            for task in state.tasks:
+                if not task.ended:
+                    self._layouts.presenter.task_heading(task)
         if before is None or before.status is not state.status:
             self._show_status(state)
         if state.loading:
@@ -78,7 +85,7 @@ class LineView:
             self._ended.add(task.task_id)
             if task.status != "completed":
                 self._show_unsaved(state, task)
-            self._console.print(status_text(task, self._signs))
+            self._console.print(status_text(self._layouts.presenter.task_heading(task), self._signs))
             if task.error_message:
                 self._console.print(Text(f"{self._signs.failed} {one_line(task.error_message)}", style="red"))
 
@@ -111,5 +118,7 @@ class LineView:
             self._phase = phase
         if state.error != self._error:
             self._error = state.error
-            if state.error is not None:
+            if state.error is None:
+                self._console.print(Text(f"{self._signs.done} recovered", style="dim"))
+            else:
                 self._console.print(Text(f"{self._signs.failed} {one_line(error_text(state.error))}", style="red"))

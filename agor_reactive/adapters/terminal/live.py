@@ -55,6 +55,7 @@ class LiveView:
         self._layouts = Layouts()
         self._live: Live | None = None
         self._state: SessionState | None = None
+        self._released = False
         self._painted: SessionState | None = None
         self._painted_at = float("-inf")
         self._timer: asyncio.TimerHandle | None = None
@@ -76,14 +77,16 @@ class LiveView:
         if live is not None:
             live.stop()
         if self._state is not None:
-            self._console.print(SessionView(self._state, layouts=self._layouts), end="")
+            self._console.print(SessionView(self._state, layouts=self._layouts, released=self._released), end="")
 
     def show(self, state: SessionState) -> None:
         """Paint a newer snapshot, as soon as the interval allows."""
-        # The last snapshot of a released handle is empty: keep the one before.
-        if state.status.disposed:
-            return
-        self._state = state
+        if state.status.disposed and self._state is not None:
+            # The snapshot of a released handle is empty: show the one before, as released.
+            self._released = True
+            self._painted = None
+        else:
+            self._state = state
         if self._live is None or self._timer is not None:
             return
         loop = asyncio.get_running_loop()
@@ -116,7 +119,7 @@ class LiveView:
         self._painted = state
         self.painted += 1
         size = self._console.size
-        view = SessionView(state, height=size.height, hint=self._hint, layouts=self._layouts)
+        view = SessionView(state, height=size.height, hint=self._hint, layouts=self._layouts, released=self._released)
         self._live.update(view, refresh=True)
         # Measured from the end of the paint, so that a slow terminal gets the same pause.
         self._painted_at = asyncio.get_running_loop().time()

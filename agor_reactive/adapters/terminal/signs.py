@@ -8,9 +8,11 @@ from typing import Final
 
 from rich.console import Console
 
+from agor_reactive.adapters.presentation.heading import Heading
 from agor_reactive.adapters.presentation.status import NEEDS_PERSON, Mark, Tone, mark_of, tone_of
+from agor_reactive.adapters.presentation.tasks import TaskHeading
 
-__all__ = ["ASCII", "SIGNS", "Signs", "sign_of", "signs_for", "status_style", "tone_style"]
+__all__ = ["ASCII", "SIGNS", "Signs", "heading_style", "sign_of", "signs_for", "status_style", "tone_style"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,12 @@ def status_style(status: str) -> str:
     """Return the style of a status: bold where a person is needed."""
     style = tone_style(tone_of(status))
     return f"bold {style}" if status in NEEDS_PERSON else style
+
+
+def heading_style(heading: Heading | TaskHeading) -> str:
+    """Return the style of the status in a heading: bold where a person is needed."""
+    style = tone_style(heading.tone)
+    return f"bold {style}" if heading.needs_person else style
 
 
 def sign_of(status: str, signs: Signs) -> str:

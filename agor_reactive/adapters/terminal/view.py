@@ -21,15 +21,23 @@ class SessionView:
     """A renderable of one snapshot.
 
     `height`: the number of lines, None for all. `hint`: the last line while there are no notes. `layouts`: pass the
-    same one to successive views of a session, so that unchanged blocks are not laid out again.
+    same one to successive views of a session, so that unchanged blocks are not laid out again. `released`: the handle
+    was, and this is the last snapshot before.
     """
 
     def __init__(
-        self, state: SessionState, *, height: int | None = None, hint: str = "", layouts: Layouts | None = None
+        self,
+        state: SessionState,
+        *,
+        height: int | None = None,
+        hint: str = "",
+        layouts: Layouts | None = None,
+        released: bool = False,
     ) -> None:
         self.state = state
         self.height = height
         self.hint = hint
+        self.released = released
         self.layouts = layouts if layouts is not None else Layouts()
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
@@ -39,7 +47,7 @@ class SessionView:
 
     def lines(self, console: Console, options: ConsoleOptions) -> list[Line]:
         """Return the lines of the view, each at most as wide as the console."""
-        paint = Painter(self.state, console, options.update(height=None), self.layouts)
+        paint = Painter(self.state, console, options.update(height=None), self.layouts, released=self.released)
         head, foot = paint.heading(), [*paint.queue(), *paint.footing(self.hint)]
         if self.height is None:
             return [*head, *paint.body(None), *foot]

@@ -6,7 +6,7 @@ from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, TaskEntry
 from agor_reactive.core.fetches import Fetch, FetchResult, SyncRound
 from agor_reactive.core.fold import failures, queue, rows, streams, window
-from agor_reactive.core.snapshot import Draft
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.tables import TaskTable
 from agor_reactive.models.base import instant
 
@@ -20,57 +20,67 @@ def moment(task: TaskEntry) -> float:
 
 
 def _gone(gone_at: int | None, begun: int) -> bool:
-    """Whether a removal beats an answer asked at `begun`."""
+    """Whether a removal is newer than an answer that was requested at `begun`."""
     return gone_at is not None and gone_at > begun
 
 
 def merged_tasks(draft: Draft, current: SyncRound) -> TaskTable:
-    """The round's tasks with what happened since replayed over them."""
-    books, begun = draft.books, current.tasks_begun
+    """The tasks as of the commit: the round's answer, what changed since its request, and what it has not read."""
     known = draft.tasks.entries
-    merged: dict[str, TaskEntry] = {}
-    answered = {row.task_id for row in current.tasks}
     first = _first_moment(current) if current.older else None
-    for row in current.tasks:
-        if row.session_id not in ("", draft.status.session_id):
-            continue
-        if _gone(books.gone_tasks.get(row.task_id), begun):
-            continue
-        moved = books.journal_tasks.get(row.task_id)
-        if moved is not None and moved[0] > begun:
-            if moved[1] is not None:
-                merged[row.task_id] = known.get(row.task_id) or moved[1]
-            continue
-        old = known.get(row.task_id)
-        merged[row.task_id] = old if old is not None and old == row else row
-    for task_id, (moved_at, moved_row) in books.journal_tasks.items():
-        if moved_at > begun and moved_row is not None and task_id not in books.gone_tasks:
-            live = known.get(task_id)
-            if live is not None:
-                merged[task_id] = live
-            elif first is None or task_id in answered or moment(moved_row) >= first:
-                merged[task_id] = moved_row  # one before the window would leave a hole
-    if not current.tasks_complete:
-        # The daemon could not give all rows: what is missing from its answer is not thereby gone.
+    merged = {**_answered(draft, current), **_changed_since(draft, current, first)}
+    if first is not None or not current.tasks_complete:
         for task_id, row in known.items():
-            merged.setdefault(task_id, row)
-    elif first is not None:
-        # All from some moment on were asked for: what was known from before that is not thereby gone.
-        for task_id, row in known.items():
-            if moment(row) < first:
+            # Only a task that the answer would contain if the daemon still had it is removed by being missing.
+            if not current.tasks_complete or (first is not None and moment(row) < first):
                 merged.setdefault(task_id, row)
-    session = draft.session if books.session_moved > current.session_begun else current.session
+    session = draft.session if draft.books.session_moved > current.session_begun else current.session
     hint = session.tasks if session is not None else draft.tasks.hint
     if len(merged) == len(known) and all(known.get(task_id) is row for task_id, row in merged.items()):
         return draft.tasks.hinted(hint)
     return TaskTable.of(merged.values(), hint)
 
 
+def _answered(draft: Draft, current: SyncRound) -> dict[str, TaskEntry]:
+    """The rows of the answer that are newer than every event; equal ones stay the same objects (L3)."""
+    books, begun = draft.books, current.tasks_begun
+    newer: dict[str, TaskEntry] = {}
+    for row in current.tasks:
+        if row.session_id not in ("", draft.status.session_id):  # a daemon may leave the field out
+            continue
+        moved = books.journal_tasks.get(row.task_id)
+        if (moved is None or moved[0] <= begun) and not _gone(books.gone_tasks.get(row.task_id), begun):
+            known = draft.tasks.entries.get(row.task_id)
+            newer[row.task_id] = known if known is not None and known == row else row
+    return newer
+
+
+def _changed_since(draft: Draft, current: SyncRound, first: float | None) -> dict[str, TaskEntry]:
+    """The tasks that events created or changed after the round requested its tasks: newer than its answer.
+
+    `first` is the beginning of the window, if there is one: a task before it would leave a hole between the two.
+    """
+    books = draft.books
+    answered = {row.task_id for row in current.tasks}
+    changed: dict[str, TaskEntry] = {}
+    for task_id, (moved_at, row) in books.journal_tasks.items():
+        gone_at = books.gone_tasks.get(task_id)
+        # A removed task is back if the answer, requested after its removal, contains it.
+        back = gone_at is not None and task_id in answered and not _gone(gone_at, current.tasks_begun)
+        if moved_at > current.tasks_begun and row is not None and (gone_at is None or back):
+            live = draft.tasks.entries.get(task_id)
+            if live is not None:
+                changed[task_id] = live
+            elif first is None or task_id in answered or moment(row) >= first:
+                changed[task_id] = row
+    return changed
+
+
 def _first_moment(current: SyncRound) -> float:
-    """From when on the round has asked for all tasks. One that waits may come from before that."""
+    """The moment from which on the round has read all tasks. A queued task may be older."""
     first = min((moment(task) for task in current.tasks if not task.queued), default=0.0)
-    asked = instant(current.since)
-    return first if asked is None else min(first, asked)
+    requested = instant(current.since)
+    return first if requested is None else min(first, requested)
 
 
 def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
@@ -82,7 +92,7 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
     if read is not None and books.session_moved <= current.session_begun:
         rows.keep_session(draft, read)
     elif read is not None and draft.session is not None and draft.session.mcp_token is None and read.mcp_token:
-        # The row told meanwhile is newer, but only a `get` has the token.
+        # The row of an event meanwhile is newer, but only a `get` returns the token.
         draft.session = draft.session.with_token(read.mcp_token)
     for task_id in tuple(before.entries):
         if after.entries.get(task_id) is None:
@@ -132,14 +142,14 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
 def _commit_messages(draft: Draft, current: SyncRound, task_id: str | None, results: FetchResult) -> None:
     if task_id is not None:
         if results.projected:
-            _commit_history(draft, task_id, results.messages, asked=results.begun, since=current.begun)
+            _commit_history(draft, task_id, results.messages, begun=results.begun, since=current.begun)
         else:
-            _commit_task(draft, task_id, results.messages, asked=results.begun, since=current.begun)
+            _commit_task(draft, task_id, results.messages, begun=results.begun, since=current.begun)
     else:
-        _commit_all(draft, results.messages, asked=results.begun, since=current.begun)
+        _commit_all(draft, results.messages, begun=results.begun, since=current.begun)
 
 
-def _commit_all(draft: Draft, messages: tuple[MessageEntry, ...], *, asked: int, since: int) -> None:
+def _commit_all(draft: Draft, messages: tuple[MessageEntry, ...], *, begun: int, since: int) -> None:
     loaded = draft.loaded_task_ids
     by_task: dict[str, list[MessageEntry]] = {
         task.task_id: [] for task in draft.tasks.in_order() if not task.queued or task.task_id in loaded
@@ -149,7 +159,7 @@ def _commit_all(draft: Draft, messages: tuple[MessageEntry, ...], *, asked: int,
             by_task.setdefault(message.task_id, []).append(message)
     for each, of_task in by_task.items():
         if draft.tasks.entries.get(each) is not None:
-            _commit_task(draft, each, tuple(of_task), asked=asked, since=since)
+            _commit_task(draft, each, tuple(of_task), begun=begun, since=since)
 
 
 def commit_load(draft: Draft, done: Fetch, found: e.Rows) -> None:
@@ -157,44 +167,44 @@ def commit_load(draft: Draft, done: Fetch, found: e.Rows) -> None:
     nobody would keep it right."""
     messages = tuple(map(MessageEntry.of, found.messages))
     if done.task_id is None:
-        _commit_all(draft, messages, asked=done.begun, since=done.begun)
+        _commit_all(draft, messages, begun=done.begun, since=done.begun)
         return
     if rows.is_of_no_task(draft, done.task_id):
         return
     if done.kind == "history":
-        _commit_history(draft, done.task_id, messages, asked=done.begun, since=done.begun)
+        _commit_history(draft, done.task_id, messages, begun=done.begun, since=done.begun)
     else:
-        _commit_task(draft, done.task_id, messages, asked=done.begun, since=done.begun)
+        _commit_task(draft, done.task_id, messages, begun=done.begun, since=done.begun)
 
 
-def _commit_task(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, asked: int, since: int) -> None:
-    """Take over a task's messages as fetched, unless the user or a newer fetch has decided otherwise meanwhile.
+def _commit_task(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, begun: int, since: int) -> None:
+    """Take over a task's messages as fetched, unless an action of the user or a newer fetch overrides it.
 
-    `asked` is when this fetch was asked for; what the journal has from `since` on wins over its rows. A whole round
-    shares one `since`, its beginning: a daemon may answer from before what it told us live.
+    `begun` is when this fetch was requested; what the journal has from `since` on wins over its rows. A whole round
+    shares one `since`, its beginning: a daemon may answer with rows from before its own latest events.
     """
     books = draft.books
     if _gone(books.gone_tasks.get(task_id), since):
         return
     user_load = books.user_loads.get(task_id)
-    if user_load is not None and not user_load[1] and user_load[0] >= asked:
+    if user_load is not None and not user_load[1] and user_load[0] >= begun:
         return
     loaded_at = draft.loaded_task_ids.since.get(task_id)
-    if loaded_at is not None and loaded_at > asked:
+    if loaded_at is not None and loaded_at > begun:
         return
-    _take_messages(draft, task_id, messages, asked=asked, since=since)
-    if loaded_at != asked:
-        draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, asked)
+    _take_messages(draft, task_id, messages, begun=begun, since=since)
+    if loaded_at != begun:
+        draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, begun)
 
 
-def _commit_history(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, asked: int, since: int) -> None:
+def _commit_history(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, begun: int, since: int) -> None:
     """Take over a task's messages without the payload of tools: never over whole ones, and it counts as not loaded."""
     user_load = draft.books.user_loads.get(task_id)
     if task_id not in draft.loaded_task_ids and draft.tasks.entries.get(task_id) is not None and user_load is None:
-        _take_messages(draft, task_id, messages, asked=asked, since=since)
+        _take_messages(draft, task_id, messages, begun=begun, since=since)
 
 
-def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, asked: int, since: int) -> None:
+def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, begun: int, since: int) -> None:
     books = draft.books
     kept: dict[str, MessageEntry] = {}
     for message in messages:
@@ -209,9 +219,9 @@ def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...
                 continue
             message = moved[1]
         kept[message_id] = message
-        stream = draft.streaming_messages.get(message_id)
-        if stream is not None and stream.moved_at <= asked and stream.task_id in (None, task_id):
-            streams.without_stream(draft, message_id)
+        stream = draft.streams.get(message_id)
+        if stream is not None and stream.moved_at <= begun and stream.task_id in (None, task_id):
+            draft.drop_stream(message_id)
     for message_id, (moved_at, row) in books.journal_messages.items():
         if moved_at > since and row is not None and row.task_id == task_id and message_id not in books.gone_messages:
             kept[message_id] = row
@@ -237,7 +247,7 @@ def commit_older(draft: Draft, done: Fetch, found: e.Rows) -> None:
 
 
 def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry], since: int) -> None:
-    """What the daemon no longer has was removed while nobody told us; what it has again is back.
+    """A message that is not in the answer was removed without an event; one that is in it again is back.
 
     Removed before `since`: it may be another task's by now, whose messages the same round has read.
     """

@@ -1,8 +1,8 @@
-"""What could not be read: what `error` says of it, and when it is read again.
+"""Failed reads: what `error` says of them, and when they are retried.
 
-A sync round goes on without a queue or messages that could not be read. `Bookkeeping.missing` remembers them until they
-are read, and as long `error` says so. They are read again alone, with back-off. What was refused for good waits for a
-resync.
+A sync round continues without a queue or messages that could not be read. `Bookkeeping.missing` remembers them until
+they are read, and `error` says so until then. They are retried alone, with back-off; a read that was refused waits for
+a resync.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from agor_reactive.core import events as e
 from agor_reactive.core.fetches import RETRY_DELAYS, Fetch, FetchKind, Missing
 from agor_reactive.core.fold import window
-from agor_reactive.core.snapshot import Draft
+from agor_reactive.core.fold.draft import Draft
 
 __all__ = [
     "AGAIN",
@@ -28,27 +28,27 @@ __all__ = [
     "set_error",
 ]
 
-AGAIN = ". It will not be tried again by itself; resync() does."
-"""Ends the error of a final failure. A face without `resync` says instead what to do there."""
+AGAIN = ". Not retried automatically. Call resync()."
+"""Ends the error of a final failure. A view without `resync` says instead what to do there."""
 
 PASSING = ("timeout", "server", "refused", "absent")
 
 
 def passes(draft: Draft, failure: e.Failure) -> bool:
-    """Whether the same read may go well a moment later."""
+    """Whether the same read may succeed a moment later."""
     # Refused as not logged in though the link is: the login is being renewed, or the daemon is about to cut the link.
     refused = failure.kind == "unauthenticated" and draft.status.link.phase == "live"
     return refused or failure.kind in PASSING
 
 
 def set_error(draft: Draft, source: str, text: str) -> None:
-    """Say what failed; an earlier word of the same source is replaced."""
+    """Set the error of a source, in place of its earlier one."""
     errors = tuple(pair for pair in draft.status.errors if pair[0] != source)
     draft.status = draft.status.but(errors=(*errors, (source, text)))
 
 
 def clear_error(draft: Draft, source: str) -> None:
-    """Nothing of that source is wrong any more, unless something of it is still missing."""
+    """Clear the error of a source, unless a read of it is still missing."""
     if source in _sources(draft):
         return
     if any(pair[0] == source for pair in draft.status.errors):
@@ -57,7 +57,7 @@ def clear_error(draft: Draft, source: str) -> None:
 
 
 def errors_of_missing(draft: Draft) -> tuple[tuple[str, str], ...]:
-    """The errors that outlive a sync round: those of what it could not read."""
+    """The errors that outlive a sync round: those of reads that failed."""
     sources = _sources(draft)
     return tuple(pair for pair in draft.status.errors if pair[0] in sources)
 
@@ -80,7 +80,7 @@ def note_missing(draft: Draft, done: Fetch, failure: e.Failure) -> None:
 
 
 def note_read(draft: Draft, done: Fetch) -> None:
-    """A queue or messages have been read: nothing of that is missing."""
+    """A queue or messages have been read: they are no longer missing."""
     if done.kind == "queue":
         _forget(draft, {(done.kind, None)})
     else:
@@ -89,14 +89,14 @@ def note_read(draft: Draft, done: Fetch) -> None:
 
 
 def forget_unloaded(draft: Draft, task_id: str) -> None:
-    """The user has unloaded a task: its messages are not missed."""
+    """The user has unloaded a task: its messages are no longer missing."""
     if ("messages", task_id) in draft.books.missing:
         _forget(draft, {("messages", task_id)})
         clear_error(draft, "history")
 
 
 def prune(draft: Draft) -> None:
-    """Messages of tasks that are shown no longer are not missed."""
+    """Messages of tasks that have left the window are no longer missing."""
     shown = draft.tasks.entries
     gone = {key for key in draft.books.missing if key[1] is not None and key[1] not in shown}
     if gone:
@@ -105,7 +105,7 @@ def prune(draft: Draft) -> None:
 
 
 def retry_later(draft: Draft) -> None:
-    """If something is missing that may be read a moment later: wait for that moment."""
+    """If a failed read may succeed later, request a `retry` after the back-off."""
     books = draft.books
     if not books.missing:
         if books.retries:
@@ -120,7 +120,7 @@ def retry_later(draft: Draft) -> None:
 
 
 def read_missing(draft: Draft) -> None:
-    """The moment has come: read what is missing, but for what is being read already."""
+    """The back-off is over: request what is missing, unless its fetch is in flight already."""
     on_the_way = {(fetch.kind, fetch.task_id) for fetch in draft.books.fetches}
     for (kind, task_id), again in draft.books.missing.items():
         if again and (kind, task_id) not in on_the_way:

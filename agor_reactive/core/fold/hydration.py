@@ -1,8 +1,8 @@
 """Reading what the daemon has saved: bootstrap, resync, loads on demand.
 
-A bootstrap or resync is a round. First the session's row, all its tasks and its queue are asked for; when the three are
-in, the messages of the tasks that are to be loaded; when those are in, everything is committed at once, live changes
-replayed over it. A round that fails in passing is tried again after a while; one refused for good is terminal.
+A bootstrap or resync is a sync round. It first requests the session's row, its tasks and its queue; after these three,
+the messages of the tasks that it loads; then it commits everything at once, with live changes replayed over the rows. A
+round that fails for a temporary reason is retried with back-off; one that is refused ends the session as terminal.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import replace
 
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.fetches import RETRY_DELAYS, Fetch, FetchResult, SyncRound
+from agor_reactive.core.fetches import RETRY_DELAYS, Fetch, FetchResult, SyncEnd, SyncRound
 from agor_reactive.core.fold import commit, failures, journal, queue, rows, streams, window
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.fold.window import request
 from agor_reactive.core.persistent import PMap
-from agor_reactive.core.snapshot import Draft
 from agor_reactive.core.tables import TaskTable, is_active
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "fetch_answered",
     "fetch_failed",
     "load_requested",
+    "malformed",
     "older_requested",
     "resync_requested",
     "task_removed",
@@ -33,26 +34,27 @@ __all__ = [
 
 
 def begin_round(draft: Draft) -> None:
-    """Read everything (again). What an earlier round was waiting for is given up; loads by the user go on."""
+    """Read everything (again). The fetches of an earlier round are given up; loads by the user go on."""
     books = draft.books
     kept = tuple(a for a in books.fetches if a.kind == "messages" and not a.of_round)
     draft.books = books.but(fetches=kept, again=False, queue_moved=False, missing=PMap())
-    wanted = [request(draft, "session", of_round=True), window.request_tasks(draft)]
+    fetches = [request(draft, "session", of_round=True), window.request_tasks(draft)]
     if not draft.books.queue_absent:
-        wanted.append(request(draft, "queue", of_round=True))
-    draft.books = draft.books.but(round=SyncRound(draft.revision, frozenset(a.fetch_id for a in wanted)))
+        fetches.append(request(draft, "queue", of_round=True))
+    draft.books = draft.books.but(round=SyncRound(draft.revision, frozenset(a.fetch_id for a in fetches)))
     draft.status = draft.status.but(loading=True)
 
 
-def abandon(draft: Draft) -> None:
-    """The link dropped: nothing asked for will be answered."""
-    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, missing=PMap())
+def abandon(draft: Draft, why: str) -> None:
+    """The connection or its login ended: nothing asked for will be answered."""
+    end = SyncEnd(e.Failure("link", why))
+    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, missing=PMap(), sync_end=end)
     draft.status = draft.status.but(loading=False)
     journal.close_journal(draft)
 
 
 def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
-    """The user wants a resync. One at a time: while one is under way, it is the one."""
+    """The user wants a resync. While a round is under way, that round is it."""
     books = draft.books
     if books.round is not None or any(a.kind == "join" for a in books.fetches) or not draft.status.link.up:
         return
@@ -60,7 +62,7 @@ def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
 
 
 def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
-    """A task was removed. If it was the last of a window, the ones before it are read."""
+    """A task was removed. If the window is empty then, the tasks before it are read."""
     rows.task_removed(draft, event)
     if window.is_emptied(draft):
         _read_again(draft)
@@ -70,6 +72,11 @@ def event_unreadable(draft: Draft, event: e.EventUnreadable) -> None:
     """An event is lost, and with it perhaps a row: count it, and read everything again."""
     _count_anomaly(draft, "unreadable events", 1)
     _read_again(draft)
+
+
+def malformed(draft: Draft, event: e.Malformed) -> None:
+    """An event whose payload could not be parsed: count it."""
+    _count_anomaly(draft, event.kind, 1)
 
 
 def _read_again(draft: Draft) -> None:
@@ -82,20 +89,20 @@ def _read_again(draft: Draft) -> None:
 
 
 def load_requested(draft: Draft, event: e.LoadRequested) -> None:
-    """The user wants a task's messages. Asked for once, however often wanted while on the way."""
+    """The user wants a task's messages. One fetch is in flight at a time, however often they are requested."""
     task_id = event.task_id
     books = draft.books
     if task_id in books.gone_tasks or not draft.status.link.up:
         return
-    _wish(draft, task_id, loaded=True)
+    _note_user_load(draft, task_id, loaded=True)
     if not any(a.kind == "messages" and a.task_id == task_id and not a.of_round for a in draft.books.fetches):
         request(draft, "messages", task_id=task_id)
 
 
 def unload_requested(draft: Draft, event: e.UnloadRequested) -> None:
-    """The user does not want a task's messages any more: a fetch under way will not bring them back."""
+    """The user unloads a task's messages: a fetch in flight does not bring them back."""
     task_id = event.task_id
-    _wish(draft, task_id, loaded=False)
+    _note_user_load(draft, task_id, loaded=False)
     bucket = draft.messages_by_task.get(task_id)
     if bucket is not None:
         for row in bucket.entries[-streams.SETTLED_LIMIT :]:
@@ -105,7 +112,7 @@ def unload_requested(draft: Draft, event: e.UnloadRequested) -> None:
     failures.forget_unloaded(draft, task_id)
 
 
-def _wish(draft: Draft, task_id: str, *, loaded: bool) -> None:
+def _note_user_load(draft: Draft, task_id: str, *, loaded: bool) -> None:
     if journal.in_flight(draft) or loaded:
         user_loads = type(draft.books.user_loads)({**draft.books.user_loads, task_id: (draft.revision, loaded)})
         draft.books = draft.books.but(user_loads=user_loads)
@@ -115,12 +122,12 @@ def _wish(draft: Draft, task_id: str, *, loaded: bool) -> None:
 
 
 def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
-    """Something asked for is here. The answer to what was given up means nothing."""
+    """A fetch was answered. The answer to one that was given up is ignored."""
     done = _take(draft, event.fetch_id)
     if done is None:
         return
     if event.rows.rejected:
-        _count_rejected(draft, done.kind, event.rows.rejected)
+        _count_anomaly(draft, f"{done.kind} rows", event.rows.rejected)
     if done.kind in ("join", "wait"):
         if done.kind == "join":
             draft.books = draft.books.but(projects=True)
@@ -149,15 +156,11 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
 
 def _take(draft: Draft, fetch_id: int) -> Fetch | None:
     books = draft.books
-    for wanted in books.fetches:
-        if wanted.fetch_id == fetch_id:
+    for fetch in books.fetches:
+        if fetch.fetch_id == fetch_id:
             draft.books = books.but(fetches=tuple(a for a in books.fetches if a.fetch_id != fetch_id))
-            return wanted
+            return fetch
     return None
-
-
-def _count_rejected(draft: Draft, kind: str, rejected: int) -> None:
-    _count_anomaly(draft, f"{kind} rows", rejected)
 
 
 def _count_anomaly(draft: Draft, name: str, more: int) -> None:
@@ -167,7 +170,7 @@ def _count_anomaly(draft: Draft, name: str, more: int) -> None:
 
 
 def _land(draft: Draft, done: Fetch, rows: e.Rows) -> None:
-    """Put what came for the round aside until the round commits."""
+    """Keep what came for the round until the round commits."""
     current = draft.books.round
     if current is None:
         return
@@ -194,7 +197,7 @@ def _land(draft: Draft, done: Fetch, rows: e.Rows) -> None:
 
 
 def _advance(draft: Draft, at: float) -> None:
-    """When all asked for is in: ask for the messages, or commit."""
+    """When all answers of the round are in: request the messages, or commit."""
     current = draft.books.round
     if current is None or current.waiting:
         return
@@ -205,7 +208,7 @@ def _advance(draft: Draft, at: float) -> None:
             return
     again = draft.books.again
     commit.commit_round(draft, current, at)
-    draft.books = draft.books.but(round=None, attempt=0, again=False)
+    draft.books = draft.books.but(round=None, attempt=0, again=False, sync_end=SyncEnd(None))
     if again:
         begin_round(draft)
         return
@@ -228,7 +231,7 @@ def _plan(draft: Draft, current: SyncRound) -> None:
         if newest is not None and newest.task_id not in loaded:
             wanted.add(newest.task_id)
     elif draft.books.window:
-        # Whole: what is at work or was expanded, and what has used tools before our eyes. The rest: its history.
+        # Whole: what is running or was loaded by the user, and what has live tools. Of the rest: its history.
         for task in tasks.entries.values():
             since = loaded.since.get(task.task_id)
             stale = since is None or since < current.begun
@@ -282,7 +285,7 @@ def _may_load(draft: Draft, task_id: str, begun: int) -> bool:
 
 
 def newest_task(tasks: Iterable[TaskEntry]) -> TaskEntry | None:
-    """The task made last, among those that do not wait."""
+    """The newest task that is not queued."""
     newest: tuple[tuple[float, int], TaskEntry] | None = None
     for position, task in enumerate(tasks):
         if not task.queued:
@@ -298,14 +301,14 @@ _FINAL = ("forbidden", "not_found")
 
 
 def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
-    """Something asked for could not be had."""
+    """A fetch failed."""
     done = _take(draft, event.fetch_id)
     if done is None:
         return
     failure = event.failure
     if done.kind == "join":
         # An older daemon has no rooms and sends everything to everyone; a silent one may not. Read on either way.
-        # Who is not logged in is told that, not that stream events may be missing.
+        # While logged out, that is what the status says, not that stream events may be missing.
         if failure.kind != "absent" and draft.status.link.phase == "live":
             reason = f"the room could not be joined: {failure.text}"
             shown = replace(draft.status.link, phase="degraded", reason=reason)
@@ -321,7 +324,7 @@ def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
     elif done.kind in ("session", "tasks"):
         _round_failed(draft, failure)
         if done.kind == "session" and failure.kind == "not_found":
-            # Removed while we were away, and all that belongs to it with it.
+            # Removed while the link was down, with all that belongs to it.
             rows.empty(draft)
             draft.books = draft.books.but(fetches=())
     elif done.kind == "older":
@@ -376,7 +379,7 @@ def _round_failed(draft: Draft, failure: e.Failure) -> None:
     """The session or its tasks could not be read: the round is over. What happens next depends on why."""
     books = draft.books
     kept = tuple(a for a in books.fetches if not a.of_round)
-    draft.books = books.but(fetches=kept, round=None, again=False)
+    draft.books = books.but(fetches=kept, round=None, again=False, sync_end=SyncEnd(failure))
     terminal = failure.kind in _FINAL
     draft.status = draft.status.but(loading=False, terminal=terminal or draft.status.terminal)
     if terminal:
@@ -391,5 +394,5 @@ def _round_failed(draft: Draft, failure: e.Failure) -> None:
     else:
         said = f"{said} It is read again once connected."
     if failure.kind == "unauthenticated":
-        said = f"Not logged in: {failure.text}. Log in with client.authenticate(); it goes on by itself."
+        said = f"Not logged in: {failure.text}. Log in with client.authenticate(); reading then continues."
     failures.set_error(draft, "sync", said)

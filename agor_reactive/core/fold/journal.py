@@ -1,21 +1,21 @@
 """What happened while a fetch is in flight, and what has been removed for good.
 
-A fetch's answer is older than everything that happened after it was asked. The journal remembers, per row, at which
-revision it last changed and into what; an answer asked at `begun` yields to every entry later than that. It is kept
+A fetch's answer is older than everything that happened after its request. The journal remembers, per row, at which
+revision it last changed and into what; an answer requested at `begun` yields to every later entry. It is kept
 only while something is in flight.
 """
 
 from __future__ import annotations
 
 from agor_reactive.core.entries import MessageEntry, TaskEntry
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.persistent import PMap
-from agor_reactive.core.snapshot import Draft
 
 __all__ = ["close_journal", "in_flight", "note_message", "note_task", "note_tool", "task_moved_after"]
 
 
 def in_flight(draft: Draft) -> bool:
-    """Whether an answer is awaited that could undo what happens now."""
+    """Whether a fetch is in flight whose answer could undo what happens now."""
     fetches = draft.books.fetches
     return bool(fetches) and any(fetch.kind not in ("join", "wait", "retry") for fetch in fetches)
 
@@ -25,7 +25,7 @@ def note_task(draft: Draft, task_id: str, entry: TaskEntry | None) -> None:
     if in_flight(draft):
         journal = draft.books.journal_tasks
         known = journal.get(task_id)
-        if known is None or known[1] != entry:  # the same said twice is said once
+        if known is None or known[1] != entry:  # a repeated event changes nothing
             draft.books = draft.books.but(journal_tasks=journal.insert(task_id, (draft.revision, entry)))
 
 
@@ -39,12 +39,12 @@ def note_message(draft: Draft, message_id: str, entry: MessageEntry | None) -> N
 
 
 def note_tool(draft: Draft, task_id: str, tool_use_id: str) -> None:
-    """An event told of a tool."""
+    """An event reported a tool."""
     if in_flight(draft):
         noted = draft.books.journal_tools
         current = draft.books.round
         known = noted.get((task_id, tool_use_id))
-        # Once per round: the same said twice is said once.
+        # Once per round: a repeated event changes nothing.
         if known is None or (current is not None and known <= current.begun):
             draft.books = draft.books.but(journal_tools=noted.insert((task_id, tool_use_id), draft.revision))
 
@@ -56,7 +56,7 @@ def task_moved_after(draft: Draft, task_id: str, begun: int) -> bool:
 
 
 def close_journal(draft: Draft) -> None:
-    """Nothing is in flight any more: forget."""
+    """Empty the journal if nothing is in flight any more."""
     books = draft.books
     if in_flight(draft):
         return

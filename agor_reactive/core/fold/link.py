@@ -1,21 +1,27 @@
 """The link to the daemon coming and going, and the end of the handle.
 
-Order, each time the link comes up: join the session's room, then read. Going down, everything asked for is given up at
+Order, each time the link comes up: join the session's room, then read. When it goes down, every fetch is given up at
 once; the rows stay as they were.
 """
 
 from __future__ import annotations
 
 from agor_reactive.core import events as e
+from agor_reactive.core.fetches import SyncEnd
 from agor_reactive.core.fold import failures, hydration, journal, rows, streams
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.fold.window import request
-from agor_reactive.core.snapshot import Bookkeeping, Draft
+from agor_reactive.core.snapshot import Bookkeeping
+from agor_reactive.models.wire import LinkStatus
 
 __all__ = ["disposed", "link_changed", "not_resolved"]
 
 
+_REAUTHENTICATED = "The session was re-authenticated while loading. Try again."
+
+
 def link_changed(draft: Draft, event: e.LinkChanged) -> None:
-    """Take over where the link stands; begin anew on a new connection, or once logged in."""
+    """Take the new status; begin a sync round on a new connection, or after a login."""
     was, now = draft.status.link, event.status
     if was == now:
         return
@@ -24,21 +30,29 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     logged_in = now.phase == "live" and was.phase == "unauthenticated"
     dropped = was.up and (not now.up or was.epoch != now.epoch)
     if dropped:
-        hydration.abandon(draft)
-    if dropped or "unauthenticated" in (was.phase, now.phase):  # who is not logged in gets no events
+        hydration.abandon(draft, _why_given_up(now))
+    if dropped or "unauthenticated" in (was.phase, now.phase):  # events are not sent to a connection without a login
         streams.mark_gap(draft)
         draft.books = draft.books.but(missed=True)
     if (fresh or logged_in) and not draft.status.terminal:
-        hydration.abandon(draft)
+        hydration.abandon(draft, _why_given_up(now) if fresh else _REAUTHENTICATED)
         draft.status = draft.status.but(loading=True)
         request(draft, "join")
     if now.phase == "closed":
         failures.set_error(draft, "link", "The client was closed; nothing more will come.")
         draft.status = draft.status.but(loading=False)
+        draft.books = draft.books.but(sync_end=SyncEnd(e.Failure("link", _why_given_up(now))))
+
+
+def _why_given_up(link: LinkStatus) -> str:
+    if link.phase == "closed":
+        return "The client was closed before the rows came; make a new one."
+    why = f" ({link.reason})" if link.reason else ""
+    return f"The link dropped before the rows came{why}; ask again once it is up."
 
 
 def not_resolved(draft: Draft, event: e.NotResolved) -> None:
-    """There is no session of that short id, or several: final. Anything else may pass."""
+    """There is no session with that short id, or several: terminal. Any other failure may be temporary."""
     failure = event.failure
     terminal = failure.kind in ("not_found", "forbidden", "refused")
     failures.set_error(draft, "sync", failure.text)
@@ -46,7 +60,7 @@ def not_resolved(draft: Draft, event: e.NotResolved) -> None:
 
 
 def disposed(draft: Draft, event: e.Disposed) -> None:
-    """The last handle was released: let go of everything."""
+    """The last handle was released: drop everything."""
     rows.empty(draft)
     draft.books = Bookkeeping()
     draft.status = draft.status.but(loading=False, errors=(), disposed=True)

@@ -1,11 +1,11 @@
-"""Prompts that wait.
+"""Queued prompts.
 
-The queue shows what the daemon's route last answered, minus what has since been seen dispatched or removed. Events add
-and order nothing, because positions that they carry may be old: every one that touches the queue asks for one fresh
-read, single flight, asked again if it moved meanwhile. Facts of the wire: a prompt on a busy session announces
+The queue is what the daemon's route last answered, minus what has since been dispatched or removed. Events neither add
+nor order anything, because positions that they carry may be old: every event that touches the queue requests one fresh
+read, single flight, repeated if the queue moved meanwhile. Facts of the wire: a prompt on a busy session announces
 ``tasks queued`` (June), or ``tasks created`` and then ``tasks queued``; on an idle one it may be ``created`` as queued
-at position 1 and dispatched at once. Older daemons never clear `queue_position`, so only the status tells who
-waits.
+at position 1 and dispatched at once. Older daemons never clear `queue_position`, so only the status says which
+task is queued.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from agor_reactive.core import events as e
 from agor_reactive.core.entries import TaskEntry
 from agor_reactive.core.fetches import Fetch
 from agor_reactive.core.fold import journal
-from agor_reactive.core.snapshot import Draft
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.models.task import Task
 
 __all__ = [
@@ -47,7 +47,7 @@ def _set(draft: Draft, tasks: tuple[Task, ...]) -> None:
 
 
 def task_moved(draft: Draft, old: TaskEntry | None, entry: TaskEntry) -> None:
-    """A task changed. One that left the queue is taken out at once; what came in or moved is read from the daemon."""
+    """A task changed. One that left the queue is removed at once; one that came in or moved is read from the daemon."""
     if draft.books.queue_absent:
         _moved_among_tasks(draft, entry)
         return
@@ -95,7 +95,7 @@ def queue_moved(draft: Draft, event: e.QueueMoved) -> None:
 
 
 def touch(draft: Draft) -> None:
-    """Something about the queue changed: what the daemon says of it is wanted anew."""
+    """The queue changed: request a fresh read of it."""
     books = draft.books
     if books.queue_absent or not draft.status.link.up:
         return
@@ -109,33 +109,33 @@ def touch(draft: Draft) -> None:
 
 
 def read_queue(draft: Draft) -> None:
-    """Ask for the queue."""
+    """Request the queue."""
     books = draft.books
     fetch = Fetch(books.next_fetch_id, "queue", draft.revision)
     draft.books = books.but(fetches=(*books.fetches, fetch), next_fetch_id=books.next_fetch_id + 1, queue_moved=False)
 
 
 def take_queue(draft: Draft, rows: tuple[Task, ...], begun: int) -> None:
-    """What the daemon said of the queue when asked at `begun`, minus what was seen dispatched or removed since.
+    """Take the answer of a read requested at `begun`, minus what was dispatched or removed since.
 
-    What came into the queue since is not added: its event has asked for another read.
+    What came into the queue since is not added: its event has requested another read.
     """
     books = draft.books
-    told: dict[str, Task] = {}
+    queued: dict[str, Task] = {}
     for row in rows:
         noted = books.journal_tasks.get(row.task_id)
         left = noted is not None and noted[0] > begun and (noted[1] is None or not noted[1].queued)
         if row.queued and not left and books.gone_tasks.get(row.task_id, -1) <= begun:
-            told[row.task_id] = row
-            if row.task_id in books.gone_tasks:  # asked after its removal, the daemon has it: it is back
+            queued[row.task_id] = row
+            if row.task_id in books.gone_tasks:  # the daemon still has it after its removal: it is back
                 books = books.but(gone_tasks=books.gone_tasks.remove(row.task_id))
     draft.books = books
-    _set(draft, in_queue_order(told.values()))
-    for task_id, row in told.items():
+    _set(draft, in_queue_order(queued.values()))
+    for task_id, row in queued.items():
         if draft.tasks.entries.get(task_id) is None and not journal.task_moved_after(draft, task_id, begun):
             draft.tasks = draft.tasks.put(TaskEntry.of(row))
 
 
 def take_from_tasks(draft: Draft) -> None:
-    """The daemon has no route for the queue: its tasks say who waits."""
+    """The daemon has no route for the queue: take it from the statuses of the tasks."""
     _set(draft, in_queue_order(task.row for task in draft.tasks.in_order() if task.queued))

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
+from agor_reactive.core.fetches import SyncEnd
 from agor_reactive.core.fold import failures, journal, queue, streams, window
-from agor_reactive.core.fold.draft import finish, settle_draft, start_draft
+from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.persistent import PMap
-from agor_reactive.core.snapshot import Draft, SessionState
-from agor_reactive.core.streams import NO_STREAMS
 from agor_reactive.core.tables import AT_REST, LoadedTasks, MessagesByTask, TaskTable
 from agor_reactive.core.tools import LiveTool, LiveToolMap, tools_in
 from agor_reactive.models.base import FrozenDict
@@ -32,24 +31,20 @@ __all__ = [
 ]
 
 
-def session_saved(state: SessionState, event: e.SessionSaved) -> SessionState:
+def session_saved(draft: Draft, event: e.SessionSaved) -> None:
     """The session's row changed; its `tasks` give the order of tasks."""
-    if event.entry.session_id != state._base.accepts_session_id:
-        return state
-    draft = start_draft(state)
     before = draft.session
     keep_session(draft, event.entry)
     if journal.in_flight(draft) and (draft.session is not before or not draft.books.session_moved):
         draft.books = draft.books.but(session_moved=draft.revision)
-    return settle_draft(state, draft)
 
 
 def keep_session(draft: Draft, entry: SessionRowEntry) -> None:
-    """Take over the row, and the order of tasks it gives; an equal one leaves the old object."""
+    """Take the row, and the order of tasks it gives; an equal one leaves the old object."""
     old = draft.session
     token = old.mcp_token if old is not None else None
     if token is not None and entry.mcp_token is None:
-        # Only `get` by the owner carries the token; events and finds leave it out without meaning that it is gone.
+        # Only `get` by the owner returns the token; events and finds leave it out, which does not mean that it is gone.
         entry = entry.with_token(token)
     if old != entry:
         draft.session = entry
@@ -57,47 +52,41 @@ def keep_session(draft: Draft, entry: SessionRowEntry) -> None:
 
 
 def session_gone(draft: Draft, event: e.SessionGone) -> None:
-    """The session was removed, its tasks and messages with it. Final, unless a later resync finds it again."""
+    """The session was removed, its tasks and messages with it. Terminal, unless a later resync finds it again."""
+    text = "The session was removed; nothing more will come."
     empty(draft)
     draft.accepts_session_id = None
-    draft.status = draft.status.but(
-        loading=False,
-        terminal=True,
-        errors=(("session", "The session was removed; nothing more will come."),),
-    )
-    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False)
+    draft.status = draft.status.but(loading=False, terminal=True, errors=(("session", text),))
+    end = SyncEnd(e.Failure("not_found", text))
+    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, sync_end=end)
     journal.close_journal(draft)
 
 
 def empty(draft: Draft) -> None:
-    """Let go of every row and stream."""
+    """Drop every row and stream."""
     draft.session = None
     draft.tasks = TaskTable(PMap())
     draft.messages_by_task = MessagesByTask(PMap(), PMap())
     draft.queued_tasks = ()
-    draft.streaming_messages = NO_STREAMS
+    draft.own_streams().clear()
     draft.live_tools = PMap()
     draft.loaded_task_ids = LoadedTasks(PMap())
     draft.books = draft.books.but(settled=FrozenDict(), missing=PMap())
 
 
-def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
-    """A task was made or changed. What was removed stays removed."""
+def task_saved(draft: Draft, event: e.TaskSaved) -> None:
+    """A task was created or changed. A removed task stays removed."""
     entry = event.entry
-    base = state._base
-    if entry.session_id != base.accepts_session_id:
-        return state
     task_id, status = entry.task_id, entry.status
-    books = base.books
+    books = draft.books
     if books.removals and task_id in books.gone_tasks:
-        return _saved_after_removal(state, event)
-    tasks = base.tasks
-    old = tasks.entries.get(task_id)
-    draft = start_draft(state)
-    if old is None and books.window and not event.born and window.is_before(base, entry):
-        _note_unshown(draft, entry)
-        return settle_draft(state, draft)
+        _saved_after_removal(draft, event)
+        return
+    old = draft.tasks.entries.get(task_id)
     if old is None:
+        if books.window and not event.born and window.is_before(draft, entry):
+            _note_unshown(draft, entry)
+            return
         was, begins = "", event.born
     else:
         was = old.status
@@ -106,9 +95,8 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
         journal.note_task(draft, task_id, entry)
     if draft.queued_tasks or status == QUEUED_STATUS or was == QUEUED_STATUS:
         queue.task_moved(draft, old, entry)
-    moved = status != was or old != entry
-    if moved:
-        draft.tasks = tasks.with_entry(old, entry)
+    if status != was or old != entry:
+        draft.tasks = draft.tasks.with_entry(old, entry)
         if status != was:
             _status_changed(draft, task_id, was, status)
     if begins and status != QUEUED_STATUS:
@@ -119,19 +107,16 @@ def task_saved(state: SessionState, event: e.TaskSaved) -> SessionState:
         window.slide(draft)
         if books.missing.reach:
             failures.prune(draft)
-    return finish(draft) if moved else settle_draft(state, draft)
 
 
-def _saved_after_removal(state: SessionState, event: e.TaskSaved) -> SessionState:
-    """What comes late for a removed task changes nothing, unless an answer shows that the task is back.
+def _saved_after_removal(draft: Draft, event: e.TaskSaved) -> None:
+    """An event for a removed task changes nothing, unless an answer shows that the task is back.
 
-    A task said to be new may have been made again under its old id (an import does that): what is true is read.
+    A task that is new by this event may have been created again under its old id (an import does that): read it.
     """
-    draft = start_draft(state)
     journal.note_task(draft, event.entry.task_id, event.entry)
     if event.born:
         window.read_again(draft)
-    return settle_draft(state, draft)
 
 
 def _note_unshown(draft: Draft, entry: TaskEntry) -> None:
@@ -145,7 +130,7 @@ def _note_unshown(draft: Draft, entry: TaskEntry) -> None:
 
 def _status_changed(draft: Draft, task_id: str, was: str, status: str) -> None:
     """Settle what the end of a task settles, unsettle it if the task works again."""
-    if draft.streaming_messages.last is not None:
+    if draft.streams:
         if status in ENDED_STATUSES and was not in ENDED_STATUSES:
             streams.settle_task(draft, task_id)
         elif status not in AT_REST and was in AT_REST:
@@ -155,21 +140,21 @@ def _status_changed(draft: Draft, task_id: str, was: str, status: str) -> None:
 
 
 def _leaves_the_queue_here(draft: Draft, old: TaskEntry) -> bool:
-    """Whether a task that we knew waiting begins now, before our eyes."""
+    """Whether a queued task begins with this event, so that no message of it can have been missed."""
     books = draft.books
     if not books.missed:
         return True
-    # What we know may be from before the link dropped: it may have begun, and said much, while nobody listened. Not if
-    # it has been seen waiting since.
-    heard = books.journal_tasks.get(old.task_id)
-    if heard is not None and heard[1] is not None and heard[1].queued:
+    # The row may be from before the link dropped: the task may have begun while no event could arrive. It has not if an
+    # event, or a row of the present round, says since then that it is queued.
+    noted = books.journal_tasks.get(old.task_id)
+    if noted is not None and noted[1] is not None and noted[1].queued:
         return True
     current = books.round
     return current is not None and any(task.queued for task in current.tasks if task.task_id == old.task_id)
 
 
 def _load_at_birth(draft: Draft, task_id: str) -> None:
-    """Whoever sees a task begin sees all its messages: it is loaded without being fetched."""
+    """A task that begins now has no messages yet that could be missing: it is loaded without a fetch."""
     if draft.status.hydration == "none" or task_id in draft.loaded_task_ids:
         return
     user_load = draft.books.user_loads.get(task_id)
@@ -210,36 +195,31 @@ def forget_task(draft: Draft, task_id: str) -> None:
         failures.prune(draft)
 
 
-def message_saved(state: SessionState, event: e.MessageSaved) -> SessionState:
-    """A message was saved: its stream has done its work; if its task is loaded, it is kept."""
+def message_saved(draft: Draft, event: e.MessageSaved) -> None:
+    """A message was saved: its row replaces its stream; if its task is loaded, the row is kept."""
     entry = event.entry
-    base = state._base
-    if entry.session_id != base.accepts_session_id:
-        return state
     message_id, task_id = entry.message_id, entry.task_id
-    books = base.books
-    draft = start_draft(state)
+    books = draft.books
     if books.removals and (message_id in books.gone_messages or (task_id is not None and task_id in books.gone_tasks)):
         journal.note_message(draft, message_id, entry)  # counts if an answer shows that it is back
-        return settle_draft(state, draft)
-    if draft.streaming_messages.last is not None:
+        return
+    if draft.streams:
         streams.saved(draft, message_id, task_id)
     if books.fetches:
         journal.note_message(draft, message_id, entry)
-    messages = base.messages_by_task
+    messages = draft.messages_by_task
     bucket = messages.buckets.get(task_id) if task_id is not None else None
     if task_id is not None and bucket is not None:
-        after = draft.messages_by_task = messages.put(entry, bucket)
+        draft.messages_by_task = messages.put(entry, bucket)
         if draft.live_tools.reach:
             tools_are_saved(draft, task_id, entry)
-        return finish(draft) if after is not messages else settle_draft(state, draft)
+        return
     draft.messages_by_task = messages.drop(message_id)
     streams.settle(draft, message_id, task_id, "saved")
     if task_id is not None and not is_of_no_task(draft, task_id):
-        for tool_use_id, told in tools_in(entry):
+        for tool_use_id, tool in tools_in(entry):
             journal.note_tool(draft, task_id, tool_use_id)
-            _hear(draft, task_id, tool_use_id, told)
-    return settle_draft(state, draft)
+            _note_tool(draft, task_id, tool_use_id, tool)
 
 
 def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
@@ -249,7 +229,7 @@ def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
     if message_id not in books.gone_messages:
         draft.books = books.but(gone_messages=books.gone_messages.insert(message_id, draft.revision), removals=True)
     journal.note_message(draft, message_id, None)
-    streams.without_stream(draft, message_id)
+    draft.drop_stream(message_id)
     entry = draft.messages_by_task.entries.get(message_id)
     if entry is not None and entry.task_id is not None:
         draft.messages_by_task = draft.messages_by_task.drop(message_id)
@@ -260,7 +240,7 @@ def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
 
 
 def is_of_no_task(draft: Draft, task_id: str) -> bool:
-    """Whether there is no such task: not shown, though all that are to be shown are known and none is being read."""
+    """Whether there is no such task: it is not among the tasks, and all tasks have been read, none being read now."""
     if draft.tasks.entries.get(task_id) is not None or draft.status.last_synced_at is None:
         return False
     books = draft.books
@@ -271,41 +251,42 @@ def tool_started(draft: Draft, event: e.ToolStarted) -> None:
     """A tool begins; once per id."""
     if event.task_id not in draft.books.gone_tasks:
         journal.note_tool(draft, event.task_id, event.tool_use_id)
-        _hear(draft, event.task_id, event.tool_use_id, LiveTool(event.tool_name))
+        _note_tool(draft, event.task_id, event.tool_use_id, LiveTool(event.tool_name))
 
 
-def _hear(draft: Draft, task_id: str, tool_use_id: str, told: LiveTool) -> None:
-    heard = draft.live_tools.get(task_id)
-    known: LiveTool | None = heard.get(tool_use_id) if heard is not None else None
+def _note_tool(draft: Draft, task_id: str, tool_use_id: str, tool: LiveTool) -> None:
+    """Remember a tool by its event, merged with what is known of it."""
+    live = draft.live_tools.get(task_id)
+    known: LiveTool | None = live.get(tool_use_id) if live is not None else None
     if known is not None:
-        told = LiveTool(known.name or told.name, known.complete or told.complete, known.saved or told.saved)
-        if told == known:
+        tool = LiveTool(known.name or tool.name, known.complete or tool.complete, known.saved or tool.saved)
+        if tool == known:
             return
-    heard = (heard if heard is not None else LiveToolMap()).with_tool(tool_use_id, told)
-    draft.live_tools = draft.live_tools.insert(task_id, heard)
+    live = (live if live is not None else LiveToolMap()).with_tool(tool_use_id, tool)
+    draft.live_tools = draft.live_tools.insert(task_id, live)
 
 
 def drop_unsaved_tools(draft: Draft, begun: int, unread: frozenset[str]) -> None:
-    """A round that began at `begun` has read all there is: tools that only events told of before are dropped.
+    """A round that began at `begun` has read all rows: tools known only from events before that are dropped.
 
-    Those that the read messages contain are known from there. `unread` are tasks whose messages could not be read: what
-    is known of their tools stays. Events that came after `begun` are newer than the answers.
+    Tools of saved messages are known from the messages. `unread` are tasks whose messages could not be read: what is
+    known of their tools stays. Events after `begun` are newer than the answers.
     """
     noted = draft.books.journal_tools
-    for task_id, heard in tuple(draft.live_tools.items()):
+    for task_id, live in tuple(draft.live_tools.items()):
         if task_id in unread:
             continue
-        newer = {use: told for use, told in heard.items() if noted.get((task_id, use), 0) > begun}
+        newer = {use: tool for use, tool in live.items() if noted.get((task_id, use), 0) > begun}
         if not newer:
             draft.live_tools = draft.live_tools.remove(task_id)
-        elif len(newer) != len(heard):
+        elif len(newer) != len(live):
             draft.live_tools = draft.live_tools.insert(task_id, LiveToolMap(newer))
 
 
 def drop_strays(draft: Draft) -> None:
-    """All tasks that are to be shown have been read: tools and messages of one that is not among them go.
+    """All tasks that are shown have been read: tools and messages of one that is not among them go.
 
-    One that was made since the read would be among them: the daemon tells of a task before it tells of its tools.
+    A task created since the read would be among them: the daemon announces a task before it announces its tools.
     """
     for task_id in tuple(draft.live_tools):
         if draft.tasks.entries.get(task_id) is None:
@@ -317,21 +298,20 @@ def drop_strays(draft: Draft) -> None:
 
 
 def tools_are_saved(draft: Draft, task_id: str, entry: MessageEntry, *, removed: bool = False) -> None:
-    """A kept message is now the witness for its tools. Nothing of a tool need be remembered from events once its result
-    is saved, or its message gone."""
-    heard = draft.live_tools.get(task_id)
-    if heard is None:
+    """A kept message now has its tools: what events said of a tool is dropped with its result, or with the message."""
+    live = draft.live_tools.get(task_id)
+    if live is None:
         return
-    left = LiveToolMap(heard)
-    for use, told in tools_in(entry):
+    left = LiveToolMap(live)
+    for use, tool in tools_in(entry):
         known: LiveTool | None = left.get(use)
         if known is None:
             continue
-        if told.complete or removed:
+        if tool.complete or removed:
             left = LiveToolMap({key: value for key, value in left.items() if key != use})
         elif not known.saved:
             left = left.with_tool(use, known._replace(saved=True))
-    if left == heard:
+    if left == live:
         return
     if left:
         draft.live_tools = draft.live_tools.insert(task_id, left)

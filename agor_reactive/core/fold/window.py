@@ -1,6 +1,6 @@
 """Not all tasks but the newest: the window of the ``lean`` and ``preview`` hydrations.
 
-The window grows by pages on demand, and by what is made while we watch; a preview's does not grow, it slides. Facts of
+The window grows by pages on demand, and by tasks created since the first read; a preview's slides instead. Facts of
 the wire: `find tasks` by session comes in order of creation whatever `$sort` says, and honours `$skip` and `$limit`.
 """
 
@@ -10,8 +10,9 @@ from collections.abc import Iterable, Set
 
 from agor_reactive.core.entries import TaskEntry
 from agor_reactive.core.fetches import Fetch, FetchKind
-from agor_reactive.core.fold import journal, streams
-from agor_reactive.core.snapshot import WINDOWS, Draft
+from agor_reactive.core.fold import journal
+from agor_reactive.core.fold.draft import Draft
+from agor_reactive.core.snapshot import WINDOWS
 from agor_reactive.core.tables import is_active
 from agor_reactive.models.base import instant
 
@@ -39,11 +40,11 @@ def request(
     limit: int = 0,
     since: str = "",
 ) -> Fetch:
-    """Want something done."""
+    """Request a fetch."""
     books = draft.books
-    wanted = Fetch(books.next_fetch_id, kind, draft.revision, of_round, task_id, delay, limit, since)
-    draft.books = books.but(fetches=(*books.fetches, wanted), next_fetch_id=books.next_fetch_id + 1)
-    return wanted
+    fetch = Fetch(books.next_fetch_id, kind, draft.revision, of_round, task_id, delay, limit, since)
+    draft.books = books.but(fetches=(*books.fetches, fetch), next_fetch_id=books.next_fetch_id + 1)
+    return fetch
 
 
 def read_again(draft: Draft) -> None:
@@ -56,9 +57,9 @@ def read_again(draft: Draft) -> None:
 
 
 def request_tasks(draft: Draft) -> Fetch:
-    """Ask for the session's tasks: all, or those of the window, back to the oldest that is known.
+    """Request the session's tasks: all, or those of the window, back to the oldest known one.
 
-    A preview lets go of what it knows, but for tasks that seem to be at work: whether they are is to be read, too.
+    A preview goes back to the running tasks only: they may have ended meanwhile, so they are read, too.
     """
     size = draft.books.window
     rows = draft.tasks.entries.values()
@@ -72,7 +73,8 @@ def request_tasks(draft: Draft) -> Fetch:
 
 
 def _oldest(tasks: Iterable[TaskEntry], *, waiting: bool = False) -> str:
-    """When the oldest was made; those that wait come with the queue however old they are, so they count if wanted."""
+    """When the oldest task was created. Queued tasks come with the queue, however old they are: they count only if
+    `waiting`."""
     stamps = [
         task.created_at for task in tasks if (waiting or not task.queued) and instant(task.created_at) is not None
     ]
@@ -80,7 +82,7 @@ def _oldest(tasks: Iterable[TaskEntry], *, waiting: bool = False) -> str:
 
 
 def widen(draft: Draft) -> None:
-    """Ask for one page more."""
+    """Request one page more."""
     page = WINDOWS[draft.status.hydration]
     known = sum(1 for task in draft.tasks.entries.values() if not task.queued)
     draft.books = draft.books.but(window=known + page)
@@ -106,7 +108,7 @@ def is_before(draft: Draft, task: TaskEntry) -> bool:
 
 
 def is_emptied(draft: Draft) -> bool:
-    """Whether nothing is shown though there are older tasks."""
+    """Whether no task is in the window although there are older ones."""
     return draft.status.has_older_tasks and all(task.queued for task in draft.tasks.entries.values())
 
 
@@ -125,7 +127,7 @@ def load_if_at_work(draft: Draft, entry: TaskEntry) -> None:
 
 
 def slide(draft: Draft) -> None:
-    """A preview holds the newest task that does not wait, those at work and those that wait; the others go, quietly."""
+    """A preview keeps the newest task that is not queued, running tasks and queued ones; the others leave."""
     if draft.status.hydration != "preview":
         return
     done = [task for task in draft.tasks.entries.values() if not task.queued]
@@ -158,7 +160,7 @@ def _let_go(draft: Draft, task_id: str) -> None:
     draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
     draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
     draft.live_tools = draft.live_tools.discard(task_id)
-    for stream in tuple(draft.streaming_messages.values()):
+    for stream in tuple(draft.streams.values()):
         if stream.task_id == task_id:
-            streams.without_stream(draft, stream.message_id)
+            draft.drop_stream(stream.message_id)
     draft.status = draft.status.but(has_older_tasks=True)

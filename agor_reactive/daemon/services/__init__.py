@@ -1,1 +1,1 @@
-"""The daemon's services, one module a subject. They know rows and rules, and neither sockets nor HTTP."""
+"""The daemon's services, one module per subject. They know rows and rules, but neither sockets nor HTTP."""

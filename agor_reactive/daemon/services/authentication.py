@@ -1,4 +1,4 @@
-"""Logging in and out, and fresh tokens for a refresh token."""
+"""The authentication service: login, logout, refresh."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["Authentication", "AuthenticationRefresh"]
 
 
 class Authentication(Service):
-    """With today's rules only over REST: who a socket belongs to is settled in its handshake."""
+    """Login and logout; with today's rules over REST only, because a socket is authenticated in its handshake."""
 
     path = "authentication"
     open: ClassVar[bool] = True
@@ -33,7 +33,7 @@ class Authentication(Service):
         return admission.result
 
     def remove(self, ref: object, call: Call) -> dict[str, Any]:
-        """Log the socket out. Revokes nothing: the token works on elsewhere."""
+        """Log out the socket. Revokes nothing: the token stays valid for other connections."""
         if self._handshake and call.connection is not None:
             raise immutable_socket()
         if call.user is None:
@@ -47,7 +47,7 @@ class Authentication(Service):
 class AuthenticationRefresh(Service):
     path = "authentication/refresh"
     open: ClassVar[bool] = True
-    # Before today's rules announced to everybody, tokens and all, as the real one did. Clients must redact it.
+    # Before today's rules the event goes to all sockets, with tokens, as on the real daemon. Clients must redact it.
     announces: ClassVar[bool] = True
 
     def __init__(self, context: DaemonContext, logins: Logins) -> None:

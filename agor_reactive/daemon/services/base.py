@@ -1,4 +1,4 @@
-"""What a service is: a path, the methods it defines, and how a call reaches it.
+"""The base of services: a path, its methods, and the dispatch of calls.
 
 A service offers exactly the standard methods that its class defines, plus those named in `custom`.
 """
@@ -29,7 +29,7 @@ _TAKES_DATA = frozenset({"create", "update", "patch"})
 
 
 class Connection(Protocol):
-    """The socket a call came over, as far as a service may touch it."""
+    """The interface of a call's socket for services."""
 
     @property
     def auth_result(self) -> dict[str, Any] | None: ...
@@ -47,7 +47,7 @@ class Connection(Protocol):
 
 @dataclass
 class Call:
-    """Who calls, over what, with which query; `route` holds what stood for the `:id` of a route."""
+    """The caller, transport and query of a call; `route` holds the values of a route's `:id`."""
 
     provider: Literal["socketio", "rest"]
     identity: Identity | None = None
@@ -61,7 +61,7 @@ class Call:
 
     @property
     def service(self) -> bool:
-        """The caller may do what executors do."""
+        """Whether the caller has the rights of executors."""
         return self.identity is not None and self.identity.service
 
     @property
@@ -72,7 +72,7 @@ class Call:
 
 
 class Service:
-    """Base of all services. `path` may hold `:id`; then every create is announced as `<path> created`."""
+    """The base of all services. `path` may contain `:id`; then every create is announced as `<path> created`."""
 
     path: str = ""
     custom: ClassVar[tuple[str, ...]] = ()
@@ -81,9 +81,9 @@ class Service:
     announces: ClassVar[bool] = False
     """A create is announced under the service's path, without a twin event."""
     many: ClassVar[bool] = False
-    """A create takes a list of rows, too."""
+    """A create accepts a list of rows, too."""
     keeps_rows: ClassVar[bool] = False
-    """A create makes a row. With today's rules its event comes after the caller's acknowledgement."""
+    """A create stores a row. With today's rules its event comes after the caller's acknowledgement."""
 
     def method(self, name: str) -> Callable[..., Any] | None:
         if name in STANDARD_METHODS or name in self.custom:
@@ -101,7 +101,7 @@ class Resolved:
 
 
 class Registry:
-    """All services by path, and the way a call takes to one."""
+    """All services by path, and the dispatch of calls."""
 
     def __init__(self, context: DaemonContext) -> None:
         self._bus = context.bus
@@ -119,7 +119,7 @@ class Registry:
                 self._plain[service.path] = service
 
     def resolve(self, path: str) -> Resolved | None:
-        """The service under a concrete path; slashes at either end do not matter."""
+        """Find the service of a concrete path, with or without outer slashes."""
         path = path.strip("/")
         plain = self._plain.get(path)
         if plain is not None:
@@ -131,12 +131,13 @@ class Registry:
         return None
 
     def keeps_rows(self, path: str) -> bool:
-        """Whether a create there makes a row."""
+        """Whether a create there stores a row."""
         found = self.resolve(path)
         return found is not None and found.service.keeps_rows
 
     async def invoke(self, path: str, method: str, args: list[Any], call: Call) -> Any:
-        """Do one call. `args` are the method's own, without the query. Raises Fault, and what a service lets out."""
+        """Make one call. `args` are the method's own, without the query. Raises Fault, and exceptions of the
+        service."""
         found = self.resolve(path)
         if found is None:
             raise not_found(f"Service '{path.strip('/')}' not found")
@@ -182,7 +183,7 @@ def _refuse_unfit(service: Service, method: str, args: list[Any]) -> None:
 
 
 def refuse_no_text(data: Row, *names: str) -> None:
-    """These fields hold text or nothing: a row with anything else in them would break later readers."""
+    """Check that fields hold text or null: other values would break later readers of the row."""
     for name in names:
         if data.get(name) is not None and not isinstance(data[name], str):
             raise bad_request(f"{name} must be a string")

@@ -1,4 +1,4 @@
-"""The one page that needs no login."""
+"""The health service, the only one without a login."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages as today's daemon keeps them: pages, strict queries, few fields that change. And the streaming route."""
+"""Messages of today's daemon: pages, strict queries, few changeable fields. And the streaming route."""
 
 from __future__ import annotations
 
@@ -88,9 +88,8 @@ class Messages(Service):
 
 
 class Streaming(Service):
-    """The route by which executors send live events: an event of a known name is relayed as it is, unchecked.
-
-    With today's rules it takes service tokens only.
+    """The route with which executors send live events: an event with a known name is relayed unchecked. With today's
+    rules it requires a service token.
     """
 
     announces = True

@@ -1,4 +1,4 @@
-"""Messages as daemons kept them before pages: lists, bulk, and queries that nothing guards."""
+"""Messages of older daemons, without paging: lists, bulk creates, and unvalidated queries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ __all__ = ["MessagesBulk", "OlderMessages"]
 
 
 class OlderMessages(Messages):
-    """No schema guards these queries. By session or by task the order is the index and little else is heeded;
+    """Messages with unvalidated queries. By session or task they come in index order, and few other conditions apply;
     otherwise the generic filter applies.
     """
 
@@ -34,7 +34,7 @@ class OlderMessages(Messages):
         return answer
 
     def _of_one(self, session_id: Any, task_id: Any, query: dict[str, Any]) -> dict[str, Any]:
-        """A page of a session's or a task's messages. Only the rows of the page are read from the store."""
+        """Read a page of a session's or a task's messages, and only its rows from the store."""
         store = self._context.store
         scope = {"session_id": session_id, "task_id": task_id}
         given: dict[str, Any] = {name: value for name, value in scope.items() if isinstance(value, str)}
@@ -77,7 +77,7 @@ class OlderMessages(Messages):
         return self.insert_many(data)
 
     def insert_many(self, data: object) -> list[Row]:
-        """Store several and announce none."""
+        """Store several messages without events."""
         if not isinstance(data, list):
             raise DomainFault("messageList.map is not a function", name="TypeError")
         return self._insert(data)

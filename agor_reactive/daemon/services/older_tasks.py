@@ -26,7 +26,7 @@ class OlderTasks(Tasks):
     def find(self, call: Call) -> dict[str, Any]:
         query = validated(call.query, _SCHEMA)
         if "session_id" in query:
-            # Asked by session, everything but paging is ignored and the order is that of creation.
+            # For one session, only paging applies and the order is that of creation.
             store, session_id = self._context.store, query["session_id"]
             skip, limit = query.get("$skip", 0), query.get("$limit", MAX_LIMIT)
             rows = store.page("tasks", session_id=session_id, skip=skip, limit=limit)
@@ -60,7 +60,7 @@ class OlderTasks(Tasks):
         return self._drop(self._context.tasks.get(ref))
 
     def _create(self, items: list[Row], call: Call) -> list[Row]:
-        """All of them or none, then announced one by one."""
+        """Store all tasks or none, then announce each."""
         rows = [self.new_row(item, call.user_id) for item in items]
         self.insert(rows)
         for row in rows:

@@ -1,4 +1,4 @@
-"""Boards, repos, and the branches (worktrees, before) in which sessions work."""
+"""Boards, repositories, and the branches (worktrees, before) of sessions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Boards", "Places", "Repos", "place_routes"]
 
 
 class _Rows(Service):
-    """Plain rows behind a query schema."""
+    """Plain rows with a query schema."""
 
     keeps_rows: ClassVar[bool] = True
 

@@ -1,4 +1,4 @@
-"""Session rooms of today's daemon: stream events of a session go to the sockets that joined it."""
+"""Session rooms of today's daemon: a session's stream events go to the sockets in its room."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["SessionStreams"]
 
 
 class SessionStreams(Service):
-    """Over the socket only. A membership ends with its connection."""
+    """Joins and leaves session rooms, over the socket only. A membership ends with its connection."""
 
     path = "session-streams"
 
@@ -19,7 +19,7 @@ class SessionStreams(Service):
         self._context = context
 
     def create(self, data: Row, call: Call) -> Row:
-        """Join; the answer names the full id. `capability` alone: no copies of own sessions from now on."""
+        """Join a session's room; the answer has the full id. With `capability` alone: stop copies of own sessions."""
         connection = _socket(call)
         if data.get("capability") is True:
             connection.announce_capability()
@@ -32,7 +32,7 @@ class SessionStreams(Service):
         return {"session_id": session_id, "subscribed": True}
 
     def remove(self, session_id: str | None, call: Call) -> Row:
-        """Leave, by the full id; leaving twice or a session that is gone is no fault."""
+        """Leave a room, by the full session id. Idempotent, also for a removed session."""
         connection = _socket(call)
         if session_id is None:
             raise bad_request("session_id is required")

@@ -1,8 +1,8 @@
 """The routes of a session: prompt, stop, queue, family, permissions, archive.
 
-The prompt route answers the task itself. Under the API version `worktrees` it answers the old envelope instead: for an
-idle session `{success: true, taskId, status: "running", streaming: true}`, for a busy one
-`{success: true, queued: true, taskId, status: "queued", queue_position, message: {…the queued task…}}`.
+The prompt route returns the task itself. Under the API version `worktrees` it returns the old envelope instead: for an
+idle session `{success: true, taskId, status: "running", streaming: true}`, for a busy one `{success: true, queued:
+true, taskId, status: "queued", queue_position, message: {…the queued task…}}`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class _Queue(Service):
         self._task_runner = task_runner
 
     def find(self, call: Call) -> Row:
-        # The full id only: a short one, like an unknown one, has an empty queue.
+        # The full id only: a short id, like an unknown one, has an empty queue.
         rows = self._task_runner.queue(call.route["id"])
         return {"total": len(rows), "data": rows}
 
@@ -109,7 +109,7 @@ class _Decision(Service):
 
 
 class _Initialize(Service):
-    """Set a new session up for its user, with a first prompt if there is one."""
+    """Set up a new session for its user, optionally with a first prompt."""
 
     path = "sessions/:id/initialize"
 

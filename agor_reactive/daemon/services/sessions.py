@@ -1,4 +1,4 @@
-"""Sessions: their rows, their families. Their routes are in `session_routes`."""
+"""Sessions: rows, forks and spawns. Their routes are in `session_routes`."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Sessions(Service):
         return answer
 
     def _searched(self, row: Row) -> Row:
-        """What a query looks at: with today's rules also the board, through the branch, and the family."""
+        """Add the fields that a query can match: with today's rules also the branch's board, and the family."""
         if not self._context.api.handshake:
             return row
         return {**row, **row["genealogy"], "board_id": row.get(f"{self._context.api.place}_board_id")}
@@ -110,7 +110,7 @@ class Sessions(Service):
         return row
 
     def new_row(self, data: Row, user_id: str) -> Row:
-        """A session as it is born; raises the repository's faults when its place is missing."""
+        """Make the row of a new session. Raises the repository's faults when its workspace is missing."""
         context = self._context
         api = context.api
         place_ref = data.get(api.place_id)
@@ -145,7 +145,7 @@ class Sessions(Service):
         }
 
     def offspring(self, ref: str, data: Row, call: Call, *, forked: bool) -> Row:
-        """Fork or spawn a session. Announced to every socket, logged in or not, like a real daemon."""
+        """Fork or spawn a session. The event goes to every socket, logged in or not, as on a real daemon."""
         context = self._context
         parent = context.sessions.get(ref)
         prompt = data.get("prompt")

@@ -1,4 +1,4 @@
-"""Tasks as today's daemon keeps them: made one by one as `created`, changed by executors only. And their routes."""
+"""Tasks of today's daemon: created one by one as `created`, changed by executors only. And their routes."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Tasks(Service):
         return self._drop(row)
 
     def new_row(self, data: Row, user_id: str) -> Row:
-        """A task made by hand rather than by a prompt."""
+        """Make the row of a task that was created without a prompt."""
         now = self._context.now()
         session = self._context.sessions.get(data.get("session_id"))
         row: Row = {
@@ -83,7 +83,7 @@ class Tasks(Service):
         return {**row, **kept_fields(data), "session_id": session["session_id"]}
 
     def insert(self, rows: list[Row]) -> None:
-        """Store several and announce none."""
+        """Store several tasks without events."""
         try:
             with self._context.store.together():
                 for row in rows:
@@ -134,7 +134,7 @@ class _Complete(Service):
     def create(self, data: Row, call: Call) -> Row:
         row = self._context.tasks.get(call.route["id"])
         report = {"report": data["report"]} if self.status == "completed" and data.get("report") else {}
-        # What went wrong is not kept: `fail` has always dropped its error text.
+        # The error text is not stored, because a real daemon's `fail` drops it.
         return self._task_runner.finish(row, self.status, **report)
 
 
@@ -144,11 +144,11 @@ class _Fail(_Complete):
 
 
 def task_routes(context: DaemonContext, task_runner: TaskRunner) -> list[Service]:
-    """The routes under `tasks/`, but the streaming one."""
+    """The routes under `tasks/`, except the streaming one."""
     return [_Run(task_runner), _Complete(context, task_runner), _Fail(context, task_runner)]
 
 
 def kept_fields(data: Row) -> Row:
-    """What a write may set of a task."""
+    """The fields of a task that a write may set."""
     refuse_no_text(data, "task_id", "session_id", "status")
     return {name: value for name, value in data.items() if name in _KEPT}

@@ -1,4 +1,4 @@
-"""Users and their API keys. Before today's rules users could be used over the socket only."""
+"""Users and their API keys. Before today's rules the users service was available over the socket only."""
 
 from __future__ import annotations
 
@@ -126,7 +126,8 @@ class ApiKeys(Service):
     """The caller's own keys. A find answers a plain list."""
 
     path = "api/v1/user/api-keys"
-    # Before today's rules announced to everybody, raw key and all, as the real one did. Clients must redact it.
+    # Before today's rules the event goes to all sockets, with the raw key, as on the real daemon. Clients must redact
+    # it.
     announces: ClassVar[bool] = True
 
     def __init__(self, context: DaemonContext, user_directory: UserDirectory) -> None:

@@ -1,7 +1,7 @@
-"""What goes into create, patch and the routes, as TypedDicts: an editor completes the fields, the wire's own names.
+"""The payloads of create, patch and the routes, as TypedDicts with wire names, so that editors complete them.
 
-A service takes these or any other mapping, since daemons take more than is known here. ``…Create`` is what can be
-said of a new row, ``…Patch`` what may change. Fields that a daemon fills in by itself are left out.
+A service accepts these or any other mapping, since daemons accept more than is known here. ``…Create`` are the fields
+of a new row, ``…Patch`` the changeable fields. Fields that the daemon sets are omitted.
 """
 
 from __future__ import annotations
@@ -37,18 +37,6 @@ from agor_reactive.models.inputs.conversation import (
     TaskCreate,
     TaskPatch,
 )
-from agor_reactive.models.inputs.people import (
-    AgentSettingsInput,
-    ApiKeyCreate,
-    ApiKeyPatch,
-    GroupCreate,
-    GroupMembershipCreate,
-    GroupPatch,
-    LoginCreate,
-    RefreshCreate,
-    UserCreate,
-    UserPatch,
-)
 from agor_reactive.models.inputs.tools import (
     GatewayChannelCreate,
     GatewayChannelPatch,
@@ -60,6 +48,18 @@ from agor_reactive.models.inputs.tools import (
     McpServerPatch,
     ThreadSessionCreate,
     ThreadSessionPatch,
+)
+from agor_reactive.models.inputs.users import (
+    AgentSettingsInput,
+    ApiKeyCreate,
+    ApiKeyPatch,
+    GroupCreate,
+    GroupMembershipCreate,
+    GroupPatch,
+    LoginCreate,
+    RefreshCreate,
+    UserCreate,
+    UserPatch,
 )
 from agor_reactive.models.inputs.workspaces import (
     AgentModelInput,

@@ -1,4 +1,4 @@
-"""What goes onto boards: comments, cards, artifacts. See `agor_reactive.models.inputs`."""
+"""Payloads for boards, comments, cards and artifacts. See `agor_reactive.models.inputs`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class BoardPatch(TypedDict, total=False):
-    """What may change of a board."""
+    """The changeable fields of a board."""
 
     name: str
     slug: str
@@ -45,18 +45,18 @@ class BoardPatch(TypedDict, total=False):
 
 
 class BoardCreate(BoardPatch):
-    """A board to make."""
+    """A new board."""
 
 
 class BoardEntityPatch(TypedDict, total=False):
-    """What may change of something's place on a board."""
+    """The changeable fields of a board entity."""
 
     position: Mapping[str, float]
     zone_id: str | None
 
 
 class BoardEntityCreate(BoardEntityPatch, total=False):
-    """A branch or a card to lay on a board. Its shape is not on record: any other mapping is taken too."""
+    """A new board entity: a branch or a card. The payload is undocumented: any other mapping is accepted, too."""
 
     board_id: str
     branch_id: str
@@ -65,7 +65,7 @@ class BoardEntityCreate(BoardEntityPatch, total=False):
 
 
 class BoardCommentPatch(TypedDict, total=False):
-    """What may change of a comment."""
+    """The changeable fields of a comment."""
 
     content: str
     resolved: bool
@@ -78,7 +78,7 @@ class _BoardCommentMade(TypedDict):
 
 
 class BoardCommentCreate(_BoardCommentMade, total=False):
-    """A comment to make; a reply is made by `board-comments` `reply`."""
+    """A new comment; a reply is made by `board-comments` `reply`."""
 
     position: Mapping[str, Any]
     branch_id: str
@@ -91,7 +91,7 @@ class BoardCommentCreate(_BoardCommentMade, total=False):
 
 
 class CardPatch(TypedDict, total=False):
-    """What may change of a card."""
+    """The changeable fields of a card."""
 
     title: str
     description: str
@@ -105,13 +105,13 @@ class CardPatch(TypedDict, total=False):
 
 
 class CardCreate(CardPatch, total=False):
-    """A card to make."""
+    """A new card."""
 
     board_id: str
 
 
 class CardTypePatch(TypedDict, total=False):
-    """What may change of a kind of card."""
+    """The changeable fields of a kind of card."""
 
     name: str
     emoji: str
@@ -120,11 +120,11 @@ class CardTypePatch(TypedDict, total=False):
 
 
 class CardTypeCreate(CardTypePatch):
-    """A kind of card to make."""
+    """A new kind of card."""
 
 
 class ArtifactPatch(TypedDict, total=False):
-    """What may change of an artifact."""
+    """The changeable fields of an artifact."""
 
     name: str
     description: str
@@ -141,7 +141,7 @@ class ArtifactPatch(TypedDict, total=False):
 
 
 class ArtifactCreate(ArtifactPatch, total=False):
-    """An artifact to make."""
+    """A new artifact."""
 
     board_id: str
     branch_id: str

@@ -1,4 +1,4 @@
-"""What goes into sessions, tasks and messages. See `agor_reactive.models.inputs`."""
+"""Payloads for sessions, tasks and messages. See `agor_reactive.models.inputs`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = [
 
 
 class CodexInput(TypedDict, total=False):
-    """What a Codex agent may do without asking."""
+    """The actions that a Codex agent may take without asking."""
 
     approvalPolicy: words.CodexApprovalPolicy | str
     sandboxMode: words.CodexSandboxMode | str
@@ -42,7 +42,7 @@ class PermissionConfigInput(TypedDict, total=False):
 
 
 class SessionModelInput(TypedDict, total=False):
-    """The model the agent runs on."""
+    """The agent's model."""
 
     mode: words.ModelMode | str
     model: str
@@ -53,7 +53,7 @@ class SessionModelInput(TypedDict, total=False):
 
 
 class CallbackConfigInput(TypedDict, total=False):
-    """Whether and how the session tells its parent that it is done."""
+    """Whether and how the session notifies its parent of its end."""
 
     enabled: bool
     callback_mode: words.CallbackMode | str
@@ -64,7 +64,7 @@ class CallbackConfigInput(TypedDict, total=False):
 
 
 class SessionPatch(TypedDict, total=False):
-    """What may change of a session."""
+    """The changeable fields of a session."""
 
     title: str | None
     description: str | None
@@ -83,7 +83,7 @@ class SessionPatch(TypedDict, total=False):
 
 
 class SessionCreate(SessionPatch, total=False):
-    """A session to make: `branch_id` (older daemons: `worktree_id`) says where, and must be there."""
+    """A new session: `branch_id` (older daemons: `worktree_id`) is required."""
 
     branch_id: str
     worktree_id: str
@@ -101,7 +101,7 @@ class SpawnModelInput(TypedDict, total=False):
 
 
 class SpawnConfig(TypedDict, total=False):
-    """How a child session is set up, beyond its prompt."""
+    """The settings of a child session, besides its prompt."""
 
     title: str
     agent: words.AgenticTool | str
@@ -121,7 +121,7 @@ class SpawnConfig(TypedDict, total=False):
 
 
 class TaskPatch(TypedDict, total=False):
-    """What may change of a task."""
+    """The changeable fields of a task."""
 
     status: words.TaskStatus | str
     full_prompt: str
@@ -141,14 +141,14 @@ class _TaskMade(TypedDict):
 
 
 class TaskCreate(_TaskMade, TaskPatch, total=False):
-    """A task to make: ``status="created"`` waits for `tasks.run`. `tasks.create_many` needs `created_by` in each."""
+    """A new task: ``status="created"`` waits for `tasks.run`. `tasks.create_many` needs `created_by` in each."""
 
     task_id: str
     created_by: str
 
 
 class MessagePatch(TypedDict, total=False):
-    """What may change of a message."""
+    """The changeable fields of a message."""
 
     content: str | Sequence[Mapping[str, Any]] | Mapping[str, Any]
     content_preview: str
@@ -168,7 +168,7 @@ class _MessageMade(TypedDict):
 
 
 class MessageCreate(_MessageMade, total=False):
-    """A message to save: its id is the client's to choose (`agor_reactive.new_id`); newer daemons give one."""
+    """A new message. The client creates its id (`agor_reactive.new_id`); newer daemons can create it, too."""
 
     task_id: str
     parent_tool_use_id: str | None
@@ -177,22 +177,22 @@ class MessageCreate(_MessageMade, total=False):
 
 
 class SessionMcpServerCreate(TypedDict):
-    """An MCP server for a session to use. Its shape is not on record: any other mapping is taken too."""
+    """An MCP server for a session. The payload is undocumented: any other mapping is accepted, too."""
 
     session_id: str
     mcp_server_id: str
 
 
 class SessionEnvSelectionCreate(TypedDict):
-    """An environment variable for a session to see. Its shape is not on record: any other mapping is taken too."""
+    """An environment variable for a session. The payload is undocumented: any other mapping is accepted, too."""
 
     session_id: str
     env_var_name: str
 
 
 class SessionStreamCreate(TypedDict, total=False):
-    """The session whose live text this connection is to get; or, with `capability`, that it joins the sessions it wants
-    and needs no copies of its owner's."""
+    """The session whose live text this connection subscribes to; or, with `capability`, the announcement that it
+    subscribes per session and needs no copies as an owner."""
 
     session_id: str
     capability: bool

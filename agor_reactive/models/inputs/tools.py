@@ -1,4 +1,4 @@
-"""What goes into MCP servers, gateways and the knowledge base. See `agor_reactive.models.inputs`."""
+"""Payloads for MCP servers, gateways and the knowledge base. See `agor_reactive.models.inputs`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class McpServerPatch(TypedDict, total=False):
-    """What may change of an MCP server."""
+    """The changeable fields of an MCP server."""
 
     name: str
     display_name: str
@@ -40,14 +40,14 @@ class McpServerPatch(TypedDict, total=False):
 
 
 class McpServerCreate(McpServerPatch, total=False):
-    """An MCP server to make."""
+    """A new MCP server."""
 
     source: words.McpSource | str
     import_path: str
 
 
 class GatewayChannelPatch(TypedDict, total=False):
-    """What may change of a channel."""
+    """The changeable fields of a channel."""
 
     name: str
     enabled: bool
@@ -58,13 +58,13 @@ class GatewayChannelPatch(TypedDict, total=False):
 
 
 class GatewayChannelCreate(GatewayChannelPatch, total=False):
-    """A channel to make."""
+    """A new channel."""
 
     channel_type: words.ChannelType | str
 
 
 class ThreadSessionPatch(TypedDict, total=False):
-    """What may change of the link between a thread and its session."""
+    """The changeable fields of the link between a thread and its session."""
 
     session_id: str
     status: str
@@ -72,7 +72,7 @@ class ThreadSessionPatch(TypedDict, total=False):
 
 
 class ThreadSessionCreate(ThreadSessionPatch, total=False):
-    """A link between a thread and its session to make. Its shape is not on record: any other mapping is taken too."""
+    """A new link between a thread and its session. The payload is undocumented: any other mapping is accepted, too."""
 
     channel_id: str
     thread_id: str
@@ -80,7 +80,7 @@ class ThreadSessionCreate(ThreadSessionPatch, total=False):
 
 
 class KnowledgeDocumentPatch(TypedDict, total=False):
-    """What may change of a document; its text is changed by `putDocument`."""
+    """The changeable fields of a document; its text is changed by `putDocument`."""
 
     title: str
     path: str
@@ -94,14 +94,14 @@ class KnowledgeDocumentPatch(TypedDict, total=False):
 
 
 class KnowledgeDocumentCreate(KnowledgeDocumentPatch, total=False):
-    """A document to make."""
+    """A new document."""
 
     namespace_id: str
     content_text: str
 
 
 class KnowledgeNamespacePatch(TypedDict, total=False):
-    """What may change of a namespace."""
+    """The changeable fields of a namespace."""
 
     display_name: str
     description: str
@@ -112,7 +112,7 @@ class KnowledgeNamespacePatch(TypedDict, total=False):
 
 
 class KnowledgeNamespaceCreate(KnowledgeNamespacePatch, total=False):
-    """A namespace to make."""
+    """A new namespace."""
 
     slug: str
     kind: words.KnowledgeNamespaceKind | str

@@ -1,4 +1,4 @@
-"""What goes into branches, repositories and schedules. See `agor_reactive.models.inputs`."""
+"""Payloads for branches, repositories and schedules. See `agor_reactive.models.inputs`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ __all__ = [
 
 
 class BranchPatch(TypedDict, total=False):
-    """What may change of a branch."""
+    """The changeable fields of a branch."""
 
     name: str
     board_id: str | None
@@ -47,7 +47,7 @@ class BranchPatch(TypedDict, total=False):
 
 
 class BranchCreate(BranchPatch, total=False):
-    """A branch to make as a row; `repos` `branches` makes it on disk too."""
+    """A new branch as a row; `repos` `branches` also creates it on disk."""
 
     repo_id: str
     ref: str
@@ -57,7 +57,7 @@ class BranchCreate(BranchPatch, total=False):
 
 
 class WorktreePatch(TypedDict, total=False):
-    """What may change of a worktree."""
+    """The changeable fields of a worktree."""
 
     name: str
     board_id: str | None
@@ -78,7 +78,7 @@ class WorktreePatch(TypedDict, total=False):
 
 
 class WorktreeCreate(WorktreePatch, total=False):
-    """A worktree to make as a row; `repos` `worktrees` makes it on disk too."""
+    """A new worktree as a row; `repos` `worktrees` also creates it on disk."""
 
     repo_id: str
     ref: str
@@ -88,7 +88,7 @@ class WorktreeCreate(WorktreePatch, total=False):
 
 
 class RepoPatch(TypedDict, total=False):
-    """What may change of a repository."""
+    """The changeable fields of a repository."""
 
     name: str
     slug: str
@@ -98,7 +98,7 @@ class RepoPatch(TypedDict, total=False):
 
 
 class RepoCreate(RepoPatch, total=False):
-    """A repository to make as a row; `repos` `clone` and `local` do the work too."""
+    """A new repository as a row; `repos` `clone` and `local` also set it up."""
 
     repo_type: words.RepoType | str
     local_path: str
@@ -115,7 +115,7 @@ class AgentModelInput(TypedDict, total=False):
 
 
 class ScheduleAgentInput(TypedDict, total=False):
-    """Which agent a schedule runs, and how."""
+    """The agent of a schedule and its settings."""
 
     agentic_tool: words.AgenticTool | str
     permission_mode: words.PermissionMode | str
@@ -128,7 +128,7 @@ class ScheduleAgentInput(TypedDict, total=False):
 
 
 class SchedulePatch(TypedDict, total=False):
-    """What may change of a schedule."""
+    """The changeable fields of a schedule."""
 
     name: str
     description: str
@@ -143,6 +143,6 @@ class SchedulePatch(TypedDict, total=False):
 
 
 class ScheduleCreate(SchedulePatch, total=False):
-    """A schedule to make."""
+    """A new schedule."""
 
     branch_id: str

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from importlib.util import find_spec
 
 import pytest
@@ -24,14 +24,3 @@ def comms() -> Iterator[Comms]:
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
-
-
-@pytest.fixture
-def say(capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Print a measured number, whatever pytest captures."""
-
-    def tell(text: str) -> None:
-        with capsys.disabled():
-            print(f"\n{text}")
-
-    return tell

@@ -127,7 +127,7 @@ async def test_input_and_result_of_a_tool_come_on_demand(comms: Comms, clock: Cl
             "tool": "u1",
             "name": "Bash",
             "state": "complete",
-            "brief": "ls -l",
+            "brief": "ls␊-l",
             "why": "",
             "took": "1.0 s",
             "began": None,
@@ -219,6 +219,52 @@ async def test_a_released_handle_leaves_what_was_seen_and_says_so(comms: Comms, 
         assert "content of m1" in scene.view.text
         scene.say("sync", "late")
         assert scene.new()[-1]["op"] == "snapshot"
+
+
+async def test_a_handle_released_while_another_holds_the_session_is_not_live(comms: Comms, clock: Clock) -> None:
+    async with shown(comms, clock) as scene:
+        assert (scene.page.head["link"], scene.page.head["open"]) == ("live", True)
+        async with scene.world.registry.retain(SID):
+            scene.handle.release()
+            scene.say("prompt", text="more", action="a")
+            await scene.world.settle()
+            done = next(message for message in scene.new() if message["op"] == "done")
+            assert done["error"] == "The handle was released. Retain the session again."
+            assert "passing" not in done
+            head = fresh(scene).head
+            assert (head["link"], head["open"]) == ("released", False)
+            assert "released" in head["notes"][0][1]
+
+
+async def test_a_removed_session_is_unavailable_and_takes_no_prompt(comms: Comms, clock: Clock) -> None:
+    async with shown(comms, clock) as scene:
+        scene.world.emit("sessions removed")
+        head = (await scene.look()).head
+        assert (head["link"], head["linkTone"], head["open"]) == ("unavailable", "bad", False)
+
+
+async def test_an_error_of_the_link_is_in_user_words_and_passes(comms: Comms, clock: Clock) -> None:
+    async with shown(comms, clock) as scene:
+        scene.world.link.drop()
+        scene.say("stop", action="a")
+        await scene.world.settle()
+        done = next(message for message in scene.new() if message["op"] == "done")
+        assert done["passing"] is True
+        assert done["error"].startswith("Not connected to the daemon.")
+
+
+async def test_messages_that_could_not_be_loaded_are_loaded_after_a_reconnect(comms: Comms, clock: Clock) -> None:
+    async with shown(comms, clock) as scene:
+        undo = scene.world.link.on_call("find", "messages", refuse)
+        scene.say("open", task="t0")
+        assert (await scene.look()).tasks["t0"]["fault"]
+        undo()
+        scene.world.link.drop()
+        await scene.look()
+        scene.world.link.restore()
+        page = await scene.look()
+        assert page.tasks["t0"]["fault"] is None
+        assert page.parts["t0"]["m0/text"][1] == "content of m0"
 
 
 async def test_unknown_and_malformed_words_of_a_page_change_nothing(comms: Comms, clock: Clock) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agor_reactive.adapters.presentation import transcript
+from agor_reactive.adapters.presentation.transcript import transcript
 from benchmarks.comms import Clock, Comms
 from tests.adapters.ipywidgets.scene import shown
 from tests.core.build import message_row, task_row

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from agor_reactive.adapters.presentation import Note, heading_of, mark_of, notes_of, status_label, tone_of
+from agor_reactive.adapters.presentation.heading import Note, heading_of, notes_of
+from agor_reactive.adapters.presentation.status import mark_of, status_label, tone_of
 from agor_reactive.core import SessionState
 from agor_reactive.core import events as e
 from agor_reactive.core.fold.failures import AGAIN
@@ -100,4 +101,49 @@ def test_a_session_is_announced_as_loading_only_until_its_tasks_are_known() -> N
     mirror = hydrated(tasks=[task_row("t1")])
     mirror.feed(e.ResyncRequested())
     assert mirror.state.loading
+    assert notes_of(mirror.state) == ()
+
+
+@pytest.mark.parametrize("failure", ["not_found", "forbidden"])
+def test_a_session_that_cannot_be_read_is_unavailable_and_takes_no_prompt(failure: str) -> None:
+    mirror = Mirror().up()
+    assert heading_of(mirror.state).open
+    mirror.fail("session", failure)
+    heading = heading_of(mirror.state)
+    assert (heading.link, heading.link_tone, heading.open) == ("unavailable", "bad", False)
+
+
+def test_a_released_handle_is_released_whoever_else_holds_the_session() -> None:
+    state = hydrated(tasks=[task_row("t1")]).state
+    assert heading_of(state).link == "live"
+    for heading, notes in (
+        (heading_of(state, released=True), notes_of(state, released=True)),
+        (heading_of(gone := hydrated().feed(e.Disposed())), notes_of(gone)),
+    ):
+        assert (heading.link, heading.link_tone, heading.open) == ("released", "", False)
+        assert [note.text for note in notes] == ["The handle was released. This is the last known state."]
+
+
+def test_a_closed_client_takes_no_prompt() -> None:
+    assert not heading_of(linked(LinkStatus("closed", epoch=1))).open
+    assert heading_of(linked(LinkStatus("reconnecting", epoch=1))).open
+
+
+@pytest.mark.parametrize(("status", "label", "tone"), [("failed", "failed", "bad"), ("timed_out", "timed out", "bad")])
+def test_an_idle_session_whose_newest_task_failed_is_no_green_idle(status: str, label: str, tone: str) -> None:
+    tasks = [task_row("t1", "completed"), task_row("t2", status, second=2)]
+    heading = heading_of(hydrated(tasks=tasks, session=session_row(["t1", "t2"])).state)
+    assert (heading.status, heading.tone, heading.mark) == (label, tone, "failed")
+    tasks.append(task_row("t3", "completed", second=3))
+    heading = heading_of(hydrated(tasks=tasks, session=session_row(["t1", "t2", "t3"])).state)
+    assert (heading.status, heading.tone) == ("idle", "ok")
+
+
+def test_an_error_is_gone_after_the_recovery() -> None:
+    mirror = Mirror().up()
+    mirror.fail("session", "server")
+    assert any(note.tone == "bad" for note in notes_of(mirror.state))
+    mirror.down()
+    mirror.up(epoch=2)
+    mirror.land([task_row("t1")])
     assert notes_of(mirror.state) == ()

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from agor_reactive.adapters.presentation import (
-    Block,
-    NoteBlock,
-    Presenter,
-    RequestBlock,
-    TextBlock,
-    ToolBlock,
-    transcript,
-)
+from agor_reactive.adapters.presentation.blocks import Block, NoteBlock, TextBlock, ToolBlock
+from agor_reactive.adapters.presentation.presenter import Presenter
+from agor_reactive.adapters.presentation.requests import RequestBlock
+from agor_reactive.adapters.presentation.transcript import transcript
 from agor_reactive.core import SessionState
 from tests.core.build import (
     Mirror,
@@ -155,7 +150,7 @@ def test_the_transcript_prints_the_blocks_in_their_order() -> None:
         saved("tasks", task_row("t1", "failed", full_prompt="Count", duration_ms=2500, error_message="why"), "patched"),
     )
     assert transcript(mirror.state).split("\n") == [
-        f"Session {mirror.state.session_id[:8]} (idle)",
+        f"Session {mirror.state.session_id[:8]} (failed)",
         "",
         "> Count   [failed, 2.5 s]",
         "I look.",
@@ -166,3 +161,17 @@ def test_the_transcript_prints_the_blocks_in_their_order() -> None:
         "  ! Restarted.",
         "  ! why",
     ]
+
+
+def test_the_time_of_a_formerly_queued_task_never_runs_backwards() -> None:
+    """Daemons of June 2026 send `started_at` once, with the first ``running``; later rows have `created_at` only."""
+    mirror, presenter, began = hydrated("eager", [task_row("t1", "queued", queue_position=1)]), Presenter(), []
+    rows: list[dict[str, Any]] = [{}, {"started_at": stamp(3600)}, {}, {"started_at": stamp(3601)}, {}]
+    for row in rows:
+        mirror.feed(saved("tasks", task_row("t1", "running", **row), "patched"))
+        began.append(presenter.task_heading(mirror.state.tasks[0]).began)
+    start_of = began[1]
+    assert began == [None, start_of, start_of, start_of, start_of]
+    mirror.feed(saved("tasks", task_row("t1", "completed", completed_at=stamp(3605)), "patched"))
+    assert presenter.task_heading(mirror.state.tasks[0]).took == "5.0 s"
+    assert Presenter().task_heading(mirror.state.tasks[0]).took == ""

@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from agor_reactive.adapters.presentation.tools import data_text, input_summary
-from agor_reactive.core.tools import Tool
+from agor_reactive.adapters.presentation.tools import input_summary, input_text, result_text
 from agor_reactive.models.base import freeze
 
 
@@ -34,16 +33,22 @@ from agor_reactive.models.base import freeze
         ("mcp__a__b", {"zork": 1}, '{"zork":1}'),
         ("odd", {"command": "", "path": 3, "pattern": None, "url": "u"}, "u"),
         ("odd", {"command": [1, 2]}, '{"command":[1,2]}'),
-        ("odd", "two\nlines", "two lines"),
+        ("odd", "two\nlines", "two␊lines"),
+        ("shell", {"command": ["ssh", "-c", "ls"]}, "ssh -c ls"),
+        ("shell", {"command": ["/tmp/bash", "-lc", "ls"]}, "/tmp/bash -lc ls"),
         ("odd", None, ""),
     ],
 )
 def test_summary_of_an_input_is_its_most_telling_field(name: str, given: Any, shown: str) -> None:
-    assert input_summary(Tool("u", name, "t", "executing", freeze(given))) == shown
+    assert input_summary(freeze(given)).text == shown
 
 
 def test_data_is_lines_where_it_is_flat_and_json_where_it_is_not() -> None:
-    assert data_text({"path": "a.py", "limit": 3}) == "path: a.py\nlimit: 3"
-    assert data_text({"edits": [{"old": "a"}]}) == '{\n  "edits": [\n    {\n      "old": "a"\n    }\n  ]\n}'
-    assert data_text({}) == data_text(None) == ""
-    assert data_text("x" * 200_000).endswith("\n… (cut here)")
+    for text_of in (input_text, result_text):
+        assert text_of({"path": "a.py", "limit": 3}) == "path: a.py\nlimit: 3"
+        assert text_of({"edits": [{"old": "a"}]}) == '{\n  "edits": [\n    {\n      "old": "a"\n    }\n  ]\n}'
+        assert text_of({}) == text_of(None) == ""
+        assert text_of("x" * 2_000_000).endswith("x\n… 1,900,000 more characters")
+    blocks = freeze([{"type": "text", "text": "12 passed", "extra": 1}])
+    assert result_text(blocks) == "12 passed"
+    assert "extra" in input_text(blocks)

@@ -81,13 +81,38 @@ async def test_a_window_that_changes_its_size_is_painted_again() -> None:
     assert "─" * 40 + "\n" in out.getvalue()
 
 
-async def test_a_released_handle_does_not_empty_the_view() -> None:
+async def test_a_released_handle_leaves_the_last_snapshot_and_says_that_it_is_released() -> None:
     made, out = console()
     mirror = hydrated(tasks=[task_row("t1", full_prompt="Count")])
-    with LiveView(made) as view:
+    with LiveView(made, interval=0) as view:
+        view.show(mirror.state)
+        assert "live" in out.getvalue()
+        shown = len(out.getvalue())
+        view.show(mirror.feed(e.Disposed()))
+        assert view.painted == 2
+        screen = out.getvalue()[shown:]
+    for text in (screen, out.getvalue().split("\x1b[?1049l")[1]):
+        assert "Count" in text
+        assert "released" in text
+        assert " live" not in text
+
+
+def test_a_pipe_prints_a_release_and_a_recovery() -> None:
+    made, out = console(terminal=False)
+    view = follow(made)
+    mirror = hydrated("eager", [task_row("t1", "completed")])
+    with view:
+        view.show(mirror.state)
+        mirror.feed(e.ResyncRequested())
+        view.show(mirror.fail("session", "server", "it broke"))
+        mirror.feed(e.ResyncRequested())
+        mirror.land([task_row("t1", "completed")])
         view.show(mirror.state)
         view.show(mirror.feed(e.Disposed()))
-    assert "Count" in out.getvalue().split("\x1b[?1049l")[1]
+        view.show(mirror.state)
+    lines = out.getvalue().split("\n")
+    assert [line for line in lines if "broke" in line]
+    assert lines[-3:] == ["✓ recovered", "· released", ""]
 
 
 def test_a_pipe_gets_each_thing_once_when_it_is_finished() -> None:

@@ -8,11 +8,10 @@ import re
 import pytest
 from rich.console import Console
 from rich.markdown import Markdown
-from rich.text import Text
 
 from agor_reactive.adapters.terminal import SessionView
 from agor_reactive.adapters.terminal.layout import Layouts
-from agor_reactive.adapters.terminal.prose import prose
+from agor_reactive.adapters.terminal.prose import LongText, prose
 from agor_reactive.core import SessionState
 from agor_reactive.core import events as e
 from agor_reactive.models import LinkStatus
@@ -87,8 +86,9 @@ def test_a_session_without_a_title_is_called_by_its_id() -> None:
 def test_a_task_shows_its_prompt_status_and_how_long_it_took() -> None:
     done = hydrated(tasks=[task_row("t1", "completed", full_prompt="Count", duration_ms=2593)]).state
     assert re.search(r"▌ Count +✓ completed 2\.6 s", body(done))
-    slow = hydrated(tasks=[task_row("t1", "failed", created_at="2026-11-25T00:00:00Z", second=0)])
-    slow.feed(saved("tasks", task_row("t1", "failed", completed_at="2026-11-25T00:03:05Z"), "patched"))
+    slow = hydrated(tasks=[task_row("t1", "failed", started_at="2026-11-25T00:00:00Z", second=0)])
+    times = {"started_at": "2026-11-25T00:00:00Z", "completed_at": "2026-11-25T00:03:05Z"}
+    slow.feed(saved("tasks", task_row("t1", "failed", **times), "patched"))
     assert "✗ failed 3 m 05 s" in body(slow.state)
 
 
@@ -137,7 +137,7 @@ def test_tools_are_chips_executing_complete_or_failed_with_their_input() -> None
     mirror.feed(saved("messages", message_row("m1", "t1", 1, content=uses)))
     mirror.feed(saved("messages", message_row("m2", "t1", 2, role="user", type="user", content=results)))
     shown = drawn(mirror.state)
-    assert "  ✓ Bash pytest -q tests · 1.0 s" in shown
+    assert "  ✓ Bash pytest -q␊  tests · 1.0 s" in shown
     assert '  ✓ Odd {"count":3} · 1.0 s' in shown
     assert "  ✗ Read teapots.csv · 1.0 s · no such file" in shown
     assert sum("Bash" in line for line in shown) == 1
@@ -263,7 +263,8 @@ def test_control_codes_are_shown_nowhere_and_stay_in_the_state() -> None:
         clean = CODES.sub("", shown)
         assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f]", clean)
         assert "Done" in clean
-        assert "Work" not in clean
+        # Tools are an exception: their codes are shown, not obeyed.
+        assert "Work" not in clean.replace("␛[31mred␛[0m␛[?25l Work␍Done", "")
     assert "split code" in CODES.sub("", body(mirror.state))
     assert mirror.state.tasks[0].full_prompt == nasty
     assert mirror.state.streaming_messages["m3"].text == "split \x1b[31mcode\x1b[0m"
@@ -299,6 +300,7 @@ def test_without_colour_no_code_is_written() -> None:
 
 def test_a_text_of_600_kb_is_shown_whole_and_without_markdown() -> None:
     text = "```python\n" + "x = [1, 2, 3]  # comment\n" * 25_000 + "```"
-    assert isinstance(prose(text), Text)
+    shown = prose(text)
+    assert isinstance(shown, LongText)
     assert isinstance(prose(text[:1_000]), Markdown)
-    assert prose(text).plain == text
+    assert shown.text == text

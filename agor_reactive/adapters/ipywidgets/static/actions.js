@@ -14,20 +14,20 @@ export class Actions {
     this.report("");
     const late = setTimeout(() => {
       this.kernel.quiet();
-      this.done({ action, error: "The kernel does not answer. It may be busy with a cell, or not running." });
+      this.done({ action, error: "The kernel does not answer. It may be busy with a cell, or not running.", passing: true });
     }, TIME_LIMIT);
     this.waiting.set(action, { onSuccess, onError, late });
     this.kernel.send({ ...message, action });
   }
 
-  done({ action, error }) {
+  done({ action, error, passing }) {
     const waiting = this.waiting.get(action);
     if (!waiting) return;
     clearTimeout(waiting.late);
     this.waiting.delete(action);
     this.ended();
     if (!error) waiting.onSuccess?.();
-    else (waiting.onError ?? this.report)(error);
+    else (waiting.onError ?? this.report)(error, passing);
   }
 
   // Ends all actions: the kernel is gone.

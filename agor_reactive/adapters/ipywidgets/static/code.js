@@ -1,6 +1,6 @@
 // Fenced code, added line by line and coloured by its language.
 
-import { make } from "./dom.js";
+import { copyButton, make } from "./dom.js";
 
 export const FENCE = /^(\s*)(`{3,}|~{3,})([^`]*)$/;
 
@@ -47,15 +47,7 @@ export class Code {
     const frame = make("div", "ag-code");
     frame.classList.toggle("ag-named", Boolean(this.language));
     if (this.language) frame.append(make("span", "ag-language", this.language.slice(0, 20)));
-    const copy = make("button", "ag-copy", "copy");
-    copy.type = "button";
-    copy.addEventListener("click", () => {
-      navigator.clipboard?.writeText(this.text).then(
-        () => (copy.textContent = "copied"),
-        () => (copy.textContent = "not allowed"),
-      );
-      setTimeout(() => (copy.textContent = "copy"), 1500);
-    });
+    const copy = copyButton(() => this.text);
     const pre = make("pre");
     const code = make("code");
     this.body = make("span");

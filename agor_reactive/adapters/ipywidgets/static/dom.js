@@ -26,9 +26,33 @@ export function duration(seconds) {
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} m`;
 }
 
-// A landmark for screen readers.
+// A button that copies what `text` returns.
+export function copyButton(text) {
+  const copy = button("ag-copy", "Copy", "", () => {
+    const say = (result) => {
+      copy.textContent = result;
+      setTimeout(() => (copy.textContent = "Copy"), 1500);
+    };
+    // Pages without https have no clipboard.
+    const done = navigator.clipboard?.writeText(text()) ?? Promise.reject();
+    done.then(() => say("Copied"), () => say("Not allowed"));
+  });
+  return copy;
+}
+
+// Where a screen reader is notified of changes; others do not see it.
+export function announcer(parent) {
+  const place = parent.appendChild(make("div", "ag-unseen"));
+  place.setAttribute("aria-live", "polite");
+  return (text) => {
+    if (place.textContent !== text) place.textContent = text;
+  };
+}
+
+// A landmark for screen readers. JupyterLab takes no key pressed in it for a shortcut.
 export function region(className, label) {
   const root = make("div", className);
+  root.dataset.lmSuppressShortcuts = "true";
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", label);
   return root;

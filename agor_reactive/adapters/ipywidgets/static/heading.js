@@ -12,7 +12,9 @@ export class Heading {
     this.meter = this.context.appendChild(make("span", "ag-meter")).appendChild(make("span"));
     this.contextText = this.context.appendChild(make("span"));
     this.link = head.appendChild(make("span", "ag-linkstate"));
+    this.status.setAttribute("aria-live", "polite");
     this.notes = parent.appendChild(make("div", "ag-notes"));
+    this.notes.setAttribute("role", "status");
   }
 
   show(fields) {
@@ -44,10 +46,13 @@ export class Heading {
       this.contextText.textContent = context.text;
       this.context.title = context.about;
     }
+    // Unchanged notes are left alone: a screen reader would read them again.
+    const known = JSON.stringify(notes);
+    if (known === this.known) return;
+    this.known = known;
     this.notes.replaceChildren(...notes.map(([tone, text]) => {
       const note = make("div", "ag-note", text);
       note.dataset.tone = tone;
-      note.setAttribute("role", "status");
       return note;
     }));
   }

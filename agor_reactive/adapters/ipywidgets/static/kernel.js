@@ -15,7 +15,7 @@ export class Kernel {
     this.state = "";
     this.view = Math.random().toString(36).slice(2);
     this.seq = null;
-    this.skew = 0; // ms that the page's clock is ahead of the kernel's
+    this.skew = Infinity; // ms that the page's clock is ahead of the kernel's
     this.visible = this.near = true;
   }
 
@@ -91,7 +91,8 @@ export class Kernel {
       }
     } else if (message.seq === this.seq) return false;
     this.seq = message.seq;
-    this.skew = Date.now() - message.now;
+    // The least delay seen: with that of each message, elapsed times would jump back and forth.
+    this.skew = Math.min(this.skew, Date.now() - message.now);
     this.acking ??= setTimeout(() => {
       this.acking = null;
       this.send({ op: "seen", seq: this.seq });

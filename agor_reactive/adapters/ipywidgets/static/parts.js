@@ -1,6 +1,6 @@
 // The kinds of parts of a task, except requests.
 
-import { button, duration, make } from "./dom.js";
+import { button, copyButton, duration, make } from "./dom.js";
 import { CUT_OFF } from "./kernel.js";
 import { Part } from "./part.js";
 import { Prose } from "./prose.js";
@@ -58,7 +58,7 @@ class Thought extends Folded {
   show() {
     const { live } = this.fields;
     const line = (live ? this.text.slice(-400) : this.text.slice(0, 600)).replace(/\s+/g, " ").trim();
-    this.brief.textContent = live ? `thinking… ${line.slice(-160)}` : line.slice(0, 300);
+    this.brief.textContent = live ? `Thinking… ${line.slice(-160)}` : line.slice(0, 300);
     if (!this.body.hidden) this.body.textContent = this.text;
   }
 }
@@ -103,7 +103,9 @@ class Tool extends Folded {
   detail(input, result) {
     this.body.replaceChildren();
     for (const [label, text] of [["Input", input], ["Result", result]]) {
-      this.body.append(make("div", "ag-label", label), text ? make("pre", "", text) : make("div", "ag-dim", "(empty)"));
+      const head = this.body.appendChild(make("div", "ag-label", label));
+      if (text) head.append(copyButton(() => text));
+      this.body.append(text ? make("pre", "", text) : make("div", "ag-dim", "(empty)"));
     }
   }
 }

@@ -30,6 +30,7 @@ export class PromptBox {
       }),
     );
     this.answer = parent.appendChild(make("div", "ag-answer"));
+    this.answer.setAttribute("role", "alert");
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.send(this.box.value.trim());
@@ -62,14 +63,20 @@ export class PromptBox {
     this.box.placeholder = busy ? "Queue a follow-up…" : "Prompt…";
   }
 
-  // Without a kernel nothing can be sent; a draft can still be read and copied.
+  // Nothing can be sent; a draft can still be read and copied.
   freeze(frozen) {
     this.box.readOnly = frozen;
     this.form.hidden = frozen && !this.box.value;
   }
 
-  say(error) {
+  // `passing`: the error is outdated when the connection is back.
+  say(error, passing = false) {
     this.answer.textContent = error;
+    this.passing = passing;
+  }
+
+  recovered() {
+    if (this.passing) this.say("");
   }
 
   enable() {

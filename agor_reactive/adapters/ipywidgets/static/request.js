@@ -13,12 +13,14 @@ export class Request extends Part {
     this.body = this.root.appendChild(make("pre", "ag-request-data"));
     this.body.tabIndex = 0;
     this.body.setAttribute("aria-label", "Input");
-    this.answers = this.root.appendChild(make("div", "ag-answers"));
+    // The outcome takes the place of the buttons, so that the card and what is around it do not move.
+    const foot = this.root.appendChild(make("div", "ag-request-foot"));
+    this.answers = foot.appendChild(make("div", "ag-answers"));
     this.answers.append(
       button("ag-approve", "Approve", "Allow this once", (event) => this.answer("approve", event.currentTarget)),
       button("ag-deny", "Deny", "Refuse this", (event) => this.answer("deny", event.currentTarget)),
     );
-    this.outcome = this.root.appendChild(make("div", "ag-outcome"));
+    this.outcome = foot.appendChild(make("div", "ag-outcome"));
     this.outcome.setAttribute("role", "status");
   }
 
@@ -26,15 +28,16 @@ export class Request extends Part {
     // A button that is disabled or removed would lose the focus to the page.
     this.root.focus({ preventScroll: true });
     this.disable(true);
-    this.say(op === "approve" ? "approving…" : "denying…");
+    this.say(op === "approve" ? "Approving…" : "Denying…");
     this.pane.actions.act({ op, request: this.fields.request }, {
       // The outcome comes with the next patch of the session.
-      onSuccess: () => this.fields.state === "pending" && this.say("answered"),
-      onError: (error) => {
+      onSuccess: () => this.fields.state === "pending" && this.say("Answered"),
+      onError: (error, passing) => {
         if (this.fields.state !== "pending") return;
         this.disable(false);
         if (document.activeElement === this.root) pressed.focus({ preventScroll: true });
         this.say(`Not answered: ${error}`, "bad");
+        this.passing = passing;
       },
     });
   }
@@ -43,7 +46,12 @@ export class Request extends Part {
     for (const element of this.answers.children) element.disabled = disabled;
   }
 
+  recovered() {
+    if (this.passing && this.fields.state === "pending") this.say("");
+  }
+
   say(text, tone = "") {
+    this.passing = false;
     this.outcome.textContent = text;
     this.outcome.dataset.tone = tone;
   }
@@ -59,6 +67,10 @@ export class Request extends Part {
     this.body.textContent = this.text;
     this.body.hidden = !this.text;
     this.answers.hidden = state !== "pending";
+    if (state === "pending" && !this.announced) {
+      this.announced = true;
+      this.pane.announce(`${who} ${name}. Approve or deny.`);
+    }
     if (state === "pending") return;
     this.say([outcome, when === null ? "" : new Date(when).toLocaleTimeString()].filter(Boolean).join(" · "));
     if (focused) this.root.focus({ preventScroll: true });

@@ -2,7 +2,7 @@
 
 import { PromptBox } from "./prompt_box.js";
 import { Actions } from "./actions.js";
-import { button, make, ownPresses, region, watchWidth } from "./dom.js";
+import { announcer, button, make, ownPresses, region, watchWidth } from "./dom.js";
 import { Heading } from "./heading.js";
 import { Kernel, RUN_AGAIN } from "./kernel.js";
 import { partOf } from "./parts.js";
@@ -15,7 +15,7 @@ export class SessionPane {
   constructor(parent, port) {
     this.kernel = new Kernel(port, (state) => this.onKernel(state));
     this.work = new Progress(() => this.scroll.follow());
-    this.actions = new Actions(this.kernel, () => this.acted(), (error) => this.promptBox.say(error));
+    this.actions = new Actions(this.kernel, () => this.acted(), (error, passing) => this.promptBox.say(error, passing));
     this.fields = {};
     this.build(parent);
     this.saved(port.text ?? "");
@@ -35,12 +35,13 @@ export class SessionPane {
     this.older.hidden = true;
     const content = this.scroll.content;
     this.keep = content.appendChild(make("pre", "ag-saved"));
-    this.empty = content.appendChild(make("div", "ag-dim ag-empty", "No prompts yet."));
+    this.empty = content.appendChild(make("div", "ag-dim ag-empty", ""));
     this.empty.hidden = true;
     content.append(this.older);
-    this.tasks = new Rows(content.appendChild(make("div", "ag-tasks")));
-    this.unassigned = new Rows(content.appendChild(make("div", "ag-parts ag-unassigned")));
+    this.lists = content.appendChild(make("div", "ag-lists"));
+    this.startLists(this.lists);
     this.queue = root.appendChild(make("div", "ag-queue"));
+    this.announce = announcer(root);
     this.promptBox = new PromptBox(root, this.actions, () => this.scroll.toEnd());
     ownPresses(root);
     this.unwatchWidth = watchWidth(root);
@@ -59,8 +60,16 @@ export class SessionPane {
     if (cut) this.heading.cover({ link: "disconnected", linkTone: "bad", note: RUN_AGAIN });
     else this.heading.cover(state ? { link: "no answer", linkTone: "warn" } : null);
     if (cut) this.actions.giveUp();
-    this.promptBox.freeze(cut);
+    if (!state) this.promptBox.recovered();
+    this.freeze();
     for (const task of this.tasks.items.values()) task.waiting();
+  }
+
+  // Without a kernel, a client or a session nothing can be sent.
+  freeze() {
+    const closed = this.fields.open === false;
+    this.root.classList.toggle("ag-closed", closed);
+    this.promptBox.freeze(closed || this.kernel.cut);
   }
 
   acted() {
@@ -82,10 +91,7 @@ export class SessionPane {
 
   apply(message) {
     const { work } = this;
-    if (message.op === "snapshot") {
-      this.root.classList.remove("ag-unfed");
-      work.push(() => this.clear());
-    }
+    if (message.op === "snapshot") work.push(() => this.clear());
     if (message.head) work.push(() => this.head(message.head));
     if (message.queue) work.push(() => this.queued(message.queue));
     this.list(message.tasks, () => this.tasks, (id) => new TaskBlock(this, id), (task, [, , fields]) => {
@@ -124,15 +130,36 @@ export class SessionPane {
     if (patch.order) this.work.push(() => rows()?.arrange(patch.order));
   }
 
+  startLists(parent) {
+    this.tasks = new Rows(parent.appendChild(make("div", "ag-tasks")));
+    this.unassigned = new Rows(parent.appendChild(make("div", "ag-parts ag-unassigned")));
+  }
+
+  // What is shown stays until all of the new is there: no blank frame.
   clear() {
     this.wasOpen = new Set([...this.tasks.items].filter(([, task]) => task.opened).map(([id]) => id));
-    this.left = this.scroll.left;
-    for (const rows of [this.tasks, this.unassigned]) for (const key of [...rows.order]) rows.remove(key);
-    this.saved("");
+    const shown = this.tasks.order.length > 0 || !this.keep.hidden;
+    this.root.classList.remove("ag-unfed");
+    this.fresh = make("div", "ag-lists");
+    this.startLists(this.fresh);
+    if (!shown) this.swap();
     this.fields = {};
   }
 
+  swap() {
+    const { fresh } = this;
+    this.fresh = null;
+    if (!fresh) return;
+    this.lists.replaceWith(fresh);
+    this.lists = fresh;
+    this.saved("");
+  }
+
   restore() {
+    this.left = this.scroll.left;
+    const focused = this.lists.contains(document.activeElement);
+    this.swap();
+    if (focused) this.scroll.place.focus({ preventScroll: true });
     for (const id of this.wasOpen ?? []) {
       const task = this.tasks.items.get(id);
       if (task && !task.opened) task.toggle();
@@ -144,12 +171,24 @@ export class SessionPane {
   // ---- painting
 
   head(fields) {
+    const back = fields.link === "live" && this.fields.link !== undefined;
     const all = Object.assign(this.fields, fields);
+    if (back) this.recovered();
     this.heading.show(all);
     this.older.hidden = !all.older;
     this.older.disabled = false;
     this.empty.hidden = !all.empty;
+    this.empty.textContent = all.open === false ? "No prompts." : "No prompts yet. Write the first one below.";
     this.promptBox.busy(all.busy);
+    this.freeze();
+  }
+
+  // The connection is back: errors about it are outdated.
+  recovered() {
+    this.promptBox.recovered();
+    for (const task of this.tasks.items.values()) {
+      for (const part of task.rows.items.values()) part.recovered?.();
+    }
   }
 
   queued(rows) {
@@ -166,7 +205,7 @@ export class SessionPane {
   }
 
   tick() {
-    if (!this.kernel.visible) return;
+    if (!this.kernel.visible || this.fields.open === false) return;
     for (const task of this.tasks.items.values()) if (!task.fields.took && task.fields.began) task.tick();
   }
 

@@ -52,6 +52,7 @@ export class TaskBlock {
     this.status.dataset.tone = tone;
     this.root.dataset.tone = tone;
     this.took.textContent = [took, tools ? `${tools} tool${tools === 1 ? "" : "s"}` : ""].filter(Boolean).join(" · ");
+    if (fields.at) this.head.title = `Prompted ${new Date(fields.at).toLocaleString()}`;
     if (opens) {
       this.asked = true;
       this.open(true);

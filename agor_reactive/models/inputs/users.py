@@ -1,4 +1,4 @@
-"""What goes into users, groups and keys. See `agor_reactive.models.inputs`."""
+"""Payloads for users, groups and keys. See `agor_reactive.models.inputs`."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ __all__ = [
 
 
 class AgentSettingsInput(TypedDict, total=False):
-    """How an agent is started unless said otherwise."""
+    """The default settings of an agent."""
 
     permissionMode: words.PermissionMode | str
     modelConfig: AgentModelInput
@@ -34,7 +34,8 @@ class AgentSettingsInput(TypedDict, total=False):
 
 
 class UserPatch(TypedDict, total=False):
-    """What may change of a user. `env_vars` maps names to values (None takes one away); they are never shown again."""
+    """The changeable fields of a user. `env_vars` maps names to values (None removes one); values are never
+    returned."""
 
     email: str
     password: str
@@ -57,7 +58,7 @@ class _UserMade(TypedDict):
 
 
 class UserCreate(_UserMade, total=False):
-    """A user to make (for administrators)."""
+    """A new user (for administrators)."""
 
     name: str
     emoji: str
@@ -67,7 +68,7 @@ class UserCreate(_UserMade, total=False):
 
 
 class GroupPatch(TypedDict, total=False):
-    """What may change of a group."""
+    """The changeable fields of a group."""
 
     name: str
     slug: str
@@ -76,24 +77,24 @@ class GroupPatch(TypedDict, total=False):
 
 
 class GroupCreate(GroupPatch):
-    """A group to make."""
+    """A new group."""
 
 
 class GroupMembershipCreate(TypedDict):
-    """A user to put into a group."""
+    """A user to add to a group."""
 
     group_id: str
     user_id: str
 
 
 class ApiKeyCreate(TypedDict):
-    """A key to make."""
+    """A new key."""
 
     name: str
 
 
 class ApiKeyPatch(TypedDict, total=False):
-    """What may change of a key."""
+    """The changeable fields of a key."""
 
     name: str
 
@@ -109,6 +110,6 @@ class LoginCreate(TypedDict, total=False):
 
 
 class RefreshCreate(TypedDict):
-    """What a new pair of tokens is made from."""
+    """The refresh token for a new pair of tokens."""
 
     refreshToken: str

@@ -1,0 +1,162 @@
+"""A batch of events folds to what they fold to one by one, however the events are cut into batches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agor_reactive.core import SessionState, fold, fold_batch
+from agor_reactive.core import events as e
+from agor_reactive.core.parse import parse
+from tests.core.build import Mirror, chunk, core_events, end, hydrated, message_row, saved, start, task_row, thinking
+from tests.core.strategies import hydrations, sequences
+
+
+def revisions_in(state: SessionState) -> Iterator[int]:
+    """Every revision that is remembered, in the order of what it is remembered for."""
+    books = state.books
+    yield books.session_moved
+    for fetch in books.fetches:
+        yield fetch.begun
+    if books.round is not None:
+        yield from (books.round.begun, books.round.session_begun, books.round.tasks_begun, books.round.queue_begun)
+        for _, result in books.round.results:
+            yield result.begun
+    for moved_at, _ in (*books.journal_tasks.values(), *books.journal_messages.values(), *books.user_loads.values()):
+        yield moved_at
+    for remembered in (books.journal_tools, books.gone_tasks, books.gone_messages, state.loaded_task_ids.since):
+        yield from remembered.values()
+    for stream in state.streaming_messages.values():
+        yield stream.moved_at
+
+
+def remembered(state: SessionState) -> dict[str, Any]:
+    """All that a state says and remembers. Of revisions only the order counts."""
+    books = state.books
+    revisions = list(revisions_in(state))
+    places = {revision: place for place, revision in enumerate(sorted({0, *revisions}))}
+    sync = books.round
+    return {
+        **{key: value for key, value in state.dump().items() if key != "revision"},
+        "order of streams": list(state.streaming_messages),
+        "order of revisions": [places[revision] for revision in revisions],
+        "fetches": [fetch._replace(begun=0) for fetch in books.fetches],
+        "round": None
+        if sync is None
+        else sync._replace(
+            begun=0,
+            session_begun=0,
+            tasks_begun=0,
+            queue_begun=0,
+            results=tuple((task_id, result._replace(begun=0)) for task_id, result in sync.results),
+        ),
+        "journal": [
+            {key: row for key, (_, row) in entries.items()} for entries in (books.journal_tasks, books.journal_messages)
+        ],
+        "journal of tools": list(books.journal_tools),
+        "gone": (list(books.gone_tasks), list(books.gone_messages)),
+        "user loads": {key: load[1] for key, load in books.user_loads.items()},
+        "rest": (
+            books.again,
+            books.attempt,
+            books.next_fetch_id,
+            books.queue_moved,
+            books.queue_absent,
+            dict(books.settled),
+            books.missed,
+            books.window,
+            books.projects,
+            dict(books.missing.items()),
+            books.retries,
+            books.sync_end,
+            state.status.errors,
+            state.status.link,
+            state.base.accepts_session_id,
+        ),
+        "live tools": {task_id: dict(tools) for task_id, tools in state.live_tools.items()},
+        "active": state.tasks.active,
+        "entries": (list(state.tasks.entries), sorted(state.messages_by_task.entries)),
+    }
+
+
+def cut(events: list[Any], cuts: set[int]) -> Iterator[list[Any]]:
+    """The events in batches that begin at these places."""
+    begin = 0
+    for place in [*sorted(cuts), len(events)]:
+        if begin < place <= len(events):
+            yield events[begin:place]
+            begin = place
+
+
+@given(hydrations, sequences, st.sets(st.integers(1, 39)))
+def test_a_batch_equals_its_events_one_by_one_however_they_are_cut(
+    hydration: str, items: list[Any], cuts: set[int]
+) -> None:
+    alone = batched = Mirror(hydration).up().state
+    for event in core_events(items):
+        alone = fold(alone, event)
+    for batch in cut(core_events(items), cuts):
+        before, said = batched, batched.dump()
+        batched = fold_batch(batched, batch)
+        assert batched is before or batched.revision > before.revision
+        assert before.dump() == said
+    assert remembered(batched) == remembered(alone)
+
+
+@given(hydrations, sequences, sequences)
+def test_two_batches_from_one_snapshot_do_not_disturb_each_other(
+    hydration: str, items: list[Any], others: list[Any]
+) -> None:
+    begin = fold_batch(Mirror(hydration).up().state, core_events(items[:10]))
+    said = begin.dump()
+    one = fold_batch(begin, core_events(items))
+    expected = one.dump()
+    fold_batch(begin, core_events(others))
+    assert fold_batch(begin, core_events(items)).dump() == expected
+    assert one.dump() == expected
+    assert begin.dump() == said
+
+
+@given(hydrations, sequences)
+def test_a_batch_that_changes_nothing_returns_the_same_object(hydration: str, items: list[Any]) -> None:
+    state = fold_batch(Mirror(hydration).up().state, core_events(items))
+    quiet: list[Any] = [event for event in core_events(items) if fold(state, event) is state]
+    assert fold_batch(state, quiet) is state
+    assert fold_batch(state, []) is state
+
+
+def test_a_whole_turn_in_one_batch_shares_what_it_does_not_touch() -> None:
+    mirror = hydrated(
+        tasks=[task_row("t1", second=1), task_row("t0", "completed")], messages={"t1": [message_row("m0", "t1")]}
+    )
+    before = mirror.state
+    turn = [
+        thinking("m1", "Hm. ", task_id="t1"),
+        start("m1", task_id="t1"),
+        *[chunk("m1", f"{number} ", number, task_id="t1") for number in range(100)],
+        end("m1", 100, task_id="t1"),
+    ]
+    writing = fold_batch(before, core_events(turn))
+    stream = writing.streaming_messages["m1"]
+    assert stream.complete is False  # thinking without its start
+    assert stream.text == "".join(f"{number} " for number in range(100))
+    assert writing.base is before.base
+    after = fold_batch(before, core_events([*turn, saved("messages", message_row("m1", "t1", 1))]))
+    assert after.streaming_messages is before.streaming_messages
+    assert [row.message_id for row in after.messages_by_task["t1"]] == ["m0", "m1"]
+    assert after.tasks is before.tasks
+    assert after.messages_by_task["t1"][0] is before.messages_by_task["t1"][0]
+
+
+def test_an_event_after_a_request_in_the_same_batch_is_newer_than_its_answer() -> None:
+    """`begun` of a fetch is the revision of its request, so two events of one batch need revisions of their own."""
+    mirror = hydrated(tasks=[task_row("t1", "completed"), task_row("t2")])
+    load, message = e.LoadRequested("t1"), parse(saved("messages", message_row("m1", "t1", content="new")))
+    state = fold_batch(mirror.state, [load, message])
+    fetch = next(fetch for fetch in state.fetches if fetch.kind == "messages")
+    old = e.Rows(messages=tuple(row.entry.row for row in core_events([saved("messages", message_row("m1", "t1"))])))
+    after = fold(state, e.FetchAnswered(fetch.fetch_id, old, 1.0))
+    assert after.messages_by_task["t1"][0].content == "new"
