@@ -170,3 +170,21 @@ def test_history_is_read_again_on_a_connection_whose_join_failed_unless_there_ar
     for fetch in mirror.state.fetches:
         mirror.answer(fetch.kind, fetch.task_id)
     assert ("t5" in mirror.state.messages_by_task) is kept, "what cannot be read again is not shown"
+
+
+@pytest.mark.parametrize("hydration", ["lazy", "lean"])
+def test_when_the_newest_task_is_removed_the_one_before_it_is_loaded(hydration: str) -> None:
+    mirror = Mirror(hydration).up()
+    answer(mirror, [done("t5", 5), done("t6", 6)])
+    assert set(mirror.state.loaded_task_ids) == {"t6"}
+    mirror.feed(saved("tasks", done("t6", 6), "removed"))
+    mirror.fail("messages", "server", task_id="t5")
+    mirror.answer("retry")
+    assert mirror.answer("messages", "t5", messages=[message_row("m1", "t5")]).is_task_loaded("t5")
+
+
+def test_a_preview_does_not_show_a_task_between_those_that_it_shows() -> None:
+    mirror = Mirror("preview").up()
+    answer(mirror, [task_row("t4", second=4), task_row("t8", second=8)])
+    mirror.feed(saved("tasks", task_row("t7", second=7), "patched"))
+    assert mirror.ids() == ["t4", "t8"]

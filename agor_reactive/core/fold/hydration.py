@@ -62,10 +62,17 @@ def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
 
 
 def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
-    """A task was removed. If the window is empty then, the tasks before it are read."""
+    """A task was removed. If it was the newest, the one before it is loaded in its place; if it was the last of a
+    window, the ones before the window are read."""
+    task_id = event.task_id
+    newest = newest_task(draft.tasks.in_order()) if task_id in draft.tasks.entries else None
     rows.task_removed(draft, event)
     if window.is_emptied(draft):
         _read_again(draft)
+    elif newest is not None and newest.task_id == task_id and draft.status.hydration not in ("none", "eager"):
+        newest = newest_task(draft.tasks.in_order())
+        if newest is not None and draft.status.last_synced_at is not None:
+            window.load_whole(draft, newest.task_id)
 
 
 def event_unreadable(draft: Draft, event: e.EventUnreadable) -> None:
@@ -145,7 +152,8 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
     elif done.kind == "older":
         commit.commit_older(draft, done, event.rows)
         for entry in draft.tasks.entries.values():
-            window.load_if_at_work(draft, entry)
+            if is_active(entry):
+                window.load_whole(draft, entry.task_id)
         _request_history(draft, draft.tasks, of_round=False)
         failures.clear_error(draft, "history")
     else:

@@ -102,8 +102,8 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
     if begins and status != QUEUED_STATUS:
         _load_at_birth(draft, task_id)
     if books.window:
-        if status != was and old is not None:
-            window.load_if_at_work(draft, entry)
+        if status != was and old is not None and status not in AT_REST:
+            window.load_whole(draft, task_id)
         window.slide(draft)
         if books.missing.reach:
             failures.prune(draft)

@@ -21,7 +21,7 @@ __all__ = [
     "give_up_page",
     "is_before",
     "is_emptied",
-    "load_if_at_work",
+    "load_whole",
     "read_again",
     "request",
     "request_tasks",
@@ -103,8 +103,13 @@ def is_before(draft: Draft, task: TaskEntry) -> bool:
     """
     if draft.status.last_synced_at is not None and not draft.status.has_older_tasks:
         return False
-    made, first = instant(task.created_at), instant(_oldest(draft.tasks.entries.values()))
-    return first is None or (made is not None and made < first)
+    made = instant(task.created_at)
+    shown = (instant(entry.created_at) for entry in draft.tasks.entries.values() if not entry.queued)
+    moments = [moment for moment in shown if moment is not None]
+    if not moments:
+        return True
+    # A preview shows no unbroken range of tasks: what is older than its newest is not shown.
+    return made is not None and made < (max if draft.status.hydration == "preview" else min)(moments)
 
 
 def is_emptied(draft: Draft) -> bool:
@@ -112,15 +117,14 @@ def is_emptied(draft: Draft) -> bool:
     return draft.status.has_older_tasks and all(task.queued for task in draft.tasks.entries.values())
 
 
-def load_if_at_work(draft: Draft, entry: TaskEntry) -> None:
-    """A task of the window works (again): it has to be whole, and perhaps only its history is here."""
+def load_whole(draft: Draft, task_id: str) -> None:
+    """Read the messages of a task that has to be loaded now: it works again, or a removal made it the newest."""
     books = draft.books
-    if books.round is not None and not books.round.planned:
-        return  # what the round reads is not decided yet, and then the task is known to be at work
-    task_id = entry.task_id
     user_load = books.user_loads.get(task_id)
-    if not is_active(entry) or task_id in draft.loaded_task_ids or (user_load is not None and not user_load[1]):
+    if task_id in draft.loaded_task_ids or (user_load is not None and not user_load[1]):
         return
+    if books.round is not None and not books.round.planned:
+        return  # the round has still to decide what it reads
     if not any(fetch.kind == "messages" and fetch.task_id == task_id for fetch in books.fetches):
         draft.books = books.but(missing=books.missing.insert(("messages", task_id), True))
         request(draft, "messages", task_id=task_id)
