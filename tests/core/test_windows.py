@@ -188,3 +188,28 @@ def test_a_preview_does_not_show_a_task_between_those_that_it_shows() -> None:
     answer(mirror, [task_row("t4", second=4), task_row("t8", second=8)])
     mirror.feed(saved("tasks", task_row("t7", second=7), "patched"))
     assert mirror.ids() == ["t4", "t8"]
+
+
+@pytest.mark.parametrize("hydration", ["lean", "preview"])
+def test_a_prompt_from_before_the_window_leaves_with_a_queue_that_was_read_late(hydration: str) -> None:
+    mirror = windowed(hydration, [done("t6", 6)], queue=[task_row("t1", "queued", second=1)])
+    mirror.down().up(2)
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=[done("t6", 6)], older=True)
+    mirror.fail("queue", "server")
+    mirror.answer("messages", "t6")
+    mirror.answer("retry")
+    mirror.answer("queue")
+    assert mirror.ids() == ["t6"]
+
+
+def test_a_round_reads_the_history_of_a_task_whose_load_by_the_user_may_still_fail() -> None:
+    mirror = windowed("lean", [done("t5", 5), done("t6", 6)])
+    mirror.feed(e.ResyncRequested(), e.LoadRequested("t5"))
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=[done("t5", 5), done("t6", 6)], older=True)
+    mirror.answer("queue")
+    mirror.fail("messages", "server", task_id="t5")
+    mirror.answer("history", "t5", messages=[message_row("m1", "t5")])
+    mirror.answer("messages", "t6")
+    assert mirror.message_ids("t5") == ["m1"]

@@ -113,7 +113,7 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
         queue.take_queue(draft, current.queue, current.queue_begun)
         if current.older:
             answered = {task.task_id for task in current.tasks}
-            window.follow_queue(draft, _first_moment(current), answered, current.queue_begun)
+            window.follow_queue(draft, answered, current.queue_begun, first=_first_moment(current))
     elif draft.books.queue_absent:
         queue.take_from_tasks(draft)
     for of_task, results in current.results:
@@ -200,7 +200,8 @@ def _commit_task(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...],
 def _commit_history(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, begun: int, since: int) -> None:
     """Take over a task's messages without the payload of tools: never over whole ones, and it counts as not loaded."""
     user_load = draft.books.user_loads.get(task_id)
-    if task_id not in draft.loaded_task_ids and draft.tasks.entries.get(task_id) is not None and user_load is None:
+    unloaded = user_load is not None and not user_load[1]
+    if task_id not in draft.loaded_task_ids and draft.tasks.entries.get(task_id) is not None and not unloaded:
         _take_messages(draft, task_id, messages, begun=begun, since=since)
 
 

@@ -146,6 +146,8 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
         _advance(draft, event.at)
     elif done.kind == "queue":
         queue.take_queue(draft, event.rows.tasks, done.begun)
+        if draft.status.has_older_tasks:
+            window.follow_queue(draft, frozenset(), done.begun)
         failures.note_read(draft, done)
         if draft.books.queue_moved:
             queue.read_queue(draft)
@@ -263,7 +265,9 @@ def _request_history(draft: Draft, tasks: TaskTable, *, of_round: bool) -> list[
     """Where the daemon can leave out the payload of tools: the messages of tasks not read whole, without it."""
     if not draft.books.window or not draft.books.projects or draft.status.hydration == "preview":
         return []
-    on_the_way = {a.task_id for a in draft.books.fetches if a.kind in ("messages", "history")}
+    # A load by the user may still fail or be given up: a round does not count on it.
+    fetches = [fetch for fetch in draft.books.fetches if fetch.of_round or not of_round]
+    on_the_way = {fetch.task_id for fetch in fetches if fetch.kind in ("messages", "history")}
     wanted = [
         task.task_id
         for task in reversed(tasks.in_order())

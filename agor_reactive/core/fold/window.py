@@ -143,11 +143,13 @@ def slide(draft: Draft) -> None:
             _let_go(draft, task.task_id)
 
 
-def follow_queue(draft: Draft, first: float, answered: Set[str], begun: int) -> None:
+def follow_queue(draft: Draft, answered: Set[str], begun: int, *, first: float | None = None) -> None:
     """The queue was asked for at `begun`, and tells of tasks from before `first` that are not among those `answered`.
 
     Known to wait and not in it any more, they are shown no longer, as they would not be in a mirror that begins now.
     """
+    if first is None:
+        first = instant(_oldest(draft.tasks.entries.values())) or 0.0
     waiting = {task.task_id: task for task in draft.queued_tasks}
     for task in tuple(draft.tasks.entries.values()):
         task_id = task.task_id
