@@ -207,3 +207,28 @@ def test_a_message_that_became_another_tasks_while_away_is_there_and_only_there(
         assert (mirror.message_ids(where), mirror.message_ids(other)) == ([], ["m1"])
         mirror.feed(saved("messages", message_row("m1", other, content="edited"), "patched"))
         assert mirror.state.messages_by_task[other][0].content == "edited"
+
+
+def test_a_message_that_a_load_no_longer_has_is_where_a_round_under_way_finds_it() -> None:
+    tasks = [task_row("t1"), task_row("t2", second=1)]
+    mirror = hydrated("eager", tasks=tasks, messages={"t1": [message_row("m1", "t1")]})
+    mirror.feed(e.ResyncRequested(), e.LoadRequested("t1"))
+    mirror.answer("messages", "t1", messages=[])
+    mirror.land(tasks, messages={"t2": [message_row("m1", "t2")]})
+    assert (mirror.message_ids("t1"), mirror.message_ids("t2")) == ([], ["m1"])
+
+
+def test_what_history_leaves_out_is_not_removed() -> None:
+    tasks = [task_row("t1", "completed"), task_row("t2", second=1)]
+    mirror = Mirror("lean").up()
+    call = message_row("m1", "t1", content=[{"type": "tool_use", "id": "u1", "name": "Bash"}])
+    for n in range(2):
+        mirror.answer("session", session=session_row())
+        mirror.answer("tasks", tasks=tasks)
+        mirror.answer("queue")
+        mirror.answer("history", "t1")
+        mirror.answer("messages", "t2")
+        if n == 0:
+            mirror.feed(saved("messages", call), e.ResyncRequested())
+    mirror.feed(saved("messages", {**call, "index": 7}, "patched"))
+    assert mirror.message_ids("t1") == ["m1"]

@@ -46,7 +46,7 @@ class Workshop:
     def __init__(self, folder: Path, timeout: float) -> None:
         self.folder = folder
         self.timeout = timeout
-        left_out = shutil.ignore_patterns("node_modules", "__pycache__", ".hypothesis", "notebook", "feathers_peer")
+        left_out = shutil.ignore_patterns("node_modules", "__pycache__", ".hypothesis", "notebook")
         for name in COPIED:
             source, target = ROOT / name, folder / name
             shutil.copytree(source, target, ignore=left_out) if source.is_dir() else shutil.copy(source, target)
@@ -74,7 +74,7 @@ class Workshop:
             if mutant is not None and original is not None:
                 (self.folder / mutant.path).write_text(original, encoding="utf-8")
         if mutant is None and done.returncode:
-            sys.stdout.write(done.stdout.decode(errors="replace")[-3000:])
+            sys.stdout.write((done.stdout + done.stderr).decode(errors="replace")[-3000:])
         return done.returncode == 0
 
 

@@ -202,10 +202,18 @@ def _commit_history(draft: Draft, task_id: str, messages: tuple[MessageEntry, ..
     user_load = draft.books.user_loads.get(task_id)
     unloaded = user_load is not None and not user_load[1]
     if task_id not in draft.loaded_task_ids and draft.tasks.entries.get(task_id) is not None and not unloaded:
-        _take_messages(draft, task_id, messages, begun=begun, since=since)
+        _take_messages(draft, task_id, messages, begun=begun, since=since, projected=True)
 
 
-def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, begun: int, since: int) -> None:
+def _take_messages(
+    draft: Draft,
+    task_id: str,
+    messages: tuple[MessageEntry, ...],
+    *,
+    begun: int,
+    since: int,
+    projected: bool = False,
+) -> None:
     books = draft.books
     kept: dict[str, MessageEntry] = {}
     for message in messages:
@@ -226,7 +234,9 @@ def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...
     for message_id, (moved_at, row) in books.journal_messages.items():
         if moved_at > since and row is not None and row.task_id == task_id and message_id not in books.gone_messages:
             kept[message_id] = row
-    _mark_absent(draft, task_id, kept, since)
+    if not projected:  # what an answer leaves out on purpose is not removed
+        current = books.round
+        _mark_absent(draft, task_id, kept, since if current is None else min(since, current.begun))
     draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, kept)
     for message in kept.values():
         rows.tools_are_saved(draft, task_id, message)
