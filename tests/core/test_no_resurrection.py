@@ -232,3 +232,18 @@ def test_what_history_leaves_out_is_not_removed() -> None:
             mirror.feed(saved("messages", call), e.ResyncRequested())
     mirror.feed(saved("messages", {**call, "index": 7}, "patched"))
     assert mirror.message_ids("t1") == ["m1"]
+
+
+def test_a_message_that_history_has_again_is_followed_again() -> None:
+    tasks = [task_row("t1", "completed"), task_row("t2", second=1)]
+    mirror = Mirror("lean").up()
+    for where in ("t2", "t1"):
+        mirror.answer("session", session=session_row())
+        mirror.answer("tasks", tasks=tasks)
+        mirror.answer("queue")
+        row = message_row("m1", where)
+        mirror.answer("messages", "t2", messages=[row] if where == "t2" else [])
+        mirror.answer("history", "t1", messages=[row] if where == "t1" else [])
+        mirror.feed(e.ResyncRequested()) if where == "t2" else None
+    mirror.feed(saved("messages", message_row("m1", "t1", content="edited"), "patched"))
+    assert mirror.state.messages_by_task["t1"][0].content == "edited"

@@ -234,9 +234,14 @@ def _take_messages(
     for message_id, (moved_at, row) in books.journal_messages.items():
         if moved_at > since and row is not None and row.task_id == task_id and message_id not in books.gone_messages:
             kept[message_id] = row
-    if not projected:  # what an answer leaves out on purpose is not removed
-        current = books.round
-        _mark_absent(draft, task_id, kept, since if current is None else min(since, current.begun))
+    current = books.round
+    _mark_absent(
+        draft,
+        task_id,
+        kept,
+        since if current is None else min(since, current.begun),
+        projected=projected,
+    )
     draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, kept)
     for message in kept.values():
         rows.tools_are_saved(draft, task_id, message)
@@ -257,15 +262,16 @@ def commit_older(draft: Draft, done: Fetch, found: e.Rows) -> None:
     draft.status = draft.status.but(has_older_tasks=found.older)
 
 
-def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry], since: int) -> None:
+def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry], since: int, *, projected: bool) -> None:
     """A message that is not in the answer was removed without an event; one that is in it again is back.
 
-    Removed before `since`: it may be another task's by now, whose messages the same round has read.
+    Removed before `since`: it may be another task's by now, whose messages the same round has read. What history leaves
+    out (`projected`) is not removed.
     """
     gone = draft.books.gone_messages
     bucket = draft.messages_by_task.get(task_id)
     for row in bucket.entries if bucket is not None else ():
-        if row.message_id not in kept:
+        if row.message_id not in kept and not projected:
             gone = gone.insert(row.message_id, since)
     for message_id in kept:
         if message_id in gone:
