@@ -48,12 +48,14 @@ from agor_reactive.errors import (
     OutcomeUnknown,
     PayloadTooLarge,
     ProtocolError,
+    RecordingFailed,
     ServerError,
     TooManyRequests,
     Unavailable,
     UsageError,
     WrongLoop,
 )
+from agor_reactive.logs import Log, Recording, record
 from agor_reactive.models import (
     AuthenticationResult,
     Board,
@@ -113,6 +115,7 @@ __all__ = [
     "InsecureKeyWarning",
     "LinkError",
     "LinkStatus",
+    "Log",
     "Message",
     "MethodNotAllowed",
     "MissingExtra",
@@ -127,6 +130,8 @@ __all__ = [
     "PermissionNeeded",
     "ProtocolError",
     "RawEvent",
+    "Recording",
+    "RecordingFailed",
     "Repo",
     "RestClient",
     "ServerError",
@@ -158,6 +163,7 @@ __all__ = [
     "is_daemon_running_async",
     "is_full_id",
     "new_id",
+    "record",
     "retain_reactive_session",
     "retain_sessions",
 ]

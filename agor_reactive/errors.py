@@ -23,19 +23,22 @@
     │   └── ServerError          5xx, and errors without a kind
     │       └── Unavailable      502, 503, 504
     ├── ProtocolError            the daemon sent data that cannot be read
+    ├── RecordingFailed          a log could not be written to its end
     └── UsageError               a wrong call
         ├── HandleDisposed       a released handle was used
         ├── WrongLoop            an object of one event loop was used from another
         ├── PayloadTooLarge      the frame is larger than the daemon accepts; nothing was sent
         └── MissingExtra         an optional extra is not installed
 
-A message says what to do next. None ever holds a key, a token, a daemon's stack trace or its SQL.
+A message says what to do next. None ever holds a key, a token, a daemon's stack trace or its SQL. It is one line of
+visible characters: what a daemon wrote into it cannot move a cursor, reorder the line or add one to a log.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 __all__ = [
     "AgorError",
@@ -59,6 +62,7 @@ __all__ = [
     "OutcomeUnknown",
     "PayloadTooLarge",
     "ProtocolError",
+    "RecordingFailed",
     "ServerError",
     "TooManyRequests",
     "Unavailable",
@@ -67,8 +71,25 @@ __all__ = [
 ]
 
 
+_INVISIBLE: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def _visible(character: re.Match[str]) -> str:
+    code = ord(character.group())
+    if character.group() in "\t\n\r":
+        return " "
+    if code < 0x20:
+        return chr(0x2400 + code)  # its picture: ␛
+    return f"<U+{code:04X}>"
+
+
 class AgorError(Exception):
     """The root: all errors derive from `AgorError`."""
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*(_INVISIBLE.sub(_visible, arg) if isinstance(arg, str) else arg for arg in args))
 
 
 class LinkError(AgorError):
@@ -110,7 +131,7 @@ class DaemonError(AgorError):
         self, message: str, *, name: str | None = None, code: int | str | None = None, data: Any = None
     ) -> None:
         super().__init__(message)
-        self.message = message
+        self.message = str(self)
         self.name = name
         self.code = code
         self.data = data
@@ -189,6 +210,10 @@ class Unavailable(ServerError):
 
 class ProtocolError(AgorError):
     """The daemon sent data that cannot be read."""
+
+
+class RecordingFailed(AgorError):
+    """A log could not be written to its end: the disk is full, or the file is gone. What was written can be read."""
 
 
 class UsageError(AgorError):

@@ -111,7 +111,7 @@ class Feed:
     def put_back(self, state: SessionState) -> None:
         """Reset the first handle's session to `state`. Uses internals, because only a benchmark goes back in time."""
         shared = self.handles[0].entry
-        shared.snapshots.value = state
+        shared.snapshots.put(state)
         for subscription in shared.snapshots.subscriptions:
             subscription.revision = -1
 

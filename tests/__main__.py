@@ -60,6 +60,7 @@ STEPS = (
         (("pytest", *(f"tests/{path}" for path in BROWSER)),),
         extra="notebook-test",
     ),
+    Step("+lowest", "the lowest versions allowed", (("python", "-m", "tests.lowest"),)),
     Step("chaos", "faults injected on the network", (("python", "-m", "tests.chaos", "--seconds", "20"),)),
 )
 

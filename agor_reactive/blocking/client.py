@@ -6,7 +6,7 @@ import contextlib
 import weakref
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from types import TracebackType
-from typing import Any, Self, TypeVar, Unpack
+from typing import Any, Self, TypeVar, Unpack, cast
 
 from reactivex import Observable
 
@@ -20,11 +20,12 @@ from agor_reactive.calls.surface import LiveSync
 from agor_reactive.client import Client, ClientOptions, Hydration, create_client, retain_sessions
 from agor_reactive.errors import UsageError
 from agor_reactive.models import AuthenticationResult
+from agor_reactive.models.secrecy import hide, hide_fields
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.services import SERVICES, Deliver, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
-from agor_reactive.transport.credentials import Strategy
+from agor_reactive.transport.credentials import Secret, Strategy
 
 __all__ = ["BlockingClient", "connect"]
 
@@ -108,14 +109,15 @@ class BlockingClient(Services[LiveSync]):
         self,
         strategy: Strategy | None = None,
         *,
-        api_key: str | None = None,
-        access_token: str | None = None,
-        refresh_token: str | None = None,
+        api_key: Secret | None = None,
+        access_token: Secret | None = None,
+        refresh_token: Secret | None = None,
         email: str | None = None,
-        password: str | None = None,
+        password: Secret | None = None,
         token_provider: TokenProvider | None = None,
     ) -> AuthenticationResult:
         """Log in and stay logged in; see `Client.authenticate`."""
+        api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
         return self._portal.run(
             self.live.authenticate(
                 strategy,
@@ -173,6 +175,7 @@ def connect(url: str = DEFAULT_URL, **options: Unpack[ClientOptions]) -> Blockin
     >>> with connect("http://localhost:3030", api_key=key) as client:      # doctest: +SKIP
     ...     page = client.service("sessions").find()
     """
+    options.update(cast(ClientOptions, hide_fields(options)))
     portal = LoopThread()
     live: Client | None = None
 

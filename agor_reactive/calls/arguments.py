@@ -13,7 +13,10 @@ from numbers import Real
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from agor_reactive.errors import UsageError
+from agor_reactive.models.secrecy import hide
 
 __all__ = ["callback", "check_secret", "check_timeout", "check_wait", "header_fields", "is_sendable", "proxy_address"]
 
@@ -54,14 +57,16 @@ def callback(function: F) -> F:
 
 def is_sendable(text: Any) -> bool:
     """Whether a header can hold this key or token: printable ASCII without spaces."""
+    text = text.get_secret_value() if isinstance(text, SecretStr) else text
     return isinstance(text, str) and text != "" and text.isascii() and text.isprintable() and " " not in text
 
 
-def check_secret(text: Any, name: str) -> str:
+def check_secret(secret: Any, name: str) -> SecretStr:
     """Check a key or token and strip the whitespace around it."""
-    if not isinstance(text, str):
-        raise UsageError(f"{name} is text, not {type(text).__name__}")
-    bare = text.strip()
+    secret = hide(secret)
+    if not isinstance(secret, SecretStr):
+        raise UsageError(f"{name} is text, not {type(secret).__name__}")
+    bare: SecretStr = hide(secret.get_secret_value().strip())
     if not is_sendable(bare):
         raise UsageError(
             f"{name} is empty"

@@ -15,6 +15,7 @@ import orjson
 
 from agor_reactive.calls.answers import belonging, checked, model_of, page_of, row_of, wire_number
 from agor_reactive.calls.effects import Call, Operation
+from agor_reactive.calls.limits import check_rows
 from agor_reactive.calls.queries import Query
 from agor_reactive.calls.service_table import facts_of
 from agor_reactive.errors import BadRequest, ProtocolError, UsageError
@@ -384,6 +385,7 @@ class ById:
                     return None
                 last = key
             found.update(page.rows)
+            check_rows(len(found), self._source.path)
             if on_rows is not None:
                 on_rows(before + len(found))
         return found

@@ -16,6 +16,7 @@ from typing import Any, Final, Generic, TypeVar
 
 from agor_reactive.calls.answers import answer_of, belonging, checked_fields, model_of, page_of, whole_number
 from agor_reactive.calls.effects import Call, Operation
+from agor_reactive.calls.limits import check_rows
 from agor_reactive.calls.page_strategies import MOST_ROWS_A_PAGE, ById, ByPlace, ByValue, OutOfReach, Source
 from agor_reactive.calls.queries import MOST_ALTERNATIVES, Query, is_empty_match, is_list
 from agor_reactive.calls.service_table import facts_of
@@ -289,6 +290,7 @@ class Walk(Generic[T]):
             return None
         rows = yield from self._parts[0].next_page()
         page = []
+        check_rows(len(self._seen) + len(rows), self._parts[0].source.path)
         for key, row in rows:
             new = key not in self._seen
             self._seen.add(key)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Mapping
-from typing import IO, Any
+from typing import IO, Any, Final
 
 import orjson
 from rich.console import Console
@@ -13,6 +14,9 @@ from agor_reactive.core.snapshot import SessionState
 from agor_reactive.transport.redaction import scrub
 
 __all__ = ["JsonLines", "console", "is_idle", "json_line", "summary"]
+
+
+_UNSAFE: Final = re.compile("[\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]")
 
 
 class _Console(Console):
@@ -31,8 +35,10 @@ def console(stream: IO[str] | None = None) -> Console:
 
 
 def json_line(value: Any) -> str:
-    """One JSON value on a line, ASCII only where the output cannot do more; keys and tokens taken out."""
-    return orjson.dumps(scrub(value), option=orjson.OPT_NON_STR_KEYS).decode()
+    """One JSON value on a line, without keys and tokens. Characters that control a terminal or hide are escaped."""
+    line = orjson.dumps(scrub(value), option=orjson.OPT_NON_STR_KEYS).decode()
+    # Only strings can hold them, where an escape means the same. orjson escapes those below U+0020 itself.
+    return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", line)
 
 
 def summary(state: SessionState) -> Mapping[str, Any]:

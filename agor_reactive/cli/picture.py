@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 from pathlib import Path
 
@@ -37,5 +38,10 @@ def draw(state: SessionState, *, title: str = "agor-reactive demo") -> str:
 
 
 def save(state: SessionState, file: Path) -> None:
-    """Write the SVG to a file, with the same line ends everywhere."""
-    file.write_text(draw(state), encoding="utf-8", newline="\n")
+    """Write the SVG to a file that only its owner may read, with the same line ends everywhere."""
+    picture = draw(state)
+    handle = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
+    with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as out:
+        if hasattr(os, "fchmod"):  # POSIX; the file may have been there
+            os.fchmod(handle, 0o600)
+        out.write(picture)

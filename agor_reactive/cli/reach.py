@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import SecretStr
 
 from agor_reactive.errors import AgorError, ApiKeyRestOnly, NotAuthenticated, UsageError
+from agor_reactive.models.secrecy import hide
 from agor_reactive.transport.address import DEFAULT_URL, Address
 
 if TYPE_CHECKING:
@@ -39,18 +41,19 @@ class Reach:
 
     url: str
     key_env: str = KEY_ENV
-    key: str | None = field(default=None, repr=False)
+    key: SecretStr | None = None
 
     @classmethod
     def of(cls, url: str, key_env: str) -> Reach:
         """Create it from the options of a command. Raises `UsageError` for an invalid address."""
         address = Address.parse(url.strip() or DEFAULT_URL)
-        return cls(address.url, key_env, os.environ.get(key_env, "").strip() or None)
+        return cls(address.url, key_env, hide(os.environ.get(key_env, "").strip() or None))
 
     @property
     def has_token(self) -> bool:
         """Whether the key is an access token: three parts with dots between them, as no API key has."""
-        return self.key is not None and self.key.count(".") == 2 and not self.key.startswith("agor_")
+        text = "" if self.key is None else self.key.get_secret_value()
+        return text.count(".") == 2 and not text.startswith("agor_")
 
     @property
     def what(self) -> str:

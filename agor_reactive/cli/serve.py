@@ -47,6 +47,8 @@ async def serve(
     except ValueError as error:
         raise UsageError(str(error)) from None
     except OSError as error:
+        if error.filename is not None:
+            raise UsageError(f"cannot use the database {error.filename}: {error.strerror}; name another --db") from None
         raise _CannotServe(f"cannot listen on port {port}: {error.strerror or error}; try another --port") from None
     stop.graceful = True
     try:

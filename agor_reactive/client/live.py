@@ -7,6 +7,7 @@ that `import agor_reactive` stays fast.
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
@@ -19,6 +20,7 @@ from agor_reactive.calls.surface import Live
 from agor_reactive.client.rest import given_credentials, http_options, login_result
 from agor_reactive.errors import UsageError, WrongLoop
 from agor_reactive.models import AuthenticationResult
+from agor_reactive.models.secrecy import hide
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.session.collection import SessionCollection
@@ -26,7 +28,7 @@ from agor_reactive.session.registry import SessionRegistry
 from agor_reactive.session.router import Router
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
-from agor_reactive.transport.credentials import Strategy, credentials
+from agor_reactive.transport.credentials import Secret, Strategy, credentials
 from agor_reactive.transport.environment import unusable
 from agor_reactive.transport.seam import Link, caller
 from agor_reactive.transport.tls import Verify
@@ -44,9 +46,9 @@ Hydration = Literal["none", "lazy", "eager", "lean", "preview"]
 class ClientOptions(TypedDict, total=False):
     """The options of `create_client`, which `connect` takes too."""
 
-    api_key: str | None
-    access_token: str | None
-    refresh_token: str | None
+    api_key: Secret | None
+    access_token: Secret | None
+    refresh_token: Secret | None
     token_provider: TokenProvider | None
     timeout: float
     connect_timeout: float
@@ -71,6 +73,7 @@ class Client(Services[Live]):
         self.router = Router(link)
         self.runner = AsyncDriver(caller(link))
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: int | None = None
         self._services: dict[str, Service[Any, Any, Any, Any]] = {}
         self.registry = SessionRegistry(link, self.router, prompt=self.sessions.prompt)
 
@@ -99,6 +102,10 @@ class Client(Services[Live]):
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
+            if self._thread not in (None, threading.get_ident()):
+                raise WrongLoop(
+                    "this client belongs to the thread of its event loop; use agor_reactive.connect() across threads"
+                ) from None
             return
         if self._loop not in (None, running):
             raise WrongLoop("this client belongs to another event loop; create one client per loop")
@@ -107,11 +114,11 @@ class Client(Services[Live]):
         self,
         strategy: Strategy | None = None,
         *,
-        api_key: str | None = None,
-        access_token: str | None = None,
-        refresh_token: str | None = None,
+        api_key: Secret | None = None,
+        access_token: Secret | None = None,
+        refresh_token: Secret | None = None,
         email: str | None = None,
-        password: str | None = None,
+        password: Secret | None = None,
         token_provider: TokenProvider | None = None,
     ) -> AuthenticationResult:
         """Log in and stay logged in: renews before expiry, and logs in after every reconnect.
@@ -121,6 +128,7 @@ class Client(Services[Live]):
         Raises `NotAuthenticated`, and `ApiKeyRestOnly` where a daemon takes keys over REST only; the previous login
         then stays in force.
         """
+        api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
         given = credentials(
             strategy,
             api_key=api_key,
@@ -147,6 +155,7 @@ class Client(Services[Live]):
         """Connect, and log in if there are credentials. Raises `CannotConnect` or `NotAuthenticated`."""
         self.check_loop()
         self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
         await self.link.open()
 
     async def close(self) -> None:
@@ -196,9 +205,9 @@ class Client(Services[Live]):
 def create_client(
     url: str = DEFAULT_URL,
     *,
-    api_key: str | None = None,
-    access_token: str | None = None,
-    refresh_token: str | None = None,
+    api_key: Secret | None = None,
+    access_token: Secret | None = None,
+    refresh_token: Secret | None = None,
     token_provider: TokenProvider | None = None,
     timeout: float = 20.0,
     connect_timeout: float = 10.0,
@@ -221,6 +230,7 @@ def create_client(
     >>> async with create_client("http://localhost:3030", api_key=key) as client:     # doctest: +SKIP
     ...     off = client.service("messages").on("created", print)
     """
+    api_key, access_token, refresh_token = hide(api_key, access_token, refresh_token)
     arguments.check_timeout(timeout)
     arguments.check_timeout(connect_timeout, "connect_timeout")
     if link is None:

@@ -18,10 +18,11 @@ from agor_reactive.calls.paging import FilterCheck
 from agor_reactive.calls.surface import Async, Sync
 from agor_reactive.errors import Forbidden, NotAuthenticated
 from agor_reactive.models import AuthenticationResult, row_from_wire
+from agor_reactive.models.secrecy import hide, reveal_fields
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
-from agor_reactive.transport.credentials import ApiKey, Credentials, Strategy, credentials
+from agor_reactive.transport.credentials import ApiKey, Credentials, Secret, Strategy, credentials
 from agor_reactive.transport.tls import Verify
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def http_options(
 
 
 def login_result(answer: Mapping[str, Any]) -> AuthenticationResult:
-    return row_from_wire(AuthenticationResult, dict(answer))
+    return row_from_wire(AuthenticationResult, reveal_fields(answer))
 
 
 def _filter_check(session: AuthState) -> FilterCheck:
@@ -88,17 +89,18 @@ class RestClient(Services[Sync]):
         self,
         strategy: Strategy | None = None,
         *,
-        api_key: str | None = None,
-        access_token: str | None = None,
-        refresh_token: str | None = None,
+        api_key: Secret | None = None,
+        access_token: Secret | None = None,
+        refresh_token: Secret | None = None,
         email: str | None = None,
-        password: str | None = None,
+        password: Secret | None = None,
     ) -> AuthenticationResult:
         """Log in and stay logged in: an expired token is refreshed automatically. Raises `NotAuthenticated`.
 
         Strategies: ``"api-key"`` (`api_key`), ``"jwt"`` (`access_token`, optional `refresh_token`), ``"local"``
         (`email`, `password`); by default the arguments decide.
         """
+        api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
         given = credentials(
             strategy,
             api_key=api_key,
@@ -154,13 +156,14 @@ class AsyncRestClient(Services[Async]):
         self,
         strategy: Strategy | None = None,
         *,
-        api_key: str | None = None,
-        access_token: str | None = None,
-        refresh_token: str | None = None,
+        api_key: Secret | None = None,
+        access_token: Secret | None = None,
+        refresh_token: Secret | None = None,
         email: str | None = None,
-        password: str | None = None,
+        password: Secret | None = None,
     ) -> AuthenticationResult:
         """Log in and stay logged in; see `RestClient.authenticate`."""
+        api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
         given = credentials(
             strategy,
             api_key=api_key,
@@ -212,9 +215,9 @@ def _check_timeout(timeout: Any) -> None:
 def create_rest_client(
     url: str = DEFAULT_URL,
     *,
-    api_key: str | None = None,
-    access_token: str | None = None,
-    refresh_token: str | None = None,
+    api_key: Secret | None = None,
+    access_token: Secret | None = None,
+    refresh_token: Secret | None = None,
     token_provider: TokenProvider | None = None,
     timeout: float | httpx2.Timeout = 30.0,
     headers: Mapping[str, str] | None = None,
@@ -234,6 +237,7 @@ def create_rest_client(
     """
     from agor_reactive.transport.http import Rest
 
+    api_key, access_token, refresh_token = hide(api_key, access_token, refresh_token)
     _check_timeout(timeout)
     given = given_credentials(
         api_key=api_key, access_token=access_token, refresh_token=refresh_token, token_provider=token_provider
@@ -246,9 +250,9 @@ def create_rest_client(
 def create_async_rest_client(
     url: str = DEFAULT_URL,
     *,
-    api_key: str | None = None,
-    access_token: str | None = None,
-    refresh_token: str | None = None,
+    api_key: Secret | None = None,
+    access_token: Secret | None = None,
+    refresh_token: Secret | None = None,
     token_provider: TokenProvider | None = None,
     timeout: float | httpx2.Timeout = 30.0,
     headers: Mapping[str, str] | None = None,
@@ -259,6 +263,7 @@ def create_async_rest_client(
     """Create an asyncio REST client; see `create_rest_client`. It belongs to the event loop that uses it first."""
     from agor_reactive.transport.http import AsyncRest
 
+    api_key, access_token, refresh_token = hide(api_key, access_token, refresh_token)
     _check_timeout(timeout)
     given = given_credentials(
         api_key=api_key, access_token=access_token, refresh_token=refresh_token, token_provider=token_provider

@@ -5,8 +5,8 @@ reads go out as data (`SessionState.fetches`). So a session can be replayed from
 lists, and measured without a socket.
 """
 
-from agor_reactive.core.fold import fold, fold_batch, initial_state
+from agor_reactive.core.fold import fold, fold_batch, fold_raw, initial_state
 from agor_reactive.core.parse import parse
 from agor_reactive.core.snapshot import SessionState
 
-__all__ = ["SessionState", "fold", "fold_batch", "initial_state", "parse"]
+__all__ = ["SessionState", "fold", "fold_batch", "fold_raw", "initial_state", "parse"]

@@ -220,6 +220,14 @@ class SessionRowEntry(_Entry[Session]):
                 return cls(session_id, token, tuple(tasks), payload)
         return None
 
+    def __reduce__(self) -> tuple[Any, tuple[Any, ...]]:
+        """What a pickle holds: all but the token."""
+        payload = self.payload
+        if payload is None:
+            return SessionRowEntry.of, (self.row,)
+        kept = {name: value for name, value in payload.items() if name != "mcp_token"}
+        return SessionRowEntry, (self.session_id, None, self.tasks, kept)
+
     def with_token(self, token: str) -> SessionRowEntry:
         """The same row with that `mcp_token`; not validated if this one is not."""
         payload = self.payload

@@ -15,7 +15,7 @@ from agor_reactive.models.task import Task
 __all__ = ["RETRY_DELAYS", "Fetch", "FetchKind", "FetchResult", "Missing", "SyncEnd", "SyncRound"]
 
 FetchKind = Literal[
-    "join", "session", "tasks", "older", "queue", "messages", "history", "all_messages", "wait", "retry"
+    "join", "session", "tasks", "older", "queue", "messages", "history", "all_messages", "wait", "retry", "rejoin"
 ]
 
 Missing = tuple[FetchKind, str | None]
@@ -28,8 +28,9 @@ RETRY_DELAYS = (0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0)
 class Fetch(NamedTuple):
     """One read, or one other thing to do.
 
-    ``join`` the session's room, ``session`` read its row, ``tasks`` its tasks, ``older`` more of them, ``queue`` its
-    queue, ``messages`` those of `task_id`, ``history`` the same without the payload of tools, ``all_messages`` those of
+    ``join`` the session's room, ``rejoin`` the same after `delay` seconds while everything else goes on, ``session``
+    read its row, ``tasks`` its tasks, ``older`` more of them, ``queue`` its queue, ``messages`` those of `task_id`,
+    ``history`` the same without the payload of tools, ``all_messages`` those of
     all tasks, ``wait`` for `delay` seconds before the next sync round, ``retry`` the same before what failed is read
     again. `begun` is the revision at which it was requested: an event after that is newer than the answer.
     `of_round`: part of a bootstrap or resync. `limit`: only that many of the newest tasks that are not queued, and

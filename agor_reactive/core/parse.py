@@ -9,7 +9,7 @@ prompt announces ``tasks queued`` and no ``tasks created``; bare ``created``/``p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
@@ -19,7 +19,10 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import UNREADABLE, CutText, RawEvent
 
-__all__ = ["OWN_TOPICS", "ROW_TOPICS", "TOPICS", "parse", "parse_payload"]
+__all__ = ["OWN_TOPICS", "TEXT_CHUNK", "TOPICS", "parse", "parse_payload"]
+
+TEXT_CHUNK: Final = "messages streaming:chunk"
+"""The topic of a chunk of text: most events are of this one."""
 
 Parser = Callable[[Any], e.Event | None]
 
@@ -218,7 +221,7 @@ def _queue_moved(p: Any) -> e.Event:
 
 
 _OTHER_TOPICS: dict[str, Parser] = {
-    "messages streaming:chunk": _chunk,
+    TEXT_CHUNK: _chunk,
     "messages thinking:chunk": _thinking_chunk,
     "messages removed": _message_removed,
     "messages queued": _queue_moved,
@@ -234,12 +237,7 @@ _OTHER_TOPICS: dict[str, Parser] = {
     UNREADABLE: lambda _: e.EventUnreadable(),
 }
 
-_READ_TOPICS = _row_topics(_session, _task, _message)
-
-ROW_TOPICS = frozenset(_READ_TOPICS)
-"""The topics whose payload is a row, and may become part of the state."""
-
-TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_READ_TOPICS}
+TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_row_topics(_session, _task, _message)}
 """Every topic that concerns a session's state. ``tasks failed`` and the permission events change no row themselves:
 the daemon follows them with ``tasks patched`` or ``messages created``; ``tasks tool:complete`` proves nothing (see
 `agor_reactive.core.tools`). `handle.events` shows them."""

@@ -81,6 +81,7 @@ class Bookkeeping(_Part):
     round: SyncRound | None = None
     again: bool = False
     attempt: int = 0
+    join_attempt: int = 0
     journal_tasks: PMap[str, tuple[int, TaskEntry | None]] = field(default_factory=PMap)
     journal_messages: PMap[str, tuple[int, MessageEntry | None]] = field(default_factory=PMap)
     journal_tools: PMap[tuple[str, str], int] = field(default_factory=PMap)
@@ -150,7 +151,7 @@ class SessionState:
     - `revision`: rises with every change; `anomalies`: event kind to how many could not be read
     """
 
-    __slots__ = ("_base", "_revision", "_streams")
+    __slots__ = ("__weakref__", "_base", "_revision", "_streams")
 
     def __init__(self, base: Base, streaming_messages: Streams, revision: int) -> None:
         self._base = base
@@ -306,11 +307,14 @@ class SessionState:
         task_id = self.tasks.active_task_id
         return self.tasks.get(task_id) if task_id is not None else None
 
-    def dump(self) -> dict[str, Any]:
-        """The whole snapshot as JSON-ready data, keys as the attributes are named."""
+    def dump(self, *, secrets: bool = False) -> dict[str, Any]:
+        """The whole snapshot as JSON-ready data, keys as the attributes are named.
+
+        With `secrets`, the session's `mcp_token` is in it. Pickles of a snapshot never hold it.
+        """
         return {
             "session_id": self.session_id,
-            "session": self.session.to_wire() if self.session is not None else None,
+            "session": self.session.to_wire(secrets=secrets) if self.session is not None else None,
             "tasks": [task.to_wire() for task in self.tasks],
             "messages_by_task": {
                 task_id: [message.to_wire() for message in self.messages_by_task[task_id]]

@@ -249,14 +249,10 @@ class StreamDraft(_StreamFields):
             head = self._head = head.copy()
         return head
 
-    def update(self, rev: int, **fields: Any) -> None:
-        """Set these fields of the head. If one of them was different, the stream has moved at revision `rev`."""
-        head = self._head
-        for name, value in fields.items():
-            if getattr(head, name) != value:
-                head = self.own_head()
-                setattr(head, name, value)
-                self._moved_at = rev
+    def head_to_change(self, rev: int) -> Head:
+        """The head to change by an event of the stream itself, which thereby moves at revision `rev`."""
+        self._moved_at = rev
+        return self.own_head()
 
     def add(self, chunk: str, sequence: int | None) -> bool:
         """Put one chunk of text where it belongs. False if it is known already; then nothing is changed."""

@@ -12,6 +12,7 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import cast
 
 from agor_reactive.daemon import EmbeddedDaemon
@@ -48,7 +49,7 @@ async def _run(options: argparse.Namespace) -> None:
         seed=options.seed,
         access_token_life=options.token_life,
         page_limit=options.page_limit,
-        api_key=options.api_key or os.environ.get("AGOR_DAEMON_API_KEY") or None,
+        api_key=_api_key(options.api_key_file),
     )
     async with daemon:
         ready = {"url": daemon.url, "api_key": daemon.api_key, "workspace_id": daemon.workspace_id}
@@ -61,6 +62,16 @@ async def _run(options: argparse.Namespace) -> None:
         await ended.wait()
 
 
+def _api_key(file: str | None) -> str | None:
+    """The key to accept. Never an argument: other users of the machine can read those."""
+    if file is None:
+        return os.environ.get("AGOR_DAEMON_API_KEY", "").strip() or None
+    key = (sys.stdin.readline() if file == "-" else Path(file).read_text(encoding="utf-8")).strip()
+    if not key:
+        raise ValueError("the file of --api-key-file holds no key")
+    return key
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m agor_reactive.daemon", description=__doc__)
     parser.add_argument("--port", type=int, default=0, help="0 (default) lets the system choose")
@@ -70,7 +81,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--token-life", type=float, default=900.0, help="seconds an access token lives")
     parser.add_argument("--page-limit", type=int, default=1000, help="most rows of one find of messages (handshake)")
-    parser.add_argument("--api-key", default=None, help="the key to accept (or AGOR_DAEMON_API_KEY)")
+    parser.add_argument(
+        "--api-key-file",
+        default=None,
+        help="file with the key to accept, - for stdin (default: the environment's AGOR_DAEMON_API_KEY)",
+    )
     parser.add_argument("--quiet", action="store_true", help="only the JSON line")
     return parser
 

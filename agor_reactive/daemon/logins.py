@@ -16,7 +16,8 @@ __all__ = ["Admission", "Logins"]
 
 _WINDOW = 15 * 60.0
 _REFRESHES = "refresh"
-_EVERYBODY = "login"
+_UNKNOWN = "unknown"
+_MOST_BUCKETS = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +32,10 @@ class Admission:
 class Logins:
     """Answers logins. `limit`: the attempts allowed in 15 minutes.
 
-    With today's rules every attempt counts, by e-mail address; logins without one (API key, JWT) share one bucket, and
-    refreshes have their own. Before, only failures counted, in one bucket. `succeeded` counts logins, not refreshes.
+    Tries are counted by the address they come from and the account they name: an e-mail address, or the user whose key
+    or token it is; bad keys and tokens of an address share one count, and refreshes have their own. So bad logins of
+    one client do not lock out others. With today's rules every try counts, before only failures did. `succeeded` counts
+    logins, not refreshes.
     """
 
     def __init__(self, context: DaemonContext, user_directory: UserDirectory, issuer: Issuer, *, limit: int) -> None:
@@ -40,14 +43,13 @@ class Logins:
         self._user_directory = user_directory
         self._issuer = issuer
         self._limit = limit
-        self._tries: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._tries: defaultdict[tuple[str, str], deque[float]] = defaultdict(deque)
         self.succeeded = 0
 
-    async def login(self, data: dict[str, Any]) -> Admission:
+    async def login(self, data: dict[str, Any], address: str = "") -> Admission:
         """Check one `authentication` request. Raises the faults of the wire."""
         handshake = self._context.api.handshake
-        email = data.get("email")
-        bucket = self._bucket(f"login {email}" if handshake and isinstance(email, str) else _EVERYBODY)
+        bucket = self._bucket(address, self._account(data))
         if handshake:
             bucket.append(self._context.clock.time())
         try:
@@ -59,20 +61,38 @@ class Logins:
         self.succeeded += 1
         return admission
 
-    def refresh(self, token: object) -> dict[str, Any]:
+    def refresh(self, token: object, address: str = "") -> dict[str, Any]:
         """Issue two new tokens for a refresh token."""
         if self._context.api.handshake:
-            self._bucket(_REFRESHES).append(self._context.clock.time())
+            self._bucket(address, _REFRESHES).append(self._context.clock.time())
         user = self._context.users.find(self._issuer.refresh_claims(token).get("sub"))
         if user is None:
             raise not_authenticated("Invalid or expired refresh token")
         access, _ = self._issuer.access(user)
         return {"accessToken": access, "refreshToken": self._issuer.refresh(user), "user": public_user(user)}
 
-    def _bucket(self, name: str) -> deque[float]:
-        """The attempts of the last 15 minutes. Raises when there were too many."""
+    def _account(self, data: dict[str, Any]) -> str:
+        """Which account a login is for, before it is checked."""
+        email, key = data.get("email"), data.get("apiKey")
+        if isinstance(email, str):
+            # An address that no user has shares a count: names are the caller's to choose.
+            known = any(row["email"] == email for row in self._context.users.all())
+            return f"email {email}" if known else _UNKNOWN
+        if isinstance(key, str):
+            found = self._user_directory.find_key(key)
+            return _UNKNOWN if found is None else f"user {found['user_id']}"
+        try:
+            return f"user {self._issuer.access_claims(data.get('accessToken'))['sub']}"
+        except Fault:
+            return _UNKNOWN
+
+    def _bucket(self, address: str, account: str) -> deque[float]:
+        """The tries of the last 15 minutes. Raises when there were too many."""
         now = self._context.clock.time()
-        tries = self._tries[name]
+        if len(self._tries) >= _MOST_BUCKETS:
+            for idle in [key for key, times in self._tries.items() if not times or times[-1] <= now - _WINDOW]:
+                del self._tries[idle]
+        tries = self._tries[address, account]
         while tries and tries[0] <= now - _WINDOW:
             tries.popleft()
         if len(tries) >= self._limit:

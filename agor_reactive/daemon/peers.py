@@ -41,6 +41,7 @@ class Peer:
         self._outbox = outbox
         self.sid = sid
         self.engine_sid = engine_sid
+        self.address = ""
         self.identity: Identity | None = None
         self.auth_result: dict[str, Any] | None = None
         self._rooms: set[str] = set()

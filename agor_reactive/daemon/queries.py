@@ -22,6 +22,7 @@ __all__ = [
     "matches",
     "page",
     "refusal",
+    "refuse_endless",
     "scalar_text",
     "select",
     "sort_order",
@@ -121,6 +122,20 @@ def whole_number(name: str, value: Any) -> int:
     if number < 0:
         raise validation_failed([refusal(name, "minimum", {"comparison": ">=", "limit": 0}, "must be >= 0")])
     return int(number)
+
+
+def refuse_endless(query: Mapping[str, Any]) -> None:
+    """Raise a 400 for a `$limit` or `$skip` that is no finite number: ``Infinity``, ``NaN``, ``1e400``.
+
+    Text that is no number at all is left to the service, which on older versions takes it for none.
+    """
+    for name in ("$limit", "$skip"):
+        try:
+            number = float(query.get(name, 0))
+        except (TypeError, ValueError, OverflowError):
+            continue
+        if not math.isfinite(number):
+            raise validation_failed([refusal(name, "type", {"type": "integer"}, "must be integer")])
 
 
 def _bounded(name: str, value: Any) -> int:

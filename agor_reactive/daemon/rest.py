@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -18,6 +19,9 @@ from agor_reactive.daemon.user_directory import Identity, UserDirectory
 __all__ = ["MAX_BODY", "Rest"]
 
 MAX_BODY = 10 * 1024 * 1024
+BODY_TIME = 30.0
+"""Seconds in which the body of a request must be here."""
+
 _WITH_ID = {"GET": "get", "PUT": "update", "PATCH": "patch", "DELETE": "remove"}
 _WITHOUT_ID = {"GET": "find", "POST": "create", "PATCH": "patch", "PUT": "update", "DELETE": "remove"}
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -67,7 +71,8 @@ class Rest:
         args: list[Any] = [] if method in ("find", "create") else [row_id]
         if request.method in _WITH_BODY:
             args.append(data)
-        call = Call(provider="rest", identity=identity, query=parse_query(request.url.query))
+        address = request.client.host if request.client is not None else ""
+        call = Call(provider="rest", identity=identity, query=parse_query(request.url.query), address=address)
         result = await self._registry.invoke(service_path, method, args, call)
         return JSONResponse(result, status_code=201 if request.method == "POST" else 200)
 
@@ -106,16 +111,25 @@ async def _body(request: Request) -> Any:
     if declared.isdigit() and int(declared) > MAX_BODY:
         raise DomainFault("request entity too large")
     raw = bytearray()
-    async for part in request.stream():
-        raw.extend(part)
-        if len(raw) > MAX_BODY:
-            raise DomainFault("request entity too large")
+    try:
+        async with asyncio.timeout(BODY_TIME):
+            async for part in request.stream():
+                raw.extend(part)
+                if len(raw) > MAX_BODY:
+                    raise DomainFault("request entity too large")
+    except TimeoutError:
+        raise FeathersFault("Timeout", "The request took too long", code=408, class_name="timeout") from None
     if not raw.strip():
         return {}
     try:
-        return json.loads(raw)
+        return json.loads(raw, parse_constant=_no_number)
     except ValueError as error:
         raise DomainFault(f"Unexpected token in JSON: {error.args[0] if error.args else 'malformed'}") from error
+
+
+def _no_number(name: str) -> Any:
+    """JSON has no ``NaN`` and no ``Infinity``, which Python would read."""
+    raise ValueError(name)
 
 
 def _failure(request: Request, fault: Fault) -> Response:

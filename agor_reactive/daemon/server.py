@@ -47,7 +47,8 @@ __all__ = ["EmbeddedDaemon"]
 class EmbeddedDaemon:
     """An Agor-compatible daemon on loopback, in the caller's event loop.
 
-    `port` 0 lets the system choose. `db`: a file that outlives the daemon, or None for rows in memory. `api_version`:
+    `port` 0 lets the system choose. `db`: a file that outlives the daemon, or None for rows in memory; only its owner
+    may read it and the signing secret beside it (``<db>-secret``). `api_version`:
     which rules to follow ("handshake" is today's, "branches" June 2026's, "worktrees" older). `speed` multiplies the
     pace of the scripted agent, `seed` fixes its replies. `access_token_life` in seconds: afterwards the token is
     refused, and before "handshake" its socket is disconnected. `api_key`: the key to accept; None generates one (an
@@ -236,7 +237,7 @@ class EmbeddedDaemon:
             clock=self._clock,
             ids=Ids(self._clock, Random(seed)),
             api=api,
-            tokens=Tokens(signing_secret(store)),
+            tokens=Tokens(signing_secret(store, self._db)),
             seed=str(self._seed),
             speed=self._speed,
             access_token_life=self._life,

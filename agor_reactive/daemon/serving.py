@@ -8,13 +8,18 @@ import os
 import socket
 from collections.abc import Generator
 
+import h11
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
 from websockets.exceptions import InvalidState
 
 from agor_reactive.daemon.loopback_guard import LoopbackGuard
 from agor_reactive.daemon.sockets import MAX_FRAME
 
 __all__ = ["Serving", "listen"]
+
+HEAD_TIME = 10.0
+"""Seconds in which the head of a request must be here."""
 
 _PATIENCE = 0.4
 
@@ -37,6 +42,35 @@ def listen(port: int) -> socket.socket:
     return sock
 
 
+class TimedRequests(H11Protocol):
+    """uvicorn's HTTP protocol with a time limit for the head of a request, which uvicorn does not have."""
+
+    _head_due: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._time_the_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._time_the_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_the_head()
+        super().connection_lost(exc)
+
+    def _time_the_head(self) -> None:
+        if self.conn.their_state is not h11.IDLE:
+            self._forget_the_head()
+        elif self._head_due is None:
+            self._head_due = self.loop.call_later(HEAD_TIME, self.transport.abort)
+
+    def _forget_the_head(self) -> None:
+        if self._head_due is not None:
+            self._head_due.cancel()
+            self._head_due = None
+
+
 class Serving(uvicorn.Server):
     """Serves one application on one socket until stopped."""
 
@@ -45,7 +79,7 @@ class Serving(uvicorn.Server):
             uvicorn.Config(
                 app,
                 loop="none",
-                http="h11",
+                http=TimedRequests,
                 ws="websockets-sansio",
                 lifespan="off",
                 log_config=None,

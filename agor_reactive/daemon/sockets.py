@@ -216,6 +216,7 @@ class Sockets:
 
     async def _connect(self, sid: str, environ: dict[str, Any], auth: Any = None) -> None:
         peer = Peer(self, sid, self.server.manager.eio_sid_from_sid(sid, "/"))
+        peer.address = str(((environ.get("asgi.scope") or {}).get("client") or ("",))[0])
         identity = self._handshake_identity(str(environ.get("HTTP_AUTHORIZATION", "")), auth)
         self._peers[sid] = peer
         info = {"buildSha": "embedded", "builtAt": None}
@@ -288,6 +289,7 @@ class Sockets:
             identity=self._identity(peer),
             query=dict(query) if isinstance(query, dict) else {},
             connection=peer,
+            address=peer.address,
         )
         return await self._registry.invoke(path, method, given, call)
 

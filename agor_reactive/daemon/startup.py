@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ __all__ = ["Credentials", "boot_number", "mark_clean", "plant", "recover", "sign
 
 _UNFINISHED = frozenset({"queued", "dispatching", "running", "stopping", "awaiting_permission", "awaiting_input"})
 _EMAIL = "admin@agor.local"
+_LEAST_SECRET = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,29 @@ def boot_number(store: Store, *, place: str) -> int:
     return number
 
 
-def signing_secret(store: Store) -> str:
-    """The secret that signs tokens; stored, so that tokens survive a restart."""
-    secret = store.setting("jwt_secret")
-    if secret is None:
-        secret = secrets.token_hex(32)
-        store.set_setting("jwt_secret", secret)
+def signing_secret(store: Store, db: str | Path | None) -> str:
+    """The secret that tokens are signed with. It outlives a restart, so that tokens do, too.
+
+    It is kept beside the database, in ``<db>-secret``, which only the owner may read. So a copy of the database, or
+    SQL run on it, is not enough to sign tokens. A program that runs as the owner can read it. A secret that an older
+    version kept in the database is replaced, which makes the tokens signed with it void.
+    """
+    if store.setting("jwt_secret") is not None:
+        store.forget_setting("jwt_secret")
+    if db is None:
+        return secrets.token_hex(32)
+    file = Path(f"{db}-secret")
+    if file.exists():
+        kept = file.read_text(encoding="ascii", errors="replace").strip()
+        if len(kept) >= _LEAST_SECRET:
+            file.chmod(0o600)
+            return kept
+    secret = secrets.token_hex(32)
+    part = Path(f"{file}.{os.getpid()}")
+    part.unlink(missing_ok=True)
+    with os.fdopen(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "w", encoding="ascii") as out:
+        out.write(secret)
+    part.replace(file)
     return secret
 
 

@@ -7,6 +7,7 @@ events or transports: a row is a dict, a kind is a string.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -50,6 +51,8 @@ class Store:
     """The daemon's rows. One per daemon, used from its loop's thread only."""
 
     def __init__(self, path: str | Path | None = None) -> None:
+        if path is not None:
+            _make_private(Path(path))
         # isolation_level=None: each statement commits unless `together` opened a transaction.
         self._db = sqlite3.connect(":memory:" if path is None else str(path), isolation_level=None)
         # WAL survives the death of the process without an fsync per commit; only a power cut could lose the tail.
@@ -176,11 +179,31 @@ class Store:
         found = self._db.execute("select value from settings where name = ?", (name,)).fetchone()
         return None if found is None else str(found[0])
 
+    def forget_setting(self, name: str) -> None:
+        """Remove a setting, and its bytes from the files."""
+        self._db.execute("pragma secure_delete=on")
+        self._db.execute("delete from settings where name = ?", (name,))
+        self._db.execute("pragma wal_checkpoint(truncate)")
+        self._db.execute("pragma secure_delete=off")
+
     def set_setting(self, name: str, value: str) -> None:
         self._db.execute(
             "insert into settings (name, value) values (?, ?) on conflict (name) do update set value = excluded.value",
             (name, value),
         )
+
+
+def _make_private(path: Path) -> None:
+    """Only the owner may read the file, from its creation on; SQLite gives its journals the mode of the database.
+
+    On Windows the permissions of the folder hold.
+    """
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:  # not opened again: closing any handle on it would drop the locks of another connection
+        for name in (path, Path(f"{path}-wal"), Path(f"{path}-shm")):
+            if name.exists():
+                name.chmod(0o600)
 
 
 def _scope(session_id: str | None, task_id: str | None, row_type: str | None) -> list[Condition]:

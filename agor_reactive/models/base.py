@@ -205,8 +205,9 @@ class WireModel(BaseModel):
 
     def __getitem__(self, key: str) -> Any:
         """Read a field by its wire name, also an unknown one: ``task["zork"]``. Raises KeyError."""
-        if key in self.model_fields_set or key in type(self).model_fields:
+        if key in type(self).model_fields:
             return getattr(self, key)
+        # Before any attribute: a row may have a field that is named like a method (``copy``, ``json``).
         extra = self.__pydantic_extra__ or _NOTHING
         if key in extra:
             return extra[key]

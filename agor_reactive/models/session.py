@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
 from agor_reactive.models.base import CamelModel, Json, WireModel
 
@@ -146,7 +146,7 @@ class Session(WireModel):
     `status` is one of ``idle running stopping awaiting_permission awaiting_input timed_out completed failed`` or
     whatever a newer daemon says. A session becomes ``idle`` before its last task is reported as completed: wait for the
     task. `worktree_id` is `branch_id` on older daemons; `workspace_id` is the one that came. `tasks` are task ids in
-    the daemon's order. `mcp_token` comes only to the owner and never shows in a repr. `archived_reason` is
+    the daemon's order. `mcp_token` comes only to the owner; reprs, dumps and pickles leave it out. `archived_reason` is
     ``branch_archived``, ``manual``, ``parent_archived`` or ``btw_completed``, `fork_origin` ``btw`` for an aside,
     `billing_mode` ``subscription``, ``api-key`` or ``unknown``; `scheduled_run_at` is in epoch milliseconds. Daemons of
     0.26 and later add `agentic_tool_preset_id`, `sdk_home_scope` (``branch`` or ``execution_home``),
@@ -197,6 +197,30 @@ class Session(WireModel):
     archived: bool | None = None
     archived_reason: str | None = None
     mcp_token: str | None = Field(default=None, repr=False)
+
+    def to_wire(self, *, secrets: bool = False) -> dict[str, Any]:
+        """As `WireModel.to_wire`, without `mcp_token` unless `secrets` asks for it."""
+        sent = super().to_wire()
+        if not secrets:
+            sent.pop("mcp_token", None)
+        return sent
+
+    @model_serializer(mode="wrap")
+    def _serialize(self, handler: SerializerFunctionWrapHandler, info: SerializationInfo) -> dict[str, Any]:
+        """`model_dump` leaves `mcp_token` out, unless its ``context={"secrets": True}`` asks for it."""
+        data: dict[str, Any] = handler(self)
+        if not (isinstance(info.context, dict) and info.context.get("secrets")):
+            data.pop("mcp_token", None)
+        return data
+
+    def __getstate__(self) -> dict[Any, Any]:
+        """What a pickle holds: all but `mcp_token`. Copies keep it."""
+        state = super().__getstate__()
+        return {
+            **state,
+            "__dict__": {**state["__dict__"], "mcp_token": None},
+            "__pydantic_fields_set__": state["__pydantic_fields_set__"] - {"mcp_token"},
+        }
 
     @property
     def workspace_id(self) -> str | None:

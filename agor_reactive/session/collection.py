@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
-from agor_reactive.calls import arguments
+from agor_reactive.calls import arguments, limits
 from agor_reactive.calls.mirror_reads import MOST_ROWS, RowsRead, all_rows
 from agor_reactive.core.persistent import PMap
 from agor_reactive.errors import AgorError, HandleDisposed
@@ -197,10 +197,12 @@ class SessionCollection(Observable[SessionRows]):
         if not session_id or session_id in self._gone:
             return
         fits = self._fits(payload)
-        if self._moved is not None:
+        if self._moved is not None and len(self._moved) < limits.MOST_SESSIONS:
             self._moved[session_id] = row if fits else None
         known = self.rows.rows.get(session_id)
-        if fits and known != row:
+        if fits and known is None and len(self.rows.rows) >= limits.MOST_SESSIONS:
+            self._put(self.rows.rows, error=f"There are more than {limits.MOST_SESSIONS:,} sessions; narrow the query")
+        elif fits and known != row:
             self._put(self.rows.rows.insert(session_id, row))
         elif not fits and known is not None:
             self._put(self.rows.rows.remove(session_id))
@@ -209,6 +211,8 @@ class SessionCollection(Observable[SessionRows]):
         session_id = payload.get("session_id") if isinstance(payload, dict) else None
         if not isinstance(session_id, str):
             return
+        if len(self._gone) >= limits.MOST_SESSIONS:
+            self._gone.clear()
         self._gone.add(session_id)
         if self._moved is not None:
             self._moved[session_id] = None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -56,6 +57,7 @@ class SessionEntry:
         self._context = context
         self._link = context.router.link
         self.loop = asyncio.get_running_loop()
+        self.thread = threading.get_ident()
         self.leases = 0
         self.disposed = False
         self.successor: SessionEntry | None = None
@@ -91,6 +93,16 @@ class SessionEntry:
         """The connection to the daemon."""
         return self._link
 
+    @property
+    def router(self) -> Router:
+        """Where the client's events come from."""
+        return self._context.router
+
+    @property
+    def started(self) -> bool:
+        """Whether the session is mirrored: its full id is known, and it has not been released."""
+        return self._hydrator is not None
+
     async def sleep(self, seconds: float) -> None:
         """Wait on the client's clock."""
         await self._context.sleep(seconds)
@@ -116,6 +128,8 @@ class SessionEntry:
             sleep=context.sleep,
         )
         context.rooms.want(session_id)
+        for tap in self.router.taps:
+            tap.started(self)
         self._undo = [
             self._context.router.feed(self.session_id, self.snapshots),
             self._context.router.on_status(self._link_changed),
@@ -147,6 +161,8 @@ class SessionEntry:
 
     def apply(self, event: Any, failed: AgorError | None = None) -> None:
         """Fold an event of this process; `failed` is what was raised, if the event is a failure."""
+        for tap in self.router.taps:
+            tap.applied(self, event)
         before = self.state
         after = fold(before, event)
         if after is not before:
@@ -171,12 +187,12 @@ class SessionEntry:
 
         A page of older tasks whose fetch a sync round replaced is read with that round, and is here when it commits.
         """
+        failure = _failure_of_sync(after)
         wanted = {fetch.fetch_id for fetch in after.fetches}
         if after.loading:
             wanted.add(self._page)
         for fetch_id in self._fetched.keys() - wanted:
             waiters = self._fetched.pop(fetch_id)
-            failure = after.books.sync_end and after.books.sync_end.failure
             if failure is None:
                 waiters.resolve(after)
             else:
@@ -187,7 +203,7 @@ class SessionEntry:
 
         A read may fail with its connection a moment before the link says that it dropped.
         """
-        failure = after.books.sync_end and after.books.sync_end.failure
+        failure = _failure_of_sync(after)
         phase = after.connection.phase
         if failure is None:
             if not after.loading:  # else another round has begun at once
@@ -280,8 +296,9 @@ class SessionEntry:
         return self._fetched.setdefault(fetch_id, Waiters(self.loop))
 
     def _rejected(self, error: AgorError) -> asyncio.Future[Any]:
-        future: asyncio.Future[Any] = self.loop.create_future()
-        future.set_exception(error)
+        waiters: Waiters[Any] = Waiters(self.loop)
+        future = waiters.wait()
+        waiters.reject(error)
         return future
 
     # ------------------------------------------------------------------------------------------------------ its end
@@ -328,6 +345,8 @@ class SessionEntry:
         for waiters in waiting:
             waiters.reject(gone)
         last = self.state
+        for tap in self.router.taps:
+            tap.ended(self)
         self.apply(e.Disposed())
         self.snapshots.complete(last)
         self.events.complete()
@@ -340,11 +359,17 @@ def is_settled(state: SessionState) -> bool:
     return state.last_synced_at is not None or state.terminal or (state.error is not None and not state.loading)
 
 
+def _failure_of_sync(state: SessionState) -> e.Failure | None:
+    """Why the last sync round gave up its fetches; None if it committed."""
+    end = state.books.sync_end
+    return None if end is None else end.failure
+
+
 def _is_retried(state: SessionState, failed: AgorError | None) -> bool:
     """Whether what failed is tried again: another try is due, or the link comes back and then everything is read."""
     if state.terminal or isinstance(failed, NotAuthenticated):
         return False
-    due = any(fetch.kind in ("wait", "retry") for fetch in state.fetches)
+    due = any(fetch.kind in ("wait", "retry", "rejoin") for fetch in state.fetches)
     lost = failed is not None and failure_of(failed, optional=False).kind == "link"
     phase = state.connection.phase
     return due or phase in ("connecting", "reconnecting") or (lost and phase != "unauthenticated")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypedDict, TypeVar, Unpack
@@ -74,6 +75,12 @@ class SessionHandle:
         return self._leased
 
     @property
+    def mirrored(self) -> SessionEntry | None:
+        """`entry` once the session's full id is known, None before. Raises `HandleDisposed` and `WrongLoop`."""
+        entry = self._use()
+        return entry if entry.started else None
+
+    @property
     def session_id(self) -> str:
         """The session's full id, once known; until then the short one it was retained by."""
         return self.entry.session_id
@@ -112,6 +119,11 @@ class SessionHandle:
         try:
             running = asyncio.get_running_loop()
         except RuntimeError:
+            # A REPL runs its loop now and then, on this thread; a thread of its own has no business here.
+            if threading.get_ident() != entry.thread:
+                raise WrongLoop(
+                    "This handle belongs to the thread of its event loop; use agor_reactive.connect() across threads."
+                ) from None
             return
         if running is not entry.loop:
             raise WrongLoop("This handle belongs to another event loop; use agor_reactive.connect() across threads.")

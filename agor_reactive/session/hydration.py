@@ -74,11 +74,13 @@ class Hydrator:
                     self._session_read = task
 
     async def _carry(self, fetch: Fetch) -> None:
-        optional = fetch.kind in ("join", "queue")
+        optional = fetch.kind in ("join", "rejoin", "queue")
         event: FetchAnswered | FetchFailed
         failed: AgorError | None = None
         try:
-            if fetch.kind == "join":
+            if fetch.kind in ("join", "rejoin"):
+                if fetch.delay:
+                    await self._sleep(fetch.delay)
                 await self._rooms.join(self._session_id)
                 rows = Rows()
             elif fetch.kind in ("wait", "retry"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import weakref
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
@@ -18,6 +19,9 @@ class _Revised(Protocol):
 
 
 V = TypeVar("V", bound=_Revised)
+
+TICK_BUDGET = 0.005
+"""Seconds. A tick that has published for so long leaves the other subjects to the next tick and yields to the loop."""
 
 
 class _Tick:
@@ -48,10 +52,18 @@ class _Tick:
         self._scheduled = None
         waiting, self.waiting = self.waiting, {}
         subject: NewestSubject[Any] | None = None
+        ends_at = time.perf_counter() + TICK_BUDGET
+        is_over = False
         try:
             for subject in waiting:
+                if not subject.waits:  # a listener of another subject has ended this one
+                    continue
+                if is_over:
+                    self.add(subject)
+                    continue
                 subject.waits = False
                 subject.notify(subject.value)
+                is_over = time.perf_counter() > ends_at
         except BaseException:  # KeyboardInterrupt or SystemExit: the listeners not yet called are called next tick
             for other in waiting:
                 if other.waits or other is subject:
@@ -77,19 +89,24 @@ class NewestSubject(GuardedSubject[V]):
     will be notified on the next tick.
     """
 
-    __slots__ = ("_tick", "value", "waits")
+    __slots__ = ("_newest", "_tick", "waits")
 
     def __init__(
         self, value: V, loop: asyncio.AbstractEventLoop, *, emitting: str, on_failure: OnListenerFailure
     ) -> None:
         super().__init__(emitting, on_failure)
-        self.value = value
+        self._newest = value
         self.waits = False
         self._tick = _tick_of(loop)
 
+    @property
+    def value(self) -> V:
+        """The newest value."""
+        return self._newest
+
     def put(self, value: V) -> None:
         """Replace the value. Listeners get the newest one there is on the next tick."""
-        self.value = value
+        self._newest = value
         if not self.waits and self.subscriptions:
             self.waits = True
             self._tick.add(self)

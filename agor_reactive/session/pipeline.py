@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from typing import Any
 
 from reactivex import Observable, abc
 
-from agor_reactive.core.fold import fold, initial_state
-from agor_reactive.core.parse import OWN_TOPICS, parse_payload
+from agor_reactive.core.fold import fold, fold_raw, initial_state
+from agor_reactive.core.parse import parse_payload
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session.newest import NewestSubject
@@ -65,15 +66,25 @@ Moved = Callable[[SessionState, SessionState], None]
 """Called with the snapshots before and after."""
 
 
-class StateSubject(NewestSubject[SessionState]):
-    """The newest snapshot of one session: `receive` folds an event of the wire into it.
+MOST_PENDING = 512
+"""Events of one session that are collected; the next one is folded with them at once, not on the tick."""
 
-    `events_to`, if there is one, gets that event then. `moved` is called when more than rows and text has changed. What
-    an event of one session among a thousand costs is mostly the memory it touches, so all that an event needs lies in
-    slots here.
+_AT_ONCE = frozenset({"sessions removed"})
+"""Topics after which nothing is collected any more: what follows (fetches given up, callers rejected) cannot wait."""
+
+
+class StateSubject(NewestSubject[SessionState]):
+    """The newest snapshot of one session: `receive` takes an event of the wire into it.
+
+    Events are collected and folded in one batch: on the loop's next tick, before listeners are notified, or earlier if
+    `value` is read, an event of this process is folded, or `MOST_PENDING` are here. So `value` has every event received
+    so far, except for a reader on another thread: that gets the whole snapshot of the last batch and folds nothing,
+    because only the loop's thread writes.
+
+    `events_to`, if there is one, gets each event at once. `moved` is called when more than rows and text has changed.
     """
 
-    __slots__ = ("_moved", "events_to")
+    __slots__ = ("_moved", "_pending", "_thread", "events_to")
 
     def __init__(
         self,
@@ -85,24 +96,39 @@ class StateSubject(NewestSubject[SessionState]):
         super().__init__(state, loop, emitting="a snapshot of a session", on_failure=on_failure)
         self.events_to: EventSubject[RawEvent] | None = None
         self._moved = moved
+        self._pending: list[RawEvent] = []
+        self._thread = threading.get_ident()
 
     def receive(self, raw: RawEvent) -> None:
-        """Fold an event of this session. Hot path."""
-        event = parse_payload(raw.topic, raw.payload, OWN_TOPICS)
-        if event is not None:
-            before = self.value
-            after = fold(before, event)
-            if after is not before:
-                self.value = after
-                if not self.waits and self.subscriptions:
-                    self.waits = True
-                    tick = self._tick
-                    if tick.waiting:
-                        tick.waiting[self] = None  # as `add` does, without a call: most sessions wait beside another
-                    else:
-                        tick.add(self)
-                base, was = after._base, before._base
-                if base is not was and (base.books is not was.books or base.status is not was.status):
-                    self._moved(before, after)
+        """Take an event of this session, whose payload is nobody else's. Hot path."""
+        pending = self._pending
+        pending.append(raw)
+        if not self.waits:
+            self.waits = True
+            tick = self._tick
+            if tick.waiting:
+                tick.waiting[self] = None  # as `add` does, without a call: most sessions wait beside another
+            else:
+                tick.add(self)
+        if len(pending) >= MOST_PENDING or raw.topic in _AT_ONCE:
+            self._fold_pending()
         if self.events_to is not None:
             self.events_to.emit(shown(raw, unshared(raw)))
+
+    @property
+    def value(self) -> SessionState:
+        """The newest snapshot, with every event received so far; on another thread, that of the last batch."""
+        if self._pending and threading.get_ident() == self._thread:
+            self._fold_pending()
+        return self._newest
+
+    def _fold_pending(self) -> None:
+        pending, before = self._pending, self._newest
+        after = fold_raw(before, pending)
+        # Only now: events are not lost if an interrupt ends the fold.
+        self._newest = after
+        if self._pending is pending:
+            self._pending = []
+        base, was = after._base, before._base
+        if base is not was and (base.books is not was.books or base.status is not was.status):
+            self._moved(before, after)

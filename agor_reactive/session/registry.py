@@ -47,7 +47,7 @@ class SessionRegistry:
         join_timeout: float = JOIN_TIMEOUT,
     ) -> None:
         self.router = router
-        self.rooms = Rooms(link, timeout=join_timeout)
+        self.rooms = Rooms(link, timeout=join_timeout, sleep=sleep)
         self.limiter = asyncio.Semaphore(AT_ONCE)
         self.clock = clock
         self.sleep = sleep

@@ -13,14 +13,13 @@ from typing import Any, Protocol
 
 from reactivex import Observable
 
-from agor_reactive.core.parse import ROW_TOPICS
 from agor_reactive.models.base import copied
 from agor_reactive.models.wire import UNREADABLE, LinkStatus, RawEvent
 from agor_reactive.session.observers import EventSubject, OnListenerFailure, log_failure
 from agor_reactive.transport.redaction import redact
 from agor_reactive.transport.seam import Link
 
-__all__ = ["Router", "shown", "unshared"]
+__all__ = ["Router", "Tap", "shown", "unshared"]
 
 _log = logging.getLogger("agor_reactive")
 
@@ -29,6 +28,25 @@ class Sink(Protocol):
     """Receives events. It owns the payload: listeners get a copy (`unshared`)."""
 
     def receive(self, raw: RawEvent) -> None: ...
+
+
+class Tap(Protocol):
+    """Sees everything that the folds of a client take, in their order: what a recording needs.
+
+    It must not raise, block or change anything. `entry` is the `SessionEntry` that folds.
+    """
+
+    def received(self, raw: RawEvent) -> None:
+        """An event of the wire, before any session folds it."""
+
+    def started(self, entry: Any) -> None:
+        """A session begins to be mirrored, before its first event."""
+
+    def applied(self, entry: Any, event: Any) -> None:
+        """A session folds an event of this process next."""
+
+    def ended(self, entry: Any) -> None:
+        """A session was released by its last handle; its state is emptied next."""
 
 
 class _Sinks:
@@ -43,8 +61,8 @@ class _Sinks:
 
 
 def unshared(event: RawEvent) -> Any:
-    """The payload for listeners, which may change it: a copy if it may be part of a session's state."""
-    return copied(event.payload) if event.topic in ROW_TOPICS else event.payload
+    """The payload for listeners, which may change it: a copy, because a session's state is folded from it later."""
+    return copied(event.payload)
 
 
 def shown(event: RawEvent, payload: Any) -> RawEvent:
@@ -71,6 +89,7 @@ class Router:
         self._all: EventSubject[RawEvent] = EventSubject("client.events", on_listener_failure)
         self._status: EventSubject[LinkStatus] = EventSubject("a change of the link", on_listener_failure)
         self._phase = link.status.phase
+        self.taps: tuple[Tap, ...] = ()
         link.listen(self.receive, self._status_changed)
 
     @property
@@ -90,6 +109,9 @@ class Router:
 
     def receive(self, event: RawEvent) -> None:
         """Route one event of the link: to its session first, then to listeners. Hot path."""
+        if self.taps:
+            for tap in self.taps:
+                tap.received(event)
         payload = event.payload
         sink: Sink | None = None
         if type(payload) is dict:
@@ -114,6 +136,15 @@ class Router:
         named = [self._sinks[one] for one in event.payload["session_ids"] if one in self._sinks]
         for sink in named if event.payload["session_ids"] else tuple(self._sinks.values()):
             sink.receive(event)
+
+    def tap(self, tap: Tap) -> Callable[[], None]:
+        """Let `tap` see everything that sessions fold from now on. Returns the undo."""
+        self.taps = (*self.taps, tap)
+
+        def undo() -> None:
+            self.taps = tuple(other for other in self.taps if other is not tap)
+
+        return undo
 
     def feed(self, session_id: str, sink: Sink) -> Callable[[], None]:
         """Give `sink` every event of that session (full id). Returns the undo."""

@@ -53,7 +53,7 @@ class Address:
         except ValueError:
             host, port, parts = None, None, urlsplit("")
         scheme = _SCHEMES.get(parts.scheme.lower())
-        if scheme is None or not host:
+        if scheme is None or not host or not url.strip().isprintable() or " " in url.strip():
             raise UsageError(f"not a daemon's address; an example is {DEFAULT_URL}")
         if parts.username is not None or parts.password is not None:
             raise UsageError("leave user and password out of the address; use authenticate(strategy='local', …)")

@@ -12,6 +12,7 @@ from numbers import Integral, Real
 from typing import Any, Final
 
 import orjson
+from pydantic import SecretStr
 
 from agor_reactive.errors import (
     AmbiguousId,
@@ -114,6 +115,8 @@ def moment(value: datetime) -> str:
 def _plain(value: Any) -> Any:
     if isinstance(value, WireModel):
         return value.to_wire()
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
     if isinstance(value, Mapping):
         return dict(value)
     if isinstance(value, (set, frozenset)):

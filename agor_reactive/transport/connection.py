@@ -18,6 +18,7 @@ from typing import Any, Final
 import aiohttp
 import engineio
 import socketio
+from pydantic import SecretStr
 
 from agor_reactive.calls.methods import is_read, lost_in_flight
 from agor_reactive.errors import CallTimeout, CannotConnect, NotConnected, OutcomeUnknown
@@ -112,7 +113,7 @@ class Connection:
         self._sio.on("disconnect", self.end)
         self._sio.on("connect_error", self._on_refusal)
 
-    async def open(self, token: str | None = None) -> None:
+    async def open(self, token: SecretStr | None = None) -> None:
         """Connect, with an access token on the request or without authentication.
 
         The token goes into the ``Authorization`` header of the upgrade (or polling) request, where every daemon with
@@ -120,12 +121,11 @@ class Connection:
         refuses the identity, else `CannotConnect`; then, and when cancelled, nothing is left open.
         """
         options = self._options
-        identity = {} if token is None else {"Authorization": f"Bearer {token}"}
         if "polling" in options.transports:
             _allow_busy_polls()
         try:
             async with asyncio.timeout(options.timeout):
-                await self._connect({**options.headers, **identity})
+                await self._connect(token)
             reading = self._sio.eio.read_loop_task
             if reading is None:
                 raise ConnectionError("the connection ended while connecting")
@@ -144,14 +144,14 @@ class Connection:
             await self.close()
             raise
 
-    async def _connect(self, headers: dict[str, str]) -> None:
+    async def _connect(self, token: SecretStr | None) -> None:
         """Run python-socketio's `connect`, and end it when the daemon refuses: with polling it would wait for a
         ping."""
         options = self._options
         connecting = asyncio.ensure_future(
             self._sio.connect(
                 self._address.origin,
-                headers=headers,
+                headers=_handshake_headers(options, token),
                 transports=list(options.transports),
                 socketio_path=f"{self._address.prefix}/socket.io".lstrip("/"),
                 wait_timeout=options.timeout,
@@ -292,6 +292,11 @@ class Connection:
         for ack_id, waiting in tuple(table.items()):
             if waiting is callback:
                 del table[ack_id]
+
+
+def _handshake_headers(options: ConnectOptions, token: SecretStr | None) -> dict[str, str]:
+    identity = {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
+    return {**options.headers, **identity}
 
 
 def _allow_busy_polls() -> None:

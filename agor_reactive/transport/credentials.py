@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 import orjson
+from pydantic import SecretStr
 
 from agor_reactive.calls.arguments import check_secret, is_sendable
 from agor_reactive.calls.effects import Call, EffectGenerator, GetToken, TokenProvider
 from agor_reactive.errors import DaemonError, NotAuthenticated, ProtocolError, UsageError
+from agor_reactive.models.secrecy import hide, hide_fields
 
 __all__ = [
     "ApiKey",
@@ -26,6 +28,7 @@ __all__ = [
     "Login",
     "LoginStep",
     "Provider",
+    "Secret",
     "Strategy",
     "Tokens",
     "credentials",
@@ -35,6 +38,9 @@ Strategy = Literal["api-key", "jwt", "local"]
 
 AUTHENTICATION: Final = "authentication"
 REFRESH: Final = "authentication/refresh"
+
+Secret = str | SecretStr
+"""A key, token or password as users may give it. A `SecretStr` stays hidden in their own tracebacks, too."""
 
 _KEY_PREFIX: Final = "agor_sk_"
 
@@ -47,7 +53,10 @@ _RENEW_SOONEST: Final = 0.5  # … unless that is before the middle of a short l
 class ApiKey:
     """A personal key (``agor_sk_…``). It does not expire; the socket session that it opens does."""
 
-    key: str
+    key: SecretStr
+
+    def __init__(self, key: Secret) -> None:
+        object.__setattr__(self, "key", hide(key))
 
     def __repr__(self) -> str:
         return "ApiKey(…)"
@@ -57,8 +66,12 @@ class ApiKey:
 class Jwt:
     """An access token, and optionally the refresh token that renews it."""
 
-    access_token: str
-    refresh_token: str | None = None
+    access_token: SecretStr
+    refresh_token: SecretStr | None = None
+
+    def __init__(self, access_token: Secret, refresh_token: Secret | None = None) -> None:
+        object.__setattr__(self, "access_token", hide(access_token))
+        object.__setattr__(self, "refresh_token", hide(refresh_token))
 
     def __repr__(self) -> str:
         return f"Jwt(…{', refreshable' if self.refresh_token else ''})"
@@ -69,7 +82,11 @@ class Local:
     """E-mail and password."""
 
     email: str
-    password: str
+    password: SecretStr
+
+    def __init__(self, email: str, password: Secret) -> None:
+        object.__setattr__(self, "email", email)
+        object.__setattr__(self, "password", hide(password))
 
     def __repr__(self) -> str:
         return "Local(…)"
@@ -91,15 +108,16 @@ Credentials = ApiKey | Jwt | Local | Provider
 def credentials(
     strategy: str | None = None,
     *,
-    api_key: str | None = None,
-    access_token: str | None = None,
-    refresh_token: str | None = None,
+    api_key: Secret | None = None,
+    access_token: Secret | None = None,
+    refresh_token: Secret | None = None,
     email: str | None = None,
-    password: str | None = None,
+    password: Secret | None = None,
     token_provider: TokenProvider | None = None,
 ) -> Credentials:
     """Make credentials from arguments. Raises `UsageError` if arguments are missing, conflict, or are no key or
     token."""
+    api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
     api_key = api_key and check_secret(api_key, "api_key")
     access_token = access_token and check_secret(access_token, "access_token")
     refresh_token = refresh_token and check_secret(refresh_token, "refresh_token")
@@ -119,11 +137,13 @@ def credentials(
         "provider": "token_provider",
     }.get(given)
     if needs is None:
-        raise UsageError(f"there is no strategy {given!r}; use 'api-key', 'jwt' or 'local'")
+        raise UsageError("there is no such strategy; use 'api-key', 'jwt' or 'local'")
     raise UsageError(f"strategy {given!r} needs {needs}")
 
 
-def _guess(api_key: str | None, access_token: str | None, email: str | None, provider: TokenProvider | None) -> str:
+def _guess(
+    api_key: Secret | None, access_token: Secret | None, email: str | None, provider: TokenProvider | None
+) -> str:
     if api_key:
         return "api-key"
     if access_token:
@@ -139,8 +159,8 @@ def _guess(api_key: str | None, access_token: str | None, email: str | None, pro
 class Tokens:
     """The tokens of a login. `expires_at` is on the clock given to `Login`; None when unknown."""
 
-    access: str | None = None
-    refresh: str | None = None
+    access: SecretStr | None = None
+    refresh: SecretStr | None = None
     expires_at: float | None = None
     renew_at: float | None = None
 
@@ -173,7 +193,7 @@ class Login:
     @property
     def user_id(self) -> str | None:
         """The user of the access token; None without a token, or when it names no user."""
-        subject = _claims(self.tokens.access or "").get("sub")
+        subject = _claims(self.tokens.access).get("sub")
         return subject if isinstance(subject, str) else None
 
     @property
@@ -192,7 +212,7 @@ class Login:
         """Extend the login with a newer token. Returns and raises as `log_in`."""
         return (yield from self._first_that_works(self._ways(renewing=True)))
 
-    def token(self) -> EffectGenerator[LoginStep, str]:
+    def token(self) -> EffectGenerator[LoginStep, SecretStr]:
         """Return an access token for a handshake: the current one, else a new one. Raises as `log_in`.
 
         The current token costs no call, so a link that reconnects often does not log in often (daemons allow 50 logins
@@ -254,7 +274,7 @@ class Login:
         raise refused or NotAuthenticated("the access token has expired and cannot be renewed; authenticate again")
 
     def _present(self, body: Mapping[str, Any]) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
-        answer = yield Call("create", AUTHENTICATION, (dict(body),))
+        answer = hide_fields((yield Call("create", AUTHENTICATION, (dict(body),))))
         if not isinstance(answer, Mapping):
             raise ProtocolError("the daemon's answer to a login is not an object")
         self._keep(answer, sent=body.get("accessToken"))
@@ -268,36 +288,36 @@ class Login:
     def _refresh(self) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         spent = self.tokens.refresh
         try:
-            answer = yield Call("create", REFRESH, ({"refreshToken": spent},))
+            answer = hide_fields((yield Call("create", REFRESH, ({"refreshToken": spent},))))
         except NotAuthenticated:
             # A refused refresh token stays refused: repeated attempts would only load the daemon.
             self.tokens = Tokens(self.tokens.access, None, self.tokens.expires_at)
             raise
         access = answer.get("accessToken") if isinstance(answer, Mapping) else None
-        if not isinstance(access, str) or not is_sendable(access):
+        if not isinstance(access, SecretStr) or not is_sendable(access):
             raise ProtocolError("the daemon's answer to a refresh has no access token that can be sent")
         fresh = answer.get("refreshToken")
-        self.tokens = self._timed(Tokens(access, fresh if isinstance(fresh, str) else spent), _life_of(access))
+        self.tokens = self._timed(Tokens(access, fresh if isinstance(fresh, SecretStr) else spent), _life_of(access))
         refreshed: Mapping[str, Any] = answer
         return refreshed
 
     def _provided(self, given: Provider) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         token = yield from self._asked_of(given)
-        if token.startswith(_KEY_PREFIX):
+        if token.get_secret_value().startswith(_KEY_PREFIX):
             return (yield from self._present({"strategy": "api-key", "apiKey": token}))
         return (yield from self._present({"strategy": "jwt", "accessToken": token}))
 
     def _obtained_from(self, given: Provider) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
         """Exchange the provider's answer for an access token if it is a key."""
         token = yield from self._asked_of(given)
-        if token.startswith(_KEY_PREFIX):
+        if token.get_secret_value().startswith(_KEY_PREFIX):
             return (yield from self._present({"strategy": "api-key", "apiKey": token}))
         self.tokens = Tokens(token)
         return {"accessToken": token}
 
-    def _asked_of(self, given: Provider) -> EffectGenerator[LoginStep, str]:
-        token = yield GetToken(given.ask)
-        if not isinstance(token, str) or not token:
+    def _asked_of(self, given: Provider) -> EffectGenerator[LoginStep, SecretStr]:
+        token = hide((yield GetToken(given.ask)))
+        if not isinstance(token, SecretStr) or not token:
             raise UsageError("the token provider gave no token; it must return a non-empty string")
         return check_secret(token, "the provider's token")
 
@@ -308,15 +328,15 @@ class Login:
 
     def _stale(self) -> bool:
         """Whether the token is expired, by our clock or by its own claims (a given token was not timed)."""
-        expiry = _claims(self.tokens.access or "").get("exp")
+        expiry = _claims(self.tokens.access).get("exp")
         return self._expired() or (isinstance(expiry, (int, float)) and self._wall() >= expiry)
 
-    def _keep(self, answer: Mapping[str, Any], *, sent: str | None) -> None:
+    def _keep(self, answer: Mapping[str, Any], *, sent: SecretStr | None) -> None:
         access = answer.get("accessToken")
         access = access if is_sendable(access) else sent
         refresh = answer.get("refreshToken")
         # An answer that repeats the access token has no new refresh token; the current one stays valid.
-        tokens = Tokens(access, refresh if isinstance(refresh, str) else self.tokens.refresh)
+        tokens = Tokens(access, refresh if isinstance(refresh, SecretStr) else self.tokens.refresh)
         if access is not None and access == self.tokens.access and self.tokens.expires_at is not None:
             self.tokens = Tokens(tokens.access, tokens.refresh, self.tokens.expires_at, self.tokens.renew_at)
             return
@@ -325,7 +345,7 @@ class Login:
             life = self._left_of(access, life)
         self.tokens = self._timed(tokens, life)
 
-    def _left_of(self, token: str, life: float) -> float:
+    def _left_of(self, token: SecretStr, life: float) -> float:
         """The remaining seconds of a token issued earlier. Uses the wall clock; a wrong clock costs one renewal."""
         expiry = _claims(token).get("exp")
         if isinstance(expiry, (int, float)):
@@ -359,13 +379,13 @@ def _life(claims: Mapping[str, Any]) -> float | None:
     return None
 
 
-def _life_of(token: str) -> float | None:
+def _life_of(token: SecretStr) -> float | None:
     return _life(_claims(token))
 
 
-def _claims(token: str) -> Mapping[str, Any]:
+def _claims(token: SecretStr | None) -> Mapping[str, Any]:
     """Read the claims of a JWT, unverified: only used to plan renewals. Empty for other text."""
-    parts = token.split(".")
+    parts = token.get_secret_value().split(".") if token is not None else ()
     if len(parts) != 3:
         return {}
     try:

@@ -28,7 +28,7 @@ from agor_reactive.errors import (
     UsageError,
     WrongLoop,
 )
-from agor_reactive.models.secrecy import scrub_text
+from agor_reactive.models.secrecy import hide, hide_fields, scrub_text
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep
 from agor_reactive.transport.environment import UNUSABLE, unusable
@@ -125,7 +125,7 @@ class _RestBase:
         wanted = send.request
         url = client.base_url.copy_with(raw_path=(self._address.prefix + wanted.target).encode("ascii"))
         extra: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
-        request = client.build_request(wanted.verb, url, content=wanted.body, headers=dict(wanted.headers), **extra)
+        request = client.build_request(wanted.verb, url, content=wanted.body, headers=wanted.all_headers(), **extra)
         request.url = _QuietURL(request.url)
         return request
 
@@ -294,8 +294,8 @@ class Rest(_RestBase):
                     if iscoroutine(token):
                         token.close()
                     raise UsageError("an async token provider needs an async client (create_async_rest_client)")
-                return token
-            return drive(self._exchange(step, login=False), lambda effect: self._perform(effect, None))
+                return hide(token)
+            return hide_fields(drive(self._exchange(step, login=False), lambda effect: self._perform(effect, None)))
 
         return drive(steps, perform)
 
@@ -381,8 +381,10 @@ class AsyncRest(_RestBase):
         async def perform(step: LoginStep) -> Any:
             if isinstance(step, GetToken):
                 token = step.provider()
-                return await token if isawaitable(token) else token
-            return await drive_async(self._exchange(step, login=False), lambda effect: self._perform(effect, None))
+                return hide(await token if isawaitable(token) else token)
+            return hide_fields(
+                await drive_async(self._exchange(step, login=False), lambda effect: self._perform(effect, None))
+            )
 
         return await drive_async(steps, perform)
 

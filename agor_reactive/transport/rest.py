@@ -15,6 +15,8 @@ from math import isfinite
 from typing import Any, Final
 from urllib.parse import quote
 
+from pydantic import SecretStr
+
 from agor_reactive.calls.backoff import Backoff
 from agor_reactive.calls.effects import Call, EffectGenerator, Sleep
 from agor_reactive.calls.methods import STANDARD_METHODS, is_read
@@ -47,12 +49,21 @@ _VERBS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RestRequest:
-    """One HTTP request. `target` is path and query, percent-encoded, beginning with a slash."""
+    """One HTTP request. `target` is path and query, percent-encoded, beginning with a slash.
+
+    `token` goes into the Authorization header when the request is sent, so that no variable before then holds it.
+    """
 
     verb: str
     target: str
     body: bytes | None
     headers: Mapping[str, str]
+    token: SecretStr | None = None
+
+    def all_headers(self) -> dict[str, str]:
+        """The headers with the credential."""
+        identity = {} if self.token is None else {"authorization": f"Bearer {self.token.get_secret_value()}"}
+        return {**self.headers, **identity}
 
     def __repr__(self) -> str:
         return f"RestRequest({self.verb} {self.target.partition('?')[0]})"
@@ -210,7 +221,7 @@ class AuthState:
         self.refusal = error
 
     @property
-    def token(self) -> str | None:
+    def token(self) -> SecretStr | None:
         """The key or access token for the Authorization header."""
         if self.login is None:
             return None
@@ -246,9 +257,8 @@ def exchange(
     while True:
         seen = session.generation
         token = session.token if login else None
-        headers = {**request.headers, "authorization": f"Bearer {token}"} if token else request.headers
         try:
-            answer: RestAnswer = yield Send(replace(request, headers=headers), call)
+            answer: RestAnswer = yield Send(replace(request, token=token), call)
             return read(answer, cut)
         except NotAuthenticated:
             # A 401 means that nothing was done, so a repetition is safe for writes, too.

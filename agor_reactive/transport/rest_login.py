@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from agor_reactive.calls.drivers import drive_async
 from agor_reactive.calls.effects import Call, EffectGenerator, GetToken
 from agor_reactive.errors import DaemonError, LinkError
+from agor_reactive.models.secrecy import hide_fields
 from agor_reactive.transport.credentials import ApiKey, LoginStep
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class RestLogin:
         """Run the operation of a login with HTTP requests; `ask` calls the user's token provider."""
 
         async def perform(step: LoginStep) -> Any:
-            return await ask(step) if isinstance(step, GetToken) else await self.call(step)
+            return await ask(step) if isinstance(step, GetToken) else hide_fields(await self.call(step))
 
         return await drive_async(steps, perform)
 

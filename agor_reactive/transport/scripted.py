@@ -28,6 +28,7 @@ from agor_reactive.calls.effects import EffectGenerator, GetToken
 from agor_reactive.calls.methods import is_read, lost_in_flight
 from agor_reactive.errors import CallTimeout, NotAuthenticated, NotConnected, NotFound, OutcomeUnknown
 from agor_reactive.models.base import copied
+from agor_reactive.models.secrecy import reveal_fields
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep
 from agor_reactive.transport.seam import OnEvent, OnStatus
@@ -244,7 +245,7 @@ class ScriptedLink:
             if isinstance(step, GetToken):
                 token = step.provider()
                 return await token if inspect.isawaitable(token) else token
-            return await self.call(step.method, step.service, *step.args)
+            return await self.call(step.method, step.service, *map(reveal_fields, step.args))
 
         answer = await drive_async(steps, perform)
         self._login = login

@@ -43,6 +43,7 @@ from agor_reactive.errors import (
     UsageError,
     WrongLoop,
 )
+from agor_reactive.models.secrecy import hide, hide_fields
 from agor_reactive.models.wire import LinkPhase, LinkStatus, RawEvent
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.connection import MAX_FRAME, Connection, ConnectOptions
@@ -572,7 +573,8 @@ class SocketLink:
         async def perform(step: LoginStep) -> Any:
             if isinstance(step, GetToken):
                 return await _ask_provider(step)
-            return await connection.call(step.method, step.service, step.args, timeout=self._timeout)
+            answer = await connection.call(step.method, step.service, step.args, timeout=self._timeout)
+            return hide_fields(answer)
 
         with self._calls_held_back():
             answer = await drive_async(steps, perform)
@@ -645,4 +647,4 @@ class SocketLink:
 
 async def _ask_provider(step: GetToken) -> Any:
     token = step.provider()
-    return await token if isawaitable(token) else token
+    return hide(await token if isawaitable(token) else token)

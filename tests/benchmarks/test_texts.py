@@ -115,7 +115,7 @@ def test_a_layout_makes_calls_in_proportion_to_its_text(name: str) -> None:
     found = []
     for kind in list(KINDS)[:: 1 if name == "prose.prose" else 4]:
         short, long = (calls(lambda size=size, kind=kind: view(of_size(kind, size))) for size in (150, 1_500))  # type: ignore[misc]
-        if long > 12 * short + 2_000:
+        if long > SAME_TIMES * short:
             found.append(f"{kind}: {short}, then {long}")
     assert found == []
 

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from agor_reactive.calls import limits, paging
+from agor_reactive.calls.drivers import drive
+from agor_reactive.calls.effects import Call
 from agor_reactive.errors import ProtocolError, UsageError
 from tests.calls.table_daemon import TableDaemon
 
@@ -291,3 +294,21 @@ def test_what_is_no_query_is_refused_before_it_is_sent(query: Any) -> None:
 def test_a_walk_of_pages_without_rows_is_refused() -> None:
     with pytest.raises(UsageError, match="at least one row"):
         TableDaemon(rows(5)).service().find_all({"$limit": 0})
+
+
+@pytest.mark.parametrize("shape", ["pages", "ranges"])
+async def test_pages_that_never_end_end_in_an_error(monkeypatch: pytest.MonkeyPatch, shape: str) -> None:
+    """Every page has new rows, and the total is always ahead of them."""
+    monkeypatch.setattr(limits, "MOST_ROWS", 2_000)
+    asked = 0
+
+    def endless(call: Call) -> Any:
+        nonlocal asked
+        asked += 1
+        rows = [{"message_id": f"{asked:08}-{n:03}", "session_id": "s", "index": n} for n in range(100)]
+        return {"total": 10**18, "limit": 100, "skip": 0, "data": rows}
+
+    query = {"session_id": "s"} if shape == "ranges" else {}
+    with pytest.raises(ProtocolError, match="without an end"):
+        drive(paging.find_all("messages", query, 100, None), endless)
+    assert asked <= 5 * 2_000 / 100

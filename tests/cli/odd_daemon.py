@@ -14,7 +14,7 @@ from agor_reactive.daemon.logins import Logins
 from agor_reactive.daemon.services.base import Service
 
 
-async def _nobody(self: Logins, data: dict[str, Any]) -> Any:
+async def _nobody(self: Logins, data: dict[str, Any], address: str = "") -> Any:
     raise forbidden("You need member access to view users")
 
 

@@ -143,7 +143,7 @@ def test_a_taken_port_is_1_and_another_versions_database_is_2(cli: Cli, served: 
     finally:
         first.kill()
     ended = cli("serve", "--port", "0", "--db", db)
-    assert (ended.code, "start it with the API version it was made with" in ended.err) == (2, True)
+    assert (ended.code, "use the API version that created it" in ended.err) == (2, True)
 
 
 def test_serve_shows_its_key_once_and_never_again(start: Callable[..., Any], tmp_path: Path) -> None:

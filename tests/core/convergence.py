@@ -163,7 +163,7 @@ class Convergence(RuleBasedStateMachine):
     def a_fetch_fails(self, n: int, kind: str) -> None:
         readings = [reading for reading in self.wire.unserved() if reading.fetch.kind not in ("wait", "retry")]
         reading = readings[n % len(readings)]
-        if kind == "not found" and reading.fetch.kind in ("join", "queue"):
+        if kind == "not found" and reading.fetch.kind in ("join", "rejoin", "queue"):
             kind = "server"  # that means that the daemon has no such service, for good
         self.count("final failures" if kind in FINAL else "failures")
         reading.refuse(_FAILURES[kind])

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from agor_reactive.core import events as e
 from agor_reactive.core import fold, initial_state
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.parse import OWN_TOPICS, ROW_TOPICS, TOPICS, parse_payload
+from agor_reactive.core.parse import OWN_TOPICS, TOPICS, parse_payload
 from agor_reactive.models import LinkStatus, Message, Session, Task, WireModel, row_from_wire
 from tests.models.entities import full, instances, minimal
 
@@ -266,7 +266,3 @@ def test_the_fold_validates_no_row_that_nobody_reads() -> None:
     assert state.session is not None
     assert (state.session.mcp_token, state.session.last_updated) == ("secret", "2")
     assert state.get_task_tools("t")[0].tool_name == "Bash"
-
-
-def test_topics_of_rows_are_those_that_save_one() -> None:
-    assert sorted(ROW_TOPICS) == sorted(topic for topic in TOPICS if TOPICS[topic] is not OWN_TOPICS[topic])

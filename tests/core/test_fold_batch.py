@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agor_reactive.core import SessionState, fold, fold_batch
+from agor_reactive.core import SessionState, fold, fold_batch, fold_raw
 from agor_reactive.core import events as e
 from agor_reactive.core.parse import parse
+from agor_reactive.models import RawEvent
 from tests.core.build import Mirror, chunk, core_events, end, hydrated, message_row, saved, start, task_row, thinking
-from tests.core.strategies import hydrations, sequences
+from tests.core.strategies import hydrations, malformed_events, sequences, wire_events
 
 
 def revisions_in(state: SessionState) -> Iterator[int]:
@@ -91,7 +93,19 @@ def cut(events: list[Any], cuts: set[int]) -> Iterator[list[Any]]:
             begin = place
 
 
-@given(hydrations, sequences, st.sets(st.integers(1, 39)))
+cuts = st.sets(st.integers(1, 39))
+
+
+@st.composite
+def next_chunks(draw: st.DrawFn) -> RawEvent:
+    """Chunks that are likely to continue each other, some with a flaw."""
+    message_id = draw(st.sampled_from(["m1", "m1", "m2", "", None, [], {}]))
+    more = draw(st.sampled_from([{}, {}, {"task_id": "t1"}, {"task_id": None}, {"task_id": 1}, {"session_id": "x"}]))
+    text = draw(st.sampled_from(["a", "b", "", None, 3]))
+    return chunk(message_id, text, draw(st.sampled_from([0, 1, 2, 3, 4, 1.0, True, None, -1])), **more)
+
+
+@given(hydrations, sequences, cuts)
 def test_a_batch_equals_its_events_one_by_one_however_they_are_cut(
     hydration: str, items: list[Any], cuts: set[int]
 ) -> None:
@@ -104,6 +118,17 @@ def test_a_batch_equals_its_events_one_by_one_however_they_are_cut(
         assert batched is before or batched.revision > before.revision
         assert before.dump() == said
     assert remembered(batched) == remembered(alone)
+
+
+@given(hydrations, st.lists(st.one_of(wire_events, malformed_events(), next_chunks()), max_size=40), cuts)
+def test_raw_events_fold_to_what_their_events_do(hydration: str, raws: list[RawEvent], cuts: set[int]) -> None:
+    """The next chunk of a stream of the same batch takes a shorter way (`append_next`)."""
+    parsed = straight = hydrated(hydration).state
+    for batch in cut(raws, cuts):
+        parsed = fold_batch(parsed, core_events(batch))
+        straight = fold_raw(straight, copy.deepcopy(batch))
+    assert remembered(straight) == remembered(parsed)
+    assert straight.revision == parsed.revision
 
 
 @given(hydrations, sequences, sequences)

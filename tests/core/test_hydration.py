@@ -40,7 +40,75 @@ def test_a30_b13_a_daemon_that_has_no_rooms_or_does_not_answer_is_read_all_the_s
     assert mirror.land([task_row("t1")]).state.degraded is degraded
     assert mirror.state.connection.phase == ("degraded" if degraded else "live")
     assert mirror.state.connected
+    assert (mirror.state.error is not None) is degraded
+
+
+def degraded_mirror(failure: str = "server") -> Mirror:
+    """A mirror that was read without being in its room."""
+    mirror = Mirror()
+    mirror.feed(e.LinkChanged(LinkStatus("live", epoch=1)))
+    mirror.fail("join", failure)
+    mirror.land([task_row("t1")])
+    return mirror
+
+
+@pytest.mark.parametrize("failure", ["timeout", "server"])
+def test_a_join_that_failed_in_passing_is_tried_again_ever_later_and_read_after(failure: str) -> None:
+    mirror = degraded_mirror(failure)
+    for delay in (0.5, 1.0, 2.0):
+        assert mirror.asked() == ["rejoin"]
+        assert mirror.fetch("rejoin").delay == delay
+        assert f"Next try in {delay:g} s" in (mirror.state.error or "")
+        mirror.fail("rejoin", failure)
+    mirror.answer("rejoin")
+    assert not mirror.state.degraded
+    assert mirror.state.connection.phase == "live"
     assert mirror.state.error is None
+    assert mirror.asked() == ["session", "tasks", "queue"]
+
+
+@pytest.mark.parametrize("failure", ["forbidden", "refused"])
+def test_a_join_refused_for_good_is_not_tried_again_but_by_resync(failure: str) -> None:
+    mirror = degraded_mirror(failure)
+    assert mirror.asked() == []
+    assert mirror.state.degraded
+    assert "room" in (mirror.state.error or "")
+    mirror.feed(e.ResyncRequested())
+    assert mirror.asked() == ["join"]
+    mirror.answer("join")
+    assert (mirror.state.degraded, mirror.state.error) == (False, None)
+    assert mirror.asked() == ["session", "tasks", "queue"]
+
+
+def test_a_resync_joins_at_once_instead_of_waiting_for_the_next_try() -> None:
+    mirror = degraded_mirror()
+    mirror.feed(e.ResyncRequested())
+    assert mirror.asked() == ["join"]
+    mirror.fail("join", "server")
+    assert mirror.state.degraded
+    assert mirror.fetch("rejoin").delay == 0.5
+
+
+def test_a_room_that_is_not_joined_is_remembered_while_the_connection_stays() -> None:
+    mirror = degraded_mirror()
+    mirror.feed(e.LinkChanged(LinkStatus("live", epoch=1, reason="renewed")))
+    assert mirror.state.degraded
+    assert mirror.state.connection.phase == "degraded"
+    assert mirror.asked() == ["rejoin"]
+    mirror.down(1)
+    assert (mirror.state.degraded, mirror.state.error, mirror.asked()) == (False, None, [])
+
+
+def test_the_error_of_a_room_outlives_the_round_and_a_terminal_session_ends_its_tries() -> None:
+    mirror = degraded_mirror()
+    mirror.feed(e.ResyncRequested())
+    mirror.fail("join", "server")
+    mirror.land([task_row("t1")])
+    assert "room" in (mirror.state.error or "")
+    mirror.feed(e.ResyncRequested())
+    mirror.fail("join", "server")
+    mirror.fail("session", "forbidden")
+    assert mirror.asked() == []
 
 
 def test_who_is_not_logged_in_is_shown_as_that_and_not_as_degraded() -> None:
@@ -416,6 +484,15 @@ def test_l12_a_terminal_session_is_not_read_again_when_the_link_returns() -> Non
     mirror.fail("session", "forbidden")
     mirror.down()
     mirror.feed(e.LinkChanged(LinkStatus("live", epoch=2)))
+    assert mirror.asked() == []
+
+
+@pytest.mark.parametrize("ended", ["forbidden", "not_found", "removed"])
+def test_l12_a_terminal_session_is_not_read_again_after_a_lost_event(ended: str) -> None:
+    mirror = Mirror().up()
+    mirror.feed(e.SessionGone(SID)) if ended == "removed" else mirror.fail("session", ended)
+    assert mirror.state.terminal
+    mirror.feed(e.EventUnreadable())
     assert mirror.asked() == []
 
 

@@ -41,11 +41,10 @@ def test_two_drafts_of_one_stream_change_neither_it_nor_each_other(first: Any, l
 def test_a_draft_that_was_not_changed_freezes_to_the_very_stream_it_began_with() -> None:
     stream = written("m", ("a", 0))
     draft = draft_of(stream)
-    draft.update(7, streaming=False, role=None)
     assert not draft.add("a", 0)
     assert freeze_stream(draft) is stream
     changed = draft_of(stream)
-    changed.update(7, streaming=True)
+    changed.head_to_change(7).streaming = True
     assert (freeze_stream(changed).streaming, changed.moved_at, stream.streaming, stream.moved_at) == (
         True,
         7,

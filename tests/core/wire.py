@@ -22,7 +22,7 @@ from tests.core.server import Server
 
 __all__ = ["Reading", "Wire", "bootstrap"]
 
-_WITHOUT_CALLS = ("join", "wait", "retry")
+_WITHOUT_CALLS = ("join", "rejoin", "wait", "retry")
 _MOST_TURNS = 5_000
 
 
@@ -86,7 +86,7 @@ class Reading:
         except StopIteration as stop:
             self.result = e.FetchAnswered(fetch.fetch_id, stop.value, 1.0)
         except AgorError as error:
-            failure = failure_of(error, optional=fetch.kind in ("join", "queue"))
+            failure = failure_of(error, optional=fetch.kind in ("join", "rejoin", "queue"))
             self.result = e.FetchFailed(fetch.fetch_id, failure, 1.0)
 
     def close(self) -> None:
@@ -162,7 +162,7 @@ class Wire:
             return None
         if not self.logged_in or self.expired:
             raise NotAuthenticated("Not authenticated", name="NotAuthenticated", code=401)
-        if method == "join":
+        if method in ("join", "rejoin"):
             if not self.server.modern:
                 raise NotFound("Service not found", name="NotFound", code=404)
             return None

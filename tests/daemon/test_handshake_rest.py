@@ -49,19 +49,22 @@ async def test_key_password_and_token_each_give_an_access_and_a_refresh_token(
     assert (wrong.status_code, wrong.json()["message"]) == (401, "Invalid or expired refresh token")
 
 
-async def test_keys_and_tokens_share_one_bucket_of_fifty_and_each_address_has_its_own(
+async def test_keys_and_tokens_of_a_user_share_one_bucket_of_fifty_and_bad_ones_and_each_address_have_their_own(
     daemon: EmbeddedDaemon, bare: httpx2.AsyncClient
 ) -> None:
     token = (await log_in(daemon))["accessToken"]
     for number in range(49):
-        given = {"strategy": "jwt", "accessToken": token} if number % 2 else {"strategy": "api-key", "apiKey": "x"}
-        assert (await bare.post("/authentication", json=given)).status_code in (201, 401)
+        key = {"strategy": "api-key", "apiKey": daemon.api_key}
+        given = {"strategy": "jwt", "accessToken": token} if number % 2 else key
+        assert (await bare.post("/authentication", json=given)).status_code == 201
     refused = await bare.post("/authentication", json={"strategy": "api-key", "apiKey": daemon.api_key})
     assert refused.status_code == 429
     assert refused.headers["content-type"].startswith("text/plain")
     assert refused.text.startswith("Too many authentication attempts")
     assert refused.headers["ratelimit"].startswith("limit=50, remaining=0, reset=")
     assert 0 < int(refused.headers["retry-after"]) <= 900
+    bad = {"strategy": "api-key", "apiKey": "agor_sk_x"}
+    assert (await bare.post("/authentication", json=bad)).status_code == 401
     local = {"strategy": "local", "email": daemon.email, "password": daemon.password}
     assert (await bare.post("/authentication", json=local)).status_code == 201
 

@@ -132,3 +132,41 @@ async def test_a_port_in_use_is_an_os_error(tmp_path: Path) -> None:
     async with EmbeddedDaemon() as daemon:
         with pytest.raises(OSError, match="in use"):
             await EmbeddedDaemon(port=daemon.port).start()
+
+
+@pytest.mark.parametrize("by", ["file", "stdin", "environment"])
+async def test_the_key_to_accept_comes_by_file_stdin_or_environment_and_never_by_argument(
+    tmp_path: Path, by: str
+) -> None:
+    key = "agor_sk_" + "7" * 48
+    (tmp_path / "key").write_text(f"{key}\n")
+    given = {"file": ["--api-key-file", str(tmp_path / "key")], "stdin": ["--api-key-file", "-"], "environment": []}[by]
+    running = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "agor_reactive.daemon", "--quiet", *given,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+        env=environment(key if by == "environment" else ""),
+    )  # fmt: skip
+    assert running.stdin is not None
+    assert running.stdout is not None
+    running.stdin.write(f"{key}\n".encode())
+    try:
+        async with asyncio.timeout(20):
+            url = json.loads(await running.stdout.readline())["url"]
+        async with httpx2.AsyncClient(base_url=url, headers={"X-API-Key": key}) as http:
+            assert (await http.get("/sessions")).status_code == 200
+    finally:
+        running.terminate()
+        await running.communicate()
+
+
+def test_no_option_of_any_command_takes_a_key() -> None:
+    import typer.main
+
+    from agor_reactive.cli.app import app
+    from agor_reactive.daemon.__main__ import _parser
+
+    named = [option for action in _parser()._actions for option in action.option_strings]
+    for command in typer.main.get_command(app).commands.values():  # type: ignore[attr-defined]
+        named += [option for parameter in command.params for option in parameter.opts]
+    secret = ("key", "token", "password", "secret")
+    assert {option for option in named if any(option.endswith(word) for word in secret)} == set()

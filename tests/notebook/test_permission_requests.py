@@ -123,15 +123,15 @@ async def test_a_request_is_approved_another_denied_and_the_turn_goes_on(browser
 
 async def test_what_a_daemon_says_against_an_answer_stands_beside_it(browser: Browser, lab: Lab) -> None:
     link_down = """
-    from agor_reactive.errors import NotConnected
-    real = handle.shared.link.call
+    from agor_reactive.errors import Conflict
+    real = handle.entry.link.call
     refused = []
     async def call(method, service, *args, **more):
         if "permission-decision" in service and not refused:
             refused.append(service)
-            raise NotConnected("<i>The link is down.</i>")
+            raise Conflict("<i>The queue is full.</i>")
         return await real(method, service, *args, **more)
-    handle.shared.link.call = call
+    handle.entry.link.call = call
     """
     write_notebook(lab.root / "refused.ipynb", CELL, link_down)
     async with opened(browser, lab, "refused.ipynb") as page:
@@ -140,7 +140,7 @@ async def test_what_a_daemon_says_against_an_answer_stands_beside_it(browser: Br
         await view.wait_for(timeout=40_000)
         request = await ask(page, view, "Tidy up [permission]")
         await request.locator(".ag-approve").click()
-        await shows(view, ".ag-outcome", "Not answered: <i>The link is down.</i>")
+        await shows(view, ".ag-outcome", "Not answered: <i>The queue is full.</i>")
         assert await view.locator("i").count() == 0
         await picture(view, "notebook-permission-refused")
 

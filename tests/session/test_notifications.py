@@ -97,17 +97,17 @@ async def test_one_that_unsubscribes_itself_or_another_while_being_told_harms_no
 
 def test_an_interrupt_while_a_listener_is_called_costs_the_others_nothing() -> None:
     loop = asyncio.new_event_loop()
-    told: list[str] = []
+    received: list[str] = []
 
     def interrupted(state: SessionState) -> None:
         if state.revision:
             raise KeyboardInterrupt
 
     lines = [StateSubject(initial_state(name), loop, lambda failure: None) for name in "abc"]
-    lines[0].add(lambda state: told.append(f"a{state.revision}"))
+    lines[0].add(lambda state: received.append(f"a{state.revision}"))
     lines[1].add(interrupted)
-    lines[1].add(lambda state: told.append(f"b{state.revision}"))
-    lines[2].add(lambda state: told.append(f"c{state.revision}"))
+    lines[1].add(lambda state: received.append(f"b{state.revision}"))
+    lines[2].add(lambda state: received.append(f"c{state.revision}"))
     for line in lines:
         line.put(initial_state("next", revision=1))
     with pytest.raises(KeyboardInterrupt):
@@ -115,7 +115,7 @@ def test_an_interrupt_while_a_listener_is_called_costs_the_others_nothing() -> N
     loop.run_until_complete(asyncio.sleep(0))
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
-    assert told == ["a0", "b0", "c0", "a1", "b1", "c1"]
+    assert received == ["a0", "b0", "c0", "a1", "b1", "c1"]
 
 
 async def test_the_end_is_told_after_the_last_snapshot() -> None:

@@ -145,8 +145,16 @@ async def test_what_answers_in_place_of_the_daemon_is_named(name: str, transport
     assert "is it running" not in str(caught.value)
 
 
-async def test_a_redirect_gets_no_token() -> None:
+@pytest.mark.parametrize("secure", [False, True], ids=["http to http", "https to http"])
+async def test_a_redirect_gets_no_token(secure: bool, tmp_path: Path) -> None:
     seen: list[bytes] = []
+    context = None
+    trusted: ssl.SSLContext | bool = True
+    if secure:
+        chain, key = certificate(tmp_path)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(chain, key)
+        trusted = ssl.create_default_context(cafile=str(chain))
 
     async def target(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         seen.append(await reader.read(65536))
@@ -154,10 +162,10 @@ async def test_a_redirect_gets_no_token() -> None:
 
     async with await asyncio.start_server(target, "127.0.0.1", 0) as other:
         where = f"location: http://127.0.0.1:{other.sockets[0].getsockname()[1]}/socket.io/"
-        async with answering(http("307 Temporary Redirect", where)) as place:
-            url = f"http://{place}"
-            with pytest.raises(CannotConnect, match="redirects"):
-                await SocketLink(url, credentials=Jwt("token"), ways={url: "handshake"}).open()
+        async with answering(http("307 Temporary Redirect", where), context) as place:
+            url = f"https://localhost:{place.partition(':')[2]}" if secure else f"http://{place}"
+            with pytest.raises(CannotConnect, match=r"redirects to http://127\.0\.0\.1"):
+                await SocketLink(url, credentials=Jwt("token"), verify=trusted, ways={url: "handshake"}).open()
     assert seen == []
 
 

@@ -138,14 +138,16 @@ def notes_of(state: SessionState, *, released: bool = False) -> tuple[Note, ...]
     """Return the notes on a session: connection, errors, first read; or that the handle was released."""
     if released or state.status.disposed:
         return (Note("", "The handle was released. This is the last known state.", "Retain the session again."),)
-    notes = [note for note in (_link_note(state),) if note is not None]
+    errors = state.status.errors
+    of_room = state.degraded and bool(errors) and errors[-1][0] == "join"  # that error says what the link's note does
+    notes = [note for note in (None if of_room else _link_note(state),) if note is not None]
     if state.error is not None and state.connection.phase != "closed":
         error = error_text(state.error)
         remedy = "Call resync()." if error != state.error else ""
         text = one_line(error, 600)
         if state.terminal:
             text = f"{text.rstrip('.')}. Not retried automatically."
-        notes.append(Note("bad", text, remedy))
+        notes.append(Note("warn" if of_room else "bad", text, remedy))
     elif state.loading and state.connected and not state.tasks:
         notes.append(Note("busy", "Loading the session…"))
     return tuple(notes)

@@ -38,8 +38,8 @@ PROMPT_LIMIT = 400
 """Characters of a prompt. More than a heading elsewhere shows, because a terminal cannot open it."""
 
 
-REQUEST_LIMIT, REQUEST_LINES = 2_000, 20
-"""Characters and lines of the input of a request."""
+REQUEST_LIMIT, REQUEST_LINES = 2_000, 12
+"""Characters and lines of the input of a pending request: a screen of 24 lines shows them all."""
 
 
 class Item(NamedTuple):
@@ -111,14 +111,13 @@ def _line(sign: str, style: str, text: str) -> Text:
 
 
 def _request(block: RequestBlock, signs: Signs) -> RenderableType:
-    """The request, and below it all of the input that fits: it is approved as it is read here."""
+    """The request, and its input below: lines while it is pending, because it is approved as it is read here."""
     line = Text(f"{signs.asks} {block.line}", style="bold yellow" if block.state == "pending" else "yellow")
     if not block.input:
         return line
+    data: RenderableType = Text(cut_text(block.input, REQUEST_LIMIT, lines=REQUEST_LINES))
     if block.state != "pending":
-        line.append(" ")
-        return _Cut(line, block.summary, Text())
-    data = Text(cut_text(block.input, REQUEST_LIMIT, lines=REQUEST_LINES))
+        data = _Cut(Text(), block.summary, Text())
     return Group(line, Padding(data, (0, 0, 0, 2)))
 
 

@@ -169,7 +169,7 @@ class Painter:
             if room is not None and len(lines) == room:
                 break
         self.layouts.presenter.keep(shown)
-        if not lines and not state.loading:
+        if not lines and not state.loading and not state.terminal:
             return self._lay(Text("No prompts yet.", style="dim"))
         return lines
 

@@ -20,13 +20,14 @@ from typing import Any
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import hydration, link, queue, rows, streams
 from agor_reactive.core.fold.draft import Draft, start_draft
+from agor_reactive.core.parse import OWN_TOPICS, TEXT_CHUNK, parse_payload
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import WINDOWS, Base, Bookkeeping, SessionState, Status
 from agor_reactive.core.streams import NO_STREAMS
 from agor_reactive.core.tables import LoadedTasks, MessagesByTask, TaskTable
-from agor_reactive.models.wire import LinkStatus
+from agor_reactive.models.wire import LinkStatus, RawEvent
 
-__all__ = ["fold", "fold_batch", "initial_state"]
+__all__ = ["fold", "fold_batch", "fold_raw", "initial_state"]
 
 
 def initial_state(session_id: str, *, task_hydration: str = "lazy", revision: int = 0) -> SessionState:
@@ -93,16 +94,32 @@ def fold_batch(state: SessionState, events: Iterable[Any]) -> SessionState:
     """
     draft = start_draft(state)
     for event in events:
-        kind = type(event)
-        handler = _OF_THE_DAEMON.get(kind)
-        if handler is not None:
-            # Events of another session mean nothing here. After the session's removal, or ours, none are accepted.
-            if event.session_id != draft.accepts_session_id:
-                continue
-        else:
-            handler = _OF_THE_CLIENT.get(kind)
-            if handler is None or draft.status.disposed:
-                continue
-        draft.revision += 1
-        handler(draft, event)
+        _fold_into(draft, event)
     return draft.finish()
+
+
+def fold_raw(state: SessionState, raws: Iterable[RawEvent]) -> SessionState:
+    """`fold_batch` of the events that `parse` makes of these raw events, whose payloads nothing else holds."""
+    draft = start_draft(state)
+    for raw in raws:
+        if raw.topic == TEXT_CHUNK and streams.append_next(draft, raw.payload):
+            continue
+        event = parse_payload(raw.topic, raw.payload, OWN_TOPICS)
+        if event is not None:
+            _fold_into(draft, event)
+    return draft.finish()
+
+
+def _fold_into(draft: Draft, event: Any) -> None:
+    kind = type(event)
+    handler = _OF_THE_DAEMON.get(kind)
+    if handler is not None:
+        # Events of another session mean nothing here. After the session's removal, or ours, none are accepted.
+        if event.session_id != draft.accepts_session_id:
+            return
+    else:
+        handler = _OF_THE_CLIENT.get(kind)
+        if handler is None or draft.status.disposed:
+            return
+    draft.revision += 1
+    handler(draft, event)

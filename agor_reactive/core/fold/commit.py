@@ -5,8 +5,9 @@ from __future__ import annotations
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, TaskEntry
 from agor_reactive.core.fetches import Fetch, FetchResult, SyncRound
-from agor_reactive.core.fold import failures, queue, rows, streams, window
+from agor_reactive.core.fold import failures, limits, queue, rows, streams, window
 from agor_reactive.core.fold.draft import Draft
+from agor_reactive.core.persistent import PMap
 from agor_reactive.core.tables import TaskTable
 from agor_reactive.models.base import instant
 
@@ -132,7 +133,8 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
     rows.drop_strays(draft)
     window.slide(draft)
     failures.prune(draft)
-    kept = failures.errors_of_missing(draft)
+    of_room = tuple(pair for pair in draft.status.errors if pair[0] == "join")
+    kept = (*failures.errors_of_missing(draft), *of_room)
     status = draft.status
     draft.status = status.but(loading=False, terminal=False, last_synced_at=at, errors=kept)
     draft.accepts_session_id = status.session_id
@@ -163,8 +165,8 @@ def _commit_all(draft: Draft, messages: tuple[MessageEntry, ...], *, begun: int,
 
 
 def commit_load(draft: Draft, done: Fetch, found: e.Rows) -> None:
-    """A load by the user is here, or what could not be read before. Of a task that is not shown nothing is kept:
-    nobody would keep it right."""
+    """A load by the user was answered, or a read that failed before. Messages of an unknown task are not kept: no
+    round would read them again."""
     messages = tuple(map(MessageEntry.of, found.messages))
     if done.task_id is None:
         _commit_all(draft, messages, begun=done.begun, since=done.begun)
@@ -276,5 +278,8 @@ def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry], sinc
     for message_id in kept:
         if message_id in gone:
             gone = gone.remove(message_id)
+    if len(gone) > limits.MOST_REMOVED:
+        gone = PMap()
+        limits.say(draft, "removals", limits.MOST_REMOVED)
     if gone is not draft.books.gone_messages:
         draft.books = draft.books.but(gone_messages=gone, removals=True)

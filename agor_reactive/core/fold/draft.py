@@ -16,7 +16,6 @@ from agor_reactive.core.entries import SessionRowEntry
 from agor_reactive.core.snapshot import Base, Bookkeeping, SessionState, Status
 from agor_reactive.core.streams import (
     NO_STREAMS,
-    Stream,
     StreamDraft,
     Streams,
     StreamsById,
@@ -93,15 +92,16 @@ class Draft:
             streams = self.streams = streams.copy()
         return streams
 
-    def stream_to_change(self, message_id: str) -> StreamDraft | None:
-        """The stream of that id, to change in place; None if there is none."""
-        stream = self.streams.get(message_id)
-        if type(stream) is Stream:
-            streams = self.streams
-            if streams is self._before._streams._by_id:
-                streams = self.streams = streams.copy()
-            stream = streams[message_id] = draft_of(stream)
-        return stream  # type: ignore[return-value]  # there are two classes of streams
+    def stream_to_change(self, message_id: str) -> StreamDraft:
+        """The stream of that id, which is here, to change in place."""
+        streams = self.streams
+        stream = streams[message_id]
+        if type(stream) is StreamDraft:
+            return stream
+        if streams is self._before._streams._by_id:
+            streams = self.streams = streams.copy()
+        draft = streams[message_id] = draft_of(stream)  # type: ignore[arg-type]  # no draft, so a stream
+        return draft
 
     def open_stream(self, message_id: str, task_id: str | None) -> StreamDraft:
         """A new stream under that id."""

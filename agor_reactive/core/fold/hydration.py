@@ -36,7 +36,7 @@ __all__ = [
 def begin_round(draft: Draft) -> None:
     """Read everything (again). The fetches of an earlier round are given up; loads by the user go on."""
     books = draft.books
-    kept = tuple(a for a in books.fetches if a.kind == "messages" and not a.of_round)
+    kept = tuple(a for a in books.fetches if a.kind == "rejoin" or (a.kind == "messages" and not a.of_round))
     draft.books = books.but(fetches=kept, again=False, queue_moved=False, missing=PMap())
     fetches = [request(draft, "session", of_round=True), window.request_tasks(draft)]
     if not draft.books.queue_absent:
@@ -46,7 +46,7 @@ def begin_round(draft: Draft) -> None:
 
 
 def abandon(draft: Draft, why: str) -> None:
-    """The connection or its login ended: nothing asked for will be answered."""
+    """The connection or its login ended: no fetch will be answered any more."""
     end = SyncEnd(e.Failure("link", why))
     draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, missing=PMap(), sync_end=end)
     draft.status = draft.status.but(loading=False)
@@ -54,11 +54,19 @@ def abandon(draft: Draft, why: str) -> None:
 
 
 def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
-    """The user wants a resync. While a round is under way, that round is it."""
+    """The user wants a resync. One at a time: while one is under way, it is the one.
+
+    A room that could not be joined is tried again at once, before anything is read.
+    """
     books = draft.books
-    if books.round is not None or any(a.kind == "join" for a in books.fetches) or not draft.status.link.up:
+    if any(a.kind == "join" for a in books.fetches) or not draft.status.link.up:
         return
-    begin_round(draft)
+    if draft.status.degraded:
+        draft.books = books.but(fetches=tuple(a for a in books.fetches if a.kind != "rejoin"), join_attempt=0)
+        request(draft, "rejoin" if books.round is not None else "join")
+        draft.status = draft.status.but(loading=True)
+    elif books.round is None:
+        begin_round(draft)
 
 
 def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
@@ -91,6 +99,8 @@ def _read_again(draft: Draft) -> None:
     books = draft.books
     if books.round is not None:
         draft.books = books.but(again=True)
+    elif draft.status.terminal:
+        return  # only `resync()` reads a session again that is over
     elif draft.status.link.up and not any(a.kind in ("join", "wait") for a in books.fetches):
         begin_round(draft)
 
@@ -135,9 +145,12 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
         return
     if event.rows.rejected:
         _count_anomaly(draft, f"{done.kind} rows", event.rows.rejected)
-    if done.kind in ("join", "wait"):
+    if done.kind == "rejoin":
+        _joined(draft)
+        _read_again(draft)  # what was streamed meanwhile was not sent to this connection
+    elif done.kind in ("join", "wait"):
         if done.kind == "join":
-            draft.books = draft.books.but(projects=True)
+            _joined(draft)
         begin_round(draft)
     elif done.kind == "retry":
         failures.read_missing(draft)
@@ -310,6 +323,7 @@ def newest_task(tasks: Iterable[TaskEntry]) -> TaskEntry | None:
 # ----------------------------------------------------------------------------------------------------------- failures
 
 _FINAL = ("forbidden", "not_found")
+_JOINED_LATER = ("timeout", "server", "link", "unauthenticated")  # the last: the login of a live link is being renewed
 
 
 def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
@@ -318,13 +332,11 @@ def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
     if done is None:
         return
     failure = event.failure
-    if done.kind == "join":
-        # An older daemon has no rooms and sends everything to everyone; a silent one may not. Read on either way.
-        # While logged out, that is what the status says, not that stream events may be missing.
-        if failure.kind != "absent" and draft.status.link.phase == "live":
-            reason = f"the room could not be joined: {failure.text}"
-            shown = replace(draft.status.link, phase="degraded", reason=reason)
-            draft.status = draft.status.but(degraded=True, connection=shown)
+    if done.kind == "rejoin":
+        _join_failed(draft, failure)
+    elif done.kind == "join":
+        # Read on: an older daemon has no rooms and sends everything to everyone.
+        _join_failed(draft, failure)
         draft.books = draft.books.but(projects=draft.books.projects and failure.kind != "absent")
         begin_round(draft)
     elif done.kind == "wait":
@@ -345,6 +357,39 @@ def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
     else:
         _messages_failed(draft, done, failure, event.at)
     journal.close_journal(draft)
+
+
+def _joined(draft: Draft) -> None:
+    """The connection is a member of the session's room."""
+    status = draft.status
+    if status.degraded:
+        draft.status = status.but(degraded=False, connection=status.link)
+    draft.books = draft.books.but(projects=True, join_attempt=0)
+    failures.clear_error(draft, "join")
+
+
+def _join_failed(draft: Draft, failure: e.Failure) -> None:
+    """Streamed text may be missing from now on. Tried again after a while where the failure may pass.
+
+    A daemon without rooms (``absent``) sends everything to everyone. Without a login or a connection the room is joined
+    once there is one; that is what is shown then.
+    """
+    if failure.kind == "absent":
+        _joined(draft)
+        return
+    link, books = draft.status.link, draft.books
+    if link.phase != "live":
+        return
+    shown = replace(link, phase="degraded", reason=f"the room could not be joined: {failure.text}")
+    draft.status = draft.status.but(degraded=True, connection=shown)
+    text = f"Streamed text may be missing: the room of the session could not be joined: {failure.text}"
+    if failure.kind in _JOINED_LATER:
+        delay = RETRY_DELAYS[min(books.join_attempt, len(RETRY_DELAYS) - 1)]
+        draft.books = books.but(join_attempt=books.join_attempt + 1)
+        request(draft, "rejoin", delay=delay)
+        failures.set_error(draft, "join", f"{text}. Next try in {delay:g} s.")
+    else:
+        failures.set_error(draft, "join", f"{text}{failures.AGAIN}")
 
 
 def _queue_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> None:
@@ -375,7 +420,7 @@ def _go_on_without(draft: Draft, done: Fetch, at: float) -> None:
 
 
 def _messages_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> None:
-    """Messages could not be read: what is loaded stays as it was. What the user asked for is for the user to repeat."""
+    """Messages could not be read: loaded rows stay as they were. A load by the user is not retried automatically."""
     books = draft.books
     if done.of_round:
         failures.note_missing(draft, done, failure)
@@ -390,9 +435,9 @@ def _messages_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -
 def _round_failed(draft: Draft, failure: e.Failure) -> None:
     """The session or its tasks could not be read: the round is over. What happens next depends on why."""
     books = draft.books
-    kept = tuple(a for a in books.fetches if not a.of_round)
-    draft.books = books.but(fetches=kept, round=None, again=False, sync_end=SyncEnd(failure))
     terminal = failure.kind in _FINAL
+    kept = tuple(a for a in books.fetches if not a.of_round and not (terminal and a.kind == "rejoin"))
+    draft.books = books.but(fetches=kept, round=None, again=False, sync_end=SyncEnd(failure))
     draft.status = draft.status.but(loading=False, terminal=terminal or draft.status.terminal)
     if terminal:
         failures.set_error(draft, "sync", f"{failure.text}{failures.AGAIN}")

@@ -8,6 +8,7 @@ only while something is in flight.
 from __future__ import annotations
 
 from agor_reactive.core.entries import MessageEntry, TaskEntry
+from agor_reactive.core.fold import limits
 from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.persistent import PMap
 
@@ -17,7 +18,7 @@ __all__ = ["close_journal", "in_flight", "note_message", "note_task", "note_tool
 def in_flight(draft: Draft) -> bool:
     """Whether a fetch is in flight whose answer could undo what happens now."""
     fetches = draft.books.fetches
-    return bool(fetches) and any(fetch.kind not in ("join", "wait", "retry") for fetch in fetches)
+    return bool(fetches) and any(fetch.kind not in ("join", "rejoin", "wait", "retry") for fetch in fetches)
 
 
 def note_task(draft: Draft, task_id: str, entry: TaskEntry | None) -> None:
@@ -25,7 +26,9 @@ def note_task(draft: Draft, task_id: str, entry: TaskEntry | None) -> None:
     if in_flight(draft):
         journal = draft.books.journal_tasks
         known = journal.get(task_id)
-        if known is None or known[1] != entry:  # a repeated event changes nothing
+        if len(journal) >= limits.MOST_TASKS and known is None:
+            limits.say(draft, "tasks", limits.MOST_TASKS)
+        elif known is None or known[1] != entry:  # a repeated event changes nothing
             draft.books = draft.books.but(journal_tasks=journal.insert(task_id, (draft.revision, entry)))
 
 
@@ -34,7 +37,9 @@ def note_message(draft: Draft, message_id: str, entry: MessageEntry | None) -> N
     if in_flight(draft):
         journal = draft.books.journal_messages
         known = journal.get(message_id)
-        if known is None or known[1] != entry:
+        if len(journal) >= limits.MOST_MESSAGES and known is None:
+            limits.say(draft, "messages", limits.MOST_MESSAGES)
+        elif known is None or known[1] != entry:
             draft.books = draft.books.but(journal_messages=journal.insert(message_id, (draft.revision, entry)))
 
 
@@ -45,7 +50,9 @@ def note_tool(draft: Draft, task_id: str, tool_use_id: str) -> None:
         current = draft.books.round
         known = noted.get((task_id, tool_use_id))
         # Once per round: a repeated event changes nothing.
-        if known is None or (current is not None and known <= current.begun):
+        if len(noted) >= limits.MOST_MESSAGES and known is None:
+            limits.say(draft, "tools", limits.MOST_MESSAGES)
+        elif known is None or (current is not None and known <= current.begun):
             draft.books = draft.books.but(journal_tools=noted.insert((task_id, tool_use_id), draft.revision))
 
 

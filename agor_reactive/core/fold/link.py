@@ -6,6 +6,8 @@ once; the rows stay as they were.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agor_reactive.core import events as e
 from agor_reactive.core.fetches import SyncEnd
 from agor_reactive.core.fold import failures, hydration, journal, rows, streams
@@ -25,7 +27,14 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     was, now = draft.status.link, event.status
     if was == now:
         return
+    if draft.status.degraded and was.phase == now.phase == "live" and was.epoch == now.epoch:
+        # The same connection, and still no member of the room: `rejoin` is on its way.
+        shown = replace(now, phase="degraded", reason=draft.status.connection.reason)
+        draft.status = draft.status.but(link=now, connection=shown)
+        return
     draft.status = draft.status.but(link=now, connection=now, degraded=False)
+    failures.clear_error(draft, "join")
+    draft.books = draft.books.but(join_attempt=0, fetches=tuple(a for a in draft.books.fetches if a.kind != "rejoin"))
     fresh = now.up and (not was.up or was.epoch != now.epoch)
     logged_in = now.phase == "live" and was.phase == "unauthenticated"
     dropped = was.up and (not now.up or was.epoch != now.epoch)
@@ -48,7 +57,7 @@ def _why_given_up(link: LinkStatus) -> str:
     if link.phase == "closed":
         return "The client was closed before the rows came; make a new one."
     why = f" ({link.reason})" if link.reason else ""
-    return f"The link dropped before the rows came{why}; ask again once it is up."
+    return f"The link dropped before the rows came{why}. Try again once it is up."
 
 
 def not_resolved(draft: Draft, event: e.NotResolved) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agor_reactive.core import events as e
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
 from agor_reactive.core.fetches import SyncEnd
-from agor_reactive.core.fold import failures, journal, queue, streams, window
+from agor_reactive.core.fold import failures, journal, limits, queue, streams, window
 from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.persistent import PMap
 from agor_reactive.core.tables import AT_REST, LoadedTasks, MessagesByTask, TaskTable
@@ -84,6 +84,9 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
         return
     old = draft.tasks.entries.get(task_id)
     if old is None:
+        if len(draft.tasks.entries) >= limits.MOST_TASKS:
+            limits.say(draft, "tasks", limits.MOST_TASKS)
+            return
         if books.window and not event.born and window.is_before(draft, entry):
             _note_unshown(draft, entry)
             return
@@ -105,7 +108,7 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
         if status != was and old is not None and status not in AT_REST:
             window.load_whole(draft, task_id)
         window.slide(draft)
-        if books.missing.reach:
+        if draft.books.missing.reach:
             failures.prune(draft)
 
 
@@ -180,9 +183,7 @@ def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
 
 def forget_task(draft: Draft, task_id: str) -> None:
     """Take a task out of every collection, for good."""
-    books = draft.books
-    if task_id not in books.gone_tasks:
-        draft.books = books.but(gone_tasks=books.gone_tasks.insert(task_id, draft.revision), removals=True)
+    limits.note_removed(draft, "gone_tasks", task_id)
     streams.drop_streams_of(draft, task_id)
     draft.tasks = draft.tasks.drop(task_id)
     draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
@@ -191,7 +192,7 @@ def forget_task(draft: Draft, task_id: str) -> None:
         draft.live_tools = draft.live_tools.remove(task_id)
     if any(task.task_id == task_id for task in draft.queued_tasks):
         draft.queued_tasks = tuple(task for task in draft.queued_tasks if task.task_id != task_id)
-    if books.missing.reach:
+    if draft.books.missing.reach:
         failures.prune(draft)
 
 
@@ -202,6 +203,10 @@ def message_saved(draft: Draft, event: e.MessageSaved) -> None:
     books = draft.books
     if books.removals and (message_id in books.gone_messages or (task_id is not None and task_id in books.gone_tasks)):
         journal.note_message(draft, message_id, entry)  # counts if an answer shows that it is back
+        return
+    known = draft.messages_by_task.entries
+    if len(known) >= limits.MOST_MESSAGES and known.get(message_id) is None:
+        limits.say(draft, "messages", limits.MOST_MESSAGES)
         return
     if draft.streams:
         streams.saved(draft, message_id, task_id)
@@ -225,9 +230,7 @@ def message_saved(draft: Draft, event: e.MessageSaved) -> None:
 def message_removed(draft: Draft, event: e.MessageRemoved) -> None:
     """A message was removed; it stays removed."""
     message_id = event.message_id
-    books = draft.books
-    if message_id not in books.gone_messages:
-        draft.books = books.but(gone_messages=books.gone_messages.insert(message_id, draft.revision), removals=True)
+    limits.note_removed(draft, "gone_messages", message_id)
     journal.note_message(draft, message_id, None)
     draft.drop_stream(message_id)
     entry = draft.messages_by_task.entries.get(message_id)
@@ -262,6 +265,9 @@ def _note_tool(draft: Draft, task_id: str, tool_use_id: str, tool: LiveTool) -> 
         tool = LiveTool(known.name or tool.name, known.complete or tool.complete, known.saved or tool.saved)
         if tool == known:
             return
+    elif len(live or ()) >= limits.MOST_TOOLS or (live is None and len(draft.live_tools) >= limits.MOST_TASKS):
+        limits.say(draft, "tools", limits.MOST_TOOLS)
+        return
     live = (live if live is not None else LiveToolMap()).with_tool(tool_use_id, tool)
     draft.live_tools = draft.live_tools.insert(task_id, live)
 

@@ -26,7 +26,7 @@ class Authentication(Service):
     async def create(self, data: dict[str, Any], call: Call) -> dict[str, Any]:
         if self._handshake and call.connection is not None:
             raise immutable_socket()
-        admission = await self._logins.login(data)
+        admission = await self._logins.login(data, call.address)
         if call.connection is not None:
             identity = Identity(public_user(admission.user), "jwt", expires_at=admission.expires_at)
             call.connection.login(identity, admission.result)
@@ -57,4 +57,4 @@ class AuthenticationRefresh(Service):
     def create(self, data: dict[str, Any], call: Call) -> dict[str, Any]:
         if self._handshake and call.connection is not None:
             raise immutable_socket()
-        return self._logins.refresh(data.get("refreshToken"))
+        return self._logins.refresh(data.get("refreshToken"), call.address)

@@ -18,6 +18,7 @@ from agor_reactive.daemon.faults import (
     not_authenticated,
     not_found,
 )
+from agor_reactive.daemon.queries import refuse_endless
 from agor_reactive.daemon.store import Row
 from agor_reactive.daemon.user_directory import Identity
 
@@ -47,12 +48,13 @@ class Connection(Protocol):
 
 @dataclass
 class Call:
-    """The caller, transport and query of a call; `route` holds the values of a route's `:id`."""
+    """The caller, its address, transport and query of a call; `route` holds the values of a route's `:id`."""
 
     provider: Literal["socketio", "rest"]
     identity: Identity | None = None
     query: dict[str, Any] = field(default_factory=dict)
     connection: Connection | None = None
+    address: str = ""
     route: dict[str, str] = field(default_factory=dict)
 
     @property
@@ -150,6 +152,7 @@ class Registry:
         _refuse_unfit(service, method, args)
         if call.user is not None and not service.open and (self._handshake or call.provider == "socketio"):
             _demand_new_password(service, args, call)
+        refuse_endless(call.query)
         call.route = found.route
         result = handler(*args, call)
         if isinstance(result, Awaitable):

@@ -6,6 +6,7 @@ import io
 import re
 
 import pytest
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markdown import Markdown
 
@@ -300,7 +301,16 @@ def test_without_colour_no_code_is_written() -> None:
 
 def test_a_text_of_600_kb_is_shown_whole_and_without_markdown() -> None:
     text = "```python\n" + "x = [1, 2, 3]  # comment\n" * 25_000 + "```"
-    shown = prose(text)
-    assert isinstance(shown, LongText)
+    whole = prose(text)
+    assert isinstance(whole, LongText)
     assert isinstance(prose(text[:1_000]), Markdown)
-    assert shown.text == text
+    assert whole.text == text
+
+
+def test_long_text_is_wrapped_where_it_is_too_wide_and_keeps_one_of_many_blank_lines() -> None:
+    console = Console(file=io.StringIO(), width=20)
+    console.print(LongText("one\n\n\n  \ntwo words " + "wide " * 6 + "\n世界" + "\u4e16" * 12))
+    shown = console.file.getvalue().split("\n")  # type: ignore[attr-defined]
+    assert shown[:3] == ["one", "", "two words wide wide "]
+    assert all(cell_len(line) <= 20 for line in shown)
+    assert "".join(shown).count("\u4e16") == 13

@@ -52,7 +52,8 @@ export function announcer(parent) {
 // A landmark for screen readers. JupyterLab takes no key pressed in it for a shortcut.
 export function region(className, label) {
   const root = make("div", className);
-  root.dataset.lmSuppressShortcuts = "true";
+  // Its shortcuts are matched against the focused element before its parents are looked at, so each one is marked.
+  root.addEventListener("focusin", ({ target }) => { target.dataset.lmSuppressShortcuts = "true"; });
   root.setAttribute("role", "region");
   root.setAttribute("aria-label", label);
   return root;

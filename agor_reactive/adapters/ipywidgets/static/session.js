@@ -11,6 +11,8 @@ import { Scroll } from "./scroll.js";
 import { TaskBlock } from "./task.js";
 import { Progress } from "./progress.js";
 
+const AT_ONCE_MOST = 300000; // characters of a snapshot that is laid out in one go
+
 export class SessionPane {
   constructor(parent, port) {
     this.kernel = new Kernel(port, (state) => this.onKernel(state));
@@ -91,7 +93,8 @@ export class SessionPane {
 
   apply(message) {
     const { work } = this;
-    if (message.op === "snapshot") work.push(() => this.clear());
+    const large = message.op === "snapshot" && JSON.stringify(message).length > AT_ONCE_MOST;
+    if (message.op === "snapshot") work.push(() => this.clear(large));
     if (message.head) work.push(() => this.head(message.head));
     if (message.queue) work.push(() => this.queued(message.queue));
     this.list(message.tasks, () => this.tasks, (id) => new TaskBlock(this, id), (task, [, , fields]) => {
@@ -135,14 +138,15 @@ export class SessionPane {
     this.unassigned = new Rows(parent.appendChild(make("div", "ag-parts ag-unassigned")));
   }
 
-  // What is shown stays until all of the new is there: no blank frame.
-  clear() {
+  // What is shown stays until all of the new is there: no blank frame. Not of a large snapshot, whose layout in one go
+  // would hold the page up.
+  clear(large) {
     this.wasOpen = new Set([...this.tasks.items].filter(([, task]) => task.opened).map(([id]) => id));
     const shown = this.tasks.order.length > 0 || !this.keep.hidden;
     this.root.classList.remove("ag-unfed");
     this.fresh = make("div", "ag-lists");
     this.startLists(this.fresh);
-    if (!shown) this.swap();
+    if (!shown || large) this.swap();
     this.fields = {};
   }
 

@@ -1,0 +1,30 @@
+"""Takes prompts, replies and all other prose out of an event or row, and keeps its shape."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from agor_reactive.models.wire import CutText
+
+__all__ = ["blanked"]
+
+# What the fold and the views need to know, and nobody wrote: ids, kinds, states, moments, names of tools and models.
+_KEPT: Final = re.compile(
+    r"(?:.*_)?(?:id|ids|type|status|role|kind|phase|mode|at|timestamp|sequence|hydration|strategy|decision|outcome|scope)"
+    r"|tasks|agentic_tool|model|tool_name|name|sessionId|taskId|messageId|requestId|toolUseId|primaryModel"
+)
+_VISIBLE: Final = re.compile(r"[^\n]")
+
+
+def blanked(value: Any, key: str = "") -> Any:
+    """The same JSON with every text of the same length in ``x``, lines kept, but for fields that hold no prose."""
+    if isinstance(value, str):
+        if _KEPT.fullmatch(key):
+            return value
+        return "x" * len(value.raw) if isinstance(value, CutText) else _VISIBLE.sub("x", value)
+    if isinstance(value, dict):
+        return {name: blanked(item, name) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [blanked(item, key) for item in value]
+    return value

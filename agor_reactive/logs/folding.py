@@ -1,0 +1,184 @@
+"""Folds the records of a log into states, one mirror or all of them, in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from itertools import takewhile
+from typing import Any, Final
+
+from agor_reactive.core import events as e
+from agor_reactive.core.fold import fold_batch, initial_state
+from agor_reactive.core.parse import OWN_TOPICS, parse_payload
+from agor_reactive.core.snapshot import HYDRATIONS, SessionState
+from agor_reactive.core.state_data import StateDataError, state_from_data
+from agor_reactive.logs.reading import Record, concerns, raw_event, session_of
+from agor_reactive.logs.records import FormatError, decoded
+from agor_reactive.models.wire import UNREADABLE
+
+__all__ = ["Fold", "MirrorFold", "started", "stepped"]
+
+_BATCH: Final = 2_048
+
+Complain = Callable[[Record, str], None]
+"""Takes a record that could not be folded, and why."""
+
+
+class MirrorFold:
+    """One mirror while its records are folded: `waiting` are events not yet folded into `state`; `flush` folds them."""
+
+    __slots__ = ("number", "session_id", "state", "waiting")
+
+    def __init__(self, number: int, state: SessionState) -> None:
+        self.number = number
+        self.state = state
+        self.session_id = state.session_id
+        self.waiting: list[Any] = []
+
+    def flush(self) -> SessionState:
+        """The state after everything that waits."""
+        if self.waiting:
+            self.state = fold_batch(self.state, self.waiting)
+            self.waiting = []
+        return self.state
+
+
+def started(record: Record) -> MirrorFold:
+    """The mirror that a ``mirror`` record begins or, after something was dropped, begins anew. Raises `FormatError`."""
+    try:
+        number, session_id, hydration, data = (record[key] for key in ("mirror", "session_id", "hydration", "state"))
+        if type(number) is not int or type(session_id) is not str or not session_id or hydration not in HYDRATIONS:
+            raise FormatError("a record of kind 'mirror' lacks or misstates a field")
+        if data is None:
+            state = initial_state(session_id, task_hydration=hydration, revision=int(record.get("revision", 0)))
+        else:
+            state = state_from_data(data)
+    except (KeyError, TypeError, StateDataError) as error:
+        raise FormatError(f"a record of kind 'mirror' lacks or misstates a field ({error})") from None
+    return MirrorFold(number, state)
+
+
+class Fold:
+    """Every mirror of a log (or those whose ``mirror`` record is `wanted`) while the log is read.
+
+    `mirrors` are all by number; `complain` takes a record that could not be folded, and why.
+    """
+
+    def __init__(self, complain: Complain, wanted: Callable[[Record], bool] | None = None) -> None:
+        self.mirrors: dict[int, MirrorFold] = {}
+        self._complain = complain
+        self._wanted = wanted
+        self._by_session: dict[str, list[MirrorFold]] = {}
+
+    def take_lists(self, found: Iterable[list[Record]], until: float | None = None) -> dict[int, MirrorFold]:
+        """Fold records up to the last, or to the first after `until`. Returns `mirrors`, whose states are right."""
+        for records in found:
+            if until is not None and any(record["t"] > until for record in records):
+                self.take(list(takewhile(lambda record: record["t"] <= until, records)))
+                break
+            self.take(records)
+        for mirror in self.mirrors.values():
+            mirror.flush()
+        return self.mirrors
+
+    def take(self, records: list[Record]) -> None:
+        """Fold these records; the state of a mirror is right after its `flush`. The hot path of every replay."""
+        by_session = self._by_session
+        for record in records:
+            if record["kind"] != "event":
+                self._other(record)
+                continue
+            payload = record.get("payload")
+            if type(payload) is dict and "cut" not in record:
+                session_id = payload.get("session_id")
+                if session_id is None:
+                    session_id = payload.get("sessionId")
+                if type(session_id) is str:
+                    here = by_session.get(session_id)
+                    if here:
+                        topic = record.get("topic")
+                        if type(topic) is str:
+                            event = parse_payload(topic, payload, OWN_TOPICS)
+                            if event is not None:
+                                for mirror in here:
+                                    mirror.waiting.append(event)
+                            continue
+                    else:
+                        continue
+            self._rare(record)
+        for here in by_session.values():
+            for mirror in here:
+                if len(mirror.waiting) >= _BATCH:
+                    mirror.flush()
+
+    def _rare(self, record: Record) -> None:
+        """An event with a chunk cut inside a character, an unreadable one, or one that lacks a field or a session."""
+        raw = raw_event(record)
+        if raw is None:
+            self._complain(record, "an event lacks its topic or payload; skipped")
+        elif raw.topic == UNREADABLE:
+            for mirror in [mirror for here in self._by_session.values() for mirror in here]:
+                if concerns(raw, mirror.session_id):
+                    mirror.waiting.append(e.EventUnreadable())
+        else:
+            session_id = session_of(raw)
+            event = parse_payload(raw.topic, raw.payload, OWN_TOPICS)
+            if event is not None and session_id is not None:
+                for mirror in self._by_session.get(session_id, ()):
+                    mirror.waiting.append(event)
+
+    def _other(self, record: Record) -> None:
+        kind, by_session = record["kind"], self._by_session
+        if kind == "end":
+            by_session.clear()
+        elif kind == "mirror":
+            self._begin(record)
+        elif kind != "dropped":
+            known = self.mirrors.get(record["mirror"])
+            if known is None:
+                return
+            if kind == "release":
+                self._end(known)
+                return
+            try:
+                known.waiting.append(decoded(record))
+            except FormatError as error:
+                self._complain(record, str(error))
+
+    def _begin(self, record: Record) -> None:
+        if self._wanted is not None and not self._wanted(record):
+            return
+        try:
+            mirror = started(record)
+        except FormatError as error:
+            self._complain(record, str(error))
+            return
+        self.put(mirror)
+
+    def put(self, mirror: MirrorFold) -> None:
+        """Go on with this mirror, in place of the one of the same number."""
+        old = self.mirrors.get(mirror.number)
+        if old is not None:
+            self._end(old)
+        self.mirrors[mirror.number] = mirror
+        self._by_session.setdefault(mirror.session_id, []).append(mirror)
+
+    def _end(self, mirror: MirrorFold) -> None:
+        mirror.flush()
+        here = self._by_session.get(mirror.session_id, [])
+        self._by_session[mirror.session_id] = [other for other in here if other is not mirror]
+
+
+def stepped(
+    found: Iterable[Record], complain: Complain, number: int, wanted: Callable[[Record], bool]
+) -> Iterator[tuple[float, SessionState]]:
+    """The state of one mirror after each record that changed it, with that record's time."""
+    fold = Fold(complain, wanted)
+    before: SessionState | None = None
+    for record in found:
+        fold.take([record])
+        mirror = fold.mirrors.get(number)
+        if mirror is not None:
+            after = mirror.flush()
+            if after is not before:
+                before = after
+                yield record["t"], after

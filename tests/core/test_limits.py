@@ -1,0 +1,67 @@
+"""A daemon or a model without end takes no memory without end, and the snapshot says that something is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from agor_reactive.core import events as e
+from agor_reactive.core.fold import limits
+from tests.core.build import Mirror, chunk, hydrated, message_row, raw, saved, start, task_row, thinking
+
+BOUND = 20
+MANY = 200
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("MOST_TASKS", "MOST_MESSAGES", "MOST_STREAMS", "MOST_TOOLS", "MOST_REMOVED"):
+        monkeypatch.setattr(limits, name, BOUND)
+
+
+def held(mirror: Mirror) -> dict[str, int]:
+    """How many of each the state holds."""
+    state = mirror.state
+    books = state.books
+    return {
+        "tasks": len(state.tasks),
+        "messages": len(state.messages_by_task.entries),
+        "streams": len(state.streaming_messages),
+        "tools": sum(len(tools) for _, tools in state.live_tools.items()),
+        "removed tasks": len(books.gone_tasks),
+        "removed messages": len(books.gone_messages),
+        "noted tools": len(books.journal_tools),
+        "noted tasks": len(books.journal_tasks),
+        "noted messages": len(books.journal_messages),
+        "settled": len(books.settled) - 256,
+    }
+
+
+ENDLESS: dict[str, Callable[[int], Any]] = {
+    "chunks": lambda n: chunk(f"m{n}", "x", 0),
+    "starts": lambda n: start(f"m{n}"),
+    "thinking": lambda n: thinking(f"m{n}", "x"),
+    "tasks": lambda n: saved("tasks", task_row(f"new{n}", second=n)),
+    "messages": lambda n: saved("messages", message_row(f"m{n}", "t1", n)),
+    "messages of no loaded task": lambda n: saved("messages", message_row(f"m{n}", f"other{n}", n)),
+    "tools": lambda n: raw("tasks tool:start", task_id="t1", tool_use_id=f"u{n}", tool_name="Bash"),
+    "removed tasks": lambda n: saved("tasks", task_row(f"gone{n}"), "removed"),
+    "removed messages": lambda n: saved("messages", message_row(f"m{n}", "t1", n), "removed"),
+}
+
+
+@pytest.mark.parametrize("reading", [False, True], ids=["at rest", "while a fetch is in flight"])
+@pytest.mark.parametrize("name", ENDLESS)
+def test_what_never_ends_is_bounded_and_said(name: str, reading: bool) -> None:
+    mirror = hydrated()
+    if reading:
+        mirror.feed(e.ResyncRequested())
+    for number in range(MANY):
+        mirror.feed(ENDLESS[name](number))
+    assert {kind: count for kind, count in held(mirror).items() if count > BOUND} == {}
+    if name != "messages of no loaded task" or reading:
+        assert mirror.state.error is not None
+        assert "is not kept" in mirror.state.error
+        assert sum(mirror.state.anomalies.values()) > 0
