@@ -1,6 +1,6 @@
 """`python -m tests.mutation [--count 100] [--seed 1]`: break one place at a time and see whether a test notices.
 
-Samples small changes of the core and the session layer, runs tests/core and tests/session against each in a copy of the
+Samples small changes of the core and the session layer, runs the tests of both against each in a copy of the
 tree, and prints the survivors with a diff. A survivor whose change makes no difference that anybody could see is listed
 with its reason in ``explained.txt``; any other makes the run fail.
 """
@@ -23,7 +23,7 @@ from tests.mutation.mutants import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("agor_reactive/core", "agor_reactive/session")
-TESTS = ("tests/core", "tests/session")
+TESTS = ("tests/core", "tests/session", "tests/client/test_ask.py")
 EXPLAINED = Path(__file__).with_name("explained.txt")
 COPIED = ("agor_reactive", "tests", "pyproject.toml")
 
