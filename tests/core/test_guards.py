@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from agor_reactive.core import events as e
@@ -112,7 +114,7 @@ def test_an_end_that_counts_no_chunks_while_text_is_here_is_not_complete() -> No
 
 def test_what_is_no_row_and_no_id_is_not_in_a_table() -> None:
     tasks = hydrated().state.tasks
-    for other in ([], {}, None, 0, ("t1",)):
+    for other in ([], {}, None, 0, ("t1",), SimpleNamespace(row_id=["t1"]), SimpleNamespace(row_id=None)):
         assert other not in tasks
     assert "t1" in tasks
     assert tasks[0] in tasks
