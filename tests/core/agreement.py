@@ -67,7 +67,7 @@ class Agreement:
                 self.over = self.over or final
                 if final and fetch.kind == "session" and result.failure.kind == "not_found":
                     self.wanted.clear()  # the state was emptied
-            elif fetch.kind not in ("join", "rejoin"):
+            else:
                 self.refused = self.refused or final
                 self.users_read_failed = self.users_read_failed or fetch.kind in ("messages", "older")
         elif fetch.kind == "messages" and not fetch.of_round and fetch.task_id in self.asked:
