@@ -34,6 +34,9 @@ CASES: Mapping[str, tuple[str, str]] = {
     "growth": ("growth", "growth"),
     "fanout": ("fanout", "fanout"),
     "memory": ("memory", "memory"),
+    "node": ("node", "node"),
+    "flood": ("flood", "flood"),
+    "instructions": ("instructions", "instructions"),
     "socket": ("sockets", "socket"),
     "hydrate": ("hydrate", "hydrate"),
     "widget": ("widget", "widget"),
@@ -42,8 +45,8 @@ CASES: Mapping[str, tuple[str, str]] = {
 """Name of a case: its module here, and the function in it."""
 
 
-APART = ("equal",)
-"""Cases that run only when named: the textbook fold of `huge` alone takes minutes."""
+APART = ("equal", "instructions")
+"""Cases that run only when named, because they take minutes: the textbook fold of `huge`; valgrind."""
 
 
 def case(name: str) -> Case:

@@ -308,18 +308,15 @@ def tools_are_saved(draft: Draft, task_id: str, entry: MessageEntry, *, removed:
     live = draft.live_tools.get(task_id)
     if live is None:
         return
-    left = LiveToolMap(live)
+    left: dict[str, LiveTool] = live
     for use, tool in tools_in(entry):
-        known: LiveTool | None = left.get(use)
-        if known is None:
-            continue
-        if tool.complete or removed:
-            left = LiveToolMap({key: value for key, value in left.items() if key != use})
-        elif not known.saved:
-            left = left.with_tool(use, known._replace(saved=True))
-    if left == live:
-        return
-    if left:
-        draft.live_tools = draft.live_tools.insert(task_id, left)
-    else:
-        draft.live_tools = draft.live_tools.remove(task_id)
+        known = left.get(use)
+        if known is not None and (tool.complete or removed or not known.saved):
+            left = live.copy() if left is live else left
+            if tool.complete or removed:
+                del left[use]
+            else:
+                left[use] = LiveTool(known.name, known.complete, True)
+    if left is not live:
+        tools = draft.live_tools
+        draft.live_tools = tools.insert(task_id, LiveToolMap(left)) if left else tools.remove(task_id)
