@@ -6,14 +6,12 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
 from typing import Any, Final
 
-from agor_reactive.core import events as e
-from agor_reactive.core.fold import fold_batch, initial_state
-from agor_reactive.core.parse import OWN_TOPICS, parse_payload
+from agor_reactive.core.fold import fold, fold_raw, initial_state
 from agor_reactive.core.snapshot import HYDRATIONS, SessionState
 from agor_reactive.core.state_data import StateDataError, state_from_data
-from agor_reactive.logs.reading import Record, concerns, raw_event, session_of
+from agor_reactive.logs.reading import Record, concerns, raw_event
 from agor_reactive.logs.records import FormatError, decoded
-from agor_reactive.models.wire import UNREADABLE
+from agor_reactive.models.wire import RawEvent
 
 __all__ = ["Fold", "MirrorFold", "started", "stepped"]
 
@@ -24,7 +22,7 @@ Complain = Callable[[Record, str], None]
 
 
 class MirrorFold:
-    """One mirror while its records are folded: `waiting` are events not yet folded into `state`; `flush` folds them."""
+    """One mirror while its records are folded: `waiting` are raw events not yet in `state`; `flush` folds them."""
 
     __slots__ = ("number", "session_id", "state", "waiting")
 
@@ -32,12 +30,12 @@ class MirrorFold:
         self.number = number
         self.state = state
         self.session_id = state.session_id
-        self.waiting: list[Any] = []
+        self.waiting: list[RawEvent] = []
 
     def flush(self) -> SessionState:
         """The state after everything that waits."""
         if self.waiting:
-            self.state = fold_batch(self.state, self.waiting)
+            self.state = fold_raw(self.state, self.waiting)
             self.waiting = []
         return self.state
 
@@ -97,10 +95,9 @@ class Fold:
                     if here:
                         topic = record.get("topic")
                         if type(topic) is str:
-                            event = parse_payload(topic, payload, OWN_TOPICS)
-                            if event is not None:
-                                for mirror in here:
-                                    mirror.waiting.append(event)
+                            raw = RawEvent(topic, payload, record["t"])
+                            for mirror in here:
+                                mirror.waiting.append(raw)
                             continue
                     else:
                         continue
@@ -115,16 +112,10 @@ class Fold:
         raw = raw_event(record)
         if raw is None:
             self._complain(record, "an event lacks its topic or payload; skipped")
-        elif raw.topic == UNREADABLE:
+        else:
             for mirror in [mirror for here in self._by_session.values() for mirror in here]:
                 if concerns(raw, mirror.session_id):
-                    mirror.waiting.append(e.EventUnreadable())
-        else:
-            session_id = session_of(raw)
-            event = parse_payload(raw.topic, raw.payload, OWN_TOPICS)
-            if event is not None and session_id is not None:
-                for mirror in self._by_session.get(session_id, ()):
-                    mirror.waiting.append(event)
+                    mirror.waiting.append(raw)
 
     def _other(self, record: Record) -> None:
         kind, by_session = record["kind"], self._by_session
@@ -137,12 +128,15 @@ class Fold:
             if known is None:
                 return
             if kind == "release":
-                self._end(known)
+                self.release(known)
                 return
             try:
-                known.waiting.append(decoded(record))
+                known.state = fold(known.flush(), self._decoded(record))
             except FormatError as error:
                 self._complain(record, str(error))
+
+    def _decoded(self, record: Record) -> Any:
+        return decoded(record)
 
     def _begin(self, record: Record) -> None:
         if self._wanted is not None and not self._wanted(record):
@@ -158,11 +152,16 @@ class Fold:
         """Go on with this mirror, in place of the one of the same number."""
         old = self.mirrors.get(mirror.number)
         if old is not None:
-            self._end(old)
+            self.release(old)
         self.mirrors[mirror.number] = mirror
         self._by_session.setdefault(mirror.session_id, []).append(mirror)
 
-    def _end(self, mirror: MirrorFold) -> None:
+    def is_open(self, mirror: MirrorFold) -> bool:
+        """Whether events still reach it: it was not released, and its log has not ended."""
+        return any(other is mirror for other in self._by_session.get(mirror.session_id, ()))
+
+    def release(self, mirror: MirrorFold) -> None:
+        """No more events for that one; its state stays."""
         mirror.flush()
         here = self._by_session.get(mirror.session_id, [])
         self._by_session[mirror.session_id] = [other for other in here if other is not mirror]
