@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
-from typing import Any, Final
+from typing import Any
 
-from agor_reactive.core.fold import fold, fold_raw, initial_state
+from agor_reactive.core.fold import fold, fold_payloads, initial_state
 from agor_reactive.core.snapshot import HYDRATIONS, SessionState
 from agor_reactive.core.state_data import StateDataError, state_from_data
 from agor_reactive.logs.reading import Record, concerns, raw_event
 from agor_reactive.logs.records import FormatError, decoded
-from agor_reactive.models.wire import RawEvent
 
 __all__ = ["Fold", "MirrorFold", "started", "stepped"]
-
-_BATCH: Final = 2_048
 
 Complain = Callable[[Record, str], None]
 """Takes a record that could not be folded, and why."""
 
 
 class MirrorFold:
-    """One mirror while its records are folded: `waiting` are raw events not yet in `state`; `flush` folds them."""
+    """One mirror while its records are folded: `waiting` are topics and payloads of events not yet in `state`."""
 
     __slots__ = ("number", "session_id", "state", "waiting")
 
@@ -30,12 +27,12 @@ class MirrorFold:
         self.number = number
         self.state = state
         self.session_id = state.session_id
-        self.waiting: list[RawEvent] = []
+        self.waiting: list[tuple[str, Any]] = []
 
     def flush(self) -> SessionState:
         """The state after everything that waits."""
         if self.waiting:
-            self.state = fold_raw(self.state, self.waiting)
+            self.state = fold_payloads(self.state, self.waiting)
             self.waiting = []
         return self.state
 
@@ -53,6 +50,19 @@ def started(record: Record) -> MirrorFold:
     except (KeyError, TypeError, StateDataError) as error:
         raise FormatError(f"a record of kind 'mirror' lacks or misstates a field ({error})") from None
     return MirrorFold(number, state)
+
+
+def _plain(records: list[Record], session_id: str) -> tuple[list[tuple[str, Any]], str] | None:
+    """Topics and payloads, if all records are events of this one session and nothing else, as most are."""
+    try:
+        events = [
+            (record["topic"], record["payload"])
+            for record in records
+            if record["kind"] == "event" and record["payload"]["session_id"] == session_id and "cut" not in record
+        ]
+    except (KeyError, TypeError):
+        return None
+    return (events, session_id) if len(events) == len(records) else None
 
 
 class Fold:
@@ -81,6 +91,11 @@ class Fold:
     def take(self, records: list[Record]) -> None:
         """Fold these records; the state of a mirror is right after its `flush`. The hot path of every replay."""
         by_session = self._by_session
+        if len(by_session) == 1 and (plain := _plain(records, *by_session)) is not None:
+            for mirror in by_session[plain[1]]:
+                mirror.waiting += plain[0]
+                mirror.flush()
+            return
         for record in records:
             if record["kind"] != "event":
                 self._other(record)
@@ -95,17 +110,15 @@ class Fold:
                     if here:
                         topic = record.get("topic")
                         if type(topic) is str:
-                            raw = RawEvent(topic, payload, record["t"])
                             for mirror in here:
-                                mirror.waiting.append(raw)
+                                mirror.waiting.append((topic, payload))
                             continue
                     else:
                         continue
             self._rare(record)
         for here in by_session.values():
             for mirror in here:
-                if len(mirror.waiting) >= _BATCH:
-                    mirror.flush()
+                mirror.flush()
 
     def _rare(self, record: Record) -> None:
         """An event with a chunk cut inside a character, an unreadable one, or one that lacks a field or a session."""
@@ -115,7 +128,7 @@ class Fold:
         else:
             for mirror in [mirror for here in self._by_session.values() for mirror in here]:
                 if concerns(raw, mirror.session_id):
-                    mirror.waiting.append(raw)
+                    mirror.waiting.append((raw.topic, raw.payload))
 
     def _other(self, record: Record) -> None:
         kind, by_session = record["kind"], self._by_session

@@ -27,6 +27,7 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(index, "_WORTH_IT", 0)
     monkeypatch.setattr(files, "FRAME", 2_000)
     monkeypatch.setattr(files, "_BLOCK", 1_000)
+    monkeypatch.setattr(files, "_COMPRESSED_BLOCK", 500)
 
 
 def work(seed: int) -> list[Any]:
