@@ -41,6 +41,7 @@ CASES: Mapping[str, tuple[str, str]] = {
     "hydrate": ("hydrate", "hydrate"),
     "widget": ("widget", "widget"),
     "text": ("outside_text", "text"),
+    "log": ("logs", "log"),
 }
 """Name of a case: its module here, and the function in it."""
 

@@ -114,6 +114,18 @@ def fold_raw(state: SessionState, raws: Sequence[RawEvent]) -> SessionState:
     return draft.finish()
 
 
+def fold_payloads(state: SessionState, events: Iterable[tuple[str, Any]]) -> SessionState:
+    """`fold_raw` of topics and payloads: what a log is read as, without an object for each event."""
+    draft = start_draft(state)
+    for topic, payload in events:
+        if topic == TEXT_CHUNK and streams.append_next(draft, payload):
+            continue
+        event = parse_payload(topic, payload, OWN_TOPICS)
+        if event is not None:
+            _fold_into(draft, event)
+    return draft.finish()
+
+
 def _fold_into(draft: Draft, event: Any) -> None:
     kind = type(event)
     handler = _OF_THE_DAEMON.get(kind)

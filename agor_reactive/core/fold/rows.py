@@ -80,13 +80,14 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
     task_id, status = entry.task_id, entry.status
     books = draft.books
     if books.removals and task_id in books.gone_tasks:
+        _saved_after_removal(draft, event)
         return
     old = draft.tasks.entries.get(task_id)
     if old is None:
         if len(draft.tasks.entries) >= limits.MOST_TASKS:
             limits.say(draft, "tasks", limits.MOST_TASKS)
             return
-        if not event.born and draft.status.has_older_tasks and window.is_before(draft, entry):
+        if books.window and not event.born and window.is_before(draft, entry):
             _note_unshown(draft, entry)
             return
         was, begins = "", event.born
@@ -104,9 +105,21 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
     if begins and status != QUEUED_STATUS:
         _load_at_birth(draft, task_id)
     if books.window:
+        if status != was and old is not None and status not in AT_REST:
+            window.load_whole(draft, task_id)
         window.slide(draft)
         if draft.books.missing.reach:
             failures.prune(draft)
+
+
+def _saved_after_removal(draft: Draft, event: e.TaskSaved) -> None:
+    """An event for a removed task changes nothing, unless an answer shows that the task is back.
+
+    A task that is new by this event may have been created again under its old id (an import does that): read it.
+    """
+    journal.note_task(draft, event.entry.task_id, event.entry)
+    if event.born:
+        window.read_again(draft)
 
 
 def _note_unshown(draft: Draft, entry: TaskEntry) -> None:
@@ -114,6 +127,8 @@ def _note_unshown(draft: Draft, entry: TaskEntry) -> None:
     journal.note_task(draft, entry.task_id, entry)
     if entry.queued:
         queue.touch(draft)
+    elif entry.ended:
+        streams.settle_task(draft, entry.task_id)
 
 
 def _status_changed(draft: Draft, task_id: str, was: str, status: str) -> None:
@@ -187,6 +202,7 @@ def message_saved(draft: Draft, event: e.MessageSaved) -> None:
     message_id, task_id = entry.message_id, entry.task_id
     books = draft.books
     if books.removals and (message_id in books.gone_messages or (task_id is not None and task_id in books.gone_tasks)):
+        journal.note_message(draft, message_id, entry)  # counts if an answer shows that it is back
         return
     known = draft.messages_by_task.entries
     if len(known) >= limits.MOST_MESSAGES and known.get(message_id) is None:
