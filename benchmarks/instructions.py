@@ -65,24 +65,29 @@ def valgrind_is_here() -> str | None:
 
 def count(work: str, events: int) -> float:
     """Instructions per event of `work`. Raises `RuntimeError` when valgrind gives no count."""
+    _run([], work, 1)  # compiles what has changed, so that no counted run does
     few, many = _instructions(work, events), _instructions(work, 2 * events)
     return (many - few) / events
 
 
 def _instructions(work: str, events: int) -> int:
-    command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-    run = subprocess.run(
-        [*command, sys.executable, "-X", "frozen_modules=on", "-m", "benchmarks.instructions", work, str(events)],
+    valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+    run = _run(valgrind, work, events)
+    found = re.search(r"I\s+refs:\s+([\d,]+)", run.stderr)
+    if found is None or run.returncode:
+        raise RuntimeError(f"valgrind counted nothing for {work!r}: {run.stderr[-300:]}")
+    return int(found.group(1).replace(",", ""))
+
+
+def _run(under: list[str], work: str, events: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*under, sys.executable, "-m", "benchmarks.instructions", work, str(events)],
         cwd=ROOT,
         capture_output=True,
         text=True,
         check=False,
         env={"PYTHONHASHSEED": "1", "PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"},
     )
-    found = re.search(r"I\s+refs:\s+([\d,]+)", run.stderr)
-    if found is None or run.returncode:
-        raise RuntimeError(f"valgrind counted nothing for {work!r}: {run.stderr[-300:]}")
-    return int(found.group(1).replace(",", ""))
 
 
 if __name__ == "__main__":
