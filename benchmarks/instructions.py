@@ -60,7 +60,7 @@ WORK: Mapping[str, Callable[[int], None]] = {
 
 def valgrind_is_here() -> str | None:
     """None where instructions can be counted, else why not."""
-    return None if shutil.which("valgrind") else "there is no valgrind"
+    return None if shutil.which("valgrind") else "valgrind is not installed"
 
 
 def count(work: str, events: int) -> float:
