@@ -11,13 +11,13 @@ __all__ = ["OwnLoop"]
 
 
 class OwnLoop:
-    """The event loop of one client and all that it makes; none until the first `bind`."""
+    """The event loop of one client and all that it makes: `loop`, of this thread, or that of the first `bind`."""
 
     __slots__ = ("_loop", "_thread")
 
-    def __init__(self) -> None:
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: int | None = None
+    def __init__(self, loop: asyncio.AbstractEventLoop | None = None) -> None:
+        self._loop = loop
+        self._thread = threading.get_ident()
 
     def bind(self) -> None:
         """Belong to the running loop from now on. Raises `WrongLoop` if it belongs to another one already."""

@@ -177,6 +177,7 @@ class AsyncRestClient(Services[Async]):
         password: Secret | None = None,
     ) -> AuthenticationResult:
         """Log in and stay logged in; see `RestClient.authenticate`."""
+        self._rest.own_loop.bind()
         api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
         given = credentials(
             strategy,

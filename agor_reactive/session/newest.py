@@ -95,9 +95,7 @@ class NewestSubject(GuardedSubject[V]):
     def __init__(
         self, value: V, loop: asyncio.AbstractEventLoop, *, emitting: str, on_failure: OnListenerFailure
     ) -> None:
-        own_loop = OwnLoop()
-        own_loop.bind()
-        super().__init__(emitting, on_failure, own_loop)
+        super().__init__(emitting, on_failure, OwnLoop(loop))
         self._newest = value
         self.waits = False
         self._tick = _tick_of(loop)
