@@ -25,14 +25,14 @@ from tests.core.build import SID, message_row
 from tests.session.world import World
 
 ANYWHERE: dict[type, set[str]] = {
-    agor.Client: {"url", "status"},
+    agor.Client: {"url", "status", "service", "sessions", "tasks", "users"},
     agor.SessionHandle: {"state", "released", "session_id", "entry", "display"},
     agor.SessionCollection: {"rows", *(name for name in dir(Observable) if name != "subscribe")},
     agor.PendingPermission: {
         *("request", "session_id", "task_id", "message_id", "request_id", "tool_name", "tool_input"),
     },
-    agor.AsyncRestClient: {"url"},
-    **dict.fromkeys({Service, *SERVICES.values()}, set[str]()),
+    agor.AsyncRestClient: {"url", "service", "sessions", "tasks", "users"},
+    **{kind: set() for kind in (Service, *SERVICES.values())},
 }
 """By type, what may be used on any thread: values that do not change, or that are replaced as a whole."""
 
@@ -41,23 +41,9 @@ SERVICE = "a_custom_method"
 
 
 def names_of(kind: type) -> list[str]:
-    """The public names of a type that are bound to the loop; attributes that are services are tested on their own."""
-    bound = {name for name in dir(kind) if not name.startswith("_")} - ANYWHERE[kind]
-    if issubclass(kind, (agor.Client, agor.AsyncRestClient)):
-        bound -= {"service", *agor.Client.__mro__[1].__annotations__, *services_of(kind)}
-    return sorted(bound | ({SERVICE} if issubclass(kind, Service) else set()))
-
-
-def services_of(kind: type) -> set[str]:
-    return {
-        name
-        for name in dir(kind)
-        if isinstance(inspect.getattr_static(kind, name), property) and is_service(kind, name)
-    }
-
-
-def is_service(kind: type, name: str) -> bool:
-    return "Service" in str(inspect.getattr_static(kind, name).fget.__annotations__.get("return", ""))
+    """The public names of a type that are bound to the loop. The services of a client have their own test."""
+    public = {name for name in dir(kind) if not name.startswith("_")} - ANYWHERE[kind]
+    return sorted(public | ({SERVICE} if issubclass(kind, Service) else set()))
 
 
 def called(function: Any) -> Any:
@@ -144,12 +130,14 @@ async def test_a_permission_request_refuses(name: str) -> None:
     world = World()
     asked = {"request_id": "r1", "tool_name": "Bash", "tool_input": {}, "status": "pending"}
     world.messages.append({**message_row("m2", "t1", index=2), "type": "permission_request", "content": asked})
-    async with agor.create_client(link=world.link) as client:
-        async with agor.retain_reactive_session(client, SID, task_hydration="eager") as handle:
-            await handle.ready()
-            found: list[PendingPermission] = []
-            handle.permissions.subscribe(found.append)
-            await refuses(found[0], name)
+    async with (
+        agor.create_client(link=world.link) as client,
+        agor.retain_reactive_session(client, SID, task_hydration="eager") as handle,
+    ):
+        await handle.ready()
+        found: list[PendingPermission] = []
+        handle.permissions.subscribe(found.append)
+        await refuses(found[0], name)
 
 
 @pytest.mark.parametrize(
