@@ -1,4 +1,4 @@
-"""What `adapters.ipywidgets` uses of other packages beyond their documented interfaces; see tests/test_package_internals."""
+"""What `adapters.ipywidgets` uses of other packages beyond their documentation; see tests/test_package_internals.py."""
 
 from __future__ import annotations
 
