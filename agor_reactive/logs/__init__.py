@@ -12,5 +12,6 @@ from agor_reactive.logs.changes import Diff
 from agor_reactive.logs.files import Damage
 from agor_reactive.logs.log import Log, LoggedMirror, open
 from agor_reactive.logs.recording import Recording, record
+from agor_reactive.logs.replaying import replay
 
-__all__ = ["Damage", "Diff", "Log", "LoggedMirror", "Recording", "open", "record"]
+__all__ = ["Damage", "Diff", "Log", "LoggedMirror", "Recording", "open", "record", "replay"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -23,16 +23,16 @@ __all__ = ["Recording", "record"]
 
 
 class Recording:
-    """A log being written: of one session, or of everything that a client mirrors.
+    """A log being written: of some sessions, or of everything that a client mirrors.
 
     `paths` are its files so far; `dropped` counts records that found no room because the disk was too slow (the log
     says where, and the mirrors begin anew there); `error` says why writing stopped.
     """
 
-    def __init__(self, router: Router, writer: RecordWriter, only: SessionEntry | None) -> None:
+    def __init__(self, router: Router, writer: RecordWriter, *, everything: bool) -> None:
         self._router = router
         self._writer = writer
-        self._only = only
+        self._everything = everything
         self._numbers: dict[SessionEntry, int] = {}
         self._sessions: dict[str, int] = {}
         self._dropped_before = 0
@@ -47,6 +47,11 @@ class Recording:
     def dropped(self) -> int:
         """How many records found no room."""
         return self._writer.dropped
+
+    @property
+    def records(self) -> int:
+        """How many records were written so far."""
+        return self._writer.written
 
     @property
     def error(self) -> str | None:
@@ -70,7 +75,7 @@ class Recording:
 
     def received(self, raw: RawEvent) -> None:
         """An event of the wire, before any session folds it."""
-        if self._only is not None:
+        if not self._everything:
             payload = raw.payload
             named = (payload.get("session_id") or payload.get("sessionId")) if isinstance(payload, dict) else None
             if named not in self._sessions and raw.topic != UNREADABLE:
@@ -80,7 +85,7 @@ class Recording:
 
     def started(self, entry: SessionEntry) -> None:
         """A mirror begins, before its first event."""
-        if self._only is None and self._ready():
+        if self._everything and self._ready():
             self._begin(entry)
 
     def applied(self, entry: SessionEntry, event: Any) -> None:
@@ -109,7 +114,8 @@ class Recording:
 
     # ---------------------------------------------------------------------------------------------------------- the end
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Record nothing more. Returns at once; `close` waits until everything is written."""
         if self._undo is not None:
             self._undo()
             self._undo = None
@@ -118,13 +124,13 @@ class Recording:
 
     def close(self) -> None:
         """Stop recording and wait until everything is written. Raises `RecordingFailed` if it could not be."""
-        self._stop()
+        self.stop()
         self._writer.join()
         self._check()
 
     async def aclose(self) -> None:
         """`close`, without blocking the event loop."""
-        self._stop()
+        self.stop()
         await asyncio.to_thread(self._writer.join)
         self._check()
 
@@ -138,7 +144,7 @@ class Recording:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
+        self.stop()
         self._writer.join()
         if error is None:
             self._check()
@@ -149,14 +155,14 @@ class Recording:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
+        self.stop()
         await asyncio.to_thread(self._writer.join)
         if error is None:
             self._check()
 
 
 def record(
-    target: SessionHandle | Client,
+    target: SessionHandle | Iterable[SessionHandle] | Client,
     path: str | os.PathLike[str],
     *,
     redact_text: bool = False,
@@ -165,7 +171,7 @@ def record(
     max_buffered: int = 100_000,
     clock: Callable[[], float] = time.time,
 ) -> Recording:
-    """Record a session (a handle) or every session that a client mirrors, now and later, into a new log file.
+    """Record sessions (a handle or several) or every session that a client mirrors, now and later, into a new log file.
 
     Starts at once; use it as a context manager, sync or async, or `close` it. ``.zst`` and ``.gz`` compress. Secrets
     are always taken out; `redact_text` blanks prompts and replies as well. `rotate_bytes` and `rotate_seconds` begin a
@@ -180,19 +186,32 @@ def record(
             raise UsageError(f"{name} is 0 or more, not {value!r}")
     if max_buffered < 1:
         raise UsageError(f"max_buffered is 1 or more, not {max_buffered!r}")
-    if isinstance(target, SessionHandle):
-        only: SessionEntry | None = target.mirrored
-        if only is None:
-            raise UsageError("The session's full id is not known yet; wait for ready() first.")
-        router, entries = only.router, [only]
-    elif isinstance(target, Client):
+    if isinstance(target, Client):
         target.check_loop()
-        only, router = None, target.router
-        entries = [entry for entry in target.registry.sessions if entry.started]
+        router, entries = target.router, [entry for entry in target.registry.sessions if entry.started]
     else:
-        raise UsageError(f"record takes a session handle or a client, not {type(target).__name__}")
+        entries = _entries(target)
+        router = entries[0].router
     options = Options(redact_text, rotate_bytes, rotate_seconds, max_buffered)
     about = {"daemon": {"url": getattr(router.link, "url", None)}}
-    recording = Recording(router, RecordWriter(path, options, about, clock=clock), only)
+    recording = Recording(router, RecordWriter(path, options, about, clock=clock), everything=isinstance(target, Client))
     recording._start(entries)
     return recording
+
+
+def _entries(handles: SessionHandle | Iterable[SessionHandle]) -> list[SessionEntry]:
+    """What the handles mirror, each once."""
+    given = [handles] if isinstance(handles, SessionHandle) or not isinstance(handles, Iterable) else list(handles)
+    found: dict[SessionEntry, None] = {}
+    for handle in given:
+        if not isinstance(handle, SessionHandle):
+            raise UsageError(f"record takes session handles or a client, not {type(handle).__name__}")
+        entry = handle.mirrored
+        if entry is None:
+            raise UsageError("The session's full id is not known yet; wait for ready() first.")
+        found[entry] = None
+    if not found:
+        raise UsageError("record needs at least one session handle")
+    if len({id(entry.router) for entry in found}) > 1:
+        raise UsageError("record takes handles of one client; record each client into a file of its own")
+    return list(found)

@@ -108,6 +108,11 @@ class RecordWriter:
         """Whether there is no room for more."""
         return self._put - self._taken >= self._options.max_buffered
 
+    @property
+    def written(self) -> int:
+        """How many records were written so far."""
+        return self._n
+
     def event(self, raw: RawEvent) -> bool:
         """An event of the wire. False if it was dropped."""
         return self._offer(_Event(raw))

@@ -208,3 +208,31 @@ async def test_the_first_line_says_what_it_is(tmp_path: Path) -> None:
     assert logs.open(tmp_path / "log.jsonl").header == header
     handle.release()
     await world.settle()
+
+
+async def test_several_handles_record_into_one_log_and_nothing_else_gets_in(tmp_path: Path) -> None:
+    world, first = await ready()
+    second = world.registry.retain(OTHER, task_hydration="eager")
+    await second.ready()
+    with record([first, second, first], tmp_path / "both.jsonl") as both, record([second], tmp_path / "one.jsonl"):
+        await live(world, first)
+        expected = dumped(first.state), dumped(second.state)
+        both.stop()
+        world.emit("messages created", **message_row("late", "t1", 9))
+        await world.settle()
+    assert both.records > 5
+    log = logs.open(tmp_path / "both.jsonl")
+    assert (dumped(log.fold(SID)), dumped(log.fold(OTHER))) == expected
+    assert len(log.mirrors) == 2
+    assert logs.open(tmp_path / "one.jsonl").sessions == (OTHER,)
+    assert {event.payload.get("session_id") for event in logs.open(tmp_path / "one.jsonl").events()} <= {OTHER}
+    for wrong in ([], [first, "x"]):
+        with pytest.raises(UsageError):
+            record(wrong, tmp_path / "wrong.jsonl")  # type: ignore[arg-type]
+    stranger, elsewhere = await ready()
+    with pytest.raises(UsageError, match="one client"):
+        record([first, elsewhere], tmp_path / "wrong.jsonl")
+    for handle in (first, second, elsewhere):
+        handle.release()
+    await world.settle()
+    await stranger.settle()
