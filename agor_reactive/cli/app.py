@@ -10,6 +10,7 @@ import typer
 
 from agor_reactive.cli.endings import run, working
 from agor_reactive.cli.reach import KEY_ENV, ApiKeyEnv, Reach, Url
+from agor_reactive.errors import UsageError
 from agor_reactive.transport.address import DEFAULT_URL
 
 __all__ = ["app", "run_app"]
@@ -43,8 +44,13 @@ class Hydration(StrEnum):
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Session id; any unambiguous prefix works.")]
+HydrationOption = Annotated[Hydration, typer.Option(help="Which tasks load their messages.")]
+LogFiles = Annotated[list[Path], typer.Argument(metavar="FILE...", help="A log, or the parts of one.")]
 Speed = Annotated[float, typer.Option(min=0.01, max=1000.0, help="Speed of the scripted agent.")]
 Seed = Annotated[int, typer.Option(help="Random seed of the scripted agent.")]
+Record = Annotated[
+    Path | None, typer.Option("--record", metavar="FILE", help="Write a log into this new file (.jsonl, .zst or .gz).")
+]
 ApiVersionOption = Annotated[ApiVersion, typer.Option("--api-version", help="API version of the daemon.")]
 
 
@@ -84,13 +90,14 @@ def demo(
     speed: Speed = 1.0,
     seed: Seed = 0,
     api_version: ApiVersionOption = ApiVersion.HANDSHAKE,
+    record: Record = None,
     picture: Annotated[Path | None, typer.Option(hidden=True, help="Save the busiest moment as an SVG.")] = None,
 ) -> None:
     """Run the demo: two live prompts, the second one queued."""
     with working():
         from agor_reactive.cli.demo import demo as work
 
-        options: dict[str, Any] = {"json": json, "speed": speed, "seed": seed, "picture": picture}
+        options: dict[str, Any] = {"json": json, "speed": speed, "seed": seed, "picture": picture, "record": record}
         raise typer.Exit(run(lambda stop: work(stop, api_version=api_version.value, **options)))
 
 
@@ -161,7 +168,8 @@ def watch(
         False
     ),
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Exit when the session is idle.")] = False,
-    hydration: Annotated[Hydration, typer.Option(help="Which tasks load their messages.")] = Hydration.EAGER,
+    hydration: HydrationOption = Hydration.EAGER,
+    record: Record = None,
 ) -> None:
     """Watch a session live until Ctrl-C. Reconnects automatically."""
     with working():
@@ -169,7 +177,11 @@ def watch(
 
         reach = Reach.of(url, api_key_env)
         raise typer.Exit(
-            run(lambda stop: work(reach, session, stop, json=json, hydration=hydration.value, until_idle=until_idle))
+            run(
+                lambda stop: work(
+                    reach, session, stop, json=json, hydration=hydration.value, until_idle=until_idle, record=record
+                )
+            )
         )
 
 
@@ -181,17 +193,58 @@ def prompt(
     api_key_env: ApiKeyEnv = KEY_ENV,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch until the task ends.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --follow: write JSON lines.")] = False,
+    record: Annotated[
+        Path | None, typer.Option("--record", metavar="FILE", help="With --follow: write a log into this new file.")
+    ] = None,
 ) -> None:
     """Send a prompt. A busy session queues it."""
     with working():
         from agor_reactive.cli.rows import send_prompt, text_of
 
         reach, asked = Reach.of(url, api_key_env), text_of(text)
+        if record is not None and not follow:
+            raise UsageError("--record needs --follow")
         if not follow:
             raise typer.Exit(send_prompt(reach, session, asked))
         from agor_reactive.cli.watch import prompt_and_follow
 
-        raise typer.Exit(run(lambda stop: prompt_and_follow(reach, session, asked, stop, json=json)))
+        raise typer.Exit(run(lambda stop: prompt_and_follow(reach, session, asked, stop, json=json, record=record)))
+
+
+@app.command()
+def record(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The log, a new file (.jsonl, .zst or .gz).")
+    ],
+    session: Annotated[
+        list[str] | None, typer.Argument(metavar="[SESSION]...", help="Session ids; any unambiguous prefix works.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Record every session, also those created meanwhile.")
+    ] = False,
+    redact_text: Annotated[
+        bool, typer.Option("--redact-text", help="Blank prompts and replies; keep their lengths.")
+    ] = False,
+    rotate_bytes: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Begin a new file after N bytes; 0 for never.")
+    ] = 0,
+    hydration: HydrationOption = Hydration.EAGER,
+) -> None:
+    """Record sessions into a log until Ctrl-C."""
+    with working():
+        from agor_reactive.cli.recording import record as work
+
+        reach = Reach.of(url, api_key_env)
+        options: dict[str, Any] = {"redact_text": redact_text, "rotate_bytes": rotate_bytes}
+        raise typer.Exit(
+            run(
+                lambda stop: work(
+                    reach, session or [], output, stop, everything=everything, hydration=hydration.value, **options
+                )
+            )
+        )
 
 
 @app.command()
