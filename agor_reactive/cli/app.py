@@ -248,6 +248,30 @@ def record(
 
 
 @app.command()
+def replay(
+    file: LogFiles,
+    session: Annotated[
+        str | None, typer.Option("--session", metavar="SESSION", help="Which session, if the log has several.")
+    ] = None,
+    speed: Annotated[str, typer.Option(metavar="N|max", help="How much faster than recorded.")] = "1",
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="T", help="Begin at 90, 1:30 (from the beginning) or a date.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="T", help="End at this time.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One summary line per state; last line: full state.")] = False,
+) -> None:
+    """Play a log: in a terminal with pause, step and seek."""
+    with working():
+        from agor_reactive.cli.replay import replay as work
+        from agor_reactive.cli.replay import speed_of
+
+        pace = speed_of(speed)
+        raise typer.Exit(
+            run(lambda stop: work(file, stop, session=session, speed=pace, since=since, until=until, json=json))
+        )
+
+
+@app.command()
 def stop(session: SessionId, url: Url = DEFAULT_URL, api_key_env: ApiKeyEnv = KEY_ENV) -> None:
     """Stop the running task. Queued prompts still run."""
     with working():

@@ -93,6 +93,11 @@ class Log:
         """The ids of the sessions that were mirrored, each once. The first access reads the whole log."""
         return tuple(dict.fromkeys(mirror.session_id for mirror in self.mirrors))
 
+    def mirror(self, session_id: str | None = None) -> LoggedMirror:
+        """The newest mirror of a session."""
+        wanted = self._only(session_id)
+        return [mirror for mirror in self.mirrors if mirror.session_id == wanted][-1]
+
     # -------------------------------------------------------------------------------------------------------- states
 
     def fold(self, session_id: str | None = None) -> SessionState:
@@ -111,7 +116,7 @@ class Log:
 
         `since` begins with the state at that time, `until` ends with it.
         """
-        mirror = self._mirror(session_id)
+        mirror = self.mirror(session_id)
         wanted = _Only(mirror.session_id)
         return stepped(self.records(), self._complain, mirror.number, wanted, since=since, until=until)
 
@@ -177,10 +182,6 @@ class Log:
         if len(found) > 1:
             raise AmbiguousId(f"{session_id!r} fits several sessions of the log", matches=tuple(found))
         return found[0]
-
-    def _mirror(self, session_id: str | None) -> LoggedMirror:
-        wanted = self._only(session_id)
-        return [mirror for mirror in self.mirrors if mirror.session_id == wanted][-1]
 
     def _complain(self, record: Record, reason: str) -> None:
         self._damages.add(Damage(", ".join(part.path for part in self._parts), 0, f"record {record['n']}: {reason}"))

@@ -194,7 +194,9 @@ def record(
         router = entries[0].router
     options = Options(redact_text, rotate_bytes, rotate_seconds, max_buffered)
     about = {"daemon": {"url": getattr(router.link, "url", None)}}
-    recording = Recording(router, RecordWriter(path, options, about, clock=clock), everything=isinstance(target, Client))
+    recording = Recording(
+        router, RecordWriter(path, options, about, clock=clock), everything=isinstance(target, Client)
+    )
     recording._start(entries)
     return recording
 

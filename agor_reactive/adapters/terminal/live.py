@@ -87,6 +87,16 @@ class LiveView:
             self._painted = None
         else:
             self._state = state
+        self._soon()
+
+    def say(self, hint: str) -> None:
+        """Show another hint on the last line."""
+        if hint != self._hint:
+            self._hint = hint
+            self._painted = None
+            self._soon()
+
+    def _soon(self) -> None:
         if self._live is None or self._timer is not None:
             return
         loop = asyncio.get_running_loop()
