@@ -98,16 +98,16 @@ async def _shown(
 ) -> int:
     mirror = await asyncio.to_thread(log.mirror, session)
     _name_damage(log, known)
-    begin = mirror.began if since is None else moment_of(since, mirror.began)
+    begin = None if since is None else moment_of(since, mirror.began)
     end = mirror.ended if until is None else moment_of(until, mirror.began)
-    if end < max(begin, mirror.began):
+    if end < max(begin or 0.0, mirror.began):
         raise UsageError("--until comes before --from, or before the beginning of the log")
     stop.graceful = True
     async with keys_of_terminal() as keys:
         with view_of(json=json, hint=KEYS) as view:
             if keys is not None and isinstance(view, LiveView):
                 last = min(end, mirror.ended)
-                start = min(max(begin, mirror.began), last)
+                start = min(max(begin or 0.0, mirror.began), last)
                 player = Player(log, mirror.session_id, view, begin=start, end=last, origin=mirror.began, speed=speed)
                 await player.run(keys, stop)
                 shown = player.shown
@@ -116,15 +116,17 @@ async def _shown(
     return WELL if shown else FAULT
 
 
-async def _play(log: Log, session_id: str, view: View, stop: Stop, *, begin: float, end: float, speed: float) -> int:
+async def _play(
+    log: Log, session_id: str, view: View, stop: Stop, *, begin: float | None, end: float, speed: float
+) -> int:
     """Show the states between two times, each when it is due. Returns how many were shown."""
     loop = asyncio.get_running_loop()
-    started: float | None = None
+    started, first = 0.0, 0.0
     shown = 0
     for t, state in log.states(session_id, since=begin, until=end):
-        if started is None:
-            started, begin = loop.time(), t
-        due = started + (t - begin) / speed
+        if not shown:
+            started, first = loop.time(), t
+        due = started + (t - first) / speed
         if due > loop.time():
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), due - loop.time())
