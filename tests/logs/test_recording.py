@@ -117,13 +117,13 @@ class Gate:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.open = threading.Event()
-        line = writing._line
+        line = writing.line_of
 
         def held(entry: dict[str, Any]) -> bytes:
             assert self.open.wait(10)
             return line(entry)
 
-        monkeypatch.setattr(writing, "_line", held)
+        monkeypatch.setattr(writing, "line_of", held)
 
 
 async def test_what_finds_no_room_is_counted_and_the_mirror_begins_anew(
