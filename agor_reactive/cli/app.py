@@ -51,6 +51,7 @@ Seed = Annotated[int, typer.Option(help="Random seed of the scripted agent.")]
 Record = Annotated[
     Path | None, typer.Option("--record", metavar="FILE", help="Write a log into this new file (.jsonl, .zst or .gz).")
 ]
+RedactText = Annotated[bool, typer.Option("--redact-text", help="Blank prompts and replies; keep their lengths.")]
 ApiVersionOption = Annotated[ApiVersion, typer.Option("--api-version", help="API version of the daemon.")]
 
 
@@ -224,9 +225,7 @@ def record(
     everything: Annotated[
         bool, typer.Option("--all", help="Record every session, also those created meanwhile.")
     ] = False,
-    redact_text: Annotated[
-        bool, typer.Option("--redact-text", help="Blank prompts and replies; keep their lengths.")
-    ] = False,
+    redact_text: RedactText = False,
     rotate_bytes: Annotated[
         int, typer.Option(min=0, metavar="N", help="Begin a new file after N bytes; 0 for never.")
     ] = 0,
@@ -245,6 +244,23 @@ def record(
                 )
             )
         )
+
+
+@app.command()
+def export(
+    session: SessionId,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The log, a new file (.jsonl, .zst or .gz).")
+    ],
+    url: Url = DEFAULT_URL,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    redact_text: RedactText = False,
+) -> None:
+    """Write a log of a past session from its rows."""
+    with working():
+        from agor_reactive.cli.export import export as work
+
+        raise typer.Exit(work(Reach.of(url, api_key_env), session, output, redact_text=redact_text))
 
 
 @app.command()

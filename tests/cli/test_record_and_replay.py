@@ -103,6 +103,24 @@ def test_record_all_has_sessions_that_are_created_meanwhile(
     assert len(log.paths) > 1
 
 
+def test_an_export_replays_what_was_never_recorded(cli: Cli, session_id: str, tmp_path: Path) -> None:
+    for text in ("first [say:one]", "second [tools:2] [say:two]"):
+        assert cli("prompt", session_id, text, "-f").code == 0
+    file = str(tmp_path / "past.jsonl.zst")
+    ended = cli("export", session_id[:23], "-o", file)
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("2 tasks and ")
+    assert ended.err == ""
+    watched = cli("watch", session_id, "--until-idle").out
+    replayed = cli("replay", file, "--speed", "max")
+    assert replayed.out.removeprefix("· live\n") == watched
+    again = cli("export", session_id, "-o", file)
+    assert (again.code, "exists already" in again.err) == (2, True)
+    missing = cli("export", "01a20fce-0000-7000-8000-000000000000", "-o", str(tmp_path / "no.jsonl"))
+    assert (missing.code, "not found" in missing.err) == (1, True)
+    assert not (tmp_path / "no.jsonl").exists()
+
+
 @pytest.mark.parametrize("words", [[], ["--all", "x"]])
 def test_record_wants_either_sessions_or_all(cli: Cli, tmp_path: Path, words: list[str]) -> None:
     ended = cli("record", *words, "-o", str(tmp_path / "log.jsonl"))
