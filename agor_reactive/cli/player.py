@@ -24,10 +24,11 @@ _Moment = tuple[float, SessionState]
 
 
 def clock_text(seconds: float) -> str:
-    """``1:02`` or ``1:02:03``: how far into a log."""
-    minutes, rest = divmod(max(0, int(seconds)), 60)
+    """``1:02.3`` or ``1:02:03``: how far into a log."""
+    tenths = max(0, int(seconds * 10))
+    minutes, rest = divmod(tenths // 10, 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}.{tenths % 10}"
 
 
 class Player:
@@ -49,6 +50,7 @@ class Player:
         self._present: _Moment | None = None
         self._following: _Moment | None = None
         self._past: deque[_Moment] = deque(maxlen=_REMEMBERED)
+        self._sought = False  # the present state came before the time that is shown
         self._at = begin
         self._since = 0.0
         self.shown = 0
@@ -140,9 +142,10 @@ class Player:
         """One state on."""
         if self._following is None:
             return
-        if self._present is not None:
+        if self._present is not None and not self._sought:
             self._past.append(self._present)
         self._show(self._following)
+        self._sought = False
         if not keep_clock or self._speed == math.inf:
             self._at = self._following[0]
         self._following = next(self._states, None)
@@ -153,25 +156,38 @@ class Player:
         """One state back; those before the remembered ones are read again from the log, farther and farther back."""
         if self._present is None:
             return
-        at, reach = self._present[0], 1.0
-        while not self._past and self._begin < at:
-            since = max(at - reach, self._begin)
-            earlier = self._log.states(self._session_id, since=since, until=at)
-            self._past.extend(moment for moment in await asyncio.to_thread(list, earlier) if moment[0] < at)
-            reach *= 8
-            if since <= self._begin:
-                break
+        at = self._present[0]
         while self._past and self._past[-1][0] >= at:  # several states of one moment are one step back
             self._past.pop()
+        if not self._past:
+            self._past.extend(await asyncio.to_thread(self._before, at))
         if self._past:
             moment = self._past.pop()
             past = list(self._past)
             await self._seek(moment[0])
             self._past.extend(past)
+            self._sought = False
+
+    def _before(self, at: float) -> list[_Moment]:
+        """States before the present one, which is that of `at`, oldest first; none if it is the first."""
+        reach = 1.0
+        while True:
+            since = max(at - reach, self._begin)
+            found = list(self._log.states(self._session_id, since=since, until=at))
+            if since > self._begin:
+                del found[:1]  # the state at `since` came earlier
+            if self._sought:
+                del found[-1:]  # the present state, at the time it came
+            else:
+                found = [moment for moment in found if moment[0] < at]
+            if found or since <= self._begin:
+                return found
+            reach *= 8
 
     async def _seek(self, t: float) -> None:
         """The state at `t`, epoch seconds, or the first one."""
         self._past.clear()
+        self._sought = True
         self._states = self._log.states(self._session_id, since=t, until=self._end)
         first = await asyncio.to_thread(next, self._states, None)
         self._following = next(self._states, None) if first is not None else None

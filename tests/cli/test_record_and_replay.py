@@ -222,4 +222,4 @@ def test_keys_are_split(data: bytes, keys: list[str], rest: bytes) -> None:
 
 
 def test_a_clock() -> None:
-    assert [clock_text(seconds) for seconds in (-1, 0, 61.9, 3_723)] == ["0:00", "0:00", "1:01", "1:02:03"]
+    assert [clock_text(seconds) for seconds in (-1, 0, 61.9, 3_723)] == ["0:00.0", "0:00.0", "1:01.9", "1:02:03"]
