@@ -106,8 +106,12 @@ class Log:
 
     def fold_all(self) -> dict[str, SessionState]:
         """The last state of every session, in one pass: session id to state, that of its newest mirror."""
+        return {state.session_id: state for _, state in sorted(self.fold_mirrors().items())}
+
+    def fold_mirrors(self) -> dict[int, SessionState]:
+        """The last state of every mirror by its number, in one pass."""
         folded = Fold(self._complain).take_lists(self._lists())
-        return {mirror.session_id: mirror.flush() for _, mirror in sorted(folded.items())}
+        return {number: mirror.flush() for number, mirror in folded.items()}
 
     def states(
         self, session_id: str | None = None, *, since: float | None = None, until: float | None = None

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from agor_reactive.client.live import Client
@@ -34,6 +34,7 @@ class Recording:
         self._writer = writer
         self._everything = everything
         self._numbers: dict[SessionEntry, int] = {}
+        self._begun = 0
         self._sessions: dict[str, int] = {}
         self._dropped_before = 0
         self._undo: Callable[[], None] | None = None
@@ -47,6 +48,11 @@ class Recording:
     def dropped(self) -> int:
         """How many records found no room."""
         return self._writer.dropped
+
+    @property
+    def mirrors(self) -> Mapping[SessionEntry, int]:
+        """The mirrors that are recorded now, and their numbers in the log."""
+        return MappingProxyType(self._numbers)
 
     @property
     def records(self) -> int:
@@ -64,7 +70,8 @@ class Recording:
         self._undo = self._router.tap(self)
 
     def _begin(self, entry: SessionEntry) -> None:
-        number = self._numbers[entry] = len(self._numbers) + 1
+        self._begun += 1  # never the number of a mirror that was released: another may still have a higher one
+        number = self._numbers[entry] = self._begun
         self._sessions[entry.session_id] = self._sessions.get(entry.session_id, 0) + 1
         self._write_mirror(entry, number)
 
@@ -121,6 +128,7 @@ class Recording:
             self._undo = None
             self._ready()
             self._writer.close()
+            self._numbers.clear()
 
     def close(self) -> None:
         """Stop recording and wait until everything is written. Raises `RecordingFailed` if it could not be."""

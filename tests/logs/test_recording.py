@@ -70,6 +70,27 @@ async def test_a_log_of_a_client_has_every_session_from_its_beginning_to_its_rel
     await world.settle()
 
 
+async def test_a_mirror_that_begins_after_another_was_released_has_a_number_of_its_own(tmp_path: Path) -> None:
+    world, first = await ready()
+    client = agor.create_client(link=world.link)
+    client.router, client.registry = world.router, world.registry
+    with record(client, tmp_path / "log.jsonl"):
+        second = client.registry.retain(SID, task_hydration="eager")
+        await second.ready()
+        first.release()
+        third = client.registry.retain(OTHER, task_hydration="eager")
+        await third.ready()
+        world.emit("messages created", **message_row("m9", "t1", 9))
+        await world.settle()
+        expected = [dumped(second.state), dumped(third.state)]
+    log = logs.open(tmp_path / "log.jsonl")
+    assert [dumped(state) for _, state in sorted(log.fold_mirrors().items())][1:] == expected
+    assert [mirror.hydration for mirror in log.mirrors] == ["lazy", "eager", "eager"]
+    second.release()
+    third.release()
+    await world.settle()
+
+
 async def test_after_the_recording_nothing_is_written_and_no_thread_is_left(tmp_path: Path) -> None:
     world, handle = await ready()
     before = threading.active_count()
