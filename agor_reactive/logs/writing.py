@@ -191,7 +191,7 @@ class RecordWriter:
         self.paths.append(path)
         self._part = part
         self._began = self._clock()
-        file.write(line_of(header_of(self._began, self._log_id, part, self._about)) + b"\n")
+        file.write(orjson.dumps(header_of(self._began, self._log_id, part, self._about)) + b"\n")
         file.flush()
         return file
 
