@@ -110,11 +110,14 @@ class LogPlayer(EmbeddedDaemon):
     # --------------------------------------------------------------------------------------------------------- playing
 
     def _preroll(self, records: Iterator[Mapping[str, Any]]) -> Mapping[str, Any] | None:
-        """Take all rows from before the first event. Returns that event's record."""
+        """Take all rows from before the first event, and on until there is a session, which clients can join.
+
+        Returns the record of the next event.
+        """
         for record in records:
-            if record["kind"] == "event":
+            if record["kind"] == "event" and self._now_running.context.sessions.all():
                 return record
-            self._take_rows(record)
+            self._take(record, sends=False)
         return None
 
     async def _play(self, first: Mapping[str, Any] | None, records: Iterator[Mapping[str, Any]]) -> None:
@@ -133,17 +136,18 @@ class LogPlayer(EmbeddedDaemon):
                 await asyncio.sleep(due - loop.time())
             elif count % 50 == 0:
                 await asyncio.sleep(0)  # so that calls are answered meanwhile
-            raw = raw_event(dict(record)) if record["kind"] == "event" else None
-            if raw is not None:
-                self._send(raw)
-            else:
-                self._take_rows(record)
+            self._take(record)
             record = next(records, None)
 
-    def _send(self, raw: RawEvent) -> None:
-        """Change the row of an event, as the recorded daemon had by then, and send the event to clients."""
-        if raw.topic == UNREADABLE:
-            return  # the recording client could not read it; what was in it is not known
+    def _take(self, record: Mapping[str, Any], *, sends: bool = True) -> None:
+        """Change the rows of a record, as the recorded daemon had by then, and send its event to clients."""
+        raw = raw_event(dict(record)) if record["kind"] == "event" else None
+        if raw is None:
+            self._take_rows(record)
+        elif raw.topic != UNREADABLE:  # the recording client could not read it; what was in it is not known
+            self._take_event(raw, sends=sends)
+
+    def _take_event(self, raw: RawEvent, *, sends: bool) -> None:
         service, _, verb = raw.topic.rpartition(" ")
         payload = raw.payload
         table = self._tables.get(service)
@@ -152,6 +156,8 @@ class LogPlayer(EmbeddedDaemon):
                 self._put(table, payload)
             elif verb == "removed":
                 self._drop(table, payload)
+        if not sends:
+            return
         if isinstance(payload, dict) and type(payload.get("chunk")) is CutText:
             payload = {**payload, "chunk": payload["chunk"].raw}
         self._now_running.context.bus.publish(raw.topic, payload)
