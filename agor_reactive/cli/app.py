@@ -275,9 +275,21 @@ def replay(
     ] = None,
     until: Annotated[str | None, typer.Option("--until", metavar="T", help="End at this time.")] = None,
     json: Annotated[bool, typer.Option("--json", help="One summary line per state; last line: full state.")] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve it as a daemon that plays it once a client watches.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="With --serve: TCP port; 0 picks a free one.")] = 0,
 ) -> None:
     """Play a log: in a terminal with pause, step and seek."""
     with working():
+        if serve:
+            from agor_reactive.cli.replay import speed_of
+            from agor_reactive.cli.serve import serve_log
+
+            if json or session or since or until:
+                raise UsageError("--serve plays the whole log; it goes with --speed and --port only")
+            played_at = speed_of(speed)
+            raise typer.Exit(run(lambda stop: serve_log(stop, file, port=port, speed=played_at)))
         from agor_reactive.cli.replay import replay as work
         from agor_reactive.cli.replay import speed_of
 

@@ -16,7 +16,7 @@ from agor_reactive.cli.keys import split_keys
 from agor_reactive.cli.player import clock_text
 from agor_reactive.cli.replay import moment_of, speed_of
 from agor_reactive.errors import UsageError
-from tests.cli.conftest import Cli, Process
+from tests.cli.conftest import Cli, Process, Served
 from tests.core.build import chunk, start
 from tests.logs.writer import BEGIN, Recorded
 
@@ -119,6 +119,25 @@ def test_an_export_replays_what_was_never_recorded(cli: Cli, session_id: str, tm
     missing = cli("export", "01a20fce-0000-7000-8000-000000000000", "-o", str(tmp_path / "no.jsonl"))
     assert (missing.code, "not found" in missing.err) == (1, True)
     assert not (tmp_path / "no.jsonl").exists()
+
+
+class ServedLog(Served):
+    COMMAND = "replay"
+
+
+def test_a_served_log_is_watched_like_a_daemon(cli: Cli, tmp_path: Path, start: Callable[..., Any]) -> None:
+    file = str(tmp_path / "demo.jsonl")
+    expected = cli("demo", "--json", "--speed", "30", "--record", file).last_json
+    served = start(ServedLog, file, "--serve", "--speed", "max")
+    watched = cli("watch", expected["session_id"], "--json", "--until-idle", **served.env)
+    assert watched.code == 0, watched.err
+    assert [task["task_id"] for task in watched.last_json["tasks"]] == [t["task_id"] for t in expected["tasks"]]
+    refused = cli("prompt", expected["session_id"], "More", **served.env)
+    assert (refused.code, "plays a log" in refused.err) == (1, True)
+    served.interrupt()
+    assert served.wait().code == 0
+    for words in (["--json"], ["--from", "1"], ["--session", "x"]):
+        assert cli("replay", file, "--serve", *words).code == 2
 
 
 @pytest.mark.parametrize("words", [[], ["--all", "x"]])
