@@ -45,7 +45,7 @@ class Hydration(StrEnum):
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Session id; any unambiguous prefix works.")]
 HydrationOption = Annotated[Hydration, typer.Option(help="Which tasks load their messages.")]
-LogFiles = Annotated[list[Path], typer.Argument(metavar="FILE...", help="A log, or the parts of one.")]
+LogFiles = Annotated[list[Path], typer.Argument(metavar="FILE", help="A log, or the parts of one.")]
 Speed = Annotated[float, typer.Option(min=0.01, max=1000.0, help="Speed of the scripted agent.")]
 Seed = Annotated[int, typer.Option(help="Random seed of the scripted agent.")]
 Record = Annotated[
@@ -218,7 +218,7 @@ def record(
         Path, typer.Option("--output", "-o", metavar="FILE", help="The log, a new file (.jsonl, .zst or .gz).")
     ],
     session: Annotated[
-        list[str] | None, typer.Argument(metavar="[SESSION]...", help="Session ids; any unambiguous prefix works.")
+        list[str] | None, typer.Argument(metavar="SESSION", help="Session ids; any unambiguous prefix works.")
     ] = None,
     url: Url = DEFAULT_URL,
     api_key_env: ApiKeyEnv = KEY_ENV,
