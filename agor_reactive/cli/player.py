@@ -13,7 +13,7 @@ from agor_reactive.cli.endings import Stop
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.logs import Log
 
-__all__ = ["KEYS", "Player", "clock_text"]
+__all__ = ["Player", "clock_text"]
 
 KEYS: Final = "space pause, ← → step, 0–9 seek, + - speed, q quit"
 

@@ -12,7 +12,7 @@ from agor_reactive import Client, retain_reactive_session
 from agor_reactive.cli.endings import WELL, Stop, complain
 from agor_reactive.cli.output import console
 from agor_reactive.cli.reach import Reach
-from agor_reactive.errors import NotFound, UsageError
+from agor_reactive.errors import UsageError
 from agor_reactive.logs import Recording
 from agor_reactive.logs import record as recording_of
 from agor_reactive.session.handles import SessionHandle
@@ -85,13 +85,10 @@ def _retain_new_ones(client: Client, retain: Any) -> None:
 
 
 async def _named(client: Client, session_ids: Sequence[str]) -> list[str]:
-    """The full ids, each once. A wrong one is reported before the file is made."""
+    """The full ids, each once. A wrong one is reported before the file is made. Raises `DaemonError`."""
     found: dict[str, None] = {}
     for session_id in session_ids:
-        try:
-            found[(await client.service("sessions").get(session_id)).session_id] = None
-        except NotFound:
-            raise NotFound(f"Session {session_id} was not found") from None
+        found[(await client.service("sessions").get(session_id)).session_id] = None
     return list(found)
 
 

@@ -14,7 +14,7 @@ from agor_reactive import logs
 from agor_reactive.adapters.terminal.live import LiveView, View
 from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
 from agor_reactive.cli.keys import keys_of_terminal
-from agor_reactive.cli.player import KEYS, Player
+from agor_reactive.cli.player import Player
 from agor_reactive.cli.watching import view_of
 from agor_reactive.errors import UsageError
 from agor_reactive.logs import Log
@@ -103,16 +103,18 @@ async def _shown(
     if end < max(begin or 0.0, mirror.began):
         raise UsageError("--until comes before --from, or before the beginning of the log")
     stop.graceful = True
-    async with keys_of_terminal() as keys:
-        with view_of(json=json, hint=KEYS) as view:
-            if keys is not None and isinstance(view, LiveView):
-                last = min(end, mirror.ended)
-                start = min(max(begin or 0.0, mirror.began), last)
-                player = Player(log, mirror.session_id, view, begin=start, end=last, origin=mirror.began, speed=speed)
-                await player.run(keys, stop)
-                shown = player.shown
-            else:
-                shown = await _play(log, mirror.session_id, view, stop, begin=begin, end=end, speed=speed)
+    view = view_of(json=json, hint="Ctrl-C exits")
+    async with contextlib.AsyncExitStack() as stack:
+        keys = await stack.enter_async_context(keys_of_terminal()) if isinstance(view, LiveView) else None
+        stack.enter_context(view)
+        if keys is not None and isinstance(view, LiveView):
+            last = min(end, mirror.ended)
+            start = min(max(begin or 0.0, mirror.began), last)
+            player = Player(log, mirror.session_id, view, begin=start, end=last, origin=mirror.began, speed=speed)
+            await player.run(keys, stop)
+            shown = player.shown
+        else:
+            shown = await _play(log, mirror.session_id, view, stop, begin=begin, end=end, speed=speed)
     return WELL if shown else FAULT
 
 

@@ -144,6 +144,8 @@ def test_a_served_log_is_watched_like_a_daemon(cli: Cli, tmp_path: Path, start: 
 def test_record_wants_either_sessions_or_all(cli: Cli, tmp_path: Path, words: list[str]) -> None:
     ended = cli("record", *words, "-o", str(tmp_path / "log.jsonl"))
     assert (ended.code, ended.err) == (2, "agor-reactive: name the sessions to record, or say --all\n")
+    ended = cli("record", "01a20fce-0000-7000-8000-000000000000", "-o", str(tmp_path / "log.jsonl"))
+    assert (ended.code, "not found" in ended.err) == (1, True)
     assert not list(tmp_path.iterdir())
 
 
