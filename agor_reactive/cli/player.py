@@ -13,7 +13,7 @@ from agor_reactive.cli.endings import Stop
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.logs import Log
 
-__all__ = ["Player", "clock_text"]
+__all__ = ["Player", "clock_text", "moments"]
 
 KEYS: Final = "space pause, ← → step, 0–9 seek, + - speed, q quit"
 
@@ -29,6 +29,13 @@ def clock_text(seconds: float) -> str:
     minutes, rest = divmod(tenths // 10, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}.{tenths % 10}"
+
+
+def moments(log: Log, session_id: str, since: float | None, until: float) -> Iterator[_Moment]:
+    """The state at `since`, if there was one, and each later one up to `until`, with their times."""
+    if since is not None and since >= log.mirror(session_id).began:
+        yield since, log.at(since, session_id)
+    yield from log.states(session_id, since=since, until=until)
 
 
 class Player:
@@ -173,7 +180,7 @@ class Player:
         reach = 1.0
         while True:
             since = max(at - reach, self._begin)
-            found = list(self._log.states(self._session_id, since=since, until=at))
+            found = list(moments(self._log, self._session_id, since, at))
             if since > self._begin:
                 del found[:1]  # the state at `since` came earlier
             if self._sought:
@@ -188,7 +195,7 @@ class Player:
         """The state at `t`, epoch seconds, or the first one."""
         self._past.clear()
         self._sought = True
-        self._states = self._log.states(self._session_id, since=t, until=self._end)
+        self._states = moments(self._log, self._session_id, t, self._end)
         first = await asyncio.to_thread(next, self._states, None)
         self._following = next(self._states, None) if first is not None else None
         self._at, self._since = t, self._clock()

@@ -14,7 +14,7 @@ from agor_reactive import logs
 from agor_reactive.adapters.terminal.live import LiveView, View
 from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
 from agor_reactive.cli.keys import keys_of_terminal
-from agor_reactive.cli.player import Player
+from agor_reactive.cli.player import Player, moments
 from agor_reactive.cli.watching import view_of
 from agor_reactive.errors import UsageError
 from agor_reactive.logs import Log
@@ -125,7 +125,7 @@ async def _play(
     loop = asyncio.get_running_loop()
     started, first = 0.0, 0.0
     shown = 0
-    for t, state in log.states(session_id, since=begin, until=end):
+    for t, state in moments(log, session_id, begin, end):
         if not shown:
             started, first = loop.time(), t
         due = started + (t - first) / speed

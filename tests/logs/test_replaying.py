@@ -86,11 +86,11 @@ def test_states_since_and_until_a_time(log: logs.Log) -> None:
         return [(t - BEGIN, text(state)) for t, state in log.states(since=since, until=until)]
 
     whole = between(None, None)
-    assert between(BEGIN + 2.5, None) == [(2.5, "01"), (3.0, "012"), (4.0, "0123")]
+    assert between(BEGIN + 2.5, None) == [(3.0, "012"), (4.0, "0123")]
     assert between(None, BEGIN + 2.5) == [entry for entry in whole if entry[0] <= 2.5]
-    assert between(BEGIN + 1, BEGIN + 2) == [(1.0, "0"), (2.0, "01")]
+    assert between(BEGIN + 1, BEGIN + 3) == [(2.0, "01"), (3.0, "012")]
     assert between(BEGIN - 5, None) == whole
-    assert between(BEGIN + 99, None) == [(99.0, "0123")]
-    for since in (BEGIN - 1, BEGIN, BEGIN + 2.5, BEGIN + 9):
+    assert between(BEGIN + 99, None) == []
+    for since in (BEGIN - 1, BEGIN, BEGIN + 2.5):
         *_, (_, last) = log.states(since=since)
         assert dumped(last) == dumped(log.fold())
