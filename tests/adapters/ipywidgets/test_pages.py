@@ -7,9 +7,9 @@ from importlib.resources import files
 
 import pytest
 
-from agor_reactive.adapters.ipywidgets.pages import script
+from agor_reactive.adapters.page.pages import script
 
-STATIC = files("agor_reactive.adapters.ipywidgets") / "static"
+STATIC = files("agor_reactive.adapters.page") / "static"
 MODULES = {path.name: path.read_text(encoding="utf-8") for path in STATIC.iterdir() if path.name.endswith(".js")}
 
 
