@@ -169,15 +169,23 @@ class Fold:
 
 
 def stepped(
-    found: Iterable[Record], complain: Complain, number: int, wanted: Callable[[Record], bool]
+    found: Iterable[Record],
+    complain: Complain,
+    number: int,
+    wanted: Callable[[Record], bool],
+    *,
+    since: float | None = None,
 ) -> Iterator[tuple[float, SessionState]]:
-    """The state of one mirror after each record that changed it, with that record's time."""
+    """The state of one mirror after each record that changed it (and comes after `since`), with that record's time."""
     fold = Fold(complain, wanted)
     before: SessionState | None = None
     for record in found:
+        if since is not None and record["t"] > since:  # what comes before is folded in batches
+            since, known = None, fold.mirrors.get(number)
+            before = known.flush() if known is not None else None
         fold.take([record])
         mirror = fold.mirrors.get(number)
-        if mirror is not None:
+        if mirror is not None and since is None:
             after = mirror.flush()
             if after is not before:
                 before = after

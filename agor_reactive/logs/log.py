@@ -104,10 +104,15 @@ class Log:
         folded = Fold(self._complain).take_lists(self._lists())
         return {mirror.session_id: mirror.flush() for _, mirror in sorted(folded.items())}
 
-    def states(self, session_id: str | None = None) -> Iterator[tuple[float, SessionState]]:
-        """Every state of a session with the time of the record that made it, epoch seconds. One mirror: the newest."""
+    def states(
+        self, session_id: str | None = None, *, since: float | None = None
+    ) -> Iterator[tuple[float, SessionState]]:
+        """Every state of a session with the time of the record that made it, epoch seconds. One mirror: the newest.
+
+        With `since`: only those after that time.
+        """
         mirror = self._mirror(session_id)
-        return stepped(self.records(), self._complain, mirror.number, _Only(mirror.session_id))
+        return stepped(self.records(), self._complain, mirror.number, _Only(mirror.session_id), since=since)
 
     def at(self, t: float, session_id: str | None = None) -> SessionState:
         """The state at `t`, epoch seconds. Raises `UsageError` for a time before the session's beginning."""
