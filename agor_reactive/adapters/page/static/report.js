@@ -20,7 +20,7 @@ class Recorded {
     this.shown = BLANK;
     this.opened = new Set();
     this.seq = 0;
-    this.at = this.moments.at(-1);
+    this.at = timeline?.end ?? this.moments.at(-1);
   }
 
   receive({ op, t, task, tool }) {

@@ -69,11 +69,9 @@ export class Timeline {
   load({ begin, end, spans, marks, left, reading, failed, note }) {
     this.root.hidden = failed || begin === undefined;
     if (this.root.hidden) return this.pause();
-    const fresh = !this.known;
     Object.assign(this, { begin, end, marks, known: true });
     this.axis = new Axis(begin, end, spans);
     this.slider.max = String(this.axis.total);
-    if (fresh) this.at = end;
     this.lane.replaceChildren(...this.axis.pauses.map((pause) => this.gap(pause)), ...marks.map((mark) => this.mark(mark)));
     const notes = [note, reading ? "Reading the log for its events…" : "", left ? `${left.toLocaleString()} more events are not marked.` : ""];
     this.note.textContent = notes.filter(Boolean).join(" ");
@@ -106,7 +104,7 @@ export class Timeline {
   confirm(t) {
     if (this.playing || this.asking || performance.now() - (this.asked ?? -1e9) < 1000) return;
     this.at = t;
-    this.draw();
+    if (this.known) this.draw();
   }
 
   freeze(frozen) {
