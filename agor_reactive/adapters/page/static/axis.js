@@ -1,13 +1,14 @@
 // Maps time to places on a track. Pauses are shortened, so that an hour without events does not hide a minute with many.
 
-const LEAST = 2000; // ms of track that a long pause takes, at least
-const SHARE = 30; // and this part of all activity
+const LEAST = 500; // ms of track that a long pause takes
+const MOST = 5000;
+const SHARE = 4; // all pauses take about this part of the track: a fourth
 
 export class Axis {
   // `spans`: when something happened, as [from, to] in ms.
   constructor(begin, end, spans) {
     const active = spans.reduce((sum, [from, to]) => sum + to - from, 0);
-    const most = Math.max(LEAST, active / SHARE);
+    const most = Math.min(Math.max(active / (SHARE * Math.max(spans.length, 1)), LEAST), MOST);
     this.times = [begin];
     this.places = [0];
     this.pauses = []; // as [from, to, ms]: places, and how long it really was
