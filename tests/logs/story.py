@@ -12,8 +12,8 @@ from tests.logs.writer import Recorded
 
 __all__ = ["CALLED", "DOWN", "FIRST_WORDS", "KEY", "story"]
 
-KEY: Final = "sk-ant-api03-" + "Ab3xYz9Qw7" * 6
-"""Looks like a key."""
+KEY: Final = "agor_sk_" + "Ab3xYz9Qw7" * 6
+"""A key in a reply, which comes in two chunks."""
 
 FIRST_WORDS: Final = "Looking at "
 """The text that is there, and nothing more, at the second `TEXT_AT`."""

@@ -45,7 +45,7 @@ class Content:
     _clean: dict[int, tuple[Part, Part]] = field(default_factory=dict)
     _known: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
     _tools: dict[str, Any] = field(default_factory=dict)
-    _room: int = _WHOLE_DETAILS
+    _room: int = field(default_factory=lambda: _WHOLE_DETAILS)
 
     def show(self, t: float, state: SessionState) -> None:
         """Add the state from `t` on, epoch seconds."""

@@ -179,7 +179,7 @@ async def test_a_log_that_cannot_be_shown_is_said_in_the_view(comms: Comms, tmp_
 
 
 def test_what_is_no_log_is_refused_at_once() -> None:
-    with pytest.raises(UsageError, match="logs.open"):
+    with pytest.raises(UsageError, match=r"logs\.open"):
         ReplayView("log.jsonl")  # type: ignore[arg-type]
 
 
