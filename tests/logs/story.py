@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,7 +38,8 @@ def story(path: Path, *texts: str, prompt: str = "Fix the report") -> tuple[Reco
 
     feed(e.LinkChanged(LinkStatus("live", epoch=1)))
     _read(recorded, [], "Report session")
-    feed(saved("tasks", task_row("t1", full_prompt=prompt)), name="began")
+    began = datetime.fromtimestamp(recorded.now + 1, UTC).isoformat()
+    feed(saved("tasks", task_row("t1", full_prompt=prompt, started_at=began)), name="began")
     feed(start("m1", task_id="t1"), chunk("m1", FIRST_WORDS, 0), name="text")
     feed(chunk("m1", f"the files. {KEY[:30]}", 1), chunk("m1", f"{KEY[30:]} is not mine.", 2), end("m1", 3))
     call = {"type": "tool_use", "id": "u1", "name": "Bash", "input": {"command": CALLED}}
