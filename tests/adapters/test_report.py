@@ -135,7 +135,7 @@ def test_a_long_log_has_200_moments_and_says_so(tmp_path: Path, tasks: int) -> N
     recorded.close()
     page = Elements(write_report(logs.open(tmp_path / "log.jsonl"), tmp_path / "out.html").read_text(encoding="utf-8"))
     assert MOST_STEPS * 0.9 <= len(page.data["steps"]) <= MOST_STEPS
-    assert page.data["timeline"]["note"] == "This report has the session at 200 moments."
+    assert page.data["timeline"]["note"] == "This report shows the session at 200 moments."
     assert page.data["steps"][-1][0] == page.data["timeline"]["end"]
 
 

@@ -150,7 +150,7 @@ def of_log(log: Log, session_id: str | None) -> tuple[SessionState, Content]:
     content.show(end, last[1])
     about: dict[str, Any] = scrub(timeline.as_json())
     if len(chosen) < len(set(times)):
-        about["note"] = f"This report has the session at {len(chosen)} moments."
+        about["note"] = f"This report shows the session at {len(chosen)} moments."
     content.timeline = about
     return last[1], content
 
