@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, Literal, TypeAlias
 
 from agor_reactive.adapters.presentation.heading import error_text
@@ -74,15 +76,11 @@ class TimelineBuilder:
         """When something changed, from and to: at most 400, the shortest pauses between them left out."""
         spans = self._spans
         if len(spans) > _MOST_SPANS:
-            gaps = sorted((spans[at][0] - spans[at - 1][1] for at in range(1, len(spans))), reverse=True)
-            least = gaps[_MOST_SPANS - 1]
-            joined = [list(spans[0])]
-            for begin, end in spans[1:]:
-                if begin - joined[-1][1] > least:
-                    joined.append([begin, end])
-                else:
-                    joined[-1][1] = end
-            spans = joined
+            pauses = heapq.nlargest(
+                _MOST_SPANS - 1, range(1, len(spans)), key=lambda at: spans[at][0] - spans[at - 1][1]
+            )
+            cuts = [0, *sorted(pauses), len(spans)]
+            spans = [[spans[a][0], spans[b - 1][1]] for a, b in pairwise(cuts)]
         return [(begin, end) for begin, end in spans]
 
     def as_json(self) -> dict[str, Any]:

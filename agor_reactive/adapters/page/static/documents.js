@@ -12,9 +12,10 @@ export function applied(old, { head, queue, tasks, parts }, text) {
   if (head) made.head = { ...old.head, ...head };
   if (queue) made.queue = queue;
   if (tasks) made.tasks = listed(old.tasks, tasks, (row, [, , fields]) => ({ ...row, ...fields }));
-  if (parts) {
+  if (parts || tasks?.gone) {
     made.parts = new Map(old.parts);
-    for (const [task, patch] of Object.entries(parts)) {
+    for (const task of tasks?.gone ?? []) made.parts.delete(task); // a task goes with its parts
+    for (const [task, patch] of Object.entries(parts ?? {})) {
       made.parts.set(task, listed(old.parts.get(task) ?? LIST, patch, (part, [, , fields, cut, more]) => ({
         fields: { ...part?.fields, ...fields },
         text: (part?.text ?? "").slice(0, cut ?? undefined) + text(more),
@@ -49,6 +50,7 @@ export function difference(old, fresh) {
   if (tasks) found.tasks = tasks;
   const parts = {};
   for (const task of new Set([...fresh.parts.keys(), ...old.parts.keys()])) {
+    if (task && !fresh.tasks.items.has(task)) continue;
     const patch = listDifference(old.parts.get(task) ?? LIST, fresh.parts.get(task) ?? LIST, partDifference);
     if (patch) parts[task] = patch;
   }
