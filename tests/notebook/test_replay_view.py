@@ -35,6 +35,8 @@ async def test_a_recorded_session_is_scrubbed_stepped_and_played(browser: Browse
         await shows(view, ".ag-prose", "Done.")
         await view.locator(".ag-mark[data-kind=lost]").wait_for(state="attached")
         await picture(view, "replay-end")
+        saved = page.locator(".ag-transcript pre")  # hidden while the view is there
+        await until(lambda: _holds(saved, "Done."), "the transcript is saved beside the view")
 
         slider = view.get_by_role("slider", name="Moment of the session")
         await slider.focus()
@@ -69,6 +71,10 @@ async def test_a_recorded_session_is_scrubbed_stepped_and_played(browser: Browse
         assert await page.locator(".jp-Notebook .jp-Cell").count() == cells
         for pressed in (".ag-ask", ".ag-approve", ".ag-stop", ".ag-cancel", ".ag-older"):
             assert await view.locator(f"{pressed} >> visible=true").count() == 0
+
+
+async def _holds(element: Locator, text: str) -> bool:
+    return text in (await element.first.text_content() or "")
 
 
 async def _none(view: Locator, selector: str) -> bool:

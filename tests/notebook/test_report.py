@@ -11,14 +11,15 @@ import pytest
 
 from agor_reactive import logs
 from agor_reactive.adapters.report import write_report
-from tests.core.build import hydrated, message_row, saved
+from agor_reactive.core.events import LinkChanged
+from tests.core.build import LIVE, hydrated, message_row, saved, task_row
 from tests.logs.story import CALLED, DOWN, story
-from tests.logs.writer import BEGIN
+from tests.logs.writer import BEGIN, Recorded
 from tests.notebook.browser import in_browser, picture, shows, until
 from tests.notebook.test_hostile_text import EVIL, MARKDOWN
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, Locator, Page
 
 pytestmark = in_browser()
 
@@ -71,7 +72,7 @@ async def test_a_mark_shows_the_session_as_it_was_then(browser: Browser, tmp_pat
         assert await page.locator(".ag-task").count() == 2
         await seek(page, times["called"])
         await shows(view, ".ag-chip", CALLED)
-        assert await page.locator(".ag-task").count() == 1
+        await page.locator(".ag-task").nth(1).wait_for(state="detached")
         await shows(view, ".ag-status", "running")
         await shows(view, ".ag-took", "6.0 s")
         await page.locator(".ag-chip").click()
@@ -81,7 +82,7 @@ async def test_a_mark_shows_the_session_as_it_was_then(browser: Browser, tmp_pat
         await seek(page, times["down"])
         await shows(view, ".ag-note", DOWN)
         await seek(page, times["began"])
-        assert await page.locator(".ag-chip").count() == 0
+        await page.locator(".ag-chip").wait_for(state="detached")
         for pressed in (".ag-ask", ".ag-approve", ".ag-stop", ".ag-cancel", ".ag-older"):
             assert await page.locator(f"{pressed} >> visible=true").count() == 0
 
@@ -204,6 +205,32 @@ async def test_it_fits_wide_and_narrow_light_and_dark(browser: Browser, tmp_path
         await page.set_viewport_size({"width": 1100, "height": 700})
         await seek(page, times["failed"])
         await picture(page, f"report-{scheme}-moment")
+
+
+async def test_an_answered_request_is_open_again_at_an_earlier_moment(browser: Browser, tmp_path: Path) -> None:
+    content = {"request_id": "r1", "status": "pending", "tool_name": "Bash", "tool_use_id": "u1", "task_id": "t1"}
+    content |= {"tool_input": {"command": CALLED}}
+    row = message_row("m1", "t1", 1, type="permission_request", role="system", content=content)
+    answered = {**row, "content": {**content, "status": "approved", "approved_at": "2026-11-25T00:00:09.000Z"}}
+    recorded = Recorded(tmp_path / "log.jsonl")
+    recorded.feed(LinkChanged(LIVE), saved("tasks", task_row("t1")), saved("messages", row))
+    recorded.feed(
+        saved("messages", answered, "patched"), saved("tasks", task_row("t1", "completed"), "patched")
+    ).close()
+    path = write_report(logs.open(tmp_path / "log.jsonl"), tmp_path / "report.html")
+    async with opened_report(browser, path) as page:
+        outcome = page.locator(".ag-outcome")
+        await shows(page.locator(".ag"), ".ag-outcome", "approved")
+        await page.get_by_role("slider").focus()
+        for _ in range(45):
+            await page.keyboard.press("ArrowLeft")
+        await until(lambda: _is_empty(outcome), "the request has no answer yet")
+        assert await page.locator(".ag-request[data-state=pending]").count() == 1
+        assert await page.locator(".ag-request button >> visible=true").count() == 0
+
+
+async def _is_empty(element: Locator) -> bool:
+    return await element.inner_text() == ""
 
 
 async def test_a_state_has_no_slider(browser: Browser, tmp_path: Path) -> None:

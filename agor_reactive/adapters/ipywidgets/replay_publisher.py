@@ -62,6 +62,7 @@ class ReplayPublisher(Publisher[Document]):
         self.state: SessionState | None = None
         self.failed = ""
         self._timeline: dict[str, Any] | None = None
+        self._missed = False
         self._ends = (0.0, 0.0)
         self._open_tasks: set[str] = set()
         self._built: tuple[SessionState | None, float, int] | None = None
@@ -76,6 +77,11 @@ class ReplayPublisher(Publisher[Document]):
     def source(self) -> str:
         """What is shown, for a repr."""
         return repr(self._log) if self._session_id is None else f"{self._session_id} in {self._log!r}"
+
+    @property
+    def reading(self) -> bool:
+        """Whether the log is still being read for its marks."""
+        return not self.failed and (self._timeline is None or bool(self._timeline["reading"]))
 
     # ------------------------------------------------------------------------------------------------ reading the log
 
@@ -194,7 +200,9 @@ class ReplayPublisher(Publisher[Document]):
         return None
 
     def _start(self) -> None:
-        """Nothing to subscribe to: a log does not change."""
+        """Nothing to subscribe to: a log does not change. A page that was hidden gets the timeline that it missed."""
+        if self._missed:
+            self._send_timeline()
 
     def _on_request(self, op: str, message: Mapping[str, Any]) -> None:
         task_id = str(message.get("task", ""))
@@ -242,6 +250,7 @@ class ReplayPublisher(Publisher[Document]):
         self._send_timeline()
 
     def _send_timeline(self) -> None:
+        self._missed = not self.displayed
         if self.displayed and (self._timeline is not None or self.failed):
             self._send({"op": "timeline", **(self._timeline or {}), "failed": bool(self.failed)})
 

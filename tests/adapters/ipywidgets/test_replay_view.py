@@ -120,6 +120,18 @@ async def test_marks_are_what_happened_and_when(comms: Comms, tmp_path: Path) ->
         assert "3 records missing from the log" in texts
 
 
+async def test_a_page_that_was_hidden_gets_the_marks_when_it_is_seen(comms: Comms, tmp_path: Path) -> None:
+    story(tmp_path / "log.jsonl", "Done.")
+    view = ReplayView(logs.open(tmp_path / "log.jsonl"))
+    reader = Reader(view, comms)
+    reader.say("rest")
+    await eventually(lambda: view._publisher and not view._publisher.reading)
+    assert comms.customs() == []
+    reader.say("wake")
+    await eventually(lambda: reader.look() and reader.timeline.get("reading") is False)
+    view.close()
+
+
 async def test_a_call_is_opened_as_it_was_at_that_moment(comms: Comms, tmp_path: Path) -> None:
     _, times = story(tmp_path / "log.jsonl")
     async with replayed(comms, tmp_path / "log.jsonl") as reader:

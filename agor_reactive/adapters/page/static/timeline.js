@@ -110,6 +110,7 @@ export class Timeline {
   freeze(frozen) {
     if (frozen) this.pause();
     for (const control of [this.slider, this.button, this.back, this.on, this.rate]) control.disabled = frozen;
+    if (this.known) this.draw();
   }
 
   // ---- moving
