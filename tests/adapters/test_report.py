@@ -115,6 +115,17 @@ def test_no_part_of_a_key_is_in_it_even_where_chunks_divide_it(tmp_path: Path) -
     assert KEY[:12] not in plain
 
 
+def test_a_token_that_is_still_being_written_is_not_in_it(tmp_path: Path) -> None:
+    """Only a whole token is known for one: its beginning looks like any long word."""
+    claims = "eyJzdWIiOiJ1c2VyLTQyIn0"
+    recorded = Recorded(tmp_path / "log.jsonl")
+    recorded.feed(LinkChanged(LIVE), saved("tasks", task_row("t1")), start("m1", task_id="t1"))
+    recorded.feed(chunk("m1", f"It is eyJhbGciOiJIUzI1NiJ9.{claims}", 0), chunk("m1", ".c2lnbmF0dXJl then", 1)).close()
+    text = write_report(logs.open(tmp_path / "log.jsonl"), tmp_path / "out.html").read_text(encoding="utf-8")
+    assert "It is [redacted]" in text
+    assert claims not in text
+
+
 def test_a_state_makes_a_page_without_a_slider(tmp_path: Path) -> None:
     state = hydrated().feed(saved("messages", message_row("m1", "t1", 1)))
     page = Elements(write_report(state, tmp_path / "state.html").read_text(encoding="utf-8"))
