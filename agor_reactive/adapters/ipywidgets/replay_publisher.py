@@ -1,6 +1,6 @@
 """Publishes one session of a log to pages, at the moment that they ask for. Knows no widget.
 
-Everything runs on a loop of its own, in slices of a few milliseconds, so that a long log blocks no kernel. Of several
+Everything runs on a separate loop, in slices of a few milliseconds, so that a long log blocks no kernel. Of several
 moments that are asked for meanwhile the newest is shown.
 """
 
