@@ -250,17 +250,20 @@ def record(
 def export(
     session: SessionId,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The log, a new file (.jsonl, .zst or .gz).")
-    ],
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The log, a new file (.jsonl, .zst or .gz).")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="A page with a slider through the session's time.")
+    ] = None,
     url: Url = DEFAULT_URL,
     api_key_env: ApiKeyEnv = KEY_ENV,
     redact_text: RedactText = False,
 ) -> None:
-    """Write a log of a past session from its rows."""
+    """Write a past session as a log, or as one HTML page."""
     with working():
         from agor_reactive.cli.export import export as work
 
-        raise typer.Exit(work(Reach.of(url, api_key_env), session, output, redact_text=redact_text))
+        raise typer.Exit(work(Reach.of(url, api_key_env), session, output, html, redact_text=redact_text))
 
 
 @app.command()

@@ -121,6 +121,20 @@ def test_an_export_replays_what_was_never_recorded(cli: Cli, session_id: str, tm
     assert not (tmp_path / "no.jsonl").exists()
 
 
+def test_an_export_is_a_page_if_wanted(cli: Cli, session_id: str, tmp_path: Path) -> None:
+    assert cli("prompt", session_id, "first [say:one little word]", "-f").code == 0
+    page, log = tmp_path / "out.html", tmp_path / "past.jsonl"
+    ended = cli("export", session_id, "--html", str(page))
+    assert (ended.code, ended.err) == (0, "")
+    assert "one little word" in page.read_text(encoding="utf-8")
+    assert [path.name for path in tmp_path.iterdir()] == ["out.html"]
+    assert cli("export", session_id, "--html", str(page), "-o", str(log), "--redact-text").code == 0
+    assert "little" not in page.read_text(encoding="utf-8")
+    assert logs.open(log).fold().tasks[-1].status == "completed"
+    ended = cli("export", session_id)
+    assert (ended.code, ended.err.startswith("agor-reactive: name a file for the log")) == (2, True)
+
+
 class ServedLog(Served):
     COMMAND = "replay"
 
