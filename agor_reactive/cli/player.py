@@ -196,8 +196,7 @@ class Player:
         self._past.clear()
         self._sought = True
         self._states = moments(self._log, self._session_id, t, self._end)
-        first = await asyncio.to_thread(next, self._states, None)
-        self._following = next(self._states, None) if first is not None else None
+        first, self._following = await asyncio.to_thread(_two, self._states)
         self._at, self._since = t, self._clock()
         if first is not None:
             self._show(first)
@@ -209,3 +208,7 @@ class Player:
         speed = "" if self._speed == 1 else " as fast as possible" if self._speed == math.inf else f" ×{self._speed:g}"
         sign = "playing" if self._playing else "end" if self._following is None else "paused"
         self._view.say(f"{sign}{speed}, {where}. {KEYS}")
+
+
+def _two(states: Iterator[_Moment]) -> tuple[_Moment | None, _Moment | None]:
+    return next(states, None), next(states, None)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import math
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -22,10 +23,14 @@ from agor_reactive.daemon.store import Row
 from agor_reactive.daemon.tables import Table
 from agor_reactive.errors import UsageError
 from agor_reactive.logs import Log
+from agor_reactive.logs.folding import started
 from agor_reactive.logs.reading import raw_event
+from agor_reactive.logs.records import FormatError
 from agor_reactive.models.wire import UNREADABLE, CutText, RawEvent
 
 __all__ = ["LogPlayer", "serve_log"]
+
+_log = logging.getLogger("agor_reactive")
 
 _READING: Final = frozenset({"find", "get"})
 _OPEN_TO_WRITES: Final = frozenset({"authentication", "authentication/refresh", "session-streams"})
@@ -172,14 +177,15 @@ class LogPlayer(EmbeddedDaemon):
 
     def _take_rows(self, record: Mapping[str, Any]) -> None:
         """Store the rows that a mirror began with, or that a fetch brought."""
-        if record["kind"] == "mirror" and isinstance(record.get("state"), dict):
-            state = record["state"]
-            with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError):
-                self._put_all("sessions", [state["session"][1]] if state["session"] is not None else [])
-                self._put_all("tasks", [fields for _, fields in state["tasks"]])
-                self._put_all("tasks", state["queued_tasks"])
-                for entries in state["messages"].values():
-                    self._put_all("messages", [fields for _, fields in entries])
+        if record["kind"] == "mirror":
+            try:
+                state = started(dict(record)).state
+            except FormatError as error:
+                _log.warning("record %s of the log: %s", record["n"], error)
+                return
+            self._put_all("sessions", [state.session.to_wire()] if state.session is not None else [])
+            self._put_all("tasks", [task.to_wire() for task in (*state.tasks, *state.queued_tasks)])
+            self._put_all("messages", [entry.row.to_wire() for entry in state.messages_by_task.entries.values()])
         elif record["kind"] == "answer":
             self._put_all("sessions", [record.get("session")])
             self._put_all("tasks", record.get("tasks"))
