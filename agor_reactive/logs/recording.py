@@ -223,5 +223,5 @@ def _entries(handles: SessionHandle | Iterable[SessionHandle]) -> list[SessionEn
     if not found:
         raise UsageError("record needs at least one session handle")
     if len({id(entry.router) for entry in found}) > 1:
-        raise UsageError("record takes handles of one client; record each client into a file of its own")
+        raise UsageError("record takes handles of one client; record each client into another file")
     return list(found)
