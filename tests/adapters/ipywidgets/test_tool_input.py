@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.adapters.presentation.test_exact import EVIL, SHOWN, asking
 
-from agor_reactive.adapters.ipywidgets.document import DocumentBuilder
+from agor_reactive.adapters.page.document import DocumentBuilder
 
 
 @pytest.mark.parametrize("pending", [True, False])
