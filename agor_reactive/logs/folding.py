@@ -179,25 +179,20 @@ def stepped(
 ) -> Iterator[tuple[float, SessionState]]:
     """The state of one mirror after each record that changed it, with that record's time.
 
-    With `since` the first is the state at that time, if there was one; with `until` the last is that of then.
+    With `since` only of records that come after it, with `until` up to it.
     """
     fold = Fold(complain, wanted)
     before: SessionState | None = None
-    skipped = since is None
     for record in found:
         if until is not None and record["t"] > until:
             break
-        if since is not None and not skipped and record["t"] > since:
-            skipped = True
-            if number in fold.mirrors:
-                before = fold.mirrors[number].flush()
-                yield since, before
+        if since is not None and record["t"] > since:  # what comes before is folded in batches
+            since, known = None, fold.mirrors.get(number)
+            before = known.flush() if known is not None else None
         fold.take([record])
         mirror = fold.mirrors.get(number)
-        if mirror is not None and skipped:
+        if mirror is not None and since is None:
             after = mirror.flush()
             if after is not before:
                 before = after
                 yield record["t"], after
-    if since is not None and not skipped and number in fold.mirrors:
-        yield since, fold.mirrors[number].flush()

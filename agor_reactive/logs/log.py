@@ -118,7 +118,7 @@ class Log:
     ) -> Iterator[tuple[float, SessionState]]:
         """Every state of a session with the time of the record that made it, epoch seconds. One mirror: the newest.
 
-        `since` begins with the state at that time, `until` ends with it.
+        With `since` only those after that time, with `until` up to it.
         """
         mirror = self.mirror(session_id)
         wanted = _Only(mirror.session_id)
