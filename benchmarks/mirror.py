@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import orjson
 
-from agor_reactive.core import SessionState, fold, initial_state
+from agor_reactive.core import SessionState, fold, fold_batch, fold_raw, initial_state
 from agor_reactive.core import events as e
 from agor_reactive.core.parse import OWN_TOPICS, parse_payload
 from agor_reactive.models.session import Session
@@ -20,7 +21,7 @@ from agor_reactive.transport.scripted import ScriptedLink
 from benchmarks.measure import now
 from benchmarks.wire import Event
 
-__all__ = ["Feed", "fold_frames", "folded", "parsed", "read_rows", "read_state"]
+__all__ = ["Feed", "fold_frames", "fold_raw_frames", "folded", "parsed", "read_rows", "read_state"]
 
 TURN = 256
 """After so many events the loop runs, as on the socket's read path, and notifies subscribers."""
@@ -52,16 +53,29 @@ def folded(state: SessionState, events: Iterable[Any]) -> SessionState:
     return state
 
 
-def fold_frames(state: SessionState, frames: Sequence[bytes]) -> int:
-    """Fold the events of these frames, and return the ns of the fold, without decoding and parsing."""
+def fold_frames(state: SessionState, frames: Sequence[bytes], *, one_by_one: bool = False) -> int:
+    """Fold the events of these frames, a turn's in one batch. Returns the time of the folds in ns.
+
+    Decoding and parsing, which alternate with the folds, are not included.
+    """
     taken = 0
     for at in range(0, len(frames), TURN):
         events = parsed([orjson.loads(frame) for frame in frames[at : at + TURN]])
         begun = now()
-        for event in events:
-            state = fold(state, event)
+        state = folded(state, events) if one_by_one else fold_batch(state, events)
         taken += now() - begun
     return taken
+
+
+def fold_raw_frames(state: SessionState, frames: Sequence[bytes]) -> tuple[SessionState, int]:
+    """The state after these frames, and the time in ns of parsing and folding them; decoding is not included."""
+    taken = 0
+    for at in range(0, len(frames), TURN):
+        raws = [RawEvent(*orjson.loads(frame)) for frame in frames[at : at + TURN]]
+        begun = now()
+        state = fold_raw(state, raws)
+        taken += now() - begun
+    return state, taken
 
 
 def read_rows(frames: Sequence[bytes]) -> int:
@@ -131,16 +145,55 @@ class Feed:
             taken += now() - begun
         return taken
 
-    def run_frames(self, frames: Sequence[bytes]) -> int:
+    def run_frames(self, frames: Sequence[bytes], *, read_each: bool = False) -> int:
         """`run` events that were decoded just before, as on a socket, so that they are still cached. The time in ns is
-        without decoding."""
-        return self._runner.run(self._run_frames(frames))
+        without decoding. With `read_each` the first handle's state is read after each, so every event is a batch."""
+        return self._runner.run(self._run_frames(frames, read_each=read_each))
 
-    async def _run_frames(self, frames: Sequence[bytes]) -> int:
+    async def _run_frames(self, frames: Sequence[bytes], *, read_each: bool) -> int:
+        run = self._run_and_read if read_each else self._run
         taken = 0
         for at in range(0, len(frames), TURN):
-            taken += await self._run([orjson.loads(frame) for frame in frames[at : at + TURN]])
+            taken += await run([orjson.loads(frame) for frame in frames[at : at + TURN]])
         return taken
+
+    async def _run_and_read(self, turn: Sequence[Event]) -> int:
+        receive, entry = self.router.receive, self.handles[0].entry
+        begun = now()
+        for topic, payload in turn:
+            receive(RawEvent(topic, payload, 1.0))
+            entry.state  # noqa: B018 - reading folds
+        await asyncio.sleep(0)
+        return now() - begun
+
+    def run_ticks(self, frames: Sequence[bytes]) -> tuple[list[int], list[int]]:
+        """Receive these frames, a turn at a time. Returns the ns of each tick (receive, fold, notify), of this process
+        alone, and the ns from the receipt of each event to the notification of its session, by the wall clock."""
+        return self._runner.run(self._run_ticks(frames))
+
+    async def _run_ticks(self, frames: Sequence[bytes]) -> tuple[list[int], list[int]]:
+        ticks: list[int] = []
+        lags: list[int] = []
+        waiting: dict[str, list[int]] = {handle.session_id: [] for handle in self.handles}
+
+        def notified(state: SessionState) -> None:
+            at = time.perf_counter_ns()
+            stamps = waiting[state.session_id]
+            lags.extend([at - stamp for stamp in stamps])
+            stamps.clear()
+
+        undos = [handle.subscribe(notified) for handle in self.handles]
+        for at in range(0, len(frames), TURN):
+            turn = [orjson.loads(frame) for frame in frames[at : at + TURN]]
+            begun = now()
+            for topic, payload in turn:
+                waiting[payload["session_id"]].append(time.perf_counter_ns())
+                self.router.receive(RawEvent(topic, payload, 1.0))
+            await asyncio.sleep(0)
+            ticks.append(now() - begun)
+        for undo in undos:
+            undo()
+        return ticks, lags
 
     def close(self) -> None:
         """Release everything and end the loop."""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-__all__ = ["NODE", "Talker", "node_client_is_here", "talk"]
+__all__ = ["NODE", "Talker", "node_client_is_here", "node_is_here", "talk"]
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE = Path(__file__).resolve().parent / "node"
@@ -65,11 +65,16 @@ def talk(*command: str, env: Mapping[str, str] | None = None) -> Iterator[Talker
         child.stdout.close()
 
 
+def node_is_here() -> str | None:
+    """Return None if Node is here, else the reason."""
+    return None if shutil.which("node") else "node is not installed"
+
+
 def node_client_is_here() -> str | None:
     """Return None if socket.io-client can run here (it is installed if needed), else the reason."""
-    node, npm = shutil.which("node"), shutil.which("npm")
-    if node is None:
-        return "node is not installed"
+    missing, npm = node_is_here(), shutil.which("npm")
+    if missing is not None:
+        return missing
     if (NODE / "node_modules" / "socket.io-client").is_dir():
         return None
     if npm is None:

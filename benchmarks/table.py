@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import sys
+import sysconfig
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -95,13 +96,20 @@ def machine() -> dict[str, str]:
         "reactivex",
         "httpx2",
     )
-    found = {"processor": _processor(), "system": platform.platform(), "python": sys.version.split()[0]}
+    python = f"{sys.version.split()[0]} ({_build()})"
+    found = {"processor": _processor(), "system": platform.platform(), "python": python}
     for name in names:
         try:
             found[name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             found[name] = "not installed"
     return found
+
+
+def _build() -> str:
+    """How this Python was built: one without profile-guided optimisation is 11 to 20 % slower."""
+    arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
+    return "optimised build" if "--enable-optimizations" in arguments else "build without optimisation"
 
 
 def _processor() -> str:

@@ -28,6 +28,7 @@ __all__ = [
     "one_message",
     "payloads",
     "stream",
+    "write",
 ]
 
 SEED = "agor"
@@ -141,8 +142,13 @@ def dump(directory: Path, scale: Scale) -> list[Path]:
     loads["message"] = one_message(scale(100_000, 1_000)).events
     for name, events in loads.items():
         path = directory / f"{name}.jsonl"
-        with path.open("wb") as file:
-            for topic, payload in events:
-                file.write(orjson.dumps({"event": topic, "payload": payload}) + b"\n")
+        write(path, events)
         written.append(path)
     return written
+
+
+def write(path: Path, events: Iterable[Event]) -> None:
+    """Write events as JSON lines."""
+    with path.open("wb") as file:
+        for topic, payload in events:
+            file.write(orjson.dumps({"event": topic, "payload": payload}) + b"\n")

@@ -61,6 +61,7 @@ STEPS = (
         extra="notebook-test",
     ),
     Step("+lowest", "the lowest versions allowed", (("python", "-m", "tests.lowest"),)),
+    Step("+mutation", "changes that no test notices", (("python", "-m", "tests.mutation"),)),
     Step("chaos", "faults injected on the network", (("python", "-m", "tests.chaos", "--seconds", "20"),)),
 )
 

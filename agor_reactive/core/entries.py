@@ -53,7 +53,7 @@ class _Entry(Generic[R]):
         payload = self.payload  # read once: another thread may validate the row meanwhile
         return self.row.__dict__ if payload is None else payload
 
-    def __eq__(self, other: object) -> bool:
+    def __eq__(self, other: Any) -> bool:
         """Whether both mean the same row, found out without validating where that is possible.
 
         Two entries that are not validated differ if their payloads do, though what differs may mean the same (null, or
@@ -61,18 +61,18 @@ class _Entry(Generic[R]):
         """
         if self is other:
             return True
-        if type(other) is not type(self):
+        if type(other) is not type(self) and getattr(other, "model", None) is not self.model:
             return NotImplemented
         mine, theirs = self.payload, other.payload
         if theirs is not None:
             if mine is not None:
-                return mine == theirs
+                return bool(mine == theirs)
             # A text that differs is enough to know; this is the common case of a row that changed.
             known = self.row.__dict__
             for name, value in theirs.items():
                 if type(value) is str and known.get(name, value) != value:
                     return False
-        return self.row == other.row
+        return bool(self.row == other.row)
 
     __hash__ = None  # type: ignore[assignment]
 

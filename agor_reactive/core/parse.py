@@ -19,7 +19,7 @@ from agor_reactive.models.session import Session
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import UNREADABLE, CutText, RawEvent
 
-__all__ = ["OWN_TOPICS", "TEXT_CHUNK", "TOPICS", "parse", "parse_payload"]
+__all__ = ["OWN_TOPICS", "ROW_TOPICS", "TEXT_CHUNK", "TOPICS", "parse", "parse_payload"]
 
 TEXT_CHUNK: Final = "messages streaming:chunk"
 """The topic of a chunk of text: most events are of this one."""
@@ -237,7 +237,12 @@ _OTHER_TOPICS: dict[str, Parser] = {
     UNREADABLE: lambda _: e.EventUnreadable(),
 }
 
-TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_row_topics(_session, _task, _message)}
+_READ_TOPICS = _row_topics(_session, _task, _message)
+
+ROW_TOPICS = frozenset(_READ_TOPICS)
+"""The topics whose payload is a row, and may become part of the state."""
+
+TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_READ_TOPICS}
 """Every topic that concerns a session's state. ``tasks failed`` and the permission events change no row themselves:
 the daemon follows them with ``tasks patched`` or ``messages created``; ``tasks tool:complete`` proves nothing (see
 `agor_reactive.core.tools`). `handle.events` shows them."""

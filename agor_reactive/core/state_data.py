@@ -32,18 +32,21 @@ class StateDataError(ValueError):
     """The data is no state of this version."""
 
 
-def state_to_data(state: SessionState, clean: Callable[[Any], Any] = lambda value: value) -> Data:
+def state_to_data(state: SessionState, clean: Callable[[Any], Any] = lambda value: value, *, rows: bool = True) -> Data:
     """The state as JSON-ready data. It shares payloads with the state: not to be changed.
 
     `clean` is called with the fields of each row and each chunk of text, and returns what is written in their place.
+    Without `rows` tasks and messages are left out.
     """
-    return _Writer(clean).state(state)
+    return _Writer(clean).state(state, rows)
 
 
-def state_from_data(data: Mapping[str, Any]) -> SessionState:
-    """The state that the data was made of. Raises `StateDataError`."""
+def state_from_data(
+    data: Mapping[str, Any], rows: tuple[Iterable[TaskEntry], Iterable[MessageEntry]] | None = None
+) -> SessionState:
+    """The state that the data was made of, with these `rows` if it was made without. Raises `StateDataError`."""
     try:
-        return _read(data)
+        return _read(data, rows)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise StateDataError(f"no state of this version: {type(error).__name__} {error}") from None
 
@@ -57,21 +60,19 @@ class _Writer:
     def __init__(self, clean: Callable[[Any], Any]) -> None:
         self._clean = clean
 
-    def state(self, state: SessionState) -> Data:
+    def state(self, state: SessionState, rows: bool) -> Data:
         base = state._base
+        messages = base.messages_by_task
         return {
             "revision": state.revision,
             "accepts_session_id": base.accepts_session_id,
             "status": asdict(base.status) | {"errors": [list(pair) for pair in base.status.errors]},
             "session": self._entry(base.session),
-            "tasks": [self._entry(entry) for entry in base.tasks.entries.values()],
+            "tasks": [self._entry(entry) for entry in base.tasks.entries.values()] if rows else None,
             "task_order": list(base.tasks.hint),
             "active_tasks": list(base.tasks.active),
-            "messages": {
-                task_id: [self._entry(entry) for entry in bucket.entries]
-                for task_id, bucket in base.messages_by_task.buckets.items()
-            },
-            "message_order": list(base.messages_by_task.entries),
+            "buckets": list(messages.buckets),
+            "messages": [self._entry(entry) for entry in messages.entries.values()] if rows else None,
             "queued_tasks": [self._clean(task.to_wire()) for task in base.queued_tasks],
             "live_tools": {
                 task_id: {use: list(tool) for use, tool in tools.items()} for task_id, tools in base.live_tools.items()
@@ -138,13 +139,15 @@ class _Writer:
 # ------------------------------------------------------------------------------------------------------------- reading
 
 
-def _read(data: Mapping[str, Any]) -> SessionState:
+def _read(data: Mapping[str, Any], rows: tuple[Iterable[TaskEntry], Iterable[MessageEntry]] | None) -> SessionState:
+    if rows is None:
+        rows = map(_task_entry, data["tasks"]), map(_message_entry, data["messages"])
     base: Base = object.__new__(Base)
     base.accepts_session_id = data["accepts_session_id"]
     base.session = _read_entry(SessionRowEntry, data["session"])
-    tasks = {entry.task_id: entry for entry in map(_task_entry, data["tasks"])}
+    tasks = {entry.task_id: entry for entry in rows[0]}
     base.tasks = TaskTable(PMap(tasks), tuple(data["task_order"]), tuple(data["active_tasks"]))
-    base.messages_by_task = _read_messages(data)
+    base.messages_by_task = _read_messages(data["buckets"], rows[1])
     base.queued_tasks = tuple([row_from_wire(Task, row) for row in data["queued_tasks"]])
     base.live_tools = PMap(
         {
@@ -175,15 +178,18 @@ def _task_entry(data: Any) -> TaskEntry:
     return entry
 
 
-def _read_messages(data: Mapping[str, Any]) -> MessagesByTask:
-    buckets: dict[str, MessageBucket] = {}
+def _message_entry(data: Any) -> MessageEntry:
+    entry: MessageEntry = _read_entry(MessageEntry, data)
+    return entry
+
+
+def _read_messages(task_ids: Iterable[str], rows: Iterable[MessageEntry]) -> MessagesByTask:
+    buckets: dict[Any, list[MessageEntry]] = {task_id: [] for task_id in task_ids}
     known: dict[str, MessageEntry] = {}
-    for task_id, rows in data["messages"].items():
-        entries = [_read_entry(MessageEntry, row) for row in rows]
-        buckets[task_id] = MessageBucket(entries)
-        known.update((entry.message_id, entry) for entry in entries)
-    ordered = {message_id: known[message_id] for message_id in data["message_order"]}
-    return MessagesByTask(PMap(buckets), PMap(ordered))
+    for entry in rows:
+        buckets[entry.task_id].append(entry)
+        known[entry.message_id] = entry
+    return MessagesByTask(PMap({task_id: MessageBucket(kept) for task_id, kept in buckets.items()}), PMap(known))
 
 
 def _read_run(data: Any) -> Run:
@@ -243,7 +249,6 @@ def _pairs(data: Mapping[str, Iterable[Any]]) -> FrozenDict:
 def _read_round(data: Mapping[str, Any] | None) -> SyncRound | None:
     if data is None:
         return None
-    message: Callable[[Any], MessageEntry] = lambda entry: _read_entry(MessageEntry, entry)  # noqa: E731
     return SyncRound(
         **{
             **data,
@@ -253,7 +258,7 @@ def _read_round(data: Mapping[str, Any] | None) -> SyncRound | None:
             "queue": tuple([row_from_wire(Task, row) for row in data["queue"]]) if data["queue"] is not None else None,
             "results": tuple(
                 [
-                    (task_id, FetchResult(**{**found, "messages": tuple(map(message, found["messages"]))}))
+                    (task_id, FetchResult(**{**found, "messages": tuple(map(_message_entry, found["messages"]))}))
                     for task_id, found in data["results"]
                 ]
             ),

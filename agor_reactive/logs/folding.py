@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import takewhile
-from typing import Any, Final
+from typing import Any
 
-from agor_reactive.core import events as e
-from agor_reactive.core.fold import fold_batch, initial_state
-from agor_reactive.core.parse import OWN_TOPICS, parse_payload
+from agor_reactive.core.fold import fold, fold_payloads, initial_state
 from agor_reactive.core.snapshot import HYDRATIONS, SessionState
 from agor_reactive.core.state_data import StateDataError, state_from_data
-from agor_reactive.logs.reading import Record, concerns, raw_event, session_of
+from agor_reactive.logs.reading import Record, concerns, raw_event
 from agor_reactive.logs.records import FormatError, decoded
-from agor_reactive.models.wire import UNREADABLE
 
 __all__ = ["Fold", "MirrorFold", "started", "stepped"]
-
-_BATCH: Final = 2_048
 
 Complain = Callable[[Record, str], None]
 """Takes a record that could not be folded, and why."""
 
 
 class MirrorFold:
-    """One mirror while its records are folded: `waiting` are events not yet folded into `state`; `flush` folds them."""
+    """One mirror while its records are folded: `waiting` are topics and payloads of events not yet in `state`."""
 
     __slots__ = ("number", "session_id", "state", "waiting")
 
@@ -32,12 +27,12 @@ class MirrorFold:
         self.number = number
         self.state = state
         self.session_id = state.session_id
-        self.waiting: list[Any] = []
+        self.waiting: list[tuple[str, Any]] = []
 
     def flush(self) -> SessionState:
         """The state after everything that waits."""
         if self.waiting:
-            self.state = fold_batch(self.state, self.waiting)
+            self.state = fold_payloads(self.state, self.waiting)
             self.waiting = []
         return self.state
 
@@ -55,6 +50,19 @@ def started(record: Record) -> MirrorFold:
     except (KeyError, TypeError, StateDataError) as error:
         raise FormatError(f"a record of kind 'mirror' lacks or misstates a field ({error})") from None
     return MirrorFold(number, state)
+
+
+def _plain(records: list[Record], session_id: str) -> tuple[list[tuple[str, Any]], str] | None:
+    """Topics and payloads, if all records are events of this one session and nothing else, as most are."""
+    try:
+        events = [
+            (record["topic"], record["payload"])
+            for record in records
+            if record["kind"] == "event" and record["payload"]["session_id"] == session_id and "cut" not in record
+        ]
+    except (KeyError, TypeError):
+        return None
+    return (events, session_id) if len(events) == len(records) else None
 
 
 class Fold:
@@ -83,6 +91,11 @@ class Fold:
     def take(self, records: list[Record]) -> None:
         """Fold these records; the state of a mirror is right after its `flush`. The hot path of every replay."""
         by_session = self._by_session
+        if len(by_session) == 1 and (plain := _plain(records, *by_session)) is not None:
+            for mirror in by_session[plain[1]]:
+                mirror.waiting += plain[0]
+                mirror.flush()
+            return
         for record in records:
             if record["kind"] != "event":
                 self._other(record)
@@ -97,34 +110,25 @@ class Fold:
                     if here:
                         topic = record.get("topic")
                         if type(topic) is str:
-                            event = parse_payload(topic, payload, OWN_TOPICS)
-                            if event is not None:
-                                for mirror in here:
-                                    mirror.waiting.append(event)
+                            for mirror in here:
+                                mirror.waiting.append((topic, payload))
                             continue
                     else:
                         continue
             self._rare(record)
         for here in by_session.values():
             for mirror in here:
-                if len(mirror.waiting) >= _BATCH:
-                    mirror.flush()
+                mirror.flush()
 
     def _rare(self, record: Record) -> None:
         """An event with a chunk cut inside a character, an unreadable one, or one that lacks a field or a session."""
         raw = raw_event(record)
         if raw is None:
             self._complain(record, "an event lacks its topic or payload; skipped")
-        elif raw.topic == UNREADABLE:
+        else:
             for mirror in [mirror for here in self._by_session.values() for mirror in here]:
                 if concerns(raw, mirror.session_id):
-                    mirror.waiting.append(e.EventUnreadable())
-        else:
-            session_id = session_of(raw)
-            event = parse_payload(raw.topic, raw.payload, OWN_TOPICS)
-            if event is not None and session_id is not None:
-                for mirror in self._by_session.get(session_id, ()):
-                    mirror.waiting.append(event)
+                    mirror.waiting.append((raw.topic, raw.payload))
 
     def _other(self, record: Record) -> None:
         kind, by_session = record["kind"], self._by_session
@@ -137,12 +141,15 @@ class Fold:
             if known is None:
                 return
             if kind == "release":
-                self._end(known)
+                self.release(known)
                 return
             try:
-                known.waiting.append(decoded(record))
+                known.state = fold(known.flush(), self._decoded(record))
             except FormatError as error:
                 self._complain(record, str(error))
+
+    def _decoded(self, record: Record) -> Any:
+        return decoded(record)
 
     def _begin(self, record: Record) -> None:
         if self._wanted is not None and not self._wanted(record):
@@ -158,11 +165,16 @@ class Fold:
         """Go on with this mirror, in place of the one of the same number."""
         old = self.mirrors.get(mirror.number)
         if old is not None:
-            self._end(old)
+            self.release(old)
         self.mirrors[mirror.number] = mirror
         self._by_session.setdefault(mirror.session_id, []).append(mirror)
 
-    def _end(self, mirror: MirrorFold) -> None:
+    def is_open(self, mirror: MirrorFold) -> bool:
+        """Whether events still reach it: it was not released, and its log has not ended."""
+        return any(other is mirror for other in self._by_session.get(mirror.session_id, ()))
+
+    def release(self, mirror: MirrorFold) -> None:
+        """No more events for that one; its state stays."""
         mirror.flush()
         here = self._by_session.get(mirror.session_id, [])
         self._by_session[mirror.session_id] = [other for other in here if other is not mirror]

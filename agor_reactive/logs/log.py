@@ -14,6 +14,7 @@ from agor_reactive.logs import frames
 from agor_reactive.logs.changes import Diff, diff
 from agor_reactive.logs.files import Damage
 from agor_reactive.logs.folding import Fold, started, stepped
+from agor_reactive.logs.index import Index, load_index, wants_index
 from agor_reactive.logs.reading import Damages, Part, Record, concerns, open_parts, raw_event, record_lists, records
 from agor_reactive.logs.records import FormatError
 from agor_reactive.models.wire import RawEvent
@@ -49,6 +50,7 @@ class Log:
         self._parts = tuple(parts)
         self._damages = Damages()
         self._mirrors: tuple[LoggedMirror, ...] | None = None
+        self._index: Index | None = None
 
     @property
     def paths(self) -> tuple[Path, ...]:
@@ -125,7 +127,11 @@ class Log:
         return stepped(self.records(), self._complain, mirror.number, wanted, since=since, until=until)
 
     def at(self, t: float, session_id: str | None = None) -> SessionState:
-        """The state at `t`, epoch seconds. Raises `UsageError` for a time before the session's beginning."""
+        """The state at `t`, epoch seconds. Raises `UsageError` for a time before the session's beginning.
+
+        For a log of more than half a megabyte the first call builds an index, which is kept beside the log; after that
+        any time costs about the same. Rows of such a state are read from the log when they are looked at.
+        """
         return self._fold(session_id, t)
 
     def between(self, t1: float, t2: float, session_id: str | None = None) -> Iterator[RawEvent]:
@@ -147,13 +153,21 @@ class Log:
 
     # --------------------------------------------------------------------------------------------------------- inside
 
+    def _keyframes(self) -> Index | None:
+        if self._index is None and wants_index(self._parts):
+            self._index = load_index(self._parts, self._complain)
+        return self._index
+
     def _lists(self) -> Iterator[list[Record]]:
         self._damages = Damages()
         return record_lists(self._parts, self._damages)
 
     def _fold(self, session_id: str | None, until: float | None) -> SessionState:
         wanted = _Only(self._session(session_id) if session_id is not None else None)
-        folded = Fold(self._complain, wanted).take_lists(self._lists(), until)
+        if until is not None and (index := self._keyframes()) is not None:
+            folded = index.at(until, self._complain, self._damages, wanted).mirrors
+        else:
+            folded = Fold(self._complain, wanted).take_lists(self._lists(), until)
         if session_id is None and wanted.others:
             raise self._several()
         if folded:

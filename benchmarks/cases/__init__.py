@@ -34,16 +34,20 @@ CASES: Mapping[str, tuple[str, str]] = {
     "growth": ("growth", "growth"),
     "fanout": ("fanout", "fanout"),
     "memory": ("memory", "memory"),
+    "node": ("node", "node"),
+    "flood": ("flood", "flood"),
+    "instructions": ("instructions", "instructions"),
     "socket": ("sockets", "socket"),
     "hydrate": ("hydrate", "hydrate"),
     "widget": ("widget", "widget"),
     "text": ("outside_text", "text"),
+    "log": ("logs", "log"),
 }
 """Name of a case: its module here, and the function in it."""
 
 
-APART = ("equal",)
-"""Cases that run only when named: the textbook fold of `huge` alone takes minutes."""
+APART = ("equal", "instructions")
+"""Cases that run only when named, because they take minutes: the textbook fold of `huge`; valgrind."""
 
 
 def case(name: str) -> Case:

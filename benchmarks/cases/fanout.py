@@ -1,9 +1,11 @@
 """How the cost of one event grows with the handles of a client: the same chunks over 1, 100 and 1,000 sessions.
 
-Every handle has one subscriber. Chunks go to the sessions in turns, so each loop iteration notifies the subscriber of
-one session, or of some hundred sessions. All sessions streaming at once is the worst case: no session is in the CPU
-cache when its next chunk arrives. A second line, without a bound, has as many handles, of which twenty stream at a
-time.
+Every handle has one subscriber. Chunks go to the sessions in turns, so each turn of the loop notifies the subscriber of
+one session, or some hundred subscribers of as many. That all sessions are written at the same moment is the hardest
+case: none is in the processor's cache when its next chunk comes, and where one session has a batch of 256 chunks and
+one snapshot of it, a thousand have 256 batches of one chunk. The bound leaves out the second reason: its base is one
+session whose state is read after every chunk, so that every chunk is a batch and a snapshot there too. Beside it,
+without a bound, as many handles of which twenty are written at a time, one group after the other.
 """
 
 from __future__ import annotations
@@ -36,7 +38,7 @@ def chunks_over(sessions: int, chunks: int, *, at_once: int | None = None) -> tu
     return [script.session_id for script in scripts], events[:chunks]
 
 
-def written(feed: Feed, events: list[Event], timing: Timing) -> Side:
+def written(feed: Feed, events: list[Event], timing: Timing, *, read_each: bool = False) -> Side:
     """Run the pipeline with these chunks. Each round uses new messages, because a known chunk changes nothing."""
     rounds = 0
 
@@ -47,7 +49,7 @@ def written(feed: Feed, events: list[Event], timing: Timing) -> Side:
         ends = {payload["message_id"]: ("messages removed", payload) for _, payload in fresh}
         encoded = payloads(fresh)
         with quiet(timing):
-            taken = feed.run_frames(encoded)
+            taken = feed.run_frames(encoded, read_each=read_each)
         feed.run(list(ends.values()))
         return taken / len(fresh)
 
@@ -67,15 +69,20 @@ def fanout(plan: Plan) -> Iterator[Line]:
         ids, events = chunks_over(counts[-1], chunks, at_once=AT_ONCE)
         feeds["groups"] = Feed(ids)
         sides["groups"] = written(feeds["groups"], events, plan.timing)
+        ids, events = chunks_over(1, chunks)
+        feeds["each"] = Feed(ids)
+        sides["each"] = written(feeds["each"], events, plan.timing, read_each=True)
         turns = interleave(sides, plan.timing)
     finally:
         for feed in feeds.values():
             feed.close()
-    base = turns.ns("1")
+    base, each = turns.ns("1"), turns.ns("each")
     yield Row("fanout over 1 handle", base)
+    yield Row("  read after every event", each, "over 1 handle", base, turns.ratio("each", "1"))
     for count in counts[1:]:
-        bound = FLAT_BOUND if count == max(counts) else None
-        ratio = turns.ratio(str(count), "1")
-        yield Row(f"fanout over {count:,} handles", turns.ns(str(count)), "over 1 handle", base, ratio, bound)
+        name, work = str(count), f"fanout over {count:,} handles"
+        yield Row(work, turns.ns(name), "over 1 handle", base, turns.ratio(name, "1"))
+    most = str(max(counts))
+    yield Row("  the same", turns.ns(most), "1 handle, read", each, turns.ratio(most, "each"), FLAT_BOUND)
     ratio = turns.ratio("groups", "1")
     yield Row(f"  of which {AT_ONCE} at a time", turns.ns("groups"), "over 1 handle", base, ratio)

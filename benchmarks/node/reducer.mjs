@@ -1,4 +1,4 @@
-// A textbook reducer of a session, as one writes it for a store: plain immutable objects, spread for every change.
+// A textbook reducer of a session, as one writes it for a store: immutable objects, copied for every change.
 //
 // Usage: node reducer.mjs EVENTS.jsonl. The file has {"event": topic, "payload": row} lines, decoded once, beforehand.
 // Each line "fold" on stdin folds all of them from an empty state and prints the ns it took (the time of this process,
@@ -8,7 +8,16 @@ import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 
 const ENDED = new Set(["completed", "failed", "stopped", "timed_out"]);
-const EMPTY = { session: null, tasks: [], messagesByTask: {}, streams: {}, toolsByTask: {}, loaded: {} };
+// What grows is a Map or a Set that is copied for a change: an object of thousands of keys takes ten times as long to copy.
+const EMPTY = {
+  session: null,
+  tasks: [],
+  messagesByTask: new Map(),
+  streams: {},
+  toolsByTask: new Map(),
+  loaded: new Set(),
+};
+const put = (map, key, value) => new Map(map).set(key, value);
 
 const byTime = (a, b) =>
   a.created_at < b.created_at ? -1 : a.created_at > b.created_at ? 1 : a.task_id < b.task_id ? -1 : 1;
@@ -20,8 +29,8 @@ function taskSaved(state, row, born) {
   if (at < 0) {
     next = { ...state, tasks: [...state.tasks, row].sort(byTime) };
     if (born) {
-      next.loaded = { ...state.loaded, [row.task_id]: true };
-      next.messagesByTask = { ...state.messagesByTask, [row.task_id]: [] };
+      next.loaded = new Set(state.loaded).add(row.task_id);
+      next.messagesByTask = put(state.messagesByTask, row.task_id, []);
     }
   } else {
     next = { ...state, tasks: state.tasks.map((task, place) => (place === at ? row : task)) };
@@ -35,28 +44,29 @@ function settled(state, taskId) {
     if (stream.taskId !== taskId) streams[id] = stream;
     else if (stream.text) streams[id] = { ...stream, settled: true, streaming: false, thinkingNow: false };
   }
-  const tools = Object.fromEntries(
-    Object.entries(state.toolsByTask[taskId] ?? {}).map(([id, tool]) => [id, { ...tool, status: "complete" }]),
-  );
-  return { ...state, streams, toolsByTask: { ...state.toolsByTask, [taskId]: tools } };
+  const used = state.toolsByTask.get(taskId);
+  if (!used) return { ...state, streams };
+  const tools = Object.fromEntries(Object.entries(used).map(([id, tool]) => [id, { ...tool, status: "complete" }]));
+  return { ...state, streams, toolsByTask: put(state.toolsByTask, taskId, tools) };
 }
 
 function messageSaved(state, row) {
   const { [row.message_id]: _, ...streams } = state.streams;
   const next = { ...state, streams };
-  if (!state.loaded[row.task_id]) return next;
-  const bucket = state.messagesByTask[row.task_id] ?? [];
+  if (!state.loaded.has(row.task_id)) return next;
+  const bucket = state.messagesByTask.get(row.task_id) ?? [];
   const known = bucket.some((message) => message.message_id === row.message_id);
   const messages = known
     ? bucket.map((message) => (message.message_id === row.message_id ? row : message))
     : [...bucket, row];
-  next.messagesByTask = { ...state.messagesByTask, [row.task_id]: messages.sort(byIndex) };
+  next.messagesByTask = put(state.messagesByTask, row.task_id, messages.sort(byIndex));
   return toolsOf(next, row);
 }
 
 function toolsOf(state, row) {
   if (!Array.isArray(row.content)) return state;
-  let tools = state.toolsByTask[row.task_id] ?? {};
+  const before = state.toolsByTask.get(row.task_id) ?? {};
+  let tools = before;
   for (const block of row.content) {
     if (block.type === "tool_use") {
       const { id, name, input } = block;
@@ -67,13 +77,14 @@ function toolsOf(state, row) {
       tools = { ...tools, [id]: { ...tools[id], id, ...ended } };
     }
   }
-  return { ...state, toolsByTask: { ...state.toolsByTask, [row.task_id]: tools } };
+  return tools === before ? state : { ...state, toolsByTask: put(state.toolsByTask, row.task_id, tools) };
 }
 
 function toolStarted(state, { task_id: taskId, tool_use_id: id, tool_name: name }) {
-  const tools = state.toolsByTask[taskId] ?? {};
+  const tools = state.toolsByTask.get(taskId) ?? {};
   if (tools[id]) return state;
-  return { ...state, toolsByTask: { ...state.toolsByTask, [taskId]: { ...tools, [id]: { id, name, status: "executing" } } } };
+  const started = { ...tools, [id]: { id, name, status: "executing" } };
+  return { ...state, toolsByTask: put(state.toolsByTask, taskId, started) };
 }
 
 const fresh = (payload) => ({
@@ -161,8 +172,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   for (const event of events) state = reduce(state, event);
   const [wall, cpu] = [Number(process.hrtime.bigint() - begun), process.cpuUsage(used)];
   const ns = Math.min(wall, (cpu.user + cpu.system) * 1000); // helper threads can make the second one larger
-  const messages = Object.values(state.messagesByTask).reduce((sum, bucket) => sum + bucket.length, 0);
+  const messages = [...state.messagesByTask.values()].reduce((sum, bucket) => sum + bucket.length, 0);
   const text = Object.values(state.streams).reduce((sum, stream) => sum + stream.text.length, 0);
-  const tools = Object.values(state.toolsByTask).reduce((sum, used) => sum + Object.keys(used).length, 0);
+  const tools = [...state.toolsByTask.values()].reduce((sum, used) => sum + Object.keys(used).length, 0);
   console.log(JSON.stringify({ ns, end: { tasks: state.tasks.length, messages, text, tools } }));
 }

@@ -1,44 +1,54 @@
-"""A simulated daemon with one session, and a wire that delays: for the convergence law.
+"""A simulated daemon with one session: rows, the operations that change them, and the finds that read them.
 
-The server applies random operations and emits events as a daemon would. Events reach the mirror in order but late;
-a fetch is answered from the server's rows at one moment and its answer delivered at another; a dropped link loses what
-was under way.
+For the convergence law. It answers queries as daemons do: pages of at most `page` rows whatever `$limit` says; an older
+one (`modern=False`) has no rooms, gives tasks in order of creation whatever `$sort` says, knows neither ranges of ids
+nor transcripts without tools, and may have no route for the queue.
 """
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from typing import Any
 
-from agor_reactive.core import events as e
-from agor_reactive.core.fetches import Fetch
-from agor_reactive.models import LinkStatus, RawEvent
-from tests.core.build import SID, Mirror, answer_of, message_row, session_row, task_row
+from agor_reactive.errors import BadRequest, NotFound
+from agor_reactive.models import RawEvent
+from tests.core.build import SID, message_row, session_row, task_row
+
+__all__ = ["Server"]
+
+Row = dict[str, Any]
 
 
 class Server:
-    """Rows, and the operations that change them. Each returns the events it emits."""
+    """Rows, and the operations that change them. Each operation returns the events it emits."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, modern: bool = True, page: int = 100, has_queue: bool = True) -> None:
+        self.modern = modern
+        self.page = page
+        self.has_queue = has_queue
         self.order: list[str] = []
-        self.tasks: dict[str, dict[str, Any]] = {}
-        self.messages: dict[str, dict[str, Any]] = {}
+        self.tasks: dict[str, Row] = {}
+        self.messages: dict[str, Row] = {}
+        self.removed: list[str] = []
         self.title = "a session"
         self.made = 0
         self.positions = 0
 
+    # ------------------------------------------------------------------------------------------------- operations
+
     def _next(self, prefix: str) -> str:
         self.made += 1
-        return f"{prefix}{self.made}"
+        return f"{prefix}{self.made:04}"
 
-    def session(self) -> dict[str, Any]:
+    def session(self) -> Row:
         return session_row(self.order, title=self.title)
 
     def _patched_session(self) -> RawEvent:
         return RawEvent("sessions patched", self.session())
 
-    def new_task(self, status: str) -> list[RawEvent]:
-        task_id = self._next("t")
+    def new_task(self, status: str, task_id: str | None = None) -> list[RawEvent]:
+        task_id = task_id or self._next("t")
         row = task_row(task_id, status, second=self.made)
         if status == "queued":
             self.positions += 1
@@ -47,6 +57,12 @@ class Server:
         self.order.append(task_id)
         topic = "tasks queued" if status == "queued" else "tasks created"
         return [RawEvent(topic, dict(row)), self._patched_session()]
+
+    def task_again(self, task_id: str, status: str) -> list[RawEvent]:
+        """A task that was removed is made again under its old id, as an import of a saved session does."""
+        self.removed.remove(task_id)
+        self.made += 1
+        return self.new_task(status, task_id)
 
     def set_status(self, task_id: str, status: str) -> list[RawEvent]:
         row = self.tasks[task_id]
@@ -65,8 +81,10 @@ class Server:
         return [RawEvent("tasks patched", dict(row))]
 
     def remove_task(self, task_id: str) -> list[RawEvent]:
+        """Fact of the wire: its messages go with it, without an event."""
         row = self.tasks.pop(task_id)
         self.order.remove(task_id)
+        self.removed.append(task_id)
         for message_id in [m for m, message in self.messages.items() if message["task_id"] == task_id]:
             del self.messages[message_id]
         return [RawEvent("tasks removed", row), self._patched_session()]
@@ -98,6 +116,11 @@ class Server:
         self.messages[message_id]["content"] = self._next("edited ")
         return [RawEvent("messages patched", copy.deepcopy(self.messages[message_id]))]
 
+    def move_message(self, message_id: str, task_id: str) -> list[RawEvent]:
+        """The message becomes another task's."""
+        self.messages[message_id]["task_id"] = task_id
+        return [RawEvent("messages patched", copy.deepcopy(self.messages[message_id]))]
+
     def remove_message(self, message_id: str) -> list[RawEvent]:
         return [RawEvent("messages removed", self.messages.pop(message_id))]
 
@@ -118,91 +141,59 @@ class Server:
         self.title = self._next("title ")
         return [self._patched_session()]
 
-    def answer(self, fetch: Fetch) -> e.Rows:
-        """What the daemon answers at this moment."""
-        if fetch.kind == "session":
+    # ------------------------------------------------------------------------------------------------------ reads
+
+    def call(self, method: str, service: str, args: tuple[Any, ...]) -> Any:
+        """What the daemon answers at this moment. Raises what it refuses."""
+        if (method, service) == ("get", "sessions"):
             # Fact of the wire: a `get` by the owner has the token, events have not.
-            return answer_of(session={**self.session(), "mcp_token": "token"})
-        if fetch.kind == "tasks":
-            return answer_of(tasks=copy.deepcopy(list(self.tasks.values())))
-        if fetch.kind == "queue":
+            return {**self.session(), "mcp_token": "token"}
+        if service.endswith("/queue"):
+            if not self.has_queue:
+                raise NotFound("Service not found", name="NotFound", code=404)
             waiting = [row for row in self.tasks.values() if row["status"] == "queued"]
             waiting.sort(key=lambda row: row.get("queue_position", 10**9))
-            return answer_of(tasks=copy.deepcopy(waiting))
-        rows = [m for m in self.messages.values() if fetch.kind == "all_messages" or m["task_id"] == fetch.task_id]
-        if fetch.kind == "history":
+            return copy.deepcopy(waiting)
+        query = dict(args[0])
+        if service == "tasks":
+            rows = sorted(self.tasks.values(), key=lambda row: (row["created_at"], row["task_id"]))
+            return self._page(query, rows, "task_id", "created_at")
+        assert service == "messages", service
+        rows = sorted(self.messages.values(), key=lambda row: (row["index"], row["message_id"]))
+        if "task_id" in query:
+            rows = [row for row in rows if row["task_id"] == query["task_id"]]
+        if "transcript" in query and self.modern:
             rows = [row for row in rows if isinstance(row["content"], str)]
-        return answer_of(messages=copy.deepcopy(sorted(rows, key=lambda row: row["index"])))
+        return self._page(query, rows, "message_id", "index")
 
+    def _page(self, query: Row, rows: list[Row], id_field: str, own_order: str) -> Row:
+        if isinstance(wanted := query.get(id_field), dict):
+            if not self.modern:
+                raise BadRequest("no operators here", name="BadRequest", code=400)
+            low, high = wanted.get("$gt", ""), wanted.get("$lte", "~")
+            rows = [row for row in rows if low < row[id_field] <= high]
+        (field, direction), *_ = (query.get("$sort") or {own_order: 1}).items()
+        if field != own_order and self.modern:
+            by_field: Callable[[Row], Any] = lambda row: row[field]  # noqa: E731
+            rows = sorted(rows, key=by_field)
+        if direction == -1 and self.modern:
+            rows = rows[::-1]
+        skip, limit = query.get("$skip", 0), min(query.get("$limit", self.page), self.page)
+        found = copy.deepcopy(rows[skip : skip + limit])
+        if "$select" in query:
+            found = [{name: row[name] for name in query["$select"] if name in row} for row in found]
+        return {"total": len(rows), "limit": limit, "skip": skip, "data": found}
 
-class Wire:
-    """Between the server and one mirror: what is on its way, and what is lost when the link drops."""
+    # --------------------------------------------------------------------------------------- what a mirror must show
 
-    def __init__(self, server: Server, hydration: str) -> None:
-        self.server = server
-        self.mirror = Mirror(hydration)
-        self.events: list[RawEvent] = []
-        self.answers: dict[int, e.FetchAnswered | e.FetchFailed] = {}
-        self.epoch = 0
-        self.up = False
+    def unqueued(self) -> list[Row]:
+        """The tasks that do not wait, oldest first."""
+        return sorted(
+            (row for row in self.tasks.values() if row["status"] != "queued"),
+            key=lambda row: (row["created_at"], row["task_id"]),
+        )
 
-    def emit(self, events: list[RawEvent]) -> None:
-        if self.up:
-            self.events += events
-
-    def deliver(self, count: int) -> None:
-        for _ in range(min(count, len(self.events))):
-            self.mirror.feed(self.events.pop(0))
-
-    def open_asks(self) -> list[Fetch]:
-        return [fetch for fetch in self.mirror.state.fetches if fetch.fetch_id not in self.answers]
-
-    def serve(self, fetch: Fetch) -> None:
-        """The daemon reads its rows for this ask now; the answer is on its way."""
-        rows = e.Rows() if fetch.kind in ("join", "wait") else self.server.answer(fetch)
-        self.answers[fetch.fetch_id] = e.FetchAnswered(fetch.fetch_id, rows, 1.0)
-
-    def refuse(self, fetch: Fetch, kind: str) -> None:
-        self.answers[fetch.fetch_id] = e.FetchFailed(fetch.fetch_id, e.Failure(kind, "it broke"), 1.0)  # type: ignore[arg-type]
-
-    def land(self, fetch_id: int) -> None:
-        self.mirror.feed(self.answers.pop(fetch_id))
-
-    def drop(self) -> None:
-        if self.up:
-            self.up = False
-            self.events.clear()
-            self.answers.clear()
-            self.mirror.down(self.epoch)
-
-    def connect(self) -> None:
-        if not self.up:
-            self.up = True
-            self.epoch += 1
-            self.mirror.feed(e.LinkChanged(LinkStatus("live", epoch=self.epoch)))
-
-    def quiesce(self) -> None:
-        """Deliver and answer everything until nothing is on its way."""
-        self.connect()
-        for _ in range(1000):
-            self.deliver(len(self.events))
-            for fetch in self.open_asks():
-                self.serve(fetch)
-            if not self.answers:
-                return
-            for fetch_id in list(self.answers):
-                if fetch_id in self.answers:
-                    self.land(fetch_id)
-        raise AssertionError(f"never quiet: {self.mirror.asked()}")
-
-
-def bootstrap(server: Server, hydration: str, loaded: set[str]) -> Mirror:
-    """A mirror that has just read the same server, with the same tasks loaded."""
-    wire = Wire(server, hydration)
-    wire.quiesce()
-    for task_id in sorted(loaded - set(wire.mirror.state.loaded_task_ids)):
-        wire.mirror.feed(e.LoadRequested(task_id))
-    for task_id in sorted(set(wire.mirror.state.loaded_task_ids) - loaded):
-        wire.mirror.feed(e.UnloadRequested(task_id))
-    wire.quiesce()
-    return wire.mirror
+    def messages_of(self, task_id: str) -> list[Row]:
+        """The messages of a task, in order."""
+        rows = [row for row in self.messages.values() if row["task_id"] == task_id]
+        return sorted(rows, key=lambda row: (row["index"], row["message_id"]))

@@ -74,6 +74,7 @@ def remembered(state: SessionState) -> dict[str, Any]:
             dict(books.missing.items()),
             books.retries,
             books.sync_end,
+            books.join_attempt,
             state.status.errors,
             state.status.link,
             state.base.accepts_session_id,
@@ -105,6 +106,9 @@ def next_chunks(draw: st.DrawFn) -> RawEvent:
     return chunk(message_id, text, draw(st.sampled_from([0, 1, 2, 3, 4, 1.0, True, None, -1])), **more)
 
 
+interruptions = st.one_of(wire_events, malformed_events(), next_chunks())
+
+
 @given(hydrations, sequences, cuts)
 def test_a_batch_equals_its_events_one_by_one_however_they_are_cut(
     hydration: str, items: list[Any], cuts: set[int]
@@ -113,22 +117,37 @@ def test_a_batch_equals_its_events_one_by_one_however_they_are_cut(
     for event in core_events(items):
         alone = fold(alone, event)
     for batch in cut(core_events(items), cuts):
-        before, said = batched, batched.dump()
-        batched = fold_batch(batched, batch)
+        before = batched
+        batched = fold_batch(before, batch)
         assert batched is before or batched.revision > before.revision
-        assert before.dump() == said
     assert remembered(batched) == remembered(alone)
 
 
-@given(hydrations, st.lists(st.one_of(wire_events, malformed_events(), next_chunks()), max_size=40), cuts)
-def test_raw_events_fold_to_what_their_events_do(hydration: str, raws: list[RawEvent], cuts: set[int]) -> None:
-    """The next chunk of a stream of the same batch takes a shorter way (`append_next`)."""
+@given(hydrations, st.lists(st.tuples(st.integers(0, 20), interruptions), max_size=8), cuts)
+def test_raw_events_fold_to_what_their_events_do(
+    hydration: str, interrupted: list[tuple[int, RawEvent]], cuts: set[int]
+) -> None:
+    """The next chunk of a stream takes a shorter way, in a batch (`append_next`) and alone (`fold_next`)."""
+    raws = [chunk(message_id, str(number), number) for number in range(10) for message_id in ("m1", "m2")]
+    for place, raw in interrupted:
+        raws.insert(place, raw)
     parsed = straight = hydrated(hydration).state
     for batch in cut(raws, cuts):
         parsed = fold_batch(parsed, core_events(batch))
         straight = fold_raw(straight, copy.deepcopy(batch))
     assert remembered(straight) == remembered(parsed)
     assert straight.revision == parsed.revision
+
+
+@given(hydrations, sequences, cuts)
+def test_a_snapshot_stays_as_it_was_through_every_later_batch(hydration: str, items: list[Any], cuts: set[int]) -> None:
+    state = Mirror(hydration).up().state
+    held: list[tuple[SessionState, dict[str, Any]]] = []
+    for batch in cut(core_events(items), cuts):
+        held.append((state, state.dump()))
+        state = fold_batch(state, batch)
+    for snapshot, said in held:
+        assert snapshot.dump() == said
 
 
 @given(hydrations, sequences, sequences)
@@ -185,3 +204,17 @@ def test_an_event_after_a_request_in_the_same_batch_is_newer_than_its_answer() -
     old = e.Rows(messages=tuple(row.entry.row for row in core_events([saved("messages", message_row("m1", "t1"))])))
     after = fold(state, e.FetchAnswered(fetch.fetch_id, old, 1.0))
     assert after.messages_by_task["t1"][0].content == "new"
+
+
+def test_a_batch_of_one_chunk_takes_the_short_way_and_leaves_the_snapshot_before_as_it_was() -> None:
+    begin = hydrated().feed(start("m1", task_id="t1"), chunk("m1", "a", 0, task_id="t1"))
+    said = begin.dump()
+    raw = chunk("m1", "b", 1, task_id="t1")
+    one, other = fold_raw(begin, [raw]), fold_raw(begin, [raw, raw])
+    assert one.base is begin.base
+    assert remembered(one) == remembered(other) == remembered(fold_batch(begin, core_events([raw])))
+    assert one.streaming_messages["m1"].text == "ab"
+    assert (begin.dump(), one.revision) == (said, begin.revision + 1)
+    for flaw in ({"session_id": "other"}, {"task_id": "t0"}, {"sequence": 3}, {"chunk": 7}):
+        flawed = RawEvent(raw.topic, {**raw.payload, **flaw})
+        assert remembered(fold_raw(begin, [flawed])) == remembered(fold_batch(begin, core_events([flawed])))

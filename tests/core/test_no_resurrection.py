@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -156,3 +157,93 @@ def test_a_removed_session_that_a_resync_finds_again_is_followed_again() -> None
     mirror.feed(saved("tasks", task_row("t2", second=1)), chunk("m9", "hello", 0, task_id="t2"))
     assert [task.task_id for task in mirror.state.tasks] == ["t1", "t2"]
     assert mirror.state.streaming_messages["m9"].text == "hello"
+
+
+def test_a_task_made_again_under_its_old_id_is_there_again_as_the_daemon_has_it_now() -> None:
+    mirror = hydrated(tasks=[task_row("t1"), task_row("t2", second=1)])
+    mirror.feed(saved("tasks", task_row("t1"), "removed"), saved("tasks", task_row("t1", "created", second=9)))
+    assert mirror.ids() == ["t2"], "it may be a late event"
+    mirror.answer("wait")
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=[task_row("t2", second=1), task_row("t1", second=9)])
+    mirror.feed(saved("tasks", task_row("t1", "failed", second=9), "patched"))
+    mirror.feed(saved("messages", message_row("m1", "t1")))
+    mirror.answer("queue")
+    for fetch in mirror.state.fetches:
+        mirror.answer(fetch.kind, fetch.task_id)
+    assert [(task.task_id, task.status) for task in mirror.state.tasks] == [("t2", "running"), ("t1", "failed")]
+    assert mirror.message_ids("t1") == ["m1"]
+    assert mirror.asked() == []
+
+
+def test_a_late_event_for_a_removed_task_reads_again_only_if_it_says_that_the_task_is_new() -> None:
+    mirror = hydrated()
+    mirror.feed(saved("tasks", task_row("t1"), "removed"), saved("tasks", task_row("t1"), "patched"))
+    assert mirror.asked() == []
+    mirror.feed(e.ResyncRequested(), saved("tasks", task_row("t1")))
+    mirror.land([])
+    assert mirror.asked() == ["session", "tasks", "queue"], "the answer may be from before it was made again"
+    assert mirror.land([]).ids() == []
+
+
+def test_of_a_task_made_again_while_away_nothing_old_is_left() -> None:
+    mirror = hydrated("eager", messages={"t1": [message_row("m1", "t1")]})
+    mirror.down().up(2)
+    mirror.land([task_row("t1", "queued", second=9)], messages={})
+    assert mirror.message_ids("t1") == []
+
+
+@pytest.mark.parametrize("where", ["t1", "t2"])
+def test_a_message_that_became_another_tasks_while_away_is_there_and_only_there(where: str) -> None:
+    other = "t2" if where == "t1" else "t1"
+    tasks = [task_row("t1"), task_row("t2", second=1)]
+    for hydration in ("eager", "lazy"):
+        mirror = hydrated(hydration, tasks=tasks)
+        for task_id in ("t1", "t2"):
+            mirror.feed(e.LoadRequested(task_id))
+            mirror.answer("messages", task_id, messages=[message_row("m1", where)] if task_id == where else [])
+        mirror.down().up(2)
+        mirror.land(tasks, messages={other: [message_row("m1", other)]})
+        assert (mirror.message_ids(where), mirror.message_ids(other)) == ([], ["m1"])
+        mirror.feed(saved("messages", message_row("m1", other, content="edited"), "patched"))
+        assert mirror.state.messages_by_task[other][0].content == "edited"
+
+
+def test_a_message_that_a_load_no_longer_has_is_where_a_round_under_way_finds_it() -> None:
+    tasks = [task_row("t1"), task_row("t2", second=1)]
+    mirror = hydrated("eager", tasks=tasks, messages={"t1": [message_row("m1", "t1")]})
+    mirror.feed(e.ResyncRequested(), e.LoadRequested("t1"))
+    mirror.answer("messages", "t1", messages=[])
+    mirror.land(tasks, messages={"t2": [message_row("m1", "t2")]})
+    assert (mirror.message_ids("t1"), mirror.message_ids("t2")) == ([], ["m1"])
+
+
+def test_what_history_leaves_out_is_not_removed() -> None:
+    tasks = [task_row("t1", "completed"), task_row("t2", second=1)]
+    mirror = Mirror("lean").up()
+    call = message_row("m1", "t1", content=[{"type": "tool_use", "id": "u1", "name": "Bash"}])
+    for n in range(2):
+        mirror.answer("session", session=session_row())
+        mirror.answer("tasks", tasks=tasks)
+        mirror.answer("queue")
+        mirror.answer("history", "t1")
+        mirror.answer("messages", "t2")
+        if n == 0:
+            mirror.feed(saved("messages", call), e.ResyncRequested())
+    mirror.feed(saved("messages", {**call, "index": 7}, "patched"))
+    assert mirror.message_ids("t1") == ["m1"]
+
+
+def test_a_message_that_history_has_again_is_followed_again() -> None:
+    tasks = [task_row("t1", "completed"), task_row("t2", second=1)]
+    mirror = Mirror("lean").up()
+    for where in ("t2", "t1"):
+        mirror.answer("session", session=session_row())
+        mirror.answer("tasks", tasks=tasks)
+        mirror.answer("queue")
+        row = message_row("m1", where)
+        mirror.answer("messages", "t2", messages=[row] if where == "t2" else [])
+        mirror.answer("history", "t1", messages=[row] if where == "t1" else [])
+        mirror.feed(e.ResyncRequested()) if where == "t2" else None
+    mirror.feed(saved("messages", message_row("m1", "t1", content="edited"), "patched"))
+    assert mirror.state.messages_by_task["t1"][0].content == "edited"

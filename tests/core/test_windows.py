@@ -7,27 +7,30 @@ from typing import Any
 import pytest
 
 from agor_reactive.core import events as e
-from tests.core.build import Mirror, saved, session_row, task_row
+from agor_reactive.models import LinkStatus
+from tests.core.build import Mirror, chunk, message_row, saved, session_row, task_row
 
 
 def done(task_id: str, second: int) -> dict[str, Any]:
     return task_row(task_id, "completed", second=second)
 
 
-def windowed(hydration: str, tasks: list[dict[str, Any]]) -> Mirror:
+def windowed(hydration: str, tasks: list[dict[str, Any]], **rows: Any) -> Mirror:
     """A mirror that shows these tasks, of a session that has older ones."""
     mirror = Mirror(hydration).up()
-    answer(mirror, tasks)
+    answer(mirror, tasks, **rows)
     assert mirror.state.has_older_tasks
     return mirror
 
 
-def answer(mirror: Mirror, tasks: list[dict[str, Any]], *more: Any) -> None:
+def answer(
+    mirror: Mirror, tasks: list[dict[str, Any]], *more: Any, queue: list[dict[str, Any]] | tuple[()] = ()
+) -> None:
     """Answer the round; `more` happens when all but its last read have been answered."""
     mirror.answer("session", session=session_row())
     mirror.answer("tasks", tasks=tasks, older=True)
     mirror.feed(*more)
-    mirror.answer("queue")
+    mirror.answer("queue", tasks=queue)
     for fetch in mirror.state.fetches:
         mirror.answer(fetch.kind, fetch.task_id)
 
@@ -86,3 +89,127 @@ def test_a_queued_task_from_before_the_window_does_not_widen_it() -> None:
     assert mirror.ids() == ["t1", "t6"]
     mirror.feed(e.ResyncRequested())
     assert mirror.fetch("tasks").since == done("t6", 6)["created_at"]
+
+
+@pytest.mark.parametrize("hydration", ["lean", "preview"])
+def test_a_change_of_an_older_task_during_the_first_read_does_not_open_a_hole(hydration: str) -> None:
+    mirror = Mirror(hydration).up()
+    mirror.feed(saved("tasks", done("t1", 1), "patched"), saved("tasks", task_row("t7", second=7)))
+    mirror.feed(saved("tasks", task_row("t6", "failed", second=6), "patched"))
+    answer(mirror, [task_row("t6", second=6)])
+    assert mirror.ids() == (["t6", "t7"] if hydration == "lean" else ["t7"])
+    assert all(task.status == "failed" for task in mirror.state.tasks if task.task_id == "t6")
+
+
+@pytest.mark.parametrize("hydration", ["lean", "preview"])
+def test_a_prompt_from_before_the_window_that_left_the_queue_while_away_waits_no_longer(hydration: str) -> None:
+    waiting = task_row("t1", "queued", second=1)
+    mirror = windowed(hydration, [done("t6", 6)], queue=[waiting])
+    assert mirror.ids() == ["t1", "t6"]
+    mirror.down().up(2)
+    answer(mirror, [done("t6", 6)])
+    assert (mirror.ids(), mirror.queue()) == (["t6"], [])
+
+
+@pytest.mark.parametrize("hydration", ["lean", "preview"])
+def test_a_prompt_from_before_the_window_changes_with_the_queue(hydration: str) -> None:
+    waiting = task_row("t1", "queued", second=1, queue_position=1)
+    mirror = windowed(hydration, [done("t6", 6)], queue=[waiting])
+    mirror.down().up(2)
+    answer(mirror, [done("t6", 6)], queue=[{**waiting, "queue_position": 2}])
+    assert [task.queue_position for task in mirror.state.tasks if task.queued] == [2]
+
+
+@pytest.mark.parametrize("hydration", ["lean", "preview"])
+def test_without_a_route_for_the_queue_the_window_is_read_again_as_far_as_prompts_wait(hydration: str) -> None:
+    mirror = Mirror(hydration).up()
+    mirror.feed(saved("tasks", task_row("t1", "queued", second=1), "queued"))
+    mirror.down().up(2)
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=[done("t6", 6)], older=True)
+    mirror.fail("queue", "absent")
+    mirror.answer("messages", "t6")
+    assert mirror.fetch("tasks").since == task_row("t1", second=1)["created_at"]
+
+
+def test_text_of_a_task_that_is_not_shown_is_marked_as_ended_with_it() -> None:
+    mirror = windowed("preview", [done("t6", 6)])
+    mirror.feed(chunk("m1", "text", 0, task_id="t1"), saved("tasks", done("t1", 1), "patched"))
+    assert mirror.state.streaming_messages["m1"].settled
+
+
+@pytest.mark.parametrize("status", ["running", "zz_new"])
+def test_a_task_of_the_window_that_works_again_is_read_whole_and_again_if_that_fails(status: str) -> None:
+    mirror = windowed("lean", [done("t5", 5), done("t6", 6)])
+    mirror.feed(saved("tasks", task_row("t5", status, second=5), "patched"))
+    mirror.fail("messages", "server", task_id="t5")
+    mirror.answer("retry")
+    mirror.answer("messages", "t5", messages=[message_row("m1", "t5")])
+    assert mirror.state.is_task_loaded("t5")
+    assert mirror.message_ids("t5") == ["m1"]
+
+
+def test_a_task_at_work_on_a_page_of_older_ones_is_read_whole() -> None:
+    mirror = windowed("lean", [done("t6", 6)])
+    mirror.feed(e.OlderTasksRequested())
+    mirror.answer("older", tasks=[task_row("t4", second=4), done("t5", 5), done("t6", 6)])
+    assert mirror.asked() == ["messages t4", "history t5"]
+
+
+@pytest.mark.parametrize(("failure", "kept"), [("server", True), ("absent", False)])
+def test_history_is_read_again_on_a_connection_whose_join_failed_unless_there_are_no_rooms(
+    failure: str, kept: bool
+) -> None:
+    mirror = windowed("lean", [done("t5", 5), done("t6", 6)])
+    mirror.down().feed(e.LinkChanged(LinkStatus("live", epoch=2)))
+    mirror.fail("join", failure)
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=[done("t5", 5), done("t6", 6)], older=True)
+    mirror.answer("queue")
+    assert ("history t5" in mirror.asked()) is kept
+    for fetch in mirror.state.fetches:
+        mirror.answer(fetch.kind, fetch.task_id)
+    assert ("t5" in mirror.state.messages_by_task) is kept, "what cannot be read again is not shown"
+
+
+@pytest.mark.parametrize("hydration", ["lazy", "lean"])
+def test_when_the_newest_task_is_removed_the_one_before_it_is_loaded(hydration: str) -> None:
+    mirror = Mirror(hydration).up()
+    answer(mirror, [done("t5", 5), done("t6", 6)])
+    assert set(mirror.state.loaded_task_ids) == {"t6"}
+    mirror.feed(saved("tasks", done("t6", 6), "removed"))
+    mirror.fail("messages", "server", task_id="t5")
+    mirror.answer("retry")
+    assert mirror.answer("messages", "t5", messages=[message_row("m1", "t5")]).is_task_loaded("t5")
+
+
+def test_a_preview_does_not_show_a_task_between_those_that_it_shows() -> None:
+    mirror = Mirror("preview").up()
+    answer(mirror, [task_row("t4", second=4), task_row("t8", second=8)])
+    mirror.feed(saved("tasks", task_row("t7", second=7), "patched"))
+    assert mirror.ids() == ["t4", "t8"]
+
+
+@pytest.mark.parametrize("hydration", ["lean", "preview"])
+def test_a_prompt_from_before_the_window_leaves_with_a_queue_that_was_read_late(hydration: str) -> None:
+    mirror = windowed(hydration, [done("t6", 6)], queue=[task_row("t1", "queued", second=1)])
+    mirror.down().up(2)
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=[done("t6", 6)], older=True)
+    mirror.fail("queue", "server")
+    mirror.answer("messages", "t6")
+    mirror.answer("retry")
+    mirror.answer("queue")
+    assert mirror.ids() == ["t6"]
+
+
+def test_a_round_reads_the_history_of_a_task_whose_load_by_the_user_may_still_fail() -> None:
+    mirror = windowed("lean", [done("t5", 5), done("t6", 6)])
+    mirror.feed(e.ResyncRequested(), e.LoadRequested("t5"))
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=[done("t5", 5), done("t6", 6)], older=True)
+    mirror.answer("queue")
+    mirror.fail("messages", "server", task_id="t5")
+    mirror.answer("history", "t5", messages=[message_row("m1", "t5")])
+    mirror.answer("messages", "t6")
+    assert mirror.message_ids("t5") == ["m1"]

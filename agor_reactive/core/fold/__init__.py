@@ -14,7 +14,7 @@ Every event has one handler ``(draft, event) -> None``, which changes the draft 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from agor_reactive.core import events as e
@@ -98,13 +98,29 @@ def fold_batch(state: SessionState, events: Iterable[Any]) -> SessionState:
     return draft.finish()
 
 
-def fold_raw(state: SessionState, raws: Iterable[RawEvent]) -> SessionState:
+def fold_raw(state: SessionState, raws: Sequence[RawEvent]) -> SessionState:
     """`fold_batch` of the events that `parse` makes of these raw events, whose payloads nothing else holds."""
+    if len(raws) == 1 and raws[0].topic == TEXT_CHUNK:
+        after = streams.fold_next(state, raws[0].payload)
+        if after is not None:
+            return after
     draft = start_draft(state)
     for raw in raws:
         if raw.topic == TEXT_CHUNK and streams.append_next(draft, raw.payload):
             continue
         event = parse_payload(raw.topic, raw.payload, OWN_TOPICS)
+        if event is not None:
+            _fold_into(draft, event)
+    return draft.finish()
+
+
+def fold_payloads(state: SessionState, events: Iterable[tuple[str, Any]]) -> SessionState:
+    """`fold_raw` of topics and payloads: what a log is read as, without an object for each event."""
+    draft = start_draft(state)
+    for topic, payload in events:
+        if topic == TEXT_CHUNK and streams.append_next(draft, payload):
+            continue
+        event = parse_payload(topic, payload, OWN_TOPICS)
         if event is not None:
             _fold_into(draft, event)
     return draft.finish()

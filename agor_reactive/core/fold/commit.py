@@ -65,7 +65,10 @@ def _changed_since(draft: Draft, current: SyncRound, first: float | None) -> dic
     answered = {row.task_id for row in current.tasks}
     changed: dict[str, TaskEntry] = {}
     for task_id, (moved_at, row) in books.journal_tasks.items():
-        if moved_at > current.tasks_begun and row is not None and task_id not in books.gone_tasks:
+        gone_at = books.gone_tasks.get(task_id)
+        # A removed task is back if the answer, requested after its removal, contains it.
+        back = gone_at is not None and task_id in answered and not _gone(gone_at, current.tasks_begun)
+        if moved_at > current.tasks_begun and row is not None and (gone_at is None or back):
             live = draft.tasks.entries.get(task_id)
             if live is not None:
                 changed[task_id] = live
@@ -109,11 +112,17 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
     draft.status = draft.status.but(has_older_tasks=current.older)
     if current.queue is not None:
         queue.take_queue(draft, current.queue, current.queue_begun)
+        if current.older:
+            answered = {task.task_id for task in current.tasks}
+            window.follow_queue(draft, answered, current.queue_begun, first=_first_moment(current))
     elif draft.books.queue_absent:
         queue.take_from_tasks(draft)
     for of_task, results in current.results:
         _commit_messages(draft, current, of_task, results)
     for task in draft.tasks.entries.values():
+        if task.task_id not in draft.loaded_task_ids and (task.queued or not draft.books.projects):
+            # What was read of its history is from before it waited, or cannot be read again.
+            draft.messages_by_task = draft.messages_by_task.without_bucket(task.task_id)
         if task.ended:
             old = before.entries.get(task.task_id)
             if old is None or not old.ended:
@@ -143,7 +152,10 @@ def _commit_messages(draft: Draft, current: SyncRound, task_id: str | None, resu
 
 
 def _commit_all(draft: Draft, messages: tuple[MessageEntry, ...], *, begun: int, since: int) -> None:
-    by_task: dict[str, list[MessageEntry]] = {task.task_id: [] for task in draft.tasks.in_order() if not task.queued}
+    loaded = draft.loaded_task_ids
+    by_task: dict[str, list[MessageEntry]] = {
+        task.task_id: [] for task in draft.tasks.in_order() if not task.queued or task.task_id in loaded
+    }
     for message in messages:
         if message.task_id is not None:
             by_task.setdefault(message.task_id, []).append(message)
@@ -190,20 +202,33 @@ def _commit_task(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...],
 def _commit_history(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, begun: int, since: int) -> None:
     """Take over a task's messages without the payload of tools: never over whole ones, and it counts as not loaded."""
     user_load = draft.books.user_loads.get(task_id)
-    if task_id not in draft.loaded_task_ids and draft.tasks.entries.get(task_id) is not None and user_load is None:
-        _take_messages(draft, task_id, messages, begun=begun, since=since)
+    unloaded = user_load is not None and not user_load[1]
+    if task_id not in draft.loaded_task_ids and draft.tasks.entries.get(task_id) is not None and not unloaded:
+        _take_messages(draft, task_id, messages, begun=begun, since=since, projected=True)
 
 
-def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...], *, begun: int, since: int) -> None:
+def _take_messages(
+    draft: Draft,
+    task_id: str,
+    messages: tuple[MessageEntry, ...],
+    *,
+    begun: int,
+    since: int,
+    projected: bool = False,
+) -> None:
     books = draft.books
     kept: dict[str, MessageEntry] = {}
     for message in messages:
         message_id = message.message_id
         if message.task_id != task_id or message.session_id not in ("", draft.status.session_id):
             continue
-        moved = books.journal_messages.get(message_id)
-        if (moved is not None and moved[0] > since) or _gone(books.gone_messages.get(message_id), since):
+        if _gone(books.gone_messages.get(message_id), since):
             continue
+        moved = books.journal_messages.get(message_id)
+        if moved is not None and moved[0] > since:
+            if moved[1] is None or moved[1].task_id != task_id:
+                continue
+            message = moved[1]
         kept[message_id] = message
         stream = draft.streams.get(message_id)
         if stream is not None and stream.moved_at <= begun and stream.task_id in (None, task_id):
@@ -211,7 +236,14 @@ def _take_messages(draft: Draft, task_id: str, messages: tuple[MessageEntry, ...
     for message_id, (moved_at, row) in books.journal_messages.items():
         if moved_at > since and row is not None and row.task_id == task_id and message_id not in books.gone_messages:
             kept[message_id] = row
-    _mark_absent(draft, task_id, kept)
+    current = books.round
+    _mark_absent(
+        draft,
+        task_id,
+        kept,
+        since if current is None else min(since, current.begun),
+        projected=projected,
+    )
     draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, kept)
     for message in kept.values():
         rows.tools_are_saved(draft, task_id, message)
@@ -232,13 +264,17 @@ def commit_older(draft: Draft, done: Fetch, found: e.Rows) -> None:
     draft.status = draft.status.but(has_older_tasks=found.older)
 
 
-def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry]) -> None:
-    """A message that is not in the answer was removed without an event; one that is in it again is back."""
+def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry], since: int, *, projected: bool) -> None:
+    """A message that is not in the answer was removed without an event; one that is in it again is back.
+
+    Removed before `since`: it may be another task's by now, whose messages the same round has read. What history leaves
+    out (`projected`) is not removed.
+    """
     gone = draft.books.gone_messages
     bucket = draft.messages_by_task.get(task_id)
     for row in bucket.entries if bucket is not None else ():
-        if row.message_id not in kept:
-            gone = gone.insert(row.message_id, draft.revision)
+        if row.message_id not in kept and not projected:
+            gone = gone.insert(row.message_id, since)
     for message_id in kept:
         if message_id in gone:
             gone = gone.remove(message_id)

@@ -16,6 +16,7 @@ from agor_reactive.core.entries import SessionRowEntry
 from agor_reactive.core.snapshot import Base, Bookkeeping, SessionState, Status
 from agor_reactive.core.streams import (
     NO_STREAMS,
+    Stream,
     StreamDraft,
     Streams,
     StreamsById,
@@ -27,7 +28,7 @@ from agor_reactive.core.tables import LoadedTasks, MessagesByTask, TaskTable
 from agor_reactive.core.tools import LiveTools, ToolsByTask
 from agor_reactive.models.task import Task
 
-__all__ = ["Draft", "start_draft"]
+__all__ = ["Draft", "after_next", "start_draft"]
 
 _new = object.__new__
 
@@ -177,3 +178,19 @@ class Draft:
         base.books = self.books
         base.tools = tools
         return base
+
+
+def after_next(state: SessionState, stream: Stream | StreamDraft, message_id: str, chunk: str) -> SessionState:
+    """The snapshot after one numbered chunk that its stream, which is in `state`, waits for: without a draft."""
+    next_stream: Stream = _new(Stream)
+    next_stream._head = stream._head
+    next_stream._earlier = stream._earlier
+    next_stream._last = stream._last.append(chunk, 1)
+    streams: Streams = _new(Streams)
+    by_id = streams._by_id = state._streams._by_id.copy()
+    by_id[message_id] = next_stream
+    after: SessionState = _new(SessionState)
+    after._base = state._base
+    after._streams = streams
+    after._revision = next_stream._moved_at = state._revision + 1
+    return after

@@ -70,10 +70,17 @@ def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
 
 
 def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
-    """A task was removed. If the window is empty then, the tasks before it are read."""
+    """A task was removed. If it was the newest, the one before it is loaded in its place; if it was the last of a
+    window, the ones before the window are read."""
+    task_id = event.task_id
+    newest = newest_task(draft.tasks.in_order()) if task_id in draft.tasks.entries else None
     rows.task_removed(draft, event)
     if window.is_emptied(draft):
         _read_again(draft)
+    elif newest is not None and newest.task_id == task_id and draft.status.hydration not in ("none", "eager"):
+        newest = newest_task(draft.tasks.in_order())
+        if newest is not None and draft.status.last_synced_at is not None:
+            window.load_whole(draft, newest.task_id)
 
 
 def event_unreadable(draft: Draft, event: e.EventUnreadable) -> None:
@@ -152,11 +159,16 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
         _advance(draft, event.at)
     elif done.kind == "queue":
         queue.take_queue(draft, event.rows.tasks, done.begun)
+        if draft.status.has_older_tasks:
+            window.follow_queue(draft, frozenset(), done.begun)
         failures.note_read(draft, done)
         if draft.books.queue_moved:
             queue.read_queue(draft)
     elif done.kind == "older":
         commit.commit_older(draft, done, event.rows)
+        for entry in draft.tasks.entries.values():
+            if is_active(entry):
+                window.load_whole(draft, entry.task_id)
         _request_history(draft, draft.tasks, of_round=False)
         failures.clear_error(draft, "history")
     else:
@@ -246,8 +258,8 @@ def _plan(draft: Draft, current: SyncRound) -> None:
         for task in tasks.entries.values():
             since = loaded.since.get(task.task_id)
             stale = since is None or since < current.begun
-            whole = since is not None or is_active(task) or task.task_id in draft.live_tools
-            if whole and stale and not task.queued:
+            at_work = (is_active(task) or task.task_id in draft.live_tools) and not task.queued
+            if stale and (since is not None or at_work):
                 wanted.add(task.task_id)
         newest = newest_task(tasks.in_order())
         if newest is not None and newest.task_id not in loaded:
@@ -266,7 +278,9 @@ def _request_history(draft: Draft, tasks: TaskTable, *, of_round: bool) -> list[
     """Where the daemon can leave out the payload of tools: the messages of tasks not read whole, without it."""
     if not draft.books.window or not draft.books.projects or draft.status.hydration == "preview":
         return []
-    on_the_way = {a.task_id for a in draft.books.fetches if a.kind in ("messages", "history")}
+    # A load by the user may still fail or be given up: a round does not count on it.
+    fetches = [fetch for fetch in draft.books.fetches if fetch.of_round or not of_round]
+    on_the_way = {fetch.task_id for fetch in fetches if fetch.kind in ("messages", "history")}
     wanted = [
         task.task_id
         for task in reversed(tasks.in_order())
@@ -323,7 +337,7 @@ def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
     elif done.kind == "join":
         # Read on: an older daemon has no rooms and sends everything to everyone.
         _join_failed(draft, failure)
-        draft.books = draft.books.but(projects=False)
+        draft.books = draft.books.but(projects=draft.books.projects and failure.kind != "absent")
         begin_round(draft)
     elif done.kind == "wait":
         begin_round(draft)
@@ -383,6 +397,8 @@ def _queue_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> N
     if failure.kind == "absent":
         draft.books = draft.books.but(queue_absent=True)
         failures.note_read(draft, done)
+        if draft.books.window and any(task.queued for task in draft.tasks.entries.values()):
+            _read_again(draft)  # of those only their rows can tell now, which may lie before the window
     else:
         failures.note_missing(draft, done, failure)
     if done.of_round:

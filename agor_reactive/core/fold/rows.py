@@ -80,13 +80,14 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
     task_id, status = entry.task_id, entry.status
     books = draft.books
     if books.removals and task_id in books.gone_tasks:
+        _saved_after_removal(draft, event)
         return
     old = draft.tasks.entries.get(task_id)
     if old is None:
         if len(draft.tasks.entries) >= limits.MOST_TASKS:
             limits.say(draft, "tasks", limits.MOST_TASKS)
             return
-        if not event.born and draft.status.has_older_tasks and window.is_before(draft, entry):
+        if books.window and not event.born and window.is_before(draft, entry):
             _note_unshown(draft, entry)
             return
         was, begins = "", event.born
@@ -104,9 +105,21 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
     if begins and status != QUEUED_STATUS:
         _load_at_birth(draft, task_id)
     if books.window:
+        if status != was and old is not None and status not in AT_REST:
+            window.load_whole(draft, task_id)
         window.slide(draft)
         if draft.books.missing.reach:
             failures.prune(draft)
+
+
+def _saved_after_removal(draft: Draft, event: e.TaskSaved) -> None:
+    """An event for a removed task changes nothing, unless an answer shows that the task is back.
+
+    A task that is new by this event may have been created again under its old id (an import does that): read it.
+    """
+    journal.note_task(draft, event.entry.task_id, event.entry)
+    if event.born:
+        window.read_again(draft)
 
 
 def _note_unshown(draft: Draft, entry: TaskEntry) -> None:
@@ -114,6 +127,8 @@ def _note_unshown(draft: Draft, entry: TaskEntry) -> None:
     journal.note_task(draft, entry.task_id, entry)
     if entry.queued:
         queue.touch(draft)
+    elif entry.ended:
+        streams.settle_task(draft, entry.task_id)
 
 
 def _status_changed(draft: Draft, task_id: str, was: str, status: str) -> None:
@@ -187,6 +202,7 @@ def message_saved(draft: Draft, event: e.MessageSaved) -> None:
     message_id, task_id = entry.message_id, entry.task_id
     books = draft.books
     if books.removals and (message_id in books.gone_messages or (task_id is not None and task_id in books.gone_tasks)):
+        journal.note_message(draft, message_id, entry)  # counts if an answer shows that it is back
         return
     known = draft.messages_by_task.entries
     if len(known) >= limits.MOST_MESSAGES and known.get(message_id) is None:
@@ -292,18 +308,15 @@ def tools_are_saved(draft: Draft, task_id: str, entry: MessageEntry, *, removed:
     live = draft.live_tools.get(task_id)
     if live is None:
         return
-    left = LiveToolMap(live)
+    left: dict[str, LiveTool] = live
     for use, tool in tools_in(entry):
-        known: LiveTool | None = left.get(use)
-        if known is None:
-            continue
-        if tool.complete or removed:
-            left = LiveToolMap({key: value for key, value in left.items() if key != use})
-        elif not known.saved:
-            left = left.with_tool(use, known._replace(saved=True))
-    if left == live:
-        return
-    if left:
-        draft.live_tools = draft.live_tools.insert(task_id, left)
-    else:
-        draft.live_tools = draft.live_tools.remove(task_id)
+        known = left.get(use)
+        if known is not None and (tool.complete or removed or not known.saved):
+            left = live.copy() if left is live else left
+            if tool.complete or removed:
+                del left[use]
+            else:
+                left[use] = LiveTool(known.name, known.complete, True)
+    if left is not live:
+        tools = draft.live_tools
+        draft.live_tools = tools.insert(task_id, LiveToolMap(left)) if left else tools.remove(task_id)

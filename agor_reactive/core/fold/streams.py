@@ -11,8 +11,9 @@ from typing import Any
 
 from agor_reactive.core import events as e
 from agor_reactive.core.fold import limits
-from agor_reactive.core.fold.draft import Draft
-from agor_reactive.core.streams import StreamDraft
+from agor_reactive.core.fold.draft import Draft, after_next
+from agor_reactive.core.snapshot import SessionState
+from agor_reactive.core.streams import Stream, StreamDraft, StreamsById
 from agor_reactive.models.base import FrozenDict
 from agor_reactive.models.task import ENDED_STATUSES
 
@@ -20,6 +21,7 @@ __all__ = [
     "append_next",
     "drop_strays",
     "drop_streams_of",
+    "fold_next",
     "mark_gap",
     "saved",
     "settle",
@@ -45,29 +47,47 @@ def append_next(draft: Draft, payload: Any) -> bool:
     rules these are. Nearly every event is such a chunk, and here it costs no event and no dispatch: half of the time
     (`python -m benchmarks --only stream`).
     """
+    stream = _waiting_for(payload, draft.streams, draft.accepts_session_id)
+    if type(stream) is not StreamDraft or not stream._owns_last:
+        return False
+    draft.revision = stream._moved_at = draft.revision + 1
+    stream._last.extend(payload["chunk"])
+    return True
+
+
+def fold_next(state: SessionState, payload: Any) -> SessionState | None:
+    """The state after a batch of one chunk, the next of its stream; None for every other payload.
+
+    With a thousand sessions written at a time, most batches are such a one. Without a draft it costs half as much
+    (`python -m benchmarks --only fanout`).
+    """
+    stream = _waiting_for(payload, state._streams._by_id, state._base.accepts_session_id)
+    return None if stream is None else after_next(state, stream, payload["message_id"], payload["chunk"])
+
+
+def _waiting_for(payload: Any, streams: StreamsById, session_id: str | None) -> Stream | StreamDraft | None:
+    """The stream that is being written and whose next chunk this payload is, without any doubt."""
     if type(payload) is not dict:
-        return False
+        return None
     get = payload.get
-    message_id, chunk, sequence = get("message_id"), get("chunk"), get("sequence")
-    if type(message_id) is not str or type(chunk) is not str or type(sequence) is not int:
-        return False
-    stream = draft.streams.get(message_id)
-    if type(stream) is not StreamDraft:
-        return False
+    message_id, sequence = get("message_id"), get("sequence")
+    if type(message_id) is not str or type(sequence) is not int or type(get("chunk")) is not str:
+        return None
+    stream = streams.get(message_id)
+    if stream is None:
+        return None
     head, last = stream._head, stream._last
     if (
         sequence != last.end
-        or not stream._owns_last
+        or not sequence
         or get("task_id") != head.task_id
-        or get("session_id") != draft.accepts_session_id
+        or get("session_id") != session_id
         or not head.streaming
         or head.settled
         or head.gap
     ):
-        return False
-    draft.revision = stream._moved_at = draft.revision + 1
-    last.extend(chunk)
-    return True
+        return None
+    return stream
 
 
 def text_chunk(draft: Draft, event: e.TextChunk) -> None:

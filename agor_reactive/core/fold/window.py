@@ -6,16 +6,28 @@ the wire: `find tasks` by session comes in order of creation whatever `$sort` sa
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from agor_reactive.core.entries import TaskEntry
 from agor_reactive.core.fetches import Fetch, FetchKind
+from agor_reactive.core.fold import journal
 from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.snapshot import WINDOWS
 from agor_reactive.core.tables import is_active
 from agor_reactive.models.base import instant
 
-__all__ = ["give_up_page", "is_before", "is_emptied", "request", "request_tasks", "slide", "widen"]
+__all__ = [
+    "follow_queue",
+    "give_up_page",
+    "is_before",
+    "is_emptied",
+    "load_whole",
+    "read_again",
+    "request",
+    "request_tasks",
+    "slide",
+    "widen",
+]
 
 
 def request(
@@ -35,6 +47,15 @@ def request(
     return fetch
 
 
+def read_again(draft: Draft) -> None:
+    """Want a sync round soon, or another one after the present one."""
+    books = draft.books
+    if books.round is not None:
+        draft.books = books.but(again=True)
+    elif draft.status.link.up and not any(fetch.kind in ("join", "wait") for fetch in books.fetches):
+        request(draft, "wait")
+
+
 def request_tasks(draft: Draft) -> Fetch:
     """Request the session's tasks: all, or those of the window, back to the oldest known one.
 
@@ -43,16 +64,20 @@ def request_tasks(draft: Draft) -> Fetch:
     size = draft.books.window
     rows = draft.tasks.entries.values()
     since = ""
+    waiting = draft.books.queue_absent  # then only their rows tell what became of those that wait
     if draft.status.hydration == "lean":
-        since = _oldest(rows)
+        since = _oldest(rows, waiting=waiting)
     elif size:
-        since = _oldest(task for task in rows if is_active(task))
+        since = _oldest((task for task in rows if is_active(task) or task.queued), waiting=waiting)
     return request(draft, "tasks", of_round=True, limit=size, since=since)
 
 
-def _oldest(tasks: Iterable[TaskEntry]) -> str:
-    """When the oldest task was created that is not queued: queued tasks come with the queue, however old they are."""
-    stamps = [task.created_at for task in tasks if not task.queued and instant(task.created_at) is not None]
+def _oldest(tasks: Iterable[TaskEntry], *, waiting: bool = False) -> str:
+    """When the oldest task was created. Queued tasks come with the queue, however old they are: they count only if
+    `waiting`."""
+    stamps = [
+        task.created_at for task in tasks if (waiting or not task.queued) and instant(task.created_at) is not None
+    ]
     return min(stamps, key=lambda stamp: instant(stamp) or 0.0, default="")
 
 
@@ -71,16 +96,38 @@ def give_up_page(draft: Draft, page: Fetch) -> None:
 
 
 def is_before(draft: Draft, task: TaskEntry) -> bool:
-    """Whether a task lies before the window: to show it would leave a hole."""
-    if not draft.status.has_older_tasks:
+    """Whether a task lies, or may lie, before the window: to show it would leave a hole.
+
+    Until the window is known, because nothing has been read yet or nothing of it is left, a task that was not made just
+    now may be from long before.
+    """
+    if draft.status.last_synced_at is not None and not draft.status.has_older_tasks:
         return False
-    made, first = instant(task.created_at), instant(_oldest(draft.tasks.entries.values()))
-    return made is not None and first is not None and made < first
+    made = instant(task.created_at)
+    shown = (instant(entry.created_at) for entry in draft.tasks.entries.values() if not entry.queued)
+    moments = [moment for moment in shown if moment is not None]
+    if not moments:
+        return True
+    # A preview shows no unbroken range of tasks: what is older than its newest is not shown.
+    return made is not None and made < (max if draft.status.hydration == "preview" else min)(moments)
 
 
 def is_emptied(draft: Draft) -> bool:
     """Whether no task is in the window although there are older ones."""
     return draft.status.has_older_tasks and all(task.queued for task in draft.tasks.entries.values())
+
+
+def load_whole(draft: Draft, task_id: str) -> None:
+    """Read the messages of a task that has to be loaded now: it works again, or a removal made it the newest."""
+    books = draft.books
+    user_load = books.user_loads.get(task_id)
+    if task_id in draft.loaded_task_ids or (user_load is not None and not user_load[1]):
+        return
+    if books.round is not None and not books.round.planned:
+        return  # the round has still to decide what it reads
+    if not any(fetch.kind == "messages" and fetch.task_id == task_id for fetch in books.fetches):
+        draft.books = books.but(missing=books.missing.insert(("messages", task_id), True))
+        request(draft, "messages", task_id=task_id)
 
 
 def slide(draft: Draft) -> None:
@@ -93,12 +140,33 @@ def slide(draft: Draft) -> None:
     newest = max(done, key=lambda task: (instant(task.created_at) or 0.0, task.task_id))
     for task in done:
         if task is not newest and not is_active(task):
-            task_id = task.task_id
-            draft.tasks = draft.tasks.drop(task_id)
-            draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
-            draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
-            draft.live_tools = draft.live_tools.discard(task_id)
-            for stream in tuple(draft.streams.values()):
-                if stream.task_id == task_id:
-                    draft.drop_stream(stream.message_id)
-            draft.status = draft.status.but(has_older_tasks=True)
+            _let_go(draft, task.task_id)
+
+
+def follow_queue(draft: Draft, answered: Set[str], begun: int, *, first: float | None = None) -> None:
+    """The queue was asked for at `begun`, and tells of tasks from before `first` that are not among those `answered`.
+
+    Known to wait and not in it any more, they are shown no longer, as they would not be in a mirror that begins now.
+    """
+    if first is None:
+        first = instant(_oldest(draft.tasks.entries.values())) or 0.0
+    waiting = {task.task_id: task for task in draft.queued_tasks}
+    for task in tuple(draft.tasks.entries.values()):
+        task_id = task.task_id
+        told = task.queued and task_id not in answered and not journal.task_moved_after(draft, task_id, begun)
+        if told and task_id in waiting:
+            draft.tasks = draft.tasks.put(TaskEntry.of(waiting[task_id]))
+        elif told and (instant(task.created_at) or 0.0) < first:
+            _let_go(draft, task_id)
+
+
+def _let_go(draft: Draft, task_id: str) -> None:
+    """Show a task no longer, quietly: it is not gone."""
+    draft.tasks = draft.tasks.drop(task_id)
+    draft.messages_by_task = draft.messages_by_task.without_bucket(task_id)
+    draft.loaded_task_ids = draft.loaded_task_ids.drop(task_id)
+    draft.live_tools = draft.live_tools.discard(task_id)
+    for stream in tuple(draft.streams.values()):
+        if stream.task_id == task_id:
+            draft.drop_stream(stream.message_id)
+    draft.status = draft.status.but(has_older_tasks=True)
