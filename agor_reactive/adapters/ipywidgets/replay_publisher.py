@@ -110,8 +110,7 @@ class ReplayPublisher(Publisher[Document]):
         log, session_id = self._log, self._session_id
         state = await self._in_thread(partial(log.fold, session_id))
         self._session_id = state.session_id
-        mirrors = await self._in_thread(lambda: log.mirrors)
-        mirror = [one for one in mirrors if one.session_id == state.session_id][-1]
+        mirror = await self._in_thread(partial(log.mirror, state.session_id))
         self._ends = (mirror.began, mirror.ended)
         self.state, self.position = state, mirror.ended
         self._timeline = {"begin": _ms(mirror.began), "end": _ms(mirror.ended), "spans": [], "marks": [], "left": 0}
