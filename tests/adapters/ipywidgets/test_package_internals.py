@@ -15,4 +15,4 @@ def test_the_bundle_of_a_widget_is_made_by_a_method_that_views_extend() -> None:
 
 def test_a_kernel_names_the_request_of_the_running_cell() -> None:
     assert callable(ipykernel.ipkernel.IPythonKernel.get_parent)
-    assert hasattr(InteractiveShell, "events")
+    assert callable(InteractiveShell.init_events)  # makes `events`
