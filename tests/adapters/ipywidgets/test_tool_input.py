@@ -1,4 +1,4 @@
-"""What a tool is given is on the page exactly: see `tests/adapters/ipywidgets/test_exact_text.py` for the other views."""
+"""What a tool is given is on the page exactly: see `test_exact_text.py` beside this file for the other views."""
 
 from __future__ import annotations
 
