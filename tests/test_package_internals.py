@@ -110,7 +110,8 @@ def test_pydantic() -> None:
     assert "later" in row.__pydantic_extra__
     assert "name" in row.__pydantic_fields_set__
     assert callable(Board.__pydantic_validator__.validate_python)
-    assert {"__dict__", "__pydantic_fields_set__", "__pydantic_extra__"} <= set(row.__getstate__())
+    kept = {"__dict__", "__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__"}
+    assert kept <= set(row.__getstate__())
     assert row.__dict__["name"] == "n"
     assert pickle.loads(pickle.dumps(row)) == row
 
