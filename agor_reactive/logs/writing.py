@@ -1,4 +1,4 @@
-"""Writes records to files in a thread of its own: encoding, redaction, compression, flushes and rotation.
+"""Writes records to files in a separate thread: encoding, redaction, compression, flushes and rotation.
 
 What is handed over is never changed afterwards (payloads and states are immutable by contract), so that the event loop
 does no more than put it into a queue.
