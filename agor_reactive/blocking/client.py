@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import warnings
 import weakref
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from types import TracebackType
@@ -11,7 +12,7 @@ from typing import Any, Self, TypeVar, Unpack, cast
 from reactivex import Observable
 
 from agor_reactive.blocking.handle import BlockingHandle
-from agor_reactive.blocking.portal import LoopThread, handed_over
+from agor_reactive.blocking.portal import LoopThread, emitting_on_loop, handed_over
 from agor_reactive.blocking.sessions import BlockingSessions
 from agor_reactive.calls.drivers import Pages
 from agor_reactive.calls.effects import Operation, TokenProvider
@@ -48,6 +49,13 @@ class _PortalDriver:
         while (rows := self.run(pages.step(), timeout)) is not None:
             yield from rows
 
+    def check_loop(self) -> None:
+        """Any thread may use it."""
+
+    def listen(self, path: str, event: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
+        undo = self._portal.call(self._live.router.on, path, event, callback)
+        return lambda: self._portal.let_go(undo)
+
 
 class BlockingClient(Services[LiveSync]):
     """The live client for plain threads. Created by `connect`; close it, or use it as a context manager.
@@ -61,11 +69,7 @@ class BlockingClient(Services[LiveSync]):
         self._driver = _PortalDriver(live, portal)
         self._services: dict[str, Service[Any, Any, Any, Any]] = {}
         # A client that is collected without `close` must not keep its thread and connection.
-        self._finalizer = weakref.finalize(self, _end, live, portal)
-
-    def _listen(self, path: str, event: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
-        undo = self._portal.call(self.live.router.on, path, event, callback)
-        return lambda: self._portal.let_go(undo)
+        self._finalizer = weakref.finalize(self, _end_unclosed, live, portal)
 
     @property
     def url(self) -> str:
@@ -80,7 +84,7 @@ class BlockingClient(Services[LiveSync]):
     @property
     def events(self) -> Observable[RawEvent]:
         """An Observable of every server event, with secrets removed; it emits on the loop's thread."""
-        return self.live.events
+        return emitting_on_loop(self.live.events, self._portal)
 
     def on_status(self, callback: Callable[[LinkStatus], Any], *, deliver: Deliver | None = None) -> Callable[[], None]:
         """Call `callback` on every change of the link's status, as in `Client.on_status`. Returns the undo."""
@@ -93,7 +97,7 @@ class BlockingClient(Services[LiveSync]):
         kept = self._services.get(path)
         if kept is not None:
             return kept
-        service = SERVICES.get(path, Service)(path, self._driver, self._listen)
+        service = SERVICES.get(path, Service)(path, self._driver, self._driver.listen)
         return self._services.setdefault(path, service) if path in SERVICES or path.count("/") < 2 else service
 
     def retain(self, session_id: str, *, task_hydration: Hydration = "lazy") -> BlockingHandle:
@@ -144,7 +148,8 @@ class BlockingClient(Services[LiveSync]):
 
     def close(self) -> None:
         """Release every session, close the link, end the thread. Idempotent."""
-        self._finalizer()
+        if self._finalizer.detach() is not None:
+            _end(self.live, self._portal)
 
     def __enter__(self) -> Self:
         return self
@@ -154,6 +159,14 @@ class BlockingClient(Services[LiveSync]):
 
     def __repr__(self) -> str:
         return f"<BlockingClient {self.url} {self.status.phase}>"
+
+
+def _end_unclosed(live: Client, portal: LoopThread) -> None:
+    try:
+        text = f"<BlockingClient {live.url}> was not closed. Close it, or use it as a context manager."
+        warnings.warn(text, ResourceWarning, stacklevel=2)
+    finally:
+        _end(live, portal)
 
 
 def _end(live: Client, portal: LoopThread) -> None:

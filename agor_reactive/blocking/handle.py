@@ -10,7 +10,7 @@ from typing import Any, Self, Unpack
 from reactivex import Observable
 
 from agor_reactive.blocking.permission import BlockingPermission
-from agor_reactive.blocking.portal import LoopThread, Newest, handed_over
+from agor_reactive.blocking.portal import LoopThread, Newest, emitting_on_loop, handed_over
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import UsageError
 from agor_reactive.models import Message, Task
@@ -56,12 +56,12 @@ class BlockingHandle:
     @property
     def snapshots(self) -> Observable[SessionState]:
         """The snapshots as an Observable that emits on the loop's thread (`observe_on` moves it)."""
-        return self._handle.entry.snapshots
+        return emitting_on_loop(self._handle.entry.snapshots, self._portal)
 
     @property
     def events(self) -> Observable[RawEvent]:
         """Every event of the session as an Observable that emits on the loop's thread."""
-        return self._handle.entry.events
+        return emitting_on_loop(self._handle.entry.events, self._portal)
 
     def ready(self, timeout: float | None = None) -> SessionState:
         """Wait for the first load to end; see `SessionHandle.ready`. Raises `CallTimeout`."""
@@ -87,13 +87,13 @@ class BlockingHandle:
         It is called on the loop's thread, or by `deliver`. Call `approve` and `deny` on another thread than the loop's:
         through `deliver`, or later.
         """
-        notify = handed_over(callback, deliver)
+        notify, portal = handed_over(callback, deliver), self._portal  # not self, which listeners would keep alive
 
         def wrap(asked: PendingPermission) -> None:
-            notify(BlockingPermission(asked, self._portal))
+            notify(BlockingPermission(asked, portal))
 
-        subscription = self._portal.call(lambda: self._handle.permissions.subscribe(wrap))
-        return lambda: self._portal.let_go(subscription.dispose)
+        subscription = portal.call(lambda: self._handle.permissions.subscribe(wrap))
+        return lambda: portal.let_go(subscription.dispose)
 
     def states(self, timeout: float | None = None) -> Iterator[SessionState]:
         """Iterate over the current snapshot, then the newest ones, without a backlog.

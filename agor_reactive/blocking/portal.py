@@ -13,11 +13,14 @@ import threading
 from collections.abc import Callable, Coroutine
 from typing import Any, Generic, TypeVar
 
+from reactivex import Observable, abc
+from reactivex.disposable import Disposable
+
 from agor_reactive.calls.arguments import check_wait
 from agor_reactive.errors import CallTimeout, UsageError
 from agor_reactive.services import Deliver
 
-__all__ = ["LoopThread", "Newest", "handed_over"]
+__all__ = ["LoopThread", "Newest", "emitting_on_loop", "handed_over"]
 
 T = TypeVar("T")
 _TICK = 0.2
@@ -156,3 +159,18 @@ def handed_over(callback: Callable[[T], Any], deliver: Deliver | None) -> Callab
         return put(lambda: callback(value))
 
     return hand_over
+
+
+def emitting_on_loop(source: Observable[T], portal: LoopThread) -> Observable[T]:
+    """Return an Observable of the same items that any thread may subscribe to; all items arrive on the loop's thread.
+
+    After the loop has ended, only a source that has completed can be subscribed to.
+    """
+
+    def subscribe(observer: abc.ObserverBase[T], scheduler: abc.SchedulerBase | None = None) -> abc.DisposableBase:
+        if not portal.alive:
+            return source.subscribe(observer)
+        subscription = portal.call(source.subscribe, observer)
+        return Disposable(lambda: portal.let_go(subscription.dispose))
+
+    return Observable(subscribe)

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from agor_reactive.calls.effects import Call, Effect, EffectGenerator, Operation, Sleep
+from agor_reactive.calls.own_loop import OwnLoop
 
 if TYPE_CHECKING:
     from agor_reactive.calls.paging import FilterCheck
@@ -28,7 +29,8 @@ class Pages(Protocol[T_co]):
 class Driver(Protocol):
     """Runs operations. `run` returns the result or an awaitable of it, `walk` an iterator of either kind.
 
-    `filters` checks whether the daemon drops filters; None where no daemon does.
+    `filters` checks whether the daemon drops filters; None where no daemon does. `check_loop` raises `WrongLoop` where
+    the driver may not be used; `run` and `walk` do so when they are awaited.
     """
 
     filters: FilterCheck | None
@@ -36,6 +38,8 @@ class Driver(Protocol):
     def run(self, operation: Operation[Any], timeout: float | None, /) -> Any: ...
 
     def walk(self, pages: Pages[Any], timeout: float | None, /) -> Any: ...
+
+    def check_loop(self) -> None: ...
 
 
 def drive(operation: EffectGenerator[E, T], perform: Callable[[E], Any]) -> T:
@@ -97,6 +101,9 @@ class SyncDriver:
         while (rows := self.run(pages.step(), timeout)) is not None:
             yield from rows
 
+    def check_loop(self) -> None:
+        """Any thread may use it."""
+
     def _perform(self, effect: Effect, timeout: float | None) -> Any:
         if isinstance(effect, Call):
             return self._call(effect, timeout)
@@ -104,7 +111,7 @@ class SyncDriver:
 
 
 class AsyncDriver:
-    """Runs operations on the running event loop; see `SyncDriver`."""
+    """Runs operations on the running event loop, which must be `own_loop`; see `SyncDriver`."""
 
     def __init__(
         self,
@@ -113,13 +120,16 @@ class AsyncDriver:
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
         filters: FilterCheck | None = None,
+        own_loop: OwnLoop | None = None,
     ) -> None:
         self.filters = filters
+        self.check_loop = (own_loop or OwnLoop()).check
         self._call = call
         self._sleep = sleep
         self._clock = clock
 
     async def run(self, operation: Operation[T], timeout: float | None, /) -> T:
+        self.check_loop()
         return await drive_async(operation, lambda effect: self._perform(effect, timeout))
 
     async def walk(self, pages: Pages[T], timeout: float | None, /) -> AsyncIterator[T]:

@@ -10,6 +10,7 @@ import typer
 
 from agor_reactive.cli.endings import run, working
 from agor_reactive.cli.reach import KEY_ENV, ApiKeyEnv, Reach, Url
+from agor_reactive.errors import UsageError
 from agor_reactive.transport.address import DEFAULT_URL
 
 __all__ = ["app", "run_app"]
@@ -43,8 +44,14 @@ class Hydration(StrEnum):
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Session id; any unambiguous prefix works.")]
+HydrationOption = Annotated[Hydration, typer.Option(help="Which tasks load their messages.")]
+LogFiles = Annotated[list[Path], typer.Argument(metavar="FILE", help="A log, or the parts of one.")]
 Speed = Annotated[float, typer.Option(min=0.01, max=1000.0, help="Speed of the scripted agent.")]
 Seed = Annotated[int, typer.Option(help="Random seed of the scripted agent.")]
+Record = Annotated[
+    Path | None, typer.Option("--record", metavar="FILE", help="Write a log into this new file (.jsonl, .zst or .gz).")
+]
+RedactText = Annotated[bool, typer.Option("--redact-text", help="Blank prompts and replies; keep their lengths.")]
 ApiVersionOption = Annotated[ApiVersion, typer.Option("--api-version", help="API version of the daemon.")]
 
 
@@ -84,13 +91,14 @@ def demo(
     speed: Speed = 1.0,
     seed: Seed = 0,
     api_version: ApiVersionOption = ApiVersion.HANDSHAKE,
+    record: Record = None,
     picture: Annotated[Path | None, typer.Option(hidden=True, help="Save the busiest moment as an SVG.")] = None,
 ) -> None:
     """Run the demo: two live prompts, the second one queued."""
     with working():
         from agor_reactive.cli.demo import demo as work
 
-        options: dict[str, Any] = {"json": json, "speed": speed, "seed": seed, "picture": picture}
+        options: dict[str, Any] = {"json": json, "speed": speed, "seed": seed, "picture": picture, "record": record}
         raise typer.Exit(run(lambda stop: work(stop, api_version=api_version.value, **options)))
 
 
@@ -161,7 +169,8 @@ def watch(
         False
     ),
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Exit when the session is idle.")] = False,
-    hydration: Annotated[Hydration, typer.Option(help="Which tasks load their messages.")] = Hydration.EAGER,
+    hydration: HydrationOption = Hydration.EAGER,
+    record: Record = None,
 ) -> None:
     """Watch a session live until Ctrl-C. Reconnects automatically."""
     with working():
@@ -169,7 +178,11 @@ def watch(
 
         reach = Reach.of(url, api_key_env)
         raise typer.Exit(
-            run(lambda stop: work(reach, session, stop, json=json, hydration=hydration.value, until_idle=until_idle))
+            run(
+                lambda stop: work(
+                    reach, session, stop, json=json, hydration=hydration.value, until_idle=until_idle, record=record
+                )
+            )
         )
 
 
@@ -181,17 +194,112 @@ def prompt(
     api_key_env: ApiKeyEnv = KEY_ENV,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch until the task ends.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --follow: write JSON lines.")] = False,
+    record: Annotated[
+        Path | None, typer.Option("--record", metavar="FILE", help="With --follow: write a log into this new file.")
+    ] = None,
 ) -> None:
     """Send a prompt. A busy session queues it."""
     with working():
         from agor_reactive.cli.rows import send_prompt, text_of
 
         reach, asked = Reach.of(url, api_key_env), text_of(text)
+        if record is not None and not follow:
+            raise UsageError("--record needs --follow")
         if not follow:
             raise typer.Exit(send_prompt(reach, session, asked))
         from agor_reactive.cli.watch import prompt_and_follow
 
-        raise typer.Exit(run(lambda stop: prompt_and_follow(reach, session, asked, stop, json=json)))
+        raise typer.Exit(run(lambda stop: prompt_and_follow(reach, session, asked, stop, json=json, record=record)))
+
+
+@app.command()
+def record(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FILE", help="The log, a new file (.jsonl, .zst or .gz).")
+    ],
+    session: Annotated[
+        list[str] | None, typer.Argument(metavar="SESSION", help="Session ids; any unambiguous prefix works.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Record every session, also those created meanwhile.")
+    ] = False,
+    redact_text: RedactText = False,
+    rotate_bytes: Annotated[
+        int, typer.Option(min=0, metavar="N", help="Begin a new file after N bytes; 0 for never.")
+    ] = 0,
+    hydration: HydrationOption = Hydration.EAGER,
+) -> None:
+    """Record sessions into a log until Ctrl-C."""
+    with working():
+        from agor_reactive.cli.recording import record as work
+
+        reach = Reach.of(url, api_key_env)
+        options: dict[str, Any] = {"redact_text": redact_text, "rotate_bytes": rotate_bytes}
+        raise typer.Exit(
+            run(
+                lambda stop: work(
+                    reach, session or [], output, stop, everything=everything, hydration=hydration.value, **options
+                )
+            )
+        )
+
+
+@app.command()
+def export(
+    session: SessionId,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The log, a new file (.jsonl, .zst or .gz).")
+    ] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="A page with a slider through the session's time.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    redact_text: RedactText = False,
+) -> None:
+    """Write a past session as a log, or as one HTML page."""
+    with working():
+        from agor_reactive.cli.export import export as work
+
+        raise typer.Exit(work(Reach.of(url, api_key_env), session, output, html, redact_text=redact_text))
+
+
+@app.command()
+def replay(
+    file: LogFiles,
+    session: Annotated[
+        str | None, typer.Option("--session", metavar="SESSION", help="Which session, if the log has several.")
+    ] = None,
+    speed: Annotated[str, typer.Option(metavar="N|max", help="How much faster than recorded.")] = "1",
+    since: Annotated[
+        str | None, typer.Option("--from", metavar="T", help="Begin at 90, 1:30 (from the beginning) or a date.")
+    ] = None,
+    until: Annotated[str | None, typer.Option("--until", metavar="T", help="End at this time.")] = None,
+    json: Annotated[bool, typer.Option("--json", help="One summary line per state; last line: full state.")] = False,
+    serve: Annotated[
+        bool, typer.Option("--serve", help="Serve it as a daemon that plays it once a client watches.")
+    ] = False,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="With --serve: TCP port; 0 picks a free one.")] = 0,
+) -> None:
+    """Play a log: in a terminal with pause, step and seek."""
+    with working():
+        if serve:
+            from agor_reactive.cli.replay import speed_of
+            from agor_reactive.cli.serve import serve_log
+
+            if json or session or since or until:
+                raise UsageError("--serve plays the whole log; it goes with --speed and --port only")
+            played_at = speed_of(speed)
+            raise typer.Exit(run(lambda stop: serve_log(stop, file, port=port, speed=played_at)))
+        from agor_reactive.cli.replay import replay as work
+        from agor_reactive.cli.replay import speed_of
+
+        pace = speed_of(speed)
+        raise typer.Exit(
+            run(lambda stop: work(file, stop, session=session, speed=pace, since=since, until=until, json=json))
+        )
 
 
 @app.command()

@@ -17,9 +17,11 @@ from agor_reactive import Client, create_client, retain_reactive_session
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
 from agor_reactive.cli.output import console, is_idle
+from agor_reactive.cli.recording import recorded
 from agor_reactive.cli.watching import look, verdict, view_of
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.daemon import ApiVersionName, EmbeddedDaemon
+from agor_reactive.logs import Recording
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session.handles import SessionHandle
 
@@ -54,9 +56,19 @@ class _Tally:
 
 
 async def demo(
-    stop: Stop, *, json: bool, speed: float, seed: int, api_version: ApiVersionName, picture: Path | None = None
+    stop: Stop,
+    *,
+    json: bool,
+    speed: float,
+    seed: int,
+    api_version: ApiVersionName,
+    picture: Path | None = None,
+    record: Path | None = None,
 ) -> int:
-    """Run the demo and return the exit code. `picture` saves one snapshot with a queued task as an SVG."""
+    """Run the demo and return the exit code.
+
+    `record` is a new file for a log of it. `picture` saves one snapshot with a queued task as an SVG.
+    """
     tally = _Tally()
     began = time.monotonic()
     async with (
@@ -67,9 +79,12 @@ async def demo(
         session = await client.service("sessions").create(
             {place: daemon.workspace_id, "agentic_tool": "claude-code", "title": TITLE}
         )
-        async with retain_reactive_session(client, session.session_id, task_hydration="eager") as handle:
+        async with (
+            retain_reactive_session(client, session.session_id, task_hydration="eager") as handle,
+            recorded(handle, record) as recording,
+        ):
             await handle.ready()
-            last = await _play(client, handle, tally, stop, json=json)
+            last = await _play(client, handle, tally, stop, json=json, recording=recording)
     if picture is not None and tally.picture is not None:
         from agor_reactive.cli.picture import save
 
@@ -84,14 +99,16 @@ async def demo(
     return WELL
 
 
-async def _play(client: Client, handle: SessionHandle, tally: _Tally, stop: Stop, *, json: bool) -> SessionState:
+async def _play(
+    client: Client, handle: SessionHandle, tally: _Tally, stop: Stop, *, json: bool, recording: Recording | None
+) -> SessionState:
     undo: Callable[[], None] = client.events.subscribe(tally.count_event).dispose
     counting = handle.subscribe(tally.count_snapshot)
     try:
         with view_of(json=json, hint="agor-reactive demo: a scripted agent on an embedded daemon") as view:
             for prompt in PROMPTS:
                 await handle.prompt(prompt)
-            return await look(handle, view, stop, until=_settled)
+            return await look(handle, view, stop, until=_settled, recording=recording)
     finally:
         counting()
         undo()

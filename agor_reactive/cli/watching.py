@@ -10,6 +10,7 @@ from agor_reactive.adapters.terminal.live import View, follow
 from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
 from agor_reactive.cli.output import JsonLines, console
 from agor_reactive.core.snapshot import SessionState
+from agor_reactive.logs import Recording
 from agor_reactive.session.handles import SessionHandle
 
 __all__ = ["look", "verdict", "view_of"]
@@ -21,11 +22,17 @@ def view_of(*, json: bool, hint: str = "") -> View:
 
 
 async def look(
-    handle: SessionHandle, view: View, stop: Stop, *, until: Callable[[SessionState], bool] | None = None
+    handle: SessionHandle,
+    view: View,
+    stop: Stop,
+    *,
+    until: Callable[[SessionState], bool] | None = None,
+    recording: Recording | None = None,
 ) -> SessionState:
     """Show every snapshot until `until` holds, the session is terminal, or a stop is requested. Returns the last one.
 
-    A lost connection does not end it: the client reconnects and the view continues.
+    A lost connection does not end it: the client reconnects and the view continues. `recording` is stopped at the last
+    snapshot shown, so that its log folds to that one.
     """
     stop.graceful = True
     over = asyncio.Event()
@@ -49,6 +56,10 @@ async def look(
         unsubscribe()
         for wait in waits:
             wait.cancel()
+        if recording is not None:
+            recording.stop()
+            if handle.state is not last and not stop.lost_reader:
+                show(handle.state)  # what came since the last tick is in the log
     return last
 
 

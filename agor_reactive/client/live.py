@@ -7,7 +7,7 @@ that `import agor_reactive` stays fast.
 from __future__ import annotations
 
 import asyncio
-import threading
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
@@ -18,7 +18,7 @@ from agor_reactive.calls.effects import TokenProvider
 from agor_reactive.calls.queries import query_of
 from agor_reactive.calls.surface import Live
 from agor_reactive.client.rest import given_credentials, http_options, login_result
-from agor_reactive.errors import UsageError, WrongLoop
+from agor_reactive.errors import UsageError
 from agor_reactive.models import AuthenticationResult
 from agor_reactive.models.secrecy import hide
 from agor_reactive.models.wire import LinkStatus, RawEvent
@@ -71,9 +71,8 @@ class Client(Services[Live]):
     def __init__(self, link: Link) -> None:
         self.link = link
         self.router = Router(link)
-        self.runner = AsyncDriver(caller(link))
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: int | None = None
+        self.runner = AsyncDriver(caller(link), own_loop=self.router.own_loop)
+        self._is_open = False
         self._services: dict[str, Service[Any, Any, Any, Any]] = {}
         self.registry = SessionRegistry(link, self.router, prompt=self.sessions.prompt)
 
@@ -94,21 +93,11 @@ class Client(Services[Live]):
 
     def on_status(self, callback: Callable[[LinkStatus], Any]) -> Callable[[], None]:
         """Call `callback` on every change of the link's status. Returns the undo."""
-        self.check_loop()
         return self.router.on_status(arguments.callback(callback))
 
     def check_loop(self) -> None:
-        """Raise `WrongLoop` on any event loop other than the one that opened the client."""
-        try:
-            running = asyncio.get_running_loop()
-        except RuntimeError:
-            if self._thread not in (None, threading.get_ident()):
-                raise WrongLoop(
-                    "this client belongs to the thread of its event loop; use agor_reactive.connect() across threads"
-                ) from None
-            return
-        if self._loop not in (None, running):
-            raise WrongLoop("this client belongs to another event loop; create one client per loop")
+        """Raise `WrongLoop` on another event loop than the one that opened the client, and on another thread."""
+        self.router.own_loop.check()
 
     async def authenticate(
         self,
@@ -128,6 +117,7 @@ class Client(Services[Live]):
         Raises `NotAuthenticated`, and `ApiKeyRestOnly` where a daemon takes keys over REST only; the previous login
         then stays in force.
         """
+        self.check_loop()
         api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
         given = credentials(
             strategy,
@@ -142,6 +132,7 @@ class Client(Services[Live]):
 
     async def re_authenticate(self) -> AuthenticationResult:
         """Renew the login on the same connection, without a gap in events. Raises `NotAuthenticated`."""
+        self.check_loop()
         return login_result(await self.link.renew())
 
     async def logout(self) -> None:
@@ -149,17 +140,18 @@ class Client(Services[Live]):
 
         The daemon revokes no token.
         """
+        self.check_loop()
         await self.link.logout()
 
     async def open(self) -> None:
         """Connect, and log in if there are credentials. Raises `CannotConnect` or `NotAuthenticated`."""
-        self.check_loop()
-        self._loop = asyncio.get_running_loop()
-        self._thread = threading.get_ident()
+        self.router.own_loop.bind()
         await self.link.open()
+        self._is_open = True
 
     async def close(self) -> None:
         """Release every reactive session and close the link permanently. Idempotent; nothing is left running."""
+        self.check_loop()
         await self.registry.close()
         await self.link.close()
         self.router.close()
@@ -183,6 +175,11 @@ class Client(Services[Live]):
     ) -> None:
         await self.close()
 
+    def __del__(self) -> None:
+        if getattr(self, "_is_open", False) and self.status.phase != "closed":
+            text = f"{self!r} was not closed. Close it, or use it as a context manager."
+            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
+
     def __repr__(self) -> str:
         return f"<Client {self.url} {self.status.phase}>"
 
@@ -191,15 +188,11 @@ class Client(Services[Live]):
         path = service_path(path)
         service = self._services.get(path)
         if service is None:
-            service = SERVICES.get(path, Service)(path, self.runner, self._listen)
+            service = SERVICES.get(path, Service)(path, self.runner, self.router.on)
             # Only top-level services are cached: routes with ids are many and have no listeners.
             if path in SERVICES or path.count("/") < 2:
                 self._services[path] = service
         return service
-
-    def _listen(self, path: str, event: str, callback: Callable[[Any], Any]) -> Callable[[], None]:
-        self.check_loop()
-        return self.router.on(path, event, callback)
 
 
 def create_client(
@@ -291,10 +284,10 @@ def _check_mirrors(client: Client) -> None:
             if hasattr(client, "retain")
             else "only a live client has live sessions; create one with create_client (or connect, without await)"
         )
+    client.check_loop()
     try:
         asyncio.get_running_loop()
     except RuntimeError:
         raise UsageError(
             "live sessions need a running event loop; call this in a coroutine, or use connect()"
         ) from None
-    client.check_loop()

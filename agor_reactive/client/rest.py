@@ -7,7 +7,7 @@ They hold a login and run `operations` over `transport.http`, which is imported 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -73,12 +73,28 @@ def _advising(call: Call) -> Iterator[None]:
         raise type(error)(advice, name=error.name, code=error.code, data=error.data) from None
 
 
+def _caller(rest: Rest) -> Callable[[Call, float | None], Any]:
+    def call(call: Call, timeout: float | None) -> Any:
+        with _advising(call):
+            return rest.call(call, timeout=timeout)
+
+    return call
+
+
+def _async_caller(rest: AsyncRest) -> Callable[[Call, float | None], Awaitable[Any]]:
+    async def call(call: Call, timeout: float | None) -> Any:
+        with _advising(call):
+            return await rest.call(call, timeout=timeout)
+
+    return call
+
+
 class RestClient(Services[Sync]):
     """A blocking client over plain HTTP: no socket, no event loop. Close it, or use it as a context manager."""
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self._driver = SyncDriver(self._call, sleep=rest.sleep, filters=_filter_check(rest.session))
+        self._driver = SyncDriver(_caller(rest), sleep=rest.sleep, filters=_filter_check(rest.session))
 
     @property
     def url(self) -> str:
@@ -135,17 +151,15 @@ class RestClient(Services[Sync]):
     def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
         return SERVICES.get(service_path(path), Service)(path, self._driver)
 
-    def _call(self, call: Call, timeout: float | None) -> Any:
-        with _advising(call):
-            return self._rest.call(call, timeout=timeout)
-
 
 class AsyncRestClient(Services[Async]):
     """An asyncio client over plain HTTP; see `RestClient` for its methods."""
 
     def __init__(self, rest: AsyncRest) -> None:
         self._rest = rest
-        self._driver = AsyncDriver(self._call, sleep=rest.sleep, filters=_filter_check(rest.session))
+        self._driver = AsyncDriver(
+            _async_caller(rest), sleep=rest.sleep, filters=_filter_check(rest.session), own_loop=rest.own_loop
+        )
 
     @property
     def url(self) -> str:
@@ -163,6 +177,7 @@ class AsyncRestClient(Services[Async]):
         password: Secret | None = None,
     ) -> AuthenticationResult:
         """Log in and stay logged in; see `RestClient.authenticate`."""
+        self._rest.own_loop.bind()
         api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
         given = credentials(
             strategy,
@@ -180,6 +195,7 @@ class AsyncRestClient(Services[Async]):
 
     async def logout(self) -> None:
         """Forget the login. The daemon revokes nothing: a token stays valid until it expires."""
+        self._rest.own_loop.bind()
         self._rest.session.adopt(None)
 
     async def close(self) -> None:
@@ -199,10 +215,6 @@ class AsyncRestClient(Services[Async]):
 
     def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
         return SERVICES.get(service_path(path), Service)(path, self._driver)
-
-    async def _call(self, call: Call, timeout: float | None) -> Any:
-        with _advising(call):
-            return await self._rest.call(call, timeout=timeout)
 
 
 def _check_timeout(timeout: Any) -> None:

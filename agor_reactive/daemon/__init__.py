@@ -19,6 +19,7 @@ except ImportError as missing:
     raise MissingExtra(f'the embedded daemon needs {missing.name}: pip install "agor-reactive[daemon]"') from missing
 
 from agor_reactive.daemon.api_versions import ApiVersionName
+from agor_reactive.daemon.log_player import LogPlayer, serve_log
 from agor_reactive.daemon.server import EmbeddedDaemon
 
-__all__ = ["ApiVersionName", "EmbeddedDaemon"]
+__all__ = ["ApiVersionName", "EmbeddedDaemon", "LogPlayer", "serve_log"]

@@ -205,7 +205,7 @@ class EmbeddedDaemon:
             mark_clean(store, clean=False)
             task_runner = TaskRunner(context, play)
             stops = Stops(task_runner)
-            registry = Registry(context)
+            registry = self._registry(context)
             registry.add(*_services(context, task_runner, stops), *_user_services(context, user_directory, logins))
             sockets = Sockets(context, registry, user_directory)
             rest = Rest(registry, user_directory, handshake=context.api.handshake)
@@ -226,6 +226,9 @@ class EmbeddedDaemon:
             sock.close()
             store.close()
             raise
+
+    def _registry(self, context: DaemonContext) -> Registry:
+        return Registry(context)
 
     def _context(self, store: Store, url: str) -> DaemonContext:
         api = API_VERSIONS[self.api_version]

@@ -150,7 +150,7 @@ class Sockets:
             return LOGGED_IN
         rooms = [session_room(str(publication.session_id)), SERVICES]
         session = self._context.sessions.find(publication.session_id)
-        return rooms if session is None else [*rooms, owner_room(session["created_by"])]
+        return rooms if session is None else [*rooms, owner_room(str(session.get("created_by")))]
 
     async def _cut(self, peer: Peer) -> None:
         if self._peers.get(peer.sid) is not peer:

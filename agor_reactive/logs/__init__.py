@@ -9,8 +9,10 @@ A session's state is a pure fold of events, so a log of those events is the whol
 """
 
 from agor_reactive.logs.changes import Diff
+from agor_reactive.logs.export import Export, export
 from agor_reactive.logs.files import Damage
 from agor_reactive.logs.log import Log, LoggedMirror, open
 from agor_reactive.logs.recording import Recording, record
+from agor_reactive.logs.replaying import replay
 
-__all__ = ["Damage", "Diff", "Log", "LoggedMirror", "Recording", "open", "record"]
+__all__ = ["Damage", "Diff", "Export", "Log", "LoggedMirror", "Recording", "export", "open", "record", "replay"]

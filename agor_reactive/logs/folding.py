@@ -181,15 +181,29 @@ class Fold:
 
 
 def stepped(
-    found: Iterable[Record], complain: Complain, number: int, wanted: Callable[[Record], bool]
+    found: Iterable[Record],
+    complain: Complain,
+    number: int,
+    wanted: Callable[[Record], bool],
+    *,
+    since: float | None = None,
+    until: float | None = None,
 ) -> Iterator[tuple[float, SessionState]]:
-    """The state of one mirror after each record that changed it, with that record's time."""
+    """The state of one mirror after each record that changed it, with that record's time.
+
+    With `since` only of records that come after it, with `until` up to it.
+    """
     fold = Fold(complain, wanted)
     before: SessionState | None = None
     for record in found:
+        if until is not None and record["t"] > until:
+            break
+        if since is not None and record["t"] > since:  # what comes before is folded in batches
+            since, known = None, fold.mirrors.get(number)
+            before = known.flush() if known is not None else None
         fold.take([record])
         mirror = fold.mirrors.get(number)
-        if mirror is not None:
+        if mirror is not None and since is None:
             after = mirror.flush()
             if after is not before:
                 before = after

@@ -213,8 +213,8 @@ class _IndexingFold(Fold):
 
     def __init__(self, complain: Complain) -> None:
         super().__init__(complain)
-        # By the identity of what an entry holds. What is dropped may give its identity to a later payload, which then
-        # comes with a number of its own.
+        # By the identity of what an entry holds. A later payload may get the identity of one that was dropped: it then
+        # overwrites the number.
         self.sources: dict[int, int] = {}
         self._n = 0
 

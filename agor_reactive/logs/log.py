@@ -95,6 +95,11 @@ class Log:
         """The ids of the sessions that were mirrored, each once. The first access reads the whole log."""
         return tuple(dict.fromkeys(mirror.session_id for mirror in self.mirrors))
 
+    def mirror(self, session_id: str | None = None) -> LoggedMirror:
+        """The newest mirror of a session."""
+        wanted = self._only(session_id)
+        return [mirror for mirror in self.mirrors if mirror.session_id == wanted][-1]
+
     # -------------------------------------------------------------------------------------------------------- states
 
     def fold(self, session_id: str | None = None) -> SessionState:
@@ -103,13 +108,23 @@ class Log:
 
     def fold_all(self) -> dict[str, SessionState]:
         """The last state of every session, in one pass: session id to state, that of its newest mirror."""
-        folded = Fold(self._complain).take_lists(self._lists())
-        return {mirror.session_id: mirror.flush() for _, mirror in sorted(folded.items())}
+        return {state.session_id: state for _, state in sorted(self.fold_mirrors().items())}
 
-    def states(self, session_id: str | None = None) -> Iterator[tuple[float, SessionState]]:
-        """Every state of a session with the time of the record that made it, epoch seconds. One mirror: the newest."""
-        mirror = self._mirror(session_id)
-        return stepped(self.records(), self._complain, mirror.number, _Only(mirror.session_id))
+    def fold_mirrors(self) -> dict[int, SessionState]:
+        """The last state of every mirror by its number, in one pass."""
+        folded = Fold(self._complain).take_lists(self._lists())
+        return {number: mirror.flush() for number, mirror in folded.items()}
+
+    def states(
+        self, session_id: str | None = None, *, since: float | None = None, until: float | None = None
+    ) -> Iterator[tuple[float, SessionState]]:
+        """Every state of a session with the time of the record that made it, epoch seconds. One mirror: the newest.
+
+        With `since` only those after that time, with `until` up to it.
+        """
+        mirror = self.mirror(session_id)
+        wanted = _Only(mirror.session_id)
+        return stepped(self.records(), self._complain, mirror.number, wanted, since=since, until=until)
 
     def at(self, t: float, session_id: str | None = None) -> SessionState:
         """The state at `t`, epoch seconds. Raises `UsageError` for a time before the session's beginning.
@@ -185,10 +200,6 @@ class Log:
         if len(found) > 1:
             raise AmbiguousId(f"{session_id!r} fits several sessions of the log", matches=tuple(found))
         return found[0]
-
-    def _mirror(self, session_id: str | None) -> LoggedMirror:
-        wanted = self._only(session_id)
-        return [mirror for mirror in self.mirrors if mirror.session_id == wanted][-1]
 
     def _complain(self, record: Record, reason: str) -> None:
         self._damages.add(Damage(", ".join(part.path for part in self._parts), 0, f"record {record['n']}: {reason}"))

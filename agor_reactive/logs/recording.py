@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self
 
 from agor_reactive.client.live import Client
@@ -23,17 +23,18 @@ __all__ = ["Recording", "record"]
 
 
 class Recording:
-    """A log being written: of one session, or of everything that a client mirrors.
+    """A log being written: of some sessions, or of everything that a client mirrors.
 
     `paths` are its files so far; `dropped` counts records that found no room because the disk was too slow (the log
     says where, and the mirrors begin anew there); `error` says why writing stopped.
     """
 
-    def __init__(self, router: Router, writer: RecordWriter, only: SessionEntry | None) -> None:
+    def __init__(self, router: Router, writer: RecordWriter, *, everything: bool) -> None:
         self._router = router
         self._writer = writer
-        self._only = only
+        self._everything = everything
         self._numbers: dict[SessionEntry, int] = {}
+        self._begun = 0
         self._sessions: dict[str, int] = {}
         self._dropped_before = 0
         self._undo: Callable[[], None] | None = None
@@ -49,6 +50,16 @@ class Recording:
         return self._writer.dropped
 
     @property
+    def mirrors(self) -> Mapping[SessionEntry, int]:
+        """The mirrors that are recorded now, and their numbers in the log."""
+        return MappingProxyType(self._numbers)
+
+    @property
+    def records(self) -> int:
+        """How many records were written so far."""
+        return self._writer.written
+
+    @property
     def error(self) -> str | None:
         """Why writing stopped; None while it goes on."""
         return self._writer.error
@@ -59,7 +70,8 @@ class Recording:
         self._undo = self._router.tap(self)
 
     def _begin(self, entry: SessionEntry) -> None:
-        number = self._numbers[entry] = len(self._numbers) + 1
+        self._begun += 1  # never the number of a mirror that was released: another may still have a higher one
+        number = self._numbers[entry] = self._begun
         self._sessions[entry.session_id] = self._sessions.get(entry.session_id, 0) + 1
         self._write_mirror(entry, number)
 
@@ -70,7 +82,7 @@ class Recording:
 
     def received(self, raw: RawEvent) -> None:
         """An event of the wire, before any session folds it."""
-        if self._only is not None:
+        if not self._everything:
             payload = raw.payload
             named = (payload.get("session_id") or payload.get("sessionId")) if isinstance(payload, dict) else None
             if named not in self._sessions and raw.topic != UNREADABLE:
@@ -80,7 +92,7 @@ class Recording:
 
     def started(self, entry: SessionEntry) -> None:
         """A mirror begins, before its first event."""
-        if self._only is None and self._ready():
+        if self._everything and self._ready():
             self._begin(entry)
 
     def applied(self, entry: SessionEntry, event: Any) -> None:
@@ -109,22 +121,24 @@ class Recording:
 
     # ---------------------------------------------------------------------------------------------------------- the end
 
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Record nothing more. Returns at once; `close` waits until everything is written."""
         if self._undo is not None:
             self._undo()
             self._undo = None
             self._ready()
             self._writer.close()
+            self._numbers.clear()
 
     def close(self) -> None:
         """Stop recording and wait until everything is written. Raises `RecordingFailed` if it could not be."""
-        self._stop()
+        self.stop()
         self._writer.join()
         self._check()
 
     async def aclose(self) -> None:
         """`close`, without blocking the event loop."""
-        self._stop()
+        self.stop()
         await asyncio.to_thread(self._writer.join)
         self._check()
 
@@ -138,7 +152,7 @@ class Recording:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
+        self.stop()
         self._writer.join()
         if error is None:
             self._check()
@@ -149,14 +163,14 @@ class Recording:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stop()
+        self.stop()
         await asyncio.to_thread(self._writer.join)
         if error is None:
             self._check()
 
 
 def record(
-    target: SessionHandle | Client,
+    target: SessionHandle | Iterable[SessionHandle] | Client,
     path: str | os.PathLike[str],
     *,
     redact_text: bool = False,
@@ -165,7 +179,7 @@ def record(
     max_buffered: int = 100_000,
     clock: Callable[[], float] = time.time,
 ) -> Recording:
-    """Record a session (a handle) or every session that a client mirrors, now and later, into a new log file.
+    """Record sessions (a handle or several) or every session that a client mirrors, now and later, into a new log file.
 
     Starts at once; use it as a context manager, sync or async, or `close` it. ``.zst`` and ``.gz`` compress. Secrets
     are always taken out; `redact_text` blanks prompts and replies as well. `rotate_bytes` and `rotate_seconds` begin a
@@ -180,19 +194,34 @@ def record(
             raise UsageError(f"{name} is 0 or more, not {value!r}")
     if max_buffered < 1:
         raise UsageError(f"max_buffered is 1 or more, not {max_buffered!r}")
-    if isinstance(target, SessionHandle):
-        only: SessionEntry | None = target.mirrored
-        if only is None:
-            raise UsageError("The session's full id is not known yet; wait for ready() first.")
-        router, entries = only.router, [only]
-    elif isinstance(target, Client):
+    if isinstance(target, Client):
         target.check_loop()
-        only, router = None, target.router
-        entries = [entry for entry in target.registry.sessions if entry.started]
+        router, entries = target.router, [entry for entry in target.registry.sessions if entry.started]
     else:
-        raise UsageError(f"record takes a session handle or a client, not {type(target).__name__}")
+        entries = _entries(target)
+        router = entries[0].router
     options = Options(redact_text, rotate_bytes, rotate_seconds, max_buffered)
     about = {"daemon": {"url": getattr(router.link, "url", None)}}
-    recording = Recording(router, RecordWriter(path, options, about, clock=clock), only)
+    recording = Recording(
+        router, RecordWriter(path, options, about, clock=clock), everything=isinstance(target, Client)
+    )
     recording._start(entries)
     return recording
+
+
+def _entries(handles: SessionHandle | Iterable[SessionHandle]) -> list[SessionEntry]:
+    """What the handles mirror, each once."""
+    given = [handles] if isinstance(handles, SessionHandle) or not isinstance(handles, Iterable) else list(handles)
+    found: dict[SessionEntry, None] = {}
+    for handle in given:
+        if not isinstance(handle, SessionHandle):
+            raise UsageError(f"record takes session handles or a client, not {type(handle).__name__}")
+        entry = handle.mirrored
+        if entry is None:
+            raise UsageError("The session's full id is not known yet; wait for ready() first.")
+        found[entry] = None
+    if not found:
+        raise UsageError("record needs at least one session handle")
+    if len({id(entry.router) for entry in found}) > 1:
+        raise UsageError("record takes handles of one client; record each client into another file")
+    return list(found)

@@ -1,4 +1,4 @@
-"""Writes records to files in a thread of its own: encoding, redaction, compression, flushes and rotation.
+"""Writes records to files in a separate thread: encoding, redaction, compression, flushes and rotation.
 
 What is handed over is never changed afterwards (payloads and states are immutable by contract), so that the event loop
 does no more than put it into a queue.
@@ -29,7 +29,7 @@ from agor_reactive.logs.records import FORMAT, encoded
 from agor_reactive.models.wire import CutText, RawEvent
 from agor_reactive.transport.redaction import redact, scrub
 
-__all__ = ["Options", "RecordWriter"]
+__all__ = ["Options", "RecordWriter", "header_of", "line_of"]
 
 _log = logging.getLogger("agor_reactive")
 
@@ -107,6 +107,11 @@ class RecordWriter:
     def full(self) -> bool:
         """Whether there is no room for more."""
         return self._put - self._taken >= self._options.max_buffered
+
+    @property
+    def written(self) -> int:
+        """How many records were written so far."""
+        return self._n
 
     def event(self, raw: RawEvent) -> bool:
         """An event of the wire. False if it was dropped."""
@@ -186,8 +191,7 @@ class RecordWriter:
         self.paths.append(path)
         self._part = part
         self._began = self._clock()
-        header = {"agor_log": FORMAT, "kind": "header", "t": self._began, "log_id": self._log_id, "part": part}
-        file.write(orjson.dumps({**header, "package": __version__, **self._about}) + b"\n")
+        file.write(orjson.dumps(header_of(self._began, self._log_id, part, self._about)) + b"\n")
         file.flush()
         return file
 
@@ -199,7 +203,7 @@ class RecordWriter:
             self._file.close()
             self._file = self._begin(self._part + 1)
         self._n += 1
-        self._file.write(_line({"n": self._n, **self._fields(item)}) + b"\n")
+        self._file.write(line_of({"n": self._n, **self._fields(item)}) + b"\n")
 
     def _fields(self, item: Any) -> dict[str, Any]:
         if isinstance(item, _Event):
@@ -233,7 +237,14 @@ def _part(base: Path, part: int) -> Path:
     return base.with_name(f"{base.name.removesuffix(ends)}.{part}{ends}")
 
 
-def _line(record: dict[str, Any]) -> bytes:
+def header_of(t: float, log_id: str, part: int, about: Mapping[str, Any]) -> dict[str, Any]:
+    """The first record of a file that is begun at `t`, epoch seconds."""
+    header = {"agor_log": FORMAT, "kind": "header", "t": t, "log_id": log_id, "part": part}
+    return {**header, "package": __version__, **about}
+
+
+def line_of(record: dict[str, Any]) -> bytes:
+    """A record as JSON on one line, without its end."""
     try:
         return orjson.dumps(record)
     except TypeError:  # an integer of more than 64 bits: JSON has those, orjson does not

@@ -162,12 +162,6 @@ class WireModel(BaseModel):
         """The unknown fields, as they came."""
         return FrozenDict(self.__pydantic_extra__ or {})
 
-    def __eq__(self, other: object) -> bool:
-        # Pydantic's own comparison has checks that rows do not need, and rows are compared for every row event.
-        if type(self) is not type(other):
-            return NotImplemented
-        return self.__dict__ == other.__dict__ and self.__pydantic_extra__ == other.__pydantic_extra__
-
     @property
     def row_id(self) -> str:
         """The value of the identifying field, ``""`` when the row has none."""
@@ -176,7 +170,7 @@ class WireModel(BaseModel):
     @property
     def invalid(self) -> Mapping[str, Any]:
         """The fields with an unexpected type, verbatim, by their wire name."""
-        return cast(Mapping[str, Any], self.__dict__.get("_invalid", _NOTHING))
+        return cast(Mapping[str, Any], getattr(self, "__pydantic_private__", None) or _NOTHING)
 
     @classmethod
     def part_of(cls, value: Any) -> Self | None:
@@ -274,7 +268,8 @@ def _keep_what_fits(model: type[Row], payload: Mapping[str, Any], failure: Valid
     # A blank was not sent, so `to_wire` omits it, too.
     row.__pydantic_fields_set__.difference_update(blank)
     if aside:
-        row.__dict__["_invalid"] = freeze(aside)
+        # Where pydantic keeps private attributes: it compares, copies and pickles them with the row.
+        object.__setattr__(row, "__pydantic_private__", freeze(aside))
     return row
 
 

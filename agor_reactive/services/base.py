@@ -189,6 +189,7 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         """
         if self._listen is None:
             raise UsageError("REST has no events; use a live client (create_client)")
+        self._driver.check_loop()
         if deliver is None:
             checked_callback(callback)
         model = model_of(self.path) if event in _ROW_EVENTS else None
@@ -210,6 +211,7 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
 
     def off(self: Service[WithEvents, R, C, U], event: str, callback: Callable[[Any], Any] | None = None) -> None:
         """Stop calling `callback` (or every callback) for `event`. Unknown callbacks change nothing."""
+        self._driver.check_loop()
         for entry in tuple(self._listeners):
             if entry[0] == event and callback in (None, entry[1]):
                 self._listeners.remove(entry)

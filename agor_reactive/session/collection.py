@@ -7,6 +7,7 @@ stays removed. Which rows fit is decided here, for rows that are read and rows o
 from __future__ import annotations
 
 import asyncio
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from types import TracebackType
 from typing import Any, Protocol, Self
@@ -112,6 +113,7 @@ class SessionCollection(Observable[SessionRows]):
         self._fits = matcher(asked)
         self._in_order = ordering(asked["$sort"]) if "$sort" in asked else None
         self._sent = sendable(asked)
+        self._router.own_loop.bind()
         self._loop = asyncio.get_running_loop()
         self._newest = NewestSubject(
             SessionRows(PMap(), revision=0, loading=True, error=None, in_order=self._in_order),
@@ -260,6 +262,7 @@ class SessionCollection(Observable[SessionRows]):
 
     async def ready(self) -> SessionRows:
         """Wait for the first read to end, and return the rows. If it failed, their `error` says why."""
+        self._router.own_loop.check()
         return await asyncio.shield(self._ready)
 
     def retain(self, session_id: str, *, task_hydration: str = "preview") -> SessionHandle:
@@ -268,6 +271,7 @@ class SessionCollection(Observable[SessionRows]):
 
     def close(self) -> None:
         """Stop the updates. Handles made by `retain` live on until they are released. Idempotent."""
+        self._router.own_loop.check()
         if self._closed:
             return
         self._closed = True
@@ -279,6 +283,14 @@ class SessionCollection(Observable[SessionRows]):
             self._ready.set_exception(HandleDisposed("The collection was closed before its first read ended."))
             self._ready.exception()
         self._newest.complete()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_closed", True) and self._router.link.status.phase != "closed":
+            text = f"{self!r} was not closed. Close it, or use it as a context manager."
+            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
+
+    def __repr__(self) -> str:
+        return f"<SessionCollection {len(self.rows)}{' closed' if self._closed else ''}>"
 
     async def __aenter__(self) -> Self:
         return self

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
@@ -57,7 +56,6 @@ class SessionEntry:
         self._context = context
         self._link = context.router.link
         self.loop = asyncio.get_running_loop()
-        self.thread = threading.get_ident()
         self.leases = 0
         self.disposed = False
         self.successor: SessionEntry | None = None
@@ -65,7 +63,9 @@ class SessionEntry:
         self.snapshots = StateSubject(
             initial_state(session_id, task_hydration=task_hydration), self.loop, on_failure, self._look
         )
-        self.events: EventSubject[RawEvent] = EventSubject("an event of a session", on_failure, self._listeners_changed)
+        self.events: EventSubject[RawEvent] = EventSubject(
+            "an event of a session", on_failure, context.router.own_loop, self._listeners_changed
+        )
         self._ready: Waiters[SessionState] = Waiters(self.loop)
         self._fetched: dict[int, Waiters[Any]] = {}  # by fetch id: a task's messages, or a page of older tasks
         self._page = 0  # the fetch id of the page of older tasks

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypedDict, TypeVar, Unpack
@@ -16,7 +16,7 @@ from agor_reactive.calls.drivers import AsyncDriver
 from agor_reactive.calls.settling import Decision
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.errors import Conflict, HandleDisposed, NotFound, UsageError, WrongLoop
+from agor_reactive.errors import Conflict, HandleDisposed, NotFound, UsageError
 from agor_reactive.models import words
 from agor_reactive.models.message import Message
 from agor_reactive.models.outcome import Outcome
@@ -99,7 +99,7 @@ class SessionHandle:
         entry = self.entry
         if self._released or entry.disposed:
             raise HandleDisposed("The handle was released; retain the session again.")
-        self._check_loop(entry)
+        entry.router.own_loop.check()
         return entry
 
     async def _while_held(self, future: asyncio.Future[T]) -> T:
@@ -113,20 +113,6 @@ class SessionHandle:
             return future.result()
         finally:
             future.cancel()
-
-    @staticmethod
-    def _check_loop(entry: SessionEntry) -> None:
-        try:
-            running = asyncio.get_running_loop()
-        except RuntimeError:
-            # A REPL runs its loop now and then, on this thread; a thread of its own has no business here.
-            if threading.get_ident() != entry.thread:
-                raise WrongLoop(
-                    "This handle belongs to the thread of its event loop; use agor_reactive.connect() across threads."
-                ) from None
-            return
-        if running is not entry.loop:
-            raise WrongLoop("This handle belongs to another event loop; use agor_reactive.connect() across threads.")
 
     # ------------------------------------------------------------------------------------------------------- reading
 
@@ -294,7 +280,7 @@ class SessionHandle:
 
     @staticmethod
     def _driver(entry: SessionEntry) -> AsyncDriver:
-        return AsyncDriver(caller(entry.link), sleep=entry.sleep)
+        return AsyncDriver(caller(entry.link), sleep=entry.sleep, own_loop=entry.router.own_loop)
 
     @property
     def permissions(self) -> Permissions:
@@ -354,7 +340,7 @@ class SessionHandle:
         """End this handle. Twice changes nothing. The last release of a session ends its mirror."""
         if not self._released:
             entry = self.entry
-            self._check_loop(entry)
+            entry.router.own_loop.check()
             self._released = True
             if self._let_go is not None and not (self._let_go.done() or self._let_go.get_loop().is_closed()):
                 self._let_go.set_result(None)
@@ -368,6 +354,11 @@ class SessionHandle:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.release()
+
+    def __del__(self) -> None:
+        if not getattr(self, "_released", True) and not self.entry.disposed:
+            text = f"{self!r} was not released. Release it, or use it as a context manager."
+            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         # IPython calls this for the last value of a cell.

@@ -8,6 +8,7 @@ import weakref
 from collections.abc import Callable
 from typing import Any, Protocol, TypeVar
 
+from agor_reactive.calls.own_loop import OwnLoop
 from agor_reactive.session.observers import GuardedSubject, OnListenerFailure, Subscription
 
 __all__ = ["NewestSubject"]
@@ -94,7 +95,7 @@ class NewestSubject(GuardedSubject[V]):
     def __init__(
         self, value: V, loop: asyncio.AbstractEventLoop, *, emitting: str, on_failure: OnListenerFailure
     ) -> None:
-        super().__init__(emitting, on_failure)
+        super().__init__(emitting, on_failure, OwnLoop(loop))
         self._newest = value
         self.waits = False
         self._tick = _tick_of(loop)

@@ -15,6 +15,8 @@ from typing import Any, Generic, TypeVar
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
 
+from agor_reactive.calls.own_loop import OwnLoop
+
 __all__ = ["EventSubject", "GuardedSubject", "ListenerFailure", "OnListenerFailure", "Subscription", "log_failure"]
 
 T = TypeVar("T")
@@ -107,13 +109,14 @@ class GuardedSubject(Observable[T], Generic[T]):
     """An Observable fed by one serial writer. A listener that raises is reported once and stays subscribed.
 
     Unlike RxPY's Subject it takes no lock, and neither the other listeners nor the producer notice a failure.
-    `emitting` names what is published in reports of failures.
+    `emitting` names what is published in reports of failures. Only `own_loop` may subscribe, since it is the writer.
     """
 
-    __slots__ = ("_completed", "emitting", "on_failure", "subscriptions")
+    __slots__ = ("_completed", "_own_loop", "emitting", "on_failure", "subscriptions")
 
-    def __init__(self, emitting: str, on_failure: OnListenerFailure) -> None:
+    def __init__(self, emitting: str, on_failure: OnListenerFailure, own_loop: OwnLoop) -> None:
         super().__init__()
+        self._own_loop = own_loop
         self.emitting = emitting
         self.on_failure = on_failure
         self.subscriptions: tuple[Subscription[T], ...] = ()
@@ -125,11 +128,15 @@ class GuardedSubject(Observable[T], Generic[T]):
         return len(self.subscriptions)
 
     def add(self, on_next: Callable[[T], Any], on_completed: Callable[[], Any] | None = None) -> Subscription[T]:
-        """Call `on_next` with every item from now on, `on_completed` at the end; at once if that has come."""
+        """Call `on_next` with every item from now on, `on_completed` at the end; at once if that has come.
+
+        Raises `WrongLoop` on another event loop or thread.
+        """
         subscription = Subscription(self, on_next, on_completed)
         if self._completed:
             subscription.complete()
         else:
+            self._own_loop.check()
             self._replace((*self.subscriptions, subscription))
         return subscription
 
@@ -171,9 +178,13 @@ class EventSubject(GuardedSubject[T]):
     __slots__ = ("_changed",)
 
     def __init__(
-        self, emitting: str, on_failure: OnListenerFailure, changed: Callable[[], None] = lambda: None
+        self,
+        emitting: str,
+        on_failure: OnListenerFailure,
+        own_loop: OwnLoop,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        super().__init__(emitting, on_failure)
+        super().__init__(emitting, on_failure, own_loop)
         self._changed = changed
 
     def _replace(self, subscriptions: tuple[Subscription[T], ...]) -> None:

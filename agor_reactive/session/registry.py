@@ -66,8 +66,9 @@ class SessionRegistry:
     def retain(self, session_id: str, *, task_hydration: str = "lazy") -> SessionHandle:
         """A handle of that session (full or short id), to be released. Handles share one mirror.
 
-        Raises `UsageError` for an unknown `task_hydration`, an empty id, or a closed client.
+        Raises `UsageError` for an unknown `task_hydration`, an empty id, or a closed client; `WrongLoop`.
         """
+        self.router.own_loop.check()
         if task_hydration not in HYDRATIONS:
             raise UsageError(f"task_hydration is one of {', '.join(HYDRATIONS)}, not {task_hydration!r}")
         if not isinstance(session_id, str) or not session_id.strip():
@@ -80,6 +81,7 @@ class SessionRegistry:
         known = self._full.get(session_id, session_id)
         entry = self._entry.get((known, task_hydration))
         if entry is None:
+            self.router.own_loop.bind()
             entry = SessionEntry(known, task_hydration, self)
             self._entry[entry.key] = entry
             if _SHORT.match(known) and not is_full_id(known):

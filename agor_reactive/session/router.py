@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from reactivex import Observable
 
+from agor_reactive.calls.own_loop import OwnLoop
 from agor_reactive.models.base import copied
 from agor_reactive.models.wire import UNREADABLE, LinkStatus, RawEvent
 from agor_reactive.session.observers import EventSubject, OnListenerFailure, log_failure
@@ -79,15 +80,21 @@ def _all_of(sink: Sink | None) -> tuple[Sink, ...]:
 
 
 class Router:
-    """The one listener of a link. `events` is the Observable of every server event, secrets taken out."""
+    """The one listener of a link. `events` is the Observable of every server event, secrets taken out.
+
+    `own_loop` is the event loop of the client and all its sessions.
+    """
 
     def __init__(self, link: Link, *, on_listener_failure: OnListenerFailure = log_failure) -> None:
         self.link = link
         self.on_listener_failure = on_listener_failure
         self._sinks: dict[str, Sink] = {}
         self._topics: dict[str, EventSubject[Any]] = {}
-        self._all: EventSubject[RawEvent] = EventSubject("client.events", on_listener_failure)
-        self._status: EventSubject[LinkStatus] = EventSubject("a change of the link", on_listener_failure)
+        self.own_loop = OwnLoop()
+        self._all: EventSubject[RawEvent] = EventSubject("client.events", on_listener_failure, self.own_loop)
+        self._status: EventSubject[LinkStatus] = EventSubject(
+            "a change of the link", on_listener_failure, self.own_loop
+        )
         self._phase = link.status.phase
         self.taps: tuple[Tap, ...] = ()
         link.listen(self.receive, self._status_changed)
@@ -166,7 +173,7 @@ class Router:
         topic = f"{service} {name}" if service else name
         subject = self._topics.get(topic)
         if subject is None:
-            subject = self._topics[topic] = EventSubject(topic, self.on_listener_failure)
+            subject = self._topics[topic] = EventSubject(topic, self.on_listener_failure, self.own_loop)
         subscription = subject.add(callback)
 
         def undo() -> None:

@@ -11,6 +11,7 @@ import os
 import random as _random
 import threading
 import time
+import warnings
 from collections.abc import Callable, Mapping
 from inspect import isawaitable, iscoroutine
 from typing import Any, TypeVar
@@ -20,13 +21,13 @@ import httpx2
 from agor_reactive.calls.drivers import drive, drive_async
 from agor_reactive.calls.effects import Call, EffectGenerator, GetToken, Sleep
 from agor_reactive.calls.methods import is_read, lost_in_flight
+from agor_reactive.calls.own_loop import OwnLoop
 from agor_reactive.errors import (
     CallTimeout,
     NotAuthenticated,
     OutcomeUnknown,
     ProtocolError,
     UsageError,
-    WrongLoop,
 )
 from agor_reactive.models.secrecy import hide, hide_fields, scrub_text
 from agor_reactive.transport.address import Address
@@ -101,7 +102,7 @@ class _RestBase:
             "verify": ssl_setting(verify) if self._address.is_tls else False,
         }
         self._max_response = max_response
-        self._closed = False
+        self._closed = self._is_used = False
         self.session = AuthState(None if credentials is None else self._login_for(credentials))
 
     @property
@@ -115,7 +116,13 @@ class _RestBase:
 
     def _exchange(self, call: Call, *, login: bool = True) -> EffectGenerator[RestEffect, Any]:
         self._refuse_if_closed()
+        self._is_used = True
         return exchange(call, self.session, retry=self._retry, random=self._random, login=login)
+
+    def __del__(self) -> None:
+        if getattr(self, "_is_used", False) and not self._closed:
+            text = f"The REST client of {self.url} was not closed. Close it, or use it as a context manager."
+            warnings.warn(text, ResourceWarning, stacklevel=2, source=self)
 
     def _refuse_if_closed(self) -> None:
         if self._closed:
@@ -307,17 +314,17 @@ class AsyncRest(_RestBase):
         super().__init__(url, **options)
         self.sleep = sleep
         self._lock = asyncio.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.own_loop = OwnLoop()
         self._client = _made(httpx2.AsyncClient, self._options)
 
     async def call(self, call: Call, *, timeout: float | None = None) -> Any:
         """Make one call. Raises `LinkError` and `DaemonError` kinds, `ProtocolError`, `UsageError`, `WrongLoop`."""
-        self._here()
+        self.own_loop.bind()
         return await drive_async(self._exchange(call), lambda effect: self._perform(effect, timeout))
 
     async def log_in(self, credentials: Credentials) -> Mapping[str, Any]:
         """Log in and stay logged in. Raises `NotAuthenticated`; the previous login then stays in force."""
-        self._here()
+        self.own_loop.bind()
         login = self._login_for(credentials)
         async with self._lock:
             answer = await self._run_login(login.log_in())
@@ -326,7 +333,7 @@ class AsyncRest(_RestBase):
 
     async def renew(self) -> Mapping[str, Any]:
         """Renew the token with the current credentials. Raises `NotAuthenticated`."""
-        self._here()
+        self.own_loop.bind()
         async with self._lock:
             login = self.session.login
             if login is None:
@@ -337,7 +344,7 @@ class AsyncRest(_RestBase):
 
     async def close(self) -> None:
         """Close every connection. Idempotent."""
-        self._here()
+        self.own_loop.bind()
         self._closed = True
         await self._client.aclose()
 
@@ -387,10 +394,3 @@ class AsyncRest(_RestBase):
             )
 
         return await drive_async(steps, perform)
-
-    def _here(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            raise WrongLoop("this client belongs to another event loop; make one client per loop")

@@ -30,6 +30,7 @@ from agor_reactive.calls.backoff import Backoff
 from agor_reactive.calls.drivers import drive_async
 from agor_reactive.calls.effects import Call, EffectGenerator, GetToken
 from agor_reactive.calls.methods import STANDARD_METHODS
+from agor_reactive.calls.own_loop import OwnLoop
 from agor_reactive.errors import (
     AgorError,
     ApiKeyRestOnly,
@@ -41,7 +42,6 @@ from agor_reactive.errors import (
     NotConnected,
     TooManyRequests,
     UsageError,
-    WrongLoop,
 )
 from agor_reactive.models.secrecy import hide, hide_fields
 from agor_reactive.models.wire import LinkPhase, LinkStatus, RawEvent
@@ -116,7 +116,7 @@ class SocketLink:
         self._on_event: OnEvent | None = None
         self._on_status: OnStatus | None = None
         self._login = None if credentials is None else self._login_for(credentials)
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self.own_loop = OwnLoop()
         self._supervisor: asyncio.Task[None] | None = None
         self._connection: Connection | None = None
         self._opened: asyncio.Future[None] | None = None
@@ -156,7 +156,7 @@ class SocketLink:
         self._on_status = on_status
 
     async def open(self) -> None:
-        self._here()
+        self.own_loop.bind()
         if self._status.phase == "closed":
             raise UsageError("this link is closed; create a new client")
         if self._supervisor is None:
@@ -171,7 +171,7 @@ class SocketLink:
             raise
 
     async def call(self, method: str, service: str, *args: Any, timeout: float | None = None) -> Any:
-        self._here()
+        self.own_loop.bind()
         limit = self._timeout if timeout is None else timeout
         if self._login_pending is not None:
             limit = await self._hold_until_login(self._login_pending, method, service, limit)
@@ -191,7 +191,7 @@ class SocketLink:
         return await self._rest.call(Call(method, service, args), timeout=limit)
 
     async def login(self, credentials: Credentials) -> Mapping[str, Any]:
-        self._here()
+        self.own_loop.bind()
         login = self._login_for(credentials)
         if self.connect_way == "handshake":
             return await self._connect_as(login)
@@ -204,7 +204,7 @@ class SocketLink:
         return answer
 
     async def renew(self) -> Mapping[str, Any]:
-        self._here()
+        self.own_loop.bind()
         login = self._login
         if login is None:
             raise NotAuthenticated("there is no login to renew; authenticate first")
@@ -218,7 +218,7 @@ class SocketLink:
             return await self._run_login(login, login.renew() if login.renewable else login.log_in())
 
     async def logout(self) -> None:
-        self._here()
+        self.own_loop.bind()
         async with self._logging_in:
             self._login = None
             connection = self._connection
@@ -237,7 +237,7 @@ class SocketLink:
         self._plan_changed.set()
 
     async def close(self) -> None:
-        self._here()
+        self.own_loop.bind()
         supervisor, self._supervisor = self._supervisor, None
         if supervisor is not None and not supervisor.done():
             supervisor.cancel()
@@ -636,13 +636,6 @@ class SocketLink:
             self._on_status(self._status)
         except (Exception, asyncio.CancelledError, GeneratorExit):
             log.exception("the listener failed on status %s", phase)
-
-    def _here(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            raise WrongLoop("this client belongs to another event loop; make one client per loop")
 
 
 async def _ask_provider(step: GetToken) -> Any:

@@ -7,8 +7,9 @@ from typing import Any
 
 import agor_reactive as agor
 from agor_reactive.core import SessionState
+from agor_reactive.transport.redaction import scrub
 
-__all__ = ["compared", "difference", "fresh_state", "unfinished"]
+__all__ = ["compared", "difference", "fresh_state", "offline_difference", "unfinished"]
 
 
 def rows_of(state: SessionState) -> dict[str, Any]:
@@ -49,6 +50,17 @@ def unfinished(state: SessionState, *, just_read: bool) -> str | None:
             if tool.status == "executing":
                 return f"tool {tool.tool_use_id} of task {task_id} goes on though the task has ended"
     return None
+
+
+def offline_difference(offline: SessionState | None, live: SessionState) -> str | None:
+    """Describe how the fold of a recording differs from the mirror that was recorded; None when in nothing.
+
+    The whole dump but the number of the revision, and the token of the session, which no log has.
+    """
+    if offline is None:
+        return "it is not in the log"
+    mine, others = (scrub({**state.dump(), "revision": 0}) for state in (offline, live))
+    return difference(mine, others)
 
 
 async def fresh_state(client: agor.Client, state: SessionState) -> SessionState:

@@ -19,11 +19,14 @@ class Mirror:
     differs: str | None
     stale: str | None
     after_resync: str | None
+    recorded: str | None = None
+    """How the fold of its recording differs from the mirror's own state; None: in nothing."""
 
     @property
     def equal(self) -> bool:
-        """Whether the mirror is equal in the end, and was equal or reported as stale before."""
-        return self.after_resync is None and (self.differs is None or self.stale is not None)
+        """Whether the mirror is equal in the end, and was equal or reported as stale before; its recording, too."""
+        live = self.after_resync is None and (self.differs is None or self.stale is not None)
+        return live and self.recorded is None
 
 
 @dataclass
@@ -52,9 +55,13 @@ class Report:
         width = max(map(len, self.facts), default=0)
         found += [f"  {name:<{width}}  {_shown(value)}" for name, value in self.facts.items()]
         found += ["", f"  calls that failed, by named error: {_counted(self.failed_calls)}", ""]
-        found += [f"  {len(self.mirrors)} mirrors against a fresh read"]
+        found += [f"  {len(self.mirrors)} mirrors against a fresh read, and their recordings folded offline"]
         for mirror in self.mirrors:
-            found.append(f"    {'equal    ' if mirror.equal else 'DIFFERENT'} {mirror.name:<28} {mirror.size}")
+            offline = "recording equal" if mirror.recorded is None else "RECORDING DIFFERS"
+            sign = "equal    " if mirror.equal else "DIFFERENT"
+            found.append(f"    {sign} {mirror.name:<28} {offline}  {mirror.size}")
+            if mirror.recorded is not None:
+                found.append(f"              its recording: {mirror.recorded}")
             if mirror.differs is not None and mirror.stale is not None:
                 found.append(f"              until read again it said: {mirror.stale}")
             if mirror.differs is not None and mirror.stale is None:

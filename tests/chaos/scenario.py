@@ -8,19 +8,21 @@ import math
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import agor_reactive as agor
+from agor_reactive import logs
 from agor_reactive.calls.backoff import Backoff
 from agor_reactive.errors import AgorError, NotFound
+from agor_reactive.logs import Recording
 from agor_reactive.models import LinkStatus, RawEvent
 from agor_reactive.session.entry import SessionEntry
 from agor_reactive.transport.credentials import ApiKey
 from agor_reactive.transport.socketio import SocketLink
-from tests.chaos.comparison import compared, fresh_state, unfinished
+from tests.chaos.comparison import compared, fresh_state, offline_difference, unfinished
 from tests.chaos.driver import Driver
 from tests.chaos.leaks import Process, client_counts, still_alive
 from tests.chaos.problems import Problems
@@ -63,6 +65,7 @@ class _Scene:
     problems: Problems
     events: Counter[str]
     phases: Counter[str]
+    recording: Recording
 
 
 async def run_scenario(options: Options) -> Report:
@@ -80,7 +83,7 @@ async def run_scenario(options: Options) -> Report:
         try:
             await _warm_up(daemon)
             before = Process.now()
-            await _between(options, daemon, problems, report)
+            await _between(options, daemon, problems, report, Path(folder))
             await _bill(before, report)
         finally:
             await daemon.end()
@@ -108,7 +111,7 @@ async def _warm_up(daemon: DaemonProcess) -> None:
         await rest.service("sessions").remove(row.session_id)
 
 
-async def _between(options: Options, daemon: DaemonProcess, problems: Problems, report: Report) -> None:
+async def _between(options: Options, daemon: DaemonProcess, problems: Problems, report: Report, folder: Path) -> None:
     """Run everything between the two leak counts; when it returns, everything is closed."""
     async with (
         agor.create_async_rest_client(daemon.url, api_key=daemon.api_key, timeout=5.0) as rest,
@@ -141,7 +144,8 @@ async def _between(options: Options, daemon: DaemonProcess, problems: Problems, 
             noting = client.on_status(note)
             users = Users(client, taken, problems, options.seed)
             schedule = FaultSchedule(proxy, daemon, options.seed)
-            scene = _Scene(options, daemon, proxy, schedule, driver, client, users, problems, events, phases)
+            recording = agor.record(client, folder / "chaos.jsonl.gz")
+            scene = _Scene(options, daemon, proxy, schedule, driver, client, users, problems, events, phases, recording)
             for number in range(len(taken)):
                 users.sit(number)
             await _reign(scene)
@@ -151,13 +155,14 @@ async def _between(options: Options, daemon: DaemonProcess, problems: Problems, 
                 await _compare(scene, report)
             except TimeoutError:
                 report.faults.append(f"not quiet within {CALM:g} s: {_unquiet(scene)}")
+            await _compare_recordings(scene, report)
             users.leave_all()
             await _facts(scene, report)
             noting()
             await _nothing_held(scene, report)
             counting.dispose()
         made = users.made
-        del users, scene, client, link, counting, noting
+        del users, scene, client, link, counting, noting, recording
     await asyncio.sleep(0)
     alive = still_alive(made)
     report.leaks += [f"{count} × {name} never collected" for name, count in alive.items()]
@@ -310,6 +315,24 @@ async def _compare(scene: _Scene, report: Report) -> None:
         report.faults.append("a session was not mirrored at the end")
     if ended != 1:
         report.faults.append(f"{ended} mirrors are terminal; one session was removed")
+
+
+async def _compare_recordings(scene: _Scene, report: Report) -> None:
+    """Fold the log of the whole run, and compare each mirror's last state in it with the mirror's own."""
+    recording = scene.recording
+    live = {number: (_name(entry), entry.state) for entry, number in recording.mirrors.items()}
+    recording.stop()  # nothing is awaited in between: the log ends in these states
+    await recording.aclose()
+    log = logs.open(recording.paths)
+    folded = await asyncio.to_thread(log.fold_mirrors)
+    if log.damage or recording.dropped:
+        report.faults.append(f"the recording has damage ({log.damage[:3]}) or dropped records ({recording.dropped})")
+    differs = {name: offline_difference(folded.get(number), state) for number, (name, state) in live.items()}
+    report.mirrors = [
+        replace(mirror, recorded=differs.get(mirror.name, "it is not in the log")) for mirror in report.mirrors
+    ]
+    size = sum(path.stat().st_size for path in recording.paths)
+    report.facts["recorded"] = f"{recording.records} records, {size / 1e6:.1f} MB, {len(folded)} mirrors in all"
 
 
 async def _facts(scene: _Scene, report: Report) -> None:

@@ -50,6 +50,7 @@ def test_a_report_is_good_only_if_nothing_is_off() -> None:
         lambda one: one.faults.append("not quiet"),
         lambda one: one.mirrors.append(Mirror("b eager", "1 task", ".tasks has 0 items", None, None)),
         lambda one: one.mirrors.append(Mirror("b eager", "1 task", None, None, ".tasks has 0 items")),
+        lambda one: one.mirrors.append(Mirror("b eager", "1 task", None, None, None, ".tasks has 0 items")),
         lambda one: one.problems.update({"left unclosed": Counter({"a session": 1})}),
     ):
         bad = report()

@@ -105,8 +105,10 @@ class Process:
 class Served(Process):
     """`agor-reactive serve` in a process of its own; knows its address once it listens."""
 
+    COMMAND = "serve"
+
     def __init__(self, *words: str, **options: Any) -> None:
-        super().__init__("serve", *words, **options)
+        super().__init__(self.COMMAND, *words, **options)
         self.url = self.line_that(lambda line: " on http://" in line).split(" on ")[1].split(" ")[0]
         self.port = self.url.rpartition(":")[2]
 

@@ -70,6 +70,27 @@ async def test_a_log_of_a_client_has_every_session_from_its_beginning_to_its_rel
     await world.settle()
 
 
+async def test_a_mirror_that_begins_after_another_was_released_has_a_number_of_its_own(tmp_path: Path) -> None:
+    world, first = await ready()
+    client = agor.create_client(link=world.link)
+    client.router, client.registry = world.router, world.registry
+    with record(client, tmp_path / "log.jsonl"):
+        second = client.registry.retain(SID, task_hydration="eager")
+        await second.ready()
+        first.release()
+        third = client.registry.retain(OTHER, task_hydration="eager")
+        await third.ready()
+        world.emit("messages created", **message_row("m9", "t1", 9))
+        await world.settle()
+        expected = [dumped(second.state), dumped(third.state)]
+    log = logs.open(tmp_path / "log.jsonl")
+    assert [dumped(state) for _, state in sorted(log.fold_mirrors().items())][1:] == expected
+    assert [mirror.hydration for mirror in log.mirrors] == ["lazy", "eager", "eager"]
+    second.release()
+    third.release()
+    await world.settle()
+
+
 async def test_after_the_recording_nothing_is_written_and_no_thread_is_left(tmp_path: Path) -> None:
     world, handle = await ready()
     before = threading.active_count()
@@ -117,13 +138,13 @@ class Gate:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.open = threading.Event()
-        line = writing._line
+        line = writing.line_of
 
         def held(entry: dict[str, Any]) -> bytes:
             assert self.open.wait(10)
             return line(entry)
 
-        monkeypatch.setattr(writing, "_line", held)
+        monkeypatch.setattr(writing, "line_of", held)
 
 
 async def test_what_finds_no_room_is_counted_and_the_mirror_begins_anew(
@@ -208,3 +229,31 @@ async def test_the_first_line_says_what_it_is(tmp_path: Path) -> None:
     assert logs.open(tmp_path / "log.jsonl").header == header
     handle.release()
     await world.settle()
+
+
+async def test_several_handles_record_into_one_log_and_nothing_else_gets_in(tmp_path: Path) -> None:
+    world, first = await ready()
+    second = world.registry.retain(OTHER, task_hydration="eager")
+    await second.ready()
+    with record([first, second, first], tmp_path / "both.jsonl") as both, record([second], tmp_path / "one.jsonl"):
+        await live(world, first)
+        expected = dumped(first.state), dumped(second.state)
+        both.stop()
+        world.emit("messages created", **message_row("late", "t1", 9))
+        await world.settle()
+    assert both.records > 5
+    log = logs.open(tmp_path / "both.jsonl")
+    assert (dumped(log.fold(SID)), dumped(log.fold(OTHER))) == expected
+    assert len(log.mirrors) == 2
+    assert logs.open(tmp_path / "one.jsonl").sessions == (OTHER,)
+    assert {event.payload.get("session_id") for event in logs.open(tmp_path / "one.jsonl").events()} <= {OTHER}
+    for wrong in ([], [first, "x"]):
+        with pytest.raises(UsageError):
+            record(wrong, tmp_path / "wrong.jsonl")  # type: ignore[arg-type]
+    stranger, elsewhere = await ready()
+    with pytest.raises(UsageError, match="one client"):
+        record([first, elsewhere], tmp_path / "wrong.jsonl")
+    for handle in (first, second, elsewhere):
+        handle.release()
+    await world.settle()
+    await stranger.settle()

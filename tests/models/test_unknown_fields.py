@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
+
 import pytest
+from pydantic import BaseModel
 
 from agor_reactive.models import Message, Session, Task
 from agor_reactive.models.base import WireModel, row_from_wire
@@ -24,3 +28,14 @@ def test_every_name_is_reachable_whatever_the_class_has(model: type[WireModel], 
     assert wrong == []
     assert all(read.to_wire()[name] == f"of {name}" for name in names)
     assert read.zork == "of zork"  # type: ignore[attr-defined]
+
+
+def test_rows_compare_copy_and_pickle_as_pydantic_does_with_the_fields_that_did_not_fit() -> None:
+    row, same, other = (row_from_wire(Task, {"task_id": "t1", "status": status}) for status in (3, 3, 4))
+    assert Task.__eq__ is BaseModel.__eq__
+    assert row == same
+    assert row != other
+    for twin in (copy.copy(row), copy.deepcopy(row), pickle.loads(pickle.dumps(row)), row.model_copy()):
+        assert twin == row
+        assert twin.invalid == {"status": 3}
+        assert twin.to_wire() == {"task_id": "t1", "status": 3}

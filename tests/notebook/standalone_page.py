@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from agor_reactive.adapters.ipywidgets.document import Document, Part
-from agor_reactive.adapters.ipywidgets.pages import script, style
-from agor_reactive.adapters.ipywidgets.patch import EMPTY, patch
+from agor_reactive.adapters.page.document import Document, Part
+from agor_reactive.adapters.page.pages import script, style
+from agor_reactive.adapters.page.patch import EMPTY, patch
 from tests.notebook.browser import LONG_TASKS
 
 if TYPE_CHECKING:

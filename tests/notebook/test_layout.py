@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agor_reactive.adapters.ipywidgets.document import Part
+from agor_reactive.adapters.page.document import Part
 from tests.notebook.browser import in_browser
 from tests.notebook.standalone_page import longest_task, snapshot, standalone, tell
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from agor_reactive.adapters.ipywidgets.document import Part
+from agor_reactive.adapters.page.document import Part
 from tests.notebook.browser import in_browser, opened, picture, run_all, run_cell, until
 from tests.notebook.lab import Lab
 from tests.notebook.standalone_page import snapshot, standalone, tell
@@ -54,7 +54,7 @@ async def test_a_view_whose_kernel_is_gone_says_so_and_offers_nothing(browser: B
         else:
             await page.evaluate(FAILS)
         assert await link(page) == "disconnected"
-        assert "Run the cell again" in await page.locator(".ag-note[role='status']").inner_text()
+        assert "Run the cell again" in await page.locator(".ag-notes[role='status']").inner_text()
         assert await pressed(page) == 0
         # What was written can be read and copied still.
         assert await page.get_by_label("Prompt", exact=True).input_value() == "half a thought"

@@ -79,7 +79,7 @@ MOVED = """async ([source, orders]) => {
 
 async def test_what_is_moved_keeps_the_focus(browser: Browser) -> None:
     """Text that begins before a request moves it; whoever goes by keys is still there."""
-    source = (files("agor_reactive.adapters.ipywidgets") / "static" / "rows.js").read_text(encoding="utf-8")
+    source = (files("agor_reactive.adapters.page") / "static" / "rows.js").read_text(encoding="utf-8")
     page = await browser.new_page()
     try:
         orders = [list(order) for order in permutations("abcd")]

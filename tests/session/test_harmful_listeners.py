@@ -75,7 +75,7 @@ async def _snapshots(world: World) -> Added:
 async def _observed_snapshots(world: World) -> Added:
     handle = world.registry.retain(SID)
     await handle.ready()
-    return handle.snapshots.subscribe, lambda: world.chunk("x", 0)
+    return lambda listener: handle.snapshots.subscribe(listener), lambda: world.chunk("x", 0)
 
 
 async def _ends_of_snapshots(world: World) -> Added:
@@ -93,7 +93,7 @@ async def _ended_snapshots(world: World) -> Added:
 
 async def _session_events(world: World) -> Added:
     handle = world.registry.retain(SID)
-    return handle.events.subscribe, lambda: world.chunk("x", 0)
+    return lambda listener: handle.events.subscribe(listener), lambda: world.chunk("x", 0)
 
 
 async def _ends_of_session_events(world: World) -> Added:
@@ -117,7 +117,9 @@ async def _permissions(world: World) -> Added:
     handle = world.registry.retain(SID)
     await handle.ready()
     asked = {"requestId": "r", "toolName": "Bash", "toolInput": {}}
-    return handle.permissions.subscribe, lambda: world.emit("sessions permission:request", **asked)
+    return lambda listener: handle.permissions.subscribe(listener), lambda: world.emit(
+        "sessions permission:request", **asked
+    )
 
 
 async def _collection(world: World) -> Added:
@@ -177,6 +179,7 @@ async def test_siblings_are_notified_whatever_a_listener_raises(
     assert len(reported) == 1
     assert isinstance(reported[0].error, (ValueError, asyncio.CancelledError, GeneratorExit))
     await world.registry.close()
+    await world.link.close()  # collections live as long as the link
 
 
 async def test_a_link_whose_task_is_ended_from_outside_says_that_it_is_closed(

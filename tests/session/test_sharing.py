@@ -103,6 +103,7 @@ async def test_a28_after_a_reconnect_the_resync_waits_for_the_join() -> None:
     world.link.release()
     await world.settle(lambda: len(world.calls("tasks", "find")) == reads + 1)
     assert len(world.calls("tasks", "find")) == reads + 1
+    handle.release()
 
 
 async def test_a29_a33_two_hydrations_are_two_mirrors_in_one_room() -> None:

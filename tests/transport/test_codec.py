@@ -163,6 +163,17 @@ def test_sql_its_parameters_and_stacks_reach_nothing(body: dict[str, Any]) -> No
     assert isinstance(error, ServerError)
 
 
+@pytest.mark.parametrize("name", ["status", "statusCode"])
+@pytest.mark.parametrize(
+    ("number", "kind"), [(404, NotFound), (401, NotAuthenticated), (409, Conflict), (429, TooManyRequests)]
+)
+def test_an_error_without_a_code_is_what_its_status_says(name: str, number: int, kind: type[DaemonError]) -> None:
+    error = daemon_error({name: number})
+    assert (type(error), error.code) == (kind, number)
+    with pytest.raises(kind):
+        read_ack(({name: number, "message": "no"},))
+
+
 def test_what_else_an_error_carries_is_its_data() -> None:
     error = daemon_error({"message": "x", "code": "NOT_FOUND", "resourceType": "Session", "id": "f", "stack": "…"})
     assert error.data == {"resourceType": "Session", "id": "f"}

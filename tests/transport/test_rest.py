@@ -337,15 +337,16 @@ def test_messages_are_cut_here_where_the_daemon_adds_places_as_text(
     assert rest_server.seen[0].target == "/messages?session_id=s&$limit=2&$skip=1"
 
 
-def test_a_client_of_another_loop_is_told_so() -> None:
+async def test_a_client_refuses_another_loop() -> None:
     rest = AsyncRest("http://127.0.0.1:9")
 
     async def use(kind: type[AgorError]) -> None:
         with pytest.raises(kind):
             await rest.call(WRITE)
 
-    asyncio.run(use(CannotConnect))
-    asyncio.run(use(WrongLoop))
+    await use(CannotConnect)
+    await asyncio.to_thread(asyncio.run, use(WrongLoop))
+    await rest.close()
 
 
 def test_a_key_over_plain_http_to_another_host_warns_once() -> None:

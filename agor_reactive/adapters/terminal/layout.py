@@ -132,14 +132,14 @@ class Painter:
             lines += self._lay(Text(f"  and {len(queued) - _QUEUE_SHOWN} more", style="dim", end=""))
         return [[], *lines] if lines else lines
 
-    def footing(self, hint: str) -> list[Line]:
-        """The notes on the session, else the hint."""
+    def footing(self, hint: str, *, always: bool = False) -> list[Line]:
+        """The notes on the session, else (or `always`) the hint."""
         signs = self.signs
         notes = [
             Text(f"{note_sign(note.tone, signs)}{note.text}", tone_style(note.tone))
             for note in notes_of(self.state, released=self.released)
         ]
-        if not notes and hint:
+        if hint and (always or not notes):
             notes.append(Text(plain(hint), "dim", no_wrap=True, overflow="ellipsis"))
         return [[], *(line for note in notes for line in self._lay(note))] if notes else []
 

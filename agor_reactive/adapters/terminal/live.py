@@ -51,6 +51,7 @@ class LiveView:
     def __init__(self, console: Console, *, hint: str = "", interval: float = INTERVAL) -> None:
         self._console = console
         self._hint = hint
+        self._keep_hint = False
         self._interval = interval
         self._layouts = Layouts()
         self._live: Live | None = None
@@ -87,6 +88,17 @@ class LiveView:
             self._painted = None
         else:
             self._state = state
+        self._soon()
+
+    def say(self, hint: str) -> None:
+        """Show another hint on the last line, from now on below the notes, too."""
+        self._keep_hint = True
+        if hint != self._hint:
+            self._hint = hint
+            self._painted = None
+            self._soon()
+
+    def _soon(self) -> None:
         if self._live is None or self._timer is not None:
             return
         loop = asyncio.get_running_loop()
@@ -119,7 +131,14 @@ class LiveView:
         self._painted = state
         self.painted += 1
         size = self._console.size
-        view = SessionView(state, height=size.height, hint=self._hint, layouts=self._layouts, released=self._released)
+        view = SessionView(
+            state,
+            height=size.height,
+            hint=self._hint,
+            keep_hint=self._keep_hint,
+            layouts=self._layouts,
+            released=self._released,
+        )
         self._live.update(view, refresh=True)
         # Measured from the end of the paint, so that a slow terminal gets the same pause.
         self._painted_at = asyncio.get_running_loop().time()

@@ -20,9 +20,9 @@ __all__ = ["SessionView"]
 class SessionView:
     """A renderable of one snapshot.
 
-    `height`: the number of lines, None for all. `hint`: the last line while there are no notes. `layouts`: pass the
-    same one to successive views of a session, so that unchanged blocks are not laid out again. `released`: the handle
-    was, and this is the last snapshot before.
+    `height`: the number of lines, None for all. `hint`: the last line while there are no notes, or always with
+    `keep_hint`. `layouts`: pass the same one to successive views of a session, so that unchanged blocks are not laid
+    out again. `released`: the handle was, and this is the last snapshot before.
     """
 
     def __init__(
@@ -31,12 +31,14 @@ class SessionView:
         *,
         height: int | None = None,
         hint: str = "",
+        keep_hint: bool = False,
         layouts: Layouts | None = None,
         released: bool = False,
     ) -> None:
         self.state = state
         self.height = height
         self.hint = hint
+        self.keep_hint = keep_hint
         self.released = released
         self.layouts = layouts if layouts is not None else Layouts()
 
@@ -48,7 +50,7 @@ class SessionView:
     def lines(self, console: Console, options: ConsoleOptions) -> list[Line]:
         """Return the lines of the view, each at most as wide as the console."""
         paint = Painter(self.state, console, options.update(height=None), self.layouts, released=self.released)
-        head, foot = paint.heading(), [*paint.queue(), *paint.footing(self.hint)]
+        head, foot = paint.heading(), [*paint.queue(), *paint.footing(self.hint, always=self.keep_hint)]
         if self.height is None:
             return [*head, *paint.body(None), *foot]
         room = max(1, self.height - len(head) - len(foot))

@@ -153,10 +153,10 @@ def follow_queue(draft: Draft, answered: Set[str], begun: int, *, first: float |
     waiting = {task.task_id: task for task in draft.queued_tasks}
     for task in tuple(draft.tasks.entries.values()):
         task_id = task.task_id
-        told = task.queued and task_id not in answered and not journal.task_moved_after(draft, task_id, begun)
-        if told and task_id in waiting:
+        listed = task.queued and task_id not in answered and not journal.task_moved_after(draft, task_id, begun)
+        if listed and task_id in waiting:
             draft.tasks = draft.tasks.put(TaskEntry.of(waiting[task_id]))
-        elif told and (instant(task.created_at) or 0.0) < first:
+        elif listed and (instant(task.created_at) or 0.0) < first:
             _let_go(draft, task_id)
 
 

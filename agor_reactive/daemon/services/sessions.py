@@ -51,11 +51,11 @@ class Sessions(Service):
         """Add the fields that a query can match: with today's rules also the branch's board, and the family."""
         if not self._context.api.handshake:
             return row
-        return {**row, **row["genealogy"], "board_id": row.get(f"{self._context.api.place}_board_id")}
+        return {**row, **(row.get("genealogy") or {}), "board_id": row.get(f"{self._context.api.place}_board_id")}
 
     def get(self, ref: str, call: Call) -> Row:
         row = self._context.sessions.get(ref)
-        if call.user is not None and row["created_by"] == call.user["user_id"]:
+        if call.user is not None and row.get("created_by") == call.user["user_id"]:
             return {**row, "mcp_token": self._mcp_token(row)}
         return row
 

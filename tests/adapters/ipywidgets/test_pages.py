@@ -7,13 +7,13 @@ from importlib.resources import files
 
 import pytest
 
-from agor_reactive.adapters.ipywidgets.pages import script
+from agor_reactive.adapters.page.pages import script
 
-STATIC = files("agor_reactive.adapters.ipywidgets") / "static"
+STATIC = files("agor_reactive.adapters.page") / "static"
 MODULES = {path.name: path.read_text(encoding="utf-8") for path in STATIC.iterdir() if path.name.endswith(".js")}
 
 
-@pytest.mark.parametrize("name", ["session_widget", "sessions_widget"])
+@pytest.mark.parametrize("name", ["session_widget", "sessions_widget", "replay_widget"])
 def test_a_widgets_script_is_one_module_that_imports_nothing_and_names_nothing_twice(name: str) -> None:
     joined = script(name)
     assert not re.search(r"^\s*import\b", joined, re.MULTILINE)
@@ -22,8 +22,15 @@ def test_a_widgets_script_is_one_module_that_imports_nothing_and_names_nothing_t
     assert len(names) == len(set(names))
 
 
-def test_every_module_is_part_of_a_widget_and_small() -> None:
-    joined = script("session_widget") + script("sessions_widget")
+def test_the_script_of_a_report_imports_and_exports_nothing_and_names_nothing_twice() -> None:
+    joined = script("report")
+    assert not re.search(r"^\s*(import|export)\b", joined, re.MULTILINE)
+    names = re.findall(r"^(?:class|const|let|function) (\w+)", joined, re.MULTILINE)
+    assert len(names) == len(set(names))
+
+
+def test_every_module_is_part_of_a_page_and_small() -> None:
+    joined = "".join(script(name) for name in ("session_widget", "sessions_widget", "replay_widget", "report"))
     for name, source in MODULES.items():
         assert source.splitlines()[0] in joined, name
         assert len(source.splitlines()) <= 250, name

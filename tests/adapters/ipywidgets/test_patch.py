@@ -5,8 +5,8 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agor_reactive.adapters.ipywidgets.document import Document, Part
-from agor_reactive.adapters.ipywidgets.patch import EMPTY, patch
+from agor_reactive.adapters.page.document import Document, Part
+from agor_reactive.adapters.page.patch import EMPTY, patch
 from benchmarks.comms import Page
 
 KEYS = st.lists(st.sampled_from("abcdefgh"), unique=True, max_size=6)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from agor_reactive.adapters.ipywidgets.patch import EMPTY, patch
+from agor_reactive.adapters.page.patch import EMPTY, patch
 from agor_reactive.errors import BadRequest
 from benchmarks.comms import Clock, Comms, Page
 from tests.adapters.ipywidgets.scene import Shown, shown

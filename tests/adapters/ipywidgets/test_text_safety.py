@@ -16,7 +16,7 @@ from tests.core.build import message_row, task_row
 from tests.session.world import World
 
 EVIL = "<img src=x onerror=alert(1)></script><!-- ![x](http://evil.example/x.png) \x1b]0;title\x07\x1b[31mred\x1b[0m"
-STATIC = files("agor_reactive.adapters.ipywidgets") / "static"
+STATIC = files("agor_reactive.adapters.page") / "static"
 
 
 def evil_world() -> World:

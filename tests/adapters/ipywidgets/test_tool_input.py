@@ -1,11 +1,11 @@
-"""What a tool is given is on the page exactly: see `tests/adapters/presentation/test_exact.py` for the other views."""
+"""What a tool is given is on the page exactly: see `test_exact_text.py` beside this file for the other views."""
 
 from __future__ import annotations
 
 import pytest
-from tests.adapters.presentation.test_exact import EVIL, SHOWN, asking
 
-from agor_reactive.adapters.ipywidgets.document import DocumentBuilder
+from agor_reactive.adapters.page.document import DocumentBuilder
+from tests.adapters.ipywidgets.test_exact_text import EVIL, SHOWN, asking
 
 
 @pytest.mark.parametrize("pending", [True, False])

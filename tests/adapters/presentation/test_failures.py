@@ -26,7 +26,7 @@ def test_an_unknown_outcome_stays_true_after_a_reconnect() -> None:
 
 
 def test_what_the_daemon_answers_is_shown_without_control_codes() -> None:
-    assert failure_of(errors.Forbidden("You may\x1b[31m not\nprompt")) == ("You may not prompt", False)
+    assert failure_of(errors.Forbidden("You may\x1b[31m not\nprompt")) == ("You may␛[31m not prompt", False)
     assert failure_of(errors.ServerError("")).text
 
 

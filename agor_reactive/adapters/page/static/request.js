@@ -71,7 +71,12 @@ export class Request extends Part {
       this.announced = true;
       this.pane.announce(`${who} ${name}. Approve or deny.`);
     }
-    if (state === "pending") return;
+    if (state === "pending") {
+      if (this.answered) this.say(""); // a replay went back
+      this.answered = false;
+      return;
+    }
+    this.answered = true;
     this.say([outcome, when === null ? "" : new Date(when).toLocaleTimeString()].filter(Boolean).join(" · "));
     if (focused) this.root.focus({ preventScroll: true });
   }

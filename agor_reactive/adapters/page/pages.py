@@ -12,7 +12,7 @@ from importlib.resources import files
 
 __all__ = ["script", "style"]
 
-_STYLES = ("base", "conversation", "prose", "sessions", "narrow")
+_STYLES = ("base", "conversation", "prose", "sessions", "narrow", "replay")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?=class|const|function)", re.MULTILINE)
 
@@ -37,9 +37,9 @@ def _join(name: str, joined: dict[str, str]) -> None:
 
 
 @cache
-def style() -> str:
-    """Return the style sheet of all pages."""
-    return "\n".join(_read(f"{name}.css") for name in _STYLES)
+def style(*more: str) -> str:
+    """Return the style sheet of all pages, and those of that name after it."""
+    return "\n".join(_read(f"{name}.css") for name in (*_STYLES, *more))
 
 
 def _read(name: str) -> str:

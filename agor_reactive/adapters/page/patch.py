@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from agor_reactive.adapters.ipywidgets.document import Document, Part
+from agor_reactive.adapters.page.document import Document, Part
 
 __all__ = ["EMPTY", "patch"]
 

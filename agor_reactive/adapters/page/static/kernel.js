@@ -51,9 +51,9 @@ export class Kernel {
     if (again) this.retry = setTimeout(() => this.seq === null && this.sync(again - 1), RETRY);
   }
 
-  // Seconds since a moment of the kernel's clock, in ms.
+  // Seconds since a moment of the kernel's clock, in ms. In a replay that clock stands still between two messages.
   since(moment) {
-    return Math.max(0, (Date.now() - this.skew - moment) / 1000);
+    return Math.max(0, ((this.still ?? Date.now() - this.skew) - moment) / 1000);
   }
 
   get cut() {
@@ -91,6 +91,7 @@ export class Kernel {
       }
     } else if (message.seq === this.seq) return false;
     this.seq = message.seq;
+    this.still = message.still ? message.now : null;
     // The least delay seen: with that of each message, elapsed times would jump back and forth.
     this.skew = Math.min(this.skew, Date.now() - message.now);
     this.acking ??= setTimeout(() => {

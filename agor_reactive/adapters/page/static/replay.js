@@ -1,0 +1,43 @@
+// A session at a moment of its past, with a slider through its time. Nothing can be sent to it.
+
+import { Timeline } from "./timeline.js";
+import { SessionPane } from "./session.js";
+
+export class ReplayPane extends SessionPane {
+  build(parent) {
+    super.build(parent);
+    this.announce = () => {}; // nothing waits for an answer any more
+    this.timeline = new Timeline(this.root, (t) => this.kernel.send({ op: "seek", t }));
+  }
+
+  onKernel(state) {
+    super.onKernel(state);
+    this.timeline.freeze(this.kernel.cut);
+  }
+
+  receive(message) {
+    if (message.op === "timeline") {
+      this.kernel.answered();
+      this.timeline.load(message);
+      return;
+    }
+    super.receive(message);
+    if (message.at !== undefined) this.timeline.confirm(message.at);
+  }
+
+  apply(message) {
+    super.apply(message);
+    this.work.push(() => this.retime());
+    this.work.run();
+  }
+
+  // What was running at that moment had taken so long.
+  retime() {
+    for (const task of this.tasks.items.values()) task.tick();
+  }
+
+  dispose() {
+    this.timeline.leave();
+    super.dispose();
+  }
+}
