@@ -10,9 +10,12 @@ from agor_reactive.models.wire import CutText
 __all__ = ["blanked"]
 
 # What the fold and the views need to know, and nobody wrote: ids, kinds, states, moments, names of tools and models.
-_KEPT: Final = re.compile(
-    r"(?:.*_)?(?:id|ids|type|status|role|kind|phase|mode|at|timestamp|sequence|hydration|strategy|decision|outcome|scope)"
-    r"|tasks|agentic_tool|model|tool_name|name|sessionId|taskId|messageId|requestId|toolUseId|primaryModel"
+_KEPT: Final = frozenset(
+    "id ids type status role kind phase mode at timestamp sequence hydration strategy decision outcome scope".split()
+)
+"""A name that is one of these, or ends in one after an underscore."""
+_KEPT_WHOLE: Final = frozenset(
+    "tasks agentic_tool model tool_name name sessionId taskId messageId requestId toolUseId primaryModel".split()
 )
 _VISIBLE: Final = re.compile(r"[^\n]")
 
@@ -20,7 +23,7 @@ _VISIBLE: Final = re.compile(r"[^\n]")
 def blanked(value: Any, key: str = "") -> Any:
     """The same JSON with every text of the same length in ``x``, lines kept, but for fields that hold no prose."""
     if isinstance(value, str):
-        if _KEPT.fullmatch(key):
+        if key in _KEPT_WHOLE or key.rpartition("_")[2] in _KEPT:
             return value
         return "x" * len(value.raw) if isinstance(value, CutText) else _VISIBLE.sub("x", value)
     if isinstance(value, dict):
