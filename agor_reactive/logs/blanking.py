@@ -9,13 +9,42 @@ from agor_reactive.models.wire import CutText
 
 __all__ = ["blanked"]
 
-# What the fold and the views need to know, and nobody wrote: ids, kinds, states, moments, names of tools and models.
+# What the fold and the views need, and is not prose: ids, kinds, states, moments, names of tools and models.
 _KEPT: Final = frozenset(
-    "id ids type status role kind phase mode at timestamp sequence hydration strategy decision outcome scope".split()
+    [
+        "id",
+        "ids",
+        "type",
+        "status",
+        "role",
+        "kind",
+        "phase",
+        "mode",
+        "at",
+        "timestamp",
+        "sequence",
+        "hydration",
+        "strategy",
+        "decision",
+        "outcome",
+        "scope",
+    ]
 )
 """A name that is one of these, or ends in one after an underscore."""
 _KEPT_WHOLE: Final = frozenset(
-    "tasks agentic_tool model tool_name name sessionId taskId messageId requestId toolUseId primaryModel".split()
+    [
+        "tasks",
+        "agentic_tool",
+        "model",
+        "tool_name",
+        "name",
+        "sessionId",
+        "taskId",
+        "messageId",
+        "requestId",
+        "toolUseId",
+        "primaryModel",
+    ]
 )
 _VISIBLE: Final = re.compile(r"[^\n]")
 
