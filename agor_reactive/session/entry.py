@@ -201,7 +201,8 @@ class SessionEntry:
     def _end_sync(self, after: SessionState, failed: AgorError | None) -> None:
         """End the calls of `resync` when a sync round has ended. They outlast a drop: the link's return begins another.
 
-        A read may fail with its connection a moment before the link says that it dropped.
+        A login begins another as well, also of a resync that reads a terminal session. A read may fail with its
+        connection a moment before the link says that it dropped.
         """
         failure = _failure_of_sync(after)
         phase = after.connection.phase
@@ -210,7 +211,7 @@ class SessionEntry:
                 self._synced.resolve(after)
         elif after.terminal and not after.connected and phase != "closed":
             self._synced.reject(NotConnected(_NOT_RETRIED))
-        elif after.terminal or failure.kind != "link" or phase in ("closed", "unauthenticated"):
+        elif (after.terminal and not after.loading) or failure.kind != "link" or phase in ("closed", "unauthenticated"):
             self._synced.reject(failed or error_of(failure))
 
     def _report(self, before: SessionState, after: SessionState, failed: AgorError | None) -> None:

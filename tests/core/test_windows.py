@@ -213,3 +213,33 @@ def test_a_round_reads_the_history_of_a_task_whose_load_by_the_user_may_still_fa
     mirror.answer("history", "t5", messages=[message_row("m1", "t5")])
     mirror.answer("messages", "t6")
     assert mirror.message_ids("t5") == ["m1"]
+
+
+@pytest.mark.parametrize("hydration", ["none", "lazy", "eager", "lean", "preview"])
+@pytest.mark.parametrize("read", [0, 1, 2])
+def test_a_resync_of_a_terminal_session_starts_again_after_a_login_on_the_same_connection(
+    hydration: str, read: int
+) -> None:
+    """Events are not sent without a login: what came before it is older than what is read after it."""
+    waiting = task_row("t1", "queued", second=1, queue_position=1)
+    mirror = Mirror(hydration).up()
+    mirror.fail("tasks", "forbidden")
+    mirror.feed(e.ResyncRequested(), saved("tasks", waiting, "queued"))
+    for kind, rows in (("session", {"session": session_row()}), ("queue", {"tasks": [waiting]}))[:read]:
+        mirror.answer(kind, **rows)
+    mirror.feed(e.LinkChanged(LinkStatus("unauthenticated", epoch=1)), e.LinkChanged(LinkStatus("live", epoch=1)))
+    assert mirror.state.loading
+    mirror.answer("join")
+    moved = {**waiting, "queue_position": 2}
+    state = mirror.land([moved]).state
+    assert ([task.queue_position for task in state.tasks], state.terminal, state.error) == ([2], False, None)
+    assert [task.queue_position for task in state.queued_tasks] == [2]
+
+
+@pytest.mark.parametrize("hydration", ["none", "lazy", "eager", "lean", "preview"])
+def test_a_load_in_a_terminal_session_is_given_up_after_a_login_and_nothing_is_read(hydration: str) -> None:
+    mirror = Mirror(hydration).up()
+    mirror.fail("tasks", "forbidden")
+    mirror.feed(saved("tasks", task_row("t1")), e.LoadRequested("t1"))
+    mirror.feed(e.LinkChanged(LinkStatus("unauthenticated", epoch=1)), e.LinkChanged(LinkStatus("live", epoch=1)))
+    assert (mirror.asked(), mirror.state.terminal, mirror.state.loading) == ([], True, False)

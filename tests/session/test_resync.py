@@ -20,7 +20,7 @@ from agor_reactive.errors import (
 )
 from agor_reactive.session.handles import SessionHandle
 from tests.core.build import SID, task_row
-from tests.session.test_abandoned_loads import Happening, closed, released, removed
+from tests.session.test_abandoned_loads import Happening, closed, logged_in_anew, released, removed
 from tests.session.world import World
 
 Calls = tuple[str, str]
@@ -216,6 +216,24 @@ async def test_a_terminal_session_is_read_again_while_the_link_is_up_and_not_wai
     world.link.release()
     async with asyncio.timeout(5):
         assert not (await handle.resync()).terminal
+    handle.release()
+
+
+async def test_a_resync_of_a_terminal_session_outlasts_a_login_on_the_same_connection() -> None:
+    world, handle = await opened()
+    removed(world, handle)
+    world.link.hold("find", "tasks")
+    resync = asyncio.ensure_future(handle.resync())
+    await world.settle(lambda: world.link.pending)
+    logged_in_anew(world, handle)
+    await world.settle()
+    assert not resync.done()
+    added(world)
+    world.link.release()
+    async with asyncio.timeout(5):
+        state = await resync
+    assert "t9" in ids(state)
+    assert not state.terminal
     handle.release()
 
 

@@ -43,10 +43,14 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     if dropped or "unauthenticated" in (was.phase, now.phase):  # events are not sent to a connection without a login
         streams.mark_gap(draft)
         draft.books = draft.books.but(missed=True)
-    if (fresh or logged_in) and not draft.status.terminal:
+    if fresh or logged_in:
+        # A terminal session is not read for a login, but a resync that the login interrupts begins anew: what came
+        # before the login is older than what is read after it. A drop has ended such a resync above.
+        reads = draft.status.loading or not draft.status.terminal
         hydration.abandon(draft, _why_given_up(now) if fresh else _REAUTHENTICATED)
-        draft.status = draft.status.but(loading=True)
-        request(draft, "join")
+        if reads:
+            draft.status = draft.status.but(loading=True)
+            request(draft, "join")
     if now.phase == "closed":
         failures.set_error(draft, "link", "The client was closed; nothing more will come.")
         draft.status = draft.status.but(loading=False)
