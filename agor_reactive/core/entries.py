@@ -56,8 +56,8 @@ class _Entry(Generic[R]):
     def __eq__(self, other: Any) -> bool:
         """Whether both mean the same row, found out without validating where that is possible.
 
-        Two entries that are not validated differ if their payloads do, though what differs may mean the same (null, or
-        a missing field).
+        Null and a missing field differ, validated or not: so do the wire forms, and a snapshot holds one of the two
+        whichever rows were read before.
         """
         if self is other:
             return True
@@ -72,7 +72,8 @@ class _Entry(Generic[R]):
             for name, value in theirs.items():
                 if type(value) is str and known.get(name, value) != value:
                     return False
-        return bool(self.row == other.row)
+        # Rows compare by value; a default that was sent shows in the wire form alone.
+        return bool(self.row == other.row) and bool(self.row.to_wire() == other.row.to_wire())
 
     __hash__ = None  # type: ignore[assignment]
 

@@ -190,6 +190,28 @@ def test_entries_are_equal_whichever_of_them_are_validated() -> None:
         assert one("running") != None  # noqa: E711 - the fold compares with "no entry" like this
 
 
+@pytest.mark.parametrize("reads", [(False, False), (True, False), (False, True), (True, True)])
+@pytest.mark.parametrize(
+    ("model", "missing", "null"),
+    [
+        (Task, {}, {"queue_position": None}),
+        (Task, {"git_state": {"sha_at_start": "a"}}, {"git_state": {"sha_at_start": "a", "sha_at_end": None}}),
+        (Message, {}, {"task_id": None}),
+        (Session, {}, {"title": None}),
+    ],
+)
+def test_null_differs_from_a_missing_field_whichever_of_them_are_validated(
+    model: type[WireModel], missing: dict[str, Any], null: dict[str, Any], reads: tuple[bool, bool]
+) -> None:
+    """Their wire forms differ: which of them a snapshot holds must not depend on who has read a row before."""
+    held, new = (late(model, minimal(model.__name__) | fields) for fields in (missing, null))
+    for entry, read in zip((held, new), reads, strict=True):
+        if read:
+            assert entry.row
+    assert held != new
+    assert new != held
+
+
 def test_comparing_entries_validates_none_of_them_where_that_is_possible() -> None:
     payload = full("Task")
     one, other = late(Task, {**payload}), late(Task, {**payload, "status": "stopped"})
