@@ -193,3 +193,19 @@ def test_a_page_of_older_tasks_that_failed_leaves_the_window_as_it_was() -> None
     mirror.fail("older", "server")
     mirror.feed(e.ResyncRequested())
     assert mirror.fetch("tasks").limit == before
+
+
+@pytest.mark.parametrize("first", ["wait", "join"])
+def test_a_resync_after_a_failed_join_and_a_failed_read_joins_the_room_before_it_reads(first: str) -> None:
+    """The back-off of the failed read is over then: its end would begin a round in place of the join."""
+    mirror = Mirror("none")
+    mirror.feed(e.LinkChanged(LinkStatus("live", epoch=1)))
+    mirror.fail("join", "timeout")
+    mirror.fail("session", "server")
+    assert sorted(mirror.asked()) == ["rejoin", "wait"]
+    mirror.feed(e.ResyncRequested())
+    for kind in (first, "join"):
+        if kind in mirror.asked():
+            mirror.answer(kind)
+    state = mirror.land([task_row("t1")]).state
+    assert (state.error, state.degraded, mirror.asked()) == (None, False, [])

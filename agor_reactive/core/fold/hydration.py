@@ -62,7 +62,9 @@ def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
     if any(a.kind == "join" for a in books.fetches) or not draft.status.link.up:
         return
     if draft.status.degraded:
-        draft.books = books.but(fetches=tuple(a for a in books.fetches if a.kind != "rejoin"), join_attempt=0)
+        # A back-off ends with the resync: the round that it would begin gives up the join.
+        kept = tuple(a for a in books.fetches if a.kind not in ("rejoin", "wait"))
+        draft.books = books.but(fetches=kept, join_attempt=0)
         request(draft, "rejoin" if books.round is not None else "join")
         draft.status = draft.status.but(loading=True)
     elif books.round is None:
