@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from benchmarks.cases import Plan
-from benchmarks.measure import Timing, timed
+from benchmarks.measure import now, quiet
 from benchmarks.table import Line, Row
 from benchmarks.texts import FLOOR_NS, KINDS, READERS, Reader, of_size
 
@@ -21,22 +21,30 @@ TIMES = 10
 AGAIN = 3
 
 
-def growth_of(reader: Reader, kind: str, size: int, timing: Timing) -> tuple[float, float]:
+def growth_of(reader: Reader, kind: str, size: int) -> tuple[float, float]:
     """Ns a character of the long text and of the short one, the best of several runs where the first is over."""
     short, long = of_size(kind, size), of_size(kind, size * TIMES)
     small = large = float("inf")
     for _ in range(AGAIN):
-        small = min(small, timed(lambda: reader(short), timing) / size)
-        large = min(large, timed(lambda: reader(long), timing) / size)
+        small = min(small, _taken(reader, short) / size)
+        large = min(large, _taken(reader, long) / size)
         if large <= BOUND * max(small, FLOOR_NS):
             break
     return large / TIMES, small
 
 
+def _taken(reader: Reader, given: str) -> int:
+    """Ns of one call. The garbage collector is off already: a collection before each call would take far longer."""
+    begun = now()
+    reader(given)
+    return now() - begun
+
+
 def text(plan: Plan) -> Iterator[Line]:
     size = plan.scale(40_000, 400)
     for name, reader in READERS.items():
-        found = {kind: growth_of(reader, kind, size, plan.timing) for kind in KINDS}
+        with quiet(plan.timing):
+            found = {kind: growth_of(reader, kind, size) for kind in KINDS}
 
         def ratio(kind: str, found: dict[str, tuple[float, float]] = found) -> float:
             large, small = found[kind]

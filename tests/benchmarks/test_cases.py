@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import orjson
 import pytest
 
-from benchmarks import processes
+from benchmarks import instructions, processes
 from benchmarks.__main__ import main
 from benchmarks.cases import CASES, Plan, case
 from benchmarks.measure import Timing, Turns, interleave
@@ -17,7 +18,11 @@ from benchmarks.workloads import Scale
 PLAN = Plan(Scale(quick=True), Timing(rounds=1))
 
 
-@pytest.mark.parametrize("name", [name for name in CASES if name != "socket"])
+SLOW = ("socket", "instructions")
+"""Tested below: sockets take a server, and a run under valgrind nearly a minute."""
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if name not in SLOW])
 def test_a_case_gives_lines(name: str) -> None:
     lines = list(case(name)(PLAN))
     assert lines
@@ -41,6 +46,21 @@ def test_without_node_the_socket_case_is_ours_and_the_stock_client_and_a_counted
     assert [line.why for line in lines if isinstance(line, Skipped)] == ["node is not installed"]
     print_rows(lines)
     assert "1 skipped" in capsys.readouterr().out
+
+
+def test_instructions_are_counted_by_valgrind_or_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instructions.shutil, "which", lambda name: None)
+    assert [line.why for line in case("instructions")(PLAN) if isinstance(line, Skipped)] == [
+        "valgrind is not installed"
+    ]
+    said = "==7== I   refs:      {:,}"
+    refs = iter([said.format(3_000_000), said.format(3_050_000)])
+
+    def run(under: list[str], work: str, events: int) -> subprocess.CompletedProcess[str]:
+        return subprocess.CompletedProcess([], 0, "", next(refs) if under else "")
+
+    monkeypatch.setattr(instructions, "_run", run)
+    assert instructions.count("stream", 100) == 500
 
 
 def test_sides_run_in_turns_after_one_to_warm_up() -> None:
