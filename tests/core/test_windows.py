@@ -243,3 +243,32 @@ def test_a_load_in_a_terminal_session_is_given_up_after_a_login_and_nothing_is_r
     mirror.feed(saved("tasks", task_row("t1")), e.LoadRequested("t1"))
     mirror.feed(e.LinkChanged(LinkStatus("unauthenticated", epoch=1)), e.LinkChanged(LinkStatus("live", epoch=1)))
     assert (mirror.asked(), mirror.state.terminal, mirror.state.loading) == ([], True, False)
+
+
+@pytest.mark.parametrize("hydration", ["lean", "preview"])
+@pytest.mark.parametrize("status", ["running", "zz_new"])
+def test_a_task_not_yet_shown_that_works_again_after_a_round_has_planned_its_reads_is_read_whole(
+    hydration: str, status: str
+) -> None:
+    mirror = Mirror(hydration).up()
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=[done("t5", 5), done("t6", 6)])
+    mirror.answer("queue")
+    mirror.feed(saved("tasks", task_row("t5", status, second=5), "patched"))
+    for fetch in mirror.state.fetches:
+        mirror.answer(fetch.kind, fetch.task_id)
+    assert mirror.asked() == ["messages t5"]
+    mirror.answer("messages", "t5", messages=[message_row("m1", "t5")])
+    assert mirror.state.is_task_loaded("t5")
+    assert (mirror.message_ids("t5"), mirror.asked(), mirror.state.error) == (["m1"], [], None)
+
+
+@pytest.mark.parametrize("failure", ["server", "forbidden"])
+def test_a_task_at_work_that_a_round_could_not_read_is_not_requested_again_at_once(failure: str) -> None:
+    mirror = Mirror("lean").up()
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=[task_row("t5", second=5), task_row("t6", second=6)])
+    mirror.answer("queue")
+    mirror.fail("messages", failure, task_id="t5")
+    mirror.answer("messages", "t6")
+    assert mirror.asked() == (["retry"] if failure == "server" else [])

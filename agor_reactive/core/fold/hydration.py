@@ -240,6 +240,15 @@ def _advance(draft: Draft, at: float) -> None:
     if draft.books.queue_moved:
         queue.read_queue(draft)
     failures.retry_later(draft)
+    _load_what_works_again(draft)
+
+
+def _load_what_works_again(draft: Draft) -> None:
+    """A task that the round has just shown in a window may have begun to work after the round planned its reads."""
+    if draft.books.window:
+        for entry in draft.tasks.entries.values():
+            if is_active(entry) and ("messages", entry.task_id) not in draft.books.missing:
+                window.load_whole(draft, entry.task_id)
 
 
 def _plan(draft: Draft, current: SyncRound) -> None:
