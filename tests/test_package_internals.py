@@ -6,6 +6,7 @@ Add such a use here; those of the notebook packages are in tests/adapters/ipywid
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import subprocess
 import sys
@@ -30,7 +31,8 @@ async def test_python_engineio() -> None:
     assert (client.read_loop_task, client.write_loop_task, client.ws) == (None, None, None)
     assert isinstance(engineio.base_client.connected_clients, list)  # a dead connection is removed from it
     fresh = "import engineio.payload as payload; print(payload.Payload.max_decode_packets)"
-    default = subprocess.run([sys.executable, "-c", fresh], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", fresh]
+    default = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, check=True)
     assert default.stdout.strip() == "16"  # raised for polling, in this process perhaps already
     assert Packet(NOOP).encode() == "6"
     server = engineio.AsyncServer(async_mode="asgi")
