@@ -216,6 +216,7 @@ READERS: Final[Mapping[str, Reader]] = {
     "codec.loads of an unclosed text": lambda text: _refused(lambda: codec.loads('{"a": "\\ud83d' + text)),
     "codec.dumps": lambda text: _refused(lambda: codec.dumps({"a": text})),
     "codec.service_path": lambda text: _refused(lambda: codec.service_path(text)),
+    "errors.AgorError": AgorError,
     "codec.daemon_error: message": lambda text: codec.daemon_error({"message": text}),
     "codec.daemon_error: code": lambda text: codec.daemon_error({"message": "m", "code": text, "name": text}),
     "codec.daemon_error: data": lambda text: codec.daemon_error({"message": "m", "data": {"a": [text]}}),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import pickle
-import time
 import unicodedata
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +15,6 @@ from agor_reactive.cli.output import json_line
 from agor_reactive.errors import AgorError, UsageError
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.codec import daemon_error, read_ack
-from agor_reactive.transport.redaction import scrub_text
 from agor_reactive.transport.refusals import Redirected, refused_by_daemon, refused_on_the_way
 from agor_reactive.transport.rest import RestAnswer, read
 
@@ -76,48 +74,6 @@ def test_json_lines_escape_what_controls_a_terminal_and_stay_the_same_value() ->
     line = json_line({"text": text, HOSTILE: [HOSTILE]})
     assert json.loads(line) == {"text": text, HOSTILE: [HOSTILE]}
     assert all(character not in line for character in INVISIBLE)
-
-
-UNITS = [
-    "eyJ",
-    "eyJabcdefgh.abcdefg.",
-    "agor_sk_",
-    "<",
-    "<script",
-    "Failed query",
-    "\n at",
-    "params:",
-    "\x1b[",
-    "\r",
-    "a.",
-]
-READERS: dict[str, Callable[[str], Any]] = {
-    "scrub_text": scrub_text,
-    "message": lambda text: daemon_error({"message": text}),
-    "page": lambda text: daemon_error(text, status=500),
-    "data": lambda text: daemon_error({"message": "x", "data": {"a": text}}),
-    "refusal": lambda text: refused_by_daemon({"message": text}, "http://h"),
-    "error": AgorError,
-}
-
-
-def seconds(reader: Callable[[str], Any], text: str) -> float:
-    """The least time of three."""
-    taken = []
-    for _ in range(3):
-        began = time.process_time()
-        reader(text)
-        taken.append(time.process_time() - began)
-    return min(taken)
-
-
-@pytest.mark.parametrize("name", READERS)
-def test_text_from_outside_is_read_in_linear_time(name: str) -> None:
-    """Ten times the text may take fifteen times the time; what takes under 50 ms is no matter."""
-    for unit in UNITS:
-        short, long = ((unit * size)[:size] for size in (40_000, 400_000))
-        taken = seconds(READERS[name], long)
-        assert taken < 0.05 or taken / seconds(READERS[name], short) <= 15, unit
 
 
 def test_a_call_shows_no_arguments() -> None:
