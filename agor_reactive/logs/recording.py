@@ -182,9 +182,10 @@ def record(
     """Record sessions (a handle or several) or every session that a client mirrors, now and later, into a new log file.
 
     Starts at once; use it as a context manager, sync or async, or `close` it. ``.zst`` and ``.gz`` compress. Secrets
-    are always taken out; `redact_text` blanks prompts and replies as well. `rotate_bytes` and `rotate_seconds` begin a
-    new file (``run.2.jsonl``) after so much. Call it on the client's event loop. Raises `UsageError` if the file exists
-    or cannot be made, `HandleDisposed` for a released handle; closing raises `RecordingFailed`.
+    are replaced, but for a key that is streamed in two chunks; `redact_text` blanks prompts and replies as well.
+    `rotate_bytes` and `rotate_seconds` begin a new file (``run.2.jsonl``) after so much. Call it on the client's event
+    loop. Raises `UsageError` if the file exists or cannot be made, `HandleDisposed` for a released handle; closing
+    raises `RecordingFailed`.
 
     >>> async with agor.record(handle, "run.jsonl.zst"):   # doctest: +SKIP
     ...     await handle.ask("Fix the tests.")

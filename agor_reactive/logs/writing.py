@@ -208,7 +208,7 @@ class RecordWriter:
     def _fields(self, item: Any) -> dict[str, Any]:
         if isinstance(item, _Event):
             raw = item.raw
-            payload = redact(raw.topic, raw.payload)
+            payload = scrub(redact(raw.topic, raw.payload))  # `redact` leaves events of streams as they are
             fields: dict[str, Any] = {"t": raw.at, "kind": "event", "topic": raw.topic}
             if self._options.redact_text:
                 payload = blanked(payload)

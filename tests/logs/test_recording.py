@@ -133,6 +133,21 @@ async def test_secrets_never_reach_a_log_and_text_only_if_wanted(tmp_path: Path)
     await world.settle()
 
 
+@pytest.mark.parametrize("topic", ["messages streaming:chunk", "messages thinking:chunk", "messages streaming:start"])
+async def test_a_key_in_an_event_of_a_stream_never_reaches_a_log(tmp_path: Path, topic: str) -> None:
+    """Events of streams skip the redaction of `client.events`, which is on the hot path; a log is not."""
+    world, handle = await ready()
+    secret = "agor_sk_" + "5e" * 24
+    with record(handle, tmp_path / "log.jsonl"):
+        world.emit(topic, message_id="mx", task_id="t1", chunk=f"the key {secret} ends", role=secret, sequence=0)
+        await world.settle()
+    text = (tmp_path / "log.jsonl").read_text()
+    assert topic in text
+    assert secret not in text
+    handle.release()
+    await world.settle()
+
+
 class Gate:
     """Holds the writer's thread back until it is opened."""
 
