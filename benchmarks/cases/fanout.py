@@ -3,9 +3,9 @@
 Every handle has one subscriber. Chunks go to the sessions in turns, so each turn of the loop notifies the subscriber of
 one session, or some hundred subscribers of as many. That all sessions are written at the same moment is the hardest
 case: none is in the processor's cache when its next chunk comes, and where one session has a batch of 256 chunks and
-one snapshot of it, a thousand have 256 batches of one chunk. The bound leaves out the second reason: its base is one
-session whose state is read after every chunk, so that every chunk is a batch and a snapshot there too. Beside it,
-without a bound, as many handles of which twenty are written at a time, one group after the other.
+one snapshot of it, a thousand have 256 batches of one chunk. The bound holds for both reasons together. Two lines
+without a bound tell them apart: one session whose state is read after every chunk, so that every chunk is a batch there
+too, and as many handles of which twenty are written at a time, one group after the other.
 """
 
 from __future__ import annotations
@@ -81,8 +81,9 @@ def fanout(plan: Plan) -> Iterator[Line]:
     yield Row("  read after every event", each, "over 1 handle", base, turns.ratio("each", "1"))
     for count in counts[1:]:
         name, work = str(count), f"fanout over {count:,} handles"
-        yield Row(work, turns.ns(name), "over 1 handle", base, turns.ratio(name, "1"))
+        bound = FLAT_BOUND if count == counts[-1] else None
+        yield Row(work, turns.ns(name), "over 1 handle", base, turns.ratio(name, "1"), bound)
     most = str(max(counts))
-    yield Row("  the same", turns.ns(most), "1 handle, read", each, turns.ratio(most, "each"), FLAT_BOUND)
+    yield Row("  the same", turns.ns(most), "1 handle, read", each, turns.ratio(most, "each"))
     ratio = turns.ratio("groups", "1")
     yield Row(f"  of which {AT_ONCE} at a time", turns.ns("groups"), "over 1 handle", base, ratio)
