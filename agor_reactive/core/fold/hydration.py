@@ -457,6 +457,9 @@ def _round_failed(draft: Draft, failure: e.Failure) -> None:
     draft.status = draft.status.but(loading=False, terminal=terminal)
     said = failure.text if final else f"The session could not be read: {failure.text}"
     if terminal:
+        if draft.status.degraded:
+            text = f"Streamed text may be missing: {draft.status.connection.reason}{failures.AGAIN}"
+            failures.set_error(draft, "join", text)
         failures.set_error(draft, "sync", f"{said}{failures.AGAIN}")
         return
     said = f"{said}."
