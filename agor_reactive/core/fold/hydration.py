@@ -88,6 +88,7 @@ def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
 def event_unreadable(draft: Draft, event: e.EventUnreadable) -> None:
     """An event is lost, and with it perhaps a row: count it, and read everything again."""
     _count_anomaly(draft, "unreadable events", 1)
+    draft.books = draft.books.but(missed=True)
     _read_again(draft)
 
 
