@@ -234,6 +234,8 @@ def _advance(draft: Draft, at: float) -> None:
             return
     again = draft.books.again
     commit.commit_round(draft, current, at)
+    # Every task that the answer brought may have been removed since. If it brought none, there is none to read again.
+    again = again or (window.is_emptied(draft) and not all(task.queued for task in current.tasks))
     draft.books = draft.books.but(round=None, attempt=0, again=False, sync_end=SyncEnd(None))
     if again:
         begin_round(draft)
@@ -241,15 +243,20 @@ def _advance(draft: Draft, at: float) -> None:
     if draft.books.queue_moved:
         queue.read_queue(draft)
     failures.retry_later(draft)
-    _load_what_works_again(draft)
+    _load_what_moved_meanwhile(draft)
 
 
-def _load_what_works_again(draft: Draft) -> None:
-    """A task that the round has just shown in a window may have begun to work after the round planned its reads."""
-    if draft.books.window:
-        for entry in draft.tasks.entries.values():
-            if is_active(entry) and ("messages", entry.task_id) not in draft.books.missing:
-                window.load_whole(draft, entry.task_id)
+def _load_what_moved_meanwhile(draft: Draft) -> None:
+    """What the round did not plan to read: a task that has begun to work since, in a window, and one that is the newest
+    only now, because it has left the queue or the one after it was removed."""
+    hydration, missing = draft.status.hydration, draft.books.missing
+    wanted = [entry for entry in draft.tasks.entries.values() if is_active(entry)] if draft.books.window else []
+    newest = newest_task(draft.tasks.in_order()) if hydration not in ("none", "eager") else None
+    if newest is not None:
+        wanted.append(newest)
+    for entry in wanted:
+        if ("messages", entry.task_id) not in missing:
+            window.load_whole(draft, entry.task_id)
 
 
 def _plan(draft: Draft, current: SyncRound) -> None:
