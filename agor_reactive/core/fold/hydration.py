@@ -246,9 +246,9 @@ def _advance(draft: Draft, at: float) -> None:
 
 
 def _load_what_moved_meanwhile(draft: Draft, current: SyncRound) -> None:
-    """Read what the round did not plan to read: a task that has begun to work since, in a window; one that is the newest
-    only now, because it has left the queue or the one after it was removed; a loaded one that was not there when the
-    round read the tasks and has been made again since."""
+    """Read what the round did not plan to read: a task that has begun to work since, in a window; one that is the
+    newest only now, because it has left the queue or the one after it was removed; a loaded one that was not there when
+    the round read the tasks and has been made again since."""
     hydration, missing = draft.status.hydration, draft.books.missing
     wanted = [entry for entry in draft.tasks.entries.values() if is_active(entry)] if draft.books.window else []
     newest = newest_task(draft.tasks.in_order()) if hydration not in ("none", "eager") else None
