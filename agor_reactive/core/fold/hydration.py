@@ -88,6 +88,7 @@ def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
 def event_unreadable(draft: Draft, event: e.EventUnreadable) -> None:
     """An event is lost, and with it perhaps a row: count it, and read everything again."""
     _count_anomaly(draft, "unreadable events", 1)
+    draft.books = draft.books.but(missed=True)
     _read_again(draft)
 
 
@@ -471,6 +472,9 @@ def _round_failed(draft: Draft, failure: e.Failure) -> None:
     draft.status = draft.status.but(loading=False, terminal=terminal)
     said = failure.text if final else f"The session could not be read: {failure.text}"
     if terminal:
+        if draft.status.degraded:
+            text = f"Streamed text may be missing: {draft.status.connection.reason}{failures.AGAIN}"
+            failures.set_error(draft, "join", text)
         failures.set_error(draft, "sync", f"{said}{failures.AGAIN}")
         return
     said = f"{said}."
