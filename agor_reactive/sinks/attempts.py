@@ -60,6 +60,7 @@ class Attempts:
             raise
         except SinkRefused as error:
             self._written(batch, error.written, settled)
+            self._failed += 1
             self._drop_first(batch, 1, str(error), settled)
         except Exception as error:  # noqa: BLE001 - whatever a sink raises costs a retry, not the delivery
             known = isinstance(error, SinkUnavailable)
@@ -92,7 +93,7 @@ class Attempts:
     def _drop_first(
         self, batch: list[Record], count: int, reason: str, settled: Callable[[list[Record], bool], None]
     ) -> None:
-        attempts, self._failed = self._failed + 1, 0
+        attempts, self._failed = self._failed, 0
         for record in batch[:count]:
             kept = self.drop(record, reason, attempts=attempts)
             settled([record], kept)

@@ -68,7 +68,7 @@ class Delivery:
         self._queue: deque[Record] = deque()
         self._known: set[str] = set()  # keys in the queue or being written
         self._changed = asyncio.Event()
-        self._ended = self._subscribed = False
+        self._ended = False
         self._failure: Exception | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
@@ -116,8 +116,15 @@ class Delivery:
             self._put(item)
 
     def _put(self, item: Any) -> None:
-        record = record_of(item, self._key)
-        if self._ended or self._is_known(record):
+        if self._ended:
+            return
+        try:
+            record = record_of(item, self._key)
+        except Exception as error:  # noqa: BLE001 - the source would not notice that its items are lost
+            self._unsubscribe()
+            self._source_failed(error)
+            return
+        if self._is_known(record):
             return
         if len(self._queue) >= self._limits.queue:
             is_oldest = self._limits.when_full == "drop_oldest"

@@ -1,0 +1,131 @@
+"""POST requests of sinks over httpx2: what an answer means for the record, and URLs that no log shows.
+
+The URL of a webhook is a secret: it is enough to post with. httpx2 logs every URL at INFO.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import httpx2
+from pydantic import SecretStr
+
+from agor_reactive.errors import UsageError
+from agor_reactive.models.secrecy import hide
+from agor_reactive.sinks.protocol import SinkRefused, SinkUnavailable
+from agor_reactive.transport.environment import UNUSABLE, unusable
+
+__all__ = ["Poster", "json_body", "retry_after_of"]
+
+_PASSING: Final = frozenset({408, 409, 425, 429})
+_HINTS: Final = {401: "check the secret", 403: "check the secret", 404: "check the URL", 410: "check the URL"}
+
+
+class _HostOnlyURL(httpx2.URL):
+    """A URL whose text is its host only."""
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.host}/…"
+
+    __repr__ = __str__
+
+
+class Poster:
+    """POSTs to one URL. `what` names the destination in messages; `timeout` in seconds, for connecting and each read.
+
+    `transport` is an httpx2 transport, for tests and special networks. Raises `UsageError` for a URL that is none.
+    """
+
+    def __init__(
+        self,
+        url: str | SecretStr,
+        what: str,
+        *,
+        timeout: float = 30.0,
+        transport: httpx2.AsyncBaseTransport | None = None,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        url = hide(url)
+        self.what = what
+        self._url = SecretStr(_checked(url, what))
+        self._timeout = timeout
+        self._transport = transport
+        self._wall = wall
+        self._client: httpx2.AsyncClient | None = None
+
+    async def open(self) -> None:
+        """Make the client. Raises `UsageError` for unusable proxies or certificates in the environment."""
+        if self._client is None:
+            try:
+                self._client = httpx2.AsyncClient(
+                    timeout=self._timeout, transport=self._transport, follow_redirects=False
+                )
+            except (*UNUSABLE, httpx2.InvalidURL) as error:
+                raise unusable(error) from None
+
+    async def close(self) -> None:
+        """Close its connections. Idempotent."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    async def post(self, body: bytes, headers: Mapping[str, str], *, written: int) -> httpx2.Response:
+        """POST JSON; the answer, if it is 2xx. `written` goes into the errors.
+
+        Raises `SinkUnavailable` for no answer, 408, 409, 425, 429 and 5xx, `SinkRefused` for any other answer.
+        """
+        await self.open()
+        assert self._client is not None
+        request = self._client.build_request(
+            "POST",
+            self._url.get_secret_value(),
+            content=body,
+            headers={"Content-Type": "application/json; charset=utf-8", **headers},
+        )
+        request.url = _HostOnlyURL(request.url)
+        try:
+            response = await self._client.send(request)
+        except httpx2.HTTPError as error:
+            # After a lost answer it may have been taken: it is sent again under the same key.
+            raise SinkUnavailable(f"{self.what}: no answer ({type(error).__name__})", written=written) from None
+        status = response.status_code
+        if 200 <= status < 300:
+            return response
+        if status in _PASSING or status >= 500:
+            after = retry_after_of(response.headers.get("retry-after", ""), self._wall)
+            raise SinkUnavailable(f"{self.what} answered {status}", written=written, retry_after=after)
+        hint = f"; {_HINTS[status]}" if status in _HINTS else ""
+        said = f": {response.text[:200]}" if response.text.strip() else ""
+        raise SinkRefused(f"{self.what} answered {status}{hint}{said}", written=written)
+
+
+def _checked(url: SecretStr, what: str) -> str:
+    """The URL's text. Messages do not contain it."""
+    try:
+        parsed = httpx2.URL(url.get_secret_value().strip())
+    except (httpx2.InvalidURL, TypeError):
+        parsed = httpx2.URL("")
+    if parsed.scheme not in ("http", "https") or not parsed.host:
+        raise UsageError(f"the URL of {what} does not begin with https://")
+    return url.get_secret_value().strip()
+
+
+def retry_after_of(value: str, wall: Callable[[], float]) -> float | None:
+    """Seconds of a Retry-After header: a number, or an HTTP date; None if it is neither."""
+    value = value.strip()
+    if value.isascii() and value.isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - wall())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
+def json_body(value: Any) -> bytes:
+    """JSON in UTF-8. Lone surrogates, which JSON.stringify writes, become U+FFFD."""
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=str)
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
