@@ -114,7 +114,7 @@ class Attempts:
         if self._on_drop is not None:
             try:
                 self._on_drop(record, reason)
-            except Exception:
+            except Exception:  # noqa: BLE001 - logged, with its traceback
                 _log.exception("on_drop raised")
         return kept
 
@@ -122,5 +122,5 @@ class Attempts:
         """Close the sink. An error is logged: what it wrote counts as delivered."""
         try:
             await self._sink.close()
-        except Exception:
+        except Exception:  # noqa: BLE001 - logged, with its traceback
             _log.exception("%s could not be closed", type(self._sink).__name__)

@@ -1,7 +1,7 @@
 """The checkpoint: which records were delivered, kept in memory or in a file that outlasts the process.
 
-A file has one header line, ``{"checkpoint": 1, "since": …}``, and one line ``[key, time]`` for each delivered record. It
-is written anew with the newest keys when it has twice as many as are kept.
+A file has a header line, ``{"checkpoint": 1, "since": …}``, and a line ``[key, time]`` for each delivered record. It is
+written anew with the newest keys when it has twice as many as are kept.
 """
 
 from __future__ import annotations
@@ -58,10 +58,7 @@ class Checkpoint:
         now = self._clock()
         added = dict.fromkeys(keys, now)
         self._keys |= added
-        while len(self._keys) > self._kept:
-            del self._keys[next(iter(self._keys))]
-            # An item that was evicted had happened before the oldest key that remains was delivered.
-            self.since = next(iter(self._keys.values()))
+        self._evict()
         if self.path is None or self._file is None:
             return
         self._lines += len(added)
@@ -70,6 +67,12 @@ class Checkpoint:
             return
         self._file.write(b"".join(_line([key, at]) for key, at in added.items()))
         self._file.flush()  # not to the disk: after a crash of the machine, what is missing is delivered again
+
+    def _evict(self) -> None:
+        while len(self._keys) > self._kept:
+            del self._keys[next(iter(self._keys))]
+            # An item that was evicted had happened before the oldest key that remains was delivered.
+            self.since = next(iter(self._keys.values()))
 
     def close(self) -> None:
         """Close the file. Idempotent."""
@@ -89,6 +92,7 @@ class Checkpoint:
                 with contextlib.suppress(ValueError, TypeError):  # the last line, if a crash cut it
                     key, at = json.loads(line)
                     self._keys[str(key)] = float(at)
+        self._evict()
 
     def _rewrite(self, path: Path) -> None:
         """Replace the file by one with the header and the kept keys. The old one stays whole until then."""

@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from agor_reactive.errors import UsageError
 from agor_reactive.sinks.record import Record
@@ -37,7 +37,7 @@ class DeadLetters:
     def append(self, letter: DeadLetter) -> None:
         """Write one letter. Raises `OSError`."""
         record = letter.record
-        line = {"key": record.key, "kind": record.kind, "data": record.data}
+        line: dict[str, Any] = {"key": record.key, "kind": record.kind, "data": record.data}
         line |= {"reason": letter.reason, "attempts": letter.attempts, "at": letter.at}
         number = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         with open(number, "a+b") as file:

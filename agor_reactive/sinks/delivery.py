@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import random as _random
 import threading
@@ -72,7 +71,7 @@ class Delivery:
         self._failure: Exception | None = None
         self._loop = asyncio.get_running_loop()
         self._thread = threading.get_ident()
-        self._unsubscribe: Callable[[], None] = lambda: None
+        self._unsubscribe: Callable[[], object] = lambda: None
         self._feeding: asyncio.Task[None] | None = None
         self._running: asyncio.Task[None] | None = None
         self.duplicates = 0
@@ -279,15 +278,15 @@ def deliver(
     sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
     random: Callable[[], float] = _random.random,
 ) -> Delivery:
-    """Deliver every item of `source` to `sink`, in order and at least once, until it is stopped or the source completes.
+    """Deliver every item of `source` to `sink`, in order and at least once, until a stop or the end of the source.
 
     Starts at once; use the result as an async context manager, or `stop` it. Items become records (`record_of`, `key`);
     one whose key was delivered before is left out. A batch has at most `batch_size` records; it is what has arrived
     while the previous one was written. While `queue_size` records are queued, an Observable loses the oldest or the
     newest (`when_full`), and an async iterable is not read. A failed write is repeated after `backoff`, or after the
-    time that the destination asks for; after `max_attempts` (None: no limit) the batch goes to `dead_letters`. `on_drop`
-    is called with each record that is given up, and why. `drain` is in seconds, None for no limit. Raises `UsageError`
-    for sizes under 1.
+    time that the destination asks for; after `max_attempts` (None: no limit) the batch goes to `dead_letters`.
+    `on_drop` is called with each record that is given up, and why. `drain` is in seconds, None for no limit. Raises
+    `UsageError` for sizes under 1.
 
     >>> async with deliver(handle.snapshots.pipe(completed_turns()), JsonLines("turns.jsonl")):   # doctest: +SKIP
     ...     await handle.ask("Fix the tests.")
@@ -307,6 +306,8 @@ def deliver(
         random=random,
     )
     limits = _Limits(batch_size, queue_size, when_full, drain)
-    delivery = Delivery(source, attempts, limits, key=key, checkpoint=checkpoint or Checkpoint())
+    delivery = Delivery(
+        source, attempts, limits, key=key, checkpoint=Checkpoint() if checkpoint is None else checkpoint
+    )
     delivery._start()
     return delivery

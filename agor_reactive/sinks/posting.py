@@ -49,9 +49,9 @@ class Poster:
         transport: httpx2.AsyncBaseTransport | None = None,
         wall: Callable[[], float] = time.time,
     ) -> None:
-        url = hide(url)
+        url = _checked(hide(url), what)
         self.what = what
-        self._url = SecretStr(_checked(url, what))
+        self._url = url
         self._timeout = timeout
         self._transport = transport
         self._wall = wall
@@ -61,8 +61,13 @@ class Poster:
         """Make the client. Raises `UsageError` for unusable proxies or certificates in the environment."""
         if self._client is None:
             try:
+                # Loading the system's certificates takes longer than a request, and plain HTTP does not need them.
+                is_tls = self._url.get_secret_value().lower().startswith("https:")
                 self._client = httpx2.AsyncClient(
-                    timeout=self._timeout, transport=self._transport, follow_redirects=False
+                    timeout=self._timeout,
+                    transport=self._transport,
+                    follow_redirects=False,
+                    verify=is_tls,
                 )
             except (*UNUSABLE, httpx2.InvalidURL) as error:
                 raise unusable(error) from None
@@ -103,15 +108,16 @@ class Poster:
         raise SinkRefused(f"{self.what} answered {status}{hint}{said}", written=written)
 
 
-def _checked(url: SecretStr, what: str) -> str:
-    """The URL's text. Messages do not contain it."""
+def _checked(url: SecretStr, what: str) -> SecretStr:
+    """The URL without blanks around it. Messages do not contain it."""
     try:
         parsed = httpx2.URL(url.get_secret_value().strip())
+        usable = parsed.scheme in ("http", "https") and bool(parsed.host)
     except (httpx2.InvalidURL, TypeError):
-        parsed = httpx2.URL("")
-    if parsed.scheme not in ("http", "https") or not parsed.host:
-        raise UsageError(f"the URL of {what} does not begin with https://")
-    return url.get_secret_value().strip()
+        usable = False
+    if not usable:
+        raise UsageError(f"the URL of {what} does not begin with https://") from None
+    return SecretStr(url.get_secret_value().strip())
 
 
 def retry_after_of(value: str, wall: Callable[[], float]) -> float | None:

@@ -1,6 +1,6 @@
 """What a sink receives: records, plain JSON with an idempotency key.
 
-A record holds no rows and no handles, so that it can be written to a dead-letter file and sent again by another process.
+A record holds no rows and no handles, so that a dead-letter file can hold it and another process can send it again.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ class Record:
 def record_of(item: Any, key: Callable[[Any], str] | None = None) -> Record:
     """The record of an item that an Observable emitted: a `Turn`, a row, a raw event, a dataclass, a mapping or a text.
 
-    The idempotency key is `key(item)`. Without `key` it is the `id` of a dataclass (of a tool call, the task's id and its
-    own), and of a row its id and a digest, since a row changes under one id. Other items get a random key: two equal
-    ones are two. Raises `UsageError` for an item of another type.
+    The idempotency key is `key(item)`. Without `key` it is the `id` of a dataclass (of a tool call, the task's id and
+    its own), and of a row its id and a digest, since a row changes under one id. Other items get a random key: two
+    equal ones are two. Raises `UsageError` for an item of another type.
     """
     if isinstance(item, Record):
         return item

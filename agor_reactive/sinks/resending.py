@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from agor_reactive.sinks.dead_letters import DeadLetters, read_dead_letters
+from agor_reactive.sinks.dead_letters import DeadLetter, DeadLetters, read_dead_letters
 from agor_reactive.sinks.delivery import Delivery, deliver
 from agor_reactive.sinks.protocol import Sink
 from agor_reactive.sinks.record import Record
@@ -24,10 +25,7 @@ async def resend(path: str | os.PathLike[str], sink: Sink, *, max_attempts: int 
     """
     file = Path(path)
     moved = file.with_name(f"{file.name}.resend")
-    letters = list(read_dead_letters(moved)) if moved.exists() else []
-    if file.exists() or not letters:
-        letters += read_dead_letters(file)
-        _merge(file, moved)
+    letters = await asyncio.to_thread(_taken, file, moved)
 
     async def records() -> AsyncIterator[Record]:
         for letter in letters:
@@ -37,8 +35,18 @@ async def resend(path: str | os.PathLike[str], sink: Sink, *, max_attempts: int 
         records(), sink, dead_letters=DeadLetters(file), max_attempts=max_attempts, **options
     ) as delivery:
         await delivery.wait()
-    moved.unlink()
+    await asyncio.to_thread(moved.unlink)
     return delivery
+
+
+def _taken(file: Path, moved: Path) -> list[DeadLetter]:
+    """The letters of both files, which are all in `moved` then."""
+    if file.exists() or not moved.exists():
+        letters = list(read_dead_letters(moved)) if moved.exists() else []
+        letters += read_dead_letters(file)
+        _merge(file, moved)
+        return letters
+    return list(read_dead_letters(moved))
 
 
 def _merge(file: Path, moved: Path) -> None:

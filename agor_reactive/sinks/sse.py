@@ -41,8 +41,8 @@ def to_asgi_sse(
     An event's ``event`` is the kind of the record, its ``id`` the key, its ``data`` the JSON of `Record.data`. While
     `queue_size` events wait for a slow client, the oldest are dropped, and an event ``dropped`` with their number comes
     in their place. A comment is sent every `keep_alive` seconds of silence. `authorize` is called with the ASGI scope
-    (403 if it is false); without it the app answers everybody who reaches it. The stream ends when the source completes.
-    Serve it on the event loop of the source. Raises `UsageError` for a `queue_size` under 1.
+    (403 if it is false); without it the app answers every request. The stream ends when the source completes. Serve it
+    on the event loop of the source. Raises `UsageError` for a `queue_size` under 1.
     """
     if queue_size < 1:
         raise UsageError(f"queue_size is 1 or more, not {queue_size!r}")

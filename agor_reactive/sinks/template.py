@@ -22,8 +22,8 @@ _TITLES = {
 class Template:
     """Text with ``{field}`` for a field of a record's data, ``{key}`` or ``{kind}``; a format may follow (``:.80``).
 
-    `escape` is applied to each value after it was cut. None is shown as nothing. Without `text`, each kind of record has
-    a default. Raises `UsageError` for anything but plain names in braces.
+    `escape` is applied to each value after it was cut. None is shown as nothing. Without `text`, each kind of record
+    has a default. Raises `UsageError` for anything but plain names in braces.
     """
 
     def __init__(self, text: str | None, *, escape: Callable[[str], str] = str) -> None:

@@ -37,10 +37,11 @@ class Webhook:
         wall: Callable[[], float] = time.time,
         **options: Any,
     ) -> None:
-        url, secret = hide(url, secret)
+        url = hide(url)
+        self._secret: SecretStr | None = hide(secret)
+        secret = None
         self._poster = Poster(url, "the webhook", wall=wall, **options)
         self._headers = dict(headers or {})
-        self._secret: SecretStr | None = secret
         self._batched = batched
         self._wall = wall
 
