@@ -14,7 +14,7 @@ from agor_reactive.sinks.record import Record
 
 __all__ = ["Attempts"]
 
-_log = logging.getLogger("agor_reactive")
+_log = logging.getLogger("agor_reactive.sinks")
 
 LONGEST_WAIT = 3_600.0
 """Seconds. A destination that asks to wait longer is tried again after this time."""

@@ -15,7 +15,7 @@ from agor_reactive.sinks.record import Record
 
 __all__ = ["DeadLetter", "DeadLetters", "missing_line_end", "read_dead_letters"]
 
-_log = logging.getLogger("agor_reactive")
+_log = logging.getLogger("agor_reactive.sinks")
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,7 @@ from agor_reactive.sinks.record import Record, record_of
 
 __all__ = ["BACKOFF", "Delivery", "OnDrop", "WhenFull", "deliver"]
 
-_log = logging.getLogger("agor_reactive")
+_log = logging.getLogger("agor_reactive.sinks")
 
 BACKOFF = Backoff(first=0.5, most=60.0, jitter=(0.5, 1.0))
 """The waits between two attempts to write a batch, unless the destination asks for another one."""
@@ -238,10 +238,11 @@ class Delivery:
         if self._running is None:
             return
         limit = self._limits.drain if drain is None else drain
-        _, late = await asyncio.wait([self._running], timeout=limit)
-        for task in late:
-            task.cancel()
-            await asyncio.wait([task])
+        try:
+            await asyncio.wait([self._running], timeout=limit)
+        finally:  # also when this is cancelled: what is pending becomes dead letters
+            self._running.cancel()
+            await asyncio.wait([self._running])
         if self._feeding is not None:
             await asyncio.wait([self._feeding])
         if not self._running.cancelled() and (error := self._running.exception()) is not None:

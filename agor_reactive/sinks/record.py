@@ -18,7 +18,7 @@ from agor_reactive.models.ids import new_id
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.transport.redaction import redact, scrub
 
-__all__ = ["Record", "record_of"]
+__all__ = ["Record", "field_names", "record_of"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -76,11 +76,15 @@ def _data(item: Any) -> dict[str, Any]:
     if isinstance(item, WireModel):
         return item.to_wire()
     if dataclasses.is_dataclass(item):
-        names = [field.name for field in dataclasses.fields(item)] + [
-            name for name, value in vars(type(item)).items() if isinstance(value, property)
-        ]
-        return {name: _json(getattr(item, name)) for name in names if not name.startswith("_")}
+        return {name: _json(getattr(item, name)) for name in field_names(type(item))}
     raise UsageError(f"no record can be made of a {type(item).__name__}; map it to a dict first")
+
+
+def field_names(kind: type) -> tuple[str, ...]:
+    """The names in `Record.data` of a dataclass: its fields, then its properties."""
+    names = [field.name for field in dataclasses.fields(kind)]
+    names += [name for name, value in vars(kind).items() if isinstance(value, property)]
+    return tuple(name for name in names if not name.startswith("_"))
 
 
 def _json(value: Any) -> Any:

@@ -127,7 +127,9 @@ async def test_no_log_and_no_message_has_the_url(caplog: pytest.LogCaptureFixtur
     assert "sEcReT" not in repr(vars(sink)) + repr(vars(sink._poster))
 
 
-@pytest.mark.parametrize("url", ["", "hooks.slack.com/services/sEcReT", "ftp://x/sEcReT", "https://", "http://x:port/sEcReT"])
+@pytest.mark.parametrize(
+    "url", ["", "hooks.slack.com/services/sEcReT", "ftp://x/sEcReT", "https://", "http://x:port/sEcReT"]
+)
 def test_a_wrong_url_is_refused_without_showing_it(url: str) -> None:
     with pytest.raises(UsageError, match="https://") as caught:
         Slack(url)
