@@ -29,6 +29,9 @@ _log = logging.getLogger("agor_reactive.sinks")
 BACKOFF = Backoff(first=0.5, most=60.0, jitter=(0.5, 1.0))
 """The waits between two attempts to write a batch, unless the destination asks for another one."""
 
+TICKS = 3
+"""Loop ticks that a stop leaves to the source: one to fold, one to publish the snapshot, one in reserve."""
+
 OnDrop = Callable[[Record, str], Any]
 WhenFull = Literal["drop_oldest", "drop_newest"]
 
@@ -230,9 +233,13 @@ class Delivery:
     async def stop(self, *, drain: float | None = None) -> None:
         """Unsubscribe from the source, deliver what is queued, and close the sink. Idempotent.
 
-        What is not delivered within `drain` seconds (default: that of `deliver`) is dropped. The retries of a sink that
-        is unavailable go on until then.
+        What the source is about to emit still counts: a snapshot is published in the loop tick after its change. What
+        is not delivered within `drain` seconds (default: that of `deliver`) is dropped. The retries of a sink that is
+        unavailable go on until then.
         """
+        if not self._ended:
+            for _ in range(TICKS):
+                await asyncio.sleep(0)
         self._unsubscribe()
         self._end()
         if self._running is None:

@@ -154,7 +154,7 @@ async def test_a_stop_delivers_what_is_queued() -> None:
         source.on_next(record(number))
     await eventually(lambda: sink.began)
     stopping = asyncio.ensure_future(delivery.stop())
-    await asyncio.sleep(0)
+    await eventually(lambda: not source.observers)
     source.on_next(record(99))  # too late
     assert not stopping.done()
     sink.gate.set()
@@ -163,6 +163,26 @@ async def test_a_stop_delivers_what_is_queued() -> None:
     assert sink.closed == 1
     await delivery.stop()  # twice changes nothing
     assert not source.observers
+
+
+async def test_what_is_published_in_the_next_tick_is_delivered_before_a_stop() -> None:
+    source, sink = Subject[Record](), MemorySink()
+    async with deliver(source, sink):
+        asyncio.get_running_loop().call_soon(source.on_next, record(0))
+    assert sink.texts == ["text 0"]
+
+
+async def test_a_cancelled_stop_keeps_the_rest_as_dead_letters(tmp_path: Path) -> None:
+    source, sink, path = Subject[Record](), MemorySink(), tmp_path / "dead.jsonl"
+    sink.gate.clear()
+    delivery = deliver(source, sink, dead_letters=DeadLetters(path))
+    source.on_next(record(0))
+    stopping = asyncio.ensure_future(delivery.stop())
+    await eventually(lambda: sink.began and not source.observers)
+    stopping.cancel()
+    await asyncio.wait([stopping])
+    assert [letter.record for letter in read_dead_letters(path)] == [record(0)]
+    assert sink.closed == 1
 
 
 async def test_a_stop_that_runs_out_of_time_keeps_the_rest_as_dead_letters(tmp_path: Path) -> None:
