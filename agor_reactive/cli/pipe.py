@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -15,8 +16,10 @@ from reactivex.subject import Subject
 from agor_reactive import Client, operators, retain_reactive_session, retain_sessions
 from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
 from agor_reactive.cli.reach import Reach
-from agor_reactive.errors import UsageError
-from agor_reactive.session.collection import SessionRows
+from agor_reactive.core.snapshot import SessionState
+from agor_reactive.errors import AgorError, UsageError
+from agor_reactive.models.base import instant
+from agor_reactive.session.collection import SessionCollection, SessionRows
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.sinks import Checkpoint, DeadLetters, Delivery, Sink, SinkClosed, Template, deliver, resend
 from agor_reactive.sinks.record import field_names
@@ -36,7 +39,9 @@ def _events(handle: SessionHandle, since: float) -> Observable[Any]:
     return handle.events
 
 
-SOURCES: Final[dict[str, tuple[Callable[[SessionHandle, float], Observable[Any]], tuple[str, ...]]]] = {
+Source = Callable[[SessionHandle, float], Observable[Any]]
+
+SOURCES: Final[dict[str, tuple[Source, tuple[str, ...]]]] = {
     "completed_turns": (_turns, field_names(operators.Turn)),
     "events": (_events, ("topic", "payload", "at")),
 }
@@ -66,11 +71,9 @@ async def pipe(
     bus: Subject[Any] = Subject()
     with _reported():
         try:
-            async with (
-                reach.live() as client,
-                contextlib.AsyncExitStack() as handles,
-                contextlib.AsyncExitStack() as ends,
-            ):
+            async with reach.live() as client, contextlib.AsyncExitStack() as ends:
+                watched = _SessionWatch(client, bus, SOURCES[on][0], known.since)
+                ends.callback(watched.close)  # after the deliveries have ended
                 kept = None if dead_letters is None else DeadLetters(dead_letters)
                 deliveries = [
                     await ends.enter_async_context(
@@ -80,12 +83,11 @@ async def pipe(
                     )
                     for number, sink in enumerate(sinks)
                 ]
-                session_watch = _SessionWatch(client, handles, bus, SOURCES[on][0], known.since)
-                count = await session_watch.begin(session_ids)
+                count = await watched.begin(session_ids)
                 stop.graceful = True
                 which = "every session" if everything else f"{count} session{'' if count == 1 else 's'}"
                 complain(f"piping {on} of {which} to {' and '.join(_named(one) for one in to)}; Ctrl-C stops")
-                await _until_over(stop, session_watch, deliveries)
+                await _until_over(stop, watched, deliveries)
         except SinkClosed:
             stop.lose_reader()
     return _verdict(deliveries, dead_letters)
@@ -112,58 +114,86 @@ def _sinks(to: Sequence[str], on: str, template: str | None, thread: str | None)
 class _SessionWatch:
     """Holds a handle of each session and sends what the source emits to the bus. `gone`: every named one is gone."""
 
-    def __init__(
-        self,
-        client: Client,
-        handles: contextlib.AsyncExitStack,
-        bus: Subject[Any],
-        source: Callable[[SessionHandle, float], Observable[Any]],
-        since: float,
-    ) -> None:
+    def __init__(self, client: Client, bus: Subject[Any], source: Source, since: float) -> None:
         self._client = client
-        self._handles = handles
         self._bus = bus
         self._source = source
         self._since = since
-        self._held: dict[str, SessionHandle] = {}
-        self._left: set[str] = set()
+        self._handles: dict[str, SessionHandle] = {}
+        self._begun: dict[str, asyncio.Task[None]] = {}
+        self._named: set[str] = set()
+        self._sessions: SessionCollection | None = None
         self.gone = asyncio.Event()
 
     async def begin(self, session_ids: Sequence[str]) -> int:
-        """Retain these sessions, or without any all that there are and will be; returns how many now."""
+        """Hold these sessions, or without any all that there are and will be; returns how many now."""
         if session_ids:
             # A wrong id is reported before anything is delivered.
-            found = [(await self._client.service("sessions").get(one)).session_id for one in session_ids]
-            for session_id in dict.fromkeys(found):
-                self._retain(session_id)
+            for one in session_ids:
+                self._named.add((await self._client.service("sessions").get(one)).session_id)
+            for session_id in self._named:
+                self._hold(session_id)
         else:
-            sessions = retain_sessions(self._client, query={"archived": False})
-            await self._handles.enter_async_context(sessions)
-            await sessions.ready()
-            self._handles.callback(sessions.listen(self._take))
-        return len(self._held)
+            self._sessions = retain_sessions(self._client, query={"archived": False})
+            rows = await self._sessions.ready()
+            if rows.error is not None:
+                complain(rows.error)
+            self._sessions.listen(self._take)
+        begun = list(self._begun.values())
+        if begun:
+            await asyncio.wait(begun)
+        for task in begun:
+            if not task.cancelled():
+                task.result()
+        return len(self._handles)
+
+    def close(self) -> None:
+        """Release everything."""
+        if self._sessions is not None:
+            self._sessions.close()
+        for session_id in tuple(self._handles):
+            self._let_go(session_id)
 
     def _take(self, rows: SessionRows) -> None:
         # Also those that were created while the link was down: their turns since the start are history that counts.
         for session_id in rows:
-            if session_id not in self._held:
-                self._retain(session_id, ends=False)
+            if session_id not in self._handles:
+                self._hold(session_id)
+        for session_id in self._handles.keys() - rows.keys():
+            state = self._handles[session_id].state
+            if state.terminal or (state.active_task is None and not state.queued_tasks and not state.loading):
+                self._let_go(session_id)  # removed or archived
 
-    def _retain(self, session_id: str, *, ends: bool = True) -> None:
-        handle = retain_reactive_session(self._client, session_id, task_hydration="lean")
-        self._held[session_id] = handle
-        self._handles.push_async_exit(handle)
-        emitting = self._source(handle, self._since).subscribe(self._bus.on_next, self._bus.on_error)
-        self._handles.callback(emitting.dispose)
-        if ends:
-            self._left.add(session_id)
+    def _hold(self, session_id: str) -> None:
+        self._handles[session_id] = handle = retain_reactive_session(self._client, session_id, task_hydration="lean")
+        self._begun[session_id] = asyncio.ensure_future(self._begin(session_id, handle))
+        if session_id in self._named:
             handle.subscribe(lambda state: self._look(session_id, state.terminal, state.error))
 
+    def _let_go(self, session_id: str) -> None:
+        self._begun.pop(session_id).cancel()
+        self._handles.pop(session_id).release()  # which completes what was subscribed
+
+    async def _begin(self, session_id: str, handle: SessionHandle) -> None:
+        """Subscribe once the tasks since the last run are here, so that their turns come in order."""
+        try:
+            state = await handle.ready()
+            while state.has_older_tasks and self._reaches_back(state):
+                state = await handle.load_older_tasks()
+            self._source(handle, self._since).subscribe(self._bus.on_next, self._bus.on_error)
+        except AgorError as error:
+            complain(f"session {session_id} is not piped: {error}")
+
+    def _reaches_back(self, state: SessionState) -> bool:
+        """Whether tasks before the first one of the state may have ended since the last run."""
+        ended = [instant(task.completed_at) or 0.0 for task in state.tasks if task.ended]
+        return min(ended, default=math.inf) >= self._since
+
     def _look(self, session_id: str, terminal: bool, error: str | None) -> None:
-        if terminal and session_id in self._left:
+        if terminal and session_id in self._named:
             complain(f"session {session_id}: {error or 'it is gone'}")
-            self._left.discard(session_id)
-            if not self._left:
+            self._named.discard(session_id)
+            if not self._named:
                 self.gone.set()
 
 

@@ -17,11 +17,18 @@ __all__ = ["completed_turns"]
 
 
 class _Turns:
-    """What one subscription has emitted. `since` is in epoch seconds."""
+    """What one subscription has emitted. `since` is in epoch seconds.
+
+    A task that was seen before it ended counts. One that is first seen as ended did so while the link was down, or is
+    history that was loaded later: it counts if it ended since `since`, and without `since` if it is not older than all
+    tasks of the first sync.
+    """
 
     def __init__(self, since: float | None) -> None:
         self._since = since
         self._seen: set[str] | None = None
+        self._open: set[str] = set()
+        self._oldest = ""
         self._tasks: TaskTable | None = None
         self._waiting = False
 
@@ -33,18 +40,24 @@ class _Turns:
         self._tasks = state.tasks
         ended = [task for task in state.tasks if task.ended]
         if self._seen is None:
-            self._seen = {task.task_id for task in ended if not self._counts(task)}
+            self._oldest = min((task.created_at for task in state.tasks), default="")
+            self._seen = {task.task_id for task in ended if self._since is None}
+        self._seen.update(t.task_id for t in ended if t.task_id not in self._open and not self._counts(t))
+        self._open.update(task.task_id for task in state.tasks if not task.ended)
         loading = {fetch.task_id for fetch in state.fetches if fetch.kind in ("messages", "history")}
         everything = any(fetch.kind == "all_messages" for fetch in state.fetches)
         fresh = [task for task in ended if task.task_id not in self._seen]
         ready = [task for task in fresh if not everything and task.task_id not in loading]
         self._waiting = len(ready) < len(fresh)
         self._seen.update(task.task_id for task in ready)
+        self._open.difference_update(self._seen)
         return [Turn(task, tuple(state.get_task_messages(task.task_id))) for task in ready]
 
     def _counts(self, task: Task) -> bool:
+        if self._since is None:
+            return task.created_at >= self._oldest
         at = instant(task.completed_at)
-        return self._since is not None and at is not None and at >= self._since
+        return at is not None and at >= self._since
 
 
 def completed_turns(since: float | None = None) -> Callable[[Observable[SessionState]], Observable[Turn]]:

@@ -72,7 +72,10 @@ class Delivery:
         self._changed = asyncio.Event()
         self._ended = False
         self._failure: Exception | None = None
-        self._loop = asyncio.get_running_loop()
+        try:
+            self._loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise UsageError("deliver needs a running event loop; call it in a coroutine") from None
         self._thread = threading.get_ident()
         self._unsubscribe: Callable[[], object] = lambda: None
         self._feeding: asyncio.Task[None] | None = None

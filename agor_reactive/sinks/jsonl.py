@@ -41,7 +41,7 @@ class JsonLines:
         """Append the records. Raises `SinkUnavailable` for a full disk, `SinkClosed` for a closed pipe."""
         text = "".join(f"{_line(record)}\n" for record in records)
         if self._stream is not None:
-            write_to(self._stream, text)
+            await asyncio.to_thread(write_to, self._stream, text)  # a stalled reader must not block the event loop
             return
         if self._file is None:
             raise SinkClosed(f"{self._path} was closed")

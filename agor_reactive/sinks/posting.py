@@ -5,6 +5,7 @@ The URL of a webhook is a secret: it is enough to post with. httpx2 logs every U
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -21,6 +22,7 @@ from agor_reactive.transport.environment import UNUSABLE, unusable
 
 __all__ = ["Poster", "json_body", "retry_after_of"]
 
+_MOST: Final = 65_536
 _PASSING: Final = frozenset({408, 409, 425, 429})
 _HINTS: Final = {401: "check the secret", 403: "check the secret", 404: "check the URL", 410: "check the URL"}
 
@@ -35,7 +37,7 @@ class _HostOnlyURL(httpx2.URL):
 
 
 class Poster:
-    """POSTs to one URL. `what` names the destination in messages; `timeout` in seconds, for connecting and each read.
+    """POSTs to one URL. `what` names the destination in messages; `timeout` in seconds, for a whole request.
 
     `transport` is an httpx2 transport, for tests and special networks. Raises `UsageError` for a URL that is none.
     """
@@ -78,8 +80,8 @@ class Poster:
         if client is not None:
             await client.aclose()
 
-    async def post(self, body: bytes, headers: Mapping[str, str], *, written: int) -> httpx2.Response:
-        """POST JSON; the answer, if it is 2xx. `written` goes into the errors.
+    async def post(self, body: bytes, headers: Mapping[str, str], *, written: int) -> bytes:
+        """POST JSON; the first 64 kB of the answer, if it is 2xx. `written` goes into the errors.
 
         Raises `SinkUnavailable` for no answer, 408, 409, 425, 429 and 5xx, `SinkRefused` for any other answer.
         """
@@ -92,19 +94,29 @@ class Poster:
             headers={"Content-Type": "application/json; charset=utf-8", **headers},
         )
         request.url = _HostOnlyURL(request.url)
+        answer = b""
         try:
-            response = await self._client.send(request)
-        except httpx2.HTTPError as error:
+            async with asyncio.timeout(self._timeout):
+                response = await self._client.send(request, stream=True)
+                try:
+                    async for part in response.aiter_bytes():
+                        answer += part
+                        if len(answer) >= _MOST:
+                            break
+                finally:
+                    await response.aclose()
+        except (httpx2.HTTPError, TimeoutError) as error:
             # After a lost answer it may have been taken: it is sent again under the same key.
             raise SinkUnavailable(f"{self.what}: no answer ({type(error).__name__})", written=written) from None
         status = response.status_code
         if 200 <= status < 300:
-            return response
+            return answer
         if status in _PASSING or status >= 500:
             after = retry_after_of(response.headers.get("retry-after", ""), self._wall)
             raise SinkUnavailable(f"{self.what} answered {status}", written=written, retry_after=after)
         hint = f"; {_HINTS[status]}" if status in _HINTS else ""
-        said = f": {response.text[:200]}" if response.text.strip() else ""
+        text = answer[:200].decode("utf-8", "replace").strip()
+        said = f": {text}" if text else ""
         raise SinkRefused(f"{self.what} answered {status}{hint}{said}", written=written)
 
 

@@ -125,9 +125,9 @@ class SlackBot:
         """Post one message; its timestamp. Slack answers 200 for errors, too."""
         message = {"channel": self._channel, "text": _cut(text), **({"thread_ts": thread} if thread else {})}
         headers = {"Authorization": f"Bearer {self._token.get_secret_value()}"}
-        response = await self._poster.post(json_body(message), headers, written=written)
+        body = await self._poster.post(json_body(message), headers, written=written)
         try:
-            answer = response.json()
+            answer = json.loads(body)
             if answer["ok"]:
                 return str(answer["ts"])
             error = str(answer["error"])

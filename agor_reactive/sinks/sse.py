@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from inspect import isawaitable
@@ -15,6 +16,8 @@ from agor_reactive.errors import UsageError
 from agor_reactive.sinks.record import Record, record_of
 
 __all__ = ["to_asgi_sse"]
+
+_log = logging.getLogger("agor_reactive.sinks")
 
 Scope = Mapping[str, Any]
 Receive = Callable[[], Awaitable[Mapping[str, Any]]]
@@ -94,7 +97,12 @@ class _Waiting:
 
     def put(self, item: Any) -> None:
         """An item of the source, from any thread."""
-        record = record_of(item, self._key)
+        try:
+            record = record_of(item, self._key)
+        except Exception as error:  # noqa: BLE001 - the source would not notice, and the client would wait for ever
+            _log.error("a stream of server-sent events ended: %s", error)
+            self.end()
+            return
         self._loop.call_soon_threadsafe(self._add, record)
 
     def _add(self, record: Record) -> None:
@@ -134,11 +142,11 @@ async def _stream(waiting: _Waiting, source: Observable[Any], receive: Receive, 
             continue
         waiting.end()
 
-    await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
-    await send({"type": "http.response.body", "body": b": connected\n\n", "more_body": True})
-    watching = asyncio.ensure_future(until_left())
     subscription = source.subscribe(waiting.put, waiting.end, waiting.end)
+    watching = asyncio.ensure_future(until_left())
     try:
+        await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
+        await send({"type": "http.response.body", "body": b": connected\n\n", "more_body": True})
         while True:
             try:
                 async with asyncio.timeout(keep_alive):

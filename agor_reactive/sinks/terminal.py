@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Sequence
 from typing import IO
@@ -33,7 +34,8 @@ class Terminal:
         encoding = getattr(stream, "encoding", None) or "utf-8"
         for number, record in enumerate(records):
             text = self._text.of(record, written=number).rstrip() + "\n"
-            write_to(stream, text.encode(encoding, "replace").decode(encoding))
+            # In a thread: a stalled reader must not block the event loop.
+            await asyncio.to_thread(write_to, stream, text.encode(encoding, "replace").decode(encoding))
 
     async def close(self) -> None:
         """Do nothing: the stream belongs to others."""

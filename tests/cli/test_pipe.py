@@ -13,7 +13,7 @@ import pytest
 
 from agor_reactive.cli.pipe import SOURCES
 from agor_reactive.errors import UsageError
-from agor_reactive.sinks import Slack, SlackBot, Webhook
+from agor_reactive.sinks import Checkpoint, Slack, SlackBot, Webhook
 from agor_reactive.sinks.targets import sink_of
 from tests.cli.conftest import Cli, Process
 from tests.contract.waiting import eventually
@@ -101,6 +101,34 @@ async def test_slack_gets_turns_and_the_secret_is_in_no_argument_and_no_output(
         ended = await asyncio.to_thread(again.wait)
         assert (ended.code, ended.err) == (0, "agor-reactive: delivered 1 record")
     assert [text.partition(" [")[0] for text in server.texts] == ["completed: one", "completed: two"]
+
+
+async def test_a_restart_delivers_all_that_ended_meanwhile_in_order(
+    cli: Cli, session_id: str, tmp_path: Path, start: Callable[..., Any]
+) -> None:
+    out, checkpoint = tmp_path / "turns.jsonl", tmp_path / "checkpoint"
+    words = ("pipe", session_id, "--to", f"jsonl:{out}", "--checkpoint", str(checkpoint))
+    await asyncio.to_thread(prompted, cli, session_id, "before")
+    Checkpoint(checkpoint).close()  # a run that delivered nothing
+    wanted = [f"number {number}" for number in range(25)]  # more than a page of tasks
+    for text in wanted:
+        ended = await asyncio.to_thread(cli, "prompt", session_id, f"{text} [tools:0] [say:Yes.]")
+        assert ended.code == 0, ended.err
+    process = start(Process, *words, env=cli.env)
+    await eventually(lambda: out.exists() and len(prompts_in(out)) >= 25, 40)
+    process.interrupt()
+    assert (await asyncio.to_thread(process.wait)).code == 0
+    assert prompts_in(out) == wanted
+
+
+async def test_a_closed_pipe_ends_the_command(cli: Cli, session_id: str, start: Callable[..., Any]) -> None:
+    process = start(Process, "pipe", session_id, "--to", "terminal:", TURNS, env=cli.env)
+    await eventually(lambda: has_begun(process), 20)
+    process.popen.stdout.close()
+    for text in ("one", "two"):
+        await asyncio.to_thread(prompted, cli, session_id, text)
+    assert await asyncio.to_thread(process.popen.wait, 15) == 1
+    assert "Traceback" not in "".join(process.errors)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hashlib
 import hmac
@@ -97,6 +98,26 @@ async def test_a_webhook_signs_what_it_sends() -> None:
     expected = base64.b64encode(hmac.new(b"sEcReT", signed, hashlib.sha256).digest()).decode()
     assert taken.headers["webhook-signature"] == f"v1,{expected}"
     assert (taken.headers["webhook-id"], taken.headers["webhook-timestamp"]) == ("k0", "1234")
+
+
+async def test_a_server_that_never_answers_is_tried_again() -> None:
+    async with serving() as server:
+        server.gate = asyncio.Event()
+
+        async def wake_it(seconds: float) -> None:
+            assert server.gate is not None
+            server.gate.set()
+
+        async with deliver(from_iterable([record(0)]), Slack(server.url, timeout=0.05), sleep=wake_it) as delivery:
+            await delivery.wait()
+    assert delivery.delivered == 1
+
+
+async def test_a_long_answer_is_not_read_to_its_end() -> None:
+    async with serving([OK, 404]) as server:
+        server.reply = "x" * 5_000_000
+        delivery, _ = await delivered(Slack(server.url), [record(0)])
+    assert delivery.delivered == 1
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 403, 404, 410, 413])
