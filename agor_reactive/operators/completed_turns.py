@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import takewhile
 from typing import Any
 
 from reactivex import Observable, abc, create
@@ -47,7 +48,8 @@ class _Turns:
         loading = {fetch.task_id for fetch in state.fetches if fetch.kind in ("messages", "history")}
         everything = any(fetch.kind == "all_messages" for fetch in state.fetches)
         fresh = [task for task in ended if task.task_id not in self._seen]
-        ready = [task for task in fresh if not everything and task.task_id not in loading]
+        # In order: one whose messages are being read holds back those after it.
+        ready = [] if everything else list(takewhile(lambda task: task.task_id not in loading, fresh))
         self._waiting = len(ready) < len(fresh)
         self._seen.update(task.task_id for task in ready)
         self._open.difference_update(self._seen)

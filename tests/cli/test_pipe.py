@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -121,14 +123,26 @@ async def test_a_restart_delivers_all_that_ended_meanwhile_in_order(
     assert prompts_in(out) == wanted
 
 
-async def test_a_closed_pipe_ends_the_command(cli: Cli, session_id: str, start: Callable[..., Any]) -> None:
-    process = start(Process, "pipe", session_id, "--to", "terminal:", TURNS, env=cli.env)
-    await eventually(lambda: has_begun(process), 20)
-    process.popen.stdout.close()
-    for text in ("one", "two"):
-        await asyncio.to_thread(prompted, cli, session_id, text)
-    assert await asyncio.to_thread(process.popen.wait, 15) == 1
-    assert "Traceback" not in "".join(process.errors)
+async def test_a_closed_pipe_ends_the_command(cli: Cli, session_id: str) -> None:
+    reader, writer = os.pipe()
+    command = [sys.executable, "-m", "agor_reactive", "pipe", session_id, "--to", "terminal:", TURNS]
+    process = await asyncio.create_subprocess_exec(
+        *command, stdout=writer, stderr=asyncio.subprocess.PIPE, env={**os.environ, **cli.env}
+    )
+    os.close(writer)
+    try:
+        assert process.stderr is not None
+        async with asyncio.timeout(30):
+            assert b"Ctrl-C stops" in await process.stderr.readline()
+            os.close(reader)
+            await asyncio.to_thread(prompted, cli, session_id, "one")
+            said = await process.stderr.read()
+            assert await process.wait() == 1
+        assert b"Traceback" not in said
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
 
 
 @pytest.mark.parametrize(
