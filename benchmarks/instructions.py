@@ -51,6 +51,7 @@ WORK: Mapping[str, Callable[[int], None]] = {
     "chat": lambda events: _fold("chat", events, one_by_one=False),
     "chat one by one": lambda events: _fold("chat", events, one_by_one=True),
     "stream": lambda events: _fold("stream", events, one_by_one=False),
+    "huge": lambda events: _fold("huge", events, one_by_one=False),
     "stream one by one": lambda events: _fold("stream", events, one_by_one=True),
     "1 handle": lambda events: _fanout(1, events),
     f"{HANDLES} handles": lambda events: _fanout(HANDLES, events),

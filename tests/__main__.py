@@ -37,27 +37,26 @@ class Step(NamedTuple):
 
 
 BROWSER = ("adapters/ipywidgets", "notebook")
-ALONE = ("test_import_cost.py",)
+
+
+def pytest(*which: str) -> tuple[tuple[str, ...], ...]:
+    """The commands that run these tests: in two processes, then those that judge their own speed, one after the other.
+
+    Two also on more cores: the tests share them with the daemons and browsers that they start.
+    """
+    return (("pytest", "-n", "2", "-m", "not alone", *which), ("pytest", "-m", "alone", *which))
+
 
 # More steps (browsers, benchmarks) are more rows; a row whose name starts with + runs only when asked for.
 STEPS = (
     Step("lint", "style and mistakes", (("ruff", "check", "."), ("ruff", "format", "--check", "."))),
     Step("types", "types", (("mypy", "--strict"),)),
     Step("imports", "layers", (("lint-imports",),)),
-    # Two processes, also on more cores: the tests share them with the daemons that they start. What judges its own
-    # speed against another program's runs alone.
-    Step(
-        "unit",
-        "behaviour",
-        (
-            ("pytest", "-n", "2", *(f"--ignore=tests/{path}" for path in (*BROWSER, *ALONE))),
-            ("pytest", *(f"tests/{path}" for path in ALONE)),
-        ),
-    ),
+    Step("unit", "behaviour", pytest(*(f"--ignore=tests/{path}" for path in BROWSER))),
     Step(
         "browser",
         "notebooks, widgets, a real browser",
-        (("pytest", *(f"tests/{path}" for path in BROWSER)),),
+        pytest(*(f"tests/{path}" for path in BROWSER)),
         extra="notebook-test",
     ),
     Step("+lowest", "the lowest versions allowed", (("python", "-m", "tests.lowest"),)),

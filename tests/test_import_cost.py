@@ -1,4 +1,4 @@
-"""`import agor_reactive` brings no face, no daemon, and costs little beyond what it stands on."""
+"""`import agor_reactive` loads no view and no daemon, and costs little beyond its dependencies."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+
+import pytest
 
 HEAVY = ("ipywidgets", "anywidget", "starlette", "uvicorn", "websockets", "rich", "typer", "httpx2", "aiohttp")
 CORE = ("socketio", "httpx2", "reactivex", "pydantic", "orjson")
@@ -27,7 +29,7 @@ def seconds(compiled: Path, *modules: str) -> float:
     return min(float(fresh(code, **keep)) for _ in range(ROUNDS))
 
 
-def test_import_loads_no_face_and_no_daemon() -> None:
+def test_import_loads_no_view_and_no_daemon() -> None:
     code = f"import sys, agor_reactive; print(*[name for name in {HEAVY!r} if name in sys.modules])"
     assert fresh(code) == ""
 
@@ -41,6 +43,7 @@ def test_the_command_line_answers_help_without_a_client() -> None:
     assert fresh(code) == ""
 
 
+@pytest.mark.alone
 def test_import_takes_less_than_twice_its_core_dependencies(tmp_path: Path) -> None:
     base, loaded, ours = (seconds(tmp_path, *modules) for modules in (CORE, LOADED, ["agor_reactive"]))
     print(f"\nimport agor_reactive: {ours * 1000:.0f} ms")

@@ -20,7 +20,7 @@ def test_the_whole_error_tree_is_public() -> None:
     assert set(errors.__all__) <= set(agor_reactive.__all__)
 
 
-def test_the_import_loads_no_face_and_no_server() -> None:
+def test_the_import_loads_no_view_and_no_server() -> None:
     code = f"import sys, agor_reactive; print([name for name in {HEAVY} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -19,6 +19,7 @@ from agor_reactive.models.task import ENDED_STATUSES, QUEUED_STATUS, Task
 __all__ = ["MessageEntry", "SessionRowEntry", "TaskEntry"]
 
 R = TypeVar("R", bound=WireModel)
+_new = object.__new__
 
 
 def _sent_alike(one: Any, other: Any) -> bool:
@@ -140,7 +141,14 @@ class TaskEntry(_Entry[Task]):
                 get("created_at"),
             )
             if type(task_id) is type(session_id) is type(status) is type(created_at) is str and task_id:
-                return cls(task_id, session_id, status, created_at, payload)
+                entry = _new(cls)  # what `cls(…)` does, in half the time; most events bring a row
+                entry.task_id = task_id
+                entry.session_id = session_id
+                entry.status = status
+                entry.created_at = created_at
+                entry.payload = payload
+                entry.validated = None
+                return entry
         return None
 
     @property
@@ -194,7 +202,14 @@ class MessageEntry(_Entry[Message]):
                 and (task_id is None or type(task_id) is str)
                 and type(index) is int
             ):
-                return cls(message_id, session_id, task_id, index, payload)
+                entry = _new(cls)
+                entry.message_id = message_id
+                entry.session_id = session_id
+                entry.task_id = task_id
+                entry.index = index
+                entry.payload = payload
+                entry.validated = None
+                return entry
         return None
 
 

@@ -80,38 +80,28 @@ def _message(p: Any) -> MessageEntry:
     return MessageEntry.of(_row(Message, p))
 
 
-# Of payloads that nothing else holds: validated later, unless a field that the fold needs is not of its plain type.
-
-
-def _own_session(p: Any) -> SessionRowEntry:
-    return SessionRowEntry.from_payload(p) or _session(p)
-
-
-def _own_task(p: Any) -> TaskEntry:
-    return TaskEntry.from_payload(p) or _task(p)
-
-
-def _own_message(p: Any) -> MessageEntry:
-    return MessageEntry.from_payload(p) or _message(p)
-
-
 Reader = Callable[[Any], Any]
 
 
-def _row_topics(session: Reader, task: Reader, message: Reader) -> dict[str, Parser]:
-    """The topics that bring a row, with what makes an entry of the payload."""
+def _at_once(p: Any) -> None:
+    """Make no entry: the row is validated at once."""
+
+
+def _row_topics(own_session: Reader, own_task: Reader, own_message: Reader) -> dict[str, Parser]:
+    """The topics that bring a row. The readers make an entry of a payload that is validated later; None where a field
+    that the fold needs is not of its plain type."""
 
     def session_saved(p: Any) -> e.Event:
-        return _event(e.SessionSaved, (session(p),))
+        return _event(e.SessionSaved, (own_session(p) or _session(p),))
 
     def task_born(p: Any) -> e.Event:
-        return _event(e.TaskSaved, (task(p), True))
+        return _event(e.TaskSaved, (own_task(p) or _task(p), True))
 
     def task_saved(p: Any) -> e.Event:
-        return _event(e.TaskSaved, (task(p), False))
+        return _event(e.TaskSaved, (own_task(p) or _task(p), False))
 
     def message_saved(p: Any) -> e.Event:
-        return _event(e.MessageSaved, (message(p),))
+        return _event(e.MessageSaved, (own_message(p) or _message(p),))
 
     return {
         "messages created": message_saved,
@@ -237,7 +227,7 @@ _OTHER_TOPICS: dict[str, Parser] = {
     UNREADABLE: lambda _: e.EventUnreadable(),
 }
 
-_READ_TOPICS = _row_topics(_session, _task, _message)
+_READ_TOPICS = _row_topics(_at_once, _at_once, _at_once)
 
 ROW_TOPICS = frozenset(_READ_TOPICS)
 """The topics whose payload is a row, and may become part of the state."""
@@ -247,5 +237,7 @@ TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_READ_TOPICS}
 the daemon follows them with ``tasks patched`` or ``messages created``; ``tasks tool:complete`` proves nothing (see
 `agor_reactive.core.tools`). `handle.events` shows them."""
 
-OWN_TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_row_topics(_own_session, _own_task, _own_message)}
+_OWN_ROWS = _row_topics(SessionRowEntry.from_payload, TaskEntry.from_payload, MessageEntry.from_payload)
+
+OWN_TOPICS: Mapping[str, Parser] = {**_OTHER_TOPICS, **_OWN_ROWS}
 """`TOPICS` for payloads that nothing else holds or changes: their rows are validated on first access."""

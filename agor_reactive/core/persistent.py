@@ -8,6 +8,10 @@ newest `WIDTH`, else one list and the list of lists. Measured here (CPython 3.11
 
 Only one successor of a version may append in place, whichever is first: the one that gets hold of the version's
 `claim`, which is atomic whatever the threads. The others copy, once.
+
+A batch of changes needs only its last version. It passes an `owner`, an object that nothing else has: the first change
+makes a version of that owner, further ones change that version in place. It is as immutable as any other from the
+moment on that the batch is over and its owner is gone.
 """
 
 from __future__ import annotations
@@ -38,7 +42,7 @@ class PMap(Generic[K, V]):
     than `len`.
     """
 
-    __slots__ = ("_claim", "_holes", "_index", "_lists", "_tail", "_tail_at", "reach")
+    __slots__ = ("_claim", "_holes", "_index", "_lists", "_owner", "_tail", "_tail_at", "_tail_owner", "reach")
 
     _index: dict[K, int]
     reach: int
@@ -47,6 +51,8 @@ class PMap(Generic[K, V]):
     _tail: list[Any]
     _tail_at: int  # position of its first value
     _claim: list[None]
+    _owner: object  # may change this version in place; None: nobody
+    _tail_owner: object  # may replace values in the tail, which older versions do not share then
 
     def __init__(self, items: Mapping[K, V] | None = None) -> None:
         values: list[Any] = list(items.values()) if items else []
@@ -59,6 +65,7 @@ class PMap(Generic[K, V]):
         self._tail_at = (count - 1) & ~_MASK if count else 0
         self._lists = [values[at : at + WIDTH] for at in range(0, self._tail_at, WIDTH)]
         self._tail = values[self._tail_at :]
+        self._owner = self._tail_owner = None
 
     # ----------------------------------------------------------------------------------------------------- look-up
 
@@ -132,7 +139,7 @@ class PMap(Generic[K, V]):
 
     # ------------------------------------------------------------------------------------------------------ change
 
-    def insert(self, key: K, value: V) -> PMap[K, V]:
+    def insert(self, key: K, value: V, owner: object = None) -> PMap[K, V]:
         """With this value for the key."""
         count = self.reach
         index = self._index
@@ -140,29 +147,36 @@ class PMap(Generic[K, V]):
         if at is not None and at < count:
             if self._holes and self._at(at) is _HOLE:
                 return self._put(at, value, self._holes - 1)
-            return self.replace(key, value)
+            return self.replace(key, value, owner)
         try:
             self._claim.pop()
         except IndexError:  # another successor has appended already, or none may
-            return self._apart().insert(key, value)
+            return self._apart().insert(key, value, owner)
         index[key] = count
-        new: PMap[K, V] = _new(PMap)
-        new._index = index
-        new.reach = count + 1
-        new._holes = self._holes
-        new._claim = [None]
         tail = self._tail
         tail_at = self._tail_at
-        if count - tail_at < WIDTH:
-            tail.append(value)
+        new: PMap[K, V]
+        if owner is not None and self._owner is owner:
+            new = self
+        else:
+            new = _new(PMap)
+            new._index = index
+            new._holes = self._holes
             new._lists = self._lists
             new._tail = tail
             new._tail_at = tail_at
+            new._owner = owner
+            new._tail_owner = None
+        new.reach = count + 1
+        new._claim = [None]
+        if count - tail_at < WIDTH:
+            tail.append(value)
         else:
             # Copied, so that an older version keeps no more than a tail alive of what came after it.
             new._lists = [*self._lists, tail]
             new._tail = [value]
             new._tail_at = count
+            new._tail_owner = owner
         return new
 
     def _apart(self) -> PMap[K, V]:
@@ -178,14 +192,18 @@ class PMap(Generic[K, V]):
         new._lists = self._lists
         tail_at = new._tail_at = self._tail_at
         new._tail = self._tail[: count - tail_at]
+        new._owner = new._tail_owner = None
         return new
 
-    def replace(self, key: K, value: V) -> PMap[K, V]:
+    def replace(self, key: K, value: V, owner: object = None) -> PMap[K, V]:
         """With this value for a key that is there. Unchecked: of a key that is not, a KeyError at best."""
         at = self._index[key]
         tail_at = self._tail_at
         if at < tail_at:
             return self._put(at, value, self._holes)
+        if owner is not None and self._tail_owner is owner and self._owner is owner:
+            self._tail[at - tail_at] = value
+            return self
         new: PMap[K, V] = _new(PMap)
         new._index = self._index
         new.reach = self.reach
@@ -195,6 +213,7 @@ class PMap(Generic[K, V]):
         new._tail_at = tail_at
         tail = new._tail = self._tail.copy()
         tail[at - tail_at] = value
+        new._owner = new._tail_owner = owner
         return new
 
     def _put(self, at: int, value: V, holes: int) -> PMap[K, V]:
@@ -203,6 +222,7 @@ class PMap(Generic[K, V]):
         new.reach = self.reach
         new._holes = holes
         new._claim = self._claim
+        new._owner = new._tail_owner = None
         tail_at = new._tail_at = self._tail_at
         if at < tail_at:
             new._tail = self._tail

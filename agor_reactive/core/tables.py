@@ -2,6 +2,8 @@
 
 A table is an immutable Sequence over a persistent map. It holds entries
 (`core.entries`) and gives rows. Order is computed on first access, and kept.
+
+A batch of changes passes its `owner`, as to the persistent map: what it has made, it changes in place.
 """
 
 from __future__ import annotations
@@ -87,13 +89,14 @@ class TaskTable(_Rows[Task]):
     Order is computed on first access: an event costs the same however many tasks there are.
     """
 
-    __slots__ = ("active", "entries", "hint")
+    __slots__ = ("_owner", "active", "entries", "hint")
 
     def __init__(self, entries: PMap[str, TaskEntry], hint: tuple[str, ...] = (), active: tuple[str, ...] = ()) -> None:
         self.entries = entries
         self.hint = hint
         self.active = active
         self._ordered = None
+        self._owner: object = None
 
     @classmethod
     def of(cls, tasks: Iterable[TaskEntry], hint: tuple[str, ...] = ()) -> TaskTable:
@@ -128,10 +131,16 @@ class TaskTable(_Rows[Task]):
         old = self.entries.get(task.task_id)
         return self if old == task else self.with_entry(old, task)
 
-    def with_entry(self, old: TaskEntry | None, task: TaskEntry) -> TaskTable:
+    def with_entry(self, old: TaskEntry | None, task: TaskEntry, owner: object = None) -> TaskTable:
         """`put`, of an entry known to differ from `old`, the one that is here."""
         task_id = task.task_id
-        new: TaskTable = _new(TaskTable)
+        new: TaskTable
+        if owner is not None and self._owner is owner:
+            new = self
+        else:
+            new = _new(TaskTable)
+            new._owner = owner
+            new.hint = self.hint
         active = self.active
         if task.status not in AT_REST:
             if task_id not in active:
@@ -139,9 +148,8 @@ class TaskTable(_Rows[Task]):
         elif task_id in active:
             active = tuple([other for other in active if other != task_id])
         new.active = active
-        new.hint = self.hint
         entries = self.entries
-        new.entries = entries.insert(task_id, task) if old is None else entries.replace(task_id, task)
+        new.entries = entries.insert(task_id, task, owner) if old is None else entries.replace(task_id, task, owner)
         new._ordered = None
         return new
 
@@ -183,13 +191,14 @@ class MessageBucket(_Rows[Message]):
     They are in a list in the order they came, which successors share and append to; each knows its own length.
     """
 
-    __slots__ = ("_claim", "_count", "_entries", "tools")
+    __slots__ = ("_claim", "_count", "_entries", "_owner", "tools")
 
-    def __init__(self, entries: list[MessageEntry]) -> None:
+    def __init__(self, entries: list[MessageEntry], owner: object = None) -> None:
         self._entries = entries
         self._count = len(entries)
         self._claim = [None]
         self._ordered = None
+        self._owner = owner
         self.tools: Any = None
 
     def get(self, row_id: str) -> Message | None:
@@ -207,29 +216,34 @@ class MessageBucket(_Rows[Message]):
     def _order(self) -> Iterable[Message]:
         return [entry.row for entry in sorted(self.entries, key=_message_key)]
 
-    def with_new(self, message: MessageEntry) -> MessageBucket:
+    def with_new(self, message: MessageEntry, owner: object = None) -> MessageBucket:
         """With one message more."""
         count = self._count
         try:
             self._claim.pop()
         except IndexError:  # another successor has appended already: this one gets a list for itself
-            return MessageBucket([*self._entries[:count], message])
+            return MessageBucket([*self._entries[:count], message], owner)
         entries = self._entries
         entries.append(message)
-        new: MessageBucket = _new(MessageBucket)
-        new._entries = entries
+        new: MessageBucket
+        if owner is not None and self._owner is owner:
+            new = self
+        else:
+            new = _new(MessageBucket)
+            new._entries = entries
+            new._owner = owner
         new._count = count + 1
         new._claim = [None]
         new._ordered = None
         new.tools = None
         return new
 
-    def replacing(self, old: MessageEntry, message: MessageEntry) -> MessageBucket:
+    def replacing(self, old: MessageEntry, message: MessageEntry, owner: object = None) -> MessageBucket:
         """With `message` where `old` was."""
         entries = self.entries
         at = next(at for at in range(len(entries) - 1, -1, -1) if entries[at] is old)  # what changes is mostly new
         entries[at] = message
-        return MessageBucket(entries)
+        return MessageBucket(entries, owner)
 
     def drop(self, message: MessageEntry) -> MessageBucket:
         """Without that one."""
@@ -242,11 +256,14 @@ class MessagesByTask(Mapping[str, MessageBucket]):
     `entries` has all of them by id. Each is in the bucket of its `task_id`.
     """
 
-    __slots__ = ("buckets", "entries")
+    __slots__ = ("_owner", "buckets", "entries")
 
-    def __init__(self, buckets: PMap[str, MessageBucket], entries: PMap[str, MessageEntry]) -> None:
+    def __init__(
+        self, buckets: PMap[str, MessageBucket], entries: PMap[str, MessageEntry], owner: object = None
+    ) -> None:
         self.buckets = buckets
         self.entries = entries
+        self._owner = owner
 
     def __getitem__(self, task_id: str) -> MessageBucket:
         return self.buckets[task_id]
@@ -263,22 +280,29 @@ class MessagesByTask(Mapping[str, MessageBucket]):
     def __repr__(self) -> str:
         return f"MessagesByTask({len(self)} tasks)"
 
-    def put(self, message: MessageEntry, bucket: MessageBucket) -> MessagesByTask:
+    def put(self, message: MessageEntry, bucket: MessageBucket, owner: object = None) -> MessagesByTask:
         """With this message in its task, of which `bucket` is what is here, and in no other."""
         message_id = message.message_id
         task_id: str = message.task_id  # type: ignore[assignment]  # the bucket is that task's, so there is one
         old = self.entries.get(message_id)
         if old is None:
-            rows = self.entries.insert(message_id, message)
-            bucket = bucket.with_new(message)
+            rows = self.entries.insert(message_id, message, owner)
+            changed = bucket.with_new(message, owner)
         elif old == message:
             return self
         elif old.task_id == task_id:
-            rows = self.entries.replace(message_id, message)
-            bucket = bucket.replacing(old, message)
+            rows = self.entries.replace(message_id, message, owner)
+            changed = bucket.replacing(old, message, owner)
         else:
-            return self.drop(message_id).put(message, bucket)
-        return MessagesByTask(self.buckets.replace(task_id, bucket), rows)
+            return self.drop(message_id).put(message, bucket, owner)
+        buckets = self.buckets
+        if changed is not bucket:
+            buckets = buckets.replace(task_id, changed, owner)
+        if owner is None or self._owner is not owner:
+            return MessagesByTask(buckets, rows, owner)
+        self.buckets = buckets
+        self.entries = rows
+        return self
 
     def drop(self, message_id: str) -> MessagesByTask:
         """Without that message."""
@@ -290,12 +314,12 @@ class MessagesByTask(Mapping[str, MessageBucket]):
             self.buckets.insert(task_id, self.buckets[task_id].drop(old)), self.entries.remove(message_id)
         )
 
-    def with_bucket(self, task_id: str, messages: Mapping[str, MessageEntry]) -> MessagesByTask:
+    def with_bucket(self, task_id: str, messages: Mapping[str, MessageEntry], owner: object = None) -> MessagesByTask:
         """With just these messages in the task, whose they are; rows that are equal stay the same objects."""
         old = self.buckets.get(task_id)
         rows = self.entries
         if old is None and not messages:
-            return MessagesByTask(self.buckets.insert(task_id, MessageBucket([])), rows)
+            return MessagesByTask(self.buckets.insert(task_id, MessageBucket([], owner), owner), rows, owner)
         kept: dict[str, MessageEntry] = {}
         fresh: dict[str, MessageEntry] = {}
         here = self
@@ -350,9 +374,9 @@ class LoadedTasks(Set[str]):
     def __repr__(self) -> str:
         return f"LoadedTasks({sorted(self)})"
 
-    def add(self, task_id: str, rev: int) -> LoadedTasks:
+    def add(self, task_id: str, rev: int, owner: object = None) -> LoadedTasks:
         """With that task, whole from revision `rev` on."""
-        return LoadedTasks(self.since.insert(task_id, rev))
+        return LoadedTasks(self.since.insert(task_id, rev, owner))
 
     def drop(self, task_id: str) -> LoadedTasks:
         """Without that task."""

@@ -9,7 +9,7 @@ import pytest
 
 from agor_reactive.core import events as e
 from agor_reactive.models import LinkStatus, RawEvent
-from tests.core.build import LIVE, SID, Mirror, chunk, hydrated, message_row, saved, session_row, task_row
+from tests.core.build import LIVE, SID, Mirror, chunk, hydrated, message_row, raw, saved, session_row, task_row
 
 
 def done(task_id: str, second: int) -> dict[str, Any]:
@@ -493,6 +493,32 @@ def test_l12_a_terminal_session_is_not_read_again_after_a_lost_event(ended: str)
     mirror.feed(e.SessionGone(SID)) if ended == "removed" else mirror.fail("session", ended)
     assert mirror.state.terminal
     mirror.feed(e.EventUnreadable())
+    assert mirror.asked() == []
+
+
+@pytest.mark.parametrize("status", ["running", "queued"])
+def test_l12_a_terminal_session_is_not_read_again_when_a_removed_task_is_made_again(status: str) -> None:
+    mirror = Mirror().up()
+    mirror.land([task_row("t1")])
+    mirror.feed(raw("tasks removed", task_id="t1"))
+    mirror.feed(e.ResyncRequested())
+    mirror.fail("session", "not_found")
+    mirror.feed(RawEvent("tasks queued" if status == "queued" else "tasks created", task_row("t1", status)))
+    assert (mirror.state.terminal, mirror.asked()) == (True, [])
+
+
+@pytest.mark.parametrize("failure", ["timeout", "server", "unauthenticated", "link"])
+@pytest.mark.parametrize("read", ["session", "tasks"])
+def test_l12_a_resync_of_a_terminal_session_that_fails_promises_nothing(failure: str, read: str) -> None:
+    mirror = Mirror().up()
+    mirror.fail("session", "forbidden")
+    mirror.feed(e.ResyncRequested())
+    mirror.fail(read, failure, "no answer")
+    state = mirror.state
+    assert (state.terminal, state.loading, mirror.asked()) == (True, False, [])
+    assert state.error == "The session could not be read: no answer. Not retried automatically. Call resync()."
+    mirror.feed(e.LinkChanged(LinkStatus("unauthenticated", epoch=1)))
+    mirror.feed(e.LinkChanged(LinkStatus("live", epoch=1)))
     assert mirror.asked() == []
 
 

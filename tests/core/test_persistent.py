@@ -56,6 +56,46 @@ def test_every_version_stays_what_it_was_whichever_of_them_is_changed_next(steps
         assert all(key not in version for key in range(KEYS) if key not in model)
 
 
+@given(st.lists(st.tuples(st.floats(0, 1), st.lists(st.tuples(changes, st.booleans()), max_size=20)), max_size=20))
+def test_a_batch_changes_no_version_from_before_it_and_none_after_it_changes_its_last(steps: list[Any]) -> None:
+    versions: list[tuple[PMap[int, Any], dict[int, Any]]] = [(PMap(), {})]
+    at = 0
+    for back, batch in steps:
+        here, model = versions[-1] if back < 0.7 else versions[int((1 - back) * 3 * (len(versions) - 1))]
+        owner = object()
+        for change, owned in batch:
+            at += 1
+            if change[0] == "insert" and owned:
+                here, model = here.insert(change[1], at, owner), {**model, change[1]: at}
+            elif change[0] == "append many" and owned:
+                for n in range(change[1]):
+                    here, model = here.insert(KEYS + at * 1000 + n, n, owner), {**model, KEYS + at * 1000 + n: n}
+                if here and change[1] % 2:
+                    last = next(reversed(model))
+                    here, model = here.replace(last, "again", owner), {**model, last: "again"}
+            else:
+                here, model = changed(here, model, change, at)
+        versions.append((here, model))
+    for version, model in versions:
+        assert dict(version.items()) == model
+        assert len(version) == len(model)
+        assert all(version.get(key) == value and key in version for key, value in model.items())
+
+
+def test_within_a_batch_a_map_is_copied_once() -> None:
+    before, owner = PMap({key: key for key in range(10)}), object()
+    first = before.insert(10, 10, owner)
+    assert first is not before
+    assert first.insert(11, 11, owner) is first
+    again = first.replace(3, "c", owner)
+    assert again is not before
+    assert again.replace(4, "d", owner) is again
+    assert again.insert(12, 12, owner) is again
+    assert again.insert(13, 13, object()) is not again
+    assert again.insert(14, 14) is not again
+    assert dict(before.items()) == {key: key for key in range(10)}
+
+
 def test_a_key_that_is_not_there_is_named_when_asked_for_or_removed() -> None:
     here = PMap({1: "a"})
     gone = here.remove(1)

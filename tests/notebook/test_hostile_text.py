@@ -91,6 +91,7 @@ async def test_nothing_that_is_said_becomes_more_than_text(browser: Browser) -> 
         await picture(page.locator(".ag"), "notebook-hostile")
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", LONG)
 async def test_text_made_to_take_long_does_not_hold_the_page_up(
     browser: Browser, say: Callable[[str], None], name: str

@@ -62,6 +62,7 @@ async def test_a_short_prompt_wraps_in_its_heading_once_it_is_open(browser: Brow
         assert await height(heading) < 30
 
 
+@pytest.mark.alone
 async def test_a_prompt_of_a_hundred_thousand_characters_does_not_hold_the_page_up(browser: Browser) -> None:
     async with standalone(browser) as page:
         for said in ("word " * 20_000, "x" * 100_000, "line\n" * 20_000):

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.notebook.browser import AT_REST, in_browser, opened, picture, prompt, run_all, shows, until
 from tests.notebook.lab import Lab
 from tests.notebook.written_notebooks import write_notebook
@@ -119,6 +121,7 @@ async def test_a_session_is_watched_asked_queued_stopped_and_survives_its_daemon
         await view.locator(".ag-task", has_text="Are you there?").locator("[data-tone='ok']").first.wait_for()
 
 
+@pytest.mark.alone
 async def test_five_hundred_tasks_scroll_and_stream_without_holding_up_the_page(
     browser: Browser, lab: Lab, say: Callable[[str], None]
 ) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+import pytest
+
 import agor_reactive as agor
 from tests.notebook.browser import AT_REST, in_browser, opened, picture, prompt, run_all, run_cell, shows, until
 from tests.notebook.lab import Lab
@@ -130,6 +132,7 @@ async def changes(run, seconds):
 """
 
 
+@pytest.mark.alone
 async def test_a_thousand_sessions_with_fifty_changes_a_second_do_not_hold_up_the_page(
     browser: Browser, lab: Lab, say: Callable[[str], None]
 ) -> None:

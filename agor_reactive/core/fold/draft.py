@@ -1,8 +1,9 @@
 """The draft of the next snapshot: what a batch of events changes in place, and freezes once.
 
 A draft begins with the parts of a snapshot. Small parts are replaced by new objects. The three that most events touch
-(streams, tasks, messages) are copied at their first change in the batch and changed in place from then on; handlers get
-them from `own_streams`, `own_tasks`, `own_messages`. `finish` makes a snapshot of it.
+are copied at their first change in the batch and changed in place from then on: streams by `own_streams` and
+`stream_to_change`, the tables of tasks and messages because handlers pass them `owner`, which ends with the draft.
+`finish` makes a snapshot of it.
 
 `revision` rises by one with every event of a batch, as it does when events are folded one by one. What is remembered
 with a revision (the journal, tombstones, `moved_at` of a stream, `begun` of a fetch) therefore compares the same way
@@ -49,6 +50,7 @@ def start_draft(state: SessionState) -> Draft:
     draft.books = base.books
     draft.streams = state._streams._by_id
     draft.revision = state._revision
+    draft.owner = _new(object)
     return draft
 
 
@@ -62,6 +64,7 @@ class Draft:
         "live_tools",
         "loaded_task_ids",
         "messages_by_task",
+        "owner",
         "queued_tasks",
         "revision",
         "session",
@@ -81,6 +84,7 @@ class Draft:
     books: Bookkeeping
     streams: StreamsById
     revision: int
+    owner: object
 
     _before: SessionState
 

@@ -444,16 +444,22 @@ def _messages_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -
 
 
 def _round_failed(draft: Draft, failure: e.Failure) -> None:
-    """The session or its tasks could not be read: the round is over. What happens next depends on why."""
+    """The session or its tasks could not be read: the round is over. What happens next depends on why.
+
+    A terminal session was read because `resync()` was called, which is rejected now: it stays terminal, nothing is
+    retried, and `error` promises nothing.
+    """
     books = draft.books
-    terminal = failure.kind in _FINAL
+    final = failure.kind in _FINAL
+    terminal = final or draft.status.terminal
     kept = tuple(a for a in books.fetches if not a.of_round and not (terminal and a.kind == "rejoin"))
     draft.books = books.but(fetches=kept, round=None, again=False, sync_end=SyncEnd(failure))
-    draft.status = draft.status.but(loading=False, terminal=terminal or draft.status.terminal)
+    draft.status = draft.status.but(loading=False, terminal=terminal)
+    said = failure.text if final else f"The session could not be read: {failure.text}"
     if terminal:
-        failures.set_error(draft, "sync", f"{failure.text}{failures.AGAIN}")
+        failures.set_error(draft, "sync", f"{said}{failures.AGAIN}")
         return
-    said = f"The session could not be read: {failure.text}."
+    said = f"{said}."
     if failures.passes(draft, failure):
         delay = RETRY_DELAYS[min(books.attempt, len(RETRY_DELAYS) - 1)]
         draft.books = draft.books.but(attempt=books.attempt + 1)

@@ -99,7 +99,7 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
     if draft.queued_tasks or status == QUEUED_STATUS or was == QUEUED_STATUS:
         queue.task_moved(draft, old, entry)
     if status != was or old != entry:
-        draft.tasks = draft.tasks.with_entry(old, entry)
+        draft.tasks = draft.tasks.with_entry(old, entry, draft.owner)
         if status != was:
             _status_changed(draft, task_id, was, status)
     if begins and status != QUEUED_STATUS:
@@ -162,8 +162,8 @@ def _load_at_birth(draft: Draft, task_id: str) -> None:
         return
     user_load = draft.books.user_loads.get(task_id)
     if user_load is None or user_load[1]:
-        draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, draft.revision)
-        draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, {})
+        draft.loaded_task_ids = draft.loaded_task_ids.add(task_id, draft.revision, draft.owner)
+        draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, {}, draft.owner)
 
 
 def _task_came_back(draft: Draft, task_id: str) -> None:
@@ -205,7 +205,7 @@ def message_saved(draft: Draft, event: e.MessageSaved) -> None:
         journal.note_message(draft, message_id, entry)  # counts if an answer shows that it is back
         return
     known = draft.messages_by_task.entries
-    if len(known) >= limits.MOST_MESSAGES and known.get(message_id) is None:
+    if known.reach >= limits.MOST_MESSAGES and len(known) >= limits.MOST_MESSAGES and known.get(message_id) is None:
         limits.say(draft, "messages", limits.MOST_MESSAGES)
         return
     if draft.streams:
@@ -215,7 +215,7 @@ def message_saved(draft: Draft, event: e.MessageSaved) -> None:
     messages = draft.messages_by_task
     bucket = messages.buckets.get(task_id) if task_id is not None else None
     if task_id is not None and bucket is not None:
-        draft.messages_by_task = messages.put(entry, bucket)
+        draft.messages_by_task = messages.put(entry, bucket, draft.owner)
         if draft.live_tools.reach:
             tools_are_saved(draft, task_id, entry)
         return

@@ -48,11 +48,11 @@ def request(
 
 
 def read_again(draft: Draft) -> None:
-    """Want a sync round soon, or another one after the present one."""
+    """Want a sync round soon, or another one after the present one. Only `resync()` reads a terminal session again."""
     books = draft.books
     if books.round is not None:
         draft.books = books.but(again=True)
-    elif draft.status.link.up and not any(fetch.kind in ("join", "wait") for fetch in books.fetches):
+    elif not draft.status.terminal and draft.status.link.up and not any(fetch.kind in ("join", "wait") for fetch in books.fetches):
         request(draft, "wait")
 
 
