@@ -48,7 +48,7 @@ class _Turns:
         loading = {fetch.task_id for fetch in state.fetches if fetch.kind in ("messages", "history")}
         everything = any(fetch.kind == "all_messages" for fetch in state.fetches)
         fresh = [task for task in ended if task.task_id not in self._seen]
-        # In order: one whose messages are being read holds back those after it.
+        # In order: a turn with messages that are being read holds back those after it.
         ready = [] if everything else list(takewhile(lambda task: task.task_id not in loading, fresh))
         self._waiting = len(ready) < len(fresh)
         self._seen.update(task.task_id for task in ready)

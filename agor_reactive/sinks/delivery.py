@@ -292,7 +292,7 @@ def deliver(
     """Deliver every item of `source` to `sink`, in order and at least once, until a stop or the end of the source.
 
     Starts at once; use the result as an async context manager, or `stop` it. Items become records (`record_of`, `key`);
-    one whose key was delivered before is left out. A batch has at most `batch_size` records; it is what has arrived
+    a key that was delivered before is left out. A batch has at most `batch_size` records; it is what has arrived
     while the previous one was written. While `queue_size` records are queued, an Observable loses the oldest or the
     newest (`when_full`), and an async iterable is not read. A failed write is repeated after `backoff`, or after the
     time that the destination asks for; after `max_attempts` (None: no limit) the batch goes to `dead_letters`.

@@ -7,6 +7,7 @@ from typing import Any
 from reactivex.subject import Subject
 
 from agor_reactive.core import SessionState
+from agor_reactive.core.events import LoadRequested
 from agor_reactive.models.base import instant
 from agor_reactive.operators import Turn, completed_turns
 from tests.core.build import Mirror, message_row, saved, stamp, task_row
@@ -86,14 +87,12 @@ def test_older_tasks_that_are_loaded_later_are_history() -> None:
 
 
 def test_turns_come_in_order_while_the_messages_of_one_are_read() -> None:
-    watched = Watched("lazy")
+    watched = Watched("none")
     watched.mirror.up().land([task_row("t1", second=10), task_row("t2", second=20)])
     watched.show()
-    watched.mirror.down().up(epoch=2)
-    watched.mirror.land([ended("t1", 10), ended("t2", 20)])
-    late = [fetch for fetch in watched.mirror.state.fetches if fetch.kind == "messages"]
-    before = watched.show()
-    for fetch in late:
-        watched.mirror.answer("messages", fetch.task_id, messages=[])
+    watched.mirror.feed(LoadRequested("t1"))
+    watched.mirror.feed(saved("tasks", ended("t1", 10), "patched"), saved("tasks", ended("t2", 20), "patched"))
+    assert watched.show() == []
+    watched.mirror.answer("messages", "t1", messages=[message_row("m1", "t1", 1)])
     assert watched.show() == ["t1", "t2"]
-    assert before in ([], ["t1"], ["t1", "t2"])
+    assert watched.turns[0].text == "content of m1"

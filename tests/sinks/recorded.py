@@ -1,4 +1,4 @@
-"""A sink in memory that fails as it is told in advance, a clock that never waits, and records."""
+"""A sink in memory that fails as a list says, a clock that never waits, and records."""
 
 from __future__ import annotations
 

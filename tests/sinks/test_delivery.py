@@ -16,6 +16,7 @@ from agor_reactive.calls.backoff import Backoff
 from agor_reactive.errors import UsageError
 from agor_reactive.sinks import (
     Checkpoint,
+    DeadLetter,
     DeadLetters,
     Record,
     SinkClosed,
@@ -144,6 +145,19 @@ async def test_a_resend_that_was_cut_short_loses_no_letter(tmp_path: Path) -> No
     found = MemorySink()
     await resend(path, found)
     assert {one.key for one in found.records} == {"k0", "k1", "k2"}
+
+
+async def test_a_resend_that_was_killed_is_taken_up_with_the_letters_that_came_since(tmp_path: Path) -> None:
+    path = tmp_path / "dead.jsonl"
+    DeadLetters(tmp_path / "dead.jsonl.resend").append(DeadLetter(record(0), "down", 1, 0.0))
+    for number in (1, 2):
+        DeadLetters(path).append(DeadLetter(record(number), "down", 1, 0.0))
+    found = MemorySink()
+    await resend(path, found)
+    assert [one.key for one in found.records] == ["k0", "k1", "k2"]
+    DeadLetters(tmp_path / "dead.jsonl.resend").append(DeadLetter(record(3), "down", 1, 0.0))
+    await resend(path, found)  # without a file of new letters
+    assert found.records[-1] == record(3)
 
 
 async def test_a_stop_delivers_what_is_queued() -> None:
