@@ -64,7 +64,8 @@ async def pipe(
     """Deliver until Ctrl-C, until every named session is gone, or until the output is closed."""
     if everything == bool(session_ids):
         raise UsageError("name the sessions, or say --all")
-    sinks = _sinks(to, on, template, thread)
+    threads = None if checkpoint is None or thread is None else checkpoint.with_name(f"{checkpoint.name}.threads")
+    sinks = _sinks(to, on, template, thread, threads)
     if len(sinks) > 1 and (dead_letters or checkpoint):
         raise UsageError("--dead-letters and --checkpoint belong to one target; run one pipe for each --to")
     known = Checkpoint(checkpoint)
@@ -103,12 +104,20 @@ async def pipe_again(path: Path, *, to: Sequence[str], template: str | None, thr
     return _verdict([delivery], path)
 
 
-def _sinks(to: Sequence[str], on: str, template: str | None, thread: str | None) -> list[Sink]:
+def _sinks(to: Sequence[str], on: str, template: str | None, thread: str | None, threads: Path | None) -> list[Sink]:
     if on not in SOURCES:
         raise UsageError(f"--on is one of {', '.join(SOURCES)}")
     for text in (template, thread):
         Template(text).check(SOURCES[on][1])
-    return [sink_of(target, template=template, thread=thread) for target in to]
+    kinds = {_named(target) for target in to}
+    found = []
+    for target in to:
+        kind = _named(target)
+        # Where there are several targets, an option is for those that take it.
+        text = template if kind in ("slack", "terminal") or not kinds & {"slack", "terminal"} else None
+        of_thread = thread if kind == "slack" or "slack" not in kinds else None
+        found.append(sink_of(target, template=text, thread=of_thread, threads=threads))
+    return found
 
 
 class _SessionWatch:

@@ -32,12 +32,17 @@ _KINDS: Final = "slack://NAME, webhook://NAME, jsonl:FILE or terminal:"
 
 
 def sink_of(
-    target: str, *, template: str | None = None, thread: str | None = None, env: Mapping[str, str] | None = None
+    target: str,
+    *,
+    template: str | None = None,
+    thread: str | None = None,
+    threads: Path | None = None,
+    env: Mapping[str, str] | None = None,
 ) -> Sink:
     """The sink of a target.
 
     - ``slack://NAME``: the incoming webhook whose URL is in the environment variable NAME (default AGOR_SLACK_WEBHOOK).
-      With ``?channel=C0123`` the variable holds a bot token, and `thread` makes threads.
+      With ``?channel=C0123`` it holds a bot token, and `thread` makes threads, which the file `threads` keeps.
     - ``webhook://NAME``: the URL in the variable NAME (default AGOR_WEBHOOK_URL); AGOR_WEBHOOK_SECRET, if set, signs
     - ``jsonl:FILE``, ``jsonl:-`` for stdout; ``terminal:``
 
@@ -58,7 +63,7 @@ def sink_of(
             return Webhook(secret, secret=hide(signing))
         channel = parse_qs(query).get("channel", [""])[0]
         if channel:
-            return SlackBot(secret, channel, template=template, thread=thread)
+            return SlackBot(secret, channel, template=template, thread=thread, threads=threads)
         if secret.get_secret_value().startswith("xox"):
             raise UsageError("a bot token needs a channel: slack://NAME?channel=C0123")
         return Slack(secret, template=template, thread=thread)

@@ -145,6 +145,24 @@ async def test_a_closed_pipe_ends_the_command(cli: Cli, session_id: str) -> None
             await process.wait()
 
 
+async def test_several_targets_get_the_same_turns_and_a_thread_is_for_slack_only(
+    cli: Cli, session_id: str, start: Callable[..., Any], tmp_path: Path
+) -> None:
+    async with serving() as server:
+        out = tmp_path / "turns.jsonl"
+        targets = ("--to", "slack://TEAM_HOOK", "--to", "terminal:", "--to", f"jsonl:{out}", "--thread", "{session_id}")
+        process = start(Process, "pipe", session_id, *targets, TURNS, env={"TEAM_HOOK": server.url, **cli.env})
+        await eventually(lambda: has_begun(process), 20)
+        await asyncio.to_thread(prompted, cli, session_id, "one")
+        await eventually(lambda: server.taken and process.lines and out.exists() and prompts_in(out), 20)
+        process.interrupt()
+        assert (await asyncio.to_thread(process.wait)).code == 0
+    (taken,) = server.taken
+    assert taken.body["thread_ts"] == session_id
+    assert process.lines == [taken.body["text"]]
+    assert prompts_in(out) == ["one"]
+
+
 @pytest.mark.parametrize(
     "words",
     [
