@@ -12,8 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from reactivex.subject import Subject
 
-from agor_reactive.cli.pipe import SOURCES
+import agor_reactive as agor
+from agor_reactive.cli.pipe import SOURCES, _SessionWatch
+from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.errors import UsageError
 from agor_reactive.sinks import Checkpoint, Slack, SlackBot, Webhook
 from agor_reactive.sinks.targets import sink_of
@@ -189,6 +192,27 @@ def test_wrong_words_are_refused_without_repeating_a_secret(cli: Cli, words: tup
     assert ended.code == 2, ended.err
     assert ended.out == ""
     assert "sEcReT" not in ended.err
+
+
+async def test_with_all_a_session_is_held_while_it_is_there_and_not_archived() -> None:
+    async with (
+        EmbeddedDaemon() as daemon,
+        agor.create_client(daemon.url, api_key=daemon.api_key) as client,
+    ):
+        sessions = client.service("sessions")
+        place = {"branch_id": daemon.workspace_id, "agentic_tool": "claude-code"}
+        rows = [await sessions.create({**place, "title": f"number {number}"}) for number in range(2)]
+        watch = _SessionWatch(client, Subject(), SOURCES["completed_turns"][0], 0.0)
+        assert await watch.begin([]) >= 2
+        rows.append(await sessions.create(place))
+        ids = [row.session_id for row in rows]
+        await eventually(lambda: set(ids) <= watch._handles.keys())
+        await sessions.patch(ids[0], {"archived": True})
+        await sessions.remove(ids[1])
+        await eventually(lambda: watch._handles.keys() & set(ids) == {ids[2]})
+        watch.close()
+        assert not watch._handles
+        await eventually(lambda: not list(client.registry.sessions))
 
 
 def test_targets_read_secrets_from_the_environment_or_a_file(tmp_path: Path) -> None:
