@@ -1,20 +1,28 @@
 """`python -m tests.lowest`: tests with the lowest versions that `pyproject.toml` allows of what the package asks for.
 
-uv resolves them (`--resolution lowest-direct`) into a temporary environment: the package and its test extra at their
-lower bounds, and what those need at the newest that fits. What is run is what leans on other packages most, within
-two minutes; `python -m tests.lowest tests/core tests/session` runs more.
+pip installs the package and its test extra in a temporary environment, each dependency at its lower bound, and what
+those need at the newest that fits. What is run is what leans on other packages most; `python -m tests.lowest
+tests/core tests/session` runs more.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tempfile
+import tomllib
 import venv
+from collections.abc import Iterable
 from pathlib import Path
 
+__all__ = ["UNAVAILABLE", "lower_bounds"]
+
 ROOT = Path(__file__).resolve().parents[1]
+UNAVAILABLE = 75
+"""The exit code if those versions cannot be installed here (no package index that has them)."""
+EXTRAS = ("test", "daemon", "pandas", "logs")
 SUBSET = (
     "test_package_internals.py",
     *(f"transport/test_{name}.py" for name in ("socketio", "socketio_handshake", "rest", "codec", "fast_frames")),
@@ -25,18 +33,41 @@ SUBSET = (
 )
 
 
+def lower_bounds(requirements: Iterable[str]) -> list[str]:
+    """Each requirement at its lower bound. Raises ValueError for one without."""
+    found = []
+    for requirement in requirements:
+        parts = re.fullmatch(r"([A-Za-z0-9_.-]+)(?:\[[^]]*\])?>=([0-9.]+)(?:,.*)?", requirement)
+        if parts is None:
+            raise ValueError(f"{requirement!r} has no lower bound")
+        found.append(f"{parts[1]}=={parts[2]}")
+    return found
+
+
+def requirements() -> list[str]:
+    """What the package and its extras for tests ask for, from `pyproject.toml`."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    listed = [*project["dependencies"], *(one for extra in EXTRAS for one in extras[extra])]
+    return [one for one in listed if not one.startswith("agor-reactive[")]
+
+
 def main() -> int:
-    """Install, run, return pytest's exit code. Arguments are handed to pytest in place of the subset."""
+    """Install, run, return pytest's exit code. Options are handed to pytest, paths in place of the subset."""
+    options = [one for one in sys.argv[1:] if one.startswith("-")]
+    paths = [one for one in sys.argv[1:] if not one.startswith("-")] or [f"tests/{name}" for name in SUBSET]
     with tempfile.TemporaryDirectory(prefix="agor-lowest-") as scratch:
         venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(scratch)
         programs = Path(scratch) / ("Scripts" if os.name == "nt" else "bin")
         python = str(programs / "python")
-        subprocess.run([python, "-m", "pip", "install", "--quiet", "uv>=0.5"], check=True)
-        install = [python, "-m", "uv", "pip", "install", "--quiet", "--python", python]
-        subprocess.run([*install, "--resolution", "lowest-direct", "-e", ".[test]"], cwd=ROOT, check=True)
-        tests = sys.argv[1:] or [f"tests/{name}" for name in SUBSET]
+        constraints = Path(scratch) / "lowest.txt"
+        constraints.write_text("\n".join(lower_bounds(requirements())), encoding="ascii")
+        install = [python, "-m", "pip", "install", "--quiet", "-c", str(constraints), "-e", ".[test]"]
+        if subprocess.run(install, cwd=ROOT, check=False).returncode != 0:
+            return UNAVAILABLE
         own = {**os.environ, "PYTHONPATH": str(ROOT), "VIRTUAL_ENV": scratch}
-        return subprocess.run([python, "-m", "pytest", "-q", *tests], cwd=ROOT, env=own, check=False).returncode
+        pytest = [python, "-m", "pytest", "-q", "-n", "2", *options, *paths]
+        return subprocess.run(pytest, cwd=ROOT, env=own, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -240,15 +240,20 @@ def _advance(draft: Draft, at: float) -> None:
     if draft.books.queue_moved:
         queue.read_queue(draft)
     failures.retry_later(draft)
-    _load_what_works_again(draft)
+    _load_what_moved_meanwhile(draft)
 
 
-def _load_what_works_again(draft: Draft) -> None:
-    """A task that the round has just shown in a window may have begun to work after the round planned its reads."""
-    if draft.books.window:
-        for entry in draft.tasks.entries.values():
-            if is_active(entry) and ("messages", entry.task_id) not in draft.books.missing:
-                window.load_whole(draft, entry.task_id)
+def _load_what_moved_meanwhile(draft: Draft) -> None:
+    """What the round did not plan to read: a task that has begun to work since, in a window, and one that is the newest
+    only now, because it has left the queue or the one after it was removed."""
+    hydration, missing = draft.status.hydration, draft.books.missing
+    wanted = [entry for entry in draft.tasks.entries.values() if is_active(entry)] if draft.books.window else []
+    newest = newest_task(draft.tasks.in_order()) if hydration not in ("none", "eager") else None
+    if newest is not None:
+        wanted.append(newest)
+    for entry in wanted:
+        if ("messages", entry.task_id) not in missing:
+            window.load_whole(draft, entry.task_id)
 
 
 def _plan(draft: Draft, current: SyncRound) -> None:

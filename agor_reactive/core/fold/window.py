@@ -52,7 +52,11 @@ def read_again(draft: Draft) -> None:
     books = draft.books
     if books.round is not None:
         draft.books = books.but(again=True)
-    elif not draft.status.terminal and draft.status.link.up and not any(fetch.kind in ("join", "wait") for fetch in books.fetches):
+    elif (
+        not draft.status.terminal
+        and draft.status.link.up
+        and not any(fetch.kind in ("join", "wait") for fetch in books.fetches)
+    ):
         request(draft, "wait")
 
 
