@@ -16,7 +16,7 @@ from hypothesis.stateful import INITIALIZE_RULE_MARKER, RULE_MARKER
 
 from tests.core.convergence import COVERAGE, Convergence
 
-__all__ = ["Divergence", "play_until"]
+__all__ = ["Divergence", "play", "play_until"]
 
 _SECONDS_TO_SHRINK = 60.0
 _SELDOM = {"all_is_quiet": 0.4, "the_login_expires": 0.4, "the_user_logs_out": 0.4, "a_task_is_removed": 0.6}
@@ -67,7 +67,8 @@ def _drawn(seed: int, count: int) -> tuple[dict[str, Any], list[Step]]:
     return begin, [(name, {key: draw(source) for key, draw in _STEPS[name].items()}) for name in names]
 
 
-def _play(begin: dict[str, Any], steps: list[Step]) -> Exception | None:
+def play(begin: dict[str, Any], steps: list[Step]) -> Exception | None:
+    """Take the steps that are possible, and see that all agrees in the end. Returns what failed."""
     machine = Convergence.__new__(Convergence)
     try:
         machine.begin(**begin)
@@ -88,7 +89,7 @@ def _shortened(begin: dict[str, Any], steps: list[Step], kind: type[Exception]) 
         at = 0
         while at < len(steps):
             fewer = steps[:at] + steps[at + size :]
-            if type(_play(begin, fewer)) is kind:
+            if type(play(begin, fewer)) is kind:
                 steps = fewer
             else:
                 at += size
@@ -105,7 +106,7 @@ def play_until(events: int, *, seed: int = 0, steps: int = 100, seconds: float =
     before = COVERAGE["events"]
     while COVERAGE["events"] - before < events and time.monotonic() - began < seconds:
         begin, drawn = _drawn(seed, steps)
-        error = _play(begin, drawn)
+        error = play(begin, drawn)
         if error is not None:
             listed = "\n".join(f"  {name} {arguments}" for name, arguments in _shortened(begin, drawn, type(error)))
             raise Divergence(f"seed {seed}, {begin}:\n{listed}") from error

@@ -9,12 +9,13 @@ other runs.
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.core.convergence import COVERAGE, Convergence
-from tests.core.random_runs import play_until
+from tests.core.random_runs import Step, play, play_until
 
 DEEP = os.environ.get("HYPOTHESIS_PROFILE") == "deep"
 EVENTS = int(os.environ.get("CONVERGENCE_EVENTS", "1_000_000" if DEEP else "3_000"))
@@ -47,3 +48,58 @@ def test_once_quiet_after_long_random_runs_the_state_equals_a_fresh_bootstrap() 
     runs = play_until(EVENTS, seed=SEED)
     few = [kind for kind in COVERED if COVERAGE[kind] < runs / 20]
     assert not few, f"too few of {runs} runs had {few}: {COVERAGE}"
+
+
+_UNSEEN = "a_prompt_leaves_the_queue_while_no_event_arrives"
+FOUND: dict[str, tuple[dict[str, Any], list[Step]]] = {
+    "a terminal session was read again when a removed task was made again": (
+        {"hydration": "lazy", "tasks": 2, "modern": False, "page": 100, "has_queue": True, "logged_in": True},
+        [
+            ("a_task_is_removed", {"n": 260450}),
+            ("an_event_arrives_twice", {}),
+            ("a_fetch_fails", {"n": 583335, "kind": "timeout"}),
+            ("a_fetch_fails", {"n": 688026, "kind": "not found"}),
+            ("a_removed_task_is_made_again", {"n": 278274, "status": "queued"}),
+            ("an_answer_arrives", {"n": 992450}),
+        ],
+    ),
+    "a task that became the newest while a round read was not loaded": (
+        {"hydration": "lean", "tasks": 2, "modern": False, "page": 100, "has_queue": True, "logged_in": True},
+        [
+            ("all_is_quiet", {}),
+            ("the_user_logs_out", {}),
+            ("a_task_is_made", {"status": "running"}),
+            ("a_task_is_made", {"status": "running"}),
+            ("a_task_is_removed", {"n": 142010}),
+            (_UNSEEN, {"n": 356130, "status": "running", "said": 0, "read": 633977}),
+            (_UNSEEN, {"n": 81317, "status": "completed", "said": 1, "read": 672945}),
+            ("a_task_is_removed", {"n": 434771}),
+            ("the_user_logs_in", {}),
+            (_UNSEEN, {"n": 479982, "status": "running", "said": 0, "read": 709767}),
+            ("an_answer_arrives", {"n": 788512}),
+            ("a_task_is_removed", {"n": 628653}),
+            ("a_removed_task_is_made_again", {"n": 562053, "status": "completed"}),
+            ("an_answer_arrives", {"n": 368162}),
+            ("an_answer_arrives", {"n": 209718}),
+        ],
+    ),
+    "a window stayed empty when every task that the round read had been removed": (
+        {"hydration": "preview", "tasks": 1, "modern": False, "page": 2, "has_queue": False, "logged_in": True},
+        [
+            ("all_is_quiet", {}),
+            ("a_task_is_made", {"status": "running"}),
+            ("the_login_expires", {}),
+            ("a_task_is_removed", {"n": 159695}),
+            (_UNSEEN, {"n": 496575, "status": "running", "said": 2, "read": 815813}),
+            ("a_task_is_removed", {"n": 624195}),
+        ],
+    ),
+}
+"""What long runs have found, shortened: how it was wrong, where the run began, and its steps."""
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_what_long_runs_have_found_stays_mended(name: str) -> None:
+    error = play(*FOUND[name])
+    if error is not None:
+        raise error

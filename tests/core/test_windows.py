@@ -272,3 +272,23 @@ def test_a_task_at_work_that_a_round_could_not_read_is_not_requested_again_at_on
     mirror.fail("messages", failure, task_id="t5")
     mirror.answer("messages", "t6")
     assert mirror.asked() == (["retry"] if failure == "server" else [])
+
+
+@pytest.mark.parametrize("hydration", ["lean", "preview"])
+def test_a_round_whose_tasks_were_all_removed_meanwhile_is_followed_by_another(hydration: str) -> None:
+    mirror = windowed(hydration, [task_row("t5", second=5)])
+    mirror.feed(e.ResyncRequested(), saved("tasks", task_row("t6", second=6), "removed"))
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=[task_row("t6", second=6)], older=True)
+    mirror.feed(saved("tasks", task_row("t6", second=6), "removed"))
+    mirror.answer("queue")
+    assert (mirror.ids(), mirror.state.loading) == ([], True)
+    answer(mirror, [task_row("t4", second=4)])
+    assert (mirror.ids(), mirror.state.loading) == (["t4"], False)
+
+
+@pytest.mark.parametrize("hydration", ["lean", "preview"])
+def test_an_answer_without_tasks_that_promises_older_ones_is_not_asked_for_again(hydration: str) -> None:
+    mirror = Mirror(hydration).up()
+    answer(mirror, [])
+    assert (mirror.ids(), mirror.asked()) == ([], [])

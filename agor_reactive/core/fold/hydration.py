@@ -233,6 +233,8 @@ def _advance(draft: Draft, at: float) -> None:
             return
     again = draft.books.again
     commit.commit_round(draft, current, at)
+    # Every task that the answer brought may have been removed since. If it brought none, there is none to read again.
+    again = again or (window.is_emptied(draft) and not all(task.queued for task in current.tasks))
     draft.books = draft.books.but(round=None, attempt=0, again=False, sync_end=SyncEnd(None))
     if again:
         begin_round(draft)
