@@ -303,6 +303,59 @@ def replay(
 
 
 @app.command()
+def pipe(
+    to: Annotated[
+        list[str],
+        typer.Option(
+            "--to", metavar="TARGET", help="slack://NAME, webhook://NAME, jsonl:FILE or terminal: (repeatable)."
+        ),
+    ],
+    session: Annotated[
+        list[str] | None, typer.Argument(metavar="SESSION", help="Session ids; any unambiguous prefix works.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Pipe every session, also those created meanwhile.")
+    ] = False,
+    on: Annotated[str, typer.Option("--on", metavar="WHAT", help="completed_turns or events.")] = "completed_turns",
+    template: Annotated[
+        str | None, typer.Option("--template", metavar="TEXT", help="Text with {status}, {prompt:.80}, {text}…")
+    ] = None,
+    thread: Annotated[
+        str | None, typer.Option("--thread", metavar="TEXT", help="Slack: one thread per result, as {session_id}.")
+    ] = None,
+    dead_letters: Annotated[
+        Path | None, typer.Option("--dead-letters", metavar="FILE", help="Keep what could not be delivered.")
+    ] = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", metavar="FILE", help="Remember what was delivered over restarts.")
+    ] = None,
+    again: Annotated[
+        Path | None, typer.Option("--resend", metavar="FILE", help="Deliver a file of dead letters, then exit.")
+    ] = None,
+) -> None:
+    """Deliver completed turns or events to Slack, a webhook, a file or a terminal, until Ctrl-C.
+
+    NAME is an environment variable that holds the secret (default: AGOR_SLACK_WEBHOOK, AGOR_WEBHOOK_URL), or the path
+    of a file.
+    """
+    with working():
+        if again is not None:
+            if session or everything or dead_letters or checkpoint:
+                raise UsageError("--resend goes with --to, --template and --thread only")
+            from agor_reactive.cli.pipe import pipe_again
+
+            raise typer.Exit(run(lambda stop: pipe_again(again, to=to, template=template, thread=thread)))
+        from agor_reactive.cli.pipe import pipe as work
+
+        reach = Reach.of(url, api_key_env)
+        options: dict[str, Any] = {"template": template, "thread": thread, "checkpoint": checkpoint}
+        options |= {"everything": everything, "to": to, "on": on, "dead_letters": dead_letters}
+        raise typer.Exit(run(lambda stop: work(reach, session or [], stop, **options)))
+
+
+@app.command()
 def stop(session: SessionId, url: Url = DEFAULT_URL, api_key_env: ApiKeyEnv = KEY_ENV) -> None:
     """Stop the running task. Queued prompts still run."""
     with working():

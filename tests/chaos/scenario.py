@@ -30,6 +30,7 @@ from tests.chaos.process import DaemonProcess, Settings
 from tests.chaos.proxy import Proxy
 from tests.chaos.report import Mirror, Report
 from tests.chaos.schedule import FaultSchedule
+from tests.chaos.turns import TurnCount, ended_tasks, turns_differ
 from tests.chaos.users import Seat, Users, seats
 
 __all__ = ["Options", "run_scenario"]
@@ -66,6 +67,8 @@ class _Scene:
     events: Counter[str]
     phases: Counter[str]
     recording: Recording
+    turns: TurnCount
+    ended_before: set[str]
 
 
 async def run_scenario(options: Options) -> Report:
@@ -145,7 +148,13 @@ async def _between(options: Options, daemon: DaemonProcess, problems: Problems, 
             users = Users(client, taken, problems, options.seed)
             schedule = FaultSchedule(proxy, daemon, options.seed)
             recording = agor.record(client, folder / "chaos.jsonl.gz")
-            scene = _Scene(options, daemon, proxy, schedule, driver, client, users, problems, events, phases, recording)
+            ended_before = set(await ended_tasks(rest, driver.sessions))
+            turns = TurnCount(client, driver.sessions)
+            await turns.ready()
+            scene = _Scene(
+                options, daemon, proxy, schedule, driver, client, users, problems, events, phases, recording, turns,
+                ended_before,
+            )  # fmt: skip
             for number in range(len(taken)):
                 users.sit(number)
             await _reign(scene)
@@ -156,13 +165,14 @@ async def _between(options: Options, daemon: DaemonProcess, problems: Problems, 
             except TimeoutError:
                 report.faults.append(f"not quiet within {CALM:g} s: {_unquiet(scene)}")
             await _compare_recordings(scene, report)
+            await _compare_turns(scene, rest, report)
             users.leave_all()
             await _facts(scene, report)
             noting()
             await _nothing_held(scene, report)
             counting.dispose()
         made = users.made
-        del users, scene, client, link, counting, noting, recording
+        del users, scene, client, link, counting, noting, recording, turns
     await asyncio.sleep(0)
     alive = still_alive(made)
     report.leaks += [f"{count} × {name} never collected" for name, count in alive.items()]
@@ -333,6 +343,20 @@ async def _compare_recordings(scene: _Scene, report: Report) -> None:
     ]
     size = sum(path.stat().st_size for path in recording.paths)
     report.facts["recorded"] = f"{recording.records} records, {size / 1e6:.1f} MB, {len(folded)} mirrors in all"
+
+
+async def _compare_turns(scene: _Scene, rest: agor.AsyncRestClient, report: Report) -> None:
+    """Compare the turns that a sink counted with the ended tasks of the daemon: each exactly once."""
+    await scene.turns.end()
+    after = set(await ended_tasks(rest, scene.driver.sessions))
+    counts = scene.turns.sink.counts
+    report.faults += turns_differ(counts, scene.ended_before, after)
+    if scene.turns.dropped or scene.turns.repeated:
+        report.faults.append(f"turns: {scene.turns.dropped} dropped, {scene.turns.repeated} emitted again")
+    new = len(after - scene.ended_before)
+    report.facts["finished turns"] = f"{len(counts)} counted by a sink, {new} in the daemon's rows"
+    if not new:
+        report.faults.append("no turn ended during the run")
 
 
 async def _facts(scene: _Scene, report: Report) -> None:

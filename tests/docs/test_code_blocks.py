@@ -97,6 +97,13 @@ def test_every_block_of_a_page_runs_one_after_the_other(
         raise failures[0]
 
 
+def test_the_example_of_a_recipe_has_25_lines_at_most() -> None:
+    recipes = [page for page in PAGES if page.name.startswith("recipe-")]
+    assert recipes
+    for page in recipes:
+        assert len(blocks_of(page)[0].code.splitlines()) <= 25, page.name
+
+
 def test_blocks_are_found_and_those_not_run_are_counted() -> None:
     blocks = [block for page in PAGES for block in blocks_of(page)]
     skipped = sum(block.skipped for block in blocks)

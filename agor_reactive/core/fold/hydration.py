@@ -243,12 +243,13 @@ def _advance(draft: Draft, at: float) -> None:
     if draft.books.queue_moved:
         queue.read_queue(draft)
     failures.retry_later(draft)
-    _load_what_moved_meanwhile(draft)
+    _load_what_moved_meanwhile(draft, current)
 
 
-def _load_what_moved_meanwhile(draft: Draft) -> None:
-    """What the round did not plan to read: a task that has begun to work since, in a window, and one that is the newest
-    only now, because it has left the queue or the one after it was removed."""
+def _load_what_moved_meanwhile(draft: Draft, current: SyncRound) -> None:
+    """Read what the round did not plan to read: a task that has begun to work since, in a window; one that is the
+    newest only now, because it has left the queue or the one after it was removed; a loaded one that was not there when
+    the round read the tasks and has been made again since."""
     hydration, missing = draft.status.hydration, draft.books.missing
     wanted = [entry for entry in draft.tasks.entries.values() if is_active(entry)] if draft.books.window else []
     newest = newest_task(draft.tasks.in_order()) if hydration not in ("none", "eager") else None
@@ -257,6 +258,12 @@ def _load_what_moved_meanwhile(draft: Draft) -> None:
     for entry in wanted:
         if ("messages", entry.task_id) not in missing:
             window.load_whole(draft, entry.task_id)
+    read = {task_id for task_id, _ in current.results}
+    loaded = draft.loaded_task_ids
+    for task_id in tuple(loaded):
+        old = loaded.since[task_id] < current.begun and task_id not in read and None not in read
+        if old and ("messages", task_id) not in missing:
+            window.load_whole(draft, task_id, again=True)
 
 
 def _plan(draft: Draft, current: SyncRound) -> None:

@@ -1,0 +1,78 @@
+"""The items that operators emit. Frozen; plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from agor_reactive.models import Message, Task
+from agor_reactive.models.base import instant
+
+__all__ = ["ToolCall", "Turn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A task that has ended, with its messages. `id` is the task's id: the idempotency key."""
+
+    task: Task
+    messages: tuple[Message, ...] = ()
+
+    @property
+    def id(self) -> str:
+        """The task's id."""
+        return self.task.task_id
+
+    @property
+    def session_id(self) -> str:
+        """The session's id."""
+        return self.task.session_id
+
+    @property
+    def status(self) -> str:
+        """How it ended: ``completed failed stopped timed_out``."""
+        return self.task.status
+
+    @property
+    def prompt(self) -> str:
+        """The prompt."""
+        return self.task.full_prompt
+
+    @property
+    def text(self) -> str:
+        """The text of the reply: that of the assistant's messages, joined by blank lines."""
+        return "\n\n".join(m.text for m in self.messages if m.role == "assistant" and m.text)
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the start to the end; None if one of them is unknown."""
+        if isinstance(self.task.duration_ms, int | float):
+            return self.task.duration_ms / 1000
+        began, ended = instant(self.task.started_at), instant(self.task.completed_at)
+        return None if began is None or ended is None else max(0.0, ended - began)
+
+    @property
+    def failed(self) -> bool:
+        """Whether it ended otherwise than completed or stopped."""
+        return self.status not in ("completed", "stopped")
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A tool call that has ended. Times are epoch seconds."""
+
+    session_id: str
+    task_id: str
+    id: str
+    name: str
+    input: Any
+    status: str
+    result: Any
+    error: str | None
+    started_at: float | None
+    ended_at: float | None
+
+    @property
+    def duration(self) -> float | None:
+        """Seconds from the start to the end; None if one of them is unknown."""
+        return None if self.started_at is None or self.ended_at is None else self.ended_at - self.started_at
