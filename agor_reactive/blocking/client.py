@@ -21,7 +21,7 @@ from agor_reactive.calls.surface import LiveSync
 from agor_reactive.client import Client, ClientOptions, Hydration, create_client, retain_sessions
 from agor_reactive.errors import UsageError
 from agor_reactive.models import AuthenticationResult
-from agor_reactive.models.secrecy import hide, hide_fields
+from agor_reactive.models.secrecy import hide, hide_fields, hide_values
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.services import SERVICES, Deliver, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
@@ -189,6 +189,10 @@ def connect(url: str = DEFAULT_URL, **options: Unpack[ClientOptions]) -> Blockin
     ...     page = client.service("sessions").find()
     """
     options.update(cast(ClientOptions, hide_fields(options)))
+    if "headers" in options:
+        options["headers"] = hide_values(options["headers"])
+    if "proxy" in options:
+        options["proxy"] = hide(options["proxy"])
     portal = LoopThread()
     live: Client | None = None
 

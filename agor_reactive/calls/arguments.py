@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from agor_reactive.errors import UsageError
-from agor_reactive.models.secrecy import hide
+from agor_reactive.models.secrecy import hide, hide_values
 
 __all__ = ["callback", "check_secret", "check_timeout", "check_wait", "header_fields", "is_sendable", "proxy_address"]
 
@@ -82,10 +82,10 @@ def header_fields(headers: Any) -> None:
         return
     if not isinstance(headers, Mapping):
         raise UsageError(f"headers are a mapping of names to values, not {type(headers).__name__}")
-    for name, value in headers.items():
+    for name, value in hide_values(headers).items():
         if not isinstance(name, str) or not _HEADER_NAME.fullmatch(name):
             raise UsageError(f"Invalid header name: {name!r}")
-        if not isinstance(value, str) or not _HEADER_VALUE.fullmatch(value):
+        if not isinstance(value, SecretStr) or not _HEADER_VALUE.fullmatch(value.get_secret_value()):
             raise UsageError(f"Invalid value of header {name}: use one line of ASCII text")
 
 
@@ -93,10 +93,14 @@ def proxy_address(proxy: Any) -> None:
     """Check the address of a proxy: a scheme and a host. Messages do not show it, because it may hold a password."""
     if proxy is None:
         return
-    try:
-        parts = urlsplit(proxy) if isinstance(proxy, str) else None
-        fits = parts is not None and parts.scheme in _PROXY_SCHEMES and bool(parts.hostname)
-    except ValueError:
-        fits = False
-    if not fits:
+    proxy = hide(proxy)
+    if not isinstance(proxy, SecretStr) or not _is_proxy(proxy):
         raise UsageError("proxy is an address such as http://127.0.0.1:3128")
+
+
+def _is_proxy(proxy: SecretStr) -> bool:
+    try:
+        parts = urlsplit(proxy.get_secret_value())
+        return parts.scheme in _PROXY_SCHEMES and bool(parts.hostname)
+    except ValueError:
+        return False

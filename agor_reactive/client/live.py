@@ -20,7 +20,7 @@ from agor_reactive.calls.surface import Live
 from agor_reactive.client.rest import given_credentials, http_options, login_result
 from agor_reactive.errors import UsageError
 from agor_reactive.models import AuthenticationResult
-from agor_reactive.models.secrecy import hide
+from agor_reactive.models.secrecy import hide, hide_values
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.session.collection import SessionCollection
@@ -54,9 +54,9 @@ class ClientOptions(TypedDict, total=False):
     connect_timeout: float
     keep_trying: bool
     transports: Sequence[str]
-    headers: Mapping[str, str] | None
+    headers: Mapping[str, Secret] | None
     verify: Verify
-    proxy: str | None
+    proxy: Secret | None
     max_response: int | None
     link: Link | None
 
@@ -206,9 +206,9 @@ def create_client(
     connect_timeout: float = 10.0,
     keep_trying: bool = False,
     transports: Sequence[str] = ("websocket",),
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, Secret] | None = None,
     verify: Verify = True,
-    proxy: str | None = None,
+    proxy: Secret | None = None,
     max_response: int | None = None,
     link: Link | None = None,
 ) -> Client:
@@ -223,7 +223,8 @@ def create_client(
     >>> async with create_client("http://localhost:3030", api_key=key) as client:     # doctest: +SKIP
     ...     off = client.service("messages").on("created", print)
     """
-    api_key, access_token, refresh_token = hide(api_key, access_token, refresh_token)
+    api_key, access_token, refresh_token, proxy = hide(api_key, access_token, refresh_token, proxy)
+    headers = hide_values(headers)
     arguments.check_timeout(timeout)
     arguments.check_timeout(connect_timeout, "connect_timeout")
     if link is None:

@@ -18,7 +18,7 @@ from agor_reactive.calls.paging import FilterCheck
 from agor_reactive.calls.surface import Async, Sync
 from agor_reactive.errors import Forbidden, NotAuthenticated
 from agor_reactive.models import AuthenticationResult, row_from_wire
-from agor_reactive.models.secrecy import hide, reveal_fields
+from agor_reactive.models.secrecy import hide, hide_values, reveal_fields
 from agor_reactive.services import SERVICES, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
@@ -40,7 +40,7 @@ def given_credentials(**ways: Any) -> Credentials | None:
 
 
 def http_options(
-    headers: Mapping[str, str] | None, verify: Verify, proxy: str | None, max_response: int | None
+    headers: Mapping[str, Secret] | None, verify: Verify, proxy: Secret | None, max_response: int | None
 ) -> dict[str, Any]:
     """The transport options that REST and socket share; unset ones are left to the transport's defaults.
 
@@ -232,9 +232,9 @@ def create_rest_client(
     refresh_token: Secret | None = None,
     token_provider: TokenProvider | None = None,
     timeout: float | httpx2.Timeout = 30.0,
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, Secret] | None = None,
     verify: Verify = True,
-    proxy: str | None = None,
+    proxy: Secret | None = None,
     max_response: int | None = None,
 ) -> RestClient:
     """Create a client for plain scripts, over plain HTTP. It sends nothing before the first call.
@@ -249,7 +249,8 @@ def create_rest_client(
     """
     from agor_reactive.transport.http import Rest
 
-    api_key, access_token, refresh_token = hide(api_key, access_token, refresh_token)
+    api_key, access_token, refresh_token, proxy = hide(api_key, access_token, refresh_token, proxy)
+    headers = hide_values(headers)
     _check_timeout(timeout)
     given = given_credentials(
         api_key=api_key, access_token=access_token, refresh_token=refresh_token, token_provider=token_provider
@@ -267,15 +268,16 @@ def create_async_rest_client(
     refresh_token: Secret | None = None,
     token_provider: TokenProvider | None = None,
     timeout: float | httpx2.Timeout = 30.0,
-    headers: Mapping[str, str] | None = None,
+    headers: Mapping[str, Secret] | None = None,
     verify: Verify = True,
-    proxy: str | None = None,
+    proxy: Secret | None = None,
     max_response: int | None = None,
 ) -> AsyncRestClient:
     """Create an asyncio REST client; see `create_rest_client`. It belongs to the event loop that uses it first."""
     from agor_reactive.transport.http import AsyncRest
 
-    api_key, access_token, refresh_token = hide(api_key, access_token, refresh_token)
+    api_key, access_token, refresh_token, proxy = hide(api_key, access_token, refresh_token, proxy)
+    headers = hide_values(headers)
     _check_timeout(timeout)
     given = given_credentials(
         api_key=api_key, access_token=access_token, refresh_token=refresh_token, token_provider=token_provider

@@ -28,12 +28,16 @@ def _whole(text: str) -> str:
 
 
 class Run:
-    """An immutable stretch of chunks. Numbered chunks of it are those from `start` up to, not including, `end`."""
+    """An immutable stretch of chunks. Numbered chunks of it are those from `start` up to, not including, `end`.
 
-    __slots__ = ("_chunks", "_count", "_text", "end", "start")
+    `size` is what it holds: its characters, and one more for each chunk, so that empty chunks count, too.
+    """
+
+    __slots__ = ("_chunks", "_count", "_text", "end", "size", "start")
 
     start: int
     end: int
+    size: int
     _chunks: _Chunks
     _count: int
     _text: str | None
@@ -42,6 +46,7 @@ class Run:
         self.start = start
         self._count = count = len(chunks)
         self.end = start + count
+        self.size = count + sum(map(len, chunks))
         self._chunks = _Chunks(chunks)
         self._text = None
 
@@ -67,6 +72,7 @@ class Run:
         new: Run = _new(Run)
         new.start = self.start
         new.end = self.end + step
+        new.size = self.size + len(chunk) + 1
         new._chunks = chunks
         new._count = count + 1
         new._text = None
@@ -80,6 +86,7 @@ class Run:
         """
         self._chunks.append(chunk)
         self._count += 1
+        self.size += len(chunk) + 1
         self.end += 1
 
     def joined_with(self, later: Run) -> Run:
@@ -87,6 +94,7 @@ class Run:
         new: Run = _new(Run)
         new.start = self.start
         new.end = later.end
+        new.size = self.size + later.size
         new._chunks = _Chunks((*self.chunks, *later.chunks))
         new._count = self._count + later._count
         new._text = None

@@ -12,7 +12,16 @@ from typing import Any, Final
 
 from pydantic import SecretStr
 
-__all__ = ["REDACTED", "hide", "hide_fields", "is_secret", "reveal_fields", "scrub_text"]
+__all__ = [
+    "REDACTED",
+    "hide",
+    "hide_fields",
+    "hide_values",
+    "is_secret",
+    "reveal_fields",
+    "reveal_values",
+    "scrub_text",
+]
 
 REDACTED: Final = "[redacted]"
 
@@ -59,11 +68,21 @@ def hide_fields(value: Any) -> Any:
     }
 
 
+def hide_values(value: Any) -> Any:
+    """A mapping whose texts are all `SecretStr`, whatever their names: headers. Anything else as it is."""
+    return {name: hide(item) for name, item in value.items()} if isinstance(value, Mapping) else value
+
+
 def reveal_fields(value: Any) -> Any:
     """The opposite of `hide_fields`, for what needs the text."""
     if isinstance(value, SecretStr):
         return value.get_secret_value()
     return {key: reveal_fields(item) for key, item in value.items()} if isinstance(value, Mapping) else value
+
+
+def reveal_values(value: Mapping[str, Any]) -> dict[str, Any]:
+    """The opposite of `hide_values`, for what needs the text."""
+    return {name: reveal_fields(item) if isinstance(item, SecretStr) else item for name, item in value.items()}
 
 
 def scrub_text(text: str) -> str:

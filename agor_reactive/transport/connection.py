@@ -22,6 +22,7 @@ from pydantic import SecretStr
 
 from agor_reactive.calls.methods import is_read, lost_in_flight
 from agor_reactive.errors import CallTimeout, CannotConnect, NotConnected, OutcomeUnknown
+from agor_reactive.models.secrecy import reveal_values
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, checked_frame, read_ack
 from agor_reactive.transport.environment import live_proxy
@@ -54,9 +55,9 @@ class ConnectOptions:
 
     transports: Sequence[str] = ("websocket",)
     timeout: float = 10.0
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, SecretStr] = field(default_factory=dict, repr=False)
     verify: bool | ssl.SSLContext = True
-    proxy: str | None = field(default=None, repr=False)
+    proxy: SecretStr | None = field(default=None, repr=False)
     proxy_from_env: bool = True
     max_frame: int = MAX_FRAME
 
@@ -91,7 +92,7 @@ class Connection:
             ws_response_class=event_lane(self._deliver, self._took_max_payload, self._oversize),
             connector=aiohttp.TCPConnector(ssl=options.verify),
             # aiohttp reads the environment for http and https addresses only, and not for those of WebSockets.
-            proxy=live_proxy(options.proxy, address, from_env=options.proxy_from_env),
+            proxy=_address_of(live_proxy(options.proxy, address, from_env=options.proxy_from_env)),
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=options.timeout),
         )
         self._sio = socketio.AsyncClient(
@@ -123,6 +124,7 @@ class Connection:
         options = self._options
         if "polling" in options.transports:
             _allow_busy_polls()
+        failed: Exception
         try:
             async with asyncio.timeout(options.timeout):
                 await self._connect(token)
@@ -130,19 +132,20 @@ class Connection:
             if reading is None:
                 raise ConnectionError("the connection ended while connecting")
             reading.add_done_callback(self._reading_ended)
+            return
         except TimeoutError:
             await self.close()
-            raise CannotConnect(
-                f"the daemon at {self._address.url} did not answer within {options.timeout:g} s"
-            ) from None
+            failed = CannotConnect(f"the daemon at {self._address.url} did not answer within {options.timeout:g} s")
         except Exception as error:  # noqa: BLE001 - a bad handshake makes python-socketio raise nearly anything
             await self.close()
             if self._refused.done():
-                raise refused_by_daemon(self._refused.result(), self._address.url) from None
-            raise refused_on_the_way(self._redirected or error, self._address.url) from None
+                failed = refused_by_daemon(self._refused.result(), self._address.url)
+            else:
+                failed = refused_on_the_way(self._redirected or error, self._address.url)
         except BaseException:
             await self.close()
             raise
+        raise failed  # not from within: the error behind it has the frames that hold headers and the proxy's password
 
     async def _connect(self, token: SecretStr | None) -> None:
         """Run python-socketio's `connect`, and end it when the daemon refuses: with polling it would wait for a
@@ -296,7 +299,11 @@ class Connection:
 
 def _handshake_headers(options: ConnectOptions, token: SecretStr | None) -> dict[str, str]:
     identity = {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
-    return {**options.headers, **identity}
+    return {**reveal_values(options.headers), **identity}
+
+
+def _address_of(proxy: SecretStr | None) -> str | None:
+    return None if proxy is None else proxy.get_secret_value()
 
 
 def _allow_busy_polls() -> None:

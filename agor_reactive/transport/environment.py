@@ -12,7 +12,10 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from agor_reactive.errors import UsageError
+from agor_reactive.models.secrecy import hide
 from agor_reactive.transport.address import Address
 
 __all__ = ["UNUSABLE", "live_proxy", "unusable"]
@@ -25,8 +28,8 @@ _FILES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
 
 
 def live_proxy(
-    given: str | None, address: Address, *, from_env: bool, env: Mapping[str, str] | None = None
-) -> str | None:
+    given: SecretStr | None, address: Address, *, from_env: bool, env: Mapping[str, str] | None = None
+) -> SecretStr | None:
     """The HTTP proxy for a live connection, or None: the given one, else the environment's; None for this machine.
 
     Raises `UsageError` for a SOCKS proxy, which a live connection cannot use, and for an invalid address. `env`
@@ -36,28 +39,41 @@ def live_proxy(
         return _http_proxy(given, "proxy=")
     if not from_env or address.is_loopback:
         return None
-    read = os.environ if env is None else env
+    found = _of_environment(address, os.environ if env is None else env)
+    return None if found is None else _http_proxy(*found)
+
+
+def _of_environment(address: Address, env: Mapping[str, str]) -> tuple[SecretStr, str] | None:
+    """The value and the name of the variable that holds the proxy for this address. Raises nothing: its variables
+    hold the whole environment."""
     for name in ("HTTPS_PROXY" if address.is_tls else "HTTP_PROXY", "ALL_PROXY"):
-        value = (read.get(name.lower()) or read.get(name) or "").strip()
+        value = (env.get(name.lower()) or env.get(name) or "").strip()
         if value:
-            return None if _is_excepted(address, read) else _http_proxy(value, name)
+            return None if _is_excepted(address, env) else (SecretStr(value), name)
     return None
 
 
-def _http_proxy(value: str, name: str) -> str:
-    try:
-        parts = urlsplit(value if "://" in value else f"http://{value}")
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        host = None
-    if not host:
+def _http_proxy(value: SecretStr, name: str) -> SecretStr:
+    scheme, whole = _parts(value)
+    if not whole:
         raise UsageError(f"{name} is not a proxy address; an example is http://127.0.0.1:3128")
-    if parts.scheme not in ("http", "https"):
+    if scheme not in ("http", "https"):
         raise UsageError(
-            f"{name} names a {parts.scheme} proxy; a live connection goes through HTTP proxies only. Use an http:// "
+            f"{name} names a {scheme} proxy; a live connection goes through HTTP proxies only. Use an http:// "
             "proxy, or except this host with NO_PROXY"
         )
-    return parts.geturl()
+    return whole
+
+
+def _parts(value: SecretStr) -> tuple[str, SecretStr | None]:
+    """The scheme and the whole address; None for one without a host."""
+    text = value.get_secret_value()
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        is_whole = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return "", None
+    return parts.scheme, hide(parts.geturl()) if is_whole else None
 
 
 def _is_excepted(address: Address, env: Mapping[str, str]) -> bool:

@@ -29,9 +29,9 @@ from agor_reactive.errors import (
     ProtocolError,
     UsageError,
 )
-from agor_reactive.models.secrecy import hide, hide_fields, scrub_text
+from agor_reactive.models.secrecy import hide, hide_fields, hide_values, reveal_values, scrub_text
 from agor_reactive.transport.address import Address
-from agor_reactive.transport.credentials import Credentials, Login, LoginStep
+from agor_reactive.transport.credentials import Credentials, Login, LoginStep, Secret
 from agor_reactive.transport.environment import UNUSABLE, unusable
 from agor_reactive.transport.rest import (
     AuthState,
@@ -78,14 +78,16 @@ class _RestBase:
         credentials: Credentials | None = None,
         timeout: float | httpx2.Timeout = 30.0,
         retry: RetryPolicy | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, Secret] | None = None,
         verify: Verify = True,
-        proxy: str | None = None,
+        proxy: Secret | None = None,
         proxy_from_env: bool = True,
         max_response: int = MAX_RESPONSE,
         random: Callable[[], float] = _random.random,
         wall: Callable[[], float] = time.time,
     ) -> None:
+        proxy = hide(proxy)
+        headers = self._headers = hide_values(headers or {})
         self._address = Address.parse(url)
         self._retry = retry or RetryPolicy()
         self._random = random
@@ -93,7 +95,6 @@ class _RestBase:
         self._options: dict[str, Any] = {
             "base_url": self._address.url,
             "timeout": timeout,
-            "headers": dict(headers or {}),
             "limits": _LIMITS,
             "follow_redirects": False,
             "proxy": proxy,
@@ -132,9 +133,14 @@ class _RestBase:
         wanted = send.request
         url = client.base_url.copy_with(raw_path=(self._address.prefix + wanted.target).encode("ascii"))
         extra: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
-        request = client.build_request(wanted.verb, url, content=wanted.body, headers=wanted.all_headers(), **extra)
+        request = client.build_request(
+            wanted.verb, url, content=wanted.body, headers=self._all_headers(wanted.all_headers()), **extra
+        )
         request.url = _QuietURL(request.url)
         return request
+
+    def _all_headers(self, of_request: Mapping[str, str]) -> dict[str, str]:
+        return {**reveal_values(self._headers), **of_request}
 
     def _renewal(self, seen: int) -> EffectGenerator[LoginStep, Mapping[str, Any]] | None:
         """The operation that gets a new token; None when another caller just got one. Raises that caller's refusal."""
@@ -149,9 +155,10 @@ class _RestBase:
 def _made(kind: Callable[..., C], options: Mapping[str, Any]) -> C:
     """Create an HTTP client. Raises `UsageError` for unusable environment variables."""
     try:
-        return kind(**options)
+        return kind(**reveal_values(options))
     except (*UNUSABLE, httpx2.InvalidURL) as error:
-        raise unusable(error) from None
+        failed = unusable(error)
+    raise failed  # not from within: the error behind it has the frames that hold the proxy's password
 
 
 class _Body:
@@ -274,12 +281,13 @@ class Rest(_RestBase):
                 response.close()
             return body.answer()
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise _link_error(error, effect, self.url) from None
+            failed = _link_error(error, effect, self.url)
         except OSError as error:  # not a socket error, which httpx2 converts: a file named in the environment
-            raise unusable(error) from None
+            failed = unusable(error)
         except RuntimeError:
             self._refuse_if_closed()
             raise
+        raise failed  # not from within: the error behind it has the frames that hold headers
 
     def _renew_once(self, seen: int) -> None:
         with self._lock:
@@ -365,12 +373,13 @@ class AsyncRest(_RestBase):
                 await response.aclose()
             return body.answer()
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            raise _link_error(error, effect, self.url) from None
+            failed = _link_error(error, effect, self.url)
         except OSError as error:  # not a socket error, which httpx2 converts: a file named in the environment
-            raise unusable(error) from None
+            failed = unusable(error)
         except RuntimeError:
             self._refuse_if_closed()
             raise
+        raise failed  # not from within: the error behind it has the frames that hold headers
 
     async def _renew_once(self, seen: int) -> None:
         async with self._lock:

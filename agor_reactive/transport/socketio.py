@@ -43,11 +43,11 @@ from agor_reactive.errors import (
     TooManyRequests,
     UsageError,
 )
-from agor_reactive.models.secrecy import hide, hide_fields
+from agor_reactive.models.secrecy import hide, hide_fields, hide_values
 from agor_reactive.models.wire import LinkPhase, LinkStatus, RawEvent
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.connection import MAX_FRAME, Connection, ConnectOptions
-from agor_reactive.transport.credentials import ApiKey, Credentials, Login, LoginStep
+from agor_reactive.transport.credentials import ApiKey, Credentials, Login, LoginStep, Secret
 from agor_reactive.transport.rest_login import RestLogin
 from agor_reactive.transport.seam import OnEvent, OnStatus
 from agor_reactive.transport.tls import Verify, ssl_setting
@@ -88,20 +88,22 @@ class SocketLink:
         connect_timeout: float = 10.0,
         keep_trying: bool = False,
         backoff: Backoff | None = None,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, Secret] | None = None,
         verify: Verify = True,
-        proxy: str | None = None,
+        proxy: Secret | None = None,
         proxy_from_env: bool = True,
         max_response: int = MAX_FRAME,
         random: Callable[[], float] = _random.random,
         clock: Callable[[], float] = time.time,
         ways: MutableMapping[str, ConnectWay] | None = None,
     ) -> None:
+        proxy = hide(proxy)
+        headers = hide_values(headers or {})
         self._address = Address.parse(url)
         self._options = ConnectOptions(
             tuple(transports),
             connect_timeout,
-            dict(headers or {}),
+            headers,
             ssl_setting(verify) if self._address.is_tls else True,
             proxy,
             proxy_from_env,

@@ -37,7 +37,7 @@ class _Vault:
 
     def __getitem__(self, name: str) -> str:
         if name not in self.texts:
-            prefix = {"key": "agor_sk_", "token": "", "refresh": "", "password": "Pw"}[name]
+            prefix = {"key": "agor_sk_", "password": "Pw", "header": "Hd", "proxy": "Px"}.get(name, "")
             self.texts[name] = prefix + secrets.token_hex(20)
         return self.texts[name]
 
@@ -236,6 +236,60 @@ async def test_a_client_that_cannot_be_made_shows_no_secret(make: Any, wrong: di
         make(**wrong, access_token=VAULT["token"], refresh_token=VAULT["refresh"])
 
     assert VAULT.found_in(rendered(await raised(work()))) == []
+
+
+FACTORIES = [agor.create_rest_client, agor.create_async_rest_client, agor.create_client, agor.connect]
+NETWORKS: list[Callable[[int], dict[str, Any]]] = [
+    lambda port: {},
+    lambda port: {"proxy": f"http://me:{VAULT['proxy']}@127.0.0.1:{port}"},
+    lambda port: {"proxy": f"nonsense://me:{VAULT['proxy']}@127.0.0.1:{port}"},
+    lambda port: {"proxy": f"http://me:{VAULT['proxy']}@127.0.0.1:port"},
+    lambda port: {"proxy": f"socks5://me:{VAULT['proxy']}@127.0.0.1:{port}"},
+    lambda port: {"headers": {"X-Gate": VAULT["header"] + "\n"}},
+    lambda port: {"headers": {"X-Other": VAULT["header"], "a b": "c"}},
+    lambda port: {"timeout": -1},
+    lambda port: {"url": "nonsense"},
+]
+"""Options of a client that fails for want of a daemon, or for the option."""
+
+
+def fails_with(make: Any, options: Callable[[], dict[str, Any]]) -> Awaitable[None]:
+    async def asynchronous() -> None:
+        async with make(**options()) as client:
+            await not_found(client)
+
+    def work() -> None:
+        with make(**options()) as client:
+            not_found(client)
+
+    return asynchronous() if make in (agor.create_client, agor.create_async_rest_client) else asyncio.to_thread(work)
+
+
+@pytest.mark.parametrize("network", NETWORKS, ids=range(len(NETWORKS)))
+@pytest.mark.parametrize("make", FACTORIES)
+async def test_headers_and_the_password_of_a_proxy_are_not_shown(
+    make: Any, network: Callable[[int], dict[str, Any]], nowhere: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("DEBUG")
+    VAULT["header"], VAULT["proxy"]
+    port = int(nowhere.rpartition(":")[2])
+
+    def options() -> dict[str, Any]:
+        return {"url": nowhere, "headers": {"X-Gate": VAULT["header"], "Cookie": VAULT["header"]}, **network(port)}
+
+    error = await raised(fails_with(make, options))
+    assert VAULT.found_in(rendered(error)) == []
+    assert VAULT.found_in(caplog.text) == []
+
+
+@pytest.mark.parametrize("make", [agor.create_client, agor.connect])
+@pytest.mark.parametrize("value", ["http://me:{}@127.0.0.1:{port}", "me:{}@127.0.0.1:x", "socks5://me:{}@127.0.0.1:1"])
+async def test_the_password_of_the_environments_proxy_is_not_shown(
+    make: Any, value: str, nowhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", value.format(VAULT["proxy"], port=nowhere.rpartition(":")[2]))
+    error = await raised(fails_with(make, lambda: {"url": "http://daemon.invalid:3030"}))
+    assert VAULT.found_in(rendered(error)) == []
 
 
 async def test_the_rendering_shows_what_variables_hold() -> None:

@@ -522,6 +522,28 @@ def test_l12_a_resync_of_a_terminal_session_that_fails_promises_nothing(failure:
     assert mirror.asked() == []
 
 
+@pytest.mark.parametrize("joining", ["timeout", "server", "link", "unauthenticated"])
+@pytest.mark.parametrize("failure", ["forbidden", "not_found", "timeout", "server", "unauthenticated"])
+@pytest.mark.parametrize("read", ["session", "tasks"])
+@pytest.mark.parametrize("late", [False, True], ids=["join fails first", "join fails last"])
+def test_l12_a_terminal_session_promises_no_try_of_its_room(joining: str, failure: str, read: str, late: bool) -> None:
+    mirror = degraded_mirror(joining)
+    if late:
+        mirror.feed(e.EventUnreadable())
+    else:
+        mirror.feed(e.ResyncRequested())
+        mirror.fail("join", joining)
+    mirror.fail("session", "forbidden")
+    mirror.feed(e.ResyncRequested())
+    if "join" in mirror.asked():
+        mirror.fail("join", joining)
+    mirror.fail(read, failure, "no answer")
+    state = mirror.state
+    assert (state.terminal, state.loading, mirror.asked()) == (True, False, [])
+    promises = ("Next try", "continues", "once connected")
+    assert not [text for _, text in state._base.status.errors if any(promise in text for promise in promises)]
+
+
 def test_a_login_after_an_anonymous_start_reads_the_session() -> None:
     mirror = Mirror()
     mirror.feed(e.LinkChanged(LinkStatus("unauthenticated", epoch=1)))

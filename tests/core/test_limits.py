@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import pytest
 
 from agor_reactive.core import events as e
-from agor_reactive.core.fold import limits
-from tests.core.build import Mirror, chunk, hydrated, message_row, raw, saved, start, task_row, thinking
+from agor_reactive.core.fold import fold_raw, limits
+from tests.core.build import Mirror, chunk, end, hydrated, message_row, raw, saved, start, task_row, thinking
 
 BOUND = 20
 MANY = 200
@@ -17,7 +18,7 @@ MANY = 200
 
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("MOST_TASKS", "MOST_MESSAGES", "MOST_STREAMS", "MOST_TOOLS", "MOST_REMOVED"):
+    for name in ("MOST_TASKS", "MOST_MESSAGES", "MOST_STREAMS", "MOST_TOOLS", "MOST_TEXT", "MOST_REMOVED"):
         monkeypatch.setattr(limits, name, BOUND)
 
 
@@ -29,6 +30,8 @@ def held(mirror: Mirror) -> dict[str, int]:
         "tasks": len(state.tasks),
         "messages": len(state.messages_by_task.entries),
         "streams": len(state.streaming_messages),
+        "text": max([run.size for stream in state.streaming_messages.values() for run in stream.runs], default=0) - 1,
+        "thinking": max([stream._head.thought.size for stream in state.streaming_messages.values()], default=0) - 1,
         "tools": sum(len(tools) for _, tools in state.live_tools.items()),
         "removed tasks": len(books.gone_tasks),
         "removed messages": len(books.gone_messages),
@@ -41,6 +44,12 @@ def held(mirror: Mirror) -> dict[str, int]:
 
 ENDLESS: dict[str, Callable[[int], Any]] = {
     "chunks": lambda n: chunk(f"m{n}", "x", 0),
+    "numbered text of one message": lambda n: chunk("m", "x", n),
+    "text of one message": lambda n: chunk("m", "x"),
+    "empty chunks of one message": lambda n: chunk("m", "", n),
+    "text of one message with holes": lambda n: chunk("m", "x", 2 * n),
+    "text of one message, last chunk first": lambda n: chunk("m", "x", MANY - n),
+    "thinking of one message": lambda n: thinking("m", "x"),
     "starts": lambda n: start(f"m{n}"),
     "thinking": lambda n: thinking(f"m{n}", "x"),
     "tasks": lambda n: saved("tasks", task_row(f"new{n}", second=n)),
@@ -65,3 +74,19 @@ def test_what_never_ends_is_bounded_and_said(name: str, reading: bool) -> None:
         assert mirror.state.error is not None
         assert "is not kept" in mirror.state.error
         assert sum(mirror.state.anomalies.values()) > 0
+
+
+@pytest.mark.parametrize("ended", [False, True], ids=["under way", "ended"])
+def test_text_beyond_the_bound_is_missing_however_its_chunks_are_batched(ended: bool) -> None:
+    events = [start("m"), *(chunk("m", "xy", n) for n in range(MANY)), *([end("m", MANY)] if ended else [])]
+    states = [
+        fold_raw(hydrated().state, events),
+        reduce(lambda state, event: fold_raw(state, [event]), events, hydrated().state),
+    ]
+    for state in states:
+        stream = state.streaming_messages["m"]
+        assert (stream.text, stream.complete) == ("xy" * 7, False)
+        assert state.error == "The daemon sent more than 20 characters of one message of this session; " + (
+            "what is beyond that is not kept."
+        )
+    assert states[0].dump() == states[1].dump()

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 
 import pytest
+from pydantic import SecretStr
 
 import agor_reactive as agor
 from agor_reactive.errors import CannotConnect, UsageError
@@ -27,7 +28,8 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def of(env: Mapping[str, str], url: str = FAR) -> str | None:
-    return live_proxy(None, Address.parse(url), from_env=True, env=env)
+    found = live_proxy(None, Address.parse(url), from_env=True, env=env)
+    return None if found is None else found.get_secret_value()
 
 
 def test_a_live_connection_takes_the_proxy_for_its_scheme_then_the_one_for_all() -> None:
@@ -38,7 +40,8 @@ def test_a_live_connection_takes_the_proxy_for_its_scheme_then_the_one_for_all()
     assert of({}) is None
     assert of(env, "http://127.0.0.1:3030") is None
     assert live_proxy(None, Address.parse(FAR), from_env=False, env=env) is None
-    assert live_proxy("http://mine:4", Address.parse("http://localhost"), from_env=True, env=env) == "http://mine:4"
+    mine = SecretStr("http://mine:4")
+    assert live_proxy(mine, Address.parse("http://localhost"), from_env=True, env=env) == mine
 
 
 @pytest.mark.parametrize(

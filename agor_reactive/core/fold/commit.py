@@ -138,7 +138,8 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
     status = draft.status
     draft.status = status.but(loading=False, terminal=False, last_synced_at=at, errors=kept)
     draft.accepts_session_id = status.session_id
-    draft.books = draft.books.but(missed=False)
+    if not draft.books.again:  # else an event was lost after this round had read its rows
+        draft.books = draft.books.but(missed=False)
 
 
 def _commit_messages(draft: Draft, current: SyncRound, task_id: str | None, results: FetchResult) -> None:

@@ -88,6 +88,7 @@ def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
 def event_unreadable(draft: Draft, event: e.EventUnreadable) -> None:
     """An event is lost, and with it perhaps a row: count it, and read everything again."""
     _count_anomaly(draft, "unreadable events", 1)
+    draft.books = draft.books.but(missed=True)
     _read_again(draft)
 
 
@@ -242,12 +243,13 @@ def _advance(draft: Draft, at: float) -> None:
     if draft.books.queue_moved:
         queue.read_queue(draft)
     failures.retry_later(draft)
-    _load_what_moved_meanwhile(draft)
+    _load_what_moved_meanwhile(draft, current)
 
 
-def _load_what_moved_meanwhile(draft: Draft) -> None:
-    """What the round did not plan to read: a task that has begun to work since, in a window, and one that is the newest
-    only now, because it has left the queue or the one after it was removed."""
+def _load_what_moved_meanwhile(draft: Draft, current: SyncRound) -> None:
+    """Read what the round did not plan to read: a task that has begun to work since, in a window; one that is the
+    newest only now, because it has left the queue or the one after it was removed; a loaded one that was not there when
+    the round read the tasks and has been made again since."""
     hydration, missing = draft.status.hydration, draft.books.missing
     wanted = [entry for entry in draft.tasks.entries.values() if is_active(entry)] if draft.books.window else []
     newest = newest_task(draft.tasks.in_order()) if hydration not in ("none", "eager") else None
@@ -256,6 +258,12 @@ def _load_what_moved_meanwhile(draft: Draft) -> None:
     for entry in wanted:
         if ("messages", entry.task_id) not in missing:
             window.load_whole(draft, entry.task_id)
+    read = {task_id for task_id, _ in current.results}
+    loaded = draft.loaded_task_ids
+    for task_id in tuple(loaded):
+        old = loaded.since[task_id] < current.begun and task_id not in read and None not in read
+        if old and ("messages", task_id) not in missing:
+            window.load_whole(draft, task_id, again=True)
 
 
 def _plan(draft: Draft, current: SyncRound) -> None:
@@ -464,6 +472,9 @@ def _round_failed(draft: Draft, failure: e.Failure) -> None:
     draft.status = draft.status.but(loading=False, terminal=terminal)
     said = failure.text if final else f"The session could not be read: {failure.text}"
     if terminal:
+        if draft.status.degraded:
+            text = f"Streamed text may be missing: {draft.status.connection.reason}{failures.AGAIN}"
+            failures.set_error(draft, "join", text)
         failures.set_error(draft, "sync", f"{said}{failures.AGAIN}")
         return
     said = f"{said}."

@@ -11,18 +11,29 @@ from typing import Final, Literal
 from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.persistent import PMap
 
-__all__ = ["MOST_MESSAGES", "MOST_REMOVED", "MOST_STREAMS", "MOST_TASKS", "MOST_TOOLS", "note_removed", "say"]
+__all__ = [
+    "MOST_MESSAGES",
+    "MOST_REMOVED",
+    "MOST_STREAMS",
+    "MOST_TASKS",
+    "MOST_TEXT",
+    "MOST_TOOLS",
+    "note_removed",
+    "say",
+]
 
 MOST_TASKS: Final = 100_000
 MOST_MESSAGES: Final = 1_000_000
 MOST_STREAMS: Final = 10_000
 """Messages being written, or failed and not saved, at one time."""
+MOST_TEXT: Final = 10_000_000
+"""Text, and thinking, of one message being written: characters, and one more for each chunk."""
 MOST_TOOLS: Final = 10_000
 """Tools of one task that are known from events only."""
 MOST_REMOVED: Final = 100_000
 """Removals of tasks, and of messages, that are remembered."""
 
-Kind = Literal["tasks", "messages", "streams", "tools", "removals"]
+Kind = Literal["tasks", "messages", "streams", "tools", "removals", "characters of one message"]
 
 
 def say(draft: Draft, kind: Kind, most: int) -> None:

@@ -85,6 +85,7 @@ def _waiting_for(payload: Any, streams: StreamsById, session_id: str | None) -> 
         or not head.streaming
         or head.settled
         or head.gap
+        or last.size >= limits.MOST_TEXT
     ):
         return None
     return stream
@@ -99,6 +100,11 @@ def text_chunk(draft: Draft, event: e.TextChunk) -> None:
         return
     head = known._head
     if head.settled or not may_adopt(draft, head.task_id, task_id):
+        return
+    if sum([run.size for run in known._earlier], known._last.size) >= limits.MOST_TEXT:
+        limits.say(draft, "characters of one message", limits.MOST_TEXT)
+        if not head.gap:
+            draft.stream_to_change(message_id).own_head().gap = True
         return
     stream = draft.stream_to_change(message_id)
     if not stream.add(chunk, sequence):
@@ -264,6 +270,10 @@ def thinking_chunk(draft: Draft, event: e.ThinkingChunk) -> None:
         stream = _opened(draft, message_id, task_id)
     if stream is not None:
         head = stream.head_to_change(draft.revision)
+        if head.thought.size >= limits.MOST_TEXT:
+            limits.say(draft, "characters of one message", limits.MOST_TEXT)
+            head.thought_gap = True
+            return
         if not head.is_thinking and not head.thought:
             head.thought_gap = True
         head.is_thinking = True

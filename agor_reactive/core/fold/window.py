@@ -121,11 +121,14 @@ def is_emptied(draft: Draft) -> bool:
     return draft.status.has_older_tasks and all(task.queued for task in draft.tasks.entries.values())
 
 
-def load_whole(draft: Draft, task_id: str) -> None:
-    """Read the messages of a task that has to be loaded now: it works again, or a removal made it the newest."""
+def load_whole(draft: Draft, task_id: str, *, again: bool = False) -> None:
+    """Read the messages of a task that has to be loaded now: it works again, or a removal made it the newest.
+
+    With `again` also if it is loaded: what is here of it is old.
+    """
     books = draft.books
     user_load = books.user_loads.get(task_id)
-    if task_id in draft.loaded_task_ids or (user_load is not None and not user_load[1]):
+    if (task_id in draft.loaded_task_ids and not again) or (user_load is not None and not user_load[1]):
         return
     if books.round is not None and not books.round.planned:
         return  # the round has still to decide what it reads
