@@ -17,7 +17,7 @@ import httpx2
 from pydantic import SecretStr
 
 from agor_reactive.errors import UsageError
-from agor_reactive.models.secrecy import hide
+from agor_reactive.models.secrecy import hide, reveal_values
 from agor_reactive.sinks.protocol import SinkRefused, SinkUnavailable
 from agor_reactive.transport.environment import UNUSABLE, unusable
 
@@ -81,7 +81,7 @@ class Poster:
         if client is not None:
             await client.aclose()
 
-    async def post(self, body: bytes, headers: Mapping[str, str], *, written: int) -> bytes:
+    async def post(self, body: bytes, headers: Mapping[str, str | SecretStr], *, written: int) -> bytes:
         """POST JSON; the first 64 kB of a 2xx answer, or what came before it was cut. `written` goes into the errors.
 
         Raises `SinkUnavailable` for no answer, 408, 409, 425, 429 and 5xx, `SinkRefused` for any other answer.
@@ -92,7 +92,7 @@ class Poster:
             "POST",
             self._url.get_secret_value(),
             content=body,
-            headers={"Content-Type": "application/json; charset=utf-8", **headers},
+            headers={"Content-Type": "application/json; charset=utf-8", **reveal_values(headers)},
         )
         request.url = _HostOnlyURL(request.url)
         response: httpx2.Response | None = None

@@ -127,7 +127,7 @@ class SlackBot:
     async def _post(self, text: str, thread: str | None, written: int) -> str:
         """Post one message; its timestamp. Slack answers 200 for errors, too."""
         message = {"channel": self._channel, "text": _cut(text), **({"thread_ts": thread} if thread else {})}
-        headers = {"Authorization": f"Bearer {self._token.get_secret_value()}"}
+        headers = {"Authorization": SecretStr(f"Bearer {self._token.get_secret_value()}")}
         body = await self._poster.post(json_body(message), headers, written=written)
         try:
             answer = json.loads(body)

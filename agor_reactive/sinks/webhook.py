@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from agor_reactive.models.secrecy import hide
+from agor_reactive.models.secrecy import hide, hide_values
 from agor_reactive.sinks.posting import Poster, header_text, json_body
 from agor_reactive.sinks.record import Record
 
@@ -31,17 +31,18 @@ class Webhook:
         self,
         url: str | SecretStr,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | SecretStr] | None = None,
         secret: str | SecretStr | None = None,
         batched: bool = False,
         wall: Callable[[], float] = time.time,
         **options: Any,
     ) -> None:
         url = hide(url)
+        headers = hide_values(headers or {})
         self._secret: SecretStr | None = hide(secret)
         secret = None
         self._poster = Poster(url, "the webhook", wall=wall, **options)
-        self._headers = dict(headers or {})
+        self._headers: Mapping[str, str | SecretStr] = headers or {}
         self._batched = batched
         self._wall = wall
 

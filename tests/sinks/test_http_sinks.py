@@ -24,6 +24,7 @@ from agor_reactive.sinks import (
     Delivery,
     Record,
     Sink,
+    SinkUnavailable,
     Slack,
     SlackBot,
     Webhook,
@@ -163,6 +164,23 @@ async def test_no_log_and_no_message_has_the_url(caplog: pytest.LogCaptureFixtur
     assert not [line for line in lines if "sEcReT" in line]
     assert "sEcReT" not in letters.path.read_text()
     assert "sEcReT" not in repr(vars(sink)) + repr(vars(sink._poster))
+
+
+async def test_no_variable_of_a_sink_or_of_its_frames_has_a_secret() -> None:
+    async with serving([500] * 2) as server:
+        url = server.url
+    sinks: list[Sink] = [
+        Webhook(url, headers={"Authorization": "Bearer sEcReT"}, secret="sEcReT"),
+        SlackBot("xoxb-sEcReT", "C1", url=url),
+    ]
+    for sink in sinks:
+        with pytest.raises(SinkUnavailable) as caught:
+            await sink.write([record(0)])
+        await sink.close()
+        assert "sEcReT" not in repr(vars(sink))
+        frames = [entry.frame.f_locals for entry in caught.traceback[1:]]
+        assert any("request" in found for found in frames)
+        assert "sEcReT" not in repr(frames)
 
 
 @pytest.mark.parametrize(
