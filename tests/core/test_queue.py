@@ -311,3 +311,10 @@ def test_a_repeated_event_takes_a_task_from_the_queue_that_an_old_answer_has_put
     tasks = mirror.state.tasks
     mirror.feed(saved("tasks", row, "patched"))
     assert (mirror.queue(), mirror.state.tasks == tasks) == (["b"], True)
+
+
+@pytest.mark.parametrize("status", ["running", "completed"])
+def test_a_task_that_was_not_waiting_asks_for_no_read_of_the_queue(status: str) -> None:
+    mirror = with_queue()
+    mirror.feed(saved("tasks", task_row("t1", status, description="More"), "patched"))
+    assert (mirror.queue(), mirror.asked()) == (["a", "b"], [])
