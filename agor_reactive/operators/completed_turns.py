@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from itertools import takewhile
 from typing import Any
@@ -29,7 +30,7 @@ class _Turns:
         self._since = since
         self._seen: set[str] | None = None
         self._open: set[str] = set()
-        self._oldest = ""
+        self._oldest = math.inf
         self._tasks: TaskTable | None = None
         self._waiting = False
 
@@ -41,7 +42,7 @@ class _Turns:
         self._tasks = state.tasks
         ended = [task for task in state.tasks if task.ended]
         if self._seen is None:
-            self._oldest = min((task.created_at for task in state.tasks), default="")
+            self._oldest = min((_made(task) for task in state.tasks), default=-math.inf)
             self._seen = {task.task_id for task in ended if self._since is None}
         self._seen.update(t.task_id for t in ended if t.task_id not in self._open and not self._counts(t))
         self._open.update(task.task_id for task in state.tasks if not task.ended)
@@ -57,9 +58,15 @@ class _Turns:
 
     def _counts(self, task: Task) -> bool:
         if self._since is None:
-            return task.created_at >= self._oldest
+            return _made(task) >= self._oldest
         at = instant(task.completed_at)
         return at is not None and at >= self._since
+
+
+def _made(task: Task) -> float:
+    """When the task was created, epoch seconds; long ago if that cannot be read."""
+    at = instant(task.created_at)
+    return -math.inf if at is None else at
 
 
 def completed_turns(since: float | None = None) -> Callable[[Observable[SessionState]], Observable[Turn]]:
