@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, Literal, overload
+from typing import Any, Generic, Literal, get_args, overload
 
 from agor_reactive.calls.surface import Kind
 from agor_reactive.models import (
@@ -85,14 +85,12 @@ OFFERS: Mapping[str, tuple[str, ...]] = {
 """The standard methods of a service, where it does not offer all six. For documentation: the daemon itself answers
 `MethodNotAllowed`, and versions differ."""
 
-SMALL: tuple[str, ...] = (
-    "kb/versions",
+UntypedPath = Literal[
     "kb/search",
     "kb/graph",
     "kb/settings",
     "kb/indexing/status",
     "kb/indexing/reindex",
-    "context",
     "file",
     "files",
     "templates",
@@ -106,14 +104,24 @@ SMALL: tuple[str, ...] = (
     "opencode/health",
     "agentic-tool-presets",
     "agentic-tool-settings",
+    "branch-counts",
     "claude-auth",
+    "claude-models",
     "codex-auth",
+    "kb/document-edits",
     "mcp-catalog",
+    "mcp-egress/status",
     "mcp-marketplace",
     "mcp-member-policy",
     "opencode-auth",
+    "opencode-models",
+    "session-counts",
+    "uploads",
     "workspace-preferences",
-)
+]
+"""The services of which nothing but the name is known."""
+
+SMALL: tuple[str, ...] = ("kb/versions", "context", *(path for path in get_args(UntypedPath) if path not in OFFERS))
 """Services that offer find, get or create, as their names say. Except for `kb/versions` and `context`, payloads and
 answers are undocumented: bodies are passed through as given, answers come as frozen JSON."""
 
@@ -217,43 +225,7 @@ class Services(Generic[Kind]):
         self, path: Literal["authentication/impersonate", "auth/launch"]
     ) -> Service[Kind, AuthenticationResult, Any, Any]: ...
     @overload
-    def service(
-        self,
-        path: Literal[
-            "kb/search",
-            "kb/graph",
-            "kb/settings",
-            "kb/indexing/status",
-            "kb/indexing/reindex",
-            "file",
-            "files",
-            "templates",
-            "config",
-            "check-auth",
-            "leaderboard",
-            "terminals",
-            "copilot-models",
-            "cursor-models",
-            "opencode/models",
-            "opencode/health",
-            "agentic-tool-presets",
-            "agentic-tool-settings",
-            "branch-counts",
-            "claude-auth",
-            "claude-models",
-            "codex-auth",
-            "kb/document-edits",
-            "mcp-catalog",
-            "mcp-egress/status",
-            "mcp-marketplace",
-            "mcp-member-policy",
-            "opencode-auth",
-            "opencode-models",
-            "session-counts",
-            "uploads",
-            "workspace-preferences",
-        ],
-    ) -> Service[Kind, Any, Any, Any]: ...  # known by name only
+    def service(self, path: UntypedPath) -> Service[Kind, Any, Any, Any]: ...
     @overload
     def service(self, path: str) -> Service[Kind, Any, Any, Any]: ...
     def service(self, path: str) -> Any:
