@@ -15,7 +15,7 @@ from agor_reactive.blocking.handle import BlockingHandle
 from agor_reactive.blocking.portal import LoopThread, emitting_on_loop, handed_over
 from agor_reactive.blocking.sessions import BlockingSessions
 from agor_reactive.calls.drivers import Pages
-from agor_reactive.calls.effects import Operation, TokenProvider
+from agor_reactive.calls.effects import Operation
 from agor_reactive.calls.paging import FilterCheck
 from agor_reactive.calls.surface import LiveSync
 from agor_reactive.client import Client, ClientOptions, Hydration, create_client, retain_sessions
@@ -26,7 +26,7 @@ from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.services import SERVICES, Deliver, Service, Services
 from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.codec import service_path
-from agor_reactive.transport.credentials import Secret, Strategy
+from agor_reactive.transport.credentials import LiveLoginOptions, Strategy
 
 __all__ = ["BlockingClient", "connect"]
 
@@ -109,30 +109,10 @@ class BlockingClient(Services[LiveSync]):
         """Retain a live collection of the sessions that match `query`. See `agor_reactive.retain_sessions`."""
         return BlockingSessions(self._portal.call(lambda: retain_sessions(self.live, query=query)), self._portal)
 
-    def authenticate(
-        self,
-        strategy: Strategy | None = None,
-        *,
-        api_key: Secret | None = None,
-        access_token: Secret | None = None,
-        refresh_token: Secret | None = None,
-        email: str | None = None,
-        password: Secret | None = None,
-        token_provider: TokenProvider | None = None,
-    ) -> AuthenticationResult:
+    def authenticate(self, strategy: Strategy | None = None, **login: Unpack[LiveLoginOptions]) -> AuthenticationResult:
         """Log in and stay logged in; see `Client.authenticate`."""
-        api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
-        return self._portal.run(
-            self.live.authenticate(
-                strategy,
-                api_key=api_key,
-                access_token=access_token,
-                refresh_token=refresh_token,
-                email=email,
-                password=password,
-                token_provider=token_provider,
-            )
-        )
+        login.update(hide_fields(login))
+        return self._portal.run(self.live.authenticate(strategy, **login))
 
     def re_authenticate(self) -> AuthenticationResult:
         """Renew the login; see `Client.re_authenticate`."""

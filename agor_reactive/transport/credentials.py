@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
 import orjson
 from pydantic import SecretStr
@@ -24,8 +24,10 @@ __all__ = [
     "ApiKey",
     "Credentials",
     "Jwt",
+    "LiveLoginOptions",
     "Local",
     "Login",
+    "LoginOptions",
     "LoginStep",
     "Provider",
     "Secret",
@@ -103,6 +105,22 @@ class Provider:
 
 
 Credentials = ApiKey | Jwt | Local | Provider
+
+
+class LoginOptions(TypedDict, total=False):
+    """The credentials that `RestClient.authenticate` takes."""
+
+    api_key: Secret | None
+    access_token: Secret | None
+    refresh_token: Secret | None
+    email: str | None
+    password: Secret | None
+
+
+class LiveLoginOptions(LoginOptions, total=False):
+    """The credentials that `Client.authenticate` takes."""
+
+    token_provider: TokenProvider | None
 
 
 def credentials(
