@@ -118,8 +118,7 @@ def not_found(message: str) -> FeathersFault:
     return FeathersFault("NotFound", message, code=404, class_name="not-found")
 
 
-def method_not_allowed(method: str, path: str) -> FeathersFault:
-    message = f"Method '{method}' not allowed on service '{path}'"
+def method_not_allowed(message: str) -> FeathersFault:
     return FeathersFault("MethodNotAllowed", message, code=405, class_name="method-not-allowed")
 
 

@@ -7,26 +7,25 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cmp_to_key
 from typing import Any
 
-from agor_reactive.daemon.faults import bad_request, validation_failed
+from agor_reactive.daemon.faults import FeathersFault, bad_request, validation_failed
 from agor_reactive.daemon.store import Row
 
 __all__ = [
     "MAX_LIMIT",
     "UUID",
     "Kind",
+    "find_among",
+    "invalid",
     "js_page",
     "matches",
-    "page",
-    "refusal",
     "refuse_endless",
     "scalar_text",
     "select",
     "sort_order",
-    "sort_rows",
     "validated",
     "whole_number",
 ]
@@ -74,7 +73,7 @@ def matches(row: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
     return True
 
 
-def sort_rows(rows: list[Row], order: Mapping[str, Any] | None) -> list[Row]:
+def _sort_rows(rows: list[Row], order: Mapping[str, Any] | None) -> list[Row]:
     """Sort by several fields, stably; a missing value sorts first."""
     if not order:
         return rows
@@ -96,11 +95,19 @@ def select(rows: list[Row], names: Sequence[str] | None, *, always: str) -> list
     return [{name: row[name] for name in (*names, always) if name in row} for row in rows]
 
 
-def page(rows: list[Row], query: Mapping[str, Any], *, limit: int = MAX_LIMIT) -> dict[str, Any]:
+def _page(rows: list[Row], query: Mapping[str, Any], *, limit: int = MAX_LIMIT) -> dict[str, Any]:
     """Build the envelope of a find. `total` counts before paging."""
     skip = int(query.get("$skip", 0))
     size = int(query.get("$limit", limit))
     return {"total": len(rows), "limit": size, "skip": skip, "data": rows[skip : skip + size]}
+
+
+def find_among(
+    rows: Iterable[Row], query: Mapping[str, Any], *, id_field: str, limit: int = MAX_LIMIT
+) -> dict[str, Any]:
+    """Answer a find of these rows with the generic filter, sorting, paging and selecting."""
+    found = _page(_sort_rows([row for row in rows if matches(row, query)], query.get("$sort")), query, limit=limit)
+    return {**found, "data": select(found["data"], query.get("$select"), always=id_field)}
 
 
 def js_page(query: Mapping[str, Any], total: int, read: Callable[[int, int], list[Row]]) -> dict[str, Any]:
@@ -118,9 +125,9 @@ def whole_number(name: str, value: Any) -> int:
     """Read a number of rows; numeric strings count as numbers. Raises a 400."""
     number = _js_number(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
     if not math.isfinite(number) or number != int(number):
-        raise validation_failed([refusal(name, "type", {"type": "integer"}, "must be integer")])
+        raise invalid(name, "type", {"type": "integer"}, "must be integer")
     if number < 0:
-        raise validation_failed([refusal(name, "minimum", {"comparison": ">=", "limit": 0}, "must be >= 0")])
+        raise invalid(name, "minimum", {"comparison": ">=", "limit": 0}, "must be >= 0")
     return int(number)
 
 
@@ -135,35 +142,26 @@ def refuse_endless(query: Mapping[str, Any]) -> None:
         except (TypeError, ValueError, OverflowError):
             continue
         if not math.isfinite(number):
-            raise validation_failed([refusal(name, "type", {"type": "integer"}, "must be integer")])
+            raise invalid(name, "type", {"type": "integer"}, "must be integer")
 
 
 def _bounded(name: str, value: Any) -> int:
     number = whole_number(name, value)
     if number > MAX_LIMIT:
-        raise validation_failed(
-            [refusal(name, "maximum", {"comparison": "<=", "limit": MAX_LIMIT}, f"must be <= {MAX_LIMIT}")]
-        )
+        raise invalid(name, "maximum", {"comparison": "<=", "limit": MAX_LIMIT}, f"must be <= {MAX_LIMIT}")
     return number
 
 
 def sort_order(value: Any) -> dict[str, int]:
     """Read the fields of a `$sort`, 1 ascending and -1 descending. Raises a 400."""
     if not isinstance(value, dict):
-        raise validation_failed([refusal("$sort", "type", {"type": "object"}, "must be object")])
+        raise invalid("$sort", "type", {"type": "object"}, "must be object")
     order: dict[str, int] = {}
     for name, direction in value.items():
         number = _js_number(direction) if isinstance(direction, int | float | str) else math.nan
         if number not in (1, -1):
-            raise validation_failed(
-                [
-                    refusal(
-                        f"$sort/{name}",
-                        "enum",
-                        {"allowedValues": [1, -1]},
-                        "must be equal to one of the allowed values",
-                    )
-                ]
+            raise invalid(
+                f"$sort/{name}", "enum", {"allowedValues": [1, -1]}, "must be equal to one of the allowed values"
             )
         order[name] = int(number)
     return order
@@ -174,22 +172,18 @@ def _scalar(name: str, value: Any, kind: Kind) -> Any:
         if value in ("true", "false"):
             return value == "true"
         if not isinstance(value, bool):
-            raise validation_failed([refusal(name, "type", {"type": "boolean"}, "must be boolean")])
+            raise invalid(name, "type", {"type": "boolean"}, "must be boolean")
         return value
     if kind == "number":
         number = _js_number(value) if isinstance(value, int | float | str) else math.nan
         if math.isnan(number):
-            raise validation_failed([refusal(name, "type", {"type": "number"}, "must be number")])
+            raise invalid(name, "type", {"type": "number"}, "must be number")
         return int(number) if number == int(number) else number
     value = scalar_text(name, value)
     if kind == "uuid" and not UUID.match(value):
-        raise validation_failed(
-            [refusal(name, "pattern", {"pattern": UUID.pattern}, f'must match pattern "{UUID.pattern}"')]
-        )
+        raise invalid(name, "pattern", {"pattern": UUID.pattern}, f'must match pattern "{UUID.pattern}"')
     if isinstance(kind, tuple) and value not in kind:
-        raise validation_failed(
-            [refusal(name, "enum", {"allowedValues": list(kind)}, "must be equal to one of the allowed values")]
-        )
+        raise invalid(name, "enum", {"allowedValues": list(kind)}, "must be equal to one of the allowed values")
     return value
 
 
@@ -198,14 +192,16 @@ def scalar_text(name: str, value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
-        raise validation_failed([refusal(name, "type", {"type": "string"}, "must be string")])
+        raise invalid(name, "type", {"type": "string"}, "must be string")
     return value
 
 
-def refusal(name: str, keyword: str, params: dict[str, Any], message: str) -> dict[str, Any]:
-    """Build one entry of the list in a `validation failed` error."""
+def invalid(name: str, keyword: str, params: dict[str, Any], message: str) -> FeathersFault:
+    """The error for a field of a query with a wrong value."""
     path = f"#/properties/{name.replace('$', '%24')}/{keyword}"
-    return {"instancePath": f"/{name}", "schemaPath": path, "keyword": keyword, "params": params, "message": message}
+    return validation_failed(
+        [{"instancePath": f"/{name}", "schemaPath": path, "keyword": keyword, "params": params, "message": message}]
+    )
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
