@@ -12,7 +12,7 @@ from typing import Any, Self, TypeVar, Unpack, cast
 from reactivex import Observable
 
 from agor_reactive.blocking.handle import BlockingHandle
-from agor_reactive.blocking.portal import LoopThread, emitting_on_loop, handed_over
+from agor_reactive.blocking.portal import LoopThread, blocking, emitting_on_loop, handed_over
 from agor_reactive.blocking.sessions import BlockingSessions
 from agor_reactive.calls.drivers import Pages
 from agor_reactive.calls.effects import Operation
@@ -114,13 +114,8 @@ class BlockingClient(Services[LiveSync]):
         login.update(hide_fields(login))
         return self._portal.run(self.live.authenticate(strategy, **login))
 
-    def re_authenticate(self) -> AuthenticationResult:
-        """Renew the login; see `Client.re_authenticate`."""
-        return self._portal.run(self.live.re_authenticate())
-
-    def logout(self) -> None:
-        """Log out; see `Client.logout`."""
-        self._portal.run(self.live.logout())
+    re_authenticate = blocking(Client.re_authenticate)
+    logout = blocking(Client.logout)
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run your own coroutine on the client's loop and wait for it."""
