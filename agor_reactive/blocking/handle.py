@@ -88,7 +88,7 @@ class BlockingHandle:
         notify, portal = handed_over(callback, deliver), self._portal  # not self, which listeners would keep alive
 
         def wrap(asked: PendingPermission) -> None:
-            notify(BlockingPermission(asked, portal))
+            notify(BlockingPermission.of(asked, portal))
 
         subscription = portal.call(lambda: self._handle.permissions.subscribe(wrap))
         return lambda: portal.let_go(subscription.dispose)

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Self
+
 from agor_reactive.blocking.portal import LoopThread, blocking
 from agor_reactive.session.permissions import PendingPermission, Permission
 
 __all__ = ["BlockingPermission"]
 
 
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class BlockingPermission(Permission):
     """A pending permission request: `PendingPermission` without `await`.
 
     `approve` and `deny` raise `UsageError` on the loop's own thread.
     """
 
-    def __init__(self, asked: PendingPermission, portal: LoopThread) -> None:
-        super().__init__(asked.request, asked.session_id, asked.task_id, asked.message_id)
-        self.live = asked
-        self._portal = portal
+    live: PendingPermission = field(kw_only=True)
+    _portal: LoopThread = field(kw_only=True)
+
+    @classmethod
+    def of(cls, asked: PendingPermission, portal: LoopThread) -> Self:
+        return cls(asked.request, asked.session_id, asked.task_id, asked.message_id, live=asked, _portal=portal)
 
     approve = blocking(PendingPermission.approve)
     deny = blocking(PendingPermission.deny)

@@ -134,7 +134,8 @@ class _Blocking(Protocol):
     @property
     def live(self) -> Any: ...
 
-    _portal: LoopThread
+    @property
+    def _portal(self) -> LoopThread: ...
 
 
 def blocking(

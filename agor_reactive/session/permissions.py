@@ -30,7 +30,7 @@ Decide = Callable[[str, Decision], Awaitable[DecisionTaken]]
 """Delivers a decision to a session, by its id."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Permission:
     """A permission request of a session: `tool_name` and `tool_input` say what the agent wants to do."""
 
