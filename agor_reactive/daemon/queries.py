@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cmp_to_key
 from typing import Any
 
+from agor_reactive.calls.queries import in_order, rank
 from agor_reactive.daemon.faults import FeathersFault, bad_request, validation_failed
 from agor_reactive.daemon.store import Row
 
@@ -73,29 +73,14 @@ def matches(row: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
     return True
 
 
-def _sort_rows(rows: list[Row], order: Mapping[str, Any] | None) -> list[Row]:
-    """Sort by several fields, stably; a missing value sorts first."""
-    if not order:
-        return rows
-
-    def compare(left: Row, right: Row) -> int:
-        for name, direction in order.items():
-            found = _compare(left.get(name), right.get(name))
-            if found:
-                return found if int(direction) >= 0 else -found
-        return 0
-
-    return sorted(rows, key=cmp_to_key(compare))
-
-
-def select(rows: list[Row], names: Sequence[str] | None, *, always: str) -> list[Row]:
+def select(rows: Sequence[Row], names: Sequence[str] | None, *, always: str) -> list[Row]:
     """Keep only the named fields and the id."""
     if not names:
-        return rows
+        return list(rows)
     return [{name: row[name] for name in (*names, always) if name in row} for row in rows]
 
 
-def _page(rows: list[Row], query: Mapping[str, Any], *, limit: int = MAX_LIMIT) -> dict[str, Any]:
+def _page(rows: Sequence[Row], query: Mapping[str, Any], *, limit: int = MAX_LIMIT) -> dict[str, Any]:
     """Build the envelope of a find. `total` counts before paging."""
     skip = int(query.get("$skip", 0))
     size = int(query.get("$limit", limit))
@@ -106,7 +91,7 @@ def find_among(
     rows: Iterable[Row], query: Mapping[str, Any], *, id_field: str, limit: int = MAX_LIMIT
 ) -> dict[str, Any]:
     """Answer a find of these rows with the generic filter, sorting, paging and selecting."""
-    found = _page(_sort_rows([row for row in rows if matches(row, query)], query.get("$sort")), query, limit=limit)
+    found = _page(in_order((row for row in rows if matches(row, query)), query.get("$sort")), query, limit=limit)
     return {**found, "data": select(found["data"], query.get("$select"), always=id_field)}
 
 
@@ -249,16 +234,8 @@ def _is_number(value: Any) -> bool:
 
 
 def _compare(left: Any, right: Any) -> int:
-    one, two = _rank(left), _rank(right)
+    one, two = rank(left), rank(right)
     return (one > two) - (one < two)
-
-
-def _rank(value: Any) -> tuple[int, Any]:
-    if value is None:
-        return (0, 0)
-    if isinstance(value, bool | int | float):
-        return (1, value)
-    return (2, value) if isinstance(value, str) else (3, str(value))
 
 
 def _js_text(value: Any) -> str:

@@ -299,7 +299,7 @@ def test_the_messages_of_a_task_hold_none_of_another_whatever_the_page() -> None
     """What `ask` gives over REST where filters are dropped: once it was another session's text."""
     for daemon in (lost_filters(1_300), lost_filters(1_300, filters=True, ranges="offered", cap=100)):
         row = row_from_wire(Task, {"task_id": uid(1, 2), "session_id": OTHER, "status": "completed"})
-        found = drive(op.messages_of(row), lambda wish, daemon=daemon: daemon.call(wish))
+        found = drive(op.messages_of({"task_id": row.task_id}), lambda call, daemon=daemon: daemon.call(call))
         assert indexes(found) == list(range(1, 2_600, 2))
 
 
