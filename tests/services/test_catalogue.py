@@ -218,10 +218,10 @@ async def test_an_older_daemon_is_asked_by_its_own_names(link: ScriptedLink) -> 
 
 async def test_an_event_that_comes_without_its_service_is_heard_all_the_same(link: ScriptedLink) -> None:
     async with agor.create_client(link=link) as client:
-        heard: list[Any] = []
-        client.service("repos").on("repo:cloneError", heard.append)
+        received: list[Any] = []
+        client.service("repos").on("repo:cloneError", received.append)
         link.emit("repo:cloneError", {"slug": "a/b"})
-        assert heard == [{"slug": "a/b"}]
+        assert received == [{"slug": "a/b"}]
 
 
 def test_rest_has_no_events() -> None:
