@@ -6,7 +6,6 @@ import contextlib
 import warnings
 import weakref
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, cast
 
 from reactivex import Observable
@@ -23,9 +22,8 @@ from agor_reactive.errors import UsageError
 from agor_reactive.models import AuthenticationResult
 from agor_reactive.models.secrecy import hide, hide_fields, hide_values
 from agor_reactive.models.wire import LinkStatus, RawEvent
-from agor_reactive.services import SERVICES, Deliver, Service, Services
+from agor_reactive.services import Deliver, Services
 from agor_reactive.transport.address import DEFAULT_URL
-from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import LiveLoginOptions, Strategy
 
 __all__ = ["BlockingClient", "connect"]
@@ -66,8 +64,8 @@ class BlockingClient(Services[LiveSync]):
     def __init__(self, live: Client, portal: LoopThread) -> None:
         self.live = live
         self._portal = portal
-        self._driver = _PortalDriver(live, portal)
-        self._services: dict[str, Service[Any, Any, Any, Any]] = {}
+        driver = _PortalDriver(live, portal)
+        super().__init__(driver, driver.listen)
         # A client that is collected without `close` must not keep its thread and connection.
         self._finalizer = weakref.finalize(self, _end_unclosed, live, portal)
 
@@ -90,15 +88,6 @@ class BlockingClient(Services[LiveSync]):
         """Call `callback` on every change of the link's status, as in `Client.on_status`. Returns the undo."""
         undo = self._portal.call(self.live.on_status, handed_over(callback, deliver))
         return lambda: self._portal.let_go(undo)
-
-    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        """Return the same object for a path that may have listeners, as in `Client`."""
-        path = service_path(path)
-        kept = self._services.get(path)
-        if kept is not None:
-            return kept
-        service = SERVICES.get(path, Service)(path, self._driver, self._driver.listen)
-        return self._services.setdefault(path, service) if path in SERVICES or path.count("/") < 2 else service
 
     def retain(self, session_id: str, *, task_hydration: Hydration = "lazy") -> BlockingHandle:
         """Retain a live mirror of one session. See `retain_reactive_session`."""
@@ -129,7 +118,7 @@ class BlockingClient(Services[LiveSync]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from agor_reactive.calls import arguments
@@ -19,9 +18,8 @@ from agor_reactive.calls.surface import Async, Sync
 from agor_reactive.errors import Forbidden, NotAuthenticated
 from agor_reactive.models import AuthenticationResult, row_from_wire
 from agor_reactive.models.secrecy import hide, hide_fields, hide_values, reveal_fields
-from agor_reactive.services import SERVICES, Service, Services
+from agor_reactive.services import Services
 from agor_reactive.transport.address import DEFAULT_URL
-from agor_reactive.transport.codec import service_path
 from agor_reactive.transport.credentials import ApiKey, Credentials, LoginOptions, Secret, Strategy, credentials
 from agor_reactive.transport.tls import Verify
 
@@ -94,7 +92,7 @@ class RestClient(Services[Sync]):
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self._driver = SyncDriver(_caller(rest), sleep=rest.sleep, filters=_filter_check(rest.session))
+        super().__init__(SyncDriver(_caller(rest), sleep=rest.sleep, filters=_filter_check(rest.session)))
 
     @property
     def url(self) -> str:
@@ -125,14 +123,11 @@ class RestClient(Services[Sync]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
         return f"<RestClient {self.url}>"
-
-    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        return SERVICES.get(service_path(path), Service)(path, self._driver)
 
 
 class AsyncRestClient(Services[Async]):
@@ -140,9 +135,8 @@ class AsyncRestClient(Services[Async]):
 
     def __init__(self, rest: AsyncRest) -> None:
         self._rest = rest
-        self._driver = AsyncDriver(
-            _async_caller(rest), sleep=rest.sleep, filters=_filter_check(rest.session), own_loop=rest.own_loop
-        )
+        filters = _filter_check(rest.session)
+        super().__init__(AsyncDriver(_async_caller(rest), sleep=rest.sleep, filters=filters, own_loop=rest.own_loop))
 
     @property
     def url(self) -> str:
@@ -173,16 +167,11 @@ class AsyncRestClient(Services[Async]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def __repr__(self) -> str:
         return f"<AsyncRestClient {self.url}>"
-
-    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        return SERVICES.get(service_path(path), Service)(path, self._driver)
 
 
 def _check_timeout(timeout: Any) -> None:
