@@ -125,7 +125,7 @@ async def _body(request: Request) -> Any:
                 if len(raw) > MAX_BODY:
                     raise DomainFault("request entity too large")
     except TimeoutError:
-        raise FeathersFault("Timeout", "The request took too long", code=408, class_name="timeout") from None
+        raise FeathersFault("Timeout", "The request took too long") from None
     if not raw.strip():
         return {}
     try:
