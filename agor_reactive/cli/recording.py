@@ -35,10 +35,10 @@ async def recorded(handle: SessionHandle, path: Path | None) -> AsyncIterator[Re
 
 
 async def record(
+    stop: Stop,
     reach: Reach,
     session_ids: Sequence[str],
     path: Path,
-    stop: Stop,
     *,
     everything: bool,
     hydration: Literal["none", "lazy", "eager", "lean"],

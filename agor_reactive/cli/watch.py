@@ -19,9 +19,9 @@ __all__ = ["prompt_and_follow", "watch"]
 
 
 async def watch(
+    stop: Stop,
     reach: Reach,
     session_id: str,
-    stop: Stop,
     *,
     json: bool,
     hydration: Literal["none", "lazy", "eager", "lean"],
@@ -47,7 +47,7 @@ async def _named(client: Client, session_id: str) -> str:
 
 
 async def prompt_and_follow(
-    reach: Reach, session_id: str, text: str, stop: Stop, *, json: bool, record: Path | None = None
+    stop: Stop, reach: Reach, session_id: str, text: str, *, json: bool, record: Path | None = None
 ) -> int:
     """Send a prompt and watch until its task has ended. Returns 1 if it did not complete."""
     async with reach.live() as client:
