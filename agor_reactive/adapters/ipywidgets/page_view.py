@@ -7,6 +7,7 @@ from typing import Any
 import anywidget
 import traitlets
 
+from agor_reactive.adapters.ipywidgets.publisher import Publisher
 from agor_reactive.adapters.ipywidgets.saved_transcript import SavedTranscript
 from agor_reactive.adapters.page.pages import style
 
@@ -14,11 +15,12 @@ __all__ = ["PageView"]
 
 
 class PageView(anywidget.AnyWidget):
-    """A page with `text`, its transcript, which is saved under `label`. A subclass has the script, and `receive`."""
+    """A page with `text`, its transcript, which is saved under `label`. A subclass has the script and a publisher."""
 
     _css = traitlets.Unicode(style()).tag(sync=True)
     text = traitlets.Unicode("", read_only=True).tag(sync=True)
     _transcript_name = traitlets.Unicode("", read_only=True).tag(sync=True)
+    _publisher: Publisher[Any] | None = None
 
     def __init__(self, label: str, **options: Any) -> None:
         super().__init__(**options)
@@ -28,7 +30,8 @@ class PageView(anywidget.AnyWidget):
 
     def receive(self, content: Any) -> None:
         """Handle a message of a page (see `publisher`)."""
-        raise NotImplementedError
+        if self._publisher is not None:
+            self._publisher.receive(content)
 
     def _on_msg(self, _: Any, content: Any, buffers: Any) -> None:
         self.receive(content)

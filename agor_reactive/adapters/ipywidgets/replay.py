@@ -76,11 +76,6 @@ class ReplayView(PageView):
         if publisher is not None:
             run_on_loop(_thread().loop, lambda: publisher.seek(t))
 
-    def receive(self, content: Any) -> None:
-        """Handle a message of a page (see `publisher`)."""
-        if self._publisher is not None:
-            self._publisher.receive(content)
-
     def _save(self, state: SessionState) -> None:
         text = transcript(state)
         self._save_text(text)

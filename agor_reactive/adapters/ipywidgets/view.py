@@ -54,11 +54,6 @@ class SessionView(PageView):
         """Whether it was closed."""
         return self._handle is None
 
-    def receive(self, content: Any) -> None:
-        """Handle a message of a page (see `publisher`)."""
-        if self._publisher is not None:
-            self._publisher.receive(content)
-
     def _save(self, state: SessionState) -> None:
         if state is self._saved or state.status.disposed:
             return
