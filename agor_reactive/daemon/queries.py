@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from agor_reactive.calls.queries import in_order, rank
+from agor_reactive.calls.queries import in_order
 from agor_reactive.daemon.faults import FeathersFault, bad_request, validation_failed
 from agor_reactive.daemon.store import Row
 
@@ -100,7 +100,7 @@ def js_page(query: Mapping[str, Any], total: int, read: Callable[[int, int], lis
     concatenation. Both are echoed as given. `read(skip, limit)` reads only the rows of the page.
     """
     skip, limit = query.get("$skip", 0), query.get("$limit", MAX_LIMIT)
-    joined = f"{_js_text(skip)}{_js_text(limit)}" if isinstance(skip, str) or isinstance(limit, str) else None
+    joined = f"{skip}{limit}" if isinstance(skip, str) or isinstance(limit, str) else None
     end = _js_number(joined) if joined is not None else _js_number(skip) + _js_number(limit)
     first, last, _ = slice(_index(_js_number(skip)), _index(end)).indices(total)
     return {"total": total, "limit": limit, "skip": skip, "data": read(first, last - first) if last > first else []}
@@ -193,10 +193,10 @@ _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "$in": lambda have, want: any(_same(have, item) for item in _listed(want)),
     "$nin": lambda have, want: not any(_same(have, item) for item in _listed(want)),
     "$ne": lambda have, want: not _same(have, want),
-    "$gt": lambda have, want: _ordered(have, want, lambda sign: sign > 0),
-    "$gte": lambda have, want: _ordered(have, want, lambda sign: sign >= 0),
-    "$lt": lambda have, want: _ordered(have, want, lambda sign: sign < 0),
-    "$lte": lambda have, want: _ordered(have, want, lambda sign: sign <= 0),
+    "$gt": lambda have, want: _ordered(have, want) and have > want,
+    "$gte": lambda have, want: _ordered(have, want) and have >= want,
+    "$lt": lambda have, want: _ordered(have, want) and have < want,
+    "$lte": lambda have, want: _ordered(have, want) and have <= want,
 }
 
 
@@ -224,22 +224,13 @@ def _same(have: Any, want: Any) -> bool:
     return isinstance(have, bool) == isinstance(want, bool) and bool(have == want)
 
 
-def _ordered(have: Any, want: Any, holds: Callable[[int], bool]) -> bool:
-    comparable = (isinstance(have, str) and isinstance(want, str)) or (_is_number(have) and _is_number(want))
-    return comparable and holds(_compare(have, want))
+def _ordered(have: Any, want: Any) -> bool:
+    """Whether two values have an order."""
+    return (isinstance(have, str) and isinstance(want, str)) or (_is_number(have) and _is_number(want))
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _compare(left: Any, right: Any) -> int:
-    one, two = rank(left), rank(right)
-    return (one > two) - (one < two)
-
-
-def _js_text(value: Any) -> str:
-    return str(value)
 
 
 def _js_number(value: Any) -> float:
