@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from enum import StrEnum
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -27,26 +26,9 @@ app = typer.Typer(
 )
 
 
-class ApiVersion(StrEnum):
-    """The API version of the embedded daemon."""
-
-    HANDSHAKE = "handshake"
-    BRANCHES = "branches"
-    WORKTREES = "worktrees"
-
-
-class Hydration(StrEnum):
-    """Which tasks load their messages."""
-
-    NONE = "none"
-    LAZY = "lazy"
-    EAGER = "eager"
-    LEAN = "lean"
-
-
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Session id; any unambiguous prefix works.")]
-HydrationOption = Annotated[Hydration, typer.Option(help="Which tasks load their messages.")]
+Hydration = Annotated[Literal["none", "lazy", "eager", "lean"], typer.Option(help="Which tasks load their messages.")]
 LogFiles = Annotated[list[Path], typer.Argument(metavar="FILE", help="A log, or the parts of one.")]
 Speed = Annotated[float, typer.Option(min=0.01, max=1000.0, help="Speed of the scripted agent.")]
 Seed = Annotated[int, typer.Option(help="Random seed of the scripted agent.")]
@@ -54,7 +36,9 @@ Record = Annotated[
     Path | None, typer.Option("--record", metavar="FILE", help="Write a log into this new file (.jsonl, .zst or .gz).")
 ]
 RedactText = Annotated[bool, typer.Option("--redact-text", help="Blank prompts and replies; keep their lengths.")]
-ApiVersionOption = Annotated[ApiVersion, typer.Option("--api-version", help="API version of the daemon.")]
+ApiVersion = Annotated[
+    Literal["handshake", "branches", "worktrees"], typer.Option("--api-version", help="API version of the daemon.")
+]
 
 
 def command(work: Callable[..., int]) -> Callable[..., int]:
@@ -104,7 +88,7 @@ def demo(
     json: Json = False,
     speed: Speed = 1.0,
     seed: Seed = 0,
-    api_version: ApiVersionOption = ApiVersion.HANDSHAKE,
+    api_version: ApiVersion = "handshake",
     record: Record = None,
     picture: Annotated[Path | None, typer.Option(hidden=True, help="Save the busiest moment as an SVG.")] = None,
 ) -> int:
@@ -112,7 +96,7 @@ def demo(
     from agor_reactive.cli.demo import demo as work
 
     options: dict[str, Any] = {"json": json, "speed": speed, "seed": seed, "picture": picture, "record": record}
-    return run(work, api_version=api_version.value, **options)
+    return run(work, api_version=api_version, **options)
 
 
 @command
@@ -121,13 +105,13 @@ def serve(
     db: Annotated[Path | None, typer.Option(help="SQLite file (default: in memory).")] = None,
     speed: Speed = 1.0,
     seed: Seed = 0,
-    api_version: ApiVersionOption = ApiVersion.HANDSHAKE,
+    api_version: ApiVersion = "handshake",
     token_life: Annotated[float, typer.Option(min=0.5, help="Seconds until an access token expires.")] = 900.0,
 ) -> int:
     """Run a demo daemon on loopback with a scripted agent. Prints its URL and key once."""
     from agor_reactive.cli.serve import serve as work
 
-    return run(work, port=port, db=db, speed=speed, seed=seed, api_version=api_version.value, token_life=token_life)
+    return run(work, port=port, db=db, speed=speed, seed=seed, api_version=api_version, token_life=token_life)
 
 
 @command
@@ -167,14 +151,14 @@ def watch(
         False
     ),
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Exit when the session is idle.")] = False,
-    hydration: HydrationOption = Hydration.EAGER,
+    hydration: Hydration = "eager",
     record: Record = None,
 ) -> int:
     """Watch a session live until Ctrl-C. Reconnects automatically."""
     from agor_reactive.cli.watch import watch as work
 
     reach = Reach.of(url, api_key_env)
-    return run(work, reach, session, json=json, hydration=hydration.value, until_idle=until_idle, record=record)
+    return run(work, reach, session, json=json, hydration=hydration, until_idle=until_idle, record=record)
 
 
 @command
@@ -219,14 +203,14 @@ def record(
     rotate_bytes: Annotated[
         int, typer.Option(min=0, metavar="N", help="Begin a new file after N bytes; 0 for never.")
     ] = 0,
-    hydration: HydrationOption = Hydration.EAGER,
+    hydration: Hydration = "eager",
 ) -> int:
     """Record sessions into a log until Ctrl-C."""
     from agor_reactive.cli.recording import record as work
 
     reach = Reach.of(url, api_key_env)
     options: dict[str, Any] = {"redact_text": redact_text, "rotate_bytes": rotate_bytes}
-    return run(work, reach, session or [], output, everything=everything, hydration=hydration.value, **options)
+    return run(work, reach, session or [], output, everything=everything, hydration=hydration, **options)
 
 
 @command
@@ -330,7 +314,7 @@ def pipe(
     reach = Reach.of(url, api_key_env)
     options: dict[str, Any] = {"template": template, "thread": thread, "checkpoint": checkpoint}
     options |= {"everything": everything, "to": to, "on": on, "dead_letters": dead_letters}
-    return run(lambda stop: work(reach, session or [], stop, **options))
+    return run(work, reach, session or [], **options)
 
 
 @command
