@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDER = Path(sys.prefix) / "lowest"
 """The environment, kept for the next run: installing takes longer than the tests."""
 UNAVAILABLE = 75
-"""The exit code if those versions cannot be installed here (no package index that has them)."""
+"""The exit code if a package index here lacks one of those versions. Versions that conflict are a failure."""
 EXTRAS = ("test", "daemon", "pandas", "logs")
 SUBSET = (
     "test_package_internals.py",
@@ -76,9 +76,19 @@ def ready() -> Path | None:
     constraints.write_text(wanted, encoding="utf-8")
     install = [str(python), "-m", "pip", "install", "--quiet", "-c", str(constraints), "-e", ".[test]"]
     if subprocess.run(install, cwd=ROOT, check=False).returncode != 0:
+        missing = [bound for bound in lower_bounds(requirements()) if not is_here(python, bound)]
+        if not missing:
+            raise SystemExit("the lower bounds cannot be installed together, though each can alone")
+        print(f"cannot be installed here: {', '.join(missing)}", flush=True)
         return None
     constraints.rename(stamp)
     return python
+
+
+def is_here(python: Path, bound: str) -> bool:
+    """Whether that version can be installed, alone."""
+    ask = [str(python), "-m", "pip", "install", "--quiet", "--dry-run", "--no-deps", "--ignore-installed", bound]
+    return subprocess.run(ask, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 if __name__ == "__main__":

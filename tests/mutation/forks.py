@@ -175,7 +175,7 @@ class Forks:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 return os.waitstatus_to_exitcode(status)
-            time.sleep(0.02)
+            time.sleep(0.02)  # `waitpid` takes no time limit; this is a tool, and no test waits like this
         os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
         return 1
