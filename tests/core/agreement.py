@@ -87,6 +87,7 @@ class Agreement:
         assert not state.books.fetches
         assert not state.books.journal_tasks
         assert not state.books.journal_messages
+        assert not [task.task_id for task in state.tasks if task.task_id in state.books.gone_tasks], "gone, yet shown"
         if state.terminal:
             assert self.over, "terminal, though nothing was refused for good"
             assert state.error
