@@ -213,8 +213,21 @@ class MessageBucket(_Rows[Message]):
         """The messages as they came, in a list of the caller's own."""
         return self._entries[: self._count]
 
+    @property
+    def task_id(self) -> str | None:
+        """The id of the task; None if there are no messages."""
+        return self._entries[0].task_id if self._count else None
+
+    def added_since(self, older: MessageBucket) -> list[MessageEntry] | None:
+        """The messages that were appended after `older`, as they came; None if others have changed since, too."""
+        return self._entries[older._count : self._count] if self._entries is older._entries else None
+
+    def in_order(self) -> list[MessageEntry]:
+        """The entries in order, in a list of the caller's own."""
+        return sorted(self.entries, key=_message_key)
+
     def _order(self) -> Iterable[Message]:
-        return [entry.row for entry in sorted(self.entries, key=_message_key)]
+        return [entry.row for entry in self.in_order()]
 
     def with_new(self, message: MessageEntry, owner: object = None) -> MessageBucket:
         """With one message more."""
