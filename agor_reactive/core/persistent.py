@@ -17,6 +17,8 @@ moment on that the batch is over and its owner is gone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import compress
+from operator import is_not
 from typing import Any, Generic, TypeVar, overload
 
 __all__ = ["PMap"]
@@ -138,11 +140,10 @@ class PMap(Generic[K, V]):
                     continue
             elif number == len(were):
                 theirs = older._tail[: older.reach - older._tail_at]
-            known = len(theirs)
-            for at, value in enumerate(mine):
-                if (at >= known or value is not theirs[at]) and value is not _HOLE:
-                    found.append(value)
-        return found
+            found += compress(mine, map(is_not, mine, theirs))
+            if len(mine) > len(theirs):
+                found += mine[len(theirs) :]
+        return [value for value in found if value is not _HOLE] if self._holes else found
 
     def _slots(self) -> list[Any]:
         slots = [value for values in self._lists for value in values]

@@ -65,7 +65,8 @@ class _Turns:
         ready = {entry.task_id for entry in due}
         self._due -= ready
         self._done |= ready
-        return [Turn(entry.row, tuple(state.get_task_messages(entry.task_id))) for entry in due]
+        # The messages as the snapshot has them: they are validated when they are read.
+        return [Turn(entry.row, state.get_task_messages(entry.task_id)) for entry in due]
 
 
 class _TurnsOfEvents:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,10 +15,10 @@ __all__ = ["QueueChange", "StatusChange", "TextDelta", "ToolCall", "Turn"]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A task that has ended, with its messages. `id` is the task's id: the idempotency key."""
+    """A task that has ended, with its messages in order. `id` is the task's id: the idempotency key."""
 
     task: Task
-    messages: tuple[Message, ...] = ()
+    messages: Sequence[Message] = ()
 
     @property
     def id(self) -> str:

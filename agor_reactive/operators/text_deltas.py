@@ -187,4 +187,4 @@ def text_deltas() -> Callable[[Source], Observable[TextDelta]]:
                    text_deltas()
                    --"He"--"llo"------------", wor"-------"ld"------------------|
     """
-    return finding("text_deltas", lambda: (_Deltas().of, _DeltasOfEvents().of))
+    return finding("text_deltas", lambda: (_Deltas().of, _DeltasOfEvents().of), in_text=True)

@@ -27,13 +27,11 @@ class _Calls:
         self._pairings: dict[str, Pairing] = {}
 
     def of(self, state: SessionState) -> Iterable[ToolCall]:
-        news = self._watch.look(state)
-        return [call for one in news for call in self._finished(state, one)] if news else ()
+        return [call for news in self._watch.look(state) for call in self._finished(state.session_id, news)]
 
-    def _finished(self, state: SessionState, news: News) -> list[ToolCall]:
+    def _finished(self, session_id: str, news: News) -> list[ToolCall]:
         pairing = self._pairings.get(news.task_id)
         if pairing is None:
-            session_id = news.entry.session_id if news.entry is not None else state.session_id
             pairing = self._pairings[news.task_id] = Pairing(session_id, news.task_id)
         live: Mapping[str, LiveTool] = news.live or {}
         name_of = _names(live)
@@ -41,7 +39,7 @@ class _Calls:
             pairing.forget_messages()
         found = pairing.take([message.fields for message in news.messages], name_of) if news.messages else []
         at, is_over = None, False
-        entry, is_loaded = news.entry, news.task_id in state.messages_by_task
+        entry, is_loaded = news.entry, news.is_loaded
         if entry is not None and entry.ended:
             at, is_over = entry.fields.get("completed_at"), True
             found += pairing.end(entry.status, at, name_of)

@@ -7,7 +7,7 @@ comparison of identities. Nothing is looked at while a sync round is under way: 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence, Set
 from typing import NamedTuple
 
 from agor_reactive.core.entries import MessageEntry, TaskEntry
@@ -74,9 +74,10 @@ def _made(entry: TaskEntry) -> float:
     return -math.inf if at is None else at
 
 
-def reading(fetches: Iterable[Fetch]) -> tuple[bool, set[str | None]]:
+def reading(fetches: Iterable[Fetch]) -> tuple[bool, Set[str | None]]:
     """Whether the messages of all tasks are being read, and the ids of the tasks whose messages are."""
-    everything, tasks = False, set()
+    everything = False
+    tasks: set[str | None] = set()
     for fetch in fetches:
         if fetch.kind == "all_messages":
             everything = True
@@ -89,7 +90,8 @@ class News(NamedTuple):
     """What is new of one task.
 
     `messages` are new ones; with `anew` they are all that are known, because earlier ones have changed. What happened
-    before `from_time` (epoch seconds; -inf: nothing) is history. `live`: its tools as events report them;
+    before `from_time` (epoch seconds; -inf: nothing) is history. `is_loaded`: its messages are; `live`: its tools as
+    events report them;
     `was_seen_open`: it was running at an earlier look, or is newer than the first one. `entry` is None for a task that
     is not known yet.
     """
@@ -99,6 +101,7 @@ class News(NamedTuple):
     messages: list[MessageEntry]
     anew: bool
     from_time: float
+    is_loaded: bool
     live: LiveToolMap | None
     was_seen_open: bool
 
@@ -126,39 +129,46 @@ class MessageWatch:
         self._history: set[str] = set()
         self._held: dict[str, None] = {}
 
-    def look(self, state: SessionState) -> Iterator[News] | tuple[()]:
-        """What is new in this snapshot. Take all of it before the next look."""
+    def look(self, state: SessionState) -> Sequence[News]:
+        """What is new in this snapshot."""
         changed = self._tasks.look(state)
-        return () if changed is None else self._look(state, changed)
-
-    def _look(self, state: SessionState, changed: Iterable[TaskEntry]) -> Iterator[News]:
+        if changed is None:
+            return ()
         base = state.base
-        buckets, before = base.messages_by_task.buckets, self._buckets
         touched, self._held = self._held, {}
-        touched.update((entry.task_id, None) for entry in changed)
+        for entry in changed:
+            touched[entry.task_id] = None
+        buckets, before = base.messages_by_task.buckets, self._buckets
         if buckets is not before:
             self._buckets = buckets
             for bucket in buckets.values() if before is None else buckets.changed_since(before):
                 if (task_id := bucket.task_id) is not None:
                     touched[task_id] = None
-        if base.live_tools is not self._live:
-            self._live = base.live_tools
+        live = base.live_tools
+        if live is not self._live:
+            self._live = live
             for task_id in base.tasks.active:
-                touched[task_id] = None
+                if task_id not in buckets:
+                    touched[task_id] = None
         if not touched:
-            return
-        everything, tasks = reading(base.books.fetches) if base.books.fetches else (False, ())
+            return ()
+        fetches = base.books.fetches
+        everything, tasks = reading(fetches) if fetches else (False, _NO_TASKS)
+        found = []
         for task_id in touched:
             if task_id in self._history:
                 continue
-            entry = base.tasks.entries.get(task_id)
-            known = self._known.get(task_id) or self._first_look_at(task_id, entry)
+            task = base.tasks.entries.get(task_id)
+            known = self._known.get(task_id) or self._first_look_at(task_id, task)
             if known is None:
                 continue
             if everything or task_id in tasks:
                 self._held[task_id] = None  # what is being read may hold more of the same
-            else:
-                yield self._news(base, entry, known, task_id)
+                continue
+            bucket_now = buckets.get(task_id)
+            if bucket_now is None or bucket_now is not known.bucket or (task is not None and task.ended):
+                found.append(self._news(task_id, task, known, bucket_now))
+        return found
 
     def _first_look_at(self, task_id: str, entry: TaskEntry | None) -> _Known | None:
         watch = self._tasks
@@ -173,14 +183,13 @@ class MessageWatch:
         known = self._known[task_id] = _Known(watch.is_first, was_ended, from_time)
         return known
 
-    def _news(self, base: Base, entry: TaskEntry | None, known: _Known, task_id: str) -> News:
+    def _news(self, task_id: str, entry: TaskEntry | None, known: _Known, bucket: MessageBucket | None) -> News:
         watch = self._tasks
         from_time = known.from_time
         if known.from_begin and known.bucket is None:
             # It was running at the first sync, of which its messages may be a part, or are loaded later.
             begin = math.inf if watch.is_first else watch.began
             from_time = begin if watch.since is None else watch.since
-        bucket = self._buckets.get(task_id) if self._buckets is not None else None
         messages: list[MessageEntry] = []
         anew = False
         if bucket is not None and bucket is not known.bucket:
@@ -189,6 +198,9 @@ class MessageWatch:
             messages = bucket.in_order() if added is None else added
             known.bucket = bucket
             known.from_time = -math.inf
-        live = base.live_tools.get(task_id)
+        live = self._live.get(task_id) if self._live is not None else None
         was_seen_open = not watch.is_first and not known.was_ended
-        return News(task_id, entry, messages, anew, from_time, live, was_seen_open)
+        return News(task_id, entry, messages, anew, from_time, bucket is not None, live, was_seen_open)
+
+
+_NO_TASKS: frozenset[str | None] = frozenset()
