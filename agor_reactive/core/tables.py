@@ -126,6 +126,13 @@ class TaskTable(_Rows[Task]):
                 return hinted
         return sorted(rows.values(), key=_task_key)
 
+    def arranged(self, few: Iterable[TaskEntry]) -> list[TaskEntry]:
+        """A few of the entries, in their order here."""
+        if len(self.hint) < len(self.entries):
+            return sorted(few, key=_task_key)
+        wanted = {entry.task_id for entry in few}
+        return [entry for entry in self.in_order() if entry.task_id in wanted]
+
     def put(self, task: TaskEntry) -> TaskTable:
         """With this entry in place of the one of the same id. The same table if nothing differs."""
         old = self.entries.get(task.task_id)

@@ -82,7 +82,7 @@ def tool_blocks(content: Any, tool_uses: Any) -> Iterator[tuple[str, str, Mappin
 
     Of a row that is not validated yet they are lists and dicts.
     """
-    if isinstance(content, tuple | list):
+    if isinstance(content, (list, tuple)):
         for block in content:
             if isinstance(block, dict):
                 kind = block.get("type")
@@ -94,7 +94,7 @@ def tool_blocks(content: Any, tool_uses: Any) -> Iterator[tuple[str, str, Mappin
                     continue
                 if type(tool_use_id) is str and tool_use_id:
                     yield kind, tool_use_id, block
-    if isinstance(tool_uses, tuple | list):
+    if tool_uses and isinstance(tool_uses, (list, tuple)):
         for use in tool_uses:
             if isinstance(use, dict) and type(use.get("id")) is str and use["id"]:
                 yield "tool_use", use["id"], use

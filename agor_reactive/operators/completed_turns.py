@@ -58,7 +58,7 @@ class _Turns:
         due = [entry for entry in map(table.entries.get, self._due) if entry is not None]
         self._due = {entry.task_id for entry in due}  # a removed task is not due
         if len(due) > 1:
-            due = [entry for entry in table.in_order() if entry.task_id in self._due]
+            due = table.arranged(due)
         if state.fetches:
             everything, tasks = reading(state.fetches)
             due = [] if everything else list(takewhile(lambda entry: entry.task_id not in tasks, due))

@@ -102,18 +102,8 @@ class Pairing:
             error = _text(result) or "the tool failed"
         if status in ("failed", "interrupted") and self._denied and self._is_denied(tool_use_id, name, given):
             status, error = "denied", _text(result) or "permission denied"
-        return ToolCall(
-            session_id=self.session_id,
-            task_id=self.task_id,
-            id=tool_use_id,
-            name=name,
-            input=given,
-            status=status,
-            result=result,
-            error=error,
-            started_at=began,
-            ended_at=ended_at,
-        )
+        # Positional: names cost a microsecond.
+        return ToolCall(self.session_id, self.task_id, tool_use_id, name, given, status, result, error, began, ended_at)
 
     def _is_denied(self, tool_use_id: str, name: str, given: Any) -> bool:
         """Whether one of the denied requests is about this call. A request that names no call is about one only."""
