@@ -8,13 +8,15 @@ from types import TracebackType
 from typing import Any, Self, Unpack
 
 from reactivex import Observable
+from reactivex import operators as ops
 
 from agor_reactive.blocking.permission import BlockingPermission
 from agor_reactive.blocking.portal import LoopThread, Newest, emitting_on_loop, handed_over
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import UsageError
 from agor_reactive.models import Message, Task
-from agor_reactive.models.outcome import Outcome
+from agor_reactive.models.message import PermissionAsked
+from agor_reactive.models.outcome import Outcome, PermissionNeeded, answered_by
 from agor_reactive.models.reply import DecisionTaken, StopAnswer
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.models.words import PermissionScope
@@ -44,6 +46,11 @@ class BlockingHandle:
         return self._handle
 
     @property
+    def portal(self) -> LoopThread:
+        """The client's event loop, for what runs on it."""
+        return self._portal
+
+    @property
     def session_id(self) -> str:
         """The session's full id, when known."""
         return self._handle.session_id
@@ -62,6 +69,20 @@ class BlockingHandle:
     def events(self) -> Observable[RawEvent]:
         """Every event of the session as an Observable that emits on the loop's thread."""
         return emitting_on_loop(self._handle.entry.events, self._portal)
+
+    @property
+    def permissions(self) -> Observable[BlockingPermission]:
+        """Permission requests as an Observable that emits on the loop's thread: the pending ones, then each new one.
+
+        Call `approve` and `deny` on another thread than the loop's; see `on_permission`.
+        """
+        portal = self._portal
+        requests = self._portal.call(lambda: self._handle.permissions)
+
+        def wrap(asked: PendingPermission) -> BlockingPermission:
+            return BlockingPermission(asked, portal)
+
+        return emitting_on_loop(requests, portal).pipe(ops.map(wrap))
 
     def ready(self, timeout: float | None = None) -> SessionState:
         """Wait for the first load to end; see `SessionHandle.ready`. Raises `CallTimeout`."""
@@ -140,11 +161,25 @@ class BlockingHandle:
         **options: Unpack[PromptOptions],
     ) -> Outcome:
         """Send a prompt and wait for its end; see `SessionHandle.ask`."""
-        return self._portal.run(self._handle.ask(text, timeout=timeout, at_permission=at_permission, **options))
+        asking = self._handle.ask(text, timeout=timeout, at_permission=at_permission, **options)
+        return self._answerable(self._portal.run(asking))
 
     def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
         """Wait for the end of a task; see `SessionHandle.wait`."""
-        return self._portal.run(self._handle.wait(task_id, timeout=timeout, at_permission=at_permission))
+        waiting = self._handle.wait(task_id, timeout=timeout, at_permission=at_permission)
+        return self._answerable(self._portal.run(waiting))
+
+    def _answerable(self, outcome: Outcome) -> Outcome:
+        """The outcome whose permission requests are answered without `await`."""
+        if not isinstance(outcome, PermissionNeeded) or (answer := outcome.answer) is None:
+            return outcome
+        portal = self._portal
+
+        def blocking(asked: PermissionAsked, allow: bool, **options: Any) -> DecisionTaken:
+            taken: DecisionTaken = portal.run(answer(asked, allow, **options))
+            return taken
+
+        return answered_by(outcome, blocking)
 
     def stop(
         self,
@@ -173,9 +208,9 @@ class BlockingHandle:
         """Allow what a pending permission request asks for; see `SessionHandle.approve`."""
         return self._portal.run(self._handle.approve(request_id, scope=scope, remember=remember, reason=reason))
 
-    def deny(self, request_id: str, *, reason: str | None = None) -> DecisionTaken:
+    def deny(self, request_id: str, reason: str | None = None) -> DecisionTaken:
         """Refuse what a pending permission request asks for; see `SessionHandle.deny`."""
-        return self._portal.run(self._handle.deny(request_id, reason=reason))
+        return self._portal.run(self._handle.deny(request_id, reason))
 
     def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
         """Read a task's messages and keep them; see `SessionHandle.load_task_messages`."""

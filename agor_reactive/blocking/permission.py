@@ -62,7 +62,7 @@ class BlockingPermission:
             self._asked.approve(scope=scope, remember=remember, reason=reason, decided_by=decided_by)
         )
 
-    def deny(self, *, reason: str | None = None, decided_by: str | None = None) -> DecisionTaken:
+    def deny(self, reason: str | None = None, *, decided_by: str | None = None) -> DecisionTaken:
         """Deny the request; see `PendingPermission.deny`. Raises `UsageError` on the loop's own thread."""
         return self._portal.run(self._asked.deny(reason=reason, decided_by=decided_by))
 
