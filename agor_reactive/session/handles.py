@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from types import TracebackType
 from typing import Any, ClassVar, Protocol, Self, TypedDict, TypeVar, Unpack
 
@@ -25,6 +26,7 @@ from agor_reactive.models.task import Task
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session import prompt_and_wait, routing
 from agor_reactive.session.entry import SessionEntry
+from agor_reactive.session.iteration import iterate, newest
 from agor_reactive.session.observers import Subscription
 from agor_reactive.session.permissions import PendingPermission, Permissions
 from agor_reactive.transport.seam import caller
@@ -145,38 +147,15 @@ class SessionHandle:
 
         Ends when the handle is disposed. Breaking out of the loop unsubscribes.
         """
-        snapshots = self._use().snapshots
-        changed = asyncio.Event()
-        over = False
-        handed = self.state
-
-        def take(state: SessionState) -> None:
-            nonlocal handed
-            handed = state
-            changed.set()
-
-        def complete() -> None:
-            nonlocal over
-            over = True
-            changed.set()
-
-        subscription = snapshots.add(take, complete)
         yielded = -1
-        try:
-            while True:
-                await changed.wait()
-                changed.clear()
-                ending = over
-                state = self.state
-                if state.status.disposed:  # emptied by the release: the last snapshot is the one received last
-                    state = handed
+        async with aclosing(aiter(iterate(self._use().snapshots, newest()))) as snapshots:
+            async for state in snapshots:
+                current = self.state  # what was folded since the snapshot was published is in this one
+                if not current.status.disposed and current.revision > state.revision:
+                    state = current
                 if state.revision > yielded:
                     yielded = state.revision
                     yield state
-                if ending:
-                    return
-        finally:
-            subscription.dispose()
 
     # ------------------------------------------------------------------------------------------------------- actions
 
