@@ -49,6 +49,11 @@ class PendingPermission:
     _user_id: str | None = field(default=None, repr=False, compare=False)
 
     @property
+    def id(self) -> str:
+        """The request's id: the idempotency key."""
+        return self.request.request_id
+
+    @property
     def request_id(self) -> str:
         return self.request.request_id
 
