@@ -282,7 +282,12 @@ def pipe(
         bool, typer.Option("--all", help="Pipe every session, also those created meanwhile.")
     ] = False,
     on: Annotated[
-        str, typer.Option("--on", metavar="WHAT", help="completed_turns, tool_calls, permission_requests…")
+        str,
+        typer.Option(
+            "--on",
+            metavar="WHAT",
+            help="completed_turns, tool_calls, status_changes, queue_changes, permission_requests, text_deltas, events",
+        ),
     ] = "completed_turns",
     template: Annotated[
         str | None, typer.Option("--template", metavar="TEXT", help="Text with {status}, {prompt:.80}, {text}…")

@@ -171,7 +171,7 @@ class Approvals:
 class BlockingApprovals(Approvals):
     """A policy of a blocking client, made by `approve_if`: a context manager.
 
-    The predicate is called on a thread of its own, so that it may call the client.
+    The predicate is called on a separate thread, so that it may call the client.
     """
 
     def __init__(self, handle: BlockingHandle, predicate: Predicate, **options: Any) -> None:

@@ -1,7 +1,7 @@
 """Async iteration of an Observable: what happens to items that come faster than they are taken.
 
 An Observable pushes: on its own event loop it cannot be made to wait. So items are dropped there, and counted. A source
-that runs when it is subscribed to, as the replay of a log, can wait: on a thread of its own.
+that runs when it is subscribed to, as the replay of a log, can wait, on a separate thread.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def buffered(most: int, *, when_full: Literal["drop_oldest", "drop_newest"] = "d
 def back_pressure(most: int = 1) -> Buffering:
     """Let the source wait while `most` items are kept: nothing is dropped.
 
-    The source is subscribed to on a thread of its own, which it must not leave: a log, an iterable. Snapshots and
+    The source is subscribed to on a separate thread and must emit there: a log, an iterable. Snapshots and
     events of a live session cannot wait; they raise `WrongLoop`.
     """
     return Buffering(most, "wait")

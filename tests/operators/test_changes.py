@@ -25,7 +25,7 @@ from tests.core.build import SID, message_row, saved, session_row, stamp, task_r
 from tests.operators.watched import Watched, emitted, result, use
 
 
-def told(changes: list[StatusChange]) -> list[tuple[str | None, str | None, str]]:
+def changed(changes: list[StatusChange]) -> list[tuple[str | None, str | None, str]]:
     return [(change.task_id, change.old, change.new) for change in changes]
 
 
@@ -33,17 +33,17 @@ def test_statuses_of_session_and_tasks_change_over_a_drop_too() -> None:
     watched = Watched(status_changes())
     watched.mirror.up().land([task_row("t0", "completed"), task_row("t1", second=10)])
     assert watched.show() == []
-    assert told(watched.feed(saved("sessions", session_row(["t1"], status="running"), "patched"))) == [
+    assert changed(watched.feed(saved("sessions", session_row(["t1"], status="running"), "patched"))) == [
         (None, "idle", "running")
     ]
-    assert told(watched.feed(saved("tasks", task_row("t2", "queued", second=20)))) == [("t2", None, "queued")]
+    assert changed(watched.feed(saved("tasks", task_row("t2", "queued", second=20)))) == [("t2", None, "queued")]
     assert watched.feed(saved("tasks", task_row("t2", "queued", second=20, model="x"), "patched")) == []
     watched.mirror.down()
     assert watched.show() == []
     rows = [task_row("t0", "completed"), task_row("t1", "failed", second=10), task_row("t2", "running", second=20)]
     watched.mirror.up(epoch=2).land(rows)
     changes = watched.show()
-    assert told(changes) == [("t1", "running", "failed"), ("t2", "queued", "running"), (None, "running", "idle")]
+    assert changed(changes) == [("t1", "running", "failed"), ("t2", "queued", "running"), (None, "running", "idle")]
     assert [change.ended for change in changes] == [True, False, False]
 
 
@@ -59,7 +59,7 @@ def test_statuses_of_events_are_those_of_all_sessions() -> None:
         saved("tasks", {**task_row("t1", "completed"), "status": ["odd"]}, "patched"),
         RawEvent("created", None),
     )
-    assert told(changes) == [
+    assert changed(changes) == [
         (None, "idle", "running"),
         (None, None, "idle"),
         ("t1", None, "running"),

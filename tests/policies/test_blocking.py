@@ -39,12 +39,12 @@ def test_a_blocking_handle_has_policies_and_an_observable(session: tuple[str, st
             threads.add(threading.current_thread().name)
             return bool(client.service("sessions").get(request.session_id).session_id)  # a blocking call
 
-        told: list[Any] = []
-        subscription = handle.permissions.subscribe(told.append)
+        received: list[Any] = []
+        subscription = handle.permissions.subscribe(received.append)
         with approve_if(handle, allowed, audit=lines.append):
             assert isinstance(handle.ask("[permission]", timeout=SOON, at_permission=False), Done)
         subscription.dispose()
-        assert [type(request) for request in told] == [agor.BlockingPermission]
+        assert [type(request) for request in received] == [agor.BlockingPermission]
     assert [(line.verdict, line.outcome) for line in lines] == [("approved", "approved")]
     assert "agor-reactive" not in threads
 

@@ -36,9 +36,9 @@ async def test_a_recorded_session_says_what_a_policy_would_have_approved(tmp_pat
     def reads(request: PendingPermission) -> bool:
         return request.tool_name == names[0]
 
-    told = dry_run(reads, log)
-    assert str(told).startswith(f"would have approved {names.count(names[0])} of 3")
-    assert [one.verdict == "approved" for one in told.decisions] == [name == names[0] for name in names]
+    result = dry_run(reads, log)
+    assert str(result).startswith(f"would have approved {names.count(names[0])} of 3")
+    assert [one.verdict == "approved" for one in result.decisions] == [name == names[0] for name in names]
 
     async def fails(request: PendingPermission) -> bool:
         raise KeyError("path")
