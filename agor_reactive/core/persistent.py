@@ -51,7 +51,7 @@ class PMap(Generic[K, V]):
     _tail: list[Any]
     _tail_at: int  # position of its first value
     _claim: list[None]
-    _owner: object  # may change this version in place; None: nobody
+    _owner: object  # may change this version in place; None: nothing may
     _tail_owner: object  # may replace values in the tail, which older versions do not share then
 
     def __init__(self, items: Mapping[K, V] | None = None) -> None:

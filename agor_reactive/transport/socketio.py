@@ -26,6 +26,8 @@ from contextlib import contextmanager, suppress
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from pydantic import SecretStr
+
 from agor_reactive.calls.backoff import Backoff
 from agor_reactive.calls.drivers import drive_async
 from agor_reactive.calls.effects import Call, EffectGenerator, GetToken
@@ -97,15 +99,16 @@ class SocketLink:
         clock: Callable[[], float] = time.time,
         ways: MutableMapping[str, ConnectWay] | None = None,
     ) -> None:
-        proxy = hide(proxy)
-        headers = hide_values(headers or {})
+        hidden_proxy: SecretStr | None = hide(proxy)
+        hidden_headers: Mapping[str, SecretStr] = hide_values(headers or {})
+        headers = proxy = None
         self._address = Address.parse(url)
         self._options = ConnectOptions(
             tuple(transports),
             connect_timeout,
-            headers,
+            hidden_headers,
             ssl_setting(verify) if self._address.is_tls else True,
-            proxy,
+            hidden_proxy,
             proxy_from_env,
             max_response,
         )

@@ -109,3 +109,22 @@ async def test_a_task_that_is_stopping_has_not_ended() -> None:
     end(world, "stopped")
     assert (await asked).text == "One, two"
     handle.release()
+
+
+@pytest.mark.parametrize("status", ["stopped", "failed", "timed_out"])
+async def test_a_reply_whose_task_leaves_the_window_while_its_messages_are_read_is_given(status: str) -> None:
+    world, handle, asked = await waiting("preview")
+    write(world, "One, |two")
+    await world.settle(lambda: handle.state.get_streaming_messages("t1"))
+    world.link.hold("find", "messages")
+    before = len(world.calls("messages"))
+    end(world, status)
+    await world.settle(lambda: len(world.calls("messages")) > before)
+    world.tasks.append(task_row("t2", second=2))
+    world.link.emit("tasks created", dict(world.tasks[-1]))
+    await world.settle(lambda: handle.state.get_task("t1") is None)
+    assert handle.state.get_task("t1") is None
+    world.link.release("find", "messages")
+    outcome = await asked
+    assert outcome.text == outcome.partial == "One, two"
+    handle.release()
