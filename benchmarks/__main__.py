@@ -11,7 +11,7 @@ import orjson
 
 from benchmarks.cases import APART, CASES, Plan, case
 from benchmarks.measure import Timing
-from benchmarks.table import Line, as_json, machine, print_rows
+from benchmarks.table import Line, as_json, better_python, machine, print_rows
 from benchmarks.workloads import Scale, dump
 
 __all__ = ["main"]
@@ -64,6 +64,8 @@ def main(argv: list[str] | None = None) -> None:
     timing = Timing(rounds if arguments.quick else max(rounds, 5), arguments.gc)
     lines = run(names, Plan(Scale(arguments.quick), timing))
     print(" · ".join(f"{name} {version}" for name, version in machine().items()))
+    if (hint := better_python()) is not None:
+        print(hint)
     print_rows(lines)
     if arguments.json is not None:
         arguments.json.write_bytes(orjson.dumps(as_json(lines), option=orjson.OPT_INDENT_2))

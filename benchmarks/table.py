@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import platform
+import subprocess
 import sys
 import sysconfig
 from collections.abc import Iterable, Sequence
@@ -11,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-__all__ = ["Row", "Skipped", "as_json", "machine", "print_rows"]
+__all__ = ["Row", "Skipped", "as_json", "better_python", "machine", "print_rows"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +107,36 @@ def machine() -> dict[str, str]:
     return found
 
 
+OF_DISTRIBUTION = Path("/usr/bin/python3")
+
+
 def _build() -> str:
-    """How this Python was built: one without profile-guided optimisation is 11 to 20 % slower."""
+    """How this Python was built. One without profile-guided optimisation is up to two times slower.
+
+    Distributions build with it without naming it in the arguments of configure.
+    """
     arguments = sysconfig.get_config_var("CONFIG_ARGS") or ""
-    return "optimised build" if "--enable-optimizations" in arguments else "build without optimisation"
+    if "--enable-optimizations" in arguments:
+        return "optimised build"
+    return "build of the distribution" if sys.base_prefix == "/usr" else "build without optimisation"
+
+
+def better_python() -> str | None:
+    """What to say if this Python is not optimised and the machine has one of its distribution. None if all is well."""
+    if _build() != "build without optimisation" or not OF_DISTRIBUTION.exists():
+        return None
+    ask = [
+        str(OF_DISTRIBUTION),
+        "-c",
+        "import sys; print(*sys.version_info[:3], sep='.'); exit(sys.version_info < (3, 11))",
+    ]
+    done = subprocess.run(ask, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        return None
+    return (
+        f"this Python was built without optimisation; {OF_DISTRIBUTION} ({done.stdout.strip()}) is faster."
+        " docs/performance.md says how to measure with it"
+    )
 
 
 def _processor() -> str:

@@ -1,8 +1,8 @@
 """`python -m tests.lowest`: tests with the lowest versions that `pyproject.toml` allows of what the package asks for.
 
-pip installs the package and its test extra in a temporary environment, each dependency at its lower bound, and what
-those need at the newest that fits. What is run is what leans on other packages most; `python -m tests.lowest
-tests/core tests/session` runs more.
+pip installs the package and its test extra in an environment within the one that runs this, each dependency at its
+lower bound, and what those need at the newest that fits. It is kept for the next run. What is run is what leans on
+other packages most; `python -m tests.lowest tests/core tests/session` runs more.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import re
 import subprocess
 import sys
-import tempfile
 import tomllib
 import venv
 from collections.abc import Iterable
@@ -20,8 +19,10 @@ from pathlib import Path
 __all__ = ["UNAVAILABLE", "lower_bounds"]
 
 ROOT = Path(__file__).resolve().parents[1]
+FOLDER = Path(sys.prefix) / "lowest"
+"""The environment, kept for the next run: installing takes longer than the tests."""
 UNAVAILABLE = 75
-"""The exit code if those versions cannot be installed here (no package index that has them)."""
+"""The exit code if a package index here lacks one of those versions. Versions that conflict are a failure."""
 EXTRAS = ("test", "daemon", "pandas", "logs")
 SUBSET = (
     "test_package_internals.py",
@@ -56,18 +57,38 @@ def main() -> int:
     """Install, run, return pytest's exit code. Options are handed to pytest, paths in place of the subset."""
     options = [one for one in sys.argv[1:] if one.startswith("-")]
     paths = [one for one in sys.argv[1:] if not one.startswith("-")] or [f"tests/{name}" for name in SUBSET]
-    with tempfile.TemporaryDirectory(prefix="agor-lowest-") as scratch:
-        venv.EnvBuilder(with_pip=True, symlinks=os.name != "nt").create(scratch)
-        programs = Path(scratch) / ("Scripts" if os.name == "nt" else "bin")
-        python = str(programs / "python")
-        constraints = Path(scratch) / "lowest.txt"
-        constraints.write_text("\n".join(lower_bounds(requirements())), encoding="ascii")
-        install = [python, "-m", "pip", "install", "--quiet", "-c", str(constraints), "-e", ".[test]"]
-        if subprocess.run(install, cwd=ROOT, check=False).returncode != 0:
-            return UNAVAILABLE
-        own = {**os.environ, "PYTHONPATH": str(ROOT), "VIRTUAL_ENV": scratch}
-        pytest = [python, "-m", "pytest", "-q", "-n", "2", *options, *paths]
-        return subprocess.run(pytest, cwd=ROOT, env=own, check=False).returncode
+    python = ready()
+    if python is None:
+        return UNAVAILABLE
+    own = {**os.environ, "PYTHONPATH": str(ROOT), "VIRTUAL_ENV": str(FOLDER)}
+    pytest = [str(python), "-m", "pytest", "-q", "-n", "2", *options, *paths]
+    return subprocess.run(pytest, cwd=ROOT, env=own, check=False).returncode
+
+
+def ready() -> Path | None:
+    """The Python of the environment with those versions, made anew if they have changed; None if it cannot be made."""
+    python = FOLDER / ("Scripts" if os.name == "nt" else "bin") / "python"
+    constraints, stamp = FOLDER / "lowest.txt", FOLDER / "installed.txt"
+    wanted = "\n".join([*lower_bounds(requirements()), f"# {ROOT}"])
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
+        return python
+    venv.EnvBuilder(clear=True, with_pip=True, symlinks=os.name != "nt").create(FOLDER)
+    constraints.write_text(wanted, encoding="utf-8")
+    install = [str(python), "-m", "pip", "install", "--quiet", "-c", str(constraints), "-e", ".[test]"]
+    if subprocess.run(install, cwd=ROOT, check=False).returncode != 0:
+        missing = [bound for bound in lower_bounds(requirements()) if not is_here(python, bound)]
+        if not missing:
+            raise SystemExit("the lower bounds cannot be installed together, though each can alone")
+        print(f"cannot be installed here: {', '.join(missing)}", flush=True)
+        return None
+    constraints.rename(stamp)
+    return python
+
+
+def is_here(python: Path, bound: str) -> bool:
+    """Whether that version can be installed, alone."""
+    ask = [str(python), "-m", "pip", "install", "--quiet", "--dry-run", "--no-deps", "--ignore-installed", bound]
+    return subprocess.run(ask, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ The URL of a webhook is a secret: it is enough to post with. httpx2 logs every U
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -16,11 +17,11 @@ import httpx2
 from pydantic import SecretStr
 
 from agor_reactive.errors import UsageError
-from agor_reactive.models.secrecy import hide
+from agor_reactive.models.secrecy import hide, reveal_values
 from agor_reactive.sinks.protocol import SinkRefused, SinkUnavailable
 from agor_reactive.transport.environment import UNUSABLE, unusable
 
-__all__ = ["Poster", "json_body", "retry_after_of"]
+__all__ = ["Poster", "header_text", "json_body", "retry_after_of"]
 
 _MOST: Final = 65_536
 _PASSING: Final = frozenset({408, 409, 425, 429})
@@ -80,8 +81,8 @@ class Poster:
         if client is not None:
             await client.aclose()
 
-    async def post(self, body: bytes, headers: Mapping[str, str], *, written: int) -> bytes:
-        """POST JSON; the first 64 kB of the answer, if it is 2xx. `written` goes into the errors.
+    async def post(self, body: bytes, headers: Mapping[str, str | SecretStr], *, written: int) -> bytes:
+        """POST JSON; the first 64 kB of a 2xx answer, or what came before it was cut. `written` goes into the errors.
 
         Raises `SinkUnavailable` for no answer, 408, 409, 425, 429 and 5xx, `SinkRefused` for any other answer.
         """
@@ -91,9 +92,10 @@ class Poster:
             "POST",
             self._url.get_secret_value(),
             content=body,
-            headers={"Content-Type": "application/json; charset=utf-8", **headers},
+            headers={"Content-Type": "application/json; charset=utf-8", **reveal_values(headers)},
         )
         request.url = _HostOnlyURL(request.url)
+        response: httpx2.Response | None = None
         answer = b""
         try:
             async with asyncio.timeout(self._timeout):
@@ -106,8 +108,10 @@ class Poster:
                 finally:
                     await response.aclose()
         except (httpx2.HTTPError, TimeoutError) as error:
-            # After a lost answer it may have been taken: it is sent again under the same key.
-            raise SinkUnavailable(f"{self.what}: no answer ({type(error).__name__})", written=written) from None
+            # A status is an answer, also if the body after it was cut. Without one, the request may have been taken:
+            # it is sent again under the same key.
+            if response is None:
+                raise SinkUnavailable(f"{self.what}: no answer ({type(error).__name__})", written=written) from None
         status = response.status_code
         if 200 <= status < 300:
             return answer
@@ -141,6 +145,13 @@ def retry_after_of(value: str, wall: Callable[[], float]) -> float | None:
         return max(0.0, parsedate_to_datetime(value).timestamp() - wall())
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def header_text(key: str) -> str:
+    """The key as a header can carry it; one with other characters is replaced by its digest."""
+    if key and key.isascii() and key.isprintable() and key == key.strip():
+        return key
+    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()
 
 
 def json_body(value: Any) -> bytes:

@@ -8,6 +8,7 @@ thread's timestamp is known; `chat.postMessage` returns the timestamp of the mes
 from __future__ import annotations
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,12 +18,14 @@ from pydantic import SecretStr
 
 from agor_reactive.errors import UsageError
 from agor_reactive.models.secrecy import hide
-from agor_reactive.sinks.posting import Poster, json_body
+from agor_reactive.sinks.posting import Poster, header_text, json_body
 from agor_reactive.sinks.protocol import SinkRefused, SinkUnavailable
 from agor_reactive.sinks.record import Record
 from agor_reactive.sinks.template import Template
 
 __all__ = ["Slack", "SlackBot"]
+
+_log = logging.getLogger("agor_reactive.sinks")
 
 LONGEST: Final = 3_900
 """Characters of a message. Slack cuts longer ones at 4,000 into several."""
@@ -70,7 +73,7 @@ class Slack:
             if thread:
                 message["thread_ts"] = thread
             # Slack ignores the header; a relay in between can use it.
-            await self._poster.post(json_body(message), {"Idempotency-Key": _ascii(record.key)}, written=number)
+            await self._poster.post(json_body(message), {"Idempotency-Key": header_text(record.key)}, written=number)
 
     async def close(self) -> None:
         """Close the HTTP client."""
@@ -124,7 +127,7 @@ class SlackBot:
     async def _post(self, text: str, thread: str | None, written: int) -> str:
         """Post one message; its timestamp. Slack answers 200 for errors, too."""
         message = {"channel": self._channel, "text": _cut(text), **({"thread_ts": thread} if thread else {})}
-        headers = {"Authorization": f"Bearer {self._token.get_secret_value()}"}
+        headers = {"Authorization": SecretStr(f"Bearer {self._token.get_secret_value()}")}
         body = await self._poster.post(json_body(message), headers, written=written)
         try:
             answer = json.loads(body)
@@ -141,8 +144,12 @@ class SlackBot:
         self._threads[name] = stamp
         if self._file is not None:
             fresh = self._file.with_name(f"{self._file.name}.new")
-            fresh.write_text(json.dumps(self._threads), encoding="utf-8")
-            os.replace(fresh, self._file)
+            try:
+                fresh.write_text(json.dumps(self._threads), encoding="utf-8")
+                os.replace(fresh, self._file)
+            except OSError as error:
+                # Not raised: the message was posted, and a retry would post it again.
+                _log.error("%s cannot be written (%s); a restart begins new threads", self._file, error.strerror)
 
     async def close(self) -> None:
         """Close the HTTP client."""
@@ -156,7 +163,3 @@ def _read(file: Path) -> dict[str, str]:
         return {}
     except (OSError, ValueError, AttributeError):
         raise UsageError(f"{file} is not a file of threads; name another one") from None
-
-
-def _ascii(key: str) -> str:
-    return key.encode("ascii", "backslashreplace").decode()

@@ -11,8 +11,8 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from agor_reactive.models.secrecy import hide
-from agor_reactive.sinks.posting import Poster, json_body
+from agor_reactive.models.secrecy import hide, hide_values
+from agor_reactive.sinks.posting import Poster, header_text, json_body
 from agor_reactive.sinks.record import Record
 
 __all__ = ["Webhook"]
@@ -31,17 +31,18 @@ class Webhook:
         self,
         url: str | SecretStr,
         *,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str | SecretStr] | None = None,
         secret: str | SecretStr | None = None,
         batched: bool = False,
         wall: Callable[[], float] = time.time,
         **options: Any,
     ) -> None:
         url = hide(url)
+        headers = hide_values(headers or {})
         self._secret: SecretStr | None = hide(secret)
         secret = None
         self._poster = Poster(url, "the webhook", wall=wall, **options)
-        self._headers = dict(headers or {})
+        self._headers: Mapping[str, str | SecretStr] = headers or {}
         self._batched = batched
         self._wall = wall
 
@@ -61,9 +62,9 @@ class Webhook:
 
     async def _post(self, key: str, value: Any, written: int) -> None:
         body = json_body(value)
-        headers = {**self._headers, "Idempotency-Key": _header_text(key)}
+        headers = {**self._headers, "Idempotency-Key": header_text(key)}
         if self._secret is not None:
-            headers |= self._signed(_header_text(key), body, self._secret)
+            headers |= self._signed(header_text(key), body, self._secret)
         await self._poster.post(body, headers, written=written)
 
     def _signed(self, key: str, body: bytes, secret: SecretStr) -> dict[str, str]:
@@ -80,10 +81,3 @@ class Webhook:
 
 def _wire(record: Record) -> dict[str, Any]:
     return {"key": record.key, "kind": record.kind, "data": record.data}
-
-
-def _header_text(key: str) -> str:
-    """The key as a header can carry it; other characters are replaced by a digest of the key."""
-    if key.isascii() and key.isprintable() and key == key.strip():
-        return key
-    return hashlib.sha256(key.encode("utf-8", "replace")).hexdigest()

@@ -126,6 +126,12 @@ class Open(Served):
     PROGRAM = (ODD, "open")
 
 
+class Shared(Served):
+    """A daemon that many tests log in to."""
+
+    PROGRAM = (ODD, "many-logins")
+
+
 class Forbidding(Served):
     """A daemon that knows whose key it is, and does not let them in."""
 
@@ -162,7 +168,7 @@ def start() -> Iterator[Callable[..., Any]]:
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """One daemon for all tests that need nothing special of it."""
     db: Path = tmp_path_factory.mktemp("served") / "rows.db"
-    process = Served("--port", "0", "--speed", QUICK, "--db", str(db))
+    process = Shared("--port", "0", "--speed", QUICK, "--db", str(db))
     yield process
     process.kill()
 

@@ -94,6 +94,19 @@ FOUND: dict[str, tuple[dict[str, Any], list[Step]]] = {
             ("a_task_is_removed", {"n": 624195}),
         ],
     ),
+    "a removed task that came back while the link was down kept an old place in the queue": (
+        {"hydration": "preview", "tasks": 1, "modern": True, "page": 3, "has_queue": True, "logged_in": True},
+        [
+            ("a_task_is_removed", {"n": 482574}),
+            (_UNSEEN, {"n": 255541, "status": "running", "said": 1, "read": 234808}),
+            ("the_link_drops", {}),
+            ("a_task_is_made", {"status": "queued"}),
+            ("a_removed_task_is_made_again", {"n": 851279, "status": "queued"}),
+            ("a_task_is_made", {"status": "queued"}),
+            (_UNSEEN, {"n": 302812, "status": "running", "said": 1, "read": 757971}),
+            ("the_queue_is_reordered", {"n": 901536, "position": None}),
+        ],
+    ),
 }
 """What long runs have found, shortened: how it was wrong, where the run began, and its steps."""
 

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -218,3 +219,14 @@ def test_a_batch_of_one_chunk_takes_the_short_way_and_leaves_the_snapshot_before
     for flaw in ({"session_id": "other"}, {"task_id": "t0"}, {"sequence": 3}, {"chunk": 7}):
         flawed = RawEvent(raw.topic, {**raw.payload, **flaw})
         assert remembered(fold_raw(begin, [flawed])) == remembered(fold_batch(begin, core_events([flawed])))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_text_after_an_end_that_named_no_count_is_being_written_again(size: int) -> None:
+    state = hydrated().state
+    events = [start("m", task_id="t1"), *(chunk("m", text, at, task_id="t1") for at, text in enumerate("ab")), end("m")]
+    for at in range(0, len(events), size):
+        state = fold_raw(state, events[at : at + size])
+    assert not state.streaming_messages["m"].streaming
+    state = fold_raw(state, [chunk("m", "c", 2, task_id="t1")])
+    assert (state.streaming_messages["m"].text, state.streaming_messages["m"].streaming) == ("abc", True)

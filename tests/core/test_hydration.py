@@ -150,6 +150,14 @@ def test_a9_a10_with_nothing_to_load_nothing_is_asked(tasks: list[dict[str, Any]
     assert not mirror.state.loaded_task_ids
 
 
+def test_an_eager_session_without_tasks_asks_for_no_messages() -> None:
+    mirror = Mirror("eager").up()
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks")
+    mirror.answer("queue")
+    assert (mirror.asked(), mirror.state.loading) == ([], False)
+
+
 def test_a8_the_newest_tasks_messages_fail_and_the_bootstrap_ends_well_without_them() -> None:
     mirror = Mirror().up()
     mirror.answer("session", session=session_row(["t1"]))

@@ -90,3 +90,20 @@ def test_text_beyond_the_bound_is_missing_however_its_chunks_are_batched(ended: 
             "what is beyond that is not kept."
         )
     assert states[0].dump() == states[1].dump()
+
+
+def test_thinking_beyond_the_bound_is_said_to_be_missing() -> None:
+    mirror = hydrated()
+    mirror.feed(raw("messages thinking:start", message_id="m"))
+    mirror.feed(*(thinking("m", "xy") for _ in range(MANY)))
+    head = mirror.state.streaming_messages["m"]._head
+    assert (head.thought.text, head.thought_gap) == ("xy" * 7, True)
+
+
+def test_removed_messages_make_room_for_others() -> None:
+    mirror = hydrated()
+    mirror.feed(*(saved("messages", message_row(f"m{n:02}", "t1", n)) for n in range(BOUND)))
+    mirror.feed(*(saved("messages", message_row(f"m{n:02}", "t1", n), "removed") for n in range(5)))
+    mirror.feed(*(saved("messages", message_row(f"m{n:02}", "t1", n)) for n in range(BOUND, BOUND + 3)))
+    assert mirror.message_ids("t1") == [f"m{n:02}" for n in range(5, BOUND + 3)]
+    assert mirror.state.error is None

@@ -297,3 +297,24 @@ def test_l10_a_read_is_asked_again_if_and_only_if_the_queue_moved_while_it_was_r
             mirror.answer("queue", tasks=[])
             reading, moved = moved, False
         assert ("queue" in mirror.asked()) == reading
+
+
+@pytest.mark.parametrize(
+    "row", [task_row("a", second=1), task_row("a", "completed", second=1)], ids=["running", "over"]
+)
+def test_a_repeated_event_takes_a_task_from_the_queue_that_an_old_answer_has_put_back(row: dict[str, Any]) -> None:
+    mirror = with_queue()
+    mirror.feed(saved("tasks", row, "patched"))
+    mirror.answer("queue", tasks=[waiting("a", 1, second=1), waiting("b", 2, second=2)])
+    assert mirror.queue() == ["a", "b"]
+    mirror.down()
+    tasks = mirror.state.tasks
+    mirror.feed(saved("tasks", row, "patched"))
+    assert (mirror.queue(), mirror.state.tasks == tasks) == (["b"], True)
+
+
+@pytest.mark.parametrize("status", ["running", "completed"])
+def test_a_task_that_was_not_waiting_asks_for_no_read_of_the_queue(status: str) -> None:
+    mirror = with_queue()
+    mirror.feed(saved("tasks", task_row("t1", status, description="More"), "patched"))
+    assert (mirror.queue(), mirror.asked()) == (["a", "b"], [])

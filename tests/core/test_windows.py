@@ -292,3 +292,12 @@ def test_an_answer_without_tasks_that_promises_older_ones_is_not_asked_for_again
     mirror = Mirror(hydration).up()
     answer(mirror, [])
     assert (mirror.ids(), mirror.asked()) == ([], [])
+
+
+@pytest.mark.parametrize("hydration", ["lean", "preview"])
+def test_a_queued_task_from_before_the_window_that_moves_while_it_is_read_is_shown(hydration: str) -> None:
+    mirror = windowed(hydration, [task_row("t5", second=5)])
+    waiting = task_row("t1", "queued", second=1, queue_position=1)
+    mirror.feed(e.ResyncRequested(), saved("tasks", {**waiting, "queue_position": 2}, "patched"))
+    answer(mirror, [waiting, task_row("t5", second=5)], queue=[waiting])
+    assert mirror.ids() == ["t1", "t5"]

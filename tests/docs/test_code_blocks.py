@@ -46,9 +46,9 @@ def blocks_of(page: Path) -> list[Block]:
     return found
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def daemon() -> Iterator[dict[str, str]]:
-    """A daemon in a process of its own, as the environment that leads to it."""
+    """A daemon for one page, as the environment that leads to it: a daemon allows 50 logins in 15 minutes."""
     command = [sys.executable, "-m", "agor_reactive.daemon", "--quiet", "--speed", "40"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:

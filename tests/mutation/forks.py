@@ -16,7 +16,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import CodeType, FrameType, FunctionType
 from typing import Any
@@ -25,29 +25,25 @@ import pytest
 
 from tests.mutation.mutants import Mutant
 
-__all__ = ["Forks", "unit_of"]
+__all__ = ["Forks", "units_of"]
 
 Place = tuple[str, int]
 """A function: its file, and the line on which it begins, decorators included."""
 
 
-def unit_of(mutant: Mutant, root: Path) -> Place:
-    """The outermost function that holds the change: it exists once its module is imported."""
+def units_of(mutant: Mutant, root: Path) -> set[Place]:
+    """The functions that hold the change, one within the other.
+
+    Which of them exist once the module is imported depends on whether the outer one has been called by then.
+    """
     path = root / mutant.path
-    outermost = 0
-
-    def look(nodes: Sequence[ast.AST]) -> int:
-        for node in nodes:
-            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
-                first = min([node.lineno, *(mark.lineno for mark in node.decorator_list)])
-                if first <= mutant.line <= (node.end_lineno or node.lineno):
-                    return first
-            elif found := look(list(ast.iter_child_nodes(node))):
-                return found
-        return 0
-
-    outermost = look(ast.parse(path.read_text(encoding="utf-8")).body)
-    return str(path), outermost
+    return {
+        (str(path), first)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and (first := min([node.lineno, *(mark.lineno for mark in node.decorator_list)])) <= mutant.line
+        and mutant.line <= (node.end_lineno or node.lineno)
+    }
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:
@@ -112,8 +108,8 @@ class Forks:
         if not self._measure(session, everything):
             return True
         for mutant in self.mutants:
-            place = unit_of(mutant, self.root)
-            items = [item for item in everything if place in self._known[item.nodeid][1]]
+            units = units_of(mutant, self.root)
+            items = [item for item in everything if units & self._known[item.nodeid][1]]
             items.sort(key=lambda item: self._known[item.nodeid][0])
             limit = 20 + 5 * sum(self._known[item.nodeid][0] for item in items)
             if not items or self._fork(session, lambda items=items, m=mutant: self._try(items, m), limit) == 0:  # type: ignore[misc]
@@ -138,14 +134,16 @@ class Forks:
         return not self.baseline
 
     def _try(self, items: list[pytest.Item], mutant: Mutant) -> int:
-        path, line = unit_of(mutant, self.root)
+        units = units_of(mutant, self.root)
+        path = str(self.root / mutant.path)
         changed = compile(mutant.source, path, "exec", dont_inherit=True)
-        new = next(code for code in codes(changed) if code.co_firstlineno == line and code.co_name != "<module>")
+        new = {(path, code.co_firstlineno, code.co_name): code for code in codes(changed)}
         for found in gc.get_objects():
             if isinstance(found, FunctionType):
                 old = found.__code__
-                if old.co_filename == path and old.co_firstlineno == line and old.co_name == new.co_name:
-                    found.__code__ = new
+                code = new.get((old.co_filename, old.co_firstlineno, old.co_name))
+                if code is not None and (path, old.co_firstlineno) in units:
+                    found.__code__ = code
         self._run(items)
         return int(self._failed)
 
@@ -177,7 +175,7 @@ class Forks:
             ended, status = os.waitpid(child, os.WNOHANG)
             if ended:
                 return os.waitstatus_to_exitcode(status)
-            time.sleep(0.02)
+            time.sleep(0.02)  # `waitpid` takes no time limit; this is a tool, and no test waits like this
         os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
         return 1

@@ -96,3 +96,12 @@ def test_turns_come_in_order_while_the_messages_of_one_are_read() -> None:
     watched.mirror.answer("messages", "t1", messages=[message_row("m1", "t1", 1)])
     assert watched.show() == ["t1", "t2"]
     assert watched.turns[0].text == "content of m1"
+
+
+def test_a_time_with_an_offset_is_compared_as_a_time() -> None:
+    watched = Watched()
+    watched.mirror.up().land([ended("old", 0)])
+    watched.show()
+    west = {**ended("t1", 20), "created_at": "2026-11-24T23:00:20.000-01:00"}
+    watched.mirror.down().up(epoch=2).land([ended("old", 0), west])
+    assert watched.show() == ["t1"]

@@ -17,6 +17,8 @@ CLOSE = "close"
 """The socket is closed before an answer, and the request is not taken."""
 TAKEN_THEN_CLOSE = "taken then close"
 """The request is taken, and the answer is lost."""
+CUT = "cut"
+"""The request is taken and answered with 200, and the socket is closed in the middle of the body."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Taken:
 
 @dataclass
 class HttpServer:
-    """`plan` are the next answers: OK, CLOSE, TAKEN_THEN_CLOSE, a status, or (status, headers); OK when it is empty.
+    """`plan` has the next answers: OK, CLOSE, TAKEN_THEN_CLOSE, CUT, a status or (status, headers); OK when empty.
 
     `taken` are the requests that were answered with 2xx or lost after they were taken; `seen` counts all. With `gate`
     requests wait until it is set.
@@ -66,9 +68,13 @@ class HttpServer:
                 action = self.plan.popleft() if self.plan else OK
                 if action == CLOSE:
                     return
-                if action in (OK, TAKEN_THEN_CLOSE):
+                if action in (OK, TAKEN_THEN_CLOSE, CUT):
                     self.taken.append(Taken(headers, json.loads(raw), raw))
                 if action == TAKEN_THEN_CLOSE:
+                    return
+                if action == CUT:
+                    writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 100\r\n\r\no")
+                    await writer.drain()
                     return
                 status, more = (200, {}) if action == OK else action if isinstance(action, tuple) else (action, {})
                 body = self.reply if status == 200 else "no_service"

@@ -24,6 +24,7 @@ from agor_reactive.sinks import (
     Delivery,
     Record,
     Sink,
+    SinkUnavailable,
     Slack,
     SlackBot,
     Webhook,
@@ -31,7 +32,7 @@ from agor_reactive.sinks import (
     read_dead_letters,
 )
 from agor_reactive.sinks.posting import retry_after_of
-from tests.sinks.http_server import CLOSE, OK, TAKEN_THEN_CLOSE, HttpServer, serving
+from tests.sinks.http_server import CLOSE, CUT, OK, TAKEN_THEN_CLOSE, HttpServer, serving
 from tests.sinks.recorded import VirtualClock, record, texts
 
 BACKOFF = Backoff(first=1.0, most=8.0, jitter=(1.0, 1.0))
@@ -79,6 +80,23 @@ async def test_after_a_lost_answer_the_same_key_is_sent_again(kind: type[Webhook
         await delivered(kind(server.url), map(record, range(3)))
     assert [one.headers["idempotency-key"] for one in server.taken] == ["k0", "k1", "k1", "k2"]
     assert server.taken[1].raw == server.taken[2].raw
+
+
+@pytest.mark.parametrize("kind", [Webhook, Slack])
+async def test_what_was_answered_with_200_is_not_sent_again(kind: type[Webhook] | type[Slack]) -> None:
+    async with serving([OK, CUT, OK]) as server:
+        _, waits = await delivered(kind(server.url), map(record, range(3)))
+    assert [one.headers["idempotency-key"] for one in server.taken] == ["k0", "k1", "k2"]
+    assert waits == []
+
+
+@pytest.mark.parametrize("key", ["a\nb", "a\r\nX-Evil: 1", "ключ", "\ud83d", " a ", "\x00"])
+@pytest.mark.parametrize("kind", [Webhook, Slack])
+async def test_any_text_can_be_a_key(key: str, kind: type[Webhook] | type[Slack]) -> None:
+    async with serving() as server:
+        delivery, _ = await delivered(kind(server.url), [Record(key, "text", {"text": "t"})], max_attempts=1)
+    assert delivery.delivered == 1
+    assert [("x-evil" in one.headers, one.headers["idempotency-key"] != "") for one in server.taken] == [(False, True)]
 
 
 async def test_a_batch_of_a_webhook_is_one_request_and_keeps_its_key_over_retries() -> None:
@@ -146,6 +164,23 @@ async def test_no_log_and_no_message_has_the_url(caplog: pytest.LogCaptureFixtur
     assert not [line for line in lines if "sEcReT" in line]
     assert "sEcReT" not in letters.path.read_text()
     assert "sEcReT" not in repr(vars(sink)) + repr(vars(sink._poster))
+
+
+async def test_no_variable_of_a_sink_or_of_its_frames_has_a_secret() -> None:
+    async with serving([500] * 2) as server:
+        url = server.url
+    sinks: list[Sink] = [
+        Webhook(url, headers={"Authorization": "Bearer sEcReT"}, secret="sEcReT"),
+        SlackBot("xoxb-sEcReT", "C1", url=url),
+    ]
+    for sink in sinks:
+        with pytest.raises(SinkUnavailable) as caught:
+            await sink.write([record(0)])
+        await sink.close()
+        assert "sEcReT" not in repr(vars(sink))
+        frames = [entry.frame.f_locals for entry in caught.traceback[1:]]
+        assert any("request" in found for found in frames)
+        assert "sEcReT" not in repr(frames)
 
 
 @pytest.mark.parametrize(
@@ -236,3 +271,20 @@ async def test_a_bot_reads_errors_that_come_with_200(error: str, waits: int) -> 
         server.reply = {"ok": False, "error": error}
         delivery, waited = await delivered(SlackBot("x", "C1", url=server.url), [record(0)], max_attempts=2)
     assert (delivery.dropped, len(waited)) == (1, waits)
+
+
+async def test_a_bot_whose_file_of_threads_cannot_be_written_posts_each_message_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = tmp_path / "threads"
+    folder.mkdir()
+    async with serving() as server:
+        stamped(server)
+        sink = SlackBot(
+            "x", "C1", template="{text}", thread="{session_id}", threads=folder / "threads.json", url=server.url
+        )
+        folder.rmdir()
+        await delivered(sink, [record(n, session_id=f"s{n % 2}") for n in range(4)])
+    assert server.texts == texts(4)
+    assert [one.body.get("thread_ts") for one in server.taken] == [None, None, "100.1", "100.1"]
+    assert "threads.json" in caplog.text

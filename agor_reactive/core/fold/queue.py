@@ -103,7 +103,8 @@ def touch(draft: Draft) -> None:
         if not books.queue_moved:
             draft.books = books.but(queue_moved=True)
     elif books.round is None:
-        read_queue(draft)
+        if not draft.status.terminal:  # else only `resync()` reads
+            read_queue(draft)
     elif not books.queue_moved:  # the round has its answer already: read again once it has committed
         draft.books = books.but(queue_moved=True)
 

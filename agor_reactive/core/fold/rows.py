@@ -115,9 +115,12 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
 def _saved_after_removal(draft: Draft, event: e.TaskSaved) -> None:
     """An event for a removed task changes nothing, unless an answer shows that the task is back.
 
-    A task that is new by this event may have been created again under its old id (an import does that): read it.
+    A task that is new by this event may have been created again under its old id (an import does that): read it. One
+    that moves in the queue may be back as well, and an answer on its way have its old position: read the queue.
     """
     journal.note_task(draft, event.entry.task_id, event.entry)
+    if event.entry.queued:
+        queue.touch(draft)
     if event.born:
         window.read_again(draft)
 

@@ -1,0 +1,75 @@
+"""Small facts that a mutation run found untested (`python -m tests.mutation`)."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+import pytest
+
+from agor_reactive.core import events as e
+from agor_reactive.core.entries import MessageEntry, SessionRowEntry
+from agor_reactive.core.parse import OWN_TOPICS, parse_payload
+from agor_reactive.core.tables import MessageBucket
+from agor_reactive.models import Session, row_from_wire
+from tests.core.build import SID, Mirror, hydrated, message_row, saved, session_row, task_row
+
+
+def test_a_bucket_knows_how_many_messages_it_has() -> None:
+    first, second = (MessageEntry.from_payload(message_row(name, "t1")) for name in ("m1", "m2"))
+    assert first is not None
+    assert second is not None
+    one = MessageBucket([]).with_new(first)
+    two = one.with_new(second)
+    other = one.with_new(second)  # the place after the first is taken: this one has a list for itself
+    assert [len(one), len(two), len(other)] == [1, 2, 2]
+    assert [len(one.entries), len(two.entries), len(other.entries)] == [1, 2, 2]
+
+
+@pytest.mark.parametrize("task_id", ["", 5, None, ["t1"]])
+def test_a_chunk_whose_task_is_no_id_is_of_no_task(task_id: Any) -> None:
+    chunk = {"session_id": SID, "message_id": "m1", "chunk": "x", "sequence": 0, "task_id": task_id}
+    event = parse_payload("messages streaming:chunk", chunk)
+    assert isinstance(event, e.TextChunk)
+    assert event.task_id is None
+
+
+def test_a_newer_token_of_a_session_replaces_the_one_that_is_here() -> None:
+    mirror = Mirror().up().land([], session={**session_row(), "mcp_token": "old"})
+    mirror.feed(saved("sessions", session_row(title="without"), "patched"))
+    assert mirror.state.session is not None
+    assert mirror.state.session.mcp_token is not None
+    mirror.feed(saved("sessions", {**session_row(), "mcp_token": "new"}, "patched"))
+    assert mirror.state.session.to_wire(secrets=True)["mcp_token"] == "new"
+
+
+def test_a_queued_task_that_the_user_loads_is_loaded_as_soon_as_it_begins() -> None:
+    mirror = hydrated(tasks=[task_row("t1", "completed"), task_row("t2", "queued", second=2)])
+    mirror.feed(e.LoadRequested("t2"))
+    mirror.feed(saved("tasks", task_row("t2", "running", second=2), "patched"))
+    assert mirror.state.is_task_loaded("t2")
+
+
+@pytest.mark.parametrize("topic", ["tasks created", "tasks patched", "messages created", "sessions patched"])
+def test_a_row_with_a_field_that_is_not_plain_is_validated_at_once(topic: str) -> None:
+    row: dict[str, Any] = {
+        "tasks": {**task_row("t1"), "created_at": None},
+        "messages": {**message_row("m1", "t1"), "index": 1.0},
+        "sessions": {**session_row(), "tasks": None},
+    }[topic.partition(" ")[0]]
+    event: Any = parse_payload(topic, row, OWN_TOPICS)
+    assert isinstance(event, e.TaskSaved | e.MessageSaved | e.SessionSaved)
+    assert event.entry.validated is not None
+
+
+@pytest.mark.parametrize("is_read", [False, True])
+def test_a_pickled_session_has_no_token_read_or_not(is_read: bool) -> None:
+    payload = {**session_row(title="a"), "mcp_token": "secret-token"}
+    entry = SessionRowEntry.from_payload(payload)
+    assert entry is not None
+    if is_read:
+        assert entry.row.mcp_token is not None
+    copy = pickle.loads(pickle.dumps(entry))
+    assert b"secret-token" not in pickle.dumps(entry)
+    assert copy.mcp_token is None
+    assert copy.row == row_from_wire(Session, session_row(title="a"))
