@@ -83,7 +83,7 @@ def _exporter(signal: Signal, variable: str, name: str) -> Any:
         )
     try:
         return found[0].load()()
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         raise UsageError(f"an OTEL_* variable of the exporter {name} is wrong: {error}") from None
 
 

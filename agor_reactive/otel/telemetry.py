@@ -29,6 +29,7 @@ from agor_reactive.otel.attributes import (
 from agor_reactive.otel.calls import parents_of, tool_calls_of
 from agor_reactive.otel.ids import derive_ids, ids_for, span_of_task
 from agor_reactive.otel.queues import QueueLength
+from agor_reactive.transport.redaction import scrub_text
 
 __all__ = ["SessionTurn", "Telemetry", "session_turns"]
 
@@ -120,7 +121,7 @@ class Telemetry:
         if self._content:
             span.set_attributes(content_of_turn(turn))
         if turn.failed:
-            span.set_status(trace.StatusCode.ERROR, task.error_message if self._content else None)
+            self._fail(span, task.error_message)
         agent = about["gen_ai.agent.name"]
         calls = [call for call in tool_calls_of(turn) if call.started_at is not None and call.ended_at is not None]
         self._send_calls(tracer, span, turn, calls, agent)
@@ -165,9 +166,14 @@ class Telemetry:
         if self._content:
             span.set_attributes(content_of_call(call))
         if "error.type" in about:
-            span.set_status(trace.StatusCode.ERROR, call.error if self._content else None)
+            self._fail(span, call.error)
         span.end(_ns(max(began, ended)))
         return span
+
+    def _fail(self, span: trace.Span, why: str | None) -> None:
+        # A message of an error may cite the prompt, or a tool's output: it is content.
+        text = scrub_text(why) if why and self._content else None
+        span.set_status(trace.StatusCode.ERROR, text)
 
 
 def session_turns(snapshots: Observable[SessionState], since: float | None = None) -> Observable[SessionTurn]:
