@@ -46,6 +46,13 @@ def prompted(cli: Cli, session_id: str, text: str) -> None:
     assert ended.code == 0, ended.err
 
 
+def prompted_one_after_the_other(cli: Cli, session_id: str) -> None:
+    """The prompts of the demo; the second one is queued."""
+    with agor.create_rest_client(cli.env["AGOR_DAEMON_URL"], api_key=KEY) as client:
+        tasks = [client.sessions.prompt(session_id, prompt) for prompt in PROMPTS]
+    assert tasks[1].status == "queued"
+
+
 def rows_of(cli: Cli, session_id: str) -> tuple[dict[str, Any], dict[str, tuple[float, float]]]:
     """What the daemon has: tasks by their id, and start and end of each tool call by its id."""
     with agor.create_rest_client(cli.env["AGOR_DAEMON_URL"], api_key=KEY) as client:
@@ -76,7 +83,6 @@ def check_two_turns(receiver: Receiver, cli: Cli, session_id: str) -> None:
         assert is_close(span, instant(row.started_at) or 0.0, instant(row.completed_at) or 0.0)
         assert span.attributes["gen_ai.conversation.id"] == session_id
         assert span.attributes["gen_ai.provider.name"] == "anthropic"
-        assert span.attributes["gen_ai.usage.output_tokens"] == row.usage.token_usage.output_tokens
     for span in tools:
         assert is_close(span, *calls[span.attributes["gen_ai.tool.call.id"]])
     assert [span.parent_id for span in tools] == [agents[0].span_id] * 2 + [agents[1].span_id] * 2
@@ -88,8 +94,7 @@ async def test_the_two_turns_of_the_demo_arrive_with_four_tools_and_right_durati
 ) -> None:
     process = start(Process, "otel", session_id, env=env_of(receiver, cli))
     await eventually(says(process, "sending turns of 1 session"), 20)
-    await asyncio.to_thread(cli, "prompt", session_id, PROMPTS[0])
-    await asyncio.to_thread(prompted, cli, session_id, PROMPTS[1])
+    await asyncio.to_thread(prompted_one_after_the_other, cli, session_id)
     await eventually(lambda: len(receiver.spans) >= 6, 20)
     ended = await stopped(process)
     assert (ended.code, ended.err.splitlines()[-1]) == (0, "agor-reactive: sent 2 turns")
