@@ -218,9 +218,13 @@ def _links(turn: Turn, session: Session | None) -> Iterator[trace.Link]:
 
 
 def _add_waits(span: trace.Span, turn: Turn, began: float, ended: float) -> None:
-    """An event at the end of each wait, with its duration: in the queue, and for permissions."""
-    task, created = turn.task, instant(turn.task.created_at)
-    if task.queue_position is not None and created is not None:
+    """An event at the end of each wait, with its duration: in the queue, and for permissions.
+
+    Every task has a wait in the queue, of about 0 s if it was dispatched at once. Fact of the wire: ended tasks do not
+    show whether they were queued (June 2026 never clears `queue_position`; today each prompt is queued first).
+    """
+    created = instant(turn.task.created_at)
+    if created is not None:
         span.add_event("agor.queue.wait", {"agor.wait.duration": max(0.0, began - created)}, _ns(began))
     for request, asked_at, status in _permissions(turn):
         since = instant(asked_at)

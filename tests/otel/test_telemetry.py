@@ -177,7 +177,7 @@ def test_a_permission_request_in_the_row_of_an_older_daemon_is_an_event() -> Non
     asked = {"request_id": "r1", "tool_name": "Bash", "requested_at": stamp(22), "approved_at": stamp(25)}
     sent = Sent()
     sent.telemetry.record(turn(task(queue_position=None, permission_request=asked)))
-    (event,) = sent.spans[0].events
+    (_, event) = sent.spans[0].events
     assert (event.attributes or {})["agor.wait.duration"] == 3.0
 
 
