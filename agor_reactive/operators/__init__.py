@@ -11,6 +11,7 @@ from agor_reactive.operators.select import select
 from agor_reactive.operators.status_changes import status_changes
 from agor_reactive.operators.text_deltas import text_deltas
 from agor_reactive.operators.tool_calls import tool_calls
+from agor_reactive.session.iteration import back_pressure, buffered, iterate, newest
 
 __all__ = [
     "QueueChange",
@@ -18,9 +19,13 @@ __all__ = [
     "TextDelta",
     "ToolCall",
     "Turn",
+    "back_pressure",
+    "buffered",
     "completed_turns",
     "for_session",
     "for_tool",
+    "iterate",
+    "newest",
     "permission_requests",
     "queue_changes",
     "sample_frames",

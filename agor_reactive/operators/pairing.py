@@ -63,23 +63,19 @@ class Pairing:
                 found.append(self._call(tool_use_id, name_of, block.get("content"), failed, instant(timestamp)))
         return found
 
-    def end(self, status: str, at: Any, name_of: Names) -> list[ToolCall]:
-        """The calls that are left when the task has ended."""
-        left = [tool_use_id for tool_use_id in self._made if tool_use_id not in self._done]
-        return [self.without_result(tool_use_id, status, at, name_of) for tool_use_id in left]
+    def left(self, others: Iterable[str]) -> list[str]:
+        """The calls that have not been returned: those that messages make, and `others` that are known from events."""
+        return [tool_use_id for tool_use_id in {**self._made, **dict.fromkeys(others)} if tool_use_id not in self._done]
 
-    def is_open(self, tool_use_id: str) -> bool:
-        """Whether this call is not made by a known message, and not returned."""
-        return tool_use_id not in self._done and tool_use_id not in self._made
+    def without_result(self, tool_use_id: str, status: str | None, at: Any, name_of: Names) -> ToolCall:
+        """A call that has no known result: its task ended with that status, at that time.
 
-    def without_result(self, tool_use_id: str, status: str, at: Any, name_of: Names) -> ToolCall:
-        """A call whose result is not known: its task ended with that status, at that time."""
+        Without a status the messages of the task are not loaded, and there may be a result.
+        """
+        if status is None:
+            return self._call(tool_use_id, name_of, None, None, instant(at), status="unknown")
         error = f"the task ended ({status}) before there was a result"
         return self._call(tool_use_id, name_of, None, None, instant(at), error)
-
-    def not_loaded(self, tool_use_id: str, at: Any, name_of: Names) -> ToolCall:
-        """A finished call of a task whose messages are not loaded: only its name is known."""
-        return self._call(tool_use_id, name_of, None, None, instant(at), status="unknown")
 
     def _call(
         self,

@@ -110,7 +110,7 @@ class _Deltas:
         written = self._messages.written.setdefault(message_id, _Written())
         start = written.start
         if start is None:
-            start = written.start = runs[0].start
+            start = written.start = 0 if stream.started else runs[0].start
         for run in runs:
             # Chunks after a hole wait until it is filled, or the message is saved.
             if run.start <= start and (run.end > start or run.end == run.start):

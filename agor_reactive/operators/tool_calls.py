@@ -38,21 +38,24 @@ class _Calls:
         if news.anew:
             pairing.forget_messages()
         found = pairing.take([message.fields for message in news.messages], name_of) if news.messages else []
-        at, is_over = None, False
-        entry, is_loaded = news.entry, news.is_loaded
-        if entry is not None and entry.ended:
-            at, is_over = entry.fields.get("completed_at"), True
-            found += pairing.end(entry.status, at, name_of)
-            if is_loaded:
-                left = [key for key, tool in live.items() if not tool.saved and pairing.is_open(key)]
-                found += [pairing.without_result(key, entry.status, at, name_of) for key in left]
-        if news.from_time > -math.inf:
-            found = [call for call in found if call.ended_at is not None and call.ended_at >= news.from_time]
-        if live and not is_loaded:
-            over = [key for key, tool in live.items() if (tool.complete or is_over) and pairing.is_open(key)]
-            unknown = [pairing.not_loaded(key, at, name_of) for key in over]
-            found += unknown if news.was_seen_open else []
+        found = [call for call in found if _is_since(call, news.from_time)]
+        entry = news.entry
+        is_over = entry is not None and entry.ended
+        if news.is_loaded:
+            left = pairing.left(key for key, tool in live.items() if not tool.saved) if is_over else []
+        else:  # a result may be in messages that are not here
+            left = pairing.left(key for key, tool in live.items() if is_over or tool.complete)
+            left = left if is_over else [key for key in left if key in live and live[key].complete]
+        if left:
+            at = entry.fields.get("completed_at") if entry is not None and is_over else None
+            status = entry.status if entry is not None and news.is_loaded else None
+            calls = [pairing.without_result(key, status, at, name_of) for key in left]
+            found += calls if news.counts else [call for call in calls if _is_since(call, news.from_time)]
         return found
+
+
+def _is_since(call: ToolCall, from_time: float) -> bool:
+    return from_time == -math.inf or (call.ended_at is not None and call.ended_at >= from_time)
 
 
 def _names(live: Mapping[str, LiveTool]) -> Names:
@@ -91,9 +94,10 @@ class _CallsOfEvents:
         elif topic == "tasks removed" or _has_ended(payload.get("status")):
             self._ended.add(task_id)
             self._names.pop(task_id, None)
-            ended = self._pairings.pop(task_id, None)
-            if ended is not None and topic != "tasks removed":
-                return ended.end(payload["status"], payload.get("completed_at"), names.get)
+            ended = self._pairings.pop(task_id, None) or Pairing(str(payload.get("session_id") or ""), task_id)
+            if topic != "tasks removed":
+                status, at = payload["status"], payload.get("completed_at")
+                return [ended.without_result(key, status, at, names.get) for key in ended.left(names)]
         return ()
 
 

@@ -91,9 +91,7 @@ class News(NamedTuple):
 
     `messages` are new ones; with `anew` they are all that are known, because earlier ones have changed. What happened
     before `from_time` (epoch seconds; -inf: nothing) is history. `is_loaded`: its messages are; `live`: its tools as
-    events report them;
-    `was_seen_open`: it was running at an earlier look, or is newer than the first one. `entry` is None for a task that
-    is not known yet.
+    events report them; `counts`: its end is not history. `entry` is None for a task that is not known yet.
     """
 
     task_id: str
@@ -103,19 +101,22 @@ class News(NamedTuple):
     from_time: float
     is_loaded: bool
     live: LiveToolMap | None
-    was_seen_open: bool
+    counts: bool
 
 
 class _Known:
-    """What was seen of a task: the messages at the last look, whether it was there at the first one or had ended."""
+    """What was seen of a task: its messages at the last look, and whether it was there at the first one.
 
-    __slots__ = ("bucket", "from_begin", "from_time", "was_ended")
+    `from_time` is for the first look at its messages, `counts` for its end (see `News`).
+    """
 
-    def __init__(self, from_begin: bool, was_ended: bool, from_time: float) -> None:
+    __slots__ = ("bucket", "counts", "from_begin", "from_time")
+
+    def __init__(self, from_begin: bool, from_time: float) -> None:
         self.bucket: MessageBucket | None = None
         self.from_begin = from_begin
-        self.was_ended = was_ended
         self.from_time = from_time
+        self.counts = from_time == -math.inf
 
 
 class MessageWatch:
@@ -173,14 +174,13 @@ class MessageWatch:
     def _first_look_at(self, task_id: str, entry: TaskEntry | None) -> _Known | None:
         watch = self._tasks
         from_time = -math.inf
-        was_ended = entry is not None and entry.ended
         if entry is not None and entry.ended:
             if watch.since is not None:
                 from_time = watch.since
             elif not watch.counts(entry):
                 self._history.add(task_id)
                 return None
-        known = self._known[task_id] = _Known(watch.is_first, was_ended, from_time)
+        known = self._known[task_id] = _Known(watch.is_first, from_time)
         return known
 
     def _news(self, task_id: str, entry: TaskEntry | None, known: _Known, bucket: MessageBucket | None) -> News:
@@ -199,8 +199,8 @@ class MessageWatch:
             known.bucket = bucket
             known.from_time = -math.inf
         live = self._live.get(task_id) if self._live is not None else None
-        was_seen_open = not watch.is_first and not known.was_ended
-        return News(task_id, entry, messages, anew, from_time, bucket is not None, live, was_seen_open)
+        counts = not watch.is_first and known.counts
+        return News(task_id, entry, messages, anew, from_time, bucket is not None, live, counts)
 
 
 _NO_TASKS: frozenset[str | None] = frozenset()

@@ -18,7 +18,9 @@ def tool_calls_of(turn: Turn) -> list[ToolCall]:
         {"content": m.content, "tool_uses": m.tool_uses, "timestamp": m.timestamp, "type": m.type}
         for m in turn.messages
     ]
-    found = pairing.take(fields, _no_name) + pairing.end(turn.status, turn.task.completed_at, _no_name)
+    found = pairing.take(fields, _no_name)
+    at = turn.task.completed_at
+    found += [pairing.without_result(key, turn.status, at, _no_name) for key in pairing.left(())]
     return sorted(found, key=lambda call: math.inf if call.started_at is None else call.started_at)
 
 

@@ -17,6 +17,7 @@ from reactivex.disposable import CompositeDisposable
 from agor_reactive.calls.settling import Decision
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.tables import MessageBucket
+from agor_reactive.errors import UsageError
 from agor_reactive.models.message import Message, PermissionAsked
 from agor_reactive.models.outcome import asked_by_row
 from agor_reactive.models.realtime import PermissionRequest, payload_of
@@ -39,6 +40,11 @@ class Permission:
     session_id: str
     task_id: str | None = None
     message_id: str | None = None
+
+    @property
+    def id(self) -> str:
+        """The request's id: the idempotency key."""
+        return self.request.request_id
 
     @property
     def request_id(self) -> str:
@@ -82,12 +88,13 @@ class PendingPermission(Permission):
         """
         return await self._answer(True, scope=scope, remember=remember, reason=reason, decided_by=decided_by)
 
-    async def deny(self, *, reason: str | None = None, decided_by: str | None = None) -> DecisionTaken:
+    async def deny(self, reason: str | None = None, *, decided_by: str | None = None) -> DecisionTaken:
         """Refuse it. Raises as `approve`."""
         return await self._answer(False, reason=reason, decided_by=decided_by)
 
     async def _answer(self, allow: bool, **details: Any) -> DecisionTaken:
-        assert self._decide is not None
+        if self._decide is None:
+            raise UsageError("This request cannot be answered from here. Use handle.permissions of a live session.")
         decided_by = details.pop("decided_by") or self._user_id
         decision = Decision(
             self.request_id,

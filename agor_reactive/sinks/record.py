@@ -83,8 +83,9 @@ def _data(item: Any) -> dict[str, Any]:
 def field_names(kind: type) -> tuple[str, ...]:
     """The names in `Record.data` of a dataclass: its fields, then its properties."""
     names = [field.name for field in dataclasses.fields(kind)]
-    names += [name for name, value in vars(kind).items() if isinstance(value, property)]
-    return tuple(name for name in names if not name.startswith("_"))
+    for base in reversed(kind.__mro__):
+        names += [name for name, value in vars(base).items() if isinstance(value, property)]
+    return tuple(name for name in dict.fromkeys(names) if not name.startswith("_"))
 
 
 def _json(value: Any) -> Any:

@@ -200,6 +200,14 @@ def test_a_call_of_a_subagent_is_the_child_of_the_call_that_started_it() -> None
     assert about(calls["t1x"])["error.type"] == "interrupted"
 
 
+def test_a_denied_call_has_that_as_its_error_type() -> None:
+    request = {"request_id": "r1", "tool_name": "Bash", "tool_input": {"command": SECRET}, "status": "denied"}
+    asked = message_row("m1", "t1", 23, type="permission_request", role="system", content=request)
+    sent = Sent()
+    sent.telemetry.record(turn(task(), [use("t1", "a", 22), asked, result("t1", "a", 24, failed=True)]))
+    assert [about(span)["error.type"] for span in sent.named("execute_tool")] == ["denied"]
+
+
 def test_a_session_is_linked_to_the_tasks_that_it_comes_from() -> None:
     origin = {
         "parent_session_id": "s0",
