@@ -23,12 +23,13 @@ from agor_reactive.otel.environment import Pipeline, pipeline
 from agor_reactive.otel.export import TurnRecord
 from agor_reactive.otel.telemetry import Telemetry, logged_turns, session_turns
 from agor_reactive.session.handles import SessionHandle
-from agor_reactive.sinks import Checkpoint, Delivery, deliver
+from agor_reactive.sinks import Checkpoint, Delivery, Record, deliver
 
 __all__ = ["otel", "otel_of_log"]
 
 ATTEMPTS = 50
 """Attempts to send one turn, about three quarters of an hour. Then it counts as refused, and the next one is tried."""
+LOG_ATTEMPTS = 3
 
 
 async def otel(
@@ -49,25 +50,33 @@ async def otel(
         client = await ends.enter_async_context(reach.live())
         watched = SessionWatch(client, bus, partial(_turns, sending.telemetry), known.since)
         ends.callback(watched.close)  # after the delivery has ended
-        delivery = await ends.enter_async_context(_delivery(bus, sending, checkpoint=known))
+        delivery = await ends.enter_async_context(_delivery(bus, sending, attempts=ATTEMPTS, checkpoint=known))
         count = await watched.begin(session_ids)
         stop.graceful = True
         which = "every session" if everything else f"{count} session{'' if count == 1 else 's'}"
         complain(f"sending turns of {which} to OpenTelemetry; Ctrl-C stops")
         await until_over(stop, watched, [delivery])
-    return _verdict(delivery)
+    kept = "" if checkpoint is None else "the next run with this checkpoint sends them"
+    return _verdict(delivery, kept or "with --checkpoint the next run would send them")
 
 
 async def otel_of_log(stop: Stop, paths: Sequence[Path], session_ids: Sequence[str], *, content: bool | None) -> int:
     """Send the turns of a log, of the named sessions or of all, with the times of the log."""
     log = logs.open(paths)
     wanted = [log.mirror(one).session_id for one in session_ids] or log.sessions
+    lost: list[str] = []
+
+    def give_up(record: Record, why: str) -> None:
+        lost.append(record.key)
+
     async with (
         _sending(content=content, measured=False) as sending,
-        _delivery(_logged(log, wanted), sending) as delivery,
+        _delivery(
+            _logged(log, wanted, lost), sending, attempts=LOG_ATTEMPTS, queue_size=1, on_drop=give_up
+        ) as delivery,
     ):
         await delivery.wait()
-    return _verdict(delivery)
+    return _verdict(delivery, "the collector does not take them: send the log again once it does")
 
 
 def _turns(telemetry: Telemetry, handle: SessionHandle, since: float) -> Observable[Any]:
@@ -75,15 +84,18 @@ def _turns(telemetry: Telemetry, handle: SessionHandle, since: float) -> Observa
     return session_turns(handle.snapshots, since).pipe(ops.map(TurnRecord.of))
 
 
-async def _logged(log: logs.Log, session_ids: Sequence[str]) -> AsyncIterator[TurnRecord]:
+async def _logged(log: logs.Log, session_ids: Sequence[str], lost: Sequence[str]) -> AsyncIterator[TurnRecord]:
+    """The turns of these sessions, until one was lost."""
     for session_id in session_ids:
         for item in logged_turns(log, session_id):
+            if lost:
+                return
             yield TurnRecord.of(item)
 
 
-def _delivery(source: Any, sending: Pipeline, **options: Any) -> Delivery:
+def _delivery(source: Any, sending: Pipeline, *, attempts: int, **options: Any) -> Delivery:
     # One turn a batch: what a collector refuses for good is given up alone.
-    return deliver(source, sending.sink, batch_size=1, max_attempts=ATTEMPTS, drain=DRAIN, **options)
+    return deliver(source, sending.sink, batch_size=1, max_attempts=attempts, drain=DRAIN, **options)
 
 
 @contextlib.asynccontextmanager
@@ -113,7 +125,8 @@ def _without_headers() -> Iterator[None]:
         parser.removeFilter(hide)
 
 
-def _verdict(delivery: Delivery) -> int:
-    lost = f"; {delivery.dropped:,} were lost" if delivery.dropped else ""
+def _verdict(delivery: Delivery, advice: str) -> int:
+    """The exit code. `advice`: what becomes of turns that the collector did not take."""
+    lost = f"; {delivery.dropped:,} not sent, {advice}" if delivery.dropped else ""
     complain(f"sent {delivery.delivered:,} turn{'' if delivery.delivered == 1 else 's'}{lost}")
     return FAULT if delivery.dropped else WELL

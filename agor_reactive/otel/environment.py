@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import entry_points
 from typing import Any, Final, Literal
 
@@ -26,6 +27,9 @@ __all__ = ["SERVICE", "Pipeline", "pipeline"]
 SERVICE: Final = "agor"
 """`service.name`, if neither OTEL_SERVICE_NAME nor OTEL_RESOURCE_ATTRIBUTES has one."""
 
+SHUTDOWN: Final = 10
+"""Seconds."""
+
 _PROTOCOLS: Final = {"http/protobuf": "otlp_proto_http", "grpc": "otlp_proto_grpc"}
 
 Signal = Literal["traces", "metrics"]
@@ -38,7 +42,7 @@ class Pipeline:
     telemetry: Telemetry
     sink: SpanSink
     shutdown: Callable[[], None]
-    """Sends the last metrics and ends the metrics' thread. Blocks for up to 30 seconds; idempotent it is not."""
+    """Sends the last metrics and ends the thread of the metrics. Blocks for `SHUTDOWN` at most. Call it once."""
 
 
 def pipeline(*, content: bool | None = None, measured: bool = True) -> Pipeline:
@@ -56,8 +60,9 @@ def pipeline(*, content: bool | None = None, measured: bool = True) -> Pipeline:
     if not exporters and not readers:
         raise UsageError("OTEL_TRACES_EXPORTER and OTEL_METRICS_EXPORTER are none, so nothing would be sent")
     meters = MeterProvider(readers, resource=resource, shutdown_on_exit=False)
+    shutdown = partial(meters.shutdown, SHUTDOWN * 1_000)
     telemetry = Telemetry(tracer_provider=tracers, meter_provider=meters, content=content)
-    return Pipeline(telemetry, SpanSink(telemetry, spans, exporters, measured=measured), meters.shutdown)
+    return Pipeline(telemetry, SpanSink(telemetry, spans, exporters, measured=measured), shutdown)
 
 
 def _exporters(signal: Signal) -> list[Any]:

@@ -170,6 +170,21 @@ def test_a_log_is_sent_with_its_own_times_and_sending_it_again_gives_the_same_id
     assert logs.open(path).sessions == (session_id,)
 
 
+def test_a_log_ends_with_what_a_collector_does_not_take(
+    cli: Cli, session_id: str, receiver: Receiver, tmp_path: Path
+) -> None:
+    for text in ("one", "two", "three", "four"):
+        prompted(cli, session_id, f"{text} [tools:0] [say:Yes.]")
+    path = tmp_path / "past.jsonl"
+    assert cli("export", session_id, "-o", str(path)).code == 0
+    receiver.plan.extend([200, *[400] * 20])
+    ended = cli("otel", "--log", str(path), **env_of(receiver, cli))
+    assert ended.code == 1
+    assert "agor-reactive: sent 1 turn; " in ended.err.splitlines()[-1]
+    assert len(receiver.spans) == 1
+    assert receiver.refused <= 9
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
