@@ -30,6 +30,7 @@ __all__ = ["otel", "otel_of_log"]
 ATTEMPTS = 50
 """Attempts to send one turn, about three quarters of an hour. Then it counts as refused, and the next one is tried."""
 LOG_ATTEMPTS = 3
+"""The same for a turn of a log. Then the command ends: a log can be sent again."""
 
 
 async def otel(

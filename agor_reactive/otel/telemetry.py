@@ -180,13 +180,16 @@ def session_turns(snapshots: Observable[SessionState], since: float | None = Non
     """The turns that `completed_turns` finds, each with its session as of then."""
 
     def watched(_: object) -> Observable[SessionTurn]:
-        session: Session | None = None
+        last: SessionState | None = None
 
         def note(state: SessionState) -> None:
-            nonlocal session
-            session = state.session or session
+            nonlocal last
+            last = state
 
-        return snapshots.pipe(ops.do_action(note), completed_turns(since), ops.map(lambda turn: (turn, session)))
+        def with_session(turn: Turn) -> SessionTurn:
+            return turn, None if last is None else last.session
+
+        return snapshots.pipe(ops.do_action(note), completed_turns(since), ops.map(with_session))
 
     return reactivex.defer(watched)
 

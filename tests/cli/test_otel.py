@@ -17,6 +17,7 @@ from agor_reactive.models.base import instant
 from tests.cli.conftest import KEY, Cli, Ended, Process
 from tests.contract.waiting import eventually
 from tests.otel.receiver import ReceivedSpan, Receiver, receiving
+from tests.otel.rows import Sent
 
 TOKEN = "s3cr3t-of-the-collector"
 
@@ -167,13 +168,29 @@ def test_a_log_is_sent_with_its_own_times_and_sending_it_again_gives_the_same_id
             assert is_close(span, instant(row.started_at) or 0.0, instant(row.completed_at) or 0.0)
     assert ids[0] == ids[1]
     assert receiver.metrics == {}
-    assert logs.open(path).sessions == (session_id,)
+    sent = Sent()
+    assert sent.telemetry.observe_log(logs.open(path)) == 2
+    assert sorted((span.context.trace_id, span.context.span_id) for span in sent.spans if span.context) == [
+        (int(trace_id, 16), int(span_id, 16)) for trace_id, span_id in ids[0]
+    ]
+    assert sent.metrics == {}
+
+
+def test_a_log_of_what_was_watched_is_sent_too(cli: Cli, session_id: str, receiver: Receiver, tmp_path: Path) -> None:
+    path = tmp_path / "watched.jsonl"
+    assert cli("prompt", session_id, PROMPTS[0], "--follow", "--json", "--record", str(path)).code == 0
+    assert cli("otel", "--log", str(path), **env_of(receiver, cli)).code == 0
+    tasks, calls = rows_of(cli, session_id)
+    (agent,), tools = receiver.named("invoke_agent"), receiver.named("execute_tool")
+    assert [agent.attributes["agor.task.id"]] == list(tasks)
+    assert {tool.attributes["gen_ai.tool.call.id"] for tool in tools} == set(calls)
+    assert all(is_close(tool, *calls[tool.attributes["gen_ai.tool.call.id"]]) for tool in tools)
 
 
 def test_a_log_ends_with_what_a_collector_does_not_take(
     cli: Cli, session_id: str, receiver: Receiver, tmp_path: Path
 ) -> None:
-    for text in ("one", "two", "three", "four"):
+    for text in ("one", "two", "three"):
         prompted(cli, session_id, f"{text} [tools:0] [say:Yes.]")
     path = tmp_path / "past.jsonl"
     assert cli("export", session_id, "-o", str(path)).code == 0
@@ -182,7 +199,7 @@ def test_a_log_ends_with_what_a_collector_does_not_take(
     assert ended.code == 1
     assert "agor-reactive: sent 1 turn; " in ended.err.splitlines()[-1]
     assert len(receiver.spans) == 1
-    assert receiver.refused <= 9
+    assert receiver.refused <= 6
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from agor_reactive.operators import Turn
 from agor_reactive.otel import Telemetry
 from tests.core.build import message_row, session_row, stamp, task_row
 
-SECRET = "what nobody may read"
+SECRET = "a text that is content"
 USAGE = {"tokenUsage": {"inputTokens": 11, "outputTokens": 7, "totalTokens": 18, "cacheReadTokens": 5}}
 
 
