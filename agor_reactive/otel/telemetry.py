@@ -228,14 +228,14 @@ def _add_waits(span: trace.Span, turn: Turn, began: float, ended: float) -> None
     """
     created = instant(turn.task.created_at)
     if created is not None:
-        span.add_event("agor.queue.wait", {"agor.wait.duration": max(0.0, began - created)}, _ns(began))
+        span.add_event("agor.queue.wait", {"agor.wait.duration": _seconds(began - created)}, _ns(began))
     for request, asked_at, status in _permissions(turn):
         since = instant(asked_at)
         if since is None:
             continue
         until = max(since, instant(request.approved_at) or ended)
         about: dict[str, Any] = {
-            "agor.wait.duration": until - since,
+            "agor.wait.duration": _seconds(until - since),
             "agor.permission.status": status,
             "gen_ai.tool.name": request.tool_name or "unknown",
         }
@@ -251,6 +251,10 @@ def _permissions(turn: Turn) -> list[tuple[PermissionAsked | TaskPermissionReque
     if not found and by_row is not None and by_row.request_id:
         return [(by_row, by_row.requested_at, "approved" if by_row.approved_at else "unknown")]
     return [*found]
+
+
+def _seconds(duration: float) -> float:
+    return round(max(0.0, duration), 6)
 
 
 def _ns(seconds: float) -> int:
