@@ -13,8 +13,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from agor_reactive.adapters.ipywidgets.publisher import Publisher, Send
-from agor_reactive.adapters.ipywidgets.throttle import Timers
+from agor_reactive.adapters.page.publisher import Publisher, Send
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.page.document import Document, DocumentBuilder
 from agor_reactive.adapters.page.patch import EMPTY, patch
 from agor_reactive.adapters.page.replayed import build_replayed, tasks_in_view

@@ -22,7 +22,7 @@ export class Heading {
     this.draw();
   }
 
-  // Shows another link state than the kernel's last one, and its `note` instead of the notes; null: the kernel's.
+  // Shows another link state than the last one received, and its `note` instead of the notes; null: the one received.
   cover(cover) {
     this.covered = cover;
     if (this.fields) this.draw();

@@ -1,7 +1,6 @@
 // The kinds of parts of a task, except requests.
 
 import { button, copyButton, duration, make } from "./dom.js";
-import { CUT_OFF } from "./kernel.js";
 import { Part } from "./part.js";
 import { Prose } from "./prose.js";
 import { Request } from "./request.js";
@@ -76,7 +75,7 @@ class Tool extends Folded {
   }
 
   tick() {
-    if (this.fields.began) this.took.textContent = duration(this.pane.kernel.since(this.fields.began));
+    if (this.fields.began) this.took.textContent = duration(this.pane.host.since(this.fields.began));
   }
 
   show() {
@@ -92,12 +91,12 @@ class Tool extends Folded {
   }
 
   load() {
-    if (this.pane.kernel.cut) {
-      if (!this.body.childElementCount) this.body.append(make("div", "ag-dim", CUT_OFF));
+    if (this.pane.host.cut) {
+      if (!this.body.childElementCount) this.body.append(make("div", "ag-dim", this.pane.host.words.cut));
       return;
     }
     if (!this.body.childElementCount) this.body.append(make("div", "ag-dim", "Loading…"));
-    this.pane.kernel.send({ op: "tool", task: this.taskId, tool: this.fields.tool });
+    this.pane.host.send({ op: "tool", task: this.taskId, tool: this.fields.tool });
   }
 
   detail(input, result) {

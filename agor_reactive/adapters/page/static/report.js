@@ -1,4 +1,4 @@
-// A report: one page with all of a recorded session in it, which answers itself as a kernel does.
+// A report: one page with all of a recorded session in it, which answers itself as a host does.
 
 import { BLANK, applied, difference } from "./documents.js";
 import { ReplayPane } from "./replay.js";
