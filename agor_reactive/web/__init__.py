@@ -1,7 +1,7 @@
 """Sessions in a browser: `viewer` makes an ASGI app of a client, for FastAPI, Starlette or any ASGI server.
 
-Needs the extra ``[web]``. The API key stays in the server. Browsers may read what `authorize` allows, and change nothing
-unless `allow_prompts` is set.
+Needs the extra ``[web]``. The API key stays in the server. Browsers may read what `authorize` allows, and change
+nothing unless `allow_prompts` is set.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`viewer`: the pages and WebSockets of a client's sessions as one ASGI app, which shares what several browsers show."""
+"""`viewer`: the pages and WebSockets of a client's sessions as one ASGI app. Browsers of one session share a feed."""
 
 from __future__ import annotations
 
@@ -45,10 +45,11 @@ def viewer(
 
     Serve it on the event loop of the client. `authorize` is called with the ASGI scope of every request and WebSocket
     (``scope["path_params"]["session_id"]`` is there for one session), again for each action, and every minute; what it
-    refuses is answered with 403. It may be async. Without `allow_prompts` nothing can be changed. `allowed_hosts` are the
-    names under which the app is reached; `allowed_origins` are other origins, such as ``https://portal.example.com``,
-    whose pages may have an ``<agor-session>``. `query` chooses what is listed, as in `retain_sessions` (default: sessions
-    that are not archived); it does not limit access. `task_hydration` is how sessions are opened.
+    refuses is answered with 403. It may be async. Without `allow_prompts` nothing can be changed. `allowed_hosts` are
+    the names under which the app is reached; `allowed_origins` are other origins, such as
+    ``https://portal.example.com``, whose pages may have an ``<agor-session>``. `query` chooses what is listed, as in
+    `retain_sessions` (default: sessions that are not archived); it does not limit access. `task_hydration` is how
+    sessions are opened.
 
     Raises `UsageError` for an `allowed_origins` that is none.
 

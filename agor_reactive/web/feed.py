@@ -1,8 +1,8 @@
 """One stream of a session, or of the list of sessions, for all browsers that show it.
 
 Each browser remembers the document that it has. Those that keep up have the same one, so the patch to the newest is
-encoded once and sent to all. One that was slow or hidden gets a single patch from what it has: never a backlog. Knows no
-WebSocket.
+encoded once and sent to all. One that was slow or hidden gets a single patch from what it has: never a backlog. Knows
+no WebSocket.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ D = TypeVar("D")
 
 
 class Browser(Protocol):
-    """A browser as a feed sees it. The feed writes `seq` and `document`: what was sent to it last, None before a snapshot."""
+    """A browser as a feed sees it. The feed writes `seq` and `document`: what was sent last, None before a snapshot."""
 
     view: str
     seq: int | None
@@ -46,7 +46,7 @@ class Feed(Publisher[D]):
     _encoded: dict[int | None, bytes]
     _browsers: dict[str, Browser]
 
-    def _open(self) -> None:
+    def _begin(self) -> None:
         self._encoded = {}
         self._browsers = {}
 
@@ -78,7 +78,7 @@ class Feed(Publisher[D]):
 
     def _encode(self, after: int | None, changes: dict[str, Any]) -> bytes:
         op = {"op": "snapshot"} if after is None else {"op": "patch", "after": after}
-        return orjson.dumps({**op, "seq": self._seq, **changes})
+        return orjson.dumps({**op, "seq": self._seq, **changes}, default=list)  # named tuples are lists
 
     # -------------------------------------------------------------------------------------------------- of a publisher
 
@@ -130,7 +130,7 @@ class SessionFeed(Feed[Document], SessionPublisher):
     def __init__(self, handle: SessionHandle, *, changeable: bool) -> None:
         super().__init__(handle, _not_sent)
         self._changeable = changeable
-        self._open()
+        self._begin()
 
     def _build(self) -> Document | None:
         document = super()._build()
@@ -157,7 +157,7 @@ class SessionsFeed(Feed[Listing], SessionsPublisher):
 
     def __init__(self, sessions: SessionCollection) -> None:
         super().__init__(sessions, _not_sent, lambda session_id: None, on_published=lambda rows: None)
-        self._open()
+        self._begin()
 
     def _on_close(self) -> None:
         self._sessions.close()

@@ -1,4 +1,4 @@
-"""Serves an ASGI app on loopback in the caller's event loop, until the block ends. For the command line and for tests."""
+"""Serves an ASGI app on loopback in the caller's event loop, until the block ends: for the command line, for tests."""
 
 from __future__ import annotations
 

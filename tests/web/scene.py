@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
+from websockets.asyncio.client import ClientConnection, connect
+
 import agor_reactive as agor
 from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.web import Viewer, viewer
 from agor_reactive.web.serving import serve
-from websockets.asyncio.client import ClientConnection, connect
 
 __all__ = ["Scene", "anybody", "next_message", "scene"]
 

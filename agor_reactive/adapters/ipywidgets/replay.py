@@ -9,11 +9,11 @@ import anywidget
 import traitlets
 
 from agor_reactive.adapters.ipywidgets.cells import replace_previous
-from agor_reactive.adapters.page.publisher import run_on_loop
 from agor_reactive.adapters.ipywidgets.replay_publisher import ReplayPublisher
 from agor_reactive.adapters.ipywidgets.saved_transcript import SavedTranscript
-from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.page.pages import script, style
+from agor_reactive.adapters.page.publisher import run_on_loop
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.transcript import transcript
 from agor_reactive.blocking.portal import LoopThread
 from agor_reactive.core.snapshot import SessionState

@@ -10,10 +10,10 @@ import traitlets
 
 from agor_reactive.adapters.ipywidgets.cells import replace_previous
 from agor_reactive.adapters.ipywidgets.saved_transcript import SavedTranscript
+from agor_reactive.adapters.page.pages import script, style
 from agor_reactive.adapters.page.session_publisher import SessionPublisher
 from agor_reactive.adapters.page.sessions_publisher import SessionsPublisher, table_text
 from agor_reactive.adapters.page.throttle import Timers
-from agor_reactive.adapters.page.pages import script, style
 from agor_reactive.adapters.presentation.transcript import script_safe
 from agor_reactive.client import Client
 from agor_reactive.errors import HandleDisposed

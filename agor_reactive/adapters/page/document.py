@@ -77,9 +77,9 @@ class DocumentBuilder:
         user_id: str | None = None,
         released: bool = False,
     ) -> Document:
-        """Build the document of a snapshot. `shown` are the ids of the open tasks, whose parts it has; a page opens those
-        that are `unfolded` (None: all of them); `faults` say why the messages of one could not be loaded;
-        `user_id` is who looks; `released`: the handle was.
+        """Build the document of a snapshot. `shown` are the ids of the tasks whose parts it has; pages open those that
+        are `unfolded` (None: all of them); `faults` say why the messages of one could not be loaded; `user_id` is who
+        looks; `released`: the handle was.
         """
         rows: dict[str, Mapping[str, Any]] = {}
         parts: dict[str, Parts] = {}

@@ -22,8 +22,8 @@ __all__ = ["Html", "html_of"]
 # `default-src 'none'`: no request at all, unless `connect` allows some. Only the script and style with these hashes are
 # used; the data is no script.
 _POLICY: Final = Template(
-    "default-src 'none'; script-src 'sha256-$script'; style-src 'sha256-$style'; connect-src $connect; base-uri 'none'; "
-    "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "default-src 'none'; script-src 'sha256-$script'; style-src 'sha256-$style'; connect-src $connect; "
+    "base-uri 'none'; form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
 )
 
 _PAGE: Final = Template("""<!doctype html>

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 from agor_reactive.adapters.page.actions import Actions
-from agor_reactive.adapters.page.publisher import Publisher, Send
-from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.page.document import Document, DocumentBuilder
 from agor_reactive.adapters.page.patch import EMPTY, patch
+from agor_reactive.adapters.page.publisher import Publisher, Send
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.failures import failure_of
 from agor_reactive.adapters.presentation.status import is_settled
 from agor_reactive.adapters.presentation.tools import tool_detail
