@@ -22,7 +22,7 @@ class Page extends SessionList {
     const { base } = this.port;
     Object.assign(this, { base, page: parent });
     this.back = this.place.appendChild(button("ag-back", "‹ All sessions", "", () => this.pick("")));
-    this.session = this.place.appendChild(make("div", "ag-place ag-fill"));
+    this.session = this.place.appendChild(make("div", "ag-session ag-fill"));
     window.addEventListener("popstate", () => this.show());
     document.addEventListener("keydown", (event) => this.key(event));
     this.show();
