@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -52,7 +53,8 @@ async def scene(
 
 async def next_message(socket: ClientConnection, *ops: str) -> dict[str, Any]:
     """The next message, of one of these kinds if some are named."""
-    while True:
-        message: dict[str, Any] = json.loads(await socket.recv())
-        if not ops or message["op"] in ops:
-            return message
+    async with asyncio.timeout(10):
+        while True:
+            message: dict[str, Any] = json.loads(await socket.recv())
+            if not ops or message["op"] in ops:
+                return message
