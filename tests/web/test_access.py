@@ -174,25 +174,30 @@ async def test_who_may_prompt_does(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.text == ""
 
 
-async def test_access_that_ends_ends_actions_at_once_and_reading_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connection, "RECHECK", 0.05)
+@pytest.mark.parametrize(("recheck", "op"), [(60.0, "prompt"), (0.05, "seen")])
+async def test_access_that_ends_ends_actions_at_once_and_reading_after_a_while(
+    monkeypatch: pytest.MonkeyPatch, recheck: float, op: str
+) -> None:
+    monkeypatch.setattr(connection, "RECHECK", recheck)
+    asked: list[str] = []
     members = {"alice"}
 
     def member(scope: Any) -> bool:
-        return HTTPConnection(scope).cookies.get("name") in members
+        asked.append(HTTPConnection(scope).cookies.get("name", ""))
+        return asked[-1] in members
 
     async with scene(authorize=member, allow_prompts=True) as s:
-        async with s.socket(additional_headers={"Cookie": "name=alice"}) as reads:
-            await reads.send('{"op": "sync"}')
-            await next_message(reads, "snapshot")
-            await asyncio.sleep(0.2)  # several checks
-            await act(reads, "stop")
+        async with s.socket(additional_headers={"Cookie": "name=alice"}) as socket:
+            await socket.send('{"op": "sync"}')
+            await next_message(socket, "snapshot")
+            if op == "seen":
+                await eventually(lambda: len(asked) > 3)
             members.clear()
             with pytest.raises(ConnectionClosed) as ended:
-                await act(reads, "prompt", text="once more")
+                await act(socket, op, text="once more")
             assert ended.value.rcvd is not None
             assert ended.value.rcvd.code == 1008
-        assert await s.client.service("tasks").find_all({"session_id": s.session_id}) == []
+        assert not await s.client.service("tasks").find_all({"session_id": s.session_id})
 
 
 @pytest.mark.parametrize(

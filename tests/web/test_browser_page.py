@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse
+from starlette.routing import Route
 
 import agor_reactive as agor
 from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.web import viewer
 from agor_reactive.web.serving import serve
-from tests.notebook.browser import in_browser, picture, prompt, shows, until
-from tests.web.scene import Scene, anybody, scene
+from tests.notebook.browser import CHROMIUM, FLAGS, in_browser, picture, prompt, shows, until
+from tests.web.scene import anybody, scene
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Locator, Page
@@ -203,16 +207,18 @@ ELSEWHERE = """async (address) => {
 
 
 @asynccontextmanager
-async def elsewhere(body: str = "") -> AsyncIterator[str]:
-    """A page of another origin on this machine."""
-    from starlette.applications import Starlette
-    from starlette.responses import HTMLResponse
-    from starlette.routing import Route
+async def elsewhere(body: Sequence[str] = ()) -> AsyncIterator[str]:
+    """A page of another origin on this machine; at ``/strict`` with a policy of its own."""
 
-    async def page(request: Any) -> HTMLResponse:
-        return HTMLResponse(f"<!doctype html><html lang=en><title>A portal</title><body>{body}")
+    async def page(request: Request) -> HTMLResponse:
+        allowed = {name: request.query_params.get(name, "'none'") for name in ("connect", "script")}
+        policy = f"default-src 'none'; script-src {allowed['script']}; connect-src {allowed['connect']}"
+        headers = {"Content-Security-Policy": policy} if request.url.path == "/strict" else {}
+        return HTMLResponse(
+            "<!doctype html><html lang=en><title>A portal</title><body>" + "".join(body), headers=headers
+        )
 
-    async with serve(Starlette(routes=[Route("/", page)])) as url:
+    async with serve(Starlette(routes=[Route("/", page), Route("/strict", page)])) as url:
         yield url
 
 
@@ -233,11 +239,10 @@ async def test_a_page_of_another_origin_reads_and_sends_nothing(browser: Browser
 @pytest.mark.parametrize("name", ["evil.example", "127.0.0.1.evil.example"])
 async def test_a_name_of_elsewhere_for_this_machine_is_refused(browser: Browser, name: str) -> None:
     """DNS rebinding: the browser takes the server for one of that name, so its pages would be of the same origin."""
-    from tests.notebook.browser import _FLAGS, CHROMIUM
 
     async with scene(allow_prompts=True) as s:
         rules = f"--host-resolver-rules=MAP {name} 127.0.0.1"
-        mapped = await browser.browser_type.launch(executable_path=CHROMIUM, args=[*_FLAGS, rules])
+        mapped = await browser.browser_type.launch(executable_path=CHROMIUM, args=[*FLAGS, rules])
         try:
             page = await mapped.new_page()
             answer = await page.goto(f"http://{name}:{s.url.rpartition(':')[2]}/")
@@ -246,7 +251,3 @@ async def test_a_name_of_elsewhere_for_this_machine_is_refused(browser: Browser,
             assert "allowed_hosts" in await page.inner_text("body")
         finally:
             await mapped.close()
-
-
-def element(s: Scene) -> str:
-    return f'<script src="{s.url}/agor-session.js"></script><agor-session src="{s.page}"></agor-session>'
