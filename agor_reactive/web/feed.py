@@ -7,7 +7,7 @@ no WebSocket.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
@@ -17,11 +17,12 @@ from agor_reactive.adapters.page.document import Document
 from agor_reactive.adapters.page.publisher import Publisher
 from agor_reactive.adapters.page.session_publisher import SessionPublisher
 from agor_reactive.adapters.page.sessions_publisher import Listing, SessionsPublisher
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.heading import notes_of
 from agor_reactive.session.collection import SessionCollection
 from agor_reactive.session.handles import SessionHandle
 
-__all__ = ["Browser", "Feed", "SessionFeed", "SessionsFeed"]
+__all__ = ["AnyFeed", "Browser", "Feed", "SessionFeed", "SessionsFeed"]
 
 D = TypeVar("D")
 
@@ -127,8 +128,8 @@ def _not_sent(message: dict[str, Any]) -> None:
 class SessionFeed(Feed[Document], SessionPublisher):
     """One session. It owns the handle; `changeable`: whether its pages offer to prompt, stop and answer."""
 
-    def __init__(self, handle: SessionHandle, *, changeable: bool) -> None:
-        super().__init__(handle, _not_sent)
+    def __init__(self, handle: SessionHandle, *, changeable: bool, timers: Timers | None = None) -> None:
+        super().__init__(handle, _not_sent, timers=timers)
         self._changeable = changeable
         self._begin()
 
@@ -164,4 +165,3 @@ class SessionsFeed(Feed[Listing], SessionsPublisher):
 
 
 AnyFeed = SessionFeed | SessionsFeed
-Make = Callable[[], AnyFeed]
