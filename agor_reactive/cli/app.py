@@ -356,6 +356,29 @@ def pipe(
 
 
 @app.command()
+def web(
+    session: Annotated[
+        str | None, typer.Argument(metavar="[SESSION]", help="Session id (default: the list of sessions).")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 picks a free one.")] = 0,
+    allow_prompts: Annotated[
+        bool, typer.Option("--allow-prompts", help="Let the page prompt, stop and answer permission requests.")
+    ] = False,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> None:
+    """Show sessions in a browser on this machine until Ctrl-C."""
+    with working():
+        from agor_reactive.cli.web import web as work
+
+        reach = Reach.of(url, api_key_env)
+        raise typer.Exit(
+            run(lambda stop: work(reach, session, stop, port=port, allow_prompts=allow_prompts, open_browser=browser))
+        )
+
+
+@app.command()
 def stop(session: SessionId, url: Url = DEFAULT_URL, api_key_env: ApiKeyEnv = KEY_ENV) -> None:
     """Stop the running task. Queued prompts still run."""
     with working():

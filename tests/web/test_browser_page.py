@@ -16,6 +16,7 @@ from starlette.routing import Route
 import agor_reactive as agor
 from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.web import viewer
+from agor_reactive.web.login import LoginLink
 from agor_reactive.web.serving import serve
 from tests.notebook.browser import CHROMIUM, FLAGS, in_browser, picture, prompt, shows, until
 from tests.web.scene import anybody, scene
@@ -251,3 +252,21 @@ async def test_a_name_of_elsewhere_for_this_machine_is_refused(browser: Browser,
             assert "allowed_hosts" in await page.inner_text("body")
         finally:
             await mapped.close()
+
+
+async def test_the_link_of_the_command_line_lets_in(browser: Browser, tmp_path: Path, monkeypatch: Any) -> None:
+    from agor_reactive.cli import web
+
+    monkeypatch.setattr(web.webbrowser, "open", lambda address: None)
+    login = LoginLink()
+    async with scene(authorize=login.authorized, wrap=lambda app: setattr(login, "app", app) or login) as s:
+        web._open(login.link(s.url, f"/sessions/{s.session_id}"), tmp_path)
+        page = await browser.new_page()
+        try:
+            await page.goto(s.page)
+            assert "Access denied" in await page.inner_text("body")
+            await page.goto((tmp_path / "agor-sessions.html").as_uri())
+            await shows(page.locator(".ag-session .ag"), ".ag-title", "Fix the report")
+            assert page.url == s.page
+        finally:
+            await page.close()
