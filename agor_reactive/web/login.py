@@ -19,8 +19,7 @@ class LoginLink:
     """An ASGI app around a viewer. `authorized` is the viewer's hook; `link` is the address for the browser.
 
     Pages of other sites cannot use the cookie (``SameSite=Lax``: the link itself may be followed from anywhere), and
-    scripts cannot read it. Its name has the port,
-    because browsers send cookies to all ports of a host.
+    scripts cannot read it. Its name has the port, because browsers send cookies to all ports of a host.
     """
 
     def __init__(self) -> None:
