@@ -36,7 +36,7 @@ class Step(NamedTuple):
     extra: str = "test"
 
 
-BROWSER = ("adapters/ipywidgets", "notebook")
+BROWSER = ("adapters/ipywidgets", "notebook", "web")
 
 
 def pytest(*which: str) -> tuple[tuple[str, ...], ...]:
