@@ -1,4 +1,4 @@
-"""A web view in a process of its own, for `benchmarks.cases.web`: writes its address, then its CPU time for each line."""
+"""A web view in a process of its own, for `benchmarks.cases.web`: writes its address, then its CPU time per line."""
 
 from __future__ import annotations
 
@@ -17,11 +17,13 @@ def _say(**what: object) -> None:
 
 
 async def main() -> None:
-    async with agor.create_client(agor.daemon_url(), api_key=agor.get_api_key_from_env()) as client:
-        async with serve(viewer(client, authorize=lambda scope: True)) as url:
-            _say(url=url)
-            while await asyncio.to_thread(sys.stdin.readline):
-                _say(cpu=time.process_time())
+    async with (
+        agor.create_client(agor.daemon_url(), api_key=agor.get_api_key_from_env()) as client,
+        serve(viewer(client, authorize=lambda scope: True)) as url,
+    ):
+        _say(url=url)
+        while await asyncio.to_thread(sys.stdin.readline):
+            _say(cpu=time.process_time())
 
 
 if __name__ == "__main__":

@@ -45,15 +45,8 @@ def web(plan: Plan) -> Iterator[Line]:
     (one, _), (many, messages) = min(costs[1]), min(costs[viewers])
     what = f"{chunks:,} chunks"
     bound = None if plan.scale.quick else BOUND
-    yield Row(
-        f"web server, {viewers} viewers, {what}",
-        many * 1e9,
-        "1 viewer",
-        one * 1e9,
-        many / one,
-        bound,
-        note=f"{messages} messages each",
-    )
+    name, note = f"web server, {viewers} viewers, {what}", f"{messages} messages each"
+    yield Row(name, many * 1e9, "1 viewer", one * 1e9, many / one, bound, note=note)
 
 
 async def _watched(daemon: dict[str, Any], url: str, server: Any, viewers: int, chunks: int) -> tuple[float, int]:

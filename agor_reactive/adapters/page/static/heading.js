@@ -6,6 +6,8 @@ export class Heading {
   constructor(parent) {
     const head = parent.appendChild(make("header", "ag-head"));
     this.title = head.appendChild(make("span", "ag-title"));
+    this.title.setAttribute("role", "heading");
+    this.title.setAttribute("aria-level", "2");
     this.status = head.appendChild(make("span", "ag-badge"));
     this.details = head.appendChild(make("span", "ag-details"));
     this.context = head.appendChild(make("span", "ag-context"));

@@ -18,6 +18,7 @@ class Shown extends SessionPane {
 
 class Page extends SessionList {
   build(parent) {
+    parent.append(make("h1", "ag-unseen", NAME));
     super.build(parent);
     const { base } = this.port;
     Object.assign(this, { base, page: parent });
