@@ -16,11 +16,13 @@ from reactivex.subject import Subject
 from agor_reactive import Client, operators, retain_reactive_session, retain_sessions
 from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
 from agor_reactive.cli.reach import Reach
+from agor_reactive.cli.watching import full_id
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import AgorError, UsageError
 from agor_reactive.models.base import instant
 from agor_reactive.session.collection import SessionCollection, SessionRows
 from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.permissions import PendingPermission
 from agor_reactive.sinks import Checkpoint, DeadLetters, Delivery, Sink, SinkClosed, Template, deliver, resend
 from agor_reactive.sinks.record import field_names
 from agor_reactive.sinks.targets import sink_of
@@ -31,27 +33,41 @@ DRAIN: Final = 10.0
 """Seconds that Ctrl-C leaves for what is queued."""
 
 
+Source = Callable[[SessionHandle, float], Observable[Any]]
+
+
 def _turns(handle: SessionHandle, since: float) -> Observable[Any]:
     return handle.snapshots.pipe(operators.completed_turns(since=since))
+
+
+def _calls(handle: SessionHandle, since: float) -> Observable[Any]:
+    return handle.snapshots.pipe(operators.tool_calls(since=since))
+
+
+def _changes(operator: Callable[[], Callable[[Any], Observable[Any]]]) -> Source:
+    return lambda handle, since: handle.snapshots.pipe(operator())
 
 
 def _events(handle: SessionHandle, since: float) -> Observable[Any]:
     return handle.events
 
 
-Source = Callable[[SessionHandle, float], Observable[Any]]
-
 SOURCES: Final[dict[str, tuple[Source, tuple[str, ...]]]] = {
     "completed_turns": (_turns, field_names(operators.Turn)),
+    "tool_calls": (_calls, field_names(operators.ToolCall)),
+    "status_changes": (_changes(operators.status_changes), field_names(operators.StatusChange)),
+    "queue_changes": (_changes(operators.queue_changes), field_names(operators.QueueChange)),
+    "permission_requests": (_changes(operators.permission_requests), field_names(PendingPermission)),
+    "text_deltas": (_changes(operators.text_deltas), field_names(operators.TextDelta)),
     "events": (_events, ("topic", "payload", "at")),
 }
 """What can be piped: its name, how it comes from a session, and the fields for templates."""
 
 
 async def pipe(
+    stop: Stop,
     reach: Reach,
     session_ids: Sequence[str],
-    stop: Stop,
     *,
     everything: bool,
     to: Sequence[str],
@@ -137,9 +153,7 @@ class _SessionWatch:
     async def begin(self, session_ids: Sequence[str]) -> int:
         """Hold these sessions, or without any all that there are and will be; returns how many now."""
         if session_ids:
-            # A wrong id is reported before anything is delivered.
-            for one in session_ids:
-                self._named.add((await self._client.service("sessions").get(one)).session_id)
+            self._named = {await full_id(self._client, one) for one in session_ids}
             for session_id in self._named:
                 self._hold(session_id)
         else:

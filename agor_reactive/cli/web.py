@@ -15,6 +15,7 @@ from rich.text import Text
 from agor_reactive.cli.endings import WELL, Stop
 from agor_reactive.cli.output import console
 from agor_reactive.cli.reach import Reach
+from agor_reactive.cli.watching import full_id
 from agor_reactive.web import viewer
 from agor_reactive.web.login import LoginLink
 from agor_reactive.web.serving import serve
@@ -27,14 +28,12 @@ class _CannotServe(OSError):
 
 
 async def web(
-    reach: Reach, session_id: str | None, stop: Stop, *, port: int, allow_prompts: bool, open_browser: bool
+    stop: Stop, reach: Reach, session_id: str | None, *, port: int, allow_prompts: bool, open_browser: bool
 ) -> int:
     """Serve until Ctrl-C. The link lets the user in, and nobody else on this machine."""
     login = LoginLink()
     async with reach.live() as client, AsyncExitStack() as stack:
-        path = "/"
-        if session_id is not None:
-            path = f"/sessions/{(await client.service('sessions').get(session_id)).session_id}"
+        path = "/" if session_id is None else f"/sessions/{await full_id(client, session_id)}"
         login.app = viewer(client, authorize=login.authorized, allow_prompts=allow_prompts)
         try:
             url = await stack.enter_async_context(serve(login, port=port))

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Generic, Literal, overload
+from typing import Any, Generic, Literal, get_args, overload
 
+from agor_reactive.calls.drivers import Driver
 from agor_reactive.calls.surface import Kind
 from agor_reactive.models import (
     ApiKeyRecord,
@@ -25,7 +26,7 @@ from agor_reactive.models import (
     ThreadSession,
     inputs,
 )
-from agor_reactive.services.base import Service
+from agor_reactive.services.base import Listen, Service
 from agor_reactive.services.boards import BoardCommentService, BoardService
 from agor_reactive.services.conversation import MessageService, SessionService, TaskService
 from agor_reactive.services.others import (
@@ -37,6 +38,7 @@ from agor_reactive.services.others import (
     UserService,
 )
 from agor_reactive.services.workspaces import BranchService, RepoService, ScheduleService, WorktreeService
+from agor_reactive.transport.codec import service_path
 
 __all__ = ["EVENTS", "OFFERS", "SERVICES", "SMALL", "Services"]
 
@@ -85,14 +87,12 @@ OFFERS: Mapping[str, tuple[str, ...]] = {
 """The standard methods of a service, where it does not offer all six. For documentation: the daemon itself answers
 `MethodNotAllowed`, and versions differ."""
 
-SMALL: tuple[str, ...] = (
-    "kb/versions",
+UntypedPath = Literal[
     "kb/search",
     "kb/graph",
     "kb/settings",
     "kb/indexing/status",
     "kb/indexing/reindex",
-    "context",
     "file",
     "files",
     "templates",
@@ -106,14 +106,24 @@ SMALL: tuple[str, ...] = (
     "opencode/health",
     "agentic-tool-presets",
     "agentic-tool-settings",
+    "branch-counts",
     "claude-auth",
+    "claude-models",
     "codex-auth",
+    "kb/document-edits",
     "mcp-catalog",
+    "mcp-egress/status",
     "mcp-marketplace",
     "mcp-member-policy",
     "opencode-auth",
+    "opencode-models",
+    "session-counts",
+    "uploads",
     "workspace-preferences",
-)
+]
+"""The services of which nothing but the name is known."""
+
+SMALL: tuple[str, ...] = ("kb/versions", "context", *(path for path in get_args(UntypedPath) if path not in OFFERS))
 """Services that offer find, get or create, as their names say. Except for `kb/versions` and `context`, payloads and
 answers are undocumented: bodies are passed through as given, answers come as frozen JSON."""
 
@@ -122,7 +132,15 @@ EVENTS: Mapping[str, tuple[str, ...]] = {"artifacts": ("agor-query",), "repos": 
 
 
 class Services(Generic[Kind]):
-    """The part that every client has: `service`, typed by the path."""
+    """The part that every client has: `service`, typed by the path.
+
+    `driver` runs the operations of the services; `listen` adds a listener of events, None where there are no events.
+    """
+
+    def __init__(self, driver: Driver, listen: Listen | None = None) -> None:
+        self._driver = driver
+        self._listen = listen
+        self._services: dict[str, Service[Any, Any, Any, Any]] = {}
 
     @overload
     def service(self, path: Literal["sessions"]) -> SessionService[Kind]: ...
@@ -217,48 +235,19 @@ class Services(Generic[Kind]):
         self, path: Literal["authentication/impersonate", "auth/launch"]
     ) -> Service[Kind, AuthenticationResult, Any, Any]: ...
     @overload
-    def service(
-        self,
-        path: Literal[
-            "kb/search",
-            "kb/graph",
-            "kb/settings",
-            "kb/indexing/status",
-            "kb/indexing/reindex",
-            "file",
-            "files",
-            "templates",
-            "config",
-            "check-auth",
-            "leaderboard",
-            "terminals",
-            "copilot-models",
-            "cursor-models",
-            "opencode/models",
-            "opencode/health",
-            "agentic-tool-presets",
-            "agentic-tool-settings",
-            "branch-counts",
-            "claude-auth",
-            "claude-models",
-            "codex-auth",
-            "kb/document-edits",
-            "mcp-catalog",
-            "mcp-egress/status",
-            "mcp-marketplace",
-            "mcp-member-policy",
-            "opencode-auth",
-            "opencode-models",
-            "session-counts",
-            "uploads",
-            "workspace-preferences",
-        ],
-    ) -> Service[Kind, Any, Any, Any]: ...  # known by name only
+    def service(self, path: UntypedPath) -> Service[Kind, Any, Any, Any]: ...
     @overload
     def service(self, path: str) -> Service[Kind, Any, Any, Any]: ...
     def service(self, path: str) -> Any:
         """Return the service at `path`: ``"sessions"``, ``"sessions/<id>/prompt"``, or any other."""
-        return self._make_service(path)
+        path = service_path(path)
+        if (kept := self._services.get(path)) is not None:
+            return kept
+        service = SERVICES.get(path, Service)(path, self._driver, self._listen)
+        # The same object for a path, so that `off` finds the listeners that `on` added. Routes with ids are many and
+        # have no listeners.
+        keeps = self._listen is not None and (path in SERVICES or path.count("/") < 2)
+        return self._services.setdefault(path, service) if keeps else service
 
     @property
     def sessions(self) -> SessionService[Kind]:
@@ -274,6 +263,3 @@ class Services(Generic[Kind]):
     def users(self) -> UserService[Kind]:
         """The same as ``service("users")``."""
         return self.service("users")
-
-    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        raise NotImplementedError

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 from agor_reactive.calls import operations as op
-from agor_reactive.calls import paging, settling
-from agor_reactive.calls.answers import answer_of, rows_in, typed_row
-from agor_reactive.calls.effects import Call, Now, Operation
+from agor_reactive.calls import settling
+from agor_reactive.calls.answers import typed_row
+from agor_reactive.calls.effects import Now, Operation
 from agor_reactive.calls.surface import Kind, long_running, operation
 from agor_reactive.models import (
     DecisionTaken,
@@ -32,8 +32,9 @@ from agor_reactive.models.inputs import (
     TaskCreate,
     TaskPatch,
 )
-from agor_reactive.models.outcome import Outcome
-from agor_reactive.services.base import Service
+from agor_reactive.models.message import PermissionAsked
+from agor_reactive.models.outcome import Outcome, answered_by
+from agor_reactive.services.base import JsonData, Service, passthrough
 
 __all__ = ["MessageService", "SessionService", "TaskService"]
 
@@ -88,7 +89,8 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         began = yield Now()
         task = yield from op.prompt(session_id, prompt, options)
         left = None if timeout is None else timeout - ((yield Now()) - began)
-        return (yield from op.outcome(task.task_id, timeout=left, at_permission=at_permission, admitted=task))
+        outcome = yield from op.outcome(task.task_id, timeout=left, at_permission=at_permission, admitted=task)
+        return _answerable(outcome, self)
 
     @operation
     def stop(
@@ -249,6 +251,17 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         return (yield from op.links_of_session(SessionEnvSelection, session_id, "env-selections"))
 
 
+def _answerable(outcome: Outcome, sessions: SessionService[Any]) -> Outcome:
+    """The outcome whose permission requests can be answered."""
+    task = outcome.task
+
+    def answer(asked: PermissionAsked, allow: bool, **options: Any) -> Any:
+        task_id = asked.task_id or task.task_id
+        return sessions.permission_decision(task.session_id, asked.request_id, allow, task_id=task_id, **options)
+
+    return answered_by(outcome, answer)
+
+
 class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
     """Tasks: run, wait, complete, fail."""
 
@@ -273,7 +286,8 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
     @long_running
     def wait(self, task_id: str, *, at_permission: bool = True, timeout: float | None = None) -> Operation[Outcome]:
         """Wait until a task has ended, by polling; see `sessions.ask`."""
-        return (yield from op.outcome(task_id, timeout=timeout, at_permission=at_permission))
+        outcome = yield from op.outcome(task_id, timeout=timeout, at_permission=at_permission)
+        return _answerable(outcome, SessionService("sessions", self._driver))
 
     @operation
     def complete(self, task_id: str, report: Any = None, *, timeout: float | None = None) -> Operation[Task]:
@@ -311,14 +325,12 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
     @operation
     def find_by_session(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[Message, ...]]:
         """Get all messages of a session, by index."""
-        rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
-        return _by_index(rows)
+        return (yield from op.messages_of({"session_id": session_id}))
 
     @operation
     def find_by_task(self, task_id: str, *, timeout: float | None = None) -> Operation[tuple[Message, ...]]:
         """Get all messages of a task, by index."""
-        rows: tuple[Message, ...] = yield from paging.find_all("messages", {"task_id": task_id}, 1_000, None)
-        return _by_index(rows)
+        return (yield from op.messages_of({"task_id": task_id}))
 
     @operation
     def find_by_range(
@@ -326,8 +338,8 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
     ) -> Operation[tuple[Message, ...]]:
         """Get the messages of a session whose index is in this inclusive range. All messages are read and filtered
         here."""
-        rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
-        return tuple(row for row in _by_index(rows) if start_index <= row.index <= end_index)
+        rows = yield from op.messages_of({"session_id": session_id})
+        return tuple(row for row in rows if start_index <= row.index <= end_index)
 
     @operation
     def create_many(
@@ -348,29 +360,16 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
         """
         return (yield from op.request("create", "messages/streaming", ({"event": event, "data": dict(data)},)))
 
-    @operation
-    def submit_widget(
-        self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
-    ) -> Operation[Any]:
-        """Answer a ``widget_request``. The body is undocumented and passed through as given."""
-        return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "submit"), (dict(data or {}),))))
+    @passthrough("create", "widgets/:id/submit")
+    def submit_widget(self, widget_id: str, data: JsonData | None = None, *, timeout: float | None = None) -> Any:
+        """Answer a ``widget_request``."""
 
-    @operation
-    def dismiss_widget(
-        self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
-    ) -> Operation[Any]:
-        """Dismiss a ``widget_request``. The body is undocumented and passed through as given."""
-        return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "dismiss"), (dict(data or {}),))))
+    @passthrough("create", "widgets/:id/dismiss")
+    def dismiss_widget(self, widget_id: str, data: JsonData | None = None, *, timeout: float | None = None) -> Any:
+        """Dismiss a ``widget_request``."""
 
-    @operation
+    @passthrough("create", "widgets/:id/oauth-resolve")
     def resolve_widget_oauth(
-        self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
-    ) -> Operation[Any]:
-        """Complete the login that a ``widget_request`` asks for (0.26 and later). The body is undocumented and passed
-        through as given."""
-        path = op.route("widgets", widget_id, "oauth-resolve")
-        return answer_of(None, (yield Call("create", path, (dict(data or {}),))))
-
-
-def _by_index(rows: tuple[Message, ...]) -> tuple[Message, ...]:
-    return tuple(sorted(rows_in(Message, rows), key=lambda message: (message.index, message.message_id)))
+        self, widget_id: str, data: JsonData | None = None, *, timeout: float | None = None
+    ) -> Any:
+        """Complete the login that a ``widget_request`` asks for (0.26 and later)."""

@@ -12,6 +12,7 @@ import orjson
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from agor_reactive.adapters.page.actions import CHANGING
+from agor_reactive.models.json_text import json_bytes
 from agor_reactive.web.feed import AnyFeed
 
 __all__ = ["Connection"]
@@ -101,7 +102,7 @@ class Connection:
         elif op == "seen":
             self._confirmed(message.get("seq"))
         elif op in CHANGING and not self._changeable:
-            self.answer(orjson.dumps({"op": "done", "action": str(message.get("action")), "error": _READ_ONLY}))
+            self.answer(json_bytes({"op": "done", "action": str(message.get("action")), "error": _READ_ONLY}))
         elif op in CHANGING and not await self._authorized():
             self._close(_REFUSED)
         else:

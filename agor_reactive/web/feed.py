@@ -11,14 +11,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
-import orjson
-
 from agor_reactive.adapters.page.document import Document
 from agor_reactive.adapters.page.publisher import Publisher
 from agor_reactive.adapters.page.session_publisher import SessionPublisher
 from agor_reactive.adapters.page.sessions_publisher import Listing, SessionsPublisher
 from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.heading import notes_of
+from agor_reactive.models.json_text import json_bytes
 from agor_reactive.session.collection import SessionCollection
 from agor_reactive.session.handles import SessionHandle
 
@@ -79,7 +78,7 @@ class Feed(Publisher[D]):
 
     def _encode(self, after: int | None, changes: dict[str, Any]) -> bytes:
         op = {"op": "snapshot"} if after is None else {"op": "patch", "after": after}
-        return orjson.dumps({**op, "seq": self._seq, **changes}, default=list)  # named tuples are lists
+        return json_bytes({**op, "seq": self._seq, **changes})
 
     # -------------------------------------------------------------------------------------------------- of a publisher
 
@@ -118,7 +117,7 @@ class Feed(Publisher[D]):
     def _answer(self, page: str, message: dict[str, Any]) -> None:
         browser = self._browsers.get(page)
         if browser is not None:
-            browser.answer(orjson.dumps(message))
+            browser.answer(json_bytes(message))
 
 
 def _not_sent(message: dict[str, Any]) -> None:

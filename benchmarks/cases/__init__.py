@@ -43,6 +43,7 @@ CASES: Mapping[str, tuple[str, str]] = {
     "web": ("web", "web"),
     "text": ("outside_text", "text"),
     "log": ("logs", "log"),
+    "operators": ("operators", "operators"),
 }
 """Name of a case: its module here, and the function in it."""
 
