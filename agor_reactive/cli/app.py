@@ -360,6 +360,26 @@ def otel(
 
 
 @command
+def web(
+    session: Annotated[
+        str | None, typer.Argument(metavar="[SESSION]", help="Session id (default: the list of sessions).")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 picks a free one.")] = 0,
+    allow_prompts: Annotated[
+        bool, typer.Option("--allow-prompts", help="Let the page prompt, stop and answer permission requests.")
+    ] = False,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> int:
+    """Show sessions in a browser on this machine until Ctrl-C."""
+    from agor_reactive.cli.web import web as work
+
+    reach = Reach.of(url, api_key_env)
+    return run(work, reach, session, port=port, allow_prompts=allow_prompts, open_browser=browser)
+
+
+@command
 def stop(session: SessionId, url: Url = DEFAULT_URL, api_key_env: ApiKeyEnv = KEY_ENV) -> int:
     """Stop the running task. Queued prompts still run."""
     from agor_reactive.cli.rows import stop_session
