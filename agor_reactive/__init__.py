@@ -52,6 +52,7 @@ from agor_reactive.errors import (
     ServerError,
     TooManyRequests,
     Unavailable,
+    UnknownMethod,
     UsageError,
     WrongLoop,
 )
@@ -146,6 +147,7 @@ __all__ = [
     "TimedOut",
     "TooManyRequests",
     "Unavailable",
+    "UnknownMethod",
     "UsageError",
     "User",
     "WireModel",

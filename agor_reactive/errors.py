@@ -26,6 +26,7 @@
     ├── RecordingFailed          a log could not be written to its end
     └── UsageError               a wrong call
         ├── HandleDisposed       a released handle was used
+        ├── UnknownMethod        a service has no such method
         ├── WrongLoop            an object of one event loop was used from another
         ├── PayloadTooLarge      the frame is larger than the daemon accepts; nothing was sent
         └── MissingExtra         an optional extra is not installed
@@ -66,6 +67,7 @@ __all__ = [
     "ServerError",
     "TooManyRequests",
     "Unavailable",
+    "UnknownMethod",
     "UsageError",
     "WrongLoop",
 ]
@@ -222,6 +224,10 @@ class UsageError(AgorError):
 
 class HandleDisposed(UsageError):
     """A handle was used after its last release."""
+
+
+class UnknownMethod(UsageError, AttributeError):
+    """A service has no such method; the message names one that is spelled alike."""
 
 
 class WrongLoop(UsageError):

@@ -18,6 +18,7 @@ from agor_reactive.calls.queries import query_of
 from agor_reactive.calls.surface import Kind, Surface, WithEvents, operation, paged
 from agor_reactive.errors import UsageError
 from agor_reactive.models import Page
+from agor_reactive.services.known import check_event, check_fields, is_known, unknown_method
 from agor_reactive.transport.codec import service_path
 
 __all__ = ["Deliver", "Listen", "Query", "Service"]
@@ -124,7 +125,8 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
     def create(
         self, data: C | Mapping[str, Any], query: Query | None = None, *, timeout: float | None = None
     ) -> Operation[R]:
-        """Create a row."""
+        """Create a row. Raises `UsageError` for a field that rows of a documented service do not have."""
+        check_fields("create", self.path, data)
         row: R = yield from op.request("create", self.path, (data,), query)
         return row
 
@@ -133,6 +135,7 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         self, rows: Sequence[C | Mapping[str, Any]], *, timeout: float | None = None
     ) -> Operation[tuple[R, ...]]:
         """Create many rows in one call, where the service allows it. An empty list makes no call."""
+        check_fields("create", self.path, rows)
         made: tuple[R, ...] = yield from op.create_many(self.path, rows)
         return made
 
@@ -141,6 +144,7 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         self, row_id: str, data: C | Mapping[str, Any], query: Query | None = None, *, timeout: float | None = None
     ) -> Operation[R]:
         """Replace a row."""
+        check_fields("update", self.path, data)
         row: R = yield from op.request("update", self.path, (row_id, data), query)
         return row
 
@@ -154,6 +158,7 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         timeout: float | None = None,
     ) -> Operation[R]:
         """Change some fields of a row; with id None, of every row that matches the query, where that is allowed."""
+        check_fields("patch", self.path, data)
         row: R = yield from op.request("patch", self.path, (row_id, data), query)
         return row
 
@@ -181,8 +186,11 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         callback: Callable[[Any], Any],
         *,
         deliver: Deliver | None = None,
+        unchecked: bool = False,
     ) -> Callable[[], None]:
         """Call `callback` with the payload of every such event (a typed row, where there is one). Returns the undo.
+
+        Raises `UsageError` for an event that a known service does not have, unless `unchecked`.
 
         It is called on the client's loop, in order of arrival, or by `deliver`. An exception there is reported and
         affects no other listener.
@@ -190,6 +198,8 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         if self._listen is None:
             raise UsageError("REST has no events; use a live client (create_client)")
         self._driver.check_loop()
+        if not unchecked:
+            check_event(self.path, event)
         if deliver is None:
             checked_callback(callback)
         model = model_of(self.path) if event in _ROW_EVENTS else None
@@ -220,9 +230,13 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
     if not TYPE_CHECKING:  # hidden from type checkers, so that they report misspelled methods
 
         def __getattr__(self, name: str) -> Any:
-            """Return a custom method: ``find_by_range`` calls `findByRange`. Type checkers see `call` instead."""
-            if name.startswith("_"):
+            """Return a custom method of a service that is not known: ``find_by_range`` calls `findByRange`. Type
+            checkers see `call` instead. Raises `UnknownMethod` for a known service."""
+            if name.startswith("_") or "path" not in vars(self):
                 raise AttributeError(name)
+            if is_known(self.path):
+                methods = [known for known in dir(type(self)) if not known.startswith("_")]
+                raise unknown_method(self.path, name, methods)
             head, *rest = name.split("_")
             method = head + "".join(part[:1].upper() + part[1:] for part in rest)
 

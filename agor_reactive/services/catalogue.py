@@ -38,7 +38,7 @@ from agor_reactive.services.others import (
 )
 from agor_reactive.services.workspaces import BranchService, RepoService, ScheduleService, WorktreeService
 
-__all__ = ["EVENTS", "OFFERS", "SERVICES", "SMALL", "Services"]
+__all__ = ["SERVICES", "Services"]
 
 SERVICES: Mapping[str, type[Service[Any, Any, Any, Any]]] = {
     "sessions": SessionService,
@@ -58,67 +58,6 @@ SERVICES: Mapping[str, type[Service[Any, Any, Any, Any]]] = {
     "health": HealthService,
 }
 """The services with custom methods."""
-
-OFFERS: Mapping[str, tuple[str, ...]] = {
-    "session-streams": ("create", "remove"),
-    "users": ("find", "get", "create", "patch", "remove"),
-    "groups": ("find", "get", "create", "patch", "remove"),
-    "group-memberships": ("find", "create", "remove"),
-    "session-mcp-servers": ("find", "create", "remove"),
-    "session-env-selections": ("find", "create", "remove"),
-    "gateway": ("create",),
-    "api/v1/user/api-keys": ("find", "create", "patch", "remove"),
-    "api/v1/user/me": ("find",),
-    "branch-counts": ("find",),
-    "session-counts": ("find",),
-    "claude-models": ("find",),
-    "opencode-models": ("find",),
-    "mcp-egress/status": ("find",),
-    "kb/document-edits": ("create",),
-    "uploads": ("find", "get", "patch", "remove"),
-    "authentication": ("create", "remove"),
-    "authentication/refresh": ("create",),
-    "authentication/impersonate": ("create",),
-    "auth/launch": ("create",),
-    "health": ("find",),
-}
-"""The standard methods of a service, where it does not offer all six. For documentation: the daemon itself answers
-`MethodNotAllowed`, and versions differ."""
-
-SMALL: tuple[str, ...] = (
-    "kb/versions",
-    "kb/search",
-    "kb/graph",
-    "kb/settings",
-    "kb/indexing/status",
-    "kb/indexing/reindex",
-    "context",
-    "file",
-    "files",
-    "templates",
-    "config",
-    "check-auth",
-    "leaderboard",
-    "terminals",
-    "copilot-models",
-    "cursor-models",
-    "opencode/models",
-    "opencode/health",
-    "agentic-tool-presets",
-    "agentic-tool-settings",
-    "claude-auth",
-    "codex-auth",
-    "mcp-catalog",
-    "mcp-marketplace",
-    "mcp-member-policy",
-    "opencode-auth",
-    "workspace-preferences",
-)
-"""Services that offer find, get or create, as their names say. Except for `kb/versions` and `context`, payloads and
-answers are undocumented: bodies are passed through as given, answers come as frozen JSON."""
-
-EVENTS: Mapping[str, tuple[str, ...]] = {"artifacts": ("agor-query",), "repos": ("repo:cloneError",)}
-"""Events of a service that are neither row events nor in `models.realtime`."""
 
 
 class Services(Generic[Kind]):

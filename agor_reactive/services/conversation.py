@@ -34,6 +34,7 @@ from agor_reactive.models.inputs import (
 )
 from agor_reactive.models.outcome import Outcome
 from agor_reactive.services.base import Service
+from agor_reactive.services.known import check_fields, check_options
 
 __all__ = ["MessageService", "SessionService", "TaskService"]
 
@@ -185,6 +186,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         **config: Unpack[SpawnConfig],
     ) -> Operation[Session]:
         """Spawn a child session, set up by `config`. The prompt becomes its title; nothing is run."""
+        check_options("spawn", config, SpawnConfig)
         return (yield from op.session_action(Session, session_id, "spawn", {**op.given(prompt=prompt), **config}))
 
     @operation
@@ -293,6 +295,7 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
 
         Raises `UsageError` on daemons since 13 August 2026, which have no such route.
         """
+        check_fields("create", self.path, rows)
         made: tuple[Task, ...] = yield from op.create_many("tasks/bulk", rows)
         return made
 
@@ -337,6 +340,7 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
 
         Raises `UsageError` on daemons since 13 August 2026, which have no such route.
         """
+        check_fields("create", self.path, rows)
         made: tuple[Message, ...] = yield from op.create_many("messages/bulk", rows)
         return made
 

@@ -17,7 +17,7 @@ from agor_reactive.calls.surface import OperationMethod, PagedMethod
 from agor_reactive.calls.versions import OFFERED
 from agor_reactive.models.realtime import PAYLOAD_OF_TOPIC
 from agor_reactive.services import SERVICES, Service
-from agor_reactive.services.catalogue import EVENTS, OFFERS, SMALL
+from agor_reactive.services.known import EVENTS, OFFERS, SMALL
 
 PAGE = Path(__file__).parents[2] / "docs" / "services.md"
 UNDOCUMENTED = re.compile(r" The (body|query) (is|and the method's name are) undocumented[^.]*\.")

@@ -183,7 +183,7 @@ OWN_ROUTES: list[tuple[str, str, tuple[Any, ...], dict[str, Any], tuple[str, str
     ("kb/documents", "put_document", ({"a": 1},), {}, ("putDocument", "kb/documents", ({"a": 1},))),
     ("gateway", "route_message", ({"a": 1},), {}, ("routeMessage", "gateway", ({"a": 1},))),
     ("kb/namespaces", "set_acl", ({"a": 1},), {}, ("setAcl", "kb/namespaces", ({"a": 1},))),
-    ("tasks", "create_many", ([{"a": 1}],), {}, ("create", "tasks/bulk", ([{"a": 1}],))),
+    ("tasks", "create_many", ([{"model": "m"}],), {}, ("create", "tasks/bulk", ([{"model": "m"}],))),
     ("messages", "tell", ("e", {"a": 1}), {}, ("create", "messages/streaming", ({"event": "e", "data": {"a": 1}},))),
 ]
 

@@ -15,7 +15,7 @@ from agor_reactive.adapters.page.pages import script, style
 from agor_reactive.adapters.presentation.status import is_settled
 from agor_reactive.adapters.presentation.transcript import transcript
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.handles import SessionHandle, checked_handle
 
 __all__ = ["SessionView"]
 
@@ -41,6 +41,7 @@ class SessionView(anywidget.AnyWidget):
     _saved: SessionState | None = None
 
     def __init__(self, handle: SessionHandle, *, timers: Timers | None = None, **options: Any) -> None:
+        handle = checked_handle(handle, "SessionView")
         super().__init__(**options)
         self._transcript = SavedTranscript("Transcript")
         self.set_trait("_transcript_name", self._transcript.name)
