@@ -207,7 +207,22 @@ class ServerError(DaemonError):
 
 
 class Unavailable(ServerError):
-    """The daemon, or a proxy in front of it, is not ready (502, 503, 504)."""
+    """The daemon, or a proxy in front of it, is not ready (502, 503, 504); `retry_after` is in seconds, or None.
+
+    After 502 and 504 a write may have been carried out. 503 with `retry_after` refuses it: nothing was done.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        name: str | None = None,
+        code: int | str | None = None,
+        data: Any = None,
+    ) -> None:
+        super().__init__(message, name=name, code=code, data=data)
+        self.retry_after = retry_after
 
 
 class ProtocolError(AgorError):

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Generic, Literal, overload
 
+from agor_reactive.calls.drivers import Driver
+from agor_reactive.calls.raw import RawDriver
 from agor_reactive.calls.surface import Kind
+from agor_reactive.errors import UsageError
 from agor_reactive.models import (
     ApiKeyRecord,
     Artifact,
@@ -27,7 +30,8 @@ from agor_reactive.models import (
 )
 from agor_reactive.services.base import Service
 from agor_reactive.services.boards import BoardCommentService, BoardService
-from agor_reactive.services.conversation import MessageService, SessionService, TaskService
+from agor_reactive.services.conversation import SessionService, TaskService
+from agor_reactive.services.messages import MessageService
 from agor_reactive.services.others import (
     GatewayService,
     HealthService,
@@ -37,8 +41,9 @@ from agor_reactive.services.others import (
     UserService,
 )
 from agor_reactive.services.workspaces import BranchService, RepoService, ScheduleService, WorktreeService
+from agor_reactive.transport.codec import service_path
 
-__all__ = ["SERVICES", "Services"]
+__all__ = ["SERVICES", "RawServices", "Services"]
 
 SERVICES: Mapping[str, type[Service[Any, Any, Any, Any]]] = {
     "sessions": SessionService,
@@ -200,6 +205,16 @@ class Services(Generic[Kind]):
         return self._make_service(path)
 
     @property
+    def with_raw_response(self) -> Services[Any]:
+        """The same services, whose methods return a `RawResponse`: the result with status, headers and body.
+
+        Over REST only: `UsageError` on a live client.
+        """
+        raise UsageError(
+            "a live connection has no HTTP responses; use a REST client (create_rest_client, create_async_rest_client)"
+        )
+
+    @property
     def sessions(self) -> SessionService[Kind]:
         """The same as ``service("sessions")``."""
         return self.service("sessions")
@@ -216,3 +231,18 @@ class Services(Generic[Kind]):
 
     def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
         raise NotImplementedError
+
+
+class RawServices(Services[Kind]):
+    """The services of a REST client, each result with its response."""
+
+    def __init__(self, driver: Driver) -> None:
+        self._driver = RawDriver(driver)
+
+    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
+        return SERVICES.get(service_path(path), Service)(path, self._driver)
+
+    @property
+    def with_raw_response(self) -> Services[Any]:
+        """These services."""
+        return self

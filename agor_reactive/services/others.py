@@ -41,7 +41,7 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
     """
 
     @operation
-    def me(self, *, timeout: float | None = None) -> Operation[CurrentUser]:
+    def me(self, *, timeout: float | None = None, max_retries: int | None = None) -> Operation[CurrentUser]:
         """Get the user of the client's credential, which also checks it (0.26 and later; over REST).
 
         Raises `NotAuthenticated` for an invalid credential, `UsageError` where the route does not exist.
@@ -49,49 +49,65 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
         return typed_row(CurrentUser, (yield Call("find", "api/v1/user/me")))
 
     @operation
-    def get_avatar_settings(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
+    def get_avatar_settings(
+        self, data: JsonData | None = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Get the avatar settings. The body is undocumented and passed through as given."""
         return (yield from op.request("getAvatarSettings", "users", (dict(data or {}),)))
 
     @operation
-    def update_avatar_settings(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def update_avatar_settings(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Change the avatar settings. The body is undocumented and passed through as given."""
         return (yield from op.request("updateAvatarSettings", "users", (dict(data),)))
 
     @operation
-    def sync_avatars(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
+    def sync_avatars(
+        self, data: JsonData | None = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Read all avatars again. The body is undocumented and passed through as given."""
         return (yield from op.request("syncAvatars", "users", (dict(data or {}),)))
 
     @operation
-    def get_primary_teammate(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
+    def get_primary_teammate(
+        self, data: JsonData | None = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Get a user's primary teammate. The body is undocumented and passed through as given."""
         return (yield from op.request("getPrimaryTeammate", "users", (dict(data or {}),)))
 
     @operation
     def get_primary_teammate_candidates(
-        self, data: JsonData | None = None, *, timeout: float | None = None
+        self, data: JsonData | None = None, *, timeout: float | None = None, max_retries: int | None = None
     ) -> Operation[Any]:
         """Get the candidates for the primary teammate. The body is undocumented and passed through as given."""
         return (yield from op.request("getPrimaryTeammateCandidates", "users", (dict(data or {}),)))
 
     @operation
-    def set_primary_teammate(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def set_primary_teammate(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Set the primary teammate. The body is undocumented and passed through as given."""
         return (yield from op.request("setPrimaryTeammate", "users", (dict(data),)))
 
     @operation
-    def set_primary_teammate_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def set_primary_teammate_if_unset(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Set the primary teammate if it is unset. The body is undocumented and passed through as given."""
         return (yield from op.request("setPrimaryTeammateIfUnset", "users", (dict(data),)))
 
     @operation
-    def set_primary_agentic_tool_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def set_primary_agentic_tool_if_unset(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Set the default agent if it is unset. The body is undocumented and passed through as given."""
         return (yield from op.request("setPrimaryAgenticToolIfUnset", "users", (dict(data),)))
 
     @operation
-    def get_git_environment(self, user: str | JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def get_git_environment(
+        self, user: str | JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Get the environment variables of git for a user, by id. The answer holds secrets. Daemons of 0.26 and later
         return them to executors only.
 
@@ -105,7 +121,9 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
     """MCP servers. The bodies of the routes are undocumented, and differ between kinds of servers."""
 
     @operation
-    def discover(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def discover(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Discover the tools, resources and prompts of a server.
 
         The body is undocumented and passed through as given.
@@ -113,7 +131,9 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         return (yield from op.request("create", "mcp-servers/discover", (dict(data),)))
 
     @operation
-    def test_jwt(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def test_jwt(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Test a login by token.
 
         The body is undocumented and passed through as given.
@@ -121,7 +141,9 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         return (yield from op.request("create", "mcp-servers/test-jwt", (dict(data),)))
 
     @operation
-    def test_oauth(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def test_oauth(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Test a login by OAuth.
 
         The body is undocumented and passed through as given.
@@ -129,7 +151,9 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         return (yield from op.request("create", "mcp-servers/test-oauth", (dict(data),)))
 
     @operation
-    def oauth_start(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def oauth_start(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Start a login by OAuth. Returns the address to send the user to.
 
         The body is undocumented and passed through as given.
@@ -137,7 +161,9 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         return (yield from op.request("create", "mcp-servers/oauth-start", (dict(data),)))
 
     @operation
-    def oauth_complete(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def oauth_complete(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Complete a login by OAuth with the callback's parameters.
 
         The body is undocumented and passed through as given.
@@ -145,7 +171,9 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         return (yield from op.request("create", "mcp-servers/oauth-complete", (dict(data),)))
 
     @operation
-    def oauth_disconnect(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def oauth_disconnect(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Remove a login by OAuth.
 
         The body is undocumented and passed through as given.
@@ -153,7 +181,9 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         return (yield from op.request("create", "mcp-servers/oauth-disconnect", (dict(data),)))
 
     @operation
-    def oauth_status(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def oauth_status(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Get the status of a login by OAuth.
 
         The body is undocumented and passed through as given.
@@ -161,7 +191,9 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         return (yield from op.request("create", "mcp-servers/oauth-status", (dict(data),)))
 
     @operation
-    def oauth_refresh(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def oauth_refresh(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Refresh a login by OAuth.
 
         The body is undocumented and passed through as given.
@@ -169,7 +201,9 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
         return (yield from op.request("create", "mcp-servers/oauth-refresh", (dict(data),)))
 
     @operation
-    def oauth_auth_headers(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def oauth_auth_headers(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Get the request headers of a login by OAuth. They are secret.
 
         The body is undocumented and passed through as given.
@@ -181,7 +215,9 @@ class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumen
     """Documents of the knowledge base. Their text needs a live client."""
 
     @operation
-    def get_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def get_document(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Get a document with its text.
 
         The body is undocumented and passed through as given.
@@ -189,7 +225,9 @@ class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumen
         return (yield from op.request("getDocument", "kb/documents", (dict(data),)))
 
     @operation
-    def put_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def put_document(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Write a document's text, as a new version or a new document.
 
         The body is undocumented and passed through as given.
@@ -201,7 +239,9 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
     """Namespaces of the knowledge base, and their access lists (needs a live client)."""
 
     @operation
-    def list_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def list_acl(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """List the access rules of a namespace.
 
         The body is undocumented and passed through as given.
@@ -209,7 +249,9 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
         return (yield from op.request("listAcl", "kb/namespaces", (dict(data),)))
 
     @operation
-    def set_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def set_acl(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Set an access rule.
 
         The body is undocumented and passed through as given.
@@ -217,7 +259,9 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
         return (yield from op.request("setAcl", "kb/namespaces", (dict(data),)))
 
     @operation
-    def remove_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def remove_acl(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Remove an access rule.
 
         The body is undocumented and passed through as given.
@@ -225,7 +269,9 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
         return (yield from op.request("removeAcl", "kb/namespaces", (dict(data),)))
 
     @operation
-    def save_with_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def save_with_acl(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Save a namespace together with its access rules (0.26 and later).
 
         The body is undocumented and passed through as given.
@@ -238,7 +284,9 @@ class GatewayService(Service[Kind, Any, Any, Any]):
     given."""
 
     @operation
-    def route_message(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def route_message(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Route an incoming message of a channel (needs a live client). The body is undocumented and passed through as
         given."""
         return (yield from op.request("routeMessage", "gateway", (dict(data),)))
@@ -249,7 +297,7 @@ class HealthService(Service[Kind, Health, Any, Any]):
 
     @operation
     def find(  # type: ignore[override]  # the one service whose find is known to answer a single object
-        self, query: Query | None = None, *, timeout: float | None = None
+        self, query: Query | None = None, *, timeout: float | None = None, max_retries: int | None = None
     ) -> Operation[Health]:
         """Get the daemon's status, version and features."""
         return typed_row(Health, (yield Call("find", "health", () if query is None else (dict(query),))))

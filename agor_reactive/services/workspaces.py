@@ -35,36 +35,38 @@ class _Workspaces(Service[Kind, R, C, U]):
         return tuple(op.route(name, row_id, action) for name in (self.path, other))
 
     @operation
-    def start(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
+    def start(self, row_id: str, *, timeout: float | None = None, max_retries: int | None = None) -> Operation[R]:
         """Start the environment. `environment_instance.status` shows when it runs."""
         row: R = yield from self._do(row_id, "start", {})
         return row
 
     @operation
-    def stop(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
+    def stop(self, row_id: str, *, timeout: float | None = None, max_retries: int | None = None) -> Operation[R]:
         """Stop the environment."""
         row: R = yield from self._do(row_id, "stop", {})
         return row
 
     @operation
-    def restart(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
+    def restart(self, row_id: str, *, timeout: float | None = None, max_retries: int | None = None) -> Operation[R]:
         """Restart the environment."""
         row: R = yield from self._do(row_id, "restart", {})
         return row
 
     @operation
-    def nuke(self, row_id: str, *, timeout: float | None = None) -> Operation[R]:
+    def nuke(self, row_id: str, *, timeout: float | None = None, max_retries: int | None = None) -> Operation[R]:
         """Remove the environment with all its data (its `nuke_command`)."""
         row: R = yield from self._do(row_id, "nuke", {})
         return row
 
     @operation
-    def health(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+    def health(self, row_id: str, *, timeout: float | None = None, max_retries: int | None = None) -> Operation[Any]:
         """Check the health of the environment now."""
         return (yield from op.first_route("find", self._paths(row_id, "health"), ()))
 
     @operation
-    def logs(self, row: str | Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
+    def logs(
+        self, row: str | Mapping[str, Any], *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Get the newest output of the environment, by the branch's id.
 
         The query is undocumented: an id is sent as `branch_id` (`worktree_id`), a mapping is passed through as given.
@@ -74,7 +76,12 @@ class _Workspaces(Service[Kind, R, C, U]):
 
     @operation
     def render_environment(
-        self, row_id: str, variant: str | Mapping[str, Any] | None = None, *, timeout: float | None = None
+        self,
+        row_id: str,
+        variant: str | Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[R]:
         """Render the commands and addresses again from the repository's templates.
 
@@ -93,6 +100,7 @@ class _Workspaces(Service[Kind, R, C, U]):
         metadata: Literal["archive", "delete"] = "archive",
         filesystem: Literal["preserved", "cleaned", "deleted"] = "preserved",
         timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[Any]:
         """Archive or delete the branch: its row, and its files.
 
@@ -110,6 +118,7 @@ class _Workspaces(Service[Kind, R, C, U]):
         *,
         board_id: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[R]:
         """Unarchive the branch, onto a board if one is given.
 
@@ -120,13 +129,20 @@ class _Workspaces(Service[Kind, R, C, U]):
 
     @operation
     def fire_zone_trigger(
-        self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
+        self,
+        row_id: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[Any]:
         """Fire the trigger of the zone that the branch is in. The body is undocumented and passed through as given."""
         return (yield from self._do(row_id, "fire-zone-trigger", data or {}))
 
     @operation
-    def execute_schedule_now(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+    def execute_schedule_now(
+        self, row_id: str, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Run the schedule once, now."""
         return (yield from self._do(row_id, "execute-schedule-now", {}))
 
@@ -136,48 +152,68 @@ class BranchService(_Workspaces[Kind, Branch, BranchCreate, BranchPatch]):
     too."""
 
     @operation
-    def filesystem_status(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+    def filesystem_status(
+        self, row_id: str, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Get the status of the files (0.26 and later)."""
         return (yield from self._ask("find", row_id, "filesystem-status"))
 
     @operation
     def clean(
-        self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
+        self,
+        row_id: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[Any]:
         """Clean the files (0.26 and later). The body is undocumented and passed through as given."""
         return (yield from self._ask("create", row_id, "clean", data))
 
     @operation
-    def retry_provisioning(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+    def retry_provisioning(
+        self, row_id: str, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Retry a failed setup (0.26 and later)."""
         return (yield from self._ask("create", row_id, "retry-provisioning", {}))
 
     @operation
     def retire_teammate(
-        self, row_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
+        self,
+        row_id: str,
+        data: Mapping[str, Any] | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[Any]:
         """Retire the teammate (0.26 and later). The body is undocumented and passed through as given."""
         return (yield from self._ask("create", row_id, "retire-teammate", data))
 
     @operation
-    def effective_access(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+    def effective_access(
+        self, row_id: str, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Get the caller's effective access (0.26 and later)."""
         return (yield from self._ask("find", row_id, "effective-access"))
 
     @operation
-    def permissions(self, row_id: str, *, timeout: float | None = None) -> Operation[Any]:
+    def permissions(
+        self, row_id: str, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Get the permissions (0.26 and later; before, its owners and group grants)."""
         return (yield from self._ask("find", row_id, "permissions"))
 
     @operation
-    def update_environment(self, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
+    def update_environment(
+        self, data: Mapping[str, Any], *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Update the environment's record (needs a live client). The body is undocumented and passed through as
         given."""
         return (yield from op.request("updateEnvironment", self.path, (dict(data),)))
 
     @operation
     def ensure_teammate_knowledge_namespace(
-        self, data: Mapping[str, Any], *, timeout: float | None = None
+        self, data: Mapping[str, Any], *, timeout: float | None = None, max_retries: int | None = None
     ) -> Operation[Any]:
         """Create the teammate's knowledge namespace if it is missing (0.26 and later; needs a live client).
 
@@ -198,7 +234,9 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
     """Repositories."""
 
     @operation
-    def local(self, path: str, *, slug: str | None = None, timeout: float | None = None) -> Operation[Repo]:
+    def local(
+        self, path: str, *, slug: str | None = None, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Repo]:
         """Register a repository on the daemon's disk. Some daemons require an ``.agor.yml`` in it (`BadRequest`)."""
         row: Repo = yield from op.request("create", "repos/local", ({"path": path, **op.given(slug=slug)},))
         return row
@@ -211,6 +249,7 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
         name: str | None = None,
         destination: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[Any]:
         """Start to clone a repository. Returns the row, or an envelope with a status; check `clone_status` later.
 
@@ -231,6 +270,7 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
         source_branch: str | None = None,
         board_id: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[Branch | Worktree]:
         """Create a branch (older daemons: a worktree). It is ``creating`` first, then ``ready``."""
         data = {
@@ -244,18 +284,24 @@ class RepoService(Service[Kind, Repo, RepoCreate, RepoPatch]):
         return row
 
     @operation
-    def remove_branch(self, repo_id: str, name: str, *, timeout: float | None = None) -> Operation[Any]:
+    def remove_branch(
+        self, repo_id: str, name: str, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Remove a branch of a repository by name, including its files. A name with a slash raises `UsageError`."""
         first, second = (op.route("repos", repo_id, kind, name) for kind in ("branches", "worktrees"))
         return (yield from op.first_route("remove", (first, second), (None,)))
 
     @operation
-    def import_agor_yml(self, repo_id: str, *, timeout: float | None = None) -> Operation[Any]:
+    def import_agor_yml(
+        self, repo_id: str, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Read the environment from the repository's ``.agor.yml``."""
         return (yield from op.request("create", op.route("repos", repo_id, "import-agor-yml"), ({},)))
 
     @operation
-    def export_agor_yml(self, repo_id: str, *, timeout: float | None = None) -> Operation[Any]:
+    def export_agor_yml(
+        self, repo_id: str, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Write the environment into the repository's ``.agor.yml``."""
         return (yield from op.request("create", op.route("repos", repo_id, "export-agor-yml"), ({},)))
 
@@ -264,6 +310,8 @@ class ScheduleService(Service[Kind, Schedule, ScheduleCreate, SchedulePatch]):
     """Schedules."""
 
     @operation
-    def run_now(self, schedule_id: str, *, timeout: float | None = None) -> Operation[Any]:
+    def run_now(
+        self, schedule_id: str, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Run a schedule once, now."""
         return (yield from op.request("create", op.route("schedules", schedule_id, "run-now"), ({},)))

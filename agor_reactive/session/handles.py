@@ -45,6 +45,7 @@ class PromptOptions(TypedDict, total=False):
     stream: bool | None
     message_source: words.MessageSource | str | None
     metadata: Mapping[str, Any] | None
+    max_retries: int | None
 
 
 class SessionHandle:
@@ -234,7 +235,7 @@ class SessionHandle:
         stopping = settling.stop(
             entry.session_id, reason=reason, expected_task_id=expected_task_id, wait=wait, on_pending=on_pending
         )
-        return await self._driver(entry).run(stopping, None)
+        return await self._driver(entry).run(stopping)
 
     async def cancel(self, task_id: str) -> Task:
         """Remove a queued prompt from the queue, and return its task as it was.
@@ -291,7 +292,7 @@ class SessionHandle:
         driver = self._driver(entry)
 
         async def decide(session_id: str, decision: Decision) -> DecisionTaken:
-            return await driver.run(settling.decide(session_id, decision), None)
+            return await driver.run(settling.decide(session_id, decision))
 
         return Permissions(entry, decide, lambda: entry.link.user_id)
 
