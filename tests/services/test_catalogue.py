@@ -95,9 +95,10 @@ def test_every_method_says_what_it_does_and_takes_a_timeout(path: str) -> None:
         if isinstance(method, OperationMethod | PagedMethod):
             made = method.operation if isinstance(method, OperationMethod) else method.pages
             assert method.__doc__, name
-            timeout = inspect.signature(made).parameters["timeout"]
-            assert timeout.kind is inspect.Parameter.KEYWORD_ONLY
-            assert timeout.default is None
+            for option in ("timeout", "max_retries"):
+                parameter = inspect.signature(made).parameters[option]
+                assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+                assert parameter.default is None
 
 
 # The bodies of these are documented.
