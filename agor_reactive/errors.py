@@ -39,7 +39,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 __all__ = [
     "AgorError",
@@ -122,6 +122,12 @@ class DecisionPending(OutcomeUnknown):
     """A permission decision was delivered several times and its request is still pending. A repetition is safe."""
 
 
+class _Facts(TypedDict, total=False):
+    name: str | None
+    code: int | str | None
+    data: Any
+
+
 class DaemonError(AgorError):
     """The daemon answered with an error.
 
@@ -165,16 +171,8 @@ class NotFound(DaemonError):
 class AmbiguousId(DaemonError):
     """A short id matches several rows; `matches` lists their full ids."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        matches: Sequence[str] = (),
-        name: str | None = None,
-        code: int | str | None = None,
-        data: Any = None,
-    ) -> None:
-        super().__init__(message, name=name, code=code, data=data)
+    def __init__(self, message: str, *, matches: Sequence[str] = (), **facts: Unpack[_Facts]) -> None:
+        super().__init__(message, **facts)
         self.matches = tuple(matches)
 
 
@@ -189,16 +187,8 @@ class Conflict(DaemonError):
 class TooManyRequests(DaemonError):
     """The daemon asks to slow down (429); `retry_after` is in seconds, or None."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        retry_after: float | None = None,
-        name: str | None = None,
-        code: int | str | None = None,
-        data: Any = None,
-    ) -> None:
-        super().__init__(message, name=name, code=code, data=data)
+    def __init__(self, message: str, *, retry_after: float | None = None, **facts: Unpack[_Facts]) -> None:
+        super().__init__(message, **facts)
         self.retry_after = retry_after
 
 

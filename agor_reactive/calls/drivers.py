@@ -13,11 +13,12 @@ from agor_reactive.calls.own_loop import OwnLoop
 if TYPE_CHECKING:
     from agor_reactive.calls.paging import FilterCheck
 
-__all__ = ["AsyncDriver", "Driver", "Pages", "SyncDriver", "drive", "drive_async"]
+__all__ = ["AsyncDriver", "Driver", "Pages", "SyncDriver", "carried_out", "drive", "drive_async"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 E = TypeVar("E")
+F = TypeVar("F")
 
 
 class Pages(Protocol[T_co]):
@@ -67,6 +68,26 @@ async def drive_async(operation: EffectGenerator[E, T], perform: Callable[[E], A
         while True:
             try:
                 answer = await perform(effect)
+            except Exception as error:  # noqa: BLE001 - handed to the operation, which decides
+                effect = operation.throw(error)
+            else:
+                effect = operation.send(answer)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        operation.close()
+
+
+def carried_out(
+    operation: EffectGenerator[E, T], perform: Callable[[E], EffectGenerator[F, Any]]
+) -> EffectGenerator[F, T]:
+    """Run `operation`; `perform` carries out each effect by other effects; see `drive`."""
+    try:
+        effect = next(operation)
+        while True:
+            try:
+                answer = yield from perform(effect)
             except Exception as error:  # noqa: BLE001 - handed to the operation, which decides
                 effect = operation.throw(error)
             else:

@@ -201,7 +201,7 @@ def outcome(
             was_queued = was_queued or task.queued
             waits = at_permission and waits_for_someone(task)
             if task.ended or waits or late:
-                messages = yield from messages_of(task)
+                messages = yield from messages_of({"task_id": task.task_id})
             seen = yield Now()
             if task.ended or (waits and unanswered(messages)):
                 return outcome_of(task, messages, was_queued=was_queued)
@@ -215,7 +215,7 @@ def outcome(
         yield Sleep(pause if left is None else min(pause, left))
 
 
-def messages_of(task: Task) -> Operation[tuple[Message, ...]]:
-    """Read all messages of a task, in order, and none of another task, however the daemon pages and filters."""
-    rows = yield from paging.find_all("messages", {"task_id": task.task_id}, 1_000, None)
+def messages_of(owner: Query) -> Operation[tuple[Message, ...]]:
+    """Read all messages of a task or session, by index, and none of another, however the daemon pages and filters."""
+    rows = yield from paging.find_all("messages", owner, 1_000, None)
     return tuple(sorted(rows_in(Message, rows), key=lambda message: (message.index, message.message_id)))

@@ -10,15 +10,14 @@ sockets.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from functools import cmp_to_key
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from agor_reactive.calls.answers import answer_of, belonging, checked_fields, model_of, page_of, whole_number
 from agor_reactive.calls.effects import Call, Operation
 from agor_reactive.calls.limits import check_rows
 from agor_reactive.calls.page_strategies import MOST_ROWS_A_PAGE, ById, ByPlace, ByValue, OutOfReach, Source
-from agor_reactive.calls.queries import MOST_ALTERNATIVES, Query, is_empty_match, is_list
+from agor_reactive.calls.queries import MOST_ALTERNATIVES, Query, in_order, is_empty_match, is_list
 from agor_reactive.calls.service_table import facts_of
 from agor_reactive.errors import BadRequest, DaemonError, ProtocolError, UsageError
 from agor_reactive.models import Page
@@ -32,7 +31,6 @@ __all__ = [
     "Walk",
     "find",
     "find_all",
-    "in_order",
 ]
 
 _log = logging.getLogger("agor_reactive")
@@ -386,26 +384,3 @@ def _with_checked_fields(path: str, query: dict[str, Any]) -> dict[str, Any]:
     names += [name for name in checked_fields(path, query) if name.endswith("_id")]
     missing = [name for name in dict.fromkeys(names) if name not in wanted]
     return {**query, "$select": [*wanted, *missing]} if missing else query
-
-
-def in_order(rows: Sequence[Any], order: Any) -> tuple[Any, ...]:
-    """Sort rows by a `$sort`, which some finds ignore. Rows without the field come first, as in the daemon's sort."""
-
-    def compare(one: Any, other: Any) -> int:
-        for field, direction in order.items():
-            left, right = one.get(field), other.get(field)
-            if left == right:
-                continue
-            if left is None or right is None:
-                sign = -1 if left is None else 1
-            else:
-                try:
-                    sign = -1 if left < right else 1
-                except TypeError:
-                    continue
-            return -sign if str(direction) == "-1" else sign
-        return 0
-
-    if not isinstance(order, Mapping) or not all(hasattr(row, "get") for row in rows):
-        return tuple(rows)
-    return tuple(sorted(rows, key=cmp_to_key(compare)))

@@ -16,6 +16,7 @@ from reactivex.subject import Subject
 from agor_reactive import Client, operators, retain_reactive_session, retain_sessions
 from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
 from agor_reactive.cli.reach import Reach
+from agor_reactive.cli.watching import full_id
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import AgorError, UsageError
 from agor_reactive.models.base import instant
@@ -49,9 +50,9 @@ SOURCES: Final[dict[str, tuple[Source, tuple[str, ...]]]] = {
 
 
 async def pipe(
+    stop: Stop,
     reach: Reach,
     session_ids: Sequence[str],
-    stop: Stop,
     *,
     everything: bool,
     to: Sequence[str],
@@ -137,9 +138,7 @@ class _SessionWatch:
     async def begin(self, session_ids: Sequence[str]) -> int:
         """Hold these sessions, or without any all that there are and will be; returns how many now."""
         if session_ids:
-            # A wrong id is reported before anything is delivered.
-            for one in session_ids:
-                self._named.add((await self._client.service("sessions").get(one)).session_id)
+            self._named = {await full_id(self._client, one) for one in session_ids}
             for session_id in self._named:
                 self._hold(session_id)
         else:

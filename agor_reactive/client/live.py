@@ -9,8 +9,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, cast
 
 from agor_reactive.calls import arguments
 from agor_reactive.calls.drivers import AsyncDriver
@@ -21,14 +20,13 @@ from agor_reactive.calls.surface import Live
 from agor_reactive.client.rest import ambient_login, http_options, login_result
 from agor_reactive.errors import UsageError
 from agor_reactive.models import AuthenticationResult
-from agor_reactive.models.secrecy import hide, hide_values
+from agor_reactive.models.secrecy import hide, hide_fields, hide_values
 from agor_reactive.models.wire import LinkStatus, RawEvent
-from agor_reactive.services import SERVICES, Service, Services
+from agor_reactive.services import Services
 from agor_reactive.session.collection import SessionCollection
 from agor_reactive.session.registry import SessionRegistry
 from agor_reactive.session.router import Router
-from agor_reactive.transport.codec import service_path
-from agor_reactive.transport.credentials import Secret, Strategy, credentials
+from agor_reactive.transport.credentials import LiveLoginOptions, Secret, Strategy, credentials
 from agor_reactive.transport.environment import unusable
 from agor_reactive.transport.seam import Link, caller
 from agor_reactive.transport.tls import Verify
@@ -82,8 +80,8 @@ class Client(Services[Live]):
         self.router = Router(link)
         make_calls = caller(link, retry or RetryPolicy(), sleep=sleep)
         self.runner = AsyncDriver(make_calls, sleep=sleep, own_loop=self.router.own_loop)
+        super().__init__(self.runner, self.router.on)
         self._is_open = False
-        self._services: dict[str, Service[Any, Any, Any, Any]] = {}
         self.registry = SessionRegistry(link, self.router, prompt=self.sessions.prompt)
 
     @property
@@ -110,15 +108,7 @@ class Client(Services[Live]):
         self.router.own_loop.check()
 
     async def authenticate(
-        self,
-        strategy: Strategy | None = None,
-        *,
-        api_key: Secret | None = None,
-        access_token: Secret | None = None,
-        refresh_token: Secret | None = None,
-        email: str | None = None,
-        password: Secret | None = None,
-        token_provider: TokenProvider | None = None,
+        self, strategy: Strategy | None = None, **login: Unpack[LiveLoginOptions]
     ) -> AuthenticationResult:
         """Log in and stay logged in: renews before expiry, and logs in after every reconnect.
 
@@ -128,17 +118,8 @@ class Client(Services[Live]):
         then stays in force.
         """
         self.check_loop()
-        api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
-        given = credentials(
-            strategy,
-            api_key=api_key,
-            access_token=access_token,
-            refresh_token=refresh_token,
-            email=email,
-            password=password,
-            token_provider=token_provider,
-        )
-        return login_result(await self.link.login(given))
+        login.update(hide_fields(login))
+        return login_result(await self.link.login(credentials(strategy, **login)))
 
     async def re_authenticate(self) -> AuthenticationResult:
         """Renew the login on the same connection, without a gap in events. Raises `NotAuthenticated`."""
@@ -180,9 +161,7 @@ class Client(Services[Live]):
         await self.open()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def __del__(self) -> None:
@@ -192,17 +171,6 @@ class Client(Services[Live]):
 
     def __repr__(self) -> str:
         return f"<Client {self.url} {self.status.phase}>"
-
-    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        """Return the same object for a path, so that `off` finds the listeners that `on` added."""
-        path = service_path(path)
-        service = self._services.get(path)
-        if service is None:
-            service = SERVICES.get(path, Service)(path, self.runner, self.router.on)
-            # Only top-level services are cached: routes with ids are many and have no listeners.
-            if path in SERVICES or path.count("/") < 2:
-                self._services[path] = service
-        return service
 
 
 def create_client(

@@ -8,22 +8,21 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator, Mapping
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from agor_reactive.calls import arguments
 from agor_reactive.calls.drivers import AsyncDriver, SyncDriver
 from agor_reactive.calls.effects import Call, CallOptions, TokenProvider
 from agor_reactive.calls.paging import FilterCheck
+from agor_reactive.calls.raw import RawDriver
 from agor_reactive.calls.retries import RetryPolicy, check_max_retries
 from agor_reactive.calls.surface import Async, RawAsync, RawSync, Sync
 from agor_reactive.errors import Forbidden, NotAuthenticated
 from agor_reactive.models import AuthenticationResult, row_from_wire
-from agor_reactive.models.secrecy import hide, hide_values, reveal_fields
+from agor_reactive.models.secrecy import hide, hide_fields, hide_values, reveal_fields
 from agor_reactive.profiles import resolve
-from agor_reactive.services import SERVICES, RawServices, Service, Services
-from agor_reactive.transport.codec import service_path
-from agor_reactive.transport.credentials import ApiKey, Credentials, Secret, Strategy, credentials
+from agor_reactive.services import Services
+from agor_reactive.transport.credentials import ApiKey, Credentials, LoginOptions, Secret, Strategy, credentials
 from agor_reactive.transport.tls import Verify
 
 if TYPE_CHECKING:
@@ -95,38 +94,21 @@ class RestClient(Services[Sync]):
 
     def __init__(self, rest: Rest) -> None:
         self._rest = rest
-        self._driver = SyncDriver(_caller(rest), sleep=rest.sleep, filters=_filter_check(rest.session))
+        super().__init__(SyncDriver(_caller(rest), sleep=rest.sleep, filters=_filter_check(rest.session)))
 
     @property
     def url(self) -> str:
         """The daemon's address."""
         return self._rest.url
 
-    def authenticate(
-        self,
-        strategy: Strategy | None = None,
-        *,
-        api_key: Secret | None = None,
-        access_token: Secret | None = None,
-        refresh_token: Secret | None = None,
-        email: str | None = None,
-        password: Secret | None = None,
-    ) -> AuthenticationResult:
+    def authenticate(self, strategy: Strategy | None = None, **login: Unpack[LoginOptions]) -> AuthenticationResult:
         """Log in and stay logged in: an expired token is refreshed automatically. Raises `NotAuthenticated`.
 
         Strategies: ``"api-key"`` (`api_key`), ``"jwt"`` (`access_token`, optional `refresh_token`), ``"local"``
         (`email`, `password`); by default the arguments decide.
         """
-        api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
-        given = credentials(
-            strategy,
-            api_key=api_key,
-            access_token=access_token,
-            refresh_token=refresh_token,
-            email=email,
-            password=password,
-        )
-        return login_result(self._rest.log_in(given))
+        login.update(hide_fields(login))
+        return login_result(self._rest.log_in(credentials(strategy, **login)))
 
     def re_authenticate(self) -> AuthenticationResult:
         """Renew the token with the current credentials. Raises `NotAuthenticated`."""
@@ -143,23 +125,20 @@ class RestClient(Services[Sync]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
         return f"<RestClient {self.url}>"
 
-    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        return SERVICES.get(service_path(path), Service)(path, self._driver)
-
     @property
-    def with_raw_response(self) -> RawServices[RawSync]:
+    def with_raw_response(self) -> Services[RawSync]:
         """The same services, whose methods return a `RawResponse`: the result with status, headers and body.
 
         ``client.with_raw_response.sessions.get(id)`` is fully typed; ``client.sessions.with_raw_response.get(id)``
         works, too.
         """
-        return RawServices(self._driver)
+        return Services(RawDriver(self._driver))
 
 
 class AsyncRestClient(Services[Async]):
@@ -167,9 +146,8 @@ class AsyncRestClient(Services[Async]):
 
     def __init__(self, rest: AsyncRest) -> None:
         self._rest = rest
-        self._driver = AsyncDriver(
-            _async_caller(rest), sleep=rest.sleep, filters=_filter_check(rest.session), own_loop=rest.own_loop
-        )
+        filters = _filter_check(rest.session)
+        super().__init__(AsyncDriver(_async_caller(rest), sleep=rest.sleep, filters=filters, own_loop=rest.own_loop))
 
     @property
     def url(self) -> str:
@@ -177,27 +155,12 @@ class AsyncRestClient(Services[Async]):
         return self._rest.url
 
     async def authenticate(
-        self,
-        strategy: Strategy | None = None,
-        *,
-        api_key: Secret | None = None,
-        access_token: Secret | None = None,
-        refresh_token: Secret | None = None,
-        email: str | None = None,
-        password: Secret | None = None,
+        self, strategy: Strategy | None = None, **login: Unpack[LoginOptions]
     ) -> AuthenticationResult:
         """Log in and stay logged in; see `RestClient.authenticate`."""
         self._rest.own_loop.bind()
-        api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
-        given = credentials(
-            strategy,
-            api_key=api_key,
-            access_token=access_token,
-            refresh_token=refresh_token,
-            email=email,
-            password=password,
-        )
-        return login_result(await self._rest.log_in(given))
+        login.update(hide_fields(login))
+        return login_result(await self._rest.log_in(credentials(strategy, **login)))
 
     async def re_authenticate(self) -> AuthenticationResult:
         """Renew the token with the current credentials. Raises `NotAuthenticated`."""
@@ -215,25 +178,21 @@ class AsyncRestClient(Services[Async]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def __repr__(self) -> str:
         return f"<AsyncRestClient {self.url}>"
 
-    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        return SERVICES.get(service_path(path), Service)(path, self._driver)
-
     @property
-    def with_raw_response(self) -> RawServices[RawAsync]:
+    def with_raw_response(self) -> Services[RawAsync]:
         """The same services, whose methods return a `RawResponse`: the result with status, headers and body.
+
 
         ``client.with_raw_response.sessions.get(id)`` is fully typed; ``client.sessions.with_raw_response.get(id)``
         works, too.
         """
-        return RawServices(self._driver)
+        return Services(RawDriver(self._driver))
 
 
 def _rest_options(timeout: Any, max_retries: int | None, http_client: Any) -> dict[str, Any]:

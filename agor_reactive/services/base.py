@@ -5,8 +5,10 @@ The type parameters are the kind of surface (`calls.surface`), the row, and the 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from agor_reactive.calls import operations as op
 from agor_reactive.calls import paging
@@ -16,19 +18,31 @@ from agor_reactive.calls.drivers import Driver
 from agor_reactive.calls.effects import Operation
 from agor_reactive.calls.queries import query_of
 from agor_reactive.calls.raw import RawDriver
-from agor_reactive.calls.surface import Async, Kind, RawAsync, RawSync, Surface, Sync, WithEvents, operation, paged
+from agor_reactive.calls.surface import (
+    Async,
+    Kind,
+    OperationMethod,
+    RawAsync,
+    RawSync,
+    Surface,
+    Sync,
+    WithEvents,
+    operation,
+    paged,
+)
 from agor_reactive.errors import UsageError
 from agor_reactive.models import Page
 from agor_reactive.services.known import check_event, check_fields, is_known, unknown_method
 from agor_reactive.transport.codec import service_path
 
-__all__ = ["Deliver", "Listen", "Query", "Service"]
+__all__ = ["Deliver", "JsonData", "Listen", "Query", "Service", "passthrough"]
 
 R = TypeVar("R")
 C = TypeVar("C")
 U = TypeVar("U")
-K = TypeVar("K")
+P = ParamSpec("P")
 Query = Mapping[str, Any]
+JsonData = Mapping[str, Any]
 Listen = Callable[[str, str, Callable[[Any], Any]], Callable[[], None]]
 Deliver = Callable[[Callable[[], Any]], Any]
 """Schedules a call elsewhere: ``executor.submit``, ``queue.put``, ``root.after_idle``,
@@ -55,6 +69,34 @@ class _WithRawResponse:
             raise UsageError("a live connection has no HTTP responses; use a REST client (create_rest_client)")
         driver = service._driver
         return type(service)(service.path, driver if isinstance(driver, RawDriver) else RawDriver(driver))
+
+
+def passthrough(method: str, path: str) -> Callable[[Callable[Concatenate[Any, P], Any]], OperationMethod[P, Any]]:
+    """Make a method of a service that passes its arguments on, from a declaration without a body.
+
+    Its arguments are an id for each ``:id`` of `path`, then the body (`JsonData`), if the daemon takes one. Of a body
+    nothing is known: it is sent as given, and the docstring says so.
+    """
+    template = path.split("/")
+
+    def decorate(declared: Callable[Concatenate[Any, P], Any]) -> OperationMethod[P, Any]:
+        signature = inspect.signature(declared)
+
+        @wraps(declared)
+        def operation(*args: Any, **kwargs: Any) -> Operation[Any]:
+            return call(signature.bind(*args, **kwargs).arguments)
+
+        def call(given: Mapping[str, Any]) -> Operation[Any]:
+            ids = (given[name] for name in signature.parameters if name.endswith("_id"))
+            route = op.route(*(next(ids) if part == ":id" else part for part in template))
+            body = () if method == "find" else (dict(given.get("data") or {}),)
+            return (yield from op.request(method, route, body))
+
+        if "data" in signature.parameters:
+            operation.__doc__ = f"{declared.__doc__}\n\nThe body is undocumented and passed through as given."
+        return OperationMethod(operation)
+
+    return decorate
 
 
 class Service(Surface[Kind], Generic[Kind, R, C, U]):

@@ -15,7 +15,7 @@ from agor_reactive.calls.effects import Call, Operation
 from agor_reactive.calls.surface import Kind, operation
 from agor_reactive.models import Board, BoardComment
 from agor_reactive.models.inputs import BoardCommentCreate, BoardCommentPatch, BoardCreate, BoardPatch
-from agor_reactive.services.base import Service
+from agor_reactive.services.base import Service, passthrough
 
 __all__ = ["BoardCommentService", "BoardService"]
 
@@ -140,12 +140,9 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         """
         return (yield from op.request("ensureTeammateWelcomeNote", "boards", (_board(board),)))
 
-    @operation
-    def permissions(
-        self, board_id: str, *, timeout: float | None = None, max_retries: int | None = None
-    ) -> Operation[Any]:
+    @passthrough("find", "boards/:id/permissions")
+    def permissions(self, board_id: str, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Get the permissions on the board (0.26 and later; before, its owners and group grants)."""
-        return (yield from op.request("find", op.route("boards", board_id, "permissions"), ()))
 
 
 class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardCommentPatch]):

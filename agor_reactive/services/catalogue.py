@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any, Generic, Literal, overload
 
 from agor_reactive.calls.drivers import Driver
-from agor_reactive.calls.raw import RawDriver
 from agor_reactive.calls.surface import Kind
 from agor_reactive.errors import UsageError
 from agor_reactive.models import (
@@ -28,9 +27,10 @@ from agor_reactive.models import (
     ThreadSession,
     inputs,
 )
-from agor_reactive.services.base import Service
+from agor_reactive.services.base import Listen, Service
 from agor_reactive.services.boards import BoardCommentService, BoardService
 from agor_reactive.services.conversation import SessionService, TaskService
+from agor_reactive.services.known import UntypedPath
 from agor_reactive.services.messages import MessageService
 from agor_reactive.services.others import (
     GatewayService,
@@ -43,7 +43,7 @@ from agor_reactive.services.others import (
 from agor_reactive.services.workspaces import BranchService, RepoService, ScheduleService, WorktreeService
 from agor_reactive.transport.codec import service_path
 
-__all__ = ["SERVICES", "RawServices", "Services"]
+__all__ = ["SERVICES", "Services"]
 
 SERVICES: Mapping[str, type[Service[Any, Any, Any, Any]]] = {
     "sessions": SessionService,
@@ -66,7 +66,15 @@ SERVICES: Mapping[str, type[Service[Any, Any, Any, Any]]] = {
 
 
 class Services(Generic[Kind]):
-    """The part that every client has: `service`, typed by the path."""
+    """The part that every client has: `service`, typed by the path.
+
+    `driver` runs the operations of the services; `listen` adds a listener of events, None where there are no events.
+    """
+
+    def __init__(self, driver: Driver, listen: Listen | None = None) -> None:
+        self._driver = driver
+        self._listen = listen
+        self._services: dict[str, Service[Any, Any, Any, Any]] = {}
 
     @overload
     def service(self, path: Literal["sessions"]) -> SessionService[Kind]: ...
@@ -161,48 +169,19 @@ class Services(Generic[Kind]):
         self, path: Literal["authentication/impersonate", "auth/launch"]
     ) -> Service[Kind, AuthenticationResult, Any, Any]: ...
     @overload
-    def service(
-        self,
-        path: Literal[
-            "kb/search",
-            "kb/graph",
-            "kb/settings",
-            "kb/indexing/status",
-            "kb/indexing/reindex",
-            "file",
-            "files",
-            "templates",
-            "config",
-            "check-auth",
-            "leaderboard",
-            "terminals",
-            "copilot-models",
-            "cursor-models",
-            "opencode/models",
-            "opencode/health",
-            "agentic-tool-presets",
-            "agentic-tool-settings",
-            "branch-counts",
-            "claude-auth",
-            "claude-models",
-            "codex-auth",
-            "kb/document-edits",
-            "mcp-catalog",
-            "mcp-egress/status",
-            "mcp-marketplace",
-            "mcp-member-policy",
-            "opencode-auth",
-            "opencode-models",
-            "session-counts",
-            "uploads",
-            "workspace-preferences",
-        ],
-    ) -> Service[Kind, Any, Any, Any]: ...  # known by name only
+    def service(self, path: UntypedPath) -> Service[Kind, Any, Any, Any]: ...
     @overload
     def service(self, path: str) -> Service[Kind, Any, Any, Any]: ...
     def service(self, path: str) -> Any:
         """Return the service at `path`: ``"sessions"``, ``"sessions/<id>/prompt"``, or any other."""
-        return self._make_service(path)
+        path = service_path(path)
+        if (kept := self._services.get(path)) is not None:
+            return kept
+        service = SERVICES.get(path, Service)(path, self._driver, self._listen)
+        # The same object for a path, so that `off` finds the listeners that `on` added. Routes with ids are many and
+        # have no listeners.
+        keeps = self._listen is not None and (path in SERVICES or path.count("/") < 2)
+        return self._services.setdefault(path, service) if keeps else service
 
     @property
     def with_raw_response(self) -> Services[Any]:
@@ -228,21 +207,3 @@ class Services(Generic[Kind]):
     def users(self) -> UserService[Kind]:
         """The same as ``service("users")``."""
         return self.service("users")
-
-    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        raise NotImplementedError
-
-
-class RawServices(Services[Kind]):
-    """The services of a REST client, each result with its response."""
-
-    def __init__(self, driver: Driver) -> None:
-        self._driver = RawDriver(driver)
-
-    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        return SERVICES.get(service_path(path), Service)(path, self._driver)
-
-    @property
-    def with_raw_response(self) -> Services[Any]:
-        """These services."""
-        return self

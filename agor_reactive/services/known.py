@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from agor_reactive.calls.service_table import SERVICE_TABLE, facts_of
 from agor_reactive.errors import UnknownMethod, UsageError
@@ -22,6 +22,7 @@ __all__ = [
     "PAYLOADS",
     "ROW_EVENTS",
     "SMALL",
+    "UntypedPath",
     "check_event",
     "check_fields",
     "check_options",
@@ -58,14 +59,12 @@ OFFERS: Mapping[str, tuple[str, ...]] = {
 """The standard methods of a service, where it does not offer all six. For documentation: the daemon itself answers
 `MethodNotAllowed`, and versions differ."""
 
-SMALL: tuple[str, ...] = (
-    "kb/versions",
+UntypedPath = Literal[
     "kb/search",
     "kb/graph",
     "kb/settings",
     "kb/indexing/status",
     "kb/indexing/reindex",
-    "context",
     "file",
     "files",
     "templates",
@@ -79,14 +78,24 @@ SMALL: tuple[str, ...] = (
     "opencode/health",
     "agentic-tool-presets",
     "agentic-tool-settings",
+    "branch-counts",
     "claude-auth",
+    "claude-models",
     "codex-auth",
+    "kb/document-edits",
     "mcp-catalog",
+    "mcp-egress/status",
     "mcp-marketplace",
     "mcp-member-policy",
     "opencode-auth",
+    "opencode-models",
+    "session-counts",
+    "uploads",
     "workspace-preferences",
-)
+]
+"""The services of which nothing but the name is known."""
+
+SMALL: tuple[str, ...] = ("kb/versions", "context", *(path for path in get_args(UntypedPath) if path not in OFFERS))
 """Services that offer find, get or create, as their names say. Except for `kb/versions` and `context`, payloads and
 answers are undocumented: bodies are passed through as given, answers come as frozen JSON."""
 

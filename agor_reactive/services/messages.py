@@ -6,13 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agor_reactive.calls import operations as op
-from agor_reactive.calls import paging
-from agor_reactive.calls.answers import answer_of, rows_in
-from agor_reactive.calls.effects import Call, Operation
+from agor_reactive.calls.effects import Operation
 from agor_reactive.calls.surface import Kind, operation
 from agor_reactive.models import Message
 from agor_reactive.models.inputs import MessageCreate, MessagePatch
-from agor_reactive.services.base import Service
+from agor_reactive.services.base import JsonData, Service, passthrough
 from agor_reactive.services.known import check_fields
 
 __all__ = ["MessageService"]
@@ -26,16 +24,14 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
         self, session_id: str, *, timeout: float | None = None, max_retries: int | None = None
     ) -> Operation[tuple[Message, ...]]:
         """Get all messages of a session, by index."""
-        rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
-        return _by_index(rows)
+        return (yield from op.messages_of({"session_id": session_id}))
 
     @operation
     def find_by_task(
         self, task_id: str, *, timeout: float | None = None, max_retries: int | None = None
     ) -> Operation[tuple[Message, ...]]:
         """Get all messages of a task, by index."""
-        rows: tuple[Message, ...] = yield from paging.find_all("messages", {"task_id": task_id}, 1_000, None)
-        return _by_index(rows)
+        return (yield from op.messages_of({"task_id": task_id}))
 
     @operation
     def find_by_range(
@@ -49,8 +45,8 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
     ) -> Operation[tuple[Message, ...]]:
         """Get the messages of a session whose index is in this inclusive range. All messages are read and filtered
         here."""
-        rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
-        return tuple(row for row in _by_index(rows) if start_index <= row.index <= end_index)
+        rows = yield from op.messages_of({"session_id": session_id})
+        return tuple(row for row in rows if start_index <= row.index <= end_index)
 
     @operation
     def create_many(
@@ -78,44 +74,35 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
         """
         return (yield from op.request("create", "messages/streaming", ({"event": event, "data": dict(data)},)))
 
-    @operation
+    @passthrough("create", "widgets/:id/submit")
     def submit_widget(
         self,
         widget_id: str,
-        data: Mapping[str, Any] | None = None,
+        data: JsonData | None = None,
         *,
         timeout: float | None = None,
         max_retries: int | None = None,
-    ) -> Operation[Any]:
-        """Answer a ``widget_request``. The body is undocumented and passed through as given."""
-        return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "submit"), (dict(data or {}),))))
+    ) -> Any:
+        """Answer a ``widget_request``."""
 
-    @operation
+    @passthrough("create", "widgets/:id/dismiss")
     def dismiss_widget(
         self,
         widget_id: str,
-        data: Mapping[str, Any] | None = None,
+        data: JsonData | None = None,
         *,
         timeout: float | None = None,
         max_retries: int | None = None,
-    ) -> Operation[Any]:
-        """Dismiss a ``widget_request``. The body is undocumented and passed through as given."""
-        return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "dismiss"), (dict(data or {}),))))
+    ) -> Any:
+        """Dismiss a ``widget_request``."""
 
-    @operation
+    @passthrough("create", "widgets/:id/oauth-resolve")
     def resolve_widget_oauth(
         self,
         widget_id: str,
-        data: Mapping[str, Any] | None = None,
+        data: JsonData | None = None,
         *,
         timeout: float | None = None,
         max_retries: int | None = None,
-    ) -> Operation[Any]:
-        """Complete the login that a ``widget_request`` asks for (0.26 and later). The body is undocumented and passed
-        through as given."""
-        path = op.route("widgets", widget_id, "oauth-resolve")
-        return answer_of(None, (yield Call("create", path, (dict(data or {}),))))
-
-
-def _by_index(rows: tuple[Message, ...]) -> tuple[Message, ...]:
-    return tuple(sorted(rows_in(Message, rows), key=lambda message: (message.index, message.message_id)))
+    ) -> Any:
+        """Complete the login that a ``widget_request`` asks for (0.26 and later)."""

@@ -24,39 +24,48 @@ from agor_reactive.models.wire import RawEvent
 from agor_reactive.models.words import PermissionScope
 from agor_reactive.session.entry import SessionEntry
 
-__all__ = ["Decide", "PendingPermission", "Permissions", "asked_by_row"]
+__all__ = ["Decide", "PendingPermission", "Permission", "Permissions", "asked_by_row"]
 
 Decide = Callable[[str, Decision], Awaitable[DecisionTaken]]
 """Delivers a decision to a session, by its id."""
 
 
-@dataclass(frozen=True, slots=True)
-class PendingPermission:
-    """One permission request that is not answered yet, as far as is known.
-
-    `tool_name` and `tool_input` say what the agent wants to do. The first decision counts; a later one changes nothing
-    (`success` is False, `already_resolved` True). `approve` and `deny` return when the request is settled: a decision
-    that does not reach the executor is sent again, for about 15 seconds; then they raise `DecisionPending`.
-    """
+@dataclass(frozen=True, slots=True, eq=False)
+class Permission:
+    """A permission request of a session: `tool_name` and `tool_input` say what the agent wants to do."""
 
     request: PermissionAsked
     session_id: str
     task_id: str | None = None
     message_id: str | None = None
-    _decide: Decide | None = field(default=None, repr=False, compare=False)
-    _user_id: str | None = field(default=None, repr=False, compare=False)
 
     @property
     def request_id(self) -> str:
+        """The request's id."""
         return self.request.request_id
 
     @property
     def tool_name(self) -> str:
+        """The name of the tool that the agent wants to use."""
         return self.request.tool_name
 
     @property
     def tool_input(self) -> Any:
+        """The input of the tool."""
         return self.request.tool_input
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPermission(Permission):
+    """One permission request that is not answered yet, as far as is known.
+
+    The first decision counts; a later one changes nothing
+    (`success` is False, `already_resolved` True). `approve` and `deny` return when the request is settled: a decision
+    that does not reach the executor is sent again, for about 15 seconds; then they raise `DecisionPending`.
+    """
+
+    _decide: Decide | None = field(default=None, repr=False, compare=False)
+    _user_id: str | None = field(default=None, repr=False, compare=False)
 
     async def approve(
         self,

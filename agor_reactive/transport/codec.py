@@ -215,18 +215,9 @@ _BY_STATUS: Final[Mapping[int, type[DaemonError]]] = {
     504: Unavailable,
 }
 _BY_NAME: Final[Mapping[str, type[DaemonError]]] = {
-    "BadRequest": BadRequest,
-    "NotAuthenticated": NotAuthenticated,
-    "Forbidden": Forbidden,
-    "NotFound": NotFound,
-    "NotFoundError": NotFound,
-    "EntityNotFoundError": NotFound,
-    "NOT_FOUND": NotFound,
-    "MethodNotAllowed": MethodNotAllowed,
-    "Conflict": Conflict,
+    **{kind.__name__: kind for kind in _BY_STATUS.values()},
+    **dict.fromkeys(("NotFoundError", "EntityNotFoundError", "NOT_FOUND"), NotFound),
     "Unprocessable": BadRequest,
-    "TooManyRequests": TooManyRequests,
-    "Unavailable": Unavailable,
     "BadGateway": Unavailable,
 }
 # Plain exceptions of the daemon, which over REST all come as a 500 and over a socket without a code.

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from agor_reactive.calls.drivers import drive, drive_async
+from agor_reactive.calls.drivers import carried_out, drive, drive_async
 from agor_reactive.calls.effects import NO_OPTIONS, Call, CallOptions, EffectGenerator, GetToken, Sleep
 from agor_reactive.calls.methods import is_repeatable, lost_in_flight
 from agor_reactive.calls.own_loop import OwnLoop
@@ -50,6 +50,8 @@ from agor_reactive.transport.user_agent import with_user_agent
 __all__ = ["MAX_RESPONSE", "AsyncRest", "Rest"]
 
 C = TypeVar("C", httpx2.Client, httpx2.AsyncClient)
+T = TypeVar("T")
+LoginEffect = RestEffect | GetToken
 
 _log = logging.getLogger("agor_reactive")
 
@@ -168,14 +170,47 @@ class _RestBase:
     def _all_headers(self, of_request: Mapping[str, str]) -> dict[str, str]:
         return {**with_user_agent(reveal_values(self._headers)), **of_request}
 
-    def _renewal(self, seen: int) -> EffectGenerator[LoginStep, Mapping[str, Any]] | None:
-        """The operation that gets a new token; None when another caller just got one. Raises that caller's refusal."""
+    # ---- logging in: one caller at a time, under the lock of the subclass
+
+    def _log_in(self, credentials: Credentials) -> EffectGenerator[LoginEffect, Mapping[str, Any]]:
+        login = self._login_for(credentials)
+        answer = yield from self._over_http(login.log_in())
+        self.session.adopt(login)
+        return answer
+
+    def _renew(self) -> EffectGenerator[LoginEffect, Mapping[str, Any]]:
+        login = self.session.login
+        if login is None:
+            raise NotAuthenticated("there is no login to renew; authenticate first")
+        answer = yield from self._over_http(login.renew() if login.renewable else login.log_in())
+        self.session.renewed()
+        return answer
+
+    def _renew_once(self, seen: int) -> EffectGenerator[LoginEffect, None]:
+        """Get a new token, unless another caller just got one. Raises that caller's refusal."""
         session, login = self.session, self.session.login
         if session.generation != seen or login is None:
-            return None
+            return
         if session.refusal is not None:
             raise session.refusal
-        return login.log_in() if login.tokens.access is None else login.renew()
+        try:
+            yield from self._over_http(login.log_in() if login.tokens.access is None else login.renew())
+        except NotAuthenticated as error:
+            session.refused(error)
+            raise
+        session.renewed()
+
+    def _over_http(
+        self, steps: EffectGenerator[LoginStep, Mapping[str, Any]]
+    ) -> EffectGenerator[LoginEffect, Mapping[str, Any]]:
+        """Carry out the steps of a login: its calls are requests without a token."""
+
+        def perform(step: LoginStep) -> EffectGenerator[LoginEffect, Any]:
+            if isinstance(step, GetToken):
+                return (yield step)
+            return hide_fields((yield from self._exchange(step, login=False)))
+
+        return carried_out(steps, perform)
 
 
 def _made(kind: Callable[..., C], options: Mapping[str, Any]) -> C:
@@ -259,22 +294,12 @@ class Rest(_RestBase):
     def log_in(self, credentials: Credentials) -> Mapping[str, Any]:
         """Log in and stay logged in. Raises `NotAuthenticated`; the previous login then stays in force."""
         self._be_this_process()
-        login = self._login_for(credentials)
-        with self._lock:
-            answer = self._run_login(login.log_in())
-            self.session.adopt(login)
-        return answer
+        return self._run_login(self._log_in(credentials))
 
     def renew(self) -> Mapping[str, Any]:
         """Renew the token with the current credentials. Raises `NotAuthenticated`."""
         self._be_this_process()
-        with self._lock:
-            login = self.session.login
-            if login is None:
-                raise NotAuthenticated("there is no login to renew; authenticate first")
-            answer = self._run_login(login.renew() if login.renewable else login.log_in())
-            self.session.renewed()
-        return answer
+        return self._run_login(self._renew())
 
     def close(self) -> None:
         """Close every connection, but those of a client that was given. Idempotent."""
@@ -295,13 +320,19 @@ class Rest(_RestBase):
             self._lock = threading.Lock()  # another thread may have held the lock during the fork
             self._client = _made(httpx2.Client, self._options)
 
-    def _perform(self, effect: RestEffect, timeout: float | None) -> Any:
+    def _perform(self, effect: LoginEffect, timeout: float | None) -> Any:
         if isinstance(effect, Sleep):
             self.sleep(effect.seconds)
             return None
         if isinstance(effect, Renew):
-            self._renew_once(effect.generation)
-            return None
+            return self._run_login(self._renew_once(effect.generation))
+        if isinstance(effect, GetToken):
+            token = effect.provider()
+            if isawaitable(token):
+                if iscoroutine(token):
+                    token.close()
+                raise UsageError("an async token provider needs an async client (create_async_rest_client)")
+            return hide(token)
         try:
             response = self._client.send(
                 self._request(self._client, effect, timeout), stream=True, follow_redirects=False
@@ -323,30 +354,9 @@ class Rest(_RestBase):
             raise
         raise failed  # not from within: the error behind it has the frames that hold headers
 
-    def _renew_once(self, seen: int) -> None:
+    def _run_login(self, login: EffectGenerator[LoginEffect, T]) -> T:
         with self._lock:
-            steps = self._renewal(seen)
-            if steps is None:
-                return
-            try:
-                self._run_login(steps)
-            except NotAuthenticated as error:
-                self.session.refused(error)
-                raise
-            self.session.renewed()
-
-    def _run_login(self, steps: EffectGenerator[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
-        def perform(step: LoginStep) -> Any:
-            if isinstance(step, GetToken):
-                token = step.provider()
-                if isawaitable(token):
-                    if iscoroutine(token):
-                        token.close()
-                    raise UsageError("an async token provider needs an async client (create_async_rest_client)")
-                return hide(token)
-            return hide_fields(drive(self._exchange(step, login=False), lambda effect: self._perform(effect, None)))
-
-        return drive(steps, perform)
+            return drive(login, lambda effect: self._perform(effect, None))
 
 
 class AsyncRest(_RestBase):
@@ -370,22 +380,12 @@ class AsyncRest(_RestBase):
     async def log_in(self, credentials: Credentials) -> Mapping[str, Any]:
         """Log in and stay logged in. Raises `NotAuthenticated`; the previous login then stays in force."""
         self.own_loop.bind()
-        login = self._login_for(credentials)
-        async with self._lock:
-            answer = await self._run_login(login.log_in())
-            self.session.adopt(login)
-        return answer
+        return await self._run_login(self._log_in(credentials))
 
     async def renew(self) -> Mapping[str, Any]:
         """Renew the token with the current credentials. Raises `NotAuthenticated`."""
         self.own_loop.bind()
-        async with self._lock:
-            login = self.session.login
-            if login is None:
-                raise NotAuthenticated("there is no login to renew; authenticate first")
-            answer = await self._run_login(login.renew() if login.renewable else login.log_in())
-            self.session.renewed()
-        return answer
+        return await self._run_login(self._renew())
 
     async def close(self) -> None:
         """Close every connection, but those of a client that was given. Idempotent."""
@@ -394,13 +394,15 @@ class AsyncRest(_RestBase):
         if self._given is None:
             await self._client.aclose()
 
-    async def _perform(self, effect: RestEffect, timeout: float | None) -> Any:
+    async def _perform(self, effect: LoginEffect, timeout: float | None) -> Any:
         if isinstance(effect, Sleep):
             await self.sleep(effect.seconds)
             return None
         if isinstance(effect, Renew):
-            await self._renew_once(effect.generation)
-            return None
+            return await self._run_login(self._renew_once(effect.generation))
+        if isinstance(effect, GetToken):
+            token = effect.provider()
+            return hide(await token if isawaitable(token) else token)
         try:
             response = await self._client.send(
                 self._request(self._client, effect, timeout), stream=True, follow_redirects=False
@@ -422,25 +424,6 @@ class AsyncRest(_RestBase):
             raise
         raise failed  # not from within: the error behind it has the frames that hold headers
 
-    async def _renew_once(self, seen: int) -> None:
+    async def _run_login(self, login: EffectGenerator[LoginEffect, T]) -> T:
         async with self._lock:
-            steps = self._renewal(seen)
-            if steps is None:
-                return
-            try:
-                await self._run_login(steps)
-            except NotAuthenticated as error:
-                self.session.refused(error)
-                raise
-            self.session.renewed()
-
-    async def _run_login(self, steps: EffectGenerator[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
-        async def perform(step: LoginStep) -> Any:
-            if isinstance(step, GetToken):
-                token = step.provider()
-                return hide(await token if isawaitable(token) else token)
-            return hide_fields(
-                await drive_async(self._exchange(step, login=False), lambda effect: self._perform(effect, None))
-            )
-
-        return await drive_async(steps, perform)
+            return await drive_async(login, lambda effect: self._perform(effect, None))

@@ -107,6 +107,18 @@ FOUND: dict[str, tuple[dict[str, Any], list[Step]]] = {
             ("the_queue_is_reordered", {"n": 901536, "position": None}),
         ],
     ),
+    "a removed task that a page of older tasks brought back changed no more": (
+        {"hydration": "lean", "tasks": 15, "modern": False, "page": 100, "has_queue": False, "logged_in": False},
+        [
+            ("all_is_quiet", {}),
+            ("a_task_is_removed", {"n": 658621}),
+            ("all_is_quiet", {}),
+            ("a_removed_task_is_made_again", {"n": 518447, "status": "queued"}),
+            ("the_user_wants_older_tasks", {}),
+            ("the_daemon_reads_pages", {"n": 95668, "more": 3}),
+            (_UNSEEN, {"n": 725317, "status": "running", "said": 0, "read": 753745}),
+        ],
+    ),
 }
 """What long runs have found, shortened: how it was wrong, where the run began, and its steps."""
 
