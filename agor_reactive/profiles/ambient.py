@@ -32,12 +32,12 @@ DEFAULT_PROFILE: Final = "default"
 class Target:
     """Where a client connects to, and how it logs in: arguments of `credentials`, empty for none.
 
-    `source` says where the credential is from: the name of a variable, or ``profile 'work'``.
+    `profile` is the name of the profile that the credential is from, None for another source.
     """
 
     url: str
     credentials: Mapping[str, SecretStr] = field(default_factory=dict, repr=False)
-    source: str = ""
+    profile: str | None = None
 
 
 def is_token(key: SecretStr) -> bool:
@@ -69,15 +69,16 @@ def resolve(
     stated_url = (None if url is None else str(url)) or (named.url if named else None)
     stated_url = stated_url or found.get(URL_ENV, "").strip() or None
     key: SecretStr | None = None
-    source = ""
     if not has_credentials and named is None and (text := hide(found.get(key_env, "").strip() or None)) is not None:
-        key, source = check_secret(text, key_env), key_env
+        key = check_secret(text, key_env)
     if named is None and read_env and (stated_url is None or not (has_credentials or key)):
         named = _ambient(found)
     address = stated_url or (named.url if named else DEFAULT_URL)
-    if named is not None and key is None and not has_credentials and _same(address, named.url):
-        key, source = key_of(named), f"profile {named.name!r}"
-    return Target(address, {} if key is None else as_credential(key), "" if key is None else source)
+    # Another variable was named: a key from elsewhere is not what was meant.
+    has_key = key is not None or has_credentials or key_env != KEY_ENV
+    if named is not None and not has_key and _same(address, named.url) and (stored := key_of(named)) is not None:
+        return Target(address, as_credential(stored), named.name)
+    return Target(address, {} if key is None else as_credential(key))
 
 
 def _named(name: str) -> Profile:
