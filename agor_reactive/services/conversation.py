@@ -9,6 +9,7 @@ from agor_reactive.calls import operations as op
 from agor_reactive.calls import settling
 from agor_reactive.calls.answers import typed_row
 from agor_reactive.calls.effects import Now, Operation
+from agor_reactive.calls.progress import Progress, reporting
 from agor_reactive.calls.surface import Kind, long_running, operation
 from agor_reactive.models import (
     DecisionTaken,
@@ -70,6 +71,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         prompt: str,
         *,
         at_permission: bool = True,
+        progress: Progress = False,
         permission_mode: words.PermissionMode | str | None = None,
         message_source: words.MessageSource | str | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -81,14 +83,20 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         Returns a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or `TimedOut`, with the task, its
         messages and the text of the reply. `timeout` is for the whole wait, in seconds, None for no limit; the task
         continues after it. With `at_permission`, a task that needs a decision or an answer ends the wait; `tasks.wait`
-        resumes it. An unreachable daemon is retried for at most a minute. On a live client `handle.ask` uses events
-        instead of polling.
+        resumes it. With `progress`, a line in the terminal or the notebook's cell shows what the task does; a function
+        gets the lines instead. An unreachable daemon is retried for at most a minute. On a live client `handle.ask`
+        uses events instead of polling.
         """
         options = op.given(permissionMode=permission_mode, messageSource=message_source, metadata=metadata)
         began = yield Now()
         task = yield from op.prompt(session_id, prompt, options)
         left = None if timeout is None else timeout - ((yield Now()) - began)
-        return (yield from op.outcome(task.task_id, timeout=left, at_permission=at_permission, admitted=task))
+        with reporting(progress) as report:
+            return (
+                yield from op.outcome(
+                    task.task_id, timeout=left, at_permission=at_permission, admitted=task, report=report
+                )
+            )
 
     @operation
     def stop(

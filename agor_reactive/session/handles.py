@@ -12,6 +12,7 @@ from reactivex import Observable
 from agor_reactive.calls import arguments, settling
 from agor_reactive.calls.answers import typed_row
 from agor_reactive.calls.drivers import AsyncDriver
+from agor_reactive.calls.progress import Progress, reporting
 from agor_reactive.calls.settling import Decision
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
@@ -200,20 +201,29 @@ class SessionHandle:
         *,
         timeout: float | None = None,
         at_permission: bool = True,
+        progress: Progress = False,
         **options: Unpack[PromptOptions],
     ) -> Outcome:
         """Send a prompt and wait for its outcome: a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or
         `TimedOut` (see `agor_reactive.models.outcome`), with the task, its messages and the text of the reply.
 
         `timeout` is in seconds, None for no limit; the task continues after it. With `at_permission`, a task that waits
-        for a person ends the wait; `wait` resumes it. `options` and errors are those of `prompt`; `NotFound` when the
-        session is removed meanwhile. It outlasts drops of the link. Cancelling it does not stop the task.
+        for a person ends the wait; `wait` resumes it. With `progress`, a line in the terminal or the notebook's cell
+        shows what the task does; a function gets the lines instead. `options` and errors are those of `prompt`;
+        `NotFound` when the session is removed meanwhile. It outlasts drops of the link. Cancelling it does not stop the
+        task.
         """
         entry = self._use("ask()")
         arguments.check_wait(timeout)
-        return await prompt_and_wait.ask(
-            entry, entry.link, lambda: self.prompt(text, **options), timeout=timeout, at_permission=at_permission
-        )
+        with reporting(progress) as report:
+            return await prompt_and_wait.ask(
+                entry,
+                entry.link,
+                lambda: self.prompt(text, **options),
+                timeout=timeout,
+                at_permission=at_permission,
+                report=report,
+            )
 
     async def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
         """Wait for the outcome of a task of this session; see `ask`."""
