@@ -8,7 +8,7 @@ import jedi
 import pytest
 
 import agor_reactive as agor
-from agor_reactive.models import Board, Branch, Message, Repo, Session, Task, User, WireModel
+from agor_reactive.models import Board, Session, Task, WireModel
 from agor_reactive.models.inputs import SessionCreate
 from agor_reactive.models.outcome import Done, Outcome
 
@@ -31,11 +31,7 @@ def fields(model: type[WireModel]) -> set[str]:
 ROWS: list[tuple[str, type[WireModel]]] = [
     ("sessions.get('x')", Session),
     ("tasks.get('x')", Task),
-    ("messages.get('x')", Message),
     ("boards.get('x')", Board),
-    ("branches.get('x')", Branch),
-    ("repos.get('x')", Repo),
-    ("users.get('x')", User),
     ("sessions.create({})", Session),
     ("sessions.prompt('x', 'hi')", Task),
 ]
