@@ -298,7 +298,14 @@ def pipe(
     everything: Annotated[
         bool, typer.Option("--all", help="Pipe every session, also those created meanwhile.")
     ] = False,
-    on: Annotated[str, typer.Option("--on", metavar="WHAT", help="completed_turns or events.")] = "completed_turns",
+    on: Annotated[
+        str,
+        typer.Option(
+            "--on",
+            metavar="WHAT",
+            help="completed_turns, tool_calls, status_changes, queue_changes, permission_requests, text_deltas, events",
+        ),
+    ] = "completed_turns",
     template: Annotated[
         str | None, typer.Option("--template", metavar="TEXT", help="Text with {status}, {prompt:.80}, {text}…")
     ] = None,
@@ -315,7 +322,7 @@ def pipe(
         Path | None, typer.Option("--resend", metavar="FILE", help="Deliver a file of dead letters, then exit.")
     ] = None,
 ) -> int:
-    """Deliver completed turns or events to Slack, a webhook, a file or a terminal, until Ctrl-C.
+    """Deliver turns, tool calls, changes or events to Slack, a webhook, a file or a terminal, until Ctrl-C.
 
     NAME is an environment variable that holds the secret (default: AGOR_SLACK_WEBHOOK, AGOR_WEBHOOK_URL), or the path
     of a file.

@@ -22,6 +22,7 @@ from agor_reactive.errors import AgorError, UsageError
 from agor_reactive.models.base import instant
 from agor_reactive.session.collection import SessionCollection, SessionRows
 from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.permissions import PendingPermission
 from agor_reactive.sinks import Checkpoint, DeadLetters, Delivery, Sink, SinkClosed, Template, deliver, resend
 from agor_reactive.sinks.record import field_names
 from agor_reactive.sinks.targets import sink_of
@@ -32,18 +33,32 @@ DRAIN: Final = 10.0
 """Seconds that Ctrl-C leaves for what is queued."""
 
 
+Source = Callable[[SessionHandle, float], Observable[Any]]
+
+
 def _turns(handle: SessionHandle, since: float) -> Observable[Any]:
     return handle.snapshots.pipe(operators.completed_turns(since=since))
+
+
+def _calls(handle: SessionHandle, since: float) -> Observable[Any]:
+    return handle.snapshots.pipe(operators.tool_calls(since=since))
+
+
+def _changes(operator: Callable[[], Callable[[Any], Observable[Any]]]) -> Source:
+    return lambda handle, since: handle.snapshots.pipe(operator())
 
 
 def _events(handle: SessionHandle, since: float) -> Observable[Any]:
     return handle.events
 
 
-Source = Callable[[SessionHandle, float], Observable[Any]]
-
 SOURCES: Final[dict[str, tuple[Source, tuple[str, ...]]]] = {
     "completed_turns": (_turns, field_names(operators.Turn)),
+    "tool_calls": (_calls, field_names(operators.ToolCall)),
+    "status_changes": (_changes(operators.status_changes), field_names(operators.StatusChange)),
+    "queue_changes": (_changes(operators.queue_changes), field_names(operators.QueueChange)),
+    "permission_requests": (_changes(operators.permission_requests), field_names(PendingPermission)),
+    "text_deltas": (_changes(operators.text_deltas), field_names(operators.TextDelta)),
     "events": (_events, ("topic", "payload", "at")),
 }
 """What can be piped: its name, how it comes from a session, and the fields for templates."""

@@ -132,6 +132,13 @@ class TaskTable(_Rows[Task]):
                 return hinted
         return sorted(rows.values(), key=_task_key)
 
+    def arranged(self, few: Iterable[TaskEntry]) -> list[TaskEntry]:
+        """A few of the entries, in their order here."""
+        if len(self.hint) < len(self.entries):
+            return sorted(few, key=_task_key)
+        wanted = {entry.task_id for entry in few}
+        return [entry for entry in self.in_order() if entry.task_id in wanted]
+
     def put(self, task: TaskEntry) -> TaskTable:
         """With this entry in place of the one of the same id. The same table if nothing differs."""
         old = self.entries.get(task.task_id)
@@ -219,8 +226,21 @@ class MessageBucket(_Rows[Message]):
         """The messages as they came, in a list of the caller's own."""
         return self._entries[: self._count]
 
+    @property
+    def task_id(self) -> str | None:
+        """The id of the task; None if there are no messages."""
+        return self._entries[0].task_id if self._count else None
+
+    def added_since(self, older: MessageBucket) -> list[MessageEntry] | None:
+        """The messages that were appended after `older`, as they came; None if others have changed since, too."""
+        return self._entries[older._count : self._count] if self._entries is older._entries else None
+
+    def in_order(self) -> list[MessageEntry]:
+        """The entries in order, in a list of the caller's own."""
+        return sorted(self.entries, key=_message_key)
+
     def _order(self) -> Iterable[Message]:
-        return [entry.row for entry in sorted(self.entries, key=_message_key)]
+        return [entry.row for entry in self.in_order()]
 
     def with_new(self, message: MessageEntry, owner: object = None) -> MessageBucket:
         """With one message more."""

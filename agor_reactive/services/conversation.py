@@ -30,7 +30,8 @@ from agor_reactive.models.inputs import (
     TaskCreate,
     TaskPatch,
 )
-from agor_reactive.models.outcome import Outcome
+from agor_reactive.models.message import PermissionAsked
+from agor_reactive.models.outcome import Outcome, answered_by
 from agor_reactive.services.base import Service
 from agor_reactive.services.known import check_fields, check_options
 
@@ -92,11 +93,10 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         task = yield from op.prompt(session_id, prompt, options)
         left = None if timeout is None else timeout - ((yield Now()) - began)
         with reporting(progress) as report:
-            return (
-                yield from op.outcome(
-                    task.task_id, timeout=left, at_permission=at_permission, admitted=task, report=report
-                )
+            outcome = yield from op.outcome(
+                task.task_id, timeout=left, at_permission=at_permission, admitted=task, report=report
             )
+        return _answerable(outcome, self)
 
     @operation
     def stop(
@@ -281,6 +281,17 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         return (yield from op.links_of_session(SessionEnvSelection, session_id, "env-selections"))
 
 
+def _answerable(outcome: Outcome, sessions: SessionService[Any]) -> Outcome:
+    """The outcome whose permission requests can be answered."""
+    task = outcome.task
+
+    def answer(asked: PermissionAsked, allow: bool, **options: Any) -> Any:
+        task_id = asked.task_id or task.task_id
+        return sessions.permission_decision(task.session_id, asked.request_id, allow, task_id=task_id, **options)
+
+    return answered_by(outcome, answer)
+
+
 class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
     """Tasks: run, wait, complete, fail."""
 
@@ -308,7 +319,8 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
         self, task_id: str, *, at_permission: bool = True, timeout: float | None = None, max_retries: int | None = None
     ) -> Operation[Outcome]:
         """Wait until a task has ended, by polling; see `sessions.ask`."""
-        return (yield from op.outcome(task_id, timeout=timeout, at_permission=at_permission))
+        outcome = yield from op.outcome(task_id, timeout=timeout, at_permission=at_permission)
+        return _answerable(outcome, SessionService("sessions", self._driver))
 
     @operation
     def complete(

@@ -42,6 +42,7 @@ CASES: Mapping[str, tuple[str, str]] = {
     "widget": ("widget", "widget"),
     "text": ("outside_text", "text"),
     "log": ("logs", "log"),
+    "operators": ("operators", "operators"),
 }
 """Name of a case: its module here, and the function in it."""
 

@@ -181,4 +181,4 @@ async def test_a_certificate_that_is_not_trusted_is_said_to_be_the_fault(tmp_pat
 async def test_https_where_there_is_none_is_said_to_be_the_fault() -> None:
     async with answering(http("400 Bad Request")) as place:
         with pytest.raises(CannotConnect, match="https"):
-            await SocketLink(f"https://{place}", ways={}).open()
+            await SocketLink(f"https://{place}", ways={}, connect_timeout=1.0).open()

@@ -9,10 +9,9 @@ from collections.abc import Mapping
 from string import Template
 from typing import Any, Final
 
-import orjson
-
 from agor_reactive._version import __version__
 from agor_reactive.adapters.page.pages import script, style
+from agor_reactive.models.json_text import json_bytes
 
 __all__ = ["page"]
 
@@ -64,5 +63,5 @@ def _hash(source: str) -> str:
 
 def _in_script(data: Mapping[str, Any]) -> str:
     """JSON that cannot end its element, whatever its texts hold."""
-    text = orjson.dumps(data).decode()
+    text = json_bytes(data).decode()
     return text.replace("&", "\\u0026").replace("<", "\\u003c").replace(">", "\\u003e")
