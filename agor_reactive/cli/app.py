@@ -60,7 +60,7 @@ def command(work: Callable[..., int]) -> Callable[..., int]:
 
 
 def _add_profile(command: Any, work: Callable[..., int]) -> None:
-    """Give a command that connects to a daemon the option `--profile`, and its `--url` no default of its own."""
+    """Give a command that connects to a daemon the option `--profile`, and no default to its `--url`."""
     signature = inspect.signature(work, eval_str=True)
     parameters = {**signature.parameters}
     parameters["url"] = parameters["url"].replace(default=None)
