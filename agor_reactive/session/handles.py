@@ -217,9 +217,8 @@ class SessionHandle:
 
         async def answer(asked: PermissionAsked, allow: bool, **options: Any) -> DecisionTaken:
             task_id = asked.task_id or outcome.task.task_id
-            pending = PendingPermission(
-                asked, self.session_id, task_id, None, self._decide, self._use("approve()").link.user_id
-            )
+            entry = self._use("approve()" if allow else "deny()")
+            pending = PendingPermission(asked, self.session_id, task_id, None, self._decider(entry), entry.link.user_id)
             return await (pending.approve(**options) if allow else pending.deny(**options))
 
         return answered_by(outcome, answer)
@@ -291,10 +290,17 @@ class SessionHandle:
     def permissions(self) -> Permissions:
         """Permission requests as an Observable: the pending ones, then each new one, to `approve` or `deny`."""
         entry = self._use("permissions")
-        return Permissions(entry, self._decide, lambda: entry.link.user_id)
+        return Permissions(entry, self._decider(entry), lambda: entry.link.user_id)
 
-    async def _decide(self, session_id: str, decision: Decision) -> DecisionTaken:
-        return await self._driver(self._use("permissions")).run(settling.decide(session_id, decision))
+    @classmethod
+    def _decider(cls, entry: SessionEntry) -> Callable[[str, Decision], Awaitable[DecisionTaken]]:
+        """What delivers a decision. It does not keep the handle alive, because listeners keep it."""
+        driver = cls._driver(entry)
+
+        async def decide(session_id: str, decision: Decision) -> DecisionTaken:
+            return await driver.run(settling.decide(session_id, decision))
+
+        return decide
 
     async def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
         """Read a task's messages, keep them in the state from now on, and return them in order.
