@@ -119,6 +119,20 @@ FOUND: dict[str, tuple[dict[str, Any], list[Step]]] = {
             (_UNSEEN, {"n": 725317, "status": "running", "said": 0, "read": 753745}),
         ],
     ),
+    "a message that came back from a task that is not loaded was taken for removed": (
+        {"hydration": "lazy", "tasks": 0, "modern": True, "page": 2, "has_queue": True, "logged_in": True},
+        [
+            (_UNSEEN, {"n": 123704, "status": "running", "said": 0, "read": 175729}),
+            ("a_task_is_made", {"status": "running"}),
+            ("a_message_becomes_another_tasks", {"n": 660741, "m": 200143}),
+            (_UNSEEN, {"n": 466267, "status": "running", "said": 1, "read": 946554}),
+            ("a_message_is_removed", {"n": 942482}),
+            ("the_link_drops", {}),
+            ("a_message_becomes_another_tasks", {"n": 763457, "m": 959310}),
+            ("all_is_quiet", {}),
+            ("a_message_becomes_another_tasks", {"n": 508981, "m": 197530}),
+        ],
+    ),
 }
 """What long runs have found, shortened: how it was wrong, where the run began, and its steps."""
 
