@@ -26,6 +26,9 @@ app = typer.Typer(
 )
 
 
+permissions_app = typer.Typer(no_args_is_help=True, help="Try policies for permission requests on a log.")
+app.add_typer(permissions_app, name="permissions")
+
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Session id; any unambiguous prefix works.")]
 Hydration = Annotated[Literal["none", "lazy", "eager", "lean"], typer.Option(help="Which tasks load their messages.")]
@@ -339,6 +342,21 @@ def pipe(
     options: dict[str, Any] = {"template": template, "thread": thread, "checkpoint": checkpoint}
     options |= {"everything": everything, "to": to, "on": on, "dead_letters": dead_letters}
     return run(work, reach, session or [], **options)
+
+
+@permissions_app.command("dry-run")
+def permissions_dry_run(
+    files: LogFiles,
+    approve: Annotated[
+        list[str], typer.Option("--approve", metavar="TOOL", help="Approve this tool; may have * (repeatable).")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show which requests of a log a policy would approve. Nothing is answered."""
+    with working():
+        from agor_reactive.cli.permissions import rehearse
+
+        raise typer.Exit(rehearse(files, approve, as_json=as_json))
 
 
 @command
