@@ -133,6 +133,32 @@ FOUND: dict[str, tuple[dict[str, Any], list[Step]]] = {
             ("a_message_becomes_another_tasks", {"n": 508981, "m": 197530}),
         ],
     ),
+    "a message that came back to a task with history only was taken for removed": (
+        {"hydration": "lean", "tasks": 4, "modern": True, "page": 2, "has_queue": True, "logged_in": True},
+        [
+            ("a_message_is_saved", {"n": 97308, "shape": "tool"}),
+            ("events_arrive", {"count": 7}),
+            ("a_task_is_removed", {"n": 11534}),
+            ("a_message_is_saved", {"n": 320329, "shape": "tool with result"}),
+            ("a_message_is_removed", {"n": 562503}),
+            ("a_message_is_removed", {"n": 834091}),
+            ("a_message_is_saved", {"n": 48194, "shape": "text"}),
+            ("a_removed_task_is_made_again", {"n": 755185, "status": "completed"}),
+            ("a_task_is_removed", {"n": 788882}),
+            ("a_message_is_saved", {"n": 401991, "shape": "tool with result"}),
+            ("all_is_quiet", {}),
+            (_UNSEEN, {"n": 387595, "status": "completed", "said": 2, "read": 707186}),
+            ("a_task_is_made", {"status": "created"}),
+            ("the_user_logs_out", {}),
+            ("a_message_is_removed", {"n": 120755}),
+            ("a_message_is_saved", {"n": 537445, "shape": "tool"}),
+            ("the_user_unloads", {"n": 911524}),
+            ("a_message_becomes_another_tasks", {"n": 57827, "m": 670468}),
+            ("all_is_quiet", {}),
+            ("a_message_is_saved", {"n": 409690, "shape": "tool with result"}),
+            ("a_message_is_edited", {"n": 513720}),
+        ],
+    ),
 }
 """What long runs have found, shortened: how it was wrong, where the run began, and its steps."""
 
