@@ -96,7 +96,7 @@ class SessionRegistry:
         if self._entry.get(entry.key) is entry:
             del self._entry[entry.key]
         resolving = self._resolving.pop(entry, None)
-        if resolving is not None and resolving is not asyncio.current_task():
+        if resolving is not None:
             resolving.cancel()
 
     async def _resolve(self, entry: SessionEntry) -> None:

@@ -12,7 +12,7 @@ from agor_reactive.core.entries import MessageEntry, SessionRowEntry
 from agor_reactive.core.parse import OWN_TOPICS, parse_payload
 from agor_reactive.core.tables import MessageBucket
 from agor_reactive.models import Session, row_from_wire
-from tests.core.build import SID, Mirror, hydrated, message_row, saved, session_row, task_row
+from tests.core.build import SID, Mirror, chunk, hydrated, message_row, saved, session_row, start, task_row
 
 
 def test_a_bucket_knows_how_many_messages_it_has() -> None:
@@ -73,3 +73,53 @@ def test_a_pickled_session_has_no_token_read_or_not(is_read: bool) -> None:
     assert b"secret-token" not in pickle.dumps(entry)
     assert copy.mcp_token is None
     assert copy.row == row_from_wire(Session, session_row(title="a"))
+
+
+@pytest.mark.parametrize(("sent", "count"), [(3, 3), (3.0, 3), (True, None), ("3", None), (-1, None), (None, None)])
+def test_the_end_of_a_text_counts_its_chunks_in_whole_numbers(sent: Any, count: int | None) -> None:
+    event = parse_payload("messages streaming:end", {"session_id": SID, "message_id": "m1", "sequence": sent})
+    assert isinstance(event, e.StreamEnded)
+    assert event.chunk_count == count
+    assert type(event.chunk_count) is type(count)
+
+
+def test_a_task_that_ended_and_ends_differently_does_not_bring_back_what_its_first_end_dropped() -> None:
+    mirror = hydrated()
+    mirror.feed(start("m1", task_id="t1"), saved("tasks", task_row("t1", "completed"), "patched"))
+    assert "m1" not in mirror.state.streaming_messages
+    mirror.feed(saved("tasks", task_row("t1", "failed"), "patched"), chunk("m1", "late"))
+    assert "m1" not in mirror.state.streaming_messages
+
+
+def test_a_removal_of_another_message_does_not_keep_the_text_of_an_unknown_task_away() -> None:
+    mirror = hydrated(messages={"t1": [message_row("m0", "t1")]})
+    mirror.feed(saved("messages", message_row("m0", "t1"), "removed"))
+    mirror.feed(chunk("m1", "text", 0, task_id="t2"))
+    assert mirror.state.streaming_messages["m1"].text == "text"
+
+
+def test_a_removed_task_that_the_read_of_the_queue_after_it_still_has_is_back() -> None:
+    queued = task_row("t2", "queued", second=2, queue_position=1)
+    mirror = hydrated(tasks=[task_row("t1"), queued])
+    mirror.feed(saved("tasks", queued, "removed"))
+    assert mirror.queue() == []
+    mirror.answer("queue", tasks=[queued])
+    assert mirror.queue() == ["t2"]
+
+
+def test_a_tool_of_a_message_saved_while_all_is_read_again_is_still_known_afterwards() -> None:
+    mirror = hydrated("none")
+    mirror.feed(e.ResyncRequested())
+    block = {"type": "tool_use", "id": "u1", "name": "Bash", "input": {}}
+    mirror.feed(saved("messages", message_row("m1", "t1", content=[block])))
+    mirror.land([task_row("t1")])
+    assert [tool.tool_use_id for tool in mirror.state.get_task_tools("t1")] == ["u1"]
+
+
+def test_a_text_of_no_task_becomes_that_of_the_first_chunk_that_names_one() -> None:
+    mirror = hydrated(tasks=[])
+    mirror.feed(chunk("m1", "a", 0))
+    assert mirror.state.streaming_messages["m1"].task_id is None
+    mirror.feed(chunk("m1", "b", 1, task_id="t1"), chunk("m1", "c", 2))
+    assert mirror.state.streaming_messages["m1"].task_id == "t1"
+    assert mirror.state.streaming_messages["m1"].text == "abc"

@@ -285,3 +285,12 @@ async def test_closed_before_its_first_read_ends_leaves_nothing() -> None:
     world.link.release()
     await world.settle()
     assert world.counts == (0, 0, 0, 0, 0, 0)
+
+
+async def test_an_event_of_a_row_that_does_not_fit_and_is_not_held_emits_nothing() -> None:
+    world, sessions = await opened([row("a", 1)], {"archived": False})
+    before = await sessions.ready()
+    world.link.emit("sessions patched", row("b", 2, archived=True))
+    assert sessions.rows is before
+    assert world.failures == []
+    sessions.close()

@@ -181,3 +181,18 @@ async def test_remember_needs_how_far_it_reaches() -> None:
     await one.approve(remember=True, scope="user")
     assert bodies[0]["scope"] == "user"
     handle.release()
+
+
+async def test_a_request_says_its_tool_and_its_task_as_event_and_as_message() -> None:
+    world, handle, _ = await watched()
+    got: list[PendingPermission] = []
+    handle.permissions.subscribe(got.append)
+    event = {"sessionId": SID, "taskId": "t0", "requestId": "by event", "toolName": "Bash"}
+    world.link.emit("sessions permission:request", event)
+    world.link.emit("messages created", request("asked", "t1"))
+    await world.settle()
+    assert [(each.request_id, each.request.tool_name, each.task_id) for each in got] == [
+        ("by event", "Bash", "t0"),
+        ("of asked", "Bash", "t1"),
+    ]
+    handle.release()

@@ -113,3 +113,19 @@ def test_only_what_every_daemon_takes_is_sent() -> None:
 def test_several_fields_order_rows_the_first_one_first() -> None:
     rows: list[Any] = [{"a": 1, "b": "x"}, {"a": 2}, {"a": 1, "b": "y"}, {"b": "z"}]
     assert ordering({"a": -1, "b": "1"})(rows) == (rows[1], rows[0], rows[2], rows[3])
+
+
+def test_a_dotted_name_is_not_sent_as_daemons_do_not_know_it() -> None:
+    assert sendable(plain({"custom.team": "a", "status": "idle"})) == {"status": "idle"}
+
+
+@pytest.mark.parametrize(
+    ("value", "fit"), [({"a": 1, "b": 2}, True), ({"a": 1}, False), ({"a": 1, "b": 2, "c": 3}, False)]
+)
+def test_an_object_fits_only_one_with_the_same_fields(value: Any, fit: bool) -> None:
+    assert matcher({"p": {"a": 1, "b": 2}})({"p": value}) is fit
+
+
+def test_a_number_in_a_dotted_name_looks_inside_that_item() -> None:
+    row = {"list": [{"x": 1}, {"x": 2}]}
+    assert [matcher({"list.1.x": wanted})(row) for wanted in (1, 2)] == [False, True]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -220,3 +221,45 @@ async def run(steps: list[tuple[str, str]]) -> None:
 @settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_membership_and_book_agree_after_any_interleaving(steps: list[tuple[str, str]]) -> None:
     asyncio.run(run(steps))
+
+
+async def test_one_that_wants_a_room_while_its_leave_waits_to_be_repeated_joins_at_once() -> None:
+    daemon = Daemon()
+    rooms = Rooms(daemon, sleep=daemon.sleep)  # type: ignore[arg-type]
+    rooms.want("a")
+    joining = asyncio.create_task(rooms.join("a"))
+    await turn()
+    daemon.answer("done")
+    await joining
+    rooms.leave("a")
+    await turn()
+    daemon.answer("failed")
+    await turn()
+    assert len(daemon.sleeping) == 1, "the leave waits for its next try"
+    rooms.want("a")
+    again = asyncio.create_task(rooms.join("a"))
+    await turn()
+    assert [method for method, _, _ in daemon.waiting] == ["create"]
+    daemon.answer("done")
+    await again
+    assert rooms.members == {"a"}
+    await rooms.close()
+
+
+async def test_a_join_that_fails_after_its_caller_was_cancelled_is_no_unhandled_error_of_the_loop() -> None:
+    daemon = Daemon()
+    rooms = Rooms(daemon, sleep=daemon.sleep)  # type: ignore[arg-type]
+    complaints: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    rooms.want("a")
+    joining = asyncio.create_task(rooms.join("a"))
+    await turn()
+    joining.cancel()
+    await turn()
+    daemon.answer("failed")
+    await turn()
+    await rooms.close()
+    del joining
+    gc.collect()
+    await turn()
+    assert complaints == []

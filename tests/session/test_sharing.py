@@ -473,3 +473,27 @@ async def test_what_is_no_id_of_a_session_ends_as_not_found_and_is_not_tried_aga
     await world.settle()
     assert (len(world.calls("sessions", "get")), world.slept) == (reads, [])
     handle.release()
+
+
+async def test_a_short_id_released_before_it_is_resolved_leaves_nothing() -> None:
+    world = await opened()
+    world.link.hold("get", "sessions")
+    handle = world.registry.retain(SHORT)
+    await world.settle(lambda: world.link.pending)
+    handle.release()
+    await world.settle()
+    assert world.counts == (0, 0, 0, 0, 0, 0)
+
+
+async def test_a_short_id_released_by_a_listener_that_sees_it_fail_is_read_no_more() -> None:
+    world = await opened()
+
+    def broken(args: object) -> object:
+        raise ServerError("locked", code=500)
+
+    world.link.on_call("get", "sessions", broken)
+    handle = world.registry.retain(SHORT)
+    handle.subscribe(lambda state: handle.release() if state.error else None)
+    await world.settle()
+    assert len(world.calls("sessions", "get")) == 1
+    assert world.counts == (0, 0, 0, 0, 0, 0)

@@ -110,7 +110,7 @@ def text_chunk(draft: Draft, event: e.TextChunk) -> None:
     if not stream.add(chunk, sequence):
         return
     stream._moved_at = draft.revision
-    if not head.streaming or (task_id is not None and task_id != head.task_id):
+    if not head.streaming or head.task_id is None:
         head = stream.own_head()
         head.task_id = task_id or head.task_id
         # Text that still arrives after its end was said (late, out of order) does not reopen the stream.
