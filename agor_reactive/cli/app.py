@@ -26,6 +26,9 @@ app = typer.Typer(
 )
 
 
+permissions_app = typer.Typer(no_args_is_help=True, help="Try policies for permission requests on a log.")
+app.add_typer(permissions_app, name="permissions")
+
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Session id; any unambiguous prefix works.")]
 Hydration = Annotated[Literal["none", "lazy", "eager", "lean"], typer.Option(help="Which tasks load their messages.")]
@@ -341,6 +344,21 @@ def pipe(
     return run(work, reach, session or [], **options)
 
 
+@permissions_app.command("dry-run")
+def permissions_dry_run(
+    files: LogFiles,
+    approve: Annotated[
+        list[str], typer.Option("--approve", metavar="TOOL", help="Approve this tool; may have * (repeatable).")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show which requests of a log a policy would approve. Nothing is answered."""
+    with working():
+        from agor_reactive.cli.permissions import rehearse
+
+        raise typer.Exit(rehearse(files, approve, as_json=as_json))
+
+
 @command
 def otel(
     session: Annotated[
@@ -374,6 +392,26 @@ def otel(
     reach = Reach.of(url, api_key_env)
     options: dict[str, Any] = {"everything": everything, "content": content or None, "checkpoint": checkpoint}
     return run(work, reach, session or [], **options)
+
+
+@command
+def web(
+    session: Annotated[
+        str | None, typer.Argument(metavar="[SESSION]", help="Session id (default: the list of sessions).")
+    ] = None,
+    url: Url = None,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 picks a free one.")] = 0,
+    allow_prompts: Annotated[
+        bool, typer.Option("--allow-prompts", help="Let the page prompt, stop and answer permission requests.")
+    ] = False,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> int:
+    """Show sessions in a browser on this machine until Ctrl-C."""
+    from agor_reactive.cli.web import web as work
+
+    reach = Reach.of(url, api_key_env)
+    return run(work, reach, session, port=port, allow_prompts=allow_prompts, open_browser=browser)
 
 
 @command

@@ -40,6 +40,7 @@ CASES: Mapping[str, tuple[str, str]] = {
     "socket": ("sockets", "socket"),
     "hydrate": ("hydrate", "hydrate"),
     "widget": ("widget", "widget"),
+    "web": ("web", "web"),
     "text": ("outside_text", "text"),
     "log": ("logs", "log"),
     "operators": ("operators", "operators"),

@@ -31,7 +31,7 @@ ANYWHERE: dict[type, set[str]] = {
     agor.SessionHandle: {"state", "released", "session_id", "entry", "display"},
     agor.SessionCollection: {"rows", *(name for name in dir(Observable) if name != "subscribe")},
     agor.PendingPermission: {
-        *("id", "request", "session_id", "task_id", "message_id", "request_id", "tool_name", "tool_input"),
+        *("request", "session_id", "task_id", "message_id", "id", "request_id", "tool_name", "tool_input"),
     },
     agor.AsyncRestClient: {"url", "with_raw_response", *SERVICES_OF_A_CLIENT},
     **{kind: set() for kind in (Service, *SERVICES.values())},
