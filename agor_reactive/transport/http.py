@@ -21,28 +21,23 @@ import httpx2
 
 from agor_reactive.calls.drivers import carried_out, drive, drive_async
 from agor_reactive.calls.effects import NO_OPTIONS, Call, CallOptions, EffectGenerator, GetToken, Sleep
-from agor_reactive.calls.methods import is_repeatable, lost_in_flight
 from agor_reactive.calls.own_loop import OwnLoop
 from agor_reactive.calls.retries import RetryPolicy
 from agor_reactive.errors import (
-    CallTimeout,
     NotAuthenticated,
-    OutcomeUnknown,
-    ProtocolError,
     UsageError,
 )
-from agor_reactive.models.secrecy import hide, hide_fields, hide_values, reveal_values, scrub_text
+from agor_reactive.models.secrecy import hide, hide_fields, hide_values, reveal_values
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep, Secret
 from agor_reactive.transport.environment import UNUSABLE, unusable
+from agor_reactive.transport.http_answers import Body, QuietURL, link_error
 from agor_reactive.transport.rest import (
     AuthState,
     Renew,
-    RestAnswer,
     RestEffect,
     Send,
     exchange,
-    never_reached,
 )
 from agor_reactive.transport.tls import Verify, ssl_setting
 from agor_reactive.transport.user_agent import with_user_agent
@@ -60,15 +55,6 @@ MAX_RESPONSE = 64_000_000
 
 # Node closes idle connections after 5 s; a write on a connection that is being closed would have an unknown outcome.
 _LIMITS = httpx2.Limits(keepalive_expiry=2.0)
-
-
-class _QuietURL(httpx2.URL):
-    """A URL whose text omits the query: httpx2 logs every URL at INFO, and a query may hold private data."""
-
-    def __str__(self) -> str:
-        return scrub_text(super().__str__().partition("?")[0])
-
-    __repr__ = __str__
 
 
 class _RestBase:
@@ -164,7 +150,7 @@ class _RestBase:
         request = client.build_request(
             wanted.verb, url, content=wanted.body, headers=self._all_headers(wanted.all_headers()), **extra
         )
-        request.url = _QuietURL(request.url)
+        request.url = QuietURL(request.url)
         return request
 
     def _all_headers(self, of_request: Mapping[str, str]) -> dict[str, str]:
@@ -220,57 +206,6 @@ def _made(kind: Callable[..., C], options: Mapping[str, Any]) -> C:
     except (*UNUSABLE, httpx2.InvalidURL) as error:
         failed = unusable(error)
     raise failed  # not from within: the error behind it has the frames that hold the proxy's password
-
-
-class _Body:
-    """Collects the body of an answer, up to a size limit."""
-
-    def __init__(self, response: httpx2.Response, send: Send, most: int) -> None:
-        self._response = response
-        self._send = send
-        self._most = most
-        self._parts: list[bytes] = []
-        self._size = 0
-        length = response.headers.get("content-length", "")
-        if length.isascii() and length.isdigit() and int(length) > most:
-            self._refuse()
-
-    def add(self, part: bytes) -> None:
-        self._parts.append(part)
-        self._size += len(part)
-        if self._size > self._most:
-            self._refuse()
-
-    def answer(self) -> RestAnswer:
-        return RestAnswer(self._response.status_code, b"".join(self._parts), self._response.headers)
-
-    def _refuse(self) -> None:
-        call = self._send.what
-        raise ProtocolError(
-            f"{call.method} {call.service}: the answer is larger than {self._most:,} bytes and was not read. Request "
-            "less ($limit, $select), or allow more (max_response=)"
-        )
-
-
-def _link_error(error: Exception, send: Send, url: str) -> Exception:
-    """Convert an httpx2 exception to the error of this call."""
-    call, why = send.what, type(error).__name__
-    if isinstance(error, (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)):
-        return never_reached(call, url, str(error) or why)
-    if isinstance(error, httpx2.TimeoutException):
-        what = f"{call.method} {call.service}: no answer in time"
-        if is_repeatable(call.method, call.service):
-            return CallTimeout(f"{what}. Try again, or allow more time (timeout=, in seconds)")
-        return OutcomeUnknown(f"{what}; it may have been carried out. Check before you repeat it")
-    if isinstance(error, httpx2.LocalProtocolError):  # its text may contain the header, and so the key
-        return UsageError(
-            f"{call.method} {call.service}: the request contains characters that HTTP cannot carry. Nothing was sent"
-        )
-    if isinstance(error, (httpx2.UnsupportedProtocol, httpx2.InvalidURL)):
-        return UsageError(f"no request to {url} is possible ({why})")
-    if isinstance(error, (httpx2.DecodingError, httpx2.TooManyRedirects)):
-        return ProtocolError(f"{call.method} {call.service}: the answer cannot be read ({why})")
-    return lost_in_flight(call.method, call.service, scrub_text(str(error)[:100]) or why)
 
 
 class Rest(_RestBase):
@@ -339,14 +274,14 @@ class Rest(_RestBase):
             )
             _log.debug("%s: HTTP %d", effect.request, response.status_code)
             try:
-                body = _Body(response, effect, self._max_response)
+                body = Body(response, effect, self._max_response)
                 for part in response.iter_bytes():
                     body.add(part)
             finally:
                 response.close()
             return body.answer()
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            failed = _link_error(error, effect, self.url)
+            failed = link_error(error, effect, self.url)
         except OSError as error:  # not a socket error, which httpx2 converts: a file named in the environment
             failed = unusable(error)
         except RuntimeError:
@@ -409,14 +344,14 @@ class AsyncRest(_RestBase):
             )
             _log.debug("%s: HTTP %d", effect.request, response.status_code)
             try:
-                body = _Body(response, effect, self._max_response)
+                body = Body(response, effect, self._max_response)
                 async for part in response.aiter_bytes():
                     body.add(part)
             finally:
                 await response.aclose()
             return body.answer()
         except (httpx2.HTTPError, httpx2.InvalidURL) as error:
-            failed = _link_error(error, effect, self.url)
+            failed = link_error(error, effect, self.url)
         except OSError as error:  # not a socket error, which httpx2 converts: a file named in the environment
             failed = unusable(error)
         except RuntimeError:
