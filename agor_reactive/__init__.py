@@ -52,6 +52,7 @@ from agor_reactive.errors import (
     ServerError,
     TooManyRequests,
     Unavailable,
+    UnknownMethod,
     UsageError,
     WrongLoop,
 )
@@ -81,11 +82,13 @@ from agor_reactive.models.outcome import (
     Stopped,
     TimedOut,
 )
+from agor_reactive.models.raw_response import RawResponse
 from agor_reactive.services import Service
 from agor_reactive.session.collection import SessionCollection, SessionRows
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.permissions import PendingPermission
 from agor_reactive.transport.address import InsecureKeyWarning, daemon_url, get_api_key_from_env
+from agor_reactive.transport.log_setup import set_up_logging
 
 __all__ = [
     "AgorError",
@@ -130,6 +133,7 @@ __all__ = [
     "PermissionNeeded",
     "ProtocolError",
     "RawEvent",
+    "RawResponse",
     "Recording",
     "RecordingFailed",
     "Repo",
@@ -146,6 +150,7 @@ __all__ = [
     "TimedOut",
     "TooManyRequests",
     "Unavailable",
+    "UnknownMethod",
     "UsageError",
     "User",
     "WireModel",
@@ -167,6 +172,8 @@ __all__ = [
     "retain_reactive_session",
     "retain_sessions",
 ]
+
+set_up_logging()
 
 
 def _display(handle: SessionHandle) -> Any:

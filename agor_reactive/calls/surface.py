@@ -3,9 +3,9 @@
 A surface is a class of operation methods. Its kind, `Sync` or `Async`, is a type parameter, so that a type checker can
 tell ``Task`` from ``Coroutine[Task]``. A `Driver` behind the surface runs the operations.
 
-Every operation method takes `timeout`, in seconds, for each request that it makes; None is the client's default. The
-method consumes it, so the operation does not get it. With `long_running` it limits the whole operation, which handles
-it.
+Every operation method takes `timeout`, in seconds, for each request that it makes, and `max_retries`, how often each
+is repeated; None is the client's default. The method consumes them, so the operation does not get them. With
+`long_running`, `timeout` limits the whole operation, which handles it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,10 @@ from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
 
 from agor_reactive.calls.arguments import check_timeout, check_wait
 from agor_reactive.calls.drivers import Driver, Pages
-from agor_reactive.calls.effects import Operation
+from agor_reactive.calls.effects import CallOptions, Operation
+from agor_reactive.calls.retries import check_max_retries
 from agor_reactive.calls.versions import explained
+from agor_reactive.models.raw_response import RawResponse
 
 __all__ = [
     "Async",
@@ -27,6 +29,8 @@ __all__ = [
     "LiveSync",
     "OperationMethod",
     "PagedMethod",
+    "RawAsync",
+    "RawSync",
     "Surface",
     "Sync",
     "WithEvents",
@@ -60,6 +64,14 @@ class LiveSync(Sync, WithEvents):
     """What `connect` returns: sync, with events."""
 
 
+class RawSync:
+    """As `Sync`, with the HTTP response: methods return a `RawResponse`."""
+
+
+class RawAsync:
+    """As `Async`, with the HTTP response: methods return a `RawResponse` when awaited."""
+
+
 class Surface(Generic[Kind]):
     """A class of operation methods, run by `driver`."""
 
@@ -74,13 +86,21 @@ class OperationMethod(Generic[P, T]):
         begin: Callable[..., Operation[T]] = operation
 
         @wraps(operation)
-        def method(surface: Surface[Any], *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
+        def method(
+            surface: Surface[Any],
+            *args: Any,
+            timeout: float | None = None,
+            max_retries: int | None = None,
+            **kwargs: Any,
+        ) -> Any:
+            check_max_retries(max_retries)
             if long_running:
                 check_wait(timeout)
-                return surface._driver.run(explained(begin(surface, *args, timeout=timeout, **kwargs)), None)
+                begun = begin(surface, *args, timeout=timeout, **kwargs)
+                return surface._driver.run(explained(begun), CallOptions(None, max_retries))
             if timeout is not None:
                 check_timeout(timeout)
-            return surface._driver.run(explained(begin(surface, *args, **kwargs)), timeout)
+            return surface._driver.run(explained(begin(surface, *args, **kwargs)), CallOptions(timeout, max_retries))
 
         self.operation = operation
         self._method = method
@@ -92,6 +112,12 @@ class OperationMethod(Generic[P, T]):
     def __get__(self, surface: Surface[Sync], owner: Any = None) -> Callable[P, T]: ...
     @overload
     def __get__(self, surface: Surface[Async], owner: Any = None) -> Callable[P, Coroutine[Any, Any, T]]: ...
+    @overload
+    def __get__(self, surface: Surface[RawSync], owner: Any = None) -> Callable[P, RawResponse[T]]: ...
+    @overload
+    def __get__(
+        self, surface: Surface[RawAsync], owner: Any = None
+    ) -> Callable[P, Coroutine[Any, Any, RawResponse[T]]]: ...
     def __get__(self, surface: Any, owner: Any = None) -> Any:
         return self if surface is None else MethodType(self._method, surface)
 
@@ -102,10 +128,17 @@ class PagedMethod(Generic[P, T]):
 
     def __init__(self, pages: Callable[Concatenate[Any, P], Pages[T]]) -> None:
         @wraps(pages)
-        def method(surface: Surface[Any], *args: Any, timeout: float | None = None, **kwargs: Any) -> Any:
+        def method(
+            surface: Surface[Any],
+            *args: Any,
+            timeout: float | None = None,
+            max_retries: int | None = None,
+            **kwargs: Any,
+        ) -> Any:
+            check_max_retries(max_retries)
             if timeout is not None:
                 check_timeout(timeout)
-            return surface._driver.walk(pages(surface, *args, **kwargs), timeout)
+            return surface._driver.walk(pages(surface, *args, **kwargs), CallOptions(timeout, max_retries))
 
         self.pages = pages
         self._method = method
@@ -122,7 +155,7 @@ class PagedMethod(Generic[P, T]):
 
 
 def operation(operation: Callable[Concatenate[Any, P], Operation[T]]) -> OperationMethod[P, T]:
-    """Make a method from an operation. Its signature must have `timeout`."""
+    """Make a method from an operation. Its signature must have `timeout` and `max_retries`."""
     return OperationMethod(operation)
 
 
@@ -132,5 +165,5 @@ def long_running(operation: Callable[Concatenate[Any, P], Operation[T]]) -> Oper
 
 
 def paged(pages: Callable[Concatenate[Any, P], Pages[T]]) -> PagedMethod[P, T]:
-    """Make a method that returns an iterator. Its signature must have `timeout`."""
+    """Make a method that returns an iterator. Its signature must have `timeout` and `max_retries`."""
     return PagedMethod(pages)

@@ -17,7 +17,7 @@ from agor_reactive.calls.surface import OperationMethod, PagedMethod
 from agor_reactive.calls.versions import OFFERED
 from agor_reactive.models.realtime import PAYLOAD_OF_TOPIC
 from agor_reactive.services import SERVICES, Service
-from agor_reactive.services.catalogue import EVENTS, OFFERS, SMALL
+from agor_reactive.services.known import EVENTS, OFFERS, SMALL
 
 PAGE = Path(__file__).parents[2] / "docs" / "services.md"
 UNDOCUMENTED = re.compile(r" The (body|query) (is|and the method's name are) undocumented[^.]*\.")
@@ -37,7 +37,8 @@ a service's events: typed rows for `created`, `patched`, `updated`, `removed` an
 A dash in the column *row* means undocumented rows: payloads are passed through as given, answers are frozen JSON. A
 method marked with ° has an undocumented body: it also accepts a mapping, which is passed through as given.
 
-Every method takes `timeout=`, in seconds, for each request it makes (`ask` and `wait`: for the whole wait).
+Every method takes `timeout=`, in seconds, for each request it makes (`ask` and `wait`: for the whole wait), and
+`max_retries=`, how often each request is repeated.
 
 The column *daemons* is empty if every daemon has the service, or if that is unknown. If a daemon refuses a call because
 it lacks the route or method, the call raises `UsageError`, which names the versions that have it.
@@ -130,7 +131,7 @@ def signature(name: str, method: OperationMethod[..., Any]) -> str:
     """As a caller writes it, without types."""
     shown: list[str] = []
     for parameter in list(inspect.signature(method.operation).parameters.values())[1:]:
-        if parameter.name == "timeout":
+        if parameter.name in ("timeout", "max_retries"):
             continue
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in shown:
             shown.append("*")
