@@ -17,6 +17,7 @@ from typing import Any
 
 from agor_reactive._version import __version__
 from agor_reactive.blocking import BlockingClient, BlockingHandle, BlockingPermission, BlockingSessions, connect
+from agor_reactive.calls.progress import display_with
 from agor_reactive.client import Client, create_client, retain_reactive_session, retain_sessions
 from agor_reactive.client.health import is_daemon_running, is_daemon_running_async
 from agor_reactive.client.rest import (
@@ -182,4 +183,24 @@ def _display(handle: SessionHandle) -> Any:
     return mimebundle(handle)
 
 
+def _progress_line() -> Any:
+    from agor_reactive.adapters.progress import ProgressLine
+
+    return ProgressLine()
+
+
+def _table_text(state: SessionState) -> str:
+    from agor_reactive.adapters.state_table import as_text
+
+    return as_text(state)
+
+
+def _table_html(state: SessionState) -> str:
+    from agor_reactive.adapters.state_table import as_html
+
+    return as_html(state)
+
+
 SessionHandle.display = _display
+SessionState.tables = (_table_text, _table_html)
+display_with(_progress_line)

@@ -27,6 +27,9 @@ app = typer.Typer(
 )
 
 
+permissions_app = typer.Typer(no_args_is_help=True, help="Try policies for permission requests on a log.")
+app.add_typer(permissions_app, name="permissions")
+
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
 Hydration = Annotated[Literal["none", "lazy", "eager", "lean"], typer.Option(help="Which tasks load their messages.")]
 LogFiles = Annotated[list[Path], typer.Argument(metavar="FILE", help="A log, or the parts of one.")]
@@ -64,7 +67,7 @@ def command(work: Callable[..., int]) -> Callable[..., int]:
 
 
 def _add_profile(command: Any, work: Callable[..., int]) -> None:
-    """Give a command that connects to a daemon the option `--profile`, and its `--url` no default of its own."""
+    """Give a command that connects to a daemon the option `--profile`, and no default to its `--url`."""
     signature = inspect.signature(work, eval_str=True)
     parameters = {**signature.parameters}
     parameters["url"] = parameters["url"].replace(default=None)
@@ -257,7 +260,14 @@ def pipe(
     everything: Annotated[
         bool, typer.Option("--all", help="Pipe every session, also those created meanwhile.")
     ] = False,
-    on: Annotated[str, typer.Option("--on", metavar="WHAT", help="completed_turns or events.")] = "completed_turns",
+    on: Annotated[
+        str,
+        typer.Option(
+            "--on",
+            metavar="WHAT",
+            help="completed_turns, tool_calls, status_changes, queue_changes, permission_requests, text_deltas, events",
+        ),
+    ] = "completed_turns",
     template: Annotated[
         str | None, typer.Option("--template", metavar="TEXT", help="Text with {status}, {prompt:.80}, {text}…")
     ] = None,
@@ -274,7 +284,7 @@ def pipe(
         Path | None, typer.Option("--resend", metavar="FILE", help="Deliver a file of dead letters, then exit.")
     ] = None,
 ) -> int:
-    """Deliver completed turns or events to Slack, a webhook, a file or a terminal, until Ctrl-C.
+    """Deliver turns, tool calls, changes or events to Slack, a webhook, a file or a terminal, until Ctrl-C.
 
     NAME is an environment variable that holds the secret (default: AGOR_SLACK_WEBHOOK, AGOR_WEBHOOK_URL), or the path
     of a file.
@@ -291,6 +301,76 @@ def pipe(
     options: dict[str, Any] = {"template": template, "thread": thread, "checkpoint": checkpoint}
     options |= {"everything": everything, "to": to, "on": on, "dead_letters": dead_letters}
     return run(work, reach, session or [], **options)
+
+
+@permissions_app.command("dry-run")
+def permissions_dry_run(
+    files: LogFiles,
+    approve: Annotated[
+        list[str], typer.Option("--approve", metavar="TOOL", help="Approve this tool; may have * (repeatable).")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show which requests of a log a policy would approve. Nothing is answered."""
+    with working():
+        from agor_reactive.cli.permissions import rehearse
+
+        raise typer.Exit(rehearse(files, approve, as_json=as_json))
+
+
+@command
+def otel(
+    session: Annotated[
+        list[str] | None, typer.Argument(metavar="SESSION", help="Session ids; any unambiguous prefix works.")
+    ] = None,
+    url: Url = None,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Send every session, also those created meanwhile.")
+    ] = False,
+    log: Annotated[
+        list[Path] | None, typer.Option("--log", metavar="FILE", help="Send a log (repeat for its parts), then exit.")
+    ] = None,
+    content: Annotated[bool, typer.Option("--content", help="Also send prompts, replies and data of tools.")] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", metavar="FILE", help="Remember what was sent over restarts.")
+    ] = None,
+) -> int:
+    """Send turns as OpenTelemetry traces and metrics, until Ctrl-C.
+
+    Where to is set by the standard variables: OTEL_EXPORTER_OTLP_ENDPOINT (default: http://localhost:4318),
+    OTEL_EXPORTER_OTLP_HEADERS (which may hold a secret), OTEL_SERVICE_NAME and others.
+    """
+    from agor_reactive.cli.otel import otel as work
+    from agor_reactive.cli.otel import otel_of_log
+
+    if log:
+        if everything or checkpoint:
+            raise UsageError("--log goes with SESSION and --content only")
+        return run(otel_of_log, log, session or [], content=content or None)
+    reach = Reach.of(url, api_key_env)
+    options: dict[str, Any] = {"everything": everything, "content": content or None, "checkpoint": checkpoint}
+    return run(work, reach, session or [], **options)
+
+
+@command
+def web(
+    session: Annotated[
+        str | None, typer.Argument(metavar="[SESSION]", help="Session id (default: the list of sessions).")
+    ] = None,
+    url: Url = None,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 picks a free one.")] = 0,
+    allow_prompts: Annotated[
+        bool, typer.Option("--allow-prompts", help="Let the page prompt, stop and answer permission requests.")
+    ] = False,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> int:
+    """Show sessions in a browser on this machine until Ctrl-C."""
+    from agor_reactive.cli.web import web as work
+
+    reach = Reach.of(url, api_key_env)
+    return run(work, reach, session, port=port, allow_prompts=allow_prompts, open_browser=browser)
 
 
 @command

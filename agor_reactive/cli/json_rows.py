@@ -20,7 +20,9 @@ def print_rows(kind: type[WireModel], rows: Sequence[WireModel], fields: Sequenc
     """
     found = [row.to_wire() for row in rows]
     if fields:
-        known = {info.alias or name for name, info in kind.model_fields.items()} | {name for row in found for name in row}
+        known = {info.alias or name for name, info in kind.model_fields.items()} | {
+            name for row in found for name in row
+        }
         unknown = [name for name in fields if name not in known]
         if unknown:
             raise UsageError(f"unknown JSON field {', '.join(unknown)}; there are: {', '.join(sorted(known))}")

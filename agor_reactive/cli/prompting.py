@@ -93,9 +93,7 @@ async def prompt_and_follow(
 
 
 @contextlib.contextmanager
-def _requests_answered(
-    handle: SessionHandle, task_id: str, view: View, patterns: Sequence[str]
-) -> Iterator[None]:
+def _requests_answered(handle: SessionHandle, task_id: str, view: View, patterns: Sequence[str]) -> Iterator[None]:
     """While the body runs, allow the permission requests of a task that match, and say on stderr what else it waits
     for. A whole screen shows requests in the session; there the hint is its last line."""
     deciding: set[asyncio.Task[None]] = set()

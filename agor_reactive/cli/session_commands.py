@@ -120,9 +120,7 @@ def prompt(
         return send_prompt(reach, session, asked)
     from agor_reactive.cli.prompting import prompt_and_follow
 
-    return run(
-        prompt_and_follow, reach, session, asked, json=json, answer=answer, approve=approve or (), record=record
-    )
+    return run(prompt_and_follow, reach, session, asked, json=json, answer=answer, approve=approve or (), record=record)
 
 
 def logs(

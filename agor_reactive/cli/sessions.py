@@ -13,6 +13,7 @@ from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.quantities import age_text
 from agor_reactive.adapters.presentation.status import status_label
 from agor_reactive.adapters.terminal.signs import sign_of, signs_for, status_style
+from agor_reactive.cli.bars import bar
 from agor_reactive.cli.endings import WELL
 from agor_reactive.cli.json_rows import print_rows
 from agor_reactive.cli.output import console
@@ -28,12 +29,10 @@ LEAST_TITLE = 12
 """Cells of a title that is cut; where even those are missing, other columns are left out."""
 
 
-def list_sessions(
-    reach: Reach, *, fields: Sequence[str] | None, jq: str | None, limit: int, everything: bool
-) -> int:
+def list_sessions(reach: Reach, *, fields: Sequence[str] | None, jq: str | None, limit: int, everything: bool) -> int:
     """List the newest sessions. `fields`: as JSON, with these fields, all if there are none."""
-    with reach.rest() as client:
-        found = client.service("sessions").find_all()
+    with reach.rest() as client, bar("sessions") as on_page:
+        found = client.service("sessions").find_all(on_page=on_page)
     # Sorted and filtered here, because daemons silently drop unknown fields of a query.
     kept = newest_first(row for row in found if everything or not row.archived)
     shown = kept[:limit]

@@ -71,7 +71,7 @@ class _WithRawResponse:
         return type(service)(service.path, driver if isinstance(driver, RawDriver) else RawDriver(driver))
 
 
-def passthrough(method: str, path: str) -> Callable[[Callable[Concatenate[Any, P], Any]], OperationMethod[P, Any]]:
+def passthrough(method: str, path: str) -> Callable[[Callable[Concatenate[Any, P], Any]], OperationMethod[Any, P]]:
     """Make a method of a service that passes its arguments on, from a declaration without a body.
 
     Its arguments are an id for each ``:id`` of `path`, then the body (`JsonData`), if the daemon takes one. Of a body
@@ -79,7 +79,7 @@ def passthrough(method: str, path: str) -> Callable[[Callable[Concatenate[Any, P
     """
     template = path.split("/")
 
-    def decorate(declared: Callable[Concatenate[Any, P], Any]) -> OperationMethod[P, Any]:
+    def decorate(declared: Callable[Concatenate[Any, P], Any]) -> OperationMethod[Any, P]:
         signature = inspect.signature(declared)
 
         @wraps(declared)

@@ -207,3 +207,25 @@ class Services(Generic[Kind]):
     def users(self) -> UserService[Kind]:
         """The same as ``service("users")``."""
         return self.service("users")
+
+    # Editors that use jedi do not read the overloads of `service`; these they complete.
+
+    @property
+    def messages(self) -> MessageService[Kind]:
+        """The same as ``service("messages")``."""
+        return self.service("messages")
+
+    @property
+    def boards(self) -> BoardService[Kind]:
+        """The same as ``service("boards")``."""
+        return self.service("boards")
+
+    @property
+    def branches(self) -> BranchService[Kind]:
+        """The same as ``service("branches")``."""
+        return self.service("branches")
+
+    @property
+    def repos(self) -> RepoService[Kind]:
+        """The same as ``service("repos")``."""
+        return self.service("repos")

@@ -9,6 +9,7 @@ from agor_reactive.calls import operations as op
 from agor_reactive.calls import settling
 from agor_reactive.calls.answers import typed_row
 from agor_reactive.calls.effects import Now, Operation
+from agor_reactive.calls.progress import Progress, reporting
 from agor_reactive.calls.surface import Kind, long_running, operation
 from agor_reactive.models import (
     DecisionTaken,
@@ -29,7 +30,8 @@ from agor_reactive.models.inputs import (
     TaskCreate,
     TaskPatch,
 )
-from agor_reactive.models.outcome import Outcome
+from agor_reactive.models.message import PermissionAsked
+from agor_reactive.models.outcome import Outcome, answered_by
 from agor_reactive.services.base import Service
 from agor_reactive.services.known import check_fields, check_options
 
@@ -70,6 +72,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         prompt: str,
         *,
         at_permission: bool = True,
+        progress: Progress = False,
         permission_mode: words.PermissionMode | str | None = None,
         message_source: words.MessageSource | str | None = None,
         metadata: Mapping[str, Any] | None = None,
@@ -81,14 +84,19 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         Returns a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or `TimedOut`, with the task, its
         messages and the text of the reply. `timeout` is for the whole wait, in seconds, None for no limit; the task
         continues after it. With `at_permission`, a task that needs a decision or an answer ends the wait; `tasks.wait`
-        resumes it. An unreachable daemon is retried for at most a minute. On a live client `handle.ask` uses events
-        instead of polling.
+        resumes it. With `progress`, a line in the terminal or the notebook's cell shows what the task does; a function
+        gets the lines instead. An unreachable daemon is retried for at most a minute. On a live client `handle.ask`
+        uses events instead of polling.
         """
         options = op.given(permissionMode=permission_mode, messageSource=message_source, metadata=metadata)
         began = yield Now()
         task = yield from op.prompt(session_id, prompt, options)
         left = None if timeout is None else timeout - ((yield Now()) - began)
-        return (yield from op.outcome(task.task_id, timeout=left, at_permission=at_permission, admitted=task))
+        with reporting(progress) as report:
+            outcome = yield from op.outcome(
+                task.task_id, timeout=left, at_permission=at_permission, admitted=task, report=report
+            )
+        return _answerable(outcome, self)
 
     @operation
     def stop(
@@ -273,6 +281,17 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         return (yield from op.links_of_session(SessionEnvSelection, session_id, "env-selections"))
 
 
+def _answerable(outcome: Outcome, sessions: SessionService[Any]) -> Outcome:
+    """The outcome whose permission requests can be answered."""
+    task = outcome.task
+
+    def answer(asked: PermissionAsked, allow: bool, **options: Any) -> Any:
+        task_id = asked.task_id or task.task_id
+        return sessions.permission_decision(task.session_id, asked.request_id, allow, task_id=task_id, **options)
+
+    return answered_by(outcome, answer)
+
+
 class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
     """Tasks: run, wait, complete, fail."""
 
@@ -300,7 +319,8 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
         self, task_id: str, *, at_permission: bool = True, timeout: float | None = None, max_retries: int | None = None
     ) -> Operation[Outcome]:
         """Wait until a task has ended, by polling; see `sessions.ask`."""
-        return (yield from op.outcome(task_id, timeout=timeout, at_permission=at_permission))
+        outcome = yield from op.outcome(task_id, timeout=timeout, at_permission=at_permission)
+        return _answerable(outcome, SessionService("sessions", self._driver))
 
     @operation
     def complete(

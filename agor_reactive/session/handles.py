@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import aclosing
 from typing import Any, ClassVar, Protocol, Self, TypedDict, TypeVar, Unpack
 
 from reactivex import Observable
@@ -12,18 +13,20 @@ from reactivex import Observable
 from agor_reactive.calls import arguments, settling
 from agor_reactive.calls.answers import typed_row
 from agor_reactive.calls.drivers import AsyncDriver
+from agor_reactive.calls.progress import Progress, reporting
 from agor_reactive.calls.settling import Decision
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import Conflict, HandleDisposed, NotFound, UsageError
 from agor_reactive.models import words
-from agor_reactive.models.message import Message
-from agor_reactive.models.outcome import Outcome
+from agor_reactive.models.message import Message, PermissionAsked
+from agor_reactive.models.outcome import Outcome, answered_by
 from agor_reactive.models.reply import DecisionTaken, StopAnswer
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session import prompt_and_wait, routing
 from agor_reactive.session.entry import SessionEntry
+from agor_reactive.session.iteration import iterate, newest
 from agor_reactive.session.observers import Subscription
 from agor_reactive.session.permissions import PendingPermission, Permissions
 from agor_reactive.transport.seam import caller
@@ -147,38 +150,15 @@ class SessionHandle:
 
         Ends when the handle is disposed. Breaking out of the loop unsubscribes.
         """
-        snapshots = self._use("states()").snapshots
-        changed = asyncio.Event()
-        over = False
-        handed = self.state
-
-        def take(state: SessionState) -> None:
-            nonlocal handed
-            handed = state
-            changed.set()
-
-        def complete() -> None:
-            nonlocal over
-            over = True
-            changed.set()
-
-        subscription = snapshots.add(take, complete)
         yielded = -1
-        try:
-            while True:
-                await changed.wait()
-                changed.clear()
-                ending = over
-                state = self.state
-                if state.status.disposed:  # emptied by the release: the last snapshot is the one received last
-                    state = handed
+        async with aclosing(aiter(iterate(self._use("states()").snapshots, newest()))) as snapshots:
+            async for state in snapshots:
+                current = self.state  # what was folded since the snapshot was published is in this one
+                if not current.status.disposed and current.revision > state.revision:
+                    state = current
                 if state.revision > yielded:
                     yielded = state.revision
                     yield state
-                if ending:
-                    return
-        finally:
-            subscription.dispose()
 
     # ------------------------------------------------------------------------------------------------------- actions
 
@@ -200,26 +180,48 @@ class SessionHandle:
         *,
         timeout: float | None = None,
         at_permission: bool = True,
+        progress: Progress = False,
         **options: Unpack[PromptOptions],
     ) -> Outcome:
         """Send a prompt and wait for its outcome: a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or
         `TimedOut` (see `agor_reactive.models.outcome`), with the task, its messages and the text of the reply.
 
         `timeout` is in seconds, None for no limit; the task continues after it. With `at_permission`, a task that waits
-        for a person ends the wait; `wait` resumes it. `options` and errors are those of `prompt`; `NotFound` when the
-        session is removed meanwhile. It outlasts drops of the link. Cancelling it does not stop the task.
+        for a person ends the wait; `wait` resumes it. With `progress`, a line in the terminal or the notebook's cell
+        shows what the task does; a function gets the lines instead. `options` and errors are those of `prompt`;
+        `NotFound` when the session is removed meanwhile. It outlasts drops of the link. Cancelling it does not stop the
+        task.
         """
         entry = self._use("ask()")
         arguments.check_wait(timeout)
-        return await prompt_and_wait.ask(
-            entry, entry.link, lambda: self.prompt(text, **options), timeout=timeout, at_permission=at_permission
-        )
+        with reporting(progress) as report:
+            outcome = await prompt_and_wait.ask(
+                entry,
+                entry.link,
+                lambda: self.prompt(text, **options),
+                timeout=timeout,
+                at_permission=at_permission,
+                report=report,
+            )
+        return self._answerable(outcome)
 
     async def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
         """Wait for the outcome of a task of this session; see `ask`."""
         entry = self._use("wait()")
         arguments.check_wait(timeout)
-        return await prompt_and_wait.wait(entry, entry.link, task_id, timeout=timeout, at_permission=at_permission)
+        outcome = await prompt_and_wait.wait(entry, entry.link, task_id, timeout=timeout, at_permission=at_permission)
+        return self._answerable(outcome)
+
+    def _answerable(self, outcome: Outcome) -> Outcome:
+        """The outcome whose permission requests can be answered."""
+
+        async def answer(asked: PermissionAsked, allow: bool, **options: Any) -> DecisionTaken:
+            task_id = asked.task_id or outcome.task.task_id
+            entry = self._use("approve()" if allow else "deny()")
+            pending = PendingPermission(asked, self.session_id, task_id, None, self._decider(entry), entry.link.user_id)
+            return await (pending.approve(**options) if allow else pending.deny(**options))
+
+        return answered_by(outcome, answer)
 
     async def stop(
         self,
@@ -267,9 +269,9 @@ class SessionHandle:
         """
         return await self._pending(request_id).approve(scope=scope, remember=remember, reason=reason)
 
-    async def deny(self, request_id: str, *, reason: str | None = None) -> DecisionTaken:
+    async def deny(self, request_id: str, reason: str | None = None) -> DecisionTaken:
         """Refuse what a pending permission request asks for. Raises as `approve`."""
-        return await self._pending(request_id).deny(reason=reason)
+        return await self._pending(request_id).deny(reason)
 
     def _pending(self, request_id: str) -> PendingPermission:
         pending: list[PendingPermission] = []
@@ -288,12 +290,17 @@ class SessionHandle:
     def permissions(self) -> Permissions:
         """Permission requests as an Observable: the pending ones, then each new one, to `approve` or `deny`."""
         entry = self._use("permissions")
-        driver = self._driver(entry)
+        return Permissions(entry, self._decider(entry), lambda: entry.link.user_id)
+
+    @classmethod
+    def _decider(cls, entry: SessionEntry) -> Callable[[str, Decision], Awaitable[DecisionTaken]]:
+        """What delivers a decision. It does not keep the handle alive, because listeners keep it."""
+        driver = cls._driver(entry)
 
         async def decide(session_id: str, decision: Decision) -> DecisionTaken:
             return await driver.run(settling.decide(session_id, decision))
 
-        return Permissions(entry, decide, lambda: entry.link.user_id)
+        return decide
 
     async def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
         """Read a task's messages, keep them in the state from now on, and return them in order.

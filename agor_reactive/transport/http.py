@@ -53,7 +53,7 @@ C = TypeVar("C", httpx2.Client, httpx2.AsyncClient)
 T = TypeVar("T")
 LoginEffect = RestEffect | GetToken
 
-_log = logging.getLogger("agor_reactive")
+_log = logging.getLogger("agor_reactive.calls")
 
 MAX_RESPONSE = 64_000_000
 """The largest answer that is read by default, in bytes after decompression."""

@@ -38,7 +38,7 @@ from agor_reactive.transport.query import LocalSlice, rest_query, to_query_strin
 
 __all__ = ["AuthState", "Renew", "RestAnswer", "RestEffect", "RestRequest", "Send", "exchange"]
 
-_log = logging.getLogger("agor_reactive")
+_log = logging.getLogger("agor_reactive.calls")
 
 _VERBS: Final[Mapping[str, str]] = {
     "find": "GET",

@@ -19,7 +19,7 @@ from agor_reactive.transport.credentials import Credentials
 
 __all__ = ["Link", "OnEvent", "OnStatus", "caller"]
 
-_log = logging.getLogger("agor_reactive")
+_log = logging.getLogger("agor_reactive.calls")
 
 OnEvent = Callable[[RawEvent], None]
 OnStatus = Callable[[LinkStatus], None]

@@ -173,9 +173,7 @@ def test_open_prints_the_page_and_opens_it(cli: Cli, session_id: str, monkeypatc
     assert (ended.code, "open this address yourself" in ended.err) == (1, True)
 
 
-def test_a_page_that_is_no_web_page_is_not_opened(
-    cli: Cli, session_id: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_page_that_is_no_web_page_is_not_opened(cli: Cli, session_id: str, monkeypatch: pytest.MonkeyPatch) -> None:
     opened: list[str] = []
     monkeypatch.setattr(webbrowser, "open", lambda page: opened.append(page) or True)
     monkeypatch.setattr(Session, "__getattribute__", _with_url("file:///etc/passwd"))

@@ -54,10 +54,10 @@ def paths() -> list[str]:
     return list(dict.fromkeys([*SERVICES, *typed, *OFFERS, *SMALL]))
 
 
-def operation_methods(path: str) -> dict[str, OperationMethod[..., Any] | PagedMethod[..., Any]]:
+def operation_methods(path: str) -> dict[str, OperationMethod[Any, ...] | PagedMethod[Any, ...]]:
     """The custom methods of a service."""
     service = SERVICES.get(path, Service)
-    found: dict[str, OperationMethod[..., Any] | PagedMethod[..., Any]] = {}
+    found: dict[str, OperationMethod[Any, ...] | PagedMethod[Any, ...]] = {}
     for kind in reversed(service.__mro__):
         if kind is not Service and issubclass(kind, Service):
             found.update(
@@ -80,7 +80,7 @@ def events(path: str) -> list[str]:
     return [*(name for name in named if name not in ROW_EVENTS), *EVENTS.get(path, ())]
 
 
-def first_call(path: str, method: OperationMethod[..., Any]) -> Call:
+def first_call(path: str, method: OperationMethod[Any, ...]) -> Call:
     """What a method asks first of the daemon, found out by beginning it."""
     surface = SERVICES[path](path, _Nobody())
     operation = method.operation(
@@ -118,7 +118,7 @@ def _made_up(name: str, annotation: str) -> Any:
     return [{}] if annotation.startswith("Sequence") else {"a": 1}
 
 
-def on_the_wire(path: str, method: OperationMethod[..., Any]) -> str:
+def on_the_wire(path: str, method: OperationMethod[Any, ...]) -> str:
     """The call as the socket has it, or REST."""
     call = first_call(path, method)
     where = re.sub("NAME", ":name", call.service.replace(SOME_ID, ":id"))
@@ -127,7 +127,7 @@ def on_the_wire(path: str, method: OperationMethod[..., Any]) -> str:
     return f"`{call.method}` on `{where}`, live only"
 
 
-def signature(name: str, method: OperationMethod[..., Any]) -> str:
+def signature(name: str, method: OperationMethod[Any, ...]) -> str:
     """As a caller writes it, without types."""
     shown: list[str] = []
     for parameter in list(inspect.signature(method.operation).parameters.values())[1:]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agor_reactive.adapters.ipywidgets.publisher import run_on_loop
-from agor_reactive.adapters.ipywidgets.throttle import INTERVAL, Throttle, Timers
+from agor_reactive.adapters.page.publisher import run_on_loop
+from agor_reactive.adapters.page.throttle import INTERVAL, Throttle, Timers
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.session.handles import SessionHandle, checked_handle
 

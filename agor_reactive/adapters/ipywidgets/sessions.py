@@ -9,10 +9,10 @@ import traitlets
 
 from agor_reactive.adapters.ipywidgets.cells import replace_previous
 from agor_reactive.adapters.ipywidgets.page_view import PageView
-from agor_reactive.adapters.ipywidgets.session_publisher import SessionPublisher
-from agor_reactive.adapters.ipywidgets.sessions_publisher import SessionsPublisher, table_text
-from agor_reactive.adapters.ipywidgets.throttle import Timers
 from agor_reactive.adapters.page.pages import script
+from agor_reactive.adapters.page.session_publisher import SessionPublisher
+from agor_reactive.adapters.page.sessions_publisher import SessionsPublisher, table_text
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.transcript import script_safe
 from agor_reactive.client import Client
 from agor_reactive.errors import HandleDisposed, UsageError

@@ -8,9 +8,9 @@ import traitlets
 
 from agor_reactive.adapters.ipywidgets.cells import on_cell_end, replace_previous
 from agor_reactive.adapters.ipywidgets.page_view import PageView
-from agor_reactive.adapters.ipywidgets.session_publisher import SessionPublisher
-from agor_reactive.adapters.ipywidgets.throttle import Timers
 from agor_reactive.adapters.page.pages import script
+from agor_reactive.adapters.page.session_publisher import SessionPublisher
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.status import is_settled
 from agor_reactive.adapters.presentation.transcript import transcript
 from agor_reactive.core.snapshot import SessionState

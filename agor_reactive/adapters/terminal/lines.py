@@ -75,7 +75,11 @@ class LineView:
         ):
             return
         for task in state.tasks:
-            if task.queued or task.task_id in self._ended or (self._only is not None and task.task_id not in self._only):
+            if (
+                task.queued
+                or task.task_id in self._ended
+                or (self._only is not None and task.task_id not in self._only)
+            ):
                 continue
             self._show_task(state, task)
             if task.task_id not in self._ended and is_active(task):
