@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import Any
 
 from agor_reactive import RestClient
 from agor_reactive.adapters.presentation.exact import exact_line
@@ -12,8 +13,7 @@ from agor_reactive.cli.endings import FAULT, WELL, complain
 from agor_reactive.cli.reach import Reach
 from agor_reactive.errors import NotFound, UsageError
 from agor_reactive.models import Task
-from agor_reactive.models.message import PermissionAsked
-from agor_reactive.models.outcome import PermissionNeeded
+from agor_reactive.models.outcome import NeededPermission, PermissionNeeded
 
 __all__ = ["decide", "matches", "request_text"]
 
@@ -43,11 +43,11 @@ def decide(
     if answer.already_resolved:
         complain(f"this request was already answered ({answer.status or 'by someone else'})")
         return FAULT
-    print(f"{'approved' if allow else 'denied'}: {request_text(asked)}")
+    print(f"{'approved' if allow else 'denied'}: {request_text(asked.tool_name, asked.tool_input)}")
     return WELL
 
 
-def _pending(client: RestClient, session_id: str) -> list[tuple[Task, PermissionAsked]]:
+def _pending(client: RestClient, session_id: str) -> list[tuple[Task, NeededPermission]]:
     found = []
     for task in client.service("tasks").find_all({"session_id": session_id}):
         if task.session_id == session_id and not task.ended and not task.queued:
@@ -56,33 +56,29 @@ def _pending(client: RestClient, session_id: str) -> list[tuple[Task, Permission
     return found
 
 
-def _one(pending: Sequence[tuple[Task, PermissionAsked]], wanted: str | None) -> tuple[Task, PermissionAsked]:
+def _one(pending: Sequence[tuple[Task, NeededPermission]], wanted: str | None) -> tuple[Task, NeededPermission]:
     fits = [one for one in pending if wanted is None or one[1].request_id.startswith(wanted)]
     if len(fits) == 1:
         return fits[0]
     if not fits:
         raise NotFound("no permission request is pending" if wanted is None else f"no pending request {wanted}")
-    listed = "; ".join(f"{asked.request_id} ({request_text(asked)})" for _, asked in fits)
+    listed = "; ".join(f"{asked.request_id} ({request_text(asked.tool_name, asked.tool_input)})" for _, asked in fits)
     raise UsageError(f"{len(fits)} requests are pending, name one: {listed}")
 
 
-def request_text(asked: PermissionAsked) -> str:
+def request_text(tool_name: str, tool_input: Any) -> str:
     """What the agent wants to do, on one line and exactly: ``Bash(pytest -q)``."""
-    return f"{_tool(asked)}({input_summary(asked.tool_input).within(200)})"
+    return f"{exact_line(tool_name or 'a tool').within(60)}({input_summary(tool_input).within(200)})"
 
 
-def _tool(asked: PermissionAsked) -> str:
-    return exact_line(asked.tool_name or "a tool").within(60)
-
-
-def matches(patterns: Sequence[str], asked: PermissionAsked) -> bool:
+def matches(patterns: Sequence[str], tool_name: str, tool_input: Any) -> bool:
     """Whether a pattern matches a request: ``Read``, ``mcp__*``, or with its input, ``Bash(pytest *)``.
 
     An input too long to be compared as a whole matches no pattern that names an input.
     """
-    given = input_summary(asked.tool_input)
-    whole = None if given.left_out else f"{asked.tool_name}({given.text})"
+    given = input_summary(tool_input)
+    whole = None if given.left_out else f"{tool_name}({given.text})"
     return any(
-        whole is not None and fnmatchcase(whole, pattern) if "(" in pattern else fnmatchcase(asked.tool_name, pattern)
+        whole is not None and fnmatchcase(whole, pattern) if "(" in pattern else fnmatchcase(tool_name, pattern)
         for pattern in patterns
     )

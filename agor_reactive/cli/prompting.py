@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -18,8 +17,8 @@ from agor_reactive.cli.reach import Reach
 from agor_reactive.cli.recording import recorded
 from agor_reactive.cli.watching import full_id, look, verdict, view_of
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.errors import AgorError
 from agor_reactive.models.outcome import why_it_ended
+from agor_reactive.policies import Decided, approve_if
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.permissions import PendingPermission
 
@@ -74,8 +73,9 @@ async def prompt_and_follow(
                 if answer
                 else view_of(json=json, hint="Ctrl-C exits; the session continues", only=frozenset((task_id,)))
             )
-            with view, _requests_answered(handle, task_id, view, approve):
-                last = await look(handle, view, stop, until=answered, recording=recording)
+            with view:
+                async with _requests_answered(handle, task_id, view, approve):
+                    last = await look(handle, view, stop, until=answered, recording=recording)
             task = last.get_task(task_id)
             ended = task is not None and task.ended
             if answer and ended and not stop.lost_reader:
@@ -92,11 +92,12 @@ async def prompt_and_follow(
     return verdict(last)
 
 
-@contextlib.contextmanager
-def _requests_answered(handle: SessionHandle, task_id: str, view: View, patterns: Sequence[str]) -> Iterator[None]:
+@contextlib.asynccontextmanager
+async def _requests_answered(
+    handle: SessionHandle, task_id: str, view: View, patterns: Sequence[str]
+) -> AsyncIterator[None]:
     """While the body runs, allow the permission requests of a task that match, and say on stderr what else it waits
     for. A whole screen shows requests in the session; there the hint is its last line."""
-    deciding: set[asyncio.Task[None]] = set()
     asked_for_input = False
 
     def say(hint: str) -> None:
@@ -105,23 +106,20 @@ def _requests_answered(handle: SessionHandle, task_id: str, view: View, patterns
         else:
             complain(hint)
 
-    async def allow(asked: PendingPermission) -> None:
-        try:
-            await asked.approve()
-        except AgorError as error:
-            say(f"could not approve {request_text(asked.request)}: {one_line(str(error), 200)}")
-        else:
-            if not isinstance(view, LiveView):
-                complain(f"approved {request_text(asked.request)}")
+    def is_approved(asked: PendingPermission) -> bool:
+        return asked.task_id == task_id and matches(patterns, asked.tool_name, asked.tool_input)
 
-    def take(asked: PendingPermission) -> None:
-        if (asked.task_id or asked.request.task_id or task_id) != task_id:
+    def decided(one: Decided) -> None:
+        if one.task_id != task_id:
             return
-        if matches(patterns, asked.request):
-            deciding.add(asyncio.ensure_future(allow(asked)))
-        else:
+        what = request_text(one.tool_name, one.tool_input)
+        if one.verdict == "left":
             command = f"agor-reactive approve {handle.session_id} (or deny)"
-            say(f"waits for permission to run {request_text(asked.request)}; in another terminal: {command}")
+            say(f"waits for permission to run {what}; in another terminal: {command}")
+        elif one.error is not None:
+            say(f"could not approve {what}: {one_line(one.error, 200)}")
+        elif not isinstance(view, LiveView):
+            complain(f"approved {what}")
 
     def notice(state: SessionState) -> None:
         nonlocal asked_for_input
@@ -131,12 +129,9 @@ def _requests_answered(handle: SessionHandle, task_id: str, view: View, patterns
             say("waits for an answer to its questions; answer them in Agor")
         asked_for_input = waits
 
-    subscription = handle.permissions.subscribe(take)
     undo = handle.subscribe(notice)
     try:
-        yield
+        async with approve_if(handle, is_approved, audit=decided):
+            yield
     finally:
         undo()
-        subscription.dispose()
-        for task in deciding:
-            task.cancel()

@@ -1,4 +1,4 @@
-"""Commands that read and drive sessions with one request each: lists, JSON fields, jq, queue, decisions, transcripts."""
+"""Commands that read and drive sessions: lists, JSON fields, jq, queue, decisions, transcripts."""
 
 from __future__ import annotations
 
