@@ -12,6 +12,7 @@ import typer
 
 from agor_reactive.cli import session_commands
 from agor_reactive.cli.endings import run, working
+from agor_reactive.cli.help import CONTEXT, Commands, PlainCommand
 from agor_reactive.cli.options import RowsCommand, SessionId
 from agor_reactive.cli.reach import KEY_ENV, ApiKeyEnv, ProfileName, Reach, Url, chosen_profile
 from agor_reactive.errors import UsageError
@@ -20,14 +21,15 @@ __all__ = ["app", "run_app"]
 
 app = typer.Typer(
     name="agor-reactive",
+    cls=Commands,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=CONTEXT,
 )
 
 
-permissions_app = typer.Typer(no_args_is_help=True, help="Try policies for permission requests on a log.")
+permissions_app = typer.Typer(cls=Commands, no_args_is_help=True, help="Try policies for permission requests on a log.")
 app.add_typer(permissions_app, name="permissions")
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
@@ -57,7 +59,7 @@ def add(work: Callable[..., int], **settings: Any) -> None:
 
     if connects:
         _add_profile(end_with_code, work)
-    app.command(**settings)(end_with_code)
+    app.command(**{"cls": PlainCommand, **settings})(end_with_code)
 
 
 def command(work: Callable[..., int]) -> Callable[..., int]:
@@ -103,6 +105,7 @@ def root(
 
     Reads the daemon's address from AGOR_DAEMON_URL and your API key from AGOR_API_KEY, else from the profile that
     login stored. AGOR_LOG=debug writes a log to stderr.
+
     Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
     """
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand
 
 from agor_reactive.cli.completion import complete_session
+from agor_reactive.cli.help import PlainCommand
 from agor_reactive.errors import UsageError
 
 __all__ = ["ALL_FIELDS", "Jq", "JsonFields", "RowsCommand", "SessionId", "check_json"]
@@ -26,7 +26,7 @@ JsonFields = Annotated[
     typer.Option(
         "--json",
         metavar="[FIELDS]",
-        help="Write one JSON row per line: all fields, or those named (--json session_id,title).",
+        help="Write one JSON row per line: all fields, or those named, as session_id,status.",
     ),
 ]
 Jq = Annotated[
@@ -35,7 +35,7 @@ Jq = Annotated[
 ]
 
 
-class RowsCommand(TyperCommand):
+class RowsCommand(PlainCommand):
     """A command whose option ``--json`` may be given without a value."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:

@@ -24,7 +24,7 @@ def sessions(
     api_key_env: ApiKeyEnv = KEY_ENV,
     json: JsonFields = None,
     jq: Jq = None,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of sessions.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="Maximum number of sessions.")] = 20,
     everything: Annotated[bool, typer.Option("--all", help="Include archived sessions.")] = False,
 ) -> int:
     """List the newest sessions."""
@@ -69,7 +69,7 @@ def open_page(
     url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     browser: Annotated[
-        bool, typer.Option("--browser/--no-browser", "-b/-n", help="Open the page, or print its address only.")
+        bool, typer.Option("--browser/--no-browser", help="Open the page, or print its address only.")
     ] = True,
 ) -> int:
     """Open a session's page in the browser."""
@@ -190,7 +190,7 @@ def deny(
     request: RequestId = None,
     url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
-    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Say why.")] = None,
+    reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; the agent reads it.")] = None,
 ) -> int:
     """Refuse what the agent asks permission for."""
     from agor_reactive.cli.deciding import decide
