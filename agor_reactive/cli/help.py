@@ -31,13 +31,15 @@ class PlainCommand(TyperCommand):
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """The arguments as one types them."""
-        arguments = [one for one in self.get_params(ctx) if one.param_type_name == "argument"]
+        parameters: list[Any] = self.get_params(ctx)
+        arguments = [one for one in parameters if one.param_type_name == "argument"]
         return ["[OPTIONS]", *(_typed(one) for one in arguments if not one.hidden)]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write the arguments, the options, and the options of the connection."""
         sections: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Connection": []}
-        for one in self.get_params(ctx):
+        parameters: list[Any] = self.get_params(ctx)
+        for one in parameters:
             record = one.get_help_record(ctx)
             if record is None:
                 continue
