@@ -383,10 +383,18 @@ def doctor(
     ] = None,
     url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="First find a daemon, log in (asks for your key), and store a profile.")
+    ] = False,
 ) -> int:
     """Diagnose the connection and suggest fixes."""
     from agor_reactive.cli.doctor import doctor as work
 
+    if fix:
+        from agor_reactive.cli.doctor_fix import fix as work_first
+
+        fixed = work_first(url, api_key_env)
+        return 1 if fixed is None else run(lambda stop: work(fixed, session))
     reach = Reach.of(url, api_key_env)
     return run(lambda stop: work(reach, session))
 
