@@ -6,14 +6,25 @@ import inspect
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from agor_reactive.cli import session_commands
 from agor_reactive.cli.endings import run, working
 from agor_reactive.cli.help import CONTEXT, Commands, PlainCommand
-from agor_reactive.cli.options import RowsCommand, SessionId
+from agor_reactive.cli.options import (
+    ApiVersion,
+    Hydration,
+    Json,
+    LogFiles,
+    Record,
+    RedactText,
+    RowsCommand,
+    Seed,
+    SessionId,
+    Speed,
+)
 from agor_reactive.cli.reach import KEY_ENV, ApiKeyEnv, ProfileName, Reach, Url, chosen_profile
 from agor_reactive.errors import UsageError
 
@@ -31,19 +42,6 @@ app = typer.Typer(
 
 permissions_app = typer.Typer(cls=Commands, no_args_is_help=True, help="Try policies for permission requests on a log.")
 app.add_typer(permissions_app, name="permissions")
-
-Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
-Hydration = Annotated[Literal["none", "lazy", "eager", "lean"], typer.Option(help="Which tasks load their messages.")]
-LogFiles = Annotated[list[Path], typer.Argument(metavar="FILE", help="A log, or the parts of one.")]
-Speed = Annotated[float, typer.Option(min=0.01, max=1000.0, help="Speed of the scripted agent.")]
-Seed = Annotated[int, typer.Option(help="Random seed of the scripted agent.")]
-Record = Annotated[
-    Path | None, typer.Option("--record", metavar="FILE", help="Write a log into this new file (.jsonl, .zst or .gz).")
-]
-RedactText = Annotated[bool, typer.Option("--redact-text", help="Blank prompts and replies; keep their lengths.")]
-ApiVersion = Annotated[
-    Literal["handshake", "branches", "worktrees"], typer.Option("--api-version", help="API version of the daemon.")
-]
 
 
 def add(work: Callable[..., int], **settings: Any) -> None:

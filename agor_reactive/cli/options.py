@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from pathlib import Path
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -10,7 +11,22 @@ from agor_reactive.cli.completion import complete_session
 from agor_reactive.cli.help import PlainCommand
 from agor_reactive.errors import UsageError
 
-__all__ = ["ALL_FIELDS", "Jq", "JsonFields", "RowsCommand", "SessionId", "check_json"]
+__all__ = [
+    "ALL_FIELDS",
+    "ApiVersion",
+    "Hydration",
+    "Jq",
+    "Json",
+    "JsonFields",
+    "LogFiles",
+    "Record",
+    "RedactText",
+    "RowsCommand",
+    "Seed",
+    "SessionId",
+    "Speed",
+    "check_json",
+]
 
 ALL_FIELDS = "*"
 """The value of ``--json`` without fields."""
@@ -20,6 +36,18 @@ SessionId = Annotated[
     typer.Argument(
         metavar="SESSION", help="Session id; any unambiguous prefix works.", autocompletion=complete_session
     ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
+Hydration = Annotated[Literal["none", "lazy", "eager", "lean"], typer.Option(help="Which tasks load their messages.")]
+LogFiles = Annotated[list[Path], typer.Argument(metavar="FILE", help="A log, or the parts of one.")]
+Speed = Annotated[float, typer.Option(min=0.01, max=1000.0, help="Speed of the scripted agent.")]
+Seed = Annotated[int, typer.Option(help="Random seed of the scripted agent.")]
+Record = Annotated[
+    Path | None, typer.Option("--record", metavar="FILE", help="Write a log into this new file (.jsonl, .zst or .gz).")
+]
+RedactText = Annotated[bool, typer.Option("--redact-text", help="Blank prompts and replies; keep their lengths.")]
+ApiVersion = Annotated[
+    Literal["handshake", "branches", "worktrees"], typer.Option("--api-version", help="API version of the daemon.")
 ]
 JsonFields = Annotated[
     str | None,
