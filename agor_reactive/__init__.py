@@ -204,3 +204,17 @@ def _table_html(state: SessionState) -> str:
 SessionHandle.display = _display
 SessionState.tables = (_table_text, _table_html)
 display_with(_progress_line)
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """Add ``%%agor [SESSION]``, whose cell is a prompt: IPython calls it for ``%load_ext agor_reactive``."""
+    from agor_reactive.adapters.ipython import load
+
+    load(ipython)
+
+
+def unload_ipython_extension(ipython: Any) -> None:
+    """Remove ``%%agor`` and close its connection: IPython calls it for ``%unload_ext agor_reactive``."""
+    from agor_reactive.adapters.ipython import unload
+
+    unload(ipython)

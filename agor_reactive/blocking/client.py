@@ -24,6 +24,7 @@ from agor_reactive.models.secrecy import hide, hide_fields, hide_values
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.services import Deliver, Services
 from agor_reactive.transport.credentials import LiveLoginOptions, Strategy
+from agor_reactive.transport.own_daemons import check_not_blocked
 
 __all__ = ["BlockingClient", "connect"]
 
@@ -40,6 +41,7 @@ class _PortalDriver:
         self._portal = portal
 
     def run(self, operation: Operation[T], options: CallOptions | None = None, /) -> T:
+        check_not_blocked(self._live.url, instead="create_client")
         return self._portal.run(self._live.runner.run(operation, options))
 
     def walk(self, pages: Pages[T], options: CallOptions | None = None, /) -> Iterator[T]:
@@ -146,7 +148,8 @@ def connect(url: str | None = None, **options: Unpack[ClientOptions]) -> Blockin
     """Connect a live client without `await`, and log in if there are credentials.
 
     `options` are those of `create_client`. It also works inside a running event loop (a notebook cell), since it has
-    its own thread. Raises `CannotConnect` and `NotAuthenticated`.
+    its own thread. Raises `CannotConnect` and `NotAuthenticated`, and `UsageError` for a daemon that the caller's own
+    event loop serves: blocked, it could not answer.
 
     >>> with connect("http://localhost:3030", api_key=key) as client:      # doctest: +SKIP
     ...     page = client.service("sessions").find()
@@ -164,6 +167,7 @@ def connect(url: str | None = None, **options: Unpack[ClientOptions]) -> Blockin
 
     try:
         live = portal.run(make())
+        check_not_blocked(live.url, instead="create_client")
         portal.run(live.open())
     except BaseException:
         if live is not None:

@@ -6,11 +6,25 @@ import inspect
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
+from agor_reactive.cli import session_commands
 from agor_reactive.cli.endings import run, working
+from agor_reactive.cli.help import CONTEXT, Commands, PlainCommand
+from agor_reactive.cli.options import (
+    ApiVersion,
+    Hydration,
+    Json,
+    LogFiles,
+    Record,
+    RedactText,
+    RowsCommand,
+    Seed,
+    SessionId,
+    Speed,
+)
 from agor_reactive.cli.reach import KEY_ENV, ApiKeyEnv, ProfileName, Reach, Url, chosen_profile
 from agor_reactive.errors import UsageError
 
@@ -18,35 +32,20 @@ __all__ = ["app", "run_app"]
 
 app = typer.Typer(
     name="agor-reactive",
+    cls=Commands,
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-    context_settings={"help_option_names": ["-h", "--help"]},
+    context_settings=CONTEXT,
 )
 
 
-permissions_app = typer.Typer(no_args_is_help=True, help="Try policies for permission requests on a log.")
+permissions_app = typer.Typer(cls=Commands, no_args_is_help=True, help="Try policies for permission requests on a log.")
 app.add_typer(permissions_app, name="permissions")
 
-Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
-SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Session id; any unambiguous prefix works.")]
-Hydration = Annotated[Literal["none", "lazy", "eager", "lean"], typer.Option(help="Which tasks load their messages.")]
-LogFiles = Annotated[list[Path], typer.Argument(metavar="FILE", help="A log, or the parts of one.")]
-Speed = Annotated[float, typer.Option(min=0.01, max=1000.0, help="Speed of the scripted agent.")]
-Seed = Annotated[int, typer.Option(help="Random seed of the scripted agent.")]
-Record = Annotated[
-    Path | None, typer.Option("--record", metavar="FILE", help="Write a log into this new file (.jsonl, .zst or .gz).")
-]
-RedactText = Annotated[bool, typer.Option("--redact-text", help="Blank prompts and replies; keep their lengths.")]
-ApiVersion = Annotated[
-    Literal["handshake", "branches", "worktrees"], typer.Option("--api-version", help="API version of the daemon.")
-]
 
-
-def command(work: Callable[..., int]) -> Callable[..., int]:
+def add(work: Callable[..., int], **settings: Any) -> None:
     """Add a command that returns its exit code. What is wrong is said in one line (see `endings.working`)."""
-
     connects = "url" in work.__annotations__
 
     @wraps(work)
@@ -58,7 +57,12 @@ def command(work: Callable[..., int]) -> Callable[..., int]:
 
     if connects:
         _add_profile(end_with_code, work)
-    app.command()(end_with_code)
+    app.command(**{"cls": PlainCommand, **settings})(end_with_code)
+
+
+def command(work: Callable[..., int]) -> Callable[..., int]:
+    """Add a command of this module; see `add`."""
+    add(work)
     return work
 
 
@@ -99,6 +103,7 @@ def root(
 
     Reads the daemon's address from AGOR_DAEMON_URL and your API key from AGOR_API_KEY, else from the profile that
     login stored. AGOR_LOG=debug writes a log to stderr.
+
     Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
     """
 
@@ -134,32 +139,12 @@ def serve(
     return run(work, port=port, db=db, speed=speed, seed=seed, api_version=api_version, token_life=token_life)
 
 
-@command
-def sessions(
-    url: Url = None,
-    api_key_env: ApiKeyEnv = KEY_ENV,
-    json: Annotated[bool, typer.Option("--json", help="Write one JSON row per line.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="Maximum number of sessions.")] = 20,
-    everything: Annotated[bool, typer.Option("--all", help="Include archived sessions.")] = False,
-) -> int:
-    """List the newest sessions."""
-    from agor_reactive.cli.rows import list_sessions
-
-    return list_sessions(Reach.of(url, api_key_env), json=json, limit=limit, everything=everything)
-
-
-@command
-def new(
-    title: Annotated[str, typer.Argument(help="Title of the session.")],
-    url: Url = None,
-    api_key_env: ApiKeyEnv = KEY_ENV,
-    workspace: Annotated[str | None, typer.Option(help="Id of the branch (or worktree).")] = None,
-    agent: Annotated[str, typer.Option(help="The agentic tool.")] = "claude-code",
-) -> int:
-    """Create a session and print its id."""
-    from agor_reactive.cli.rows import new_session
-
-    return new_session(Reach.of(url, api_key_env), title, workspace=workspace, agent=agent)
+for listing in (session_commands.sessions, session_commands.queue, session_commands.logs):
+    add(listing, cls=RowsCommand)
+for acting in ("create", "fork", "prompt", "cancel", "stop", "approve", "deny"):
+    add(getattr(session_commands, acting))
+add(session_commands.open_page, name="open")
+add(session_commands.create, name="new", hidden=True)
 
 
 @command
@@ -179,31 +164,6 @@ def watch(
 
     reach = Reach.of(url, api_key_env)
     return run(work, reach, session, json=json, hydration=hydration, until_idle=until_idle, record=record)
-
-
-@command
-def prompt(
-    session: SessionId,
-    text: Annotated[str, typer.Argument(help="Prompt text; - reads stdin.")],
-    url: Url = None,
-    api_key_env: ApiKeyEnv = KEY_ENV,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch until the task ends.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="With --follow: write JSON lines.")] = False,
-    record: Annotated[
-        Path | None, typer.Option("--record", metavar="FILE", help="With --follow: write a log into this new file.")
-    ] = None,
-) -> int:
-    """Send a prompt. A busy session queues it."""
-    from agor_reactive.cli.rows import send_prompt, text_of
-
-    reach, asked = Reach.of(url, api_key_env), text_of(text)
-    if record is not None and not follow:
-        raise UsageError("--record needs --follow")
-    if not follow:
-        return send_prompt(reach, session, asked)
-    from agor_reactive.cli.watch import prompt_and_follow
-
-    return run(prompt_and_follow, reach, session, asked, json=json, record=record)
 
 
 @command
@@ -415,24 +375,24 @@ def web(
 
 
 @command
-def stop(session: SessionId, url: Url = None, api_key_env: ApiKeyEnv = KEY_ENV) -> int:
-    """Stop the running task. Queued prompts still run."""
-    from agor_reactive.cli.rows import stop_session
-
-    return stop_session(Reach.of(url, api_key_env), session)
-
-
-@command
 def doctor(
     session: Annotated[
         str | None, typer.Argument(metavar="[SESSION]", help="Session id (default: the newest).")
     ] = None,
     url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
+    fix: Annotated[
+        bool, typer.Option("--fix", help="First find a daemon, log in (asks for your key), and store a profile.")
+    ] = False,
 ) -> int:
     """Diagnose the connection and suggest fixes."""
     from agor_reactive.cli.doctor import doctor as work
 
+    if fix:
+        from agor_reactive.cli.doctor_fix import fix as work_first
+
+        fixed = work_first(url, api_key_env)
+        return 1 if fixed is None else run(lambda stop: work(fixed, session))
     reach = Reach.of(url, api_key_env)
     return run(lambda stop: work(reach, session))
 

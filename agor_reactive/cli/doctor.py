@@ -210,7 +210,7 @@ async def _session_to_try(client: Client, session_id: str | None) -> str | Findi
     except AgorError as error:
         return _failed("session", one_line(str(error), 160), _about(error))
     if not rows:
-        return Finding("session", None, "no sessions yet; step skipped", "create one: agor-reactive new 'A title'")
+        return Finding("session", None, "no sessions yet; step skipped", "create one: agor-reactive create 'A title'")
     newest = max(rows, key=lambda row: instant(row.last_updated) or instant(row.created_at) or 0.0)
     return newest.session_id
 

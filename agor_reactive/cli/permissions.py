@@ -6,11 +6,11 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from agor_reactive import logs
 from agor_reactive.adapters.presentation.plain import one_line
+from agor_reactive.cli.deciding import matches
 from agor_reactive.cli.endings import FAULT, WELL, complain
 from agor_reactive.errors import UsageError
 from agor_reactive.models.base import thaw
@@ -26,7 +26,7 @@ def rehearse(paths: Sequence[Path], names: Sequence[str], *, as_json: bool) -> i
         raise UsageError("name the tools to approve (--approve NAME)")
 
     def is_approved(request: PendingPermission) -> bool:
-        return any(fnmatchcase(request.tool_name, name) for name in names)
+        return matches(names, request.tool_name, request.tool_input)
 
     log = logs.open(list(paths))
     result = dry_run(is_approved, log)

@@ -1,12 +1,13 @@
-"""Showing a session until a condition holds. Shared by `watch`, `prompt --follow` and `demo`."""
+"""Showing a session until a condition holds. Shared by `watch`, `logs`, `prompt --follow` and `demo`."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from agor_reactive import Client
 from agor_reactive.adapters.presentation.heading import error_text
+from agor_reactive.adapters.terminal.lines import LineView
 from agor_reactive.adapters.terminal.live import View, follow
 from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
 from agor_reactive.cli.output import JsonLines, console
@@ -22,9 +23,11 @@ async def full_id(client: Client, session_id: str) -> str:
     return (await client.service("sessions").get(session_id)).session_id
 
 
-def view_of(*, json: bool, hint: str = "") -> View:
-    """Choose the view: JSON lines, a live terminal, or plain lines."""
-    return JsonLines() if json else follow(console(), hint=hint)
+def view_of(*, json: bool, plain: bool = False, hint: str = "", only: Collection[str] | None = None) -> View:
+    """Choose the view: JSON lines, a live terminal, or plain lines (of the tasks `only`, if given)."""
+    if json:
+        return JsonLines()
+    return LineView(console(), only=only) if plain else follow(console(), hint=hint, only=only)
 
 
 async def look(

@@ -23,13 +23,14 @@ from agor_reactive.models.secrecy import hide, hide_fields, hide_values, reveal_
 from agor_reactive.profiles import resolve
 from agor_reactive.services import Services
 from agor_reactive.transport.credentials import ApiKey, Credentials, LoginOptions, Secret, Strategy, credentials
+from agor_reactive.transport.own_daemons import check_not_blocked
 from agor_reactive.transport.tls import Verify
 
 if TYPE_CHECKING:
     import httpx2
 
     from agor_reactive.transport.http import AsyncRest, Rest
-    from agor_reactive.transport.rest import AuthState
+from agor_reactive.transport.rest import AuthState
 
 __all__ = ["AsyncRestClient", "RestClient", "create_async_rest_client", "create_rest_client"]
 
@@ -75,6 +76,7 @@ def _advising(call: Call) -> Iterator[None]:
 
 def _caller(rest: Rest) -> Callable[[Call, CallOptions], Any]:
     def call(call: Call, options: CallOptions) -> Any:
+        check_not_blocked(rest.url, instead="create_async_rest_client")
         with _advising(call):
             return rest.call(call, options)
 
@@ -107,6 +109,7 @@ class RestClient(Services[Sync]):
         Strategies: ``"api-key"`` (`api_key`), ``"jwt"`` (`access_token`, optional `refresh_token`), ``"local"``
         (`email`, `password`); by default the arguments decide.
         """
+        check_not_blocked(self.url, instead="create_async_rest_client")
         login.update(hide_fields(login))
         return login_result(self._rest.log_in(credentials(strategy, **login)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -39,6 +40,7 @@ from agor_reactive.daemon.store import Store
 from agor_reactive.daemon.task_runner import TaskRunner
 from agor_reactive.daemon.tokens import Tokens
 from agor_reactive.daemon.user_directory import UserDirectory
+from agor_reactive.transport.own_daemons import serve_here
 
 __all__ = ["EmbeddedDaemon"]
 
@@ -95,6 +97,7 @@ class EmbeddedDaemon:
         self._page_limit = page_limit
         self._clock = clock or WallClock()
         self._running: _Running | None = None
+        self._unserve: Callable[[], None] = lambda: None
 
     @property
     def url(self) -> str:
@@ -137,6 +140,7 @@ class EmbeddedDaemon:
             self._running = self._assemble()
             self._running.sockets.start()
             self._running.serving.begin()
+            self._unserve = serve_here(self._running.port)
         return self
 
     async def kick_all(self) -> None:
@@ -160,6 +164,7 @@ class EmbeddedDaemon:
         running, self._running = self._running, None
         if running is None:
             return
+        self._unserve()
         if graceful:
             await running.sockets.kick_all()
         else:

@@ -55,6 +55,7 @@ class Process:
         self.lines: list[str] = []
         self.errors: list[str] = []
         self._fresh: queue.Queue[str | None] = queue.Queue()
+        self._fresh_errors: queue.Queue[str | None] = queue.Queue()
         self._readers = [
             threading.Thread(target=self._read, args=(self.popen.stdout, self.lines), daemon=True),
             threading.Thread(target=self._read, args=(self.popen.stderr, self.errors), daemon=True),
@@ -66,17 +67,19 @@ class Process:
         with pipe:
             for line in pipe:
                 into.append(line.rstrip("\n"))
-                if into is self.lines:
-                    self._fresh.put(into[-1])
-        if into is self.lines:
-            self._fresh.put(None)
+                self._fresh_of(into).put(into[-1])
+        self._fresh_of(into).put(None)
 
-    def line_that(self, holds: Callable[[str], Any], *, seconds: float = 15) -> str:
-        """The next line that satisfies; fails when it ends or time is up."""
+    def _fresh_of(self, lines: list[str]) -> queue.Queue[str | None]:
+        return self._fresh if lines is self.lines else self._fresh_errors
+
+    def line_that(self, holds: Callable[[str], Any], *, seconds: float = 15, errors: bool = False) -> str:
+        """The next line (on stderr with `errors`) that satisfies; fails when it ends or time is up."""
         ends = time.monotonic() + seconds
+        fresh = self._fresh_errors if errors else self._fresh
         while True:
             try:
-                line = self._fresh.get(timeout=max(0.0, ends - time.monotonic()))
+                line = fresh.get(timeout=max(0.0, ends - time.monotonic()))
             except queue.Empty:
                 line = None
             assert line is not None, f"no such line; the last were {self.lines[-3:]} {self.errors[-3:]}"

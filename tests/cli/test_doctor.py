@@ -250,3 +250,68 @@ async def test_a_daemon_that_refuses_bare_sockets_is_not_said_to_be_down(
     assert ended.code == 1
     assert "refused" in ended.out + ended.err
     assert "is it running" not in ended.out + ended.err
+
+
+NOWHERE = "http://127.0.0.1:1"
+
+
+def in_files(folder: Path) -> dict[str, str]:
+    """The environment that keeps profiles and their keys in a folder."""
+    return {"AGOR_CONFIG_DIR": str(folder), "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring"}
+
+
+def test_fix_asks_for_a_key_and_stores_a_profile_that_works(cli: Cli, served: Served, tmp_path: Path) -> None:
+    env = {
+        "AGOR_CONFIG_DIR": str(tmp_path),
+        "AGOR_API_KEY": "",
+        "PYTHON_KEYRING_BACKEND": "keyring.backends.fail.Keyring",
+    }
+    ended = cli("doctor", "--fix", stdin=f"{KEY}\n", **env)
+    assert ended.code == 0, ended.err + ended.out
+    assert f"found an Agor daemon at {served.url}" in ended.out
+    assert "profile default is stored" in ended.out
+    assert ended.out.rstrip().endswith("Healthy.")
+    assert KEY not in ended.out + ended.err
+    # From now on without any variable; a second time there is nothing to do, and the profile's daemon is found.
+    assert cli("sessions", **{**env, "AGOR_DAEMON_URL": ""}).code == 0
+    again = cli("doctor", "--fix", **{**env, "AGOR_DAEMON_URL": NOWHERE})
+    assert again.code == 0, again.err + again.out
+    assert "nothing to fix" in again.out
+    assert "AGOR_DAEMON_URL is set and comes before the profile" in again.err
+
+
+def test_fix_stores_the_key_of_the_environment(cli: Cli, tmp_path: Path) -> None:
+    env = in_files(tmp_path)
+    ended = cli("doctor", "--fix", "--profile", "work", **env)
+    assert ended.code == 0, ended.err + ended.out
+    assert cli("sessions", "--profile", "work", **{**env, "AGOR_API_KEY": "", "AGOR_DAEMON_URL": ""}).code == 0
+
+
+def test_fix_with_a_wrong_key_stores_nothing(cli: Cli, tmp_path: Path) -> None:
+    env = {**in_files(tmp_path), "AGOR_API_KEY": "agor_sk_" + "0" * 48}
+    ended = cli("doctor", "--fix", stdin="agor_sk_" + "1" * 48 + "\n", **env)
+    assert (ended.code, "nothing was stored" in ended.err) == (1, True)
+    assert cli("profiles", "--json", **env).out == ""
+
+
+def test_fix_gives_the_key_of_the_environment_to_no_other_daemon(
+    cli: Cli, served: Served, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from agor_reactive.cli import doctor_fix
+
+    monkeypatch.setattr(doctor_fix, "DEFAULT_URL", served.url)
+    # The key would work there; it is asked for all the same.
+    ended = cli("doctor", "--fix", stdin="", **{**in_files(tmp_path), "AGOR_DAEMON_URL": NOWHERE})
+    assert f"found an Agor daemon at {served.url}" in ended.out
+    assert (ended.code, "the key on stdin" in ended.err) == (2, True)
+
+
+def test_fix_without_a_daemon_says_where_it_looked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    from agor_reactive.cli import doctor_fix
+
+    monkeypatch.setattr(doctor_fix, "DEFAULT_URL", "http://127.0.0.1:2")
+    ended = cli("doctor", "--fix", "--url", NOWHERE)
+    assert ended.code == 1
+    assert f"no daemon at {NOWHERE}" in ended.err
+    assert "no daemon at http://127.0.0.1:2" in ended.err
+    assert "start it" in ended.err

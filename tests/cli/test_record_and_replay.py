@@ -62,7 +62,7 @@ def test_watch_and_prompt_record_what_they_show(cli: Cli, session_id: str, tmp_p
     assert cli("replay", watched, "--speed", "max", "--json").last_json == ended.last_json
     assert cli("watch", session_id, "--until-idle", "--record", watched).err.endswith("name another file.\n")
     refused = cli("prompt", session_id, "x", "--record", str(tmp_path / "new.jsonl"))
-    assert (refused.code, refused.err) == (2, "agor-reactive: --record needs --follow\n")
+    assert (refused.code, refused.err) == (2, "agor-reactive: --record needs --follow or --answer\n")
 
 
 def test_record_writes_until_it_is_interrupted(

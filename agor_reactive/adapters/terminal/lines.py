@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Self
 
 from rich.console import Console
@@ -15,6 +16,7 @@ from agor_reactive.adapters.terminal.blocks import prompt_text, status_text
 from agor_reactive.adapters.terminal.layout import Layouts, Painter, stacked
 from agor_reactive.adapters.terminal.signs import signs_for
 from agor_reactive.core.snapshot import SessionState
+from agor_reactive.core.streams import Stream
 from agor_reactive.core.tables import is_active
 from agor_reactive.models.task import Task
 
@@ -22,15 +24,20 @@ __all__ = ["LineView"]
 
 
 class LineView:
-    """Prints what is finished, once and in order: prompts, saved messages, ends of tasks, connection changes."""
+    """Prints what is finished, once and in order: prompts, saved messages, ends of tasks, connection changes.
 
-    def __init__(self, console: Console) -> None:
+    `only`: the ids of the tasks to print, None for all.
+    """
+
+    def __init__(self, console: Console, *, only: Collection[str] | None = None) -> None:
         self._console = console
+        self._only = only
         self._layouts = Layouts()
         self._signs = signs_for(console)
         self._begun: set[str] = set()
         self._ended: set[str] = set()
         self._printed: set[str] = set()
+        self._written: dict[str, tuple[Stream, ...]] = {}
         self._phase = ""
         self._above = ""
         self._error: str | None = None
@@ -56,6 +63,7 @@ class LineView:
                     self._layouts.presenter.task_heading(task)
         if before is None or before.status is not state.status:
             self._show_status(state)
+        self._remember_streams(state)
         if state.loading:
             return  # live events may arrive before older rows; printed lines cannot be reordered
         if (
@@ -67,7 +75,11 @@ class LineView:
         ):
             return
         for task in state.tasks:
-            if task.queued or task.task_id in self._ended:
+            if (
+                task.queued
+                or task.task_id in self._ended
+                or (self._only is not None and task.task_id not in self._only)
+            ):
                 continue
             self._show_task(state, task)
             if task.task_id not in self._ended and is_active(task):
@@ -84,6 +96,7 @@ class LineView:
             self._ended.add(task.task_id)
             if task.status != "completed":
                 self._show_unsaved(state, task)
+            self._written.pop(task.task_id, None)
             self._console.print(status_text(self._layouts.presenter.task_heading(task), self._signs))
             if task.error_message:
                 self._console.print(Text(f"{self._signs.failed} {one_line(task.error_message)}", style="red"))
@@ -105,9 +118,17 @@ class LineView:
     def _show_unsaved(self, state: SessionState, task: Task) -> None:
         """Print the text that the task was writing when it ended: no saved message follows."""
         painter = Painter(state, self._console, self._console.options, self._layouts)
-        blocks = [block for stream in state.get_streaming_messages(task.task_id) for block in stream_blocks(stream)]
+        streams = state.get_streaming_messages(task.task_id) or self._written.get(task.task_id, ())
+        saved = {message.message_id for message in state.get_task_messages(task.task_id)}
+        blocks = [block for stream in streams if stream.message_id not in saved for block in stream_blocks(stream)]
         for line in stacked(painter.laid_out(task.task_id, blocks), after=self._above):
             self._console.print(Segments([*line, Segment.line()]), soft_wrap=True)
+
+    def _remember_streams(self, state: SessionState) -> None:
+        """Keep the newest text of each task that is being written: it may be dropped before the task's end is shown."""
+        for stream in state.get_streaming_messages():
+            if stream.task_id is not None:
+                self._written[stream.task_id] = state.get_streaming_messages(stream.task_id)
 
     def _show_status(self, state: SessionState) -> None:
         phase = state.connection.phase

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Protocol, Self
 
 from rich.console import Console
@@ -31,11 +31,14 @@ class View(Protocol):
     def show(self, state: SessionState) -> None: ...
 
 
-def follow(console: Console, *, hint: str = "") -> View:
-    """Return the view for the console: the whole screen of a terminal, else plain lines."""
+def follow(console: Console, *, hint: str = "", only: Collection[str] | None = None) -> View:
+    """Return the view for the console: the whole screen of a terminal, else plain lines.
+
+    `only`: the ids of the tasks whose lines are printed; a whole screen shows the session.
+    """
     if console.is_terminal and not console.is_dumb_terminal:
         return LiveView(console, hint=hint)
-    return LineView(console)
+    return LineView(console, only=only)
 
 
 class LiveView:
