@@ -325,6 +325,41 @@ def pipe(
 
 
 @command
+def otel(
+    session: Annotated[
+        list[str] | None, typer.Argument(metavar="SESSION", help="Session ids; any unambiguous prefix works.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Send every session, also those created meanwhile.")
+    ] = False,
+    log: Annotated[
+        list[Path] | None, typer.Option("--log", metavar="FILE", help="Send a log (repeat for its parts), then exit.")
+    ] = None,
+    content: Annotated[bool, typer.Option("--content", help="Also send prompts, replies and data of tools.")] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", metavar="FILE", help="Remember what was sent over restarts.")
+    ] = None,
+) -> int:
+    """Send turns as OpenTelemetry traces and metrics, until Ctrl-C.
+
+    Where to is set by the standard variables: OTEL_EXPORTER_OTLP_ENDPOINT (default: http://localhost:4318),
+    OTEL_EXPORTER_OTLP_HEADERS (which may hold a secret), OTEL_SERVICE_NAME and others.
+    """
+    from agor_reactive.cli.otel import otel as work
+    from agor_reactive.cli.otel import otel_of_log
+
+    if log:
+        if everything or checkpoint:
+            raise UsageError("--log goes with SESSION and --content only")
+        return run(otel_of_log, log, session or [], content=content or None)
+    reach = Reach.of(url, api_key_env)
+    options: dict[str, Any] = {"everything": everything, "content": content or None, "checkpoint": checkpoint}
+    return run(work, reach, session or [], **options)
+
+
+@command
 def web(
     session: Annotated[
         str | None, typer.Argument(metavar="[SESSION]", help="Session id (default: the list of sessions).")

@@ -15,7 +15,7 @@ import pytest
 from reactivex.subject import Subject
 
 import agor_reactive as agor
-from agor_reactive.cli.pipe import SOURCES, _SessionWatch
+from agor_reactive.cli.pipe import SOURCES, SessionWatch
 from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.errors import UsageError
 from agor_reactive.sinks import Checkpoint, Slack, SlackBot, Webhook
@@ -237,7 +237,7 @@ async def test_with_all_a_session_is_held_while_it_is_there_and_not_archived() -
         sessions = client.service("sessions")
         place = {"branch_id": daemon.workspace_id, "agentic_tool": "claude-code"}
         rows = [await sessions.create({**place, "title": f"number {number}"}) for number in range(2)]
-        watch = _SessionWatch(client, Subject(), SOURCES["completed_turns"][0], 0.0)
+        watch = SessionWatch(client, Subject(), SOURCES["completed_turns"][0], 0.0)
         assert await watch.begin([]) >= 2
         rows.append(await sessions.create(place))
         ids = [row.session_id for row in rows]
