@@ -37,7 +37,8 @@ async def filled(s: Scene, view: Locator) -> None:
     await view.get_by_role("button", name="Approve").wait_for()
     await prompt(view, "And then this one")
     await shows(view, ".ag-queued", "And then this one")
-    await view.locator(".ag-chip").first.click()
+    # A tool is read aloud as it looks, with its state in words.
+    await view.get_by_role("button", name="Read complete src/inventory/stock.py").first.click()
     await view.locator(".ag-detail pre").first.wait_for()
 
 
