@@ -24,6 +24,8 @@ _FAR = float("inf")
 AT_REST = ENDED_STATUSES | {"queued", "created", ""}
 """Statuses of a task that is not running: not begun yet, ended, or missing."""
 _new = object.__new__
+_SHOWN = 10
+"""How many rows a repr shows."""
 
 
 class _Rows(Sequence[R]):
@@ -73,7 +75,11 @@ class _Rows(Sequence[R]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self)} rows)"
+        rows = self.ordered
+        if len(rows) <= _SHOWN:
+            return f"{type(self).__name__}({list(rows)!r})"
+        some = ", ".join(map(repr, rows[: _SHOWN - 1]))
+        return f"{type(self).__name__}([{some}, … {len(rows) - _SHOWN} more …, {rows[-1]!r}])"
 
 
 def is_active(task: Task | TaskEntry) -> bool:

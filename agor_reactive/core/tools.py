@@ -77,11 +77,12 @@ def tools_in(message: MessageEntry) -> Iterator[tuple[str, LiveTool]]:
         yield tool_use_id, LiveTool(name if isinstance(name, str) else None, kind == "tool_result", True)
 
 
-def tool_blocks(content: Any, tool_uses: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
+def tool_blocks(content: Any, tool_uses: Any) -> list[tuple[str, str, Mapping[str, Any]]]:
     """The ``tool_use`` and ``tool_result`` blocks of a message: kind, tool_use_id, block.
 
     Of a row that is not validated yet they are lists and dicts.
     """
+    found: list[tuple[str, str, Mapping[str, Any]]] = []
     if isinstance(content, (list, tuple)):
         for block in content:
             if isinstance(block, dict):
@@ -93,11 +94,12 @@ def tool_blocks(content: Any, tool_uses: Any) -> Iterator[tuple[str, str, Mappin
                 else:
                     continue
                 if type(tool_use_id) is str and tool_use_id:
-                    yield kind, tool_use_id, block
+                    found.append((kind, tool_use_id, block))
     if tool_uses and isinstance(tool_uses, (list, tuple)):
         for use in tool_uses:
             if isinstance(use, dict) and type(use.get("id")) is str and use["id"]:
-                yield "tool_use", use["id"], use
+                found.append(("tool_use", use["id"], use))
+    return found
 
 
 class ToolsByTask(Mapping[str, tuple[Tool, ...]]):

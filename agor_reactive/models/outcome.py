@@ -19,6 +19,7 @@ from typing import Any, Final
 
 from agor_reactive.errors import UsageError
 from agor_reactive.models.message import InputRequest, Message, PermissionAsked
+from agor_reactive.models.secrecy import scrub_text
 from agor_reactive.models.task import Task
 
 __all__ = [
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
     """The outcome of one prompt, or its current state.
 
@@ -52,6 +53,15 @@ class Outcome:
     messages: tuple[Message, ...] = field(default=(), repr=False)
     was_queued: bool = False
     partial: str = field(default="", repr=False)
+
+    def __repr__(self) -> str:
+        """Show the reply, what stands in its way, and the task: what an interactive user wants to know."""
+        shown = [f"text={_short(self.text)}"]
+        for name in ("reason", "requests"):
+            value = getattr(self, name, None)
+            if value:
+                shown.append(f"{name}={_short(value) if isinstance(value, str) else repr(value)}")
+        return f"{type(self).__name__}({', '.join(shown)}, task={self.task!r})"
 
     @property
     def text(self) -> str:
@@ -66,12 +76,12 @@ class Outcome:
         return last.text if last is not None else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Done(Outcome):
     """The task completed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Failed(Outcome):
     """The task failed."""
 
@@ -81,7 +91,7 @@ class Failed(Outcome):
         return why_it_ended(self.task, self.messages) or "the daemon gave no reason"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Stopped(Outcome):
     """The task was stopped."""
 
@@ -151,7 +161,7 @@ class NeededPermission:
         return self._answer(self.request, allow, **options)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PermissionNeeded(Outcome):
     """The task waits for permission to use a tool. It continues after the decision: wait for it again.
 
@@ -173,7 +183,7 @@ class PermissionNeeded(Outcome):
         return tuple(NeededPermission(request, self.answer) for request in asked if request.status == "pending")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class InputNeeded(Outcome):
     """The task waits for answers."""
 
@@ -184,10 +194,18 @@ class InputNeeded(Outcome):
         return tuple(request for request in asked if request is not None and request.status == "pending")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TimedOut(Outcome):
     """The wait timed out (the task continues), or the task did on the daemon (`task.ended`)."""
 
+
+def _short(text: str) -> str:
+    """A text as a literal, cut after 200 characters, without keys and tokens."""
+    clean = scrub_text(text)
+    return repr(clean if len(clean) <= _SHOWN else clean[: _SHOWN - 1] + "…")
+
+
+_SHOWN: Final = 200
 
 _KINDS: Final[Mapping[str, type[Outcome]]] = {
     "completed": Done,

@@ -39,6 +39,7 @@ class Pairing:
     def take(self, messages: Iterable[Mapping[str, Any]], name_of: Names) -> list[ToolCall]:
         """The calls that finish with these messages (fields of their rows)."""
         results: list[tuple[str, Mapping[str, Any], Any]] = []
+        made, done = self._made, self._done
         for fields in messages:
             content = fields.get("content")
             uses = fields.get("tool_uses")
@@ -46,10 +47,10 @@ class Pairing:
                 continue
             for kind, tool_use_id, block in tool_blocks(content, uses):
                 if kind == "tool_result":
-                    if tool_use_id not in self._done:
+                    if tool_use_id not in done:
                         results.append((tool_use_id, block, fields.get("timestamp")))
-                elif tool_use_id not in self._made:
-                    self._made[tool_use_id] = (block, instant(fields.get("timestamp")))
+                elif tool_use_id not in made:
+                    made[tool_use_id] = (block, instant(fields.get("timestamp")))
             if (
                 isinstance(content, dict)
                 and content.get("status") == "denied"
@@ -58,7 +59,7 @@ class Pairing:
                 self._denied[str(content.get("request_id"))] = content
         found = []
         for tool_use_id, block, timestamp in results:
-            if tool_use_id not in self._done:
+            if tool_use_id not in done:
                 failed = bool(block.get("is_error"))
                 found.append(self._call(tool_use_id, name_of, block.get("content"), failed, instant(timestamp)))
         return found
@@ -93,7 +94,8 @@ class Pairing:
         name = named if isinstance(named, str) else name_of(tool_use_id) or ""
         if status is None:
             status = "interrupted" if failed is None else "failed" if failed else "completed"
-        result = freeze(result)
+        if type(result) is not str:
+            result = freeze(result)
         if failed:
             error = _text(result) or "the tool failed"
         if status in ("failed", "interrupted") and self._denied and self._is_denied(tool_use_id, name, given):

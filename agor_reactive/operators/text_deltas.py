@@ -55,18 +55,21 @@ class _Written:
 
 
 class _Messages:
-    """The messages that are being written, and the ids of those that are saved."""
+    """The messages that are being written, and the ids of those that are saved: all, or the newest `most`."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: float = math.inf) -> None:
         self.written: dict[str, _Written] = {}
-        self._saved: set[str] = set()
+        self._saved: dict[str, None] = {}
+        self._most = most
 
     def has_saved(self, message_id: str) -> bool:
         return message_id in self._saved
 
     def save(self, message: Message, from_time: float, session_id: str) -> TextDelta | None:
         """The rest of a saved message; None if it is history or was saved before."""
-        self._saved.add(message.message_id)
+        self._saved[message.message_id] = None
+        if len(self._saved) > self._most:
+            del self._saved[next(iter(self._saved))]
         written = self.written.pop(message.message_id, None)
         if written is None:
             at = instant(message.timestamp)
@@ -120,11 +123,15 @@ class _Deltas:
         return None
 
 
+_REMEMBERED = 10_000
+"""Ids of saved messages: chunks and rows of them may come late."""
+
+
 class _DeltasOfEvents:
     """The text of all sessions, from events alone: chunks with numbers in their order, each once."""
 
     def __init__(self) -> None:
-        self._messages = _Messages()
+        self._messages = _Messages(_REMEMBERED)
         self._early: dict[str, dict[int, str]] = {}
 
     def of(self, event: RawEvent) -> Iterable[TextDelta]:
@@ -135,7 +142,8 @@ class _DeltasOfEvents:
         if not isinstance(message_id, str) or not isinstance(session_id, str) or self._messages.has_saved(message_id):
             return ()
         if topic in _SAVED:
-            if payload.get("role") != "assistant":
+            is_new = topic.endswith("created") or message_id in self._messages.written
+            if payload.get("role") != "assistant" or not is_new:
                 return ()
             self._early.pop(message_id, None)
             delta = self._messages.save(payload_of(event), -math.inf, session_id)

@@ -51,6 +51,8 @@ class _Calls:
             status = entry.status if entry is not None and news.is_loaded else None
             calls = [pairing.without_result(key, status, at, name_of) for key in left]
             found += calls if news.counts else [call for call in calls if _is_since(call, news.from_time)]
+        if is_over:
+            pairing.forget_messages()
         return found
 
 

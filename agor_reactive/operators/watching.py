@@ -110,13 +110,14 @@ class _Known:
     `from_time` is for the first look at its messages, `counts` for its end (see `News`).
     """
 
-    __slots__ = ("bucket", "counts", "from_begin", "from_time")
+    __slots__ = ("bucket", "counts", "from_begin", "from_time", "is_scanned")
 
     def __init__(self, from_begin: bool, from_time: float) -> None:
         self.bucket: MessageBucket | None = None
         self.from_begin = from_begin
         self.from_time = from_time
         self.counts = from_time == -math.inf
+        self.is_scanned = False
 
 
 class MessageWatch:
@@ -142,6 +143,8 @@ class MessageWatch:
         buckets, before = base.messages_by_task.buckets, self._buckets
         if buckets is not before:
             self._buckets = buckets
+            if before is not None and len(buckets) < len(before):
+                self._forget_unloaded(buckets)
             for bucket in buckets.values() if before is None else buckets.changed_since(before):
                 if (task_id := bucket.task_id) is not None:
                     touched[task_id] = None
@@ -171,6 +174,12 @@ class MessageWatch:
                 found.append(self._news(task_id, task, known, bucket_now))
         return found
 
+    def _forget_unloaded(self, buckets: PMap[str, MessageBucket]) -> None:
+        """Hold no messages that the session has unloaded."""
+        for task_id, known in self._known.items():
+            if task_id not in buckets:
+                known.bucket = None
+
     def _first_look_at(self, task_id: str, entry: TaskEntry | None) -> _Known | None:
         watch = self._tasks
         from_time = -math.inf
@@ -186,7 +195,7 @@ class MessageWatch:
     def _news(self, task_id: str, entry: TaskEntry | None, known: _Known, bucket: MessageBucket | None) -> News:
         watch = self._tasks
         from_time = known.from_time
-        if known.from_begin and known.bucket is None:
+        if known.from_begin and not known.is_scanned:
             # It was running at the first sync, of which its messages may be a part, or are loaded later.
             begin = math.inf if watch.is_first else watch.began
             from_time = begin if watch.since is None else watch.since
@@ -198,6 +207,7 @@ class MessageWatch:
             messages = bucket.in_order() if added is None else added
             known.bucket = bucket
             known.from_time = -math.inf
+            known.is_scanned = True
         live = self._live.get(task_id) if self._live is not None else None
         counts = not watch.is_first and known.counts
         return News(task_id, entry, messages, anew, from_time, bucket is not None, live, counts)

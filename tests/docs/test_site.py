@@ -20,7 +20,7 @@ import agor_reactive
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / ".ci" / "docs"
-LINK = re.compile(r'(?:href|src)="([^"]+)"')
+LINK = re.compile(r'<(?:a|img|link|script)\b[^<>]*? (?:href|src)="([^"]+)"')
 
 pytest.importorskip("zensical", reason='the site needs pip install -e ".[docs]"')
 

@@ -16,10 +16,9 @@ from hypothesis import strategies as st
 from reactivex.subject import Subject
 
 from agor_reactive.core import SessionState
-from agor_reactive.core.tables import is_active
+from agor_reactive.core.tables import AT_REST
 from agor_reactive.core.tools import Tool
 from agor_reactive.models.base import instant
-from agor_reactive.models.task import ENDED_STATUSES
 from agor_reactive.operators import ToolCall, Turn, completed_turns, tool_calls
 from tests.core.convergence import Convergence
 from tests.core.random_runs import _BEGIN, _POSSIBLE, _STEPS
@@ -30,7 +29,7 @@ _OFTEN = {
     "events_arrive": 8.0,
     "the_daemon_reads_pages": 6.0,
     "an_answer_arrives": 6.0,
-    "a_message_is_saved": 5.0,
+    "a_message_is_saved": 9.0,
     "a_task_is_made": 3.0,
     "a_task_moves_on": 4.0,
     "all_is_quiet": 2.0,
@@ -86,9 +85,8 @@ class Expected:
         for task_id, tools in state.tools_by_task.items():
             if everything or task_id in reading or task_id in self.history_tasks:
                 continue
-            task = state.get_task(task_id)
-            if task_id not in state.messages_by_task and (task is None or not (task.ended or is_active(task))):
-                continue
+            if task_id not in state.messages_by_task and task_id not in state.tasks.entries:
+                continue  # outside of the window
             for tool in tools:
                 key = (task_id, tool.tool_use_id)
                 if tool.status == "executing":
@@ -137,8 +135,8 @@ class Watched:
             if name == "a_message_is_saved":
                 begun = [row["task_id"] for row in self.machine.server.unqueued()]
                 task_id = self.machine.pick(arguments["n"], begun)
-                if task_id and self.machine.server.tasks[task_id]["status"] in ENDED_STATUSES:
-                    arguments = {**arguments, "shape": "text"}  # no tool is used after the end of a task
+                if task_id and self.machine.server.tasks[task_id]["status"] in AT_REST:
+                    arguments = {**arguments, "shape": "text"}  # only tasks that run use tools
             if all(possible(self.machine) for possible in _POSSIBLE[name]):
                 getattr(self.machine, name)(**arguments)
         self.machine.wire.quiesce()
@@ -176,7 +174,7 @@ def test_the_runs_have_much_to_emit() -> None:
         found["turns"] += len(watched.turns)
         found["calls"] += len(watched.calls)
         found["calls over a drop"] += len(watched.calls) if watched.machine.seen["drops"] else 0
-    assert all(found[name] > 25 for name in COVERED), found
+    assert all(found[name] > 15 for name in COVERED), found
 
 
 @pytest.mark.parametrize("hydration", ["eager", "lazy", "lean"])

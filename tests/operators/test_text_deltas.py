@@ -57,6 +57,19 @@ def test_a_saved_text_that_begins_otherwise_replaces_what_was_emitted() -> None:
     assert (delta.text, delta.replaces) == ("final", True)
 
 
+def test_events_of_saved_messages_emit_nothing_again() -> None:
+    row = message_row("m1", "t1", 1, content="one")
+    found = emitted(
+        text_deltas(),
+        saved("messages", message_row("old", "t1", 0), "patched"),
+        saved("messages", row),
+        saved("messages", row, "patched"),
+        chunk("m1", "one", 0),
+        saved("messages", message_row("m2", "t1", 2, role="user")),
+    )
+    assert texts(found) == ["one"]
+
+
 def test_text_of_users_is_not_emitted() -> None:
     watched = begun()
     assert watched.feed(saved("messages", message_row("m1", "t1", 1, role="user", content="a prompt"))) == []

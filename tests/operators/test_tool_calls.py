@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agor_reactive.core.events import LoadRequested
 from agor_reactive.errors import UsageError
 from agor_reactive.models.base import instant
 from agor_reactive.operators import ToolCall, tool_calls
@@ -123,6 +124,16 @@ def test_of_a_task_that_is_not_loaded_only_the_name_is_known() -> None:
     watched.feed(raw("tasks tool:start", task_id="t1", tool_use_id="u1", tool_name="Bash"))
     (call,) = watched.feed(saved("messages", result("m1", "t1", 3, "u1", "x")))
     assert (call.name, call.status, call.result, call.duration) == ("Bash", "unknown", None, None)
+
+
+def test_a_call_that_finishes_while_the_messages_of_its_task_are_read_waits_for_them() -> None:
+    watched = started(hydration="none")
+    asked, answered = use("m1", "t1", 1, ("u1", "Bash", {"command": "ls"})), result("m2", "t1", 3, "u1", "a.py")
+    watched.feed(saved("messages", asked), LoadRequested("t1"))
+    assert watched.feed(saved("messages", answered)) == []
+    watched.mirror.answer("messages", "t1", messages=[asked, answered])
+    (call,) = watched.show()
+    assert (call.status, call.input, call.result, call.duration) == ("completed", {"command": "ls"}, "a.py", 2.0)
 
 
 def test_events_of_several_sessions_are_paired() -> None:
