@@ -1,4 +1,4 @@
-"""A web view in a process of its own, for `benchmarks.cases.web`: writes its address, then its CPU time per line."""
+"""A web view in a separate process, for `benchmarks.cases.web`: writes its address, then its CPU time per line."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ class _CannotServe(OSError):
 async def web(
     stop: Stop, reach: Reach, session_id: str | None, *, port: int, allow_prompts: bool, open_browser: bool
 ) -> int:
-    """Serve until Ctrl-C. The link lets the user in, and nobody else on this machine."""
+    """Serve until Ctrl-C. Only the link lets a browser in: other users of this machine have none."""
     login = LoginLink()
     async with reach.live() as client, AsyncExitStack() as stack:
         path = "/" if session_id is None else f"/sessions/{await full_id(client, session_id)}"

@@ -41,7 +41,7 @@ class Browser(Protocol):
 
 
 class Feed(Publisher[D]):
-    """A publisher whose pages are browsers, each with a connection of its own; `join` and `leave` count them."""
+    """A publisher whose pages are browsers, each with its own connection; `join` and `leave` count them."""
 
     _encoded: dict[int | None, bytes]
     _browsers: dict[str, Browser]

@@ -1,6 +1,6 @@
 """What browsers cost the server of a web view: the CPU of fifty WebSockets of one session over that of one.
 
-The server is a process of its own, with the client in it, and reports its CPU time. The daemon is another, the browsers
+The server is a separate process with the client in it, and reports its CPU time. The daemon is another, the browsers
 are in this one: they read and confirm as a page does.
 """
 

@@ -16,7 +16,7 @@ collect_ignore_glob = [] if find_spec("playwright") else ["test_browser_*.py"]
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
-    """One Chromium for all tests; each opens pages of its own, with contexts of their own."""
+    """One Chromium for all tests; each opens its own pages and contexts."""
     from tests.notebook.browser import launched
 
     async with launched() as found:

@@ -76,7 +76,7 @@ def test_an_allowed_origin_is_one_origin(origins: Any) -> None:
         Guard(anybody, ["localhost"], origins)
 
 
-def test_somebody_must_decide_who_may_look() -> None:
+def test_authorize_is_required() -> None:
     with pytest.raises(TypeError):
         viewer(None)  # type: ignore[call-arg, arg-type]
     with pytest.raises(UsageError):
@@ -107,7 +107,7 @@ async def test_every_request_passes_the_hook_with_the_session_that_it_is_about(i
         assert s.app.viewers == {}
 
 
-async def test_a_hook_that_raises_lets_nobody_in() -> None:
+async def test_a_hook_that_raises_refuses() -> None:
     def broken(scope: Any) -> bool:
         raise LookupError("no such member")
 

@@ -37,7 +37,8 @@ async def filled(s: Scene, view: Locator) -> None:
     await view.get_by_role("button", name="Approve").wait_for()
     await prompt(view, "And then this one")
     await shows(view, ".ag-queued", "And then this one")
-    await view.locator(".ag-chip").first.click()
+    # A tool is read aloud as it looks, with its state in words.
+    await view.get_by_role("button", name="Read complete src/inventory/stock.py").first.click()
     await view.locator(".ag-detail pre").first.wait_for()
 
 
@@ -60,5 +61,32 @@ async def test_axe_finds_nothing_serious(browser: Browser, scheme: Any) -> None:
                 await picture(page, f"web-{scheme}-{width}")
                 assert await page.evaluate(FOUND) == []
                 assert await page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+        finally:
+            await page.close()
+
+
+async def test_arrows_lead_from_the_filter_through_the_rows(browser: Browser) -> None:
+    async with scene() as s:
+        for title in ("Second", "Third"):
+            row = {"branch_id": s.daemon.workspace_id, "agentic_tool": "codex", "title": title}
+            await s.client.service("sessions").create(row)
+        page = await browser.new_page()
+        try:
+            await page.goto(s.url)
+            await page.locator(".ag-row").nth(2).wait_for()
+            titles = await page.locator(".ag-row .ag-prompt").all_inner_texts()
+            await page.get_by_label("Filter").focus()
+            for key, expected in (
+                ("ArrowDown", titles[0]), ("ArrowDown", titles[1]), ("End", titles[2]), ("ArrowDown", titles[2]),
+                ("ArrowUp", titles[1]), ("Home", titles[0]), ("ArrowUp", ""), ("ArrowDown", titles[0]),
+            ):  # fmt: skip
+                await page.keyboard.press(key)
+                focused = "() => document.activeElement.querySelector('.ag-prompt')?.textContent ?? ''"
+                assert await page.evaluate(focused) == expected, key
+            await page.keyboard.press("Enter")
+            view = page.locator(".ag-session .ag")
+            await shows(view, ".ag-title", titles[0])
+            await page.keyboard.press("Escape")
+            assert await page.evaluate(focused) == titles[0]
         finally:
             await page.close()

@@ -69,7 +69,7 @@ async def test_an_element_in_another_app_shows_and_prompts(browser: Browser) -> 
             await shows(view, ".ag-title", "Another one")
             assert s.app.viewers == {other.session_id: 1}
             await page.evaluate("() => document.querySelector('agor-session').remove()")
-            await until(lambda: _left(s), "nobody looks any more")
+            await until(lambda: _left(s), "no browser is connected")
         finally:
             await page.close()
 

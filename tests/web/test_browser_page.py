@@ -75,12 +75,12 @@ async def test_a_session_from_its_prompt_to_a_daemon_that_is_back(browser: Brows
                     await shows(view, ".ag-linkstate", "live", seconds=40)
                     await prompt(view, "Are you there? [say:I am back.]")
                     await shows(view, ".ag-text", "I am back.")
-                await until(lambda: _nobody(client), "the mirror is released")
+                await until(lambda: _released(client), "the mirror is released")
     finally:
         await daemon.stop()
 
 
-async def _nobody(client: agor.Client) -> bool:
+async def _released(client: agor.Client) -> bool:
     return client.registry.sessions == ()
 
 
@@ -209,7 +209,7 @@ ELSEWHERE = """async (address) => {
 
 @asynccontextmanager
 async def elsewhere(body: Sequence[str] = ()) -> AsyncIterator[str]:
-    """A page of another origin on this machine; at ``/strict`` with a policy of its own."""
+    """A page of another origin on this machine; at ``/strict`` with its own policy."""
 
     async def page(request: Request) -> HTMLResponse:
         allowed = {name: request.query_params.get(name, "'none'") for name in ("connect", "script")}

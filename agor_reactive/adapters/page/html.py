@@ -1,4 +1,4 @@
-"""A page of its own: HTML with its script and style inside, and a policy that allows nothing else. Pure.
+"""A whole page: HTML with its script and style inside, and a policy that allows nothing else. Pure.
 
 The report is such a page in a file, the web view one that a server sends.
 """

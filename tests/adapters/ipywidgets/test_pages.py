@@ -22,15 +22,18 @@ def test_a_widgets_script_is_one_module_that_imports_nothing_and_names_nothing_t
     assert len(names) == len(set(names))
 
 
-def test_the_script_of_a_report_imports_and_exports_nothing_and_names_nothing_twice() -> None:
-    joined = script("report")
+@pytest.mark.parametrize("name", ["report", "web", "element"])
+def test_the_script_of_a_page_imports_and_exports_nothing_and_names_nothing_twice(name: str) -> None:
+    joined = script(name)
     assert not re.search(r"^\s*(import|export)\b", joined, re.MULTILINE)
     names = re.findall(r"^(?:class|const|let|function) (\w+)", joined, re.MULTILINE)
     assert len(names) == len(set(names))
 
 
 def test_every_module_is_part_of_a_page_and_small() -> None:
-    joined = "".join(script(name) for name in ("session_widget", "sessions_widget", "replay_widget", "report"))
+    joined = "".join(
+        script(name) for name in ("session_widget", "sessions_widget", "replay_widget", "report", "web", "element")
+    )
     for name, source in MODULES.items():
         assert source.splitlines()[0] in joined, name
         assert len(source.splitlines()) <= 250, name

@@ -35,7 +35,10 @@ export class SessionList {
     this.filter.type = "search";
     this.filter.placeholder = "Filter…";
     this.filter.setAttribute("aria-label", "Filter");
-    this.filter.addEventListener("keydown", (event) => event.stopPropagation());
+    this.filter.addEventListener("keydown", (event) => {
+      event.stopPropagation();
+      if (event.key === "ArrowDown") this.arrow(event);
+    });
     this.filter.addEventListener("input", () => this.draw());
     this.status = bar.appendChild(make("select", "ag-choice"));
     this.status.setAttribute("aria-label", "Status");
@@ -46,6 +49,7 @@ export class SessionList {
     this.body = root.appendChild(make("div", "ag-rows"));
     this.body.setAttribute("role", "group");
     this.body.setAttribute("aria-label", "Sessions");
+    root.addEventListener("keydown", (event) => this.arrow(event));
     this.pointed = false;
     this.body.addEventListener("pointerenter", (event) => { this.pointed = event.pointerType === "mouse"; });
     this.body.addEventListener("pointerleave", () => {
@@ -63,6 +67,17 @@ export class SessionList {
     ownPresses(root);
     this.unwatchWidth = watchWidth(root);
     parent.append(root, this.place);
+  }
+
+  // Arrows lead from row to row.
+  arrow(event) {
+    const rows = [...this.body.children];
+    const at = rows.indexOf(focusedIn(this.body));
+    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
+    if (to === undefined || event.ctrlKey || event.altKey || event.metaKey || (at < 0 && event.target !== this.filter)) return;
+    event.preventDefault();
+    if (to < 0) this.filter.focus();
+    else rows[to]?.focus();
   }
 
   onHost(state) {

@@ -16,13 +16,13 @@ const ENDED = "Your access has ended. Reload the page to sign in again.";
 const UNREACHABLE = "The server cannot be reached, or it refuses access. Trying again…";
 
 export class SocketHost {
-  // `make` gets a port and returns the view. `address`: a URL with the scheme of the page that it belongs to.
-  constructor(address, make) {
+  // `create` gets a port and returns the view. `address`: a URL with the scheme of the page that it belongs to.
+  constructor(address, create) {
     const url = new URL(address);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     this.address = url.href;
     this.tries = 0;
-    this.view = make({ send: (message) => this.send(message), text: "Connecting…", words: { ...SERVER } });
+    this.view = create({ send: (message) => this.send(message), text: "Connecting…", words: { ...SERVER } });
     this.onOnline = () => this.retry && this.connect();
     window.addEventListener("online", this.onOnline);
     this.beat = setInterval(() => this.check(), PING / 4);
