@@ -54,7 +54,7 @@ def fetched(url: str) -> IO[bytes]:
         except (FileNotFoundError, PermissionError):
             copy.close()
             raise
-        except Exception as error:  # noqa: BLE001 - each file system has its own kinds; all mean that reading failed
+        except Exception as error:
             copy.close()
             if delay is None:
                 raise OSError(f"{type(error).__name__}: {error}" if str(error) else type(error).__name__) from error

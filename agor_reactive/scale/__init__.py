@@ -8,15 +8,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib import import_module
 from os import PathLike
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from agor_reactive.errors import MissingExtra
 
 if TYPE_CHECKING:
-    from agor_reactive.scale.frame import LogFrame
+    from contextlib import AbstractContextManager
 
-__all__ = ["fold_logs"]
+    from agor_reactive.scale.frame import LogFrame
+    from agor_reactive.scale.summary import Report
+
+__all__ = ["fold_logs", "local_workers", "report", "write_report_page"]
 
 
 def fold_logs(
@@ -36,11 +41,48 @@ def fold_logs(
     A partition folds logs of about `partition_bytes` compressed bytes. Raises `UsageError` if no file is a log, or for
     an unknown `by`, and `MissingExtra` without Dask.
     """
-    try:
-        import dask.dataframe
-        import distributed  # noqa: F401
-    except ImportError:
-        raise MissingExtra("Folding many logs needs Dask: pip install 'agor-reactive[dask]'") from None
+    _check_extra()
     from agor_reactive.scale.frame import planned
 
     return planned(paths, by, scheduler=scheduler, partition_bytes=partition_bytes)
+
+
+def report(
+    paths: str | PathLike[str] | Sequence[str | PathLike[str]],
+    by: Sequence[str] = ("agent", "model", "day"),
+    *,
+    scheduler: str | None = None,
+) -> Report:
+    """Fold logs, and sum their turns by ``agent``, ``model``, ``day``, ``status`` or ``session``. Sums are made where
+    the logs are folded. Raises what `fold_logs` raises, and `UsageError` for another key.
+    """
+    _check_extra()
+    from agor_reactive.scale.summary import report_of
+
+    return report_of(fold_logs(paths, by="task", scheduler=scheduler), by)
+
+
+def write_report_page(made: Report, path: str | PathLike[str]) -> Path:
+    """Write a report as one HTML file with plots, which loads and runs nothing. An existing file is replaced."""
+    from agor_reactive.scale.page import write_page
+
+    return write_page(made, path)
+
+
+def local_workers(count: int) -> AbstractContextManager[Any]:
+    """Within ``with``: run Dask on so many processes here. A script needs its ``if __name__ == "__main__":`` for them.
+
+    With one, everything runs in this process. Raises `MissingExtra` without Dask.
+    """
+    _check_extra()
+    from agor_reactive.scale.workers import local_workers as work
+
+    return work(count)
+
+
+def _check_extra() -> None:
+    try:
+        for name in ("dask.dataframe", "distributed"):
+            import_module(name)
+    except ImportError:
+        raise MissingExtra("Folding many logs needs Dask: pip install 'agor-reactive[dask]'") from None

@@ -68,5 +68,3 @@ def last_states(logs: Sequence[PlannedLog], newest: dict[str, int]) -> Iterator[
         for session_id, state in of_session.items():
             if newest.get(session_id) == log.order:
                 yield state
-
-

@@ -21,9 +21,9 @@ from agor_reactive.scale.tables import BY, empty, joined, merged
 __all__ = ["LogFrame", "planned"]
 
 _SCANNED_AT_ONCE = 50
-_LEAST = 2**16
+_LEAST = 2**18
 """Compressed bytes of a partition, at least: a task costs the scheduler about a millisecond."""
-_TASKS_PER_WORKER = 8
+_TASKS_PER_WORKER = 4
 
 
 class LogFrame(dask.dataframe.DataFrame):
@@ -66,6 +66,11 @@ class LogFrame(dask.dataframe.DataFrame):
         """
         return {by: _tables(self._plan, self._rows, by) for by in BY}, self._damages()
 
+    def persist_rows(self) -> LogFrame:
+        """The same frame, folded now and kept where it was folded, so that more than one use costs one fold."""
+        rows = dask.persist(*self._rows)
+        return _framed(self._plan, rows, self._by)
+
     def states(self) -> Any:
         """A Dask Bag of the last state of each session, that of its newest mirror.
 
@@ -76,10 +81,7 @@ class LogFrame(dask.dataframe.DataFrame):
             newest.update(dict.fromkeys(log.sessions, log.order))
         fold = dask.delayed(last_states, pure=True)
         return dask.bag.from_delayed(
-            [
-                fold(here, {one: newest[one] for log in here for one in log.sessions})
-                for here in self._plan.partitions
-            ]
+            [fold(here, {one: newest[one] for log in here for one in log.sessions}) for here in self._plan.partitions]
         )
 
     def _damages(self) -> tuple[Any, ...]:
@@ -104,7 +106,7 @@ def planned(
     partition_bytes: int,
 ) -> LogFrame:
     """See `agor_reactive.scale.fold_logs`."""
-    meta = empty(by)
+    empty(by)  # an unknown one is refused before anything is read
     files = expanded(paths)
     workers = _workers(scheduler)
     scan = dask.delayed(scan_files, pure=False)
@@ -117,7 +119,11 @@ def planned(
     plan = make_plan(scans, max(min(partition_bytes, even), min(_LEAST, partition_bytes)))
     fold = dask.delayed(fold_partition, pure=False)
     rows = [fold(here) for here in plan.partitions]
-    frame = dask.dataframe.from_delayed(_tables(plan, rows, by), meta=meta, verify_meta=False)
+    return _framed(plan, rows, by)
+
+
+def _framed(plan: Plan, rows: Sequence[Any], by: str) -> LogFrame:
+    frame = dask.dataframe.from_delayed(_tables(plan, rows, by), meta=empty(by), verify_meta=False)
     return LogFrame(frame.expr, plan, rows, by)
 
 

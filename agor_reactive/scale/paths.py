@@ -20,7 +20,7 @@ def expanded(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
     found: dict[str, None] = {}
-    for path in map(os.fspath, paths):
+    for path in [os.fspath(path) for path in paths]:
         found.update(dict.fromkeys(_of_pattern(path) if _is_pattern(path) else [path]))
     if not found:
         raise UsageError("name at least one log file")
@@ -38,7 +38,7 @@ def _of_pattern(pattern: str) -> list[str]:
         system, path = file_system(pattern)
         try:
             found = [system.unstrip_protocol(one) for one in system.glob(path)]
-        except Exception as error:  # noqa: BLE001 - each file system has its own kinds
+        except Exception as error:
             raise UsageError(f"{pattern} cannot be listed: {error or type(error).__name__}") from error
     else:
         found = [one for one in glob.glob(pattern, recursive=True) if os.path.isfile(one)]

@@ -74,14 +74,16 @@ class Plan:
         several = sum(len(ids) for ids, _ in self.spread)
         split = sum(len(log.parts) > 1 for log in logs)
         lines = [
-            f"1. scan   {self.files:,} files: {len(logs):,} logs ({split:,} in several files), {len(sessions):,} sessions,"
-            f" {len(self.damage):,} unreadable files",
+            f"1. scan   {self.files:,} files: {len(logs):,} logs ({split:,} in several files), "
+            f"{len(sessions):,} sessions, {len(self.damage):,} unreadable files",
             f"2. fold   {len(self.partitions):,} partitions, each log as a whole:",
         ]
         for number, here in enumerate(self.partitions[:20]):
             weight = sum(log.weight for log in here)
             held = len({one for log in here for one in log.sessions})
-            lines.append(f"     {number:>4}  {len(here):,} logs, {held:,} sessions, about {weight / 2**20:.1f} MiB compressed")
+            lines.append(
+                f"     {number:>4}  {len(here):,} logs, {held:,} sessions, about {weight / 2**20:.1f} MiB compressed"
+            )
         if len(self.partitions) > 20:
             lines.append(f"     ...   {len(self.partitions) - 20:,} more")
         lines.append(f"3. merge  {several:,} sessions that several partitions hold, in {len(self.spread):,} tasks")

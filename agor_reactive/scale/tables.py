@@ -36,15 +36,15 @@ _TYPES: Final[Mapping[str, Mapping[str, str]]] = {
         "mirror": _COUNT,
     },
     "task": {
-        **{name: _TEXT for name in ("session_id", "task_id", "status", "model", "error", "agent", "day")},
-        **{name: _TIME for name in ("created_at", "started_at", "completed_at")},
+        **dict.fromkeys(("session_id", "task_id", "status", "model", "error", "agent", "day"), _TEXT),
+        **dict.fromkeys(("created_at", "started_at", "completed_at"), _TIME),
         **dict.fromkeys(_SUMS, _NUMBER),
         **dict.fromkeys(_COUNTS, _COUNT),
         "loaded": "bool",
         "mirror": _COUNT,
     },
     "tool": {
-        **{name: _TEXT for name in ("session_id", "task_id", "tool_use_id", "tool_name", "status")},
+        **dict.fromkeys(("session_id", "task_id", "tool_use_id", "tool_name", "status"), _TEXT),
         "failed": "bool",
         "denied": "bool",
         "called_at": _TIME,
@@ -135,7 +135,9 @@ def empty(by: str) -> Any:
     return merged([rows_of([], ())], by)
 
 
-def merged(parts: Sequence[Rows], by: str, *, only: Collection[str] | None = None, without: Collection[str] = ()) -> Any:
+def merged(
+    parts: Sequence[Rows], by: str, *, only: Collection[str] | None = None, without: Collection[str] = ()
+) -> Any:
     """The table of these rows, each session, task and tool call once; of the sessions `only`, or all `without` some."""
 
     def taken(name: str) -> Any:
