@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -65,6 +66,13 @@ class LogFrame(dask.dataframe.DataFrame):
         They share one fold if they are computed together.
         """
         return {by: _tables(self._plan, self._rows, by) for by in BY}, self._damages()
+
+    def to_parquet(self, path: Any, *args: Any, **kwargs: Any) -> Any:
+        """As Dask's, but for the index, which only counts the rows of a partition: it is left out."""
+        with warnings.catch_warnings():
+            # Dask 2026.8 asks pandas 3.1 to change frames in place, which pandas warns about.
+            warnings.filterwarnings("ignore", "The inplace keyword", DeprecationWarning)
+            return super().to_parquet(path, *args, **{"write_index": False, **kwargs})
 
     def persist_rows(self) -> LogFrame:
         """The same frame, folded now and kept where it was folded, so that more than one use costs one fold."""

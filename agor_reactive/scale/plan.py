@@ -114,11 +114,11 @@ def _scan(path: str) -> Scan:
                 at = end if end >= 0 else len(chunk)
                 sessions.update(dict.fromkeys(_session(chunk[begin:at])))
         if part is None:
-            raise UsageError(str(damage[0]) if damage else f"{path}: the file is empty")
+            return Scan(path, None, damage=damage[0] if damage else Damage(path, 0, "the file is empty"))
     except MissingExtra:
         raise
     except UsageError as error:
-        reason = str(error).removeprefix(path).lstrip(": ")
+        reason = str(error).removeprefix(path).removeprefix(":").strip()
         return Scan(path, None, damage=Damage(path, 0, reason))
     try:
         weight = os.path.getsize(path)
