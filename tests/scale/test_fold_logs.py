@@ -42,7 +42,7 @@ def test_it_is_a_dask_dataframe_with_the_types_that_it_promises(five: list[Path]
         made = frame.compute()
         assert made.dtypes.to_dict() == frame.dtypes.to_dict()
         frame.to_parquet(tmp_path / by)
-        assert len(dask.dataframe.read_parquet(tmp_path / by).compute()) == len(made)
+        assert len(pandas.read_parquet(tmp_path / by)) == len(made)
     by_model = scale.fold_logs(five, "task").groupby("model").cost_usd.sum().compute()
     assert by_model.to_dict() == {"model-0": 1.5, "model-1": 1.0}
 
