@@ -26,6 +26,7 @@
     ├── RecordingFailed          a log could not be written to its end
     └── UsageError               a wrong call
         ├── HandleDisposed       a released handle was used
+        ├── UnknownMethod        a service has no such method
         ├── WrongLoop            an object of one event loop was used from another
         ├── PayloadTooLarge      the frame is larger than the daemon accepts; nothing was sent
         └── MissingExtra         an optional extra is not installed
@@ -66,6 +67,7 @@ __all__ = [
     "ServerError",
     "TooManyRequests",
     "Unavailable",
+    "UnknownMethod",
     "UsageError",
     "WrongLoop",
 ]
@@ -195,7 +197,22 @@ class ServerError(DaemonError):
 
 
 class Unavailable(ServerError):
-    """The daemon, or a proxy in front of it, is not ready (502, 503, 504)."""
+    """The daemon, or a proxy in front of it, is not ready (502, 503, 504); `retry_after` is in seconds, or None.
+
+    After 502 and 504 a write may have been carried out. 503 with `retry_after` refuses it: nothing was done.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after: float | None = None,
+        name: str | None = None,
+        code: int | str | None = None,
+        data: Any = None,
+    ) -> None:
+        super().__init__(message, name=name, code=code, data=data)
+        self.retry_after = retry_after
 
 
 class ProtocolError(AgorError):
@@ -212,6 +229,10 @@ class UsageError(AgorError):
 
 class HandleDisposed(UsageError):
     """A handle was used after its last release."""
+
+
+class UnknownMethod(UsageError, AttributeError):
+    """A service has no such method; the message names one that is spelled alike."""
 
 
 class WrongLoop(UsageError):

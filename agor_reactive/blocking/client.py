@@ -14,7 +14,7 @@ from agor_reactive.blocking.handle import BlockingHandle
 from agor_reactive.blocking.portal import LoopThread, blocking, emitting_on_loop, handed_over
 from agor_reactive.blocking.sessions import BlockingSessions
 from agor_reactive.calls.drivers import Pages
-from agor_reactive.calls.effects import Operation
+from agor_reactive.calls.effects import CallOptions, Operation
 from agor_reactive.calls.paging import FilterCheck
 from agor_reactive.calls.surface import LiveSync
 from agor_reactive.client import Client, ClientOptions, Hydration, create_client, retain_sessions
@@ -23,7 +23,6 @@ from agor_reactive.models import AuthenticationResult
 from agor_reactive.models.secrecy import hide, hide_fields, hide_values
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.services import Deliver, Services
-from agor_reactive.transport.address import DEFAULT_URL
 from agor_reactive.transport.credentials import LiveLoginOptions, Strategy
 
 __all__ = ["BlockingClient", "connect"]
@@ -40,11 +39,11 @@ class _PortalDriver:
         self._live = live
         self._portal = portal
 
-    def run(self, operation: Operation[T], timeout: float | None, /) -> T:
-        return self._portal.run(self._live.runner.run(operation, timeout))
+    def run(self, operation: Operation[T], options: CallOptions | None = None, /) -> T:
+        return self._portal.run(self._live.runner.run(operation, options))
 
-    def walk(self, pages: Pages[T], timeout: float | None, /) -> Iterator[T]:
-        while (rows := self.run(pages.step(), timeout)) is not None:
+    def walk(self, pages: Pages[T], options: CallOptions | None = None, /) -> Iterator[T]:
+        while (rows := self.run(pages.step(), options)) is not None:
             yield from rows
 
     def check_loop(self) -> None:
@@ -143,7 +142,7 @@ def _end(live: Client, portal: LoopThread) -> None:
             portal.loop.create_task(live.close()).add_done_callback(lambda _: portal.loop.stop())
 
 
-def connect(url: str = DEFAULT_URL, **options: Unpack[ClientOptions]) -> BlockingClient:
+def connect(url: str | None = None, **options: Unpack[ClientOptions]) -> BlockingClient:
     """Connect a live client without `await`, and log in if there are credentials.
 
     `options` are those of `create_client`. It also works inside a running event loop (a notebook cell), since it has

@@ -4,20 +4,48 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from typing import Any, Self
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Self
 
 from reactivex import Observable
+from reactivex import operators as ops
 
 from agor_reactive.blocking.permission import BlockingPermission
 from agor_reactive.blocking.portal import LoopThread, Newest, blocking, emitting_on_loop, handed_over
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import UsageError
+from agor_reactive.models.message import PermissionAsked
+from agor_reactive.models.outcome import Outcome, PermissionNeeded, answered_by
+from agor_reactive.models.reply import DecisionTaken
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.services import Deliver
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.permissions import PendingPermission
 
 __all__ = ["BlockingHandle"]
+
+
+P = ParamSpec("P")
+
+
+def _answerable(
+    method: Callable[Concatenate[BlockingHandle, P], Outcome],
+) -> Callable[Concatenate[BlockingHandle, P], Outcome]:
+    """Make the permission requests of the outcome answer without `await`."""
+
+    @wraps(method)
+    def call(self: BlockingHandle, /, *args: P.args, **kwargs: P.kwargs) -> Outcome:
+        outcome, portal = method(self, *args, **kwargs), self.portal
+        if not isinstance(outcome, PermissionNeeded) or (answer := outcome.answer) is None:
+            return outcome
+
+        def decide(asked: PermissionAsked, allow: bool, **options: Any) -> DecisionTaken:
+            taken: DecisionTaken = portal.run(answer(asked, allow, **options))
+            return taken
+
+        return answered_by(outcome, decide)
+
+    return call
 
 
 class BlockingHandle:
@@ -41,6 +69,11 @@ class BlockingHandle:
         return self._handle
 
     @property
+    def portal(self) -> LoopThread:
+        """The client's event loop, for what runs on it."""
+        return self._portal
+
+    @property
     def session_id(self) -> str:
         """The session's full id, when known."""
         return self._handle.session_id
@@ -59,6 +92,20 @@ class BlockingHandle:
     def events(self) -> Observable[RawEvent]:
         """Every event of the session as an Observable that emits on the loop's thread."""
         return emitting_on_loop(self._handle.entry.events, self._portal)
+
+    @property
+    def permissions(self) -> Observable[BlockingPermission]:
+        """Permission requests as an Observable that emits on the loop's thread: the pending ones, then each new one.
+
+        Call `approve` and `deny` on another thread than the loop's; see `on_permission`.
+        """
+        portal = self._portal
+        requests = self._portal.call(lambda: self._handle.permissions)
+
+        def wrap(asked: PendingPermission) -> BlockingPermission:
+            return BlockingPermission.of(asked, portal)
+
+        return emitting_on_loop(requests, portal).pipe(ops.map(wrap))
 
     def ready(self, timeout: float | None = None) -> SessionState:
         """Wait for the first load to end; see `SessionHandle.ready`. Raises `CallTimeout`."""
@@ -127,8 +174,8 @@ class BlockingHandle:
     # ---- as of `SessionHandle`
 
     prompt = blocking(SessionHandle.prompt)
-    ask = blocking(SessionHandle.ask)
-    wait = blocking(SessionHandle.wait)
+    ask = _answerable(blocking(SessionHandle.ask))
+    wait = _answerable(blocking(SessionHandle.wait))
     stop = blocking(SessionHandle.stop)
     cancel = blocking(SessionHandle.cancel)
     approve = blocking(SessionHandle.approve)

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from agor_reactive.calls.effects import Call, Effect, EffectGenerator, Operation, Sleep
+from agor_reactive.calls.effects import NO_OPTIONS, Call, CallOptions, Effect, EffectGenerator, Operation, Sleep
 from agor_reactive.calls.own_loop import OwnLoop
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ class Driver(Protocol):
 
     filters: FilterCheck | None
 
-    def run(self, operation: Operation[Any], timeout: float | None, /) -> Any: ...
+    def run(self, operation: Operation[Any], options: CallOptions | None = None, /) -> Any: ...
 
-    def walk(self, pages: Pages[Any], timeout: float | None, /) -> Any: ...
+    def walk(self, pages: Pages[Any], options: CallOptions | None = None, /) -> Any: ...
 
     def check_loop(self) -> None: ...
 
@@ -104,7 +104,7 @@ class SyncDriver:
 
     def __init__(
         self,
-        call: Callable[[Call, float | None], Any],
+        call: Callable[[Call, CallOptions], Any],
         *,
         sleep: Callable[[float], Any] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -115,19 +115,19 @@ class SyncDriver:
         self._sleep = sleep
         self._clock = clock
 
-    def run(self, operation: Operation[T], timeout: float | None, /) -> T:
-        return drive(operation, lambda effect: self._perform(effect, timeout))
+    def run(self, operation: Operation[T], options: CallOptions | None = None, /) -> T:
+        return drive(operation, lambda effect: self._perform(effect, options or NO_OPTIONS))
 
-    def walk(self, pages: Pages[T], timeout: float | None, /) -> Iterator[T]:
-        while (rows := self.run(pages.step(), timeout)) is not None:
+    def walk(self, pages: Pages[T], options: CallOptions | None = None, /) -> Iterator[T]:
+        while (rows := self.run(pages.step(), options)) is not None:
             yield from rows
 
     def check_loop(self) -> None:
         """Any thread may use it."""
 
-    def _perform(self, effect: Effect, timeout: float | None) -> Any:
+    def _perform(self, effect: Effect, options: CallOptions) -> Any:
         if isinstance(effect, Call):
-            return self._call(effect, timeout)
+            return self._call(effect, options)
         return self._sleep(effect.seconds) if isinstance(effect, Sleep) else self._clock()
 
 
@@ -136,7 +136,7 @@ class AsyncDriver:
 
     def __init__(
         self,
-        call: Callable[[Call, float | None], Awaitable[Any]],
+        call: Callable[[Call, CallOptions], Awaitable[Any]],
         *,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -149,16 +149,16 @@ class AsyncDriver:
         self._sleep = sleep
         self._clock = clock
 
-    async def run(self, operation: Operation[T], timeout: float | None, /) -> T:
+    async def run(self, operation: Operation[T], options: CallOptions | None = None, /) -> T:
         self.check_loop()
-        return await drive_async(operation, lambda effect: self._perform(effect, timeout))
+        return await drive_async(operation, lambda effect: self._perform(effect, options or NO_OPTIONS))
 
-    async def walk(self, pages: Pages[T], timeout: float | None, /) -> AsyncIterator[T]:
-        while (rows := await self.run(pages.step(), timeout)) is not None:
+    async def walk(self, pages: Pages[T], options: CallOptions | None = None, /) -> AsyncIterator[T]:
+        while (rows := await self.run(pages.step(), options)) is not None:
             for row in rows:
                 yield row
 
-    async def _perform(self, effect: Effect, timeout: float | None) -> Any:
+    async def _perform(self, effect: Effect, options: CallOptions) -> Any:
         if isinstance(effect, Call):
-            return await self._call(effect, timeout)
+            return await self._call(effect, options)
         return await self._sleep(effect.seconds) if isinstance(effect, Sleep) else self._clock()

@@ -6,13 +6,14 @@ versions of the daemon differ, it tries one way and falls back to the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from agor_reactive.calls import paging
 from agor_reactive.calls.answers import answer_of, model_of, page_of, rows_in, typed_row
 from agor_reactive.calls.backoff import Backoff
 from agor_reactive.calls.effects import Call, Now, Operation, Sleep
+from agor_reactive.calls.progress import progress_line
 from agor_reactive.calls.queries import Query, query_of
 from agor_reactive.calls.versions import is_missing_route
 from agor_reactive.errors import (
@@ -184,7 +185,12 @@ def links_of_session(kind: type[M], session_id: str, *what: str) -> Operation[tu
 
 
 def outcome(
-    task_id: str, *, timeout: float | None, at_permission: bool, admitted: Task | None = None
+    task_id: str,
+    *,
+    timeout: float | None,
+    at_permission: bool,
+    admitted: Task | None = None,
+    report: Callable[[str], Any] | None = None,
 ) -> Operation[Outcome]:
     """Poll a task until it has ended or needs a decision, at growing intervals.
 
@@ -199,6 +205,8 @@ def outcome(
         try:
             task = typed_row(Task, (yield Call("get", "tasks", (task_id,))))
             was_queued = was_queued or task.queued
+            if report is not None:
+                report(progress_line(task))
             waits = at_permission and waits_for_someone(task)
             if task.ended or waits or late:
                 messages = yield from messages_of({"task_id": task.task_id})

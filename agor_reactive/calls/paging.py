@@ -26,7 +26,7 @@ __all__ = [
     "IDS_A_CALL",
     "MOST_IDS",
     "FilterCheck",
-    "OnProgress",
+    "OnPage",
     "OutOfReach",
     "Walk",
     "find",
@@ -37,7 +37,7 @@ _log = logging.getLogger("agor_reactive")
 
 T = TypeVar("T")
 
-OnProgress = Callable[[int, int | None], Any]
+OnPage = Callable[[int, int | None], Any]
 """Called after each page with the number of rows so far and the expected number, None while that is unknown."""
 
 IDS_A_CALL: Final = 100
@@ -186,11 +186,11 @@ def find_all(
     path: str,
     query: Query | None,
     page_size: int,
-    on_progress: OnProgress | None,
+    on_page: OnPage | None,
     filters: FilterCheck | None = None,
 ) -> Operation[Any]:
     """Find every matching row once, in its newest version; sorted here if the query has `$sort`."""
-    walk: Walk[Any] = Walk(path, query, page_size, on_progress, filters)
+    walk: Walk[Any] = Walk(path, query, page_size, on_page, filters)
     yield from walk.collect()
     return in_order(list(walk.found.values()), (query or {}).get("$sort"))
 
@@ -208,7 +208,7 @@ class Walk(Generic[T]):
         path: str,
         query: Query | None,
         page_size: int,
-        on_progress: OnProgress | None = None,
+        on_page: OnPage | None = None,
         filters: FilterCheck | None = None,
     ) -> None:
         asked = dict(query or {})
@@ -225,7 +225,7 @@ class Walk(Generic[T]):
         self._parts = [_Part(path, part, size, start) for part in parts]
         self._seen: set[Any] = set()
         self._ended = 0
-        self._on_progress = on_progress
+        self._on_page = on_page
         self._doubted = (filters, path, parts, size, start) if filters is not None and start and parts else None
         self._to_skip = 0
         self._skipped: set[Any] = set()
@@ -310,14 +310,14 @@ class Walk(Generic[T]):
             self._to_skip = start
 
     def _report(self) -> None:
-        if self._on_progress is not None:
-            self._on_progress(len(self._seen), self.total)
+        if self._on_page is not None:
+            self._on_page(len(self._seen), self.total)
 
     def _report_ranges(self, count: int) -> None:
         """Report progress of id ranges: they may begin at the first row again, so only rows beyond the first page
         count."""
-        if self._on_progress is not None and self._ended + count > len(self._seen):
-            self._on_progress(self._ended + count, self.total)
+        if self._on_page is not None and self._ended + count > len(self._seen):
+            self._on_page(self._ended + count, self.total)
 
 
 class _Part:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
@@ -10,9 +11,8 @@ from typing import Annotated, Any, Literal
 import typer
 
 from agor_reactive.cli.endings import run, working
-from agor_reactive.cli.reach import KEY_ENV, ApiKeyEnv, Reach, Url
+from agor_reactive.cli.reach import KEY_ENV, ApiKeyEnv, ProfileName, Reach, Url, chosen_profile
 from agor_reactive.errors import UsageError
-from agor_reactive.transport.address import DEFAULT_URL
 
 __all__ = ["app", "run_app"]
 
@@ -25,6 +25,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+
+permissions_app = typer.Typer(no_args_is_help=True, help="Try policies for permission requests on a log.")
+app.add_typer(permissions_app, name="permissions")
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Session id; any unambiguous prefix works.")]
@@ -44,13 +47,29 @@ ApiVersion = Annotated[
 def command(work: Callable[..., int]) -> Callable[..., int]:
     """Add a command that returns its exit code. What is wrong is said in one line (see `endings.working`)."""
 
-    @app.command()
+    connects = "url" in work.__annotations__
+
     @wraps(work)
-    def end_with_code(*args: Any, **options: Any) -> None:
+    def end_with_code(*args: Any, profile: str | None = None, **options: Any) -> None:
         with working():
+            if connects:
+                chosen_profile.set(profile)
             raise typer.Exit(work(*args, **options))
 
+    if connects:
+        _add_profile(end_with_code, work)
+    app.command()(end_with_code)
     return work
+
+
+def _add_profile(command: Any, work: Callable[..., int]) -> None:
+    """Give a command that connects to a daemon the option `--profile`, and no default to its `--url`."""
+    signature = inspect.signature(work, eval_str=True)
+    parameters = {**signature.parameters}
+    parameters["url"] = parameters["url"].replace(default=None)
+    profile = inspect.Parameter("profile", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=ProfileName)
+    command.__signature__ = signature.replace(parameters=[*parameters.values(), profile])
+    command.__annotations__ = {name: one.annotation for name, one in command.__signature__.parameters.items()}
 
 
 def run_app() -> None:
@@ -78,7 +97,8 @@ def root(
 ) -> None:
     """Watch and drive the sessions of an Agor daemon.
 
-    Reads the daemon's address from AGOR_DAEMON_URL and your API key from AGOR_API_KEY.
+    Reads the daemon's address from AGOR_DAEMON_URL and your API key from AGOR_API_KEY, else from the profile that
+    login stored. AGOR_LOG=debug writes a log to stderr.
     Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
     """
 
@@ -116,7 +136,7 @@ def serve(
 
 @command
 def sessions(
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     json: Annotated[bool, typer.Option("--json", help="Write one JSON row per line.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of sessions.")] = 20,
@@ -131,7 +151,7 @@ def sessions(
 @command
 def new(
     title: Annotated[str, typer.Argument(help="Title of the session.")],
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     workspace: Annotated[str | None, typer.Option(help="Id of the branch (or worktree).")] = None,
     agent: Annotated[str, typer.Option(help="The agentic tool.")] = "claude-code",
@@ -145,7 +165,7 @@ def new(
 @command
 def watch(
     session: SessionId,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     json: Annotated[bool, typer.Option("--json", help="One summary line per snapshot; last line: full snapshot.")] = (
         False
@@ -165,7 +185,7 @@ def watch(
 def prompt(
     session: SessionId,
     text: Annotated[str, typer.Argument(help="Prompt text; - reads stdin.")],
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch until the task ends.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --follow: write JSON lines.")] = False,
@@ -194,7 +214,7 @@ def record(
     session: Annotated[
         list[str] | None, typer.Argument(metavar="SESSION", help="Session ids; any unambiguous prefix works.")
     ] = None,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     everything: Annotated[
         bool, typer.Option("--all", help="Record every session, also those created meanwhile.")
@@ -222,7 +242,7 @@ def export(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="A page with a slider through the session's time.")
     ] = None,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     redact_text: RedactText = False,
 ) -> int:
@@ -301,12 +321,19 @@ def pipe(
     session: Annotated[
         list[str] | None, typer.Argument(metavar="SESSION", help="Session ids; any unambiguous prefix works.")
     ] = None,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     everything: Annotated[
         bool, typer.Option("--all", help="Pipe every session, also those created meanwhile.")
     ] = False,
-    on: Annotated[str, typer.Option("--on", metavar="WHAT", help="completed_turns or events.")] = "completed_turns",
+    on: Annotated[
+        str,
+        typer.Option(
+            "--on",
+            metavar="WHAT",
+            help="completed_turns, tool_calls, status_changes, queue_changes, permission_requests, text_deltas, events",
+        ),
+    ] = "completed_turns",
     template: Annotated[
         str | None, typer.Option("--template", metavar="TEXT", help="Text with {status}, {prompt:.80}, {text}…")
     ] = None,
@@ -323,7 +350,7 @@ def pipe(
         Path | None, typer.Option("--resend", metavar="FILE", help="Deliver a file of dead letters, then exit.")
     ] = None,
 ) -> int:
-    """Deliver completed turns or events to Slack, a webhook, a file or a terminal, until Ctrl-C.
+    """Deliver turns, tool calls, changes or events to Slack, a webhook, a file or a terminal, until Ctrl-C.
 
     NAME is an environment variable that holds the secret (default: AGOR_SLACK_WEBHOOK, AGOR_WEBHOOK_URL), or the path
     of a file.
@@ -342,8 +369,78 @@ def pipe(
     return run(work, reach, session or [], **options)
 
 
+@permissions_app.command("dry-run")
+def permissions_dry_run(
+    files: LogFiles,
+    approve: Annotated[
+        list[str], typer.Option("--approve", metavar="TOOL", help="Approve this tool; may have * (repeatable).")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show which requests of a log a policy would approve. Nothing is answered."""
+    with working():
+        from agor_reactive.cli.permissions import rehearse
+
+        raise typer.Exit(rehearse(files, approve, as_json=as_json))
+
+
 @command
-def stop(session: SessionId, url: Url = DEFAULT_URL, api_key_env: ApiKeyEnv = KEY_ENV) -> int:
+def otel(
+    session: Annotated[
+        list[str] | None, typer.Argument(metavar="SESSION", help="Session ids; any unambiguous prefix works.")
+    ] = None,
+    url: Url = None,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Send every session, also those created meanwhile.")
+    ] = False,
+    log: Annotated[
+        list[Path] | None, typer.Option("--log", metavar="FILE", help="Send a log (repeat for its parts), then exit.")
+    ] = None,
+    content: Annotated[bool, typer.Option("--content", help="Also send prompts, replies and data of tools.")] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", metavar="FILE", help="Remember what was sent over restarts.")
+    ] = None,
+) -> int:
+    """Send turns as OpenTelemetry traces and metrics, until Ctrl-C.
+
+    Where to is set by the standard variables: OTEL_EXPORTER_OTLP_ENDPOINT (default: http://localhost:4318),
+    OTEL_EXPORTER_OTLP_HEADERS (which may hold a secret), OTEL_SERVICE_NAME and others.
+    """
+    from agor_reactive.cli.otel import otel as work
+    from agor_reactive.cli.otel import otel_of_log
+
+    if log:
+        if everything or checkpoint:
+            raise UsageError("--log goes with SESSION and --content only")
+        return run(otel_of_log, log, session or [], content=content or None)
+    reach = Reach.of(url, api_key_env)
+    options: dict[str, Any] = {"everything": everything, "content": content or None, "checkpoint": checkpoint}
+    return run(work, reach, session or [], **options)
+
+
+@command
+def web(
+    session: Annotated[
+        str | None, typer.Argument(metavar="[SESSION]", help="Session id (default: the list of sessions).")
+    ] = None,
+    url: Url = None,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 picks a free one.")] = 0,
+    allow_prompts: Annotated[
+        bool, typer.Option("--allow-prompts", help="Let the page prompt, stop and answer permission requests.")
+    ] = False,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> int:
+    """Show sessions in a browser on this machine until Ctrl-C."""
+    from agor_reactive.cli.web import web as work
+
+    reach = Reach.of(url, api_key_env)
+    return run(work, reach, session, port=port, allow_prompts=allow_prompts, open_browser=browser)
+
+
+@command
+def stop(session: SessionId, url: Url = None, api_key_env: ApiKeyEnv = KEY_ENV) -> int:
     """Stop the running task. Queued prompts still run."""
     from agor_reactive.cli.rows import stop_session
 
@@ -355,7 +452,7 @@ def doctor(
     session: Annotated[
         str | None, typer.Argument(metavar="[SESSION]", help="Session id (default: the newest).")
     ] = None,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
 ) -> int:
     """Diagnose the connection and suggest fixes."""
@@ -363,3 +460,35 @@ def doctor(
 
     reach = Reach.of(url, api_key_env)
     return run(lambda stop: work(reach, session))
+
+
+@command
+def login(
+    url: Url = None,
+    api_key_env: Annotated[
+        str | None, typer.Option("--api-key-env", help="Take the key from this variable.", metavar="NAME")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Try the key before it is stored.")] = True,
+) -> int:
+    """Store a daemon's address and your key as a profile. Asks for the key, or reads it from stdin."""
+    from agor_reactive.cli.login import login as work
+
+    return work(url, chosen_profile.get(), key_env=api_key_env, check=check)
+
+
+@command
+def logout(
+    name: Annotated[str, typer.Argument(metavar="[PROFILE]", help="The profile to remove.")] = "default",
+) -> int:
+    """Remove a profile and its key. The daemon keeps the key valid until you revoke it there."""
+    from agor_reactive.cli.login import logout as work
+
+    return work(name)
+
+
+@command
+def profiles(json: Annotated[bool, typer.Option("--json", help="Write one JSON row per line.")] = False) -> int:
+    """List the stored profiles, without their keys."""
+    from agor_reactive.cli.login import list_profiles
+
+    return list_profiles(json=json)

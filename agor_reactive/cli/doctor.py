@@ -81,7 +81,7 @@ async def _examine(reach: Reach, session_id: str | None) -> AsyncGenerator[Findi
     yield reached
     if not reached.ok:
         return
-    client = create_client(reach.url, **reach.credentials)
+    client = create_client(reach.url, read_env=False, **reach.credentials)
     try:
         yield (logged_in := await _log_in(client, reach))
         if not logged_in.ok:
@@ -161,7 +161,7 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
     except ApiKeyRestOnly as error:
         return _failed(
             step,
-            f"the key in {reach.key_env} works over REST, not for the live connection ({one_line(str(error.code), 9)})",
+            f"{reach.what} works over REST, not for the live connection ({one_line(str(error.code), 9)})",
             "the key is valid, a new one will not help: this daemon accepts e-mail and password only for live "
             "connections "
             "(authenticate(strategy='local', …)), or an access token that POST /authentication returned for them; "
@@ -172,8 +172,8 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
             return _failed(
                 step,
                 f"no key in {reach.key_env}, and this daemon requires a login",
-                f"set {reach.key_env} to your API key (create one in the daemon's settings; agor-reactive serve prints "
-                "one)",
+                f"run agor-reactive login, or set {reach.key_env} to your API key (create one in the daemon's "
+                "settings; agor-reactive serve prints one)",
                 MISUSE,
             )
         return _failed(step, f"{reach.what} was refused: {one_line(str(error), 120)}", reach.renewal)

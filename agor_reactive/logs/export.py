@@ -79,7 +79,7 @@ def export(
     past = PastSession(session_id, on_progress or (lambda done, total: None))
     file = _File(create(path), past, redact_text=redact_text)
     with file.removed_on_error():
-        records = client.service("sessions")._driver.walk(past, None)
+        records = client.service("sessions")._driver.walk(past)
     return file.written(records) if isinstance(records, Iterator) else file.written_async(records)
 
 

@@ -38,7 +38,7 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
     """
 
     @operation
-    def me(self, *, timeout: float | None = None) -> Operation[CurrentUser]:
+    def me(self, *, timeout: float | None = None, max_retries: int | None = None) -> Operation[CurrentUser]:
         """Get the user of the client's credential, which also checks it (0.26 and later; over REST).
 
         Raises `NotAuthenticated` for an invalid credential, `UsageError` where the route does not exist.
@@ -46,39 +46,57 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
         return typed_row(CurrentUser, (yield Call("find", "api/v1/user/me")))
 
     @passthrough("getAvatarSettings", "users")
-    def get_avatar_settings(self, data: JsonData | None = None, *, timeout: float | None = None) -> Any:
+    def get_avatar_settings(
+        self, data: JsonData | None = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
         """Get the avatar settings."""
 
     @passthrough("updateAvatarSettings", "users")
-    def update_avatar_settings(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def update_avatar_settings(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
         """Change the avatar settings."""
 
     @passthrough("syncAvatars", "users")
-    def sync_avatars(self, data: JsonData | None = None, *, timeout: float | None = None) -> Any:
+    def sync_avatars(
+        self, data: JsonData | None = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
         """Read all avatars again."""
 
     @passthrough("getPrimaryTeammate", "users")
-    def get_primary_teammate(self, data: JsonData | None = None, *, timeout: float | None = None) -> Any:
+    def get_primary_teammate(
+        self, data: JsonData | None = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
         """Get a user's primary teammate."""
 
     @passthrough("getPrimaryTeammateCandidates", "users")
-    def get_primary_teammate_candidates(self, data: JsonData | None = None, *, timeout: float | None = None) -> Any:
+    def get_primary_teammate_candidates(
+        self, data: JsonData | None = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
         """Get the candidates for the primary teammate."""
 
     @passthrough("setPrimaryTeammate", "users")
-    def set_primary_teammate(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def set_primary_teammate(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
         """Set the primary teammate."""
 
     @passthrough("setPrimaryTeammateIfUnset", "users")
-    def set_primary_teammate_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def set_primary_teammate_if_unset(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
         """Set the primary teammate if it is unset."""
 
     @passthrough("setPrimaryAgenticToolIfUnset", "users")
-    def set_primary_agentic_tool_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def set_primary_agentic_tool_if_unset(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
         """Set the default agent if it is unset."""
 
     @operation
-    def get_git_environment(self, user: str | JsonData, *, timeout: float | None = None) -> Operation[Any]:
+    def get_git_environment(
+        self, user: str | JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Get the environment variables of git for a user, by id. The answer holds secrets. Daemons of 0.26 and later
         return them to executors only.
 
@@ -92,39 +110,41 @@ class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]
     """MCP servers. The bodies of the routes are undocumented, and differ between kinds of servers."""
 
     @passthrough("create", "mcp-servers/discover")
-    def discover(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def discover(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Discover the tools, resources and prompts of a server."""
 
     @passthrough("create", "mcp-servers/test-jwt")
-    def test_jwt(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def test_jwt(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Test a login by token."""
 
     @passthrough("create", "mcp-servers/test-oauth")
-    def test_oauth(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def test_oauth(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Test a login by OAuth."""
 
     @passthrough("create", "mcp-servers/oauth-start")
-    def oauth_start(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def oauth_start(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Start a login by OAuth. Returns the address to send the user to."""
 
     @passthrough("create", "mcp-servers/oauth-complete")
-    def oauth_complete(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def oauth_complete(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Complete a login by OAuth with the callback's parameters."""
 
     @passthrough("create", "mcp-servers/oauth-disconnect")
-    def oauth_disconnect(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def oauth_disconnect(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Remove a login by OAuth."""
 
     @passthrough("create", "mcp-servers/oauth-status")
-    def oauth_status(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def oauth_status(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Get the status of a login by OAuth."""
 
     @passthrough("create", "mcp-servers/oauth-refresh")
-    def oauth_refresh(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def oauth_refresh(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Refresh a login by OAuth."""
 
     @passthrough("create", "mcp-servers/oauth-auth-headers")
-    def oauth_auth_headers(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def oauth_auth_headers(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
         """Get the request headers of a login by OAuth. They are secret."""
 
 
@@ -132,11 +152,11 @@ class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumen
     """Documents of the knowledge base. Their text needs a live client."""
 
     @passthrough("getDocument", "kb/documents")
-    def get_document(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def get_document(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Get a document with its text."""
 
     @passthrough("putDocument", "kb/documents")
-    def put_document(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def put_document(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Write a document's text, as a new version or a new document."""
 
 
@@ -144,19 +164,19 @@ class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNames
     """Namespaces of the knowledge base, and their access lists (needs a live client)."""
 
     @passthrough("listAcl", "kb/namespaces")
-    def list_acl(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def list_acl(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """List the access rules of a namespace."""
 
     @passthrough("setAcl", "kb/namespaces")
-    def set_acl(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def set_acl(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Set an access rule."""
 
     @passthrough("removeAcl", "kb/namespaces")
-    def remove_acl(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def remove_acl(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Remove an access rule."""
 
     @passthrough("saveWithAcl", "kb/namespaces")
-    def save_with_acl(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def save_with_acl(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Save a namespace together with its access rules (0.26 and later)."""
 
 
@@ -165,7 +185,7 @@ class GatewayService(Service[Kind, Any, Any, Any]):
     given."""
 
     @passthrough("routeMessage", "gateway")
-    def route_message(self, data: JsonData, *, timeout: float | None = None) -> Any:
+    def route_message(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Route an incoming message of a channel (needs a live client)."""
 
 
@@ -174,7 +194,7 @@ class HealthService(Service[Kind, Health, Any, Any]):
 
     @operation
     def find(  # type: ignore[override]  # the one service whose find is known to answer a single object
-        self, query: Query | None = None, *, timeout: float | None = None
+        self, query: Query | None = None, *, timeout: float | None = None, max_retries: int | None = None
     ) -> Operation[Health]:
         """Get the daemon's status, version and features."""
         return typed_row(Health, (yield Call("find", "health", () if query is None else (dict(query),))))

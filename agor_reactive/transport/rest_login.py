@@ -11,7 +11,7 @@ from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from agor_reactive.calls.drivers import drive_async
-from agor_reactive.calls.effects import Call, EffectGenerator
+from agor_reactive.calls.effects import Call, CallOptions, EffectGenerator
 from agor_reactive.errors import DaemonError, LinkError
 from agor_reactive.models.secrecy import hide, hide_fields
 from agor_reactive.transport.credentials import ApiKey, LoginStep
@@ -52,13 +52,13 @@ class RestLogin:
         """Make one unauthenticated call. Raises as `AsyncRest.call`."""
         if self._rest is None:
             self._rest = self._make(None)
-        return await self._rest.call(call, timeout=self._timeout if timeout is None else timeout)
+        return await self._rest.call(call, CallOptions(self._timeout if timeout is None else timeout))
 
     async def takes_key(self, key: ApiKey) -> bool:
         """Whether the daemon accepts this key for REST calls, even if it refuses a login with it."""
         rest = self._make(key)
         try:
-            await rest.call(Call("find", "sessions", ({"$limit": 1},)), timeout=self._timeout)
+            await rest.call(Call("find", "sessions", ({"$limit": 1},)), CallOptions(self._timeout))
         except (DaemonError, LinkError):
             return False
         finally:

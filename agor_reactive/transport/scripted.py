@@ -24,7 +24,7 @@ from itertools import count
 from typing import Any
 
 from agor_reactive.calls.effects import EffectGenerator
-from agor_reactive.calls.methods import is_read, lost_in_flight
+from agor_reactive.calls.methods import is_repeatable, lost_in_flight
 from agor_reactive.errors import CallTimeout, NotAuthenticated, NotConnected, NotFound, OutcomeUnknown
 from agor_reactive.models.base import copied
 from agor_reactive.models.secrecy import reveal_fields
@@ -81,7 +81,7 @@ class PendingCall:
     def time_out(self) -> None:
         """End the call as the real link does when no answer comes in time."""
         what = f"{self.method} {self.service}: no answer in time"
-        self.fail(CallTimeout(what) if is_read(self.method) else OutcomeUnknown(what))
+        self.fail(CallTimeout(what) if is_repeatable(self.method, self.service) else OutcomeUnknown(what))
 
     def _follow(self, inner: asyncio.Future[Any]) -> None:
         def copy(finished: asyncio.Future[Any]) -> None:

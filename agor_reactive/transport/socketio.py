@@ -31,6 +31,7 @@ from agor_reactive.calls.backoff import Backoff
 from agor_reactive.calls.effects import Call, EffectGenerator
 from agor_reactive.calls.methods import STANDARD_METHODS
 from agor_reactive.calls.own_loop import OwnLoop
+from agor_reactive.calls.retries import RetryPolicy
 from agor_reactive.errors import (
     AgorError,
     ApiKeyRestOnly,
@@ -504,7 +505,6 @@ class SocketLink:
 
     def _make_rest(self, key: ApiKey | None) -> AsyncRest:
         from agor_reactive.transport.http import AsyncRest  # imports an HTTP library, so only when needed
-        from agor_reactive.transport.rest import RetryPolicy
 
         options = self._options
         return AsyncRest(
@@ -514,7 +514,7 @@ class SocketLink:
             verify=options.verify,
             proxy=options.proxy,
             proxy_from_env=options.proxy_from_env,
-            retry=RetryPolicy(tries=1),  # the link retries with its back-off
+            retry=RetryPolicy(max_retries=0),  # the link retries with its back-off
         )
 
     # ---- staying logged in ----

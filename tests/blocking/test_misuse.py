@@ -127,7 +127,8 @@ def test_permission_is_given_from_a_plain_thread(client: BlockingClient, daemon:
         assert request.request_id == outcome.requests[0].request_id
         assert request.task_id == outcome.task.task_id
         assert request.tool_name
-        assert request.approve()["success"] is True
+        assert outcome.requests[0].approve()["success"] is True
+        assert request.approve()["success"] is False
         assert request.deny()["success"] is False
         assert isinstance(handle.wait(outcome.task.task_id, timeout=SOON), Done)
         undo()

@@ -336,5 +336,5 @@ def test_a_refusal_that_is_not_about_the_limit_is_raised_at_once() -> None:
 def test_a_walk_by_ranges_tells_how_far_it_is() -> None:
     daemon = PagedDaemon(mixed(450), default=100, cap=100)
     notified: list[tuple[int, int | None]] = []
-    daemon.service().find_all(ALL, on_progress=lambda *progress: notified.append(progress))
+    daemon.service().find_all(ALL, on_page=lambda *progress: notified.append(progress))
     assert notified == [(100, 450), (200, 450), (300, 450), (400, 450), (450, 450)]

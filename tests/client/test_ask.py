@@ -133,7 +133,10 @@ async def test_a_task_that_waits_for_permission_is_taken_up_again_once_it_has_it
         (request,) = outcome.requests
         assert [pending.request_id for pending in notified] == [request.request_id]
         assert isinstance(await rest.tasks.wait(outcome.task.task_id, timeout=SOON), PermissionNeeded)
-        assert (await notified[0].approve())["success"] is True
+        polled = await rest.tasks.wait(outcome.task.task_id, timeout=SOON)
+        assert isinstance(polled, PermissionNeeded)
+        assert (await request.approve())["success"] is True
+        assert (await polled.requests[0].deny("too late")).already_resolved is True
         assert (await notified[0].deny()).already_resolved is True
         assert isinstance(await handle.wait(outcome.task.task_id, timeout=SOON), Done)
         late: list[PendingPermission] = []

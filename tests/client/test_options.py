@@ -288,7 +288,7 @@ def test_a_pause_may_be_asked_for_by_the_clock(headers: dict[str, str], seconds:
     assert notified.value.retry_after == seconds
 
 
-def test_a_pause_too_long_is_told_and_a_write_is_not_repeated(server: RestServer) -> None:
+def test_a_pause_too_long_is_raised_at_once(server: RestServer) -> None:
     server.script = lambda seen: Reply(429, {"code": 429}, {"retry-after": "3600"})
     with agor.create_rest_client(server.url) as client:
         with pytest.raises(TooManyRequests) as notified:

@@ -197,6 +197,7 @@ async def test_a_denied_tool_leaves_an_error_as_its_result(daemon: EmbeddedDaemo
     await watcher.ended(task["task_id"])
     result = [row for row in watcher.of("messages created") if row["role"] == "user"][-1]["content"][0]
     assert (result["is_error"], "denied" in result["content"].lower()) == (True, True)
+    assert watcher.of("tasks tool:start") == watcher.of("tasks tool:complete") == []  # it did not run
 
 
 async def test_shuffled_chunks_still_make_the_saved_text_by_their_numbers(

@@ -89,9 +89,10 @@ def test_every_method_says_what_it_does_and_takes_a_timeout(path: str) -> None:
         if isinstance(method, OperationMethod | PagedMethod):
             made = method.operation if isinstance(method, OperationMethod) else method.pages
             assert method.__doc__, name
-            timeout = inspect.signature(made).parameters["timeout"]
-            assert timeout.kind is inspect.Parameter.KEYWORD_ONLY
-            assert timeout.default is None
+            for option in ("timeout", "max_retries"):
+                parameter = inspect.signature(made).parameters[option]
+                assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+                assert parameter.default is None
 
 
 # The bodies of these are documented.
@@ -109,7 +110,11 @@ DOCUMENTED = {
 def test_a_method_with_an_undocumented_body_says_so(path: str) -> None:
     for name, method in table.operation_methods(path).items():
         assert isinstance(method, OperationMethod)
-        given = [one for one in inspect.signature(method.operation).parameters if one not in ("self", "timeout")]
+        given = [
+            one
+            for one in inspect.signature(method.operation).parameters
+            if one not in ("self", "timeout", "max_retries")
+        ]
         says_more = bool(given) and not (len(given) == 1 and given[0].endswith("_id"))  # than which row
         said = "undocumented" in (method.__doc__ or "")
         assert said == (says_more and name not in DOCUMENTED.get(path, ())), name
@@ -177,7 +182,7 @@ OWN_ROUTES: list[tuple[str, str, tuple[Any, ...], dict[str, Any], tuple[str, str
     ("kb/documents", "put_document", ({"a": 1},), {}, ("putDocument", "kb/documents", ({"a": 1},))),
     ("gateway", "route_message", ({"a": 1},), {}, ("routeMessage", "gateway", ({"a": 1},))),
     ("kb/namespaces", "set_acl", ({"a": 1},), {}, ("setAcl", "kb/namespaces", ({"a": 1},))),
-    ("tasks", "create_many", ([{"a": 1}],), {}, ("create", "tasks/bulk", ([{"a": 1}],))),
+    ("tasks", "create_many", ([{"model": "m"}],), {}, ("create", "tasks/bulk", ([{"model": "m"}],))),
     ("messages", "tell", ("e", {"a": 1}), {}, ("create", "messages/streaming", ({"event": "e", "data": {"a": 1}},))),
 ]
 

@@ -7,9 +7,9 @@ from typing import Any
 import anywidget
 import traitlets
 
-from agor_reactive.adapters.ipywidgets.publisher import Publisher
 from agor_reactive.adapters.ipywidgets.saved_transcript import SavedTranscript
 from agor_reactive.adapters.page.pages import style
+from agor_reactive.adapters.page.publisher import Publisher
 
 __all__ = ["PageView"]
 

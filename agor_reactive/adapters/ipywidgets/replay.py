@@ -9,10 +9,10 @@ import traitlets
 
 from agor_reactive.adapters.ipywidgets.cells import replace_previous
 from agor_reactive.adapters.ipywidgets.page_view import PageView
-from agor_reactive.adapters.ipywidgets.publisher import run_on_loop
 from agor_reactive.adapters.ipywidgets.replay_publisher import ReplayPublisher
-from agor_reactive.adapters.ipywidgets.throttle import Timers
 from agor_reactive.adapters.page.pages import script
+from agor_reactive.adapters.page.publisher import run_on_loop
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.transcript import transcript
 from agor_reactive.blocking.portal import LoopThread
 from agor_reactive.core.snapshot import SessionState

@@ -12,11 +12,11 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from agor_reactive.adapters.ipywidgets.publisher import Publisher, Send
-from agor_reactive.adapters.ipywidgets.throttle import Timers
 from agor_reactive.adapters.page.document import Document, DocumentBuilder
 from agor_reactive.adapters.page.patch import EMPTY, patch
+from agor_reactive.adapters.page.publisher import Publisher, Send
 from agor_reactive.adapters.page.replayed import build_replayed, tasks_in_view
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.page.timeline import TimelineBuilder, epoch_ms
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.tools import tool_detail

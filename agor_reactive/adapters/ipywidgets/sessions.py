@@ -9,13 +9,13 @@ import traitlets
 
 from agor_reactive.adapters.ipywidgets.cells import replace_previous
 from agor_reactive.adapters.ipywidgets.page_view import PageView
-from agor_reactive.adapters.ipywidgets.session_publisher import SessionPublisher
-from agor_reactive.adapters.ipywidgets.sessions_publisher import SessionsPublisher, table_text
-from agor_reactive.adapters.ipywidgets.throttle import Timers
 from agor_reactive.adapters.page.pages import script
+from agor_reactive.adapters.page.session_publisher import SessionPublisher
+from agor_reactive.adapters.page.sessions_publisher import SessionsPublisher, table_text
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.transcript import script_safe
 from agor_reactive.client import Client
-from agor_reactive.errors import HandleDisposed
+from agor_reactive.errors import HandleDisposed, UsageError
 from agor_reactive.session.collection import SessionCollection, SessionRows
 from agor_reactive.session.handles import SessionHandle
 
@@ -46,6 +46,7 @@ class SessionsView(PageView):
         timers: Timers | None = None,
         **options: Any,
     ) -> None:
+        client = _live(client)
         super().__init__("Sessions", **options)
         self._timers = timers
         self._hydration = task_hydration
@@ -136,3 +137,14 @@ class SessionsView(PageView):
 
     def __repr__(self) -> str:
         return "<SessionsView closed>" if self._sessions is None else f"<SessionsView {len(self._sessions.rows)}>"
+
+
+def _live(client: Any) -> Client:
+    """The async client that `client` is or, if it is one of `connect`, has."""
+    live = getattr(client, "live", client)
+    if not hasattr(live, "registry"):
+        raise UsageError(
+            f"SessionsView takes a live client, not {type(client).__name__}. create_client or connect makes one"
+        )
+    found: Client = live
+    return found

@@ -8,13 +8,13 @@ import traitlets
 
 from agor_reactive.adapters.ipywidgets.cells import on_cell_end, replace_previous
 from agor_reactive.adapters.ipywidgets.page_view import PageView
-from agor_reactive.adapters.ipywidgets.session_publisher import SessionPublisher
-from agor_reactive.adapters.ipywidgets.throttle import Timers
 from agor_reactive.adapters.page.pages import script
+from agor_reactive.adapters.page.session_publisher import SessionPublisher
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.status import is_settled
 from agor_reactive.adapters.presentation.transcript import transcript
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.handles import SessionHandle, checked_handle
 
 __all__ = ["SessionView"]
 
@@ -37,6 +37,7 @@ class SessionView(PageView):
     _saved: SessionState | None = None
 
     def __init__(self, handle: SessionHandle, *, timers: Timers | None = None, **options: Any) -> None:
+        handle = checked_handle(handle, "SessionView")
         super().__init__("Transcript", **options)
         self._publisher = SessionPublisher(handle, self.send, on_settled=self._save, timers=timers)
         self._handle = handle

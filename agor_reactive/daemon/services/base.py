@@ -6,10 +6,11 @@ A service offers exactly the standard methods that its class defines, plus those
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Protocol
 
 from agor_reactive.daemon.context import DaemonContext
+from agor_reactive.daemon.encodable import encodable
 from agor_reactive.daemon.faults import (
     bad_request,
     forbidden,
@@ -158,6 +159,7 @@ class Registry:
     async def invoke(self, path: str, method: str, args: list[Any], call: Call) -> Any:
         """Make one call. `args` are the method's own, without the query. Raises Fault, and exceptions of the
         service."""
+        path, args, call = encodable(path), encodable(args), replace(call, query=encodable(call.query))
         found = self.resolve(path)
         if found is None:
             raise not_found(f"Service '{path.strip('/')}' not found")
