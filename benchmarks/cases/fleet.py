@@ -5,12 +5,15 @@ comes. At 100 events/s each event has a tick of the loop to itself, and the view
 256 events share one. Events are decoded, parsed, routed and folded; what a socket adds is in the case `socket`.
 
 The last lines say what sharding gives: a daemon sends every event to every socket, so a process that mirrors a share of
-the sessions still reads and routes all events. Both parts are measured; the rest is their sum.
+the sessions still reads and routes all events. Both parts are measured; the rest is their sum. What the daemon pays at
+least for one more socket is a write per event.
 """
 
 from __future__ import annotations
 
 import gc
+import socket
+import time
 import tracemalloc
 from collections.abc import Iterator
 
@@ -97,6 +100,8 @@ def _shards(plan: Plan, sessions: int) -> Iterator[Line]:
         opened.close()
     yield Row("event of an own session", paid)
     yield Row("event of another process's", ignored, "of an own", paid, ignored / paid)
+    sending = _send(max(map(len, mine[:100])), plan.scale(20_000, 200))
+    yield Row("daemon: a frame to one socket", sending, unit="frame", note="the system call alone, TCP on loopback")
     for shards in (2, 4, 8, 16):
         each = paid / shards + ignored * (1 - 1 / shards)
         yield Row(
@@ -112,3 +117,17 @@ def _shards(plan: Plan, sessions: int) -> Iterator[Line]:
 def _session(frame: bytes) -> bytes:
     at = frame.index(b'"session_id":"') + 14
     return frame[at : at + 36]
+
+
+def _send(size: int, count: int) -> float:
+    """The ns of CPU for one write of so many bytes to a TCP socket whose other end reads."""
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as ours:
+        theirs, _ = server.accept()
+        with theirs:
+            taken, frame = 0, b"x" * size
+            for _ in range(count):
+                begun = time.thread_time_ns()
+                ours.sendall(frame)
+                taken += time.thread_time_ns() - begun
+                theirs.recv(2**20)
+    return taken / count
