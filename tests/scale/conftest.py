@@ -9,12 +9,11 @@ import pytest
 
 from tests.scale.recordings import Written, turn
 
-dask = pytest.importorskip("dask", reason='needs pip install "agor-reactive[dask]"')
-pytest.importorskip("distributed", reason='needs pip install "agor-reactive[dask]"')
-
 
 @pytest.fixture(autouse=True)
 def _in_this_thread() -> Iterator[None]:
+    import dask
+
     with dask.config.set(scheduler="synchronous"):
         yield
 

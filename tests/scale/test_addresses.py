@@ -16,6 +16,8 @@ from agor_reactive import logs, scale
 from agor_reactive.errors import MissingExtra, UsageError
 from agor_reactive.logs import remote
 
+registry = pytest.importorskip("fsspec.registry", reason='needs pip install "agor-reactive[dask]"')
+
 
 class Handler(SimpleHTTPRequestHandler):
     """Files of a folder, without ranges. The first `failing` answers to a GET are 503."""
@@ -77,6 +79,8 @@ def test_a_failure_that_passes_is_tried_again(served: str, monkeypatch: pytest.M
         logs.open(f"{served}/s0.jsonl.zst")
 
 
-def test_a_protocol_without_its_package_names_it() -> None:
-    with pytest.raises(MissingExtra, match="s3fs"):
-        logs.open("s3://bucket/run.jsonl.zst")
+def test_a_protocol_without_its_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = {"class": "absent.FileSystem", "err": "Install absentfs to access it"}
+    monkeypatch.setitem(registry.known_implementations, "absent", absent)
+    with pytest.raises(MissingExtra, match=r"absent:// .*absentfs"):
+        logs.open("absent://bucket/run.jsonl.zst")

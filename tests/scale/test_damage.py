@@ -10,6 +10,8 @@ from agor_reactive import logs, scale
 from agor_reactive.errors import UsageError
 from tests.scale.recordings import Written, turn
 
+pytest.importorskip("dask", reason='needs pip install "agor-reactive[dask]"')
+
 
 def damaged(path: Path, how: str) -> None:
     data = path.read_bytes()

@@ -6,13 +6,15 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import dask.dataframe
-import pandas
 import pytest
 
 from agor_reactive import logs, scale
 from agor_reactive.errors import UsageError
 from tests.scale.recordings import Written, session_id, turn
+
+_EXTRA = 'needs pip install "agor-reactive[dask]"'
+dask_dataframe = pytest.importorskip("dask.dataframe", reason=_EXTRA)
+pandas = pytest.importorskip("pandas", reason=_EXTRA)
 
 TABLES = ("session", "task", "tool")
 
@@ -37,7 +39,7 @@ def test_the_tables_hold_what_the_logs_own_frames_hold(five: list[Path]) -> None
 def test_it_is_a_dask_dataframe_with_the_types_that_it_promises(five: list[Path], tmp_path: Path) -> None:
     for by in TABLES:
         frame = scale.fold_logs(five, by, partition_bytes=1)
-        assert isinstance(frame, dask.dataframe.DataFrame)
+        assert isinstance(frame, dask_dataframe.DataFrame)
         assert frame.npartitions == 5
         made = frame.compute()
         assert made.dtypes.to_dict() == frame.dtypes.to_dict()

@@ -15,6 +15,8 @@ from agor_reactive.errors import UsageError
 from tests.scale.recordings import Written, turn
 from tests.scale.test_fold_logs import everywhere
 
+pytest.importorskip("dask", reason='needs pip install "agor-reactive[dask]"')
+
 
 def test_the_sums_are_those_of_all_turns(tmp_path: Path) -> None:
     paths = everywhere(tmp_path)

@@ -14,6 +14,8 @@ from agor_reactive.errors import CannotConnect
 from tests.contract.waiting import eventually
 from tests.scale.recordings import Written, turn
 
+pytest.importorskip("dask", reason='needs pip install "agor-reactive[dask]"')
+
 
 def test_a_worker_that_is_killed_midway_changes_nothing(tmp_path: Path) -> None:
     for number in range(24):
