@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import orjson
 
 from agor_reactive.logs.files import create
 
-__all__ = ["BEGIN", "Written", "session_id", "turn"]
+__all__ = ["BEGIN", "Written", "everywhere", "session_id", "turn"]
 
 BEGIN = 1_764_000_000.0
 
@@ -110,3 +111,20 @@ class Written:
     def close(self) -> Written:
         self._file.close()
         return self
+
+
+def everywhere(folder: Path) -> list[Path]:
+    """Sessions in several logs, several sessions and mirrors in one, a log in several files; six sessions in all."""
+    random = Random("everywhere")
+    paths: list[Path] = []
+    for number in range(12):
+        written = Written(folder / f"log-{number}.jsonl.gz", begin=1_764_000_000.0 + 1_000 * number)
+        for session in random.sample(range(6), k=3):
+            written.mirror(session, random.choice(["eager", "lazy", "none"]), agent=random.choice(["codex", "gemini"]))
+            for at in random.sample(range(8), k=3):
+                written.events(turn(session, at, random.choice(["completed", "failed"])))
+            if random.random() < 0.4:
+                written.rotate(folder / f"log-{number}-{session}.jsonl.gz")
+        paths += written.close().paths
+    random.shuffle(paths)
+    return paths

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
 
 from agor_reactive import logs, scale
 from agor_reactive.errors import UsageError
-from tests.scale.recordings import Written, session_id, turn
+from tests.scale.recordings import Written, everywhere, session_id, turn
 
 _EXTRA = 'needs pip install "agor-reactive[dask]"'
 dask_dataframe = pytest.importorskip("dask.dataframe", reason=_EXTRA)
@@ -47,23 +46,6 @@ def test_it_is_a_dask_dataframe_with_the_types_that_it_promises(five: list[Path]
         assert len(pandas.read_parquet(tmp_path / by)) == len(made)
     by_model = scale.fold_logs(five, "task").groupby("model").cost_usd.sum().compute()
     assert by_model.to_dict() == {"model-0": 1.5, "model-1": 1.0}
-
-
-def everywhere(folder: Path) -> list[Path]:
-    """Sessions in several logs, several sessions and mirrors in one, a log in several files; six sessions in all."""
-    random = Random("everywhere")
-    paths: list[Path] = []
-    for number in range(12):
-        written = Written(folder / f"log-{number}.jsonl.gz", begin=1_764_000_000.0 + 1_000 * number)
-        for session in random.sample(range(6), k=3):
-            written.mirror(session, random.choice(["eager", "lazy", "none"]), agent=random.choice(["codex", "gemini"]))
-            for at in random.sample(range(8), k=3):
-                written.events(turn(session, at, random.choice(["completed", "failed"])))
-            if random.random() < 0.4:
-                written.rotate(folder / f"log-{number}-{session}.jsonl.gz")
-        paths += written.close().paths
-    random.shuffle(paths)
-    return paths
 
 
 def test_no_cut_changes_the_result(tmp_path: Path) -> None:

@@ -12,8 +12,7 @@ from typer.testing import CliRunner
 from agor_reactive import scale
 from agor_reactive.cli.app import app
 from agor_reactive.errors import UsageError
-from tests.scale.recordings import Written, turn
-from tests.scale.test_fold_logs import everywhere
+from tests.scale.recordings import Written, everywhere, turn
 
 pytest.importorskip("dask", reason='needs pip install "agor-reactive[dask]"')
 
