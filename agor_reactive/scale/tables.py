@@ -169,8 +169,8 @@ def _tasks(frame: Any) -> Any:
         return frame
     newest = frame.drop_duplicates(_TASK, keep="last").set_index(_TASK)
     loaded = frame[frame["loaded"]].drop_duplicates(_TASK, keep="last").set_index(_TASK)
-    told = [*_COUNTS, "loaded"]
-    newest.loc[loaded.index, told] = loaded[told]
+    from_messages = [*_COUNTS, "loaded"]
+    newest.loc[loaded.index, from_messages] = loaded[from_messages]
     return newest.reset_index()
 
 
