@@ -61,10 +61,10 @@ def damage_of(rows: Rows) -> tuple[Damage, ...]:
     return rows.damage
 
 
-def last_states(logs: Sequence[PlannedLog], newest: dict[str, int]) -> Iterator[SessionState]:
+def last_states(logs: Sequence[PlannedLog], newest: dict[str, int]) -> list[SessionState]:
     """The last state of each session whose newest log, by its order, is one of these."""
+    found = []
     for log in logs:
         of_session = {state.session_id: state for _, state in sorted(_states(log, []).items())}
-        for session_id, state in of_session.items():
-            if newest.get(session_id) == log.order:
-                yield state
+        found += [state for session_id, state in of_session.items() if newest.get(session_id) == log.order]
+    return found  # a list, because a worker may have to send it to another

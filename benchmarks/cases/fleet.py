@@ -82,7 +82,7 @@ def _memory(sessions: int) -> Iterator[Line]:
 
 
 def _shards(plan: Plan, sessions: int) -> Iterator[Line]:
-    """What a process pays for an event of its own sessions, and for one of another process's."""
+    """What a process pays for an event of a session that it mirrors, and for one of another process's."""
     rows, rounds = work_of(sessions, rounds=2)
     half = sessions // 2
     opened = Fleet(rows[:half])

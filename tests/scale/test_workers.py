@@ -37,6 +37,8 @@ def test_a_worker_that_is_killed_midway_changes_nothing(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         found = computing.result(timeout=30)
         assert pid not in client.run(os.getpid).values()
+        states = scale.fold_logs(pattern).states().map(lambda state: len(state.tasks))
+        assert sum(states.compute()) == 300
         address = client.scheduler.address
         assert len(scale.fold_logs(pattern, scheduler=address).compute()) == 20
     assert found.astype(str).equals(expected.astype(str))
