@@ -246,6 +246,31 @@ def replay(
 
 
 @command
+def report(
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Logs: paths, patterns, https:// or s3:// …")],
+    by: Annotated[str, typer.Option("--by", metavar="KEYS", help="agent, model, day, status, session.")] = (
+        "agent,model,day"
+    ),
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write the tables and plots as one HTML page.")
+    ] = None,
+    parquet: Annotated[
+        str | None, typer.Option("--parquet", metavar="FOLDER", help="Write a row per turn as Parquet files.")
+    ] = None,
+    scheduler: Annotated[
+        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Fold on this Dask cluster (tcp://…).")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes here. Default: one per core if large.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Print what would be folded where, and exit.")] = False,
+) -> int:
+    """Sum the turns of any number of logs: tokens, cost, failures, waits, tools."""
+    from agor_reactive.cli.report import report as work
+
+    options: dict[str, Any] = {"scheduler": scheduler, "workers": workers, "plan": plan}
+    return work(files, by=by, html=html, parquet=parquet, **options)
+
+
+@command
 def pipe(
     to: Annotated[
         list[str],

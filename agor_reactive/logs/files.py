@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import IO, Any, Final, NamedTuple, Protocol
 
 from agor_reactive.errors import MissingExtra, UsageError
+from agor_reactive.logs.remote import fetched, is_remote
 
 __all__ = ["FRAME", "MAX_LINE", "Damage", "Frame", "LineWriter", "chunks", "create", "lines", "suffix_of"]
 
@@ -203,7 +204,8 @@ def _blocks(path: str | os.PathLike[str], damage: list[Damage], begin: int) -> I
     """
     name = str(path)
     try:
-        file = open(path, "rb")  # noqa: SIM115 - closed below, after the last block
+        # Closed below, after the last block.
+        file = fetched(os.fspath(path)) if is_remote(path) else open(path, "rb")  # noqa: SIM115
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}") from None
     with file:

@@ -9,25 +9,21 @@ from agor_reactive.errors import MissingExtra, UsageError
 from agor_reactive.models.base import instant, thaw
 from agor_reactive.models.task import Task
 
-__all__ = ["to_frame"]
+__all__ = ["TIMES", "table", "to_frame"]
 
-_TIMES = ("created_at", "started_at", "completed_at", "timestamp", "called_at", "answered_at")
+TIMES = ("created_at", "started_at", "completed_at", "timestamp", "called_at", "answered_at")
 
 
 def to_frame(state: SessionState, of: str, library: str) -> Any:
     """A frame of `library` (``pandas`` or ``polars``) with a row for each of `of` (``tasks messages tools``)."""
-    makers = {"tasks": _tasks, "messages": _messages, "tools": _tools}
-    maker = makers.get(of)
-    if maker is None:
-        raise UsageError(f"there is no frame of {of!r}; there are {', '.join(makers)}")
-    columns, rows = maker(state)
+    columns, rows = table(state, of)
     if library == "pandas":
         try:
             import pandas
         except ImportError:
             raise MissingExtra('a data frame needs pandas: pip install "agor-reactive[pandas]"') from None
         frame = pandas.DataFrame(rows, columns=columns)
-        for name in _TIMES:
+        for name in TIMES:
             if name in columns:
                 frame[name] = pandas.to_datetime(frame[name], unit="s", utc=True)
         return frame
@@ -37,7 +33,7 @@ def to_frame(state: SessionState, of: str, library: str) -> Any:
         except ImportError:
             raise MissingExtra("a polars data frame needs polars: pip install polars") from None
         made = polars.DataFrame([dict(zip(columns, row, strict=True)) for row in rows], infer_schema_length=None)
-        times = [name for name in _TIMES if name in made.columns]
+        times = [name for name in TIMES if name in made.columns]
         return made.with_columns(
             [(polars.col(name).cast(polars.Float64) * 1_000_000).cast(polars.Datetime("us", "UTC")) for name in times]
         )
@@ -45,6 +41,15 @@ def to_frame(state: SessionState, of: str, library: str) -> Any:
 
 
 _Table = tuple[list[str], list[tuple[Any, ...]]]
+
+
+def table(state: SessionState, of: str) -> _Table:
+    """The names of the columns of such a frame, and its rows. Times are epoch seconds. Raises `UsageError`."""
+    makers = {"tasks": _tasks, "messages": _messages, "tools": _tools}
+    maker = makers.get(of)
+    if maker is None:
+        raise UsageError(f"there is no frame of {of!r}; there are {', '.join(makers)}")
+    return maker(state)
 
 
 def _tasks(state: SessionState) -> _Table:

@@ -32,6 +32,7 @@ from agor_reactive.logs.files import Frame
 from agor_reactive.logs.folding import Complain, Fold, MirrorFold, started
 from agor_reactive.logs.reading import Damages, Part, Place, Record, record_lists
 from agor_reactive.logs.records import decoded
+from agor_reactive.logs.remote import is_remote
 from agor_reactive.models.json_text import json_bytes
 
 __all__ = ["Index", "load_index", "wants_index"]
@@ -314,7 +315,9 @@ def build_index(parts: Sequence[Part], complain: Complain, damages: Damages) -> 
 
 def wants_index(parts: Sequence[Part]) -> bool:
     """Whether the log is one log, and large enough for an index to be worth it."""
-    return len({part.log_id for part in parts}) == 1 and sum(os.path.getsize(part.path) for part in parts) > _WORTH_IT
+    if len({part.log_id for part in parts}) > 1 or any(is_remote(part.path) for part in parts):
+        return False
+    return sum(os.path.getsize(part.path) for part in parts) > _WORTH_IT
 
 
 def load_index(parts: Sequence[Part], complain: Complain) -> Index:

@@ -17,6 +17,7 @@ from agor_reactive.logs.folding import Fold, started, stepped
 from agor_reactive.logs.index import Index, load_index, wants_index
 from agor_reactive.logs.reading import Damages, Part, Record, concerns, open_parts, raw_event, record_lists, records
 from agor_reactive.logs.records import FormatError
+from agor_reactive.logs.remote import is_remote
 from agor_reactive.models.wire import RawEvent
 
 __all__ = ["Log", "LoggedMirror", "open"]
@@ -54,8 +55,8 @@ class Log:
 
     @property
     def paths(self) -> tuple[Path, ...]:
-        """The files, in order of time."""
-        return tuple(Path(part.path) for part in self._parts)
+        """The files on this machine, in order of time; one at an address is missing here."""
+        return tuple(Path(part.path) for part in self._parts if not is_remote(part.path))
 
     @property
     def header(self) -> dict[str, Any]:
@@ -273,6 +274,7 @@ def _scan(found: Iterator[Record], complain: Callable[[Record, str], None]) -> l
 def open(paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]]) -> Log:
     """Open a log: a file, the parts of a rotated one, or several logs to be read as one.
 
+    An address (``https://``, ``s3://``, ``gs://``) is read through fsspec, extra ``[dask]``.
     Raises `UsageError` for a file that cannot be read, is no log, or is of a newer format.
     """
     if isinstance(paths, (str, os.PathLike)):

@@ -20,7 +20,7 @@ from agor_reactive.logs.files import Damage, Frame, chunks, lines
 from agor_reactive.logs.records import FORMAT, KINDS
 from agor_reactive.models.wire import UNREADABLE, CutText, RawEvent
 
-__all__ = ["Part", "Place", "Record", "open_parts", "raw_event", "records", "session_of"]
+__all__ = ["Part", "Place", "Record", "open_parts", "part_of", "raw_event", "records", "session_of"]
 
 Record = dict[str, Any]
 
@@ -82,6 +82,11 @@ def _opened(path: str | os.PathLike[str]) -> Part:
     first = next((line for _, line in lines(name, damage) if line.strip()), None)
     if first is None:
         raise UsageError(str(damage[0]) if damage else f"{name}: the file is empty")
+    return part_of(name, first)
+
+
+def part_of(name: str, first: bytes) -> Part:
+    """The part that the first line of a file describes. Raises `UsageError` if it is no header."""
     try:
         header = orjson.loads(first.removeprefix(b"\xef\xbb\xbf"))
     except ValueError:

@@ -18,7 +18,7 @@ from agor_reactive.calls import arguments, limits
 from agor_reactive.calls.mirror_reads import MOST_ROWS, RowsRead, all_rows
 from agor_reactive.core.persistent import PMap
 from agor_reactive.errors import AgorError, HandleDisposed
-from agor_reactive.models.base import instant, row_from_wire
+from agor_reactive.models.base import row_from_wire
 from agor_reactive.models.session import Session
 from agor_reactive.models.wire import LinkStatus
 from agor_reactive.session.failures import failure_of, retry_delays
@@ -26,6 +26,7 @@ from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.hydration import run
 from agor_reactive.session.newest import NewestSubject
 from agor_reactive.session.query_match import matcher, ordering, plain, sendable
+from agor_reactive.session.recency import Recency
 from agor_reactive.session.registry import SessionRegistry
 
 __all__ = ["SessionCollection", "SessionRows"]
@@ -37,7 +38,7 @@ class SessionRows(Mapping[str, Session]):
     `loading` is True until the first read has ended; `error` says why the last read failed, until one succeeds.
     """
 
-    __slots__ = ("_in_order", "_order", "error", "loading", "revision", "rows")
+    __slots__ = ("_order", "_recency", "error", "loading", "revision", "rows")
 
     def __init__(
         self,
@@ -46,10 +47,10 @@ class SessionRows(Mapping[str, Session]):
         revision: int,
         loading: bool,
         error: str | None,
-        in_order: Callable[[list[Session]], tuple[Session, ...]] | None = None,
+        recency: Recency,
     ) -> None:
         self.rows = rows
-        self._in_order = in_order
+        self._recency = recency
         self.revision = revision
         self.loading = loading
         self.error = error
@@ -59,8 +60,7 @@ class SessionRows(Mapping[str, Session]):
     def ordered(self) -> tuple[Session, ...]:
         """The rows, newest change first, or as the query's `$sort` says."""
         if self._order is None:
-            rows = sorted(self.rows.values(), key=_recent, reverse=True)
-            self._order = tuple(rows) if self._in_order is None else self._in_order(rows)
+            self._order = self._recency.ordered(self.rows)
         return self._order
 
     def __getitem__(self, session_id: str) -> Session:
@@ -74,10 +74,6 @@ class SessionRows(Mapping[str, Session]):
 
     def __repr__(self) -> str:
         return f"<SessionRows {len(self)}{' loading' if self.loading else ''}>"
-
-
-def _recent(row: Session) -> tuple[float, str]:
-    return (instant(row.last_updated) or instant(row.created_at) or 0.0, row.session_id)
 
 
 class _Retaining(Protocol):
@@ -110,12 +106,12 @@ class SessionCollection(Observable[SessionRows]):
         self._router = client.registry.router
         asked = plain(query or {})
         self._fits = matcher(asked)
-        self._in_order = ordering(asked["$sort"]) if "$sort" in asked else None
+        self._recency = Recency(ordering(asked["$sort"]) if "$sort" in asked else None)
         self._sent = sendable(asked)
         self._router.own_loop.bind()
         self._loop = asyncio.get_running_loop()
         self._newest = NewestSubject(
-            SessionRows(PMap(), revision=0, loading=True, error=None, in_order=self._in_order),
+            SessionRows(PMap(), revision=0, loading=True, error=None, recency=self._recency),
             self._loop,
             emitting="the rows of a live collection",
             on_failure=self._router.on_listener_failure,
@@ -204,9 +200,9 @@ class SessionCollection(Observable[SessionRows]):
         if fits and known is None and len(self.rows.rows) >= limits.MOST_SESSIONS:
             self._put(self.rows.rows, error=f"There are more than {limits.MOST_SESSIONS:,} sessions; narrow the query")
         elif fits and known != row:
-            self._put(self.rows.rows.insert(session_id, row))
+            self._put(self.rows.rows.insert(session_id, row), of=session_id)
         elif not fits and known is not None:
-            self._put(self.rows.rows.remove(session_id))
+            self._put(self.rows.rows.remove(session_id), of=session_id)
 
     def _removed(self, payload: Any) -> None:
         session_id = payload.get("session_id") if isinstance(payload, dict) else None
@@ -218,17 +214,26 @@ class SessionCollection(Observable[SessionRows]):
         if self._moved is not None:
             self._moved[session_id] = None
         if session_id in self.rows.rows:
-            self._put(self.rows.rows.remove(session_id))
+            self._put(self.rows.rows.remove(session_id), of=session_id)
 
-    def _put(self, rows: PMap[str, Session], *, loading: bool | None = None, error: str | _Kept | None = _KEPT) -> None:
+    def _put(
+        self,
+        rows: PMap[str, Session],
+        *,
+        of: str | None = None,
+        loading: bool | None = None,
+        error: str | _Kept | None = _KEPT,
+    ) -> None:
+        """Publish these rows; `of` is the session whose row alone changed."""
         now = self.rows
+        self._recency.take(rows, of)
         still = now.loading if loading is None else loading
         newer = SessionRows(
             rows,
             revision=now.revision + 1,
             loading=still,
             error=now.error if isinstance(error, _Kept) else error,
-            in_order=self._in_order,
+            recency=self._recency,
         )
         self._newest.put(newer)
         if not still and not self._ready.done():

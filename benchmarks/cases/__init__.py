@@ -44,12 +44,14 @@ CASES: Mapping[str, tuple[str, str]] = {
     "text": ("outside_text", "text"),
     "log": ("logs", "log"),
     "operators": ("operators", "operators"),
+    "scale": ("scale", "scale"),
+    "fleet": ("fleet", "fleet"),
 }
 """Name of a case: its module here, and the function in it."""
 
 
-APART = ("equal", "instructions")
-"""Cases that run only when named, because they take minutes: the textbook fold of `huge`; valgrind."""
+APART = ("equal", "instructions", "scale")
+"""Cases that run only when named, because they take minutes: the textbook fold of `huge`; valgrind; 1,000 logs."""
 
 
 def case(name: str) -> Case:
