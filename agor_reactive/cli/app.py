@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +18,6 @@ __all__ = ["app", "run_app"]
 
 app = typer.Typer(
     name="agor-reactive",
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -40,6 +40,14 @@ class Hydration(StrEnum):
     LAZY = "lazy"
     EAGER = "eager"
     LEAN = "lean"
+
+
+class Colours(StrEnum):
+    """What background the colors of the full-screen app are for."""
+
+    AUTO = "auto"
+    DARK = "dark"
+    LIGHT = "light"
 
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
@@ -72,17 +80,44 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Watch and drive the sessions of an Agor daemon.
+    """Watch and drive the sessions of an Agor daemon. Without a command, in a terminal: the full-screen app.
 
     Reads the daemon's address from AGOR_DAEMON_URL and your API key from AGOR_API_KEY.
     Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
     """
+    if context.invoked_subcommand is None:
+        from agor_reactive.cli.ui import is_full_terminal
+
+        if not is_full_terminal():
+            typer.echo(context.get_help())
+            raise typer.Exit(2)
+        context.invoke(ui, url=os.environ.get("AGOR_DAEMON_URL") or DEFAULT_URL)
+
+
+@app.command()
+def ui(
+    session: Annotated[
+        str | None, typer.Argument(metavar="[SESSION]", help="Session id to open; any unambiguous prefix works.")
+    ] = None,
+    url: Url = DEFAULT_URL,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    colours: Annotated[Colours, typer.Option("--colors", help="Colors for a dark or a light terminal.")] = Colours.AUTO,
+) -> None:
+    """Open the full-screen app: sessions, transcripts, prompts, permission requests."""
+    with working():
+        from agor_reactive.cli.ui import check_terminal
+        from agor_reactive.cli.ui import ui as work
+
+        check_terminal()
+        reach = Reach.of(url, api_key_env)
+        raise typer.Exit(run(lambda stop: work(reach, session, stop, colours=colours.value)))
 
 
 @app.command()

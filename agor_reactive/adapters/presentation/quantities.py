@@ -8,7 +8,7 @@ from typing import Any
 from agor_reactive.models.base import instant
 from agor_reactive.models.task import Task
 
-__all__ = ["count_text", "number_of", "seconds_text", "task_duration"]
+__all__ = ["age_text", "count_text", "number_of", "seconds_text", "task_duration"]
 
 
 def seconds_text(seconds: float) -> str:
@@ -19,6 +19,14 @@ def seconds_text(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} m {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} m"
+
+
+def age_text(seconds: float) -> str:
+    """Return how long ago something was, in its largest unit: ``now``, ``5 m``, ``3 h``, ``12 d``."""
+    for size, sign in ((86_400, "d"), (3_600, "h"), (60, "m")):
+        if seconds >= size:
+            return f"{int(seconds // size)} {sign}"
+    return "now"
 
 
 def count_text(number: float) -> str:
