@@ -30,9 +30,11 @@ class Coalesced:
         if self._asked:
             return
         self._asked = True
-        wait = self._ended + self._interval - asyncio.get_running_loop().time()
+        loop = asyncio.get_running_loop()
+        wait = self._ended + self._interval - loop.time()
         if wait > 0:
-            self._owner.set_timer(wait, self._run)
+            # A timer of textual can be made in the context of its app only; snapshots come in the client's.
+            loop.call_later(wait, self._owner.call_later, self._run)
         else:
             self._owner.call_later(self._run)
 

@@ -11,8 +11,9 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Region, Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.strip import Strip
+
+from agor_reactive.tui.still import StillScrollView
 
 __all__ = ["LineList", "Row"]
 
@@ -25,7 +26,7 @@ class Row(NamedTuple):
     right: Text = Text()
 
 
-class LineList(ScrollView, can_focus=True):
+class LineList(StillScrollView, can_focus=True):
     """Rows, one of which has the cursor. Posts `Chosen` on Enter and on a click."""
 
     DEFAULT_CSS = """
@@ -68,7 +69,7 @@ class LineList(ScrollView, can_focus=True):
         self.rows = rows
         if not any(row.key == self.cursor for row in rows if self.cursor):
             self.cursor = self._nearest(at)
-        self.virtual_size = Size(self.size.width, len(rows))
+        self.virtual_size = Size(self.scrollable_size.width, len(rows))
         self.refresh()
 
     def _at(self) -> int:
@@ -96,7 +97,7 @@ class LineList(ScrollView, can_focus=True):
 
     def action_page(self, step: int) -> None:
         """Move the cursor by a window."""
-        self.action_move(step * max(1, self.size.height - 1))
+        self.action_move(step * max(1, self.scrollable_size.height - 1))
 
     def action_end(self, step: int) -> None:
         """Move the cursor to the first or the last row."""
@@ -118,7 +119,7 @@ class LineList(ScrollView, can_focus=True):
         self.post_message(self.Chosen(self, row.key))
 
     def render_line(self, y: int) -> Strip:
-        width = self.size.width
+        width = self.scrollable_size.width
         at = y + round(self.scroll_y)
         style = self.rich_style
         if not 0 <= at < len(self.rows):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Final
 
-from textual.binding import Binding, BindingType
+from textual import events
 from textual.message import Message
 from textual.widgets import TextArea
 
 __all__ = ["PromptBox"]
+
+
+NEW_LINE: Final = ("ctrl+j", "shift+enter", "alt+enter")
+
+_PAGES: Final = {"pageup": -1, "pagedown": 1}
 
 
 class PromptBox(TextArea):
@@ -21,10 +26,6 @@ class PromptBox(TextArea):
     }
     PromptBox:focus { border: round $primary; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "send", "Send", show=False, priority=True),
-        Binding("ctrl+j,shift+enter,alt+enter", "line", "New line", show=False, priority=True),
-    ]
 
     class Sent(Message):
         """The user sends a prompt."""
@@ -32,6 +33,13 @@ class PromptBox(TextArea):
         def __init__(self, text: str) -> None:
             super().__init__()
             self.text = text
+
+    class Paged(Message):
+        """The user scrolls the transcript from the prompt box."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(
@@ -41,16 +49,28 @@ class PromptBox(TextArea):
         self._back = 0
         self._draft = ""
 
+    async def _on_key(self, event: events.Key) -> None:
+        # No bindings: those with priority run before the keys that were typed before Enter are in the text.
+        if event.key in ("enter", *NEW_LINE):
+            event.stop()
+            event.prevent_default()
+            if event.key == "enter":
+                self.action_send()
+            else:
+                self.insert("\n")
+        elif event.key in _PAGES:
+            event.stop()
+            event.prevent_default()
+            self.post_message(self.Paged(_PAGES[event.key]))
+        else:
+            await super()._on_key(event)
+
     def action_send(self) -> None:
         """Send what is written, if it is more than blanks."""
         text = self.text.strip("\n")
         if text.strip():
             self.write("")
             self.post_message(self.Sent(text))
-
-    def action_line(self) -> None:
-        """Begin a new line."""
-        self.insert("\n")
 
     def write(self, text: str) -> None:
         """Replace what is written, and put the cursor at its end."""

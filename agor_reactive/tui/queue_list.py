@@ -49,5 +49,5 @@ class QueueList(LineList):
             self.post_message(self.Cancelled(self.cursor))
 
     def clicked(self, row: Row, x: int) -> None:
-        if x >= self.size.width - len(row.right.plain):
+        if x >= self.scrollable_size.width - len(row.right.plain):
             self.action_cancel()

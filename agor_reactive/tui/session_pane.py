@@ -96,7 +96,7 @@ class SessionPane(Vertical):
         self.set_interval(1.0, self._tick)
 
     def on_unmount(self) -> None:
-        self.close()
+        self._release()
 
     @property
     def transcript(self) -> Transcript:
@@ -123,17 +123,17 @@ class SessionPane(Vertical):
 
     def close(self) -> None:
         """Release the session, and keep what is written in the prompt box."""
+        if self.handle is not None:
+            self._drafts[self.handle.session_id] = self.box.text
+            self._release()
+
+    def _release(self) -> None:
         handle, self.handle = self.handle, None
-        if handle is None:
-            return
-        self._undo()
-        if self.is_mounted and self.box.text.strip():
-            self._drafts[handle.session_id] = self.box.text
-        else:
-            self._drafts.pop(handle.session_id, None)
-        self._failure, self._loading_older = None, False
-        self._asked.clear()
-        handle.release()
+        if handle is not None:
+            self._undo()
+            self._failure, self._loading_older = None, False
+            self._asked.clear()
+            handle.release()
 
     def _take(self, state: SessionState) -> None:
         self._painting.ask()
@@ -154,8 +154,13 @@ class SessionPane(Vertical):
             if self._failure is not None and self._failure[1]:
                 self._failure = None
         self.transcript.show(state, handle.entry.link.user_id)
-        self.query_one(RequestPanel).show(self.transcript.sheet.pending_request())
-        self.query_one(QueueList).show(queue_of(state))
+        request, queue = self.transcript.sheet.pending_request(), queue_of(state)
+        panel, queued = self.query_one(RequestPanel), self.query_one(QueueList)
+        if (panel.has_focus_within and request is None) or (queued.has_focus and not queue):
+            # What hides would leave the focus to chance, and with it the next key.
+            self.transcript.focus()
+        panel.show(request)
+        queued.show(queue)
         self._paint_heading(state)
         self._paint_notes(state)
         sent = self._sent.get(handle.session_id, [])
@@ -222,6 +227,20 @@ class SessionPane(Vertical):
 
         self.transcript.action_scroll_end()
         self._act(lambda held: held.prompt(text), give_back)
+
+    @on(PromptBox.Paged)
+    def _page(self, event: PromptBox.Paged) -> None:
+        event.stop()
+        if event.step < 0:
+            self.transcript.action_page_up()
+        else:
+            self.transcript.action_page_down()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Letters are text in the boxes, so that these keys do nothing there and are not listed."""
+        if action in ("write", "stop", "search"):
+            return not isinstance(self.screen.focused, PromptBox | Input)
+        return True
 
     def action_stop(self) -> None:
         """Stop the task that is shown as running."""

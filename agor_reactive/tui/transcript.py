@@ -10,13 +10,13 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
 from textual.message import Message
-from textual.scroll_view import ScrollView
 from textual.selection import Selection
 from textual.strip import Strip
 
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.tui.sheet import Place, Sheet
 from agor_reactive.tui.spans import restyled, spans_of, text_of
+from agor_reactive.tui.still import StillScrollView
 from agor_reactive.tui.units import base_key, plain_text
 
 __all__ = ["Transcript"]
@@ -24,11 +24,14 @@ __all__ = ["Transcript"]
 ROUNDS: Final = 60
 """Each round of laying out shows other lines, until the heights of all that are shown are known."""
 
+OVERLAP: Final = 2
+"""Lines of a page that the next one shows again."""
+
 NEAR_TOP: Final = 3
 """Lines from the top at which older tasks are asked for."""
 
 
-class Transcript(ScrollView, can_focus=True):
+class Transcript(StillScrollView, can_focus=True):
     """Shows the snapshots it is given. Selects units with ``j`` and ``k``, opens and folds them with Enter."""
 
     DEFAULT_CSS = """
@@ -92,7 +95,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def arrange(self) -> None:
         """Lay out what the window shows, and move the window to keep it in place."""
-        rows, width = self.size.height, self.size.width
+        rows, width = self.scrollable_size.height, self.scrollable_size.width
         if self._arranging or rows <= 0 or width <= 0:
             return
         self._arranging = True
@@ -132,12 +135,12 @@ class Transcript(ScrollView, can_focus=True):
 
     def _moved(self, top: int, *, up: bool) -> None:
         """Choose the line that stays where it is when heights become known: one whose surroundings are known."""
-        rows = self.size.height
+        rows = self.scrollable_size.height
         self._following = top + rows >= self.sheet.height
         if self._following:
             self._anchor = None
             return
-        rest = range(top, min(top + rows, self.sheet.height))
+        rest = range(top, min(top + rows + OVERLAP, self.sheet.height))
         known = (y for y in rest if (place := self.sheet.unit_at(y)) is not None and self.sheet.is_laid(place))
         y = next(known, rest[-1] if up and top > 0 and rest else top)
         self._anchor, self._anchor_row = self.sheet.unit_at(y), y - top
@@ -145,11 +148,19 @@ class Transcript(ScrollView, can_focus=True):
     def on_resize(self, event: events.Resize) -> None:
         self.arrange()
 
+    def action_page_up(self) -> None:
+        """Scroll up by a page."""
+        self.scroll_to(y=self.scroll_y - self.scrollable_size.height + OVERLAP)
+
+    def action_page_down(self) -> None:
+        """Scroll down by a page."""
+        self.scroll_to(y=self.scroll_y + self.scrollable_size.height - OVERLAP)
+
     # ----------------------------------------------------------------------------------------------------- selection
 
     def action_choose(self, step: int) -> None:
         """Select the next or the previous unit and bring it into view; without one, the last that is in view."""
-        rows, top = self.size.height, round(self.scroll_y)
+        rows, top = self.scrollable_size.height, round(self.scroll_y)
         place = self.selected
         if place is not None and self.sheet.unit(place) is None:
             place = None
@@ -163,7 +174,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def reveal(self, place: Place, *, row: int | None = None) -> None:
         """Move the window so that it shows a place: at `row`, else as little as possible."""
-        rows = self.size.height
+        rows = self.scrollable_size.height
         y = self.sheet.top(place)
         if y is None:
             return
@@ -195,7 +206,7 @@ class Transcript(ScrollView, can_focus=True):
             self._anchor, self._anchor_row = Place(place.task_id, place.key), y - round(self.scroll_y)
         self.sheet.folds.flip(place.task_id, place.key)
         self.arrange()
-        self._following = round(self.scroll_y) + self.size.height >= self.sheet.height
+        self._following = round(self.scroll_y) + self.scrollable_size.height >= self.sheet.height
 
     def action_flip_all(self, kind: str) -> None:
         """Open or fold all thinking, or all calls of tools."""
@@ -228,7 +239,7 @@ class Transcript(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         top = round(self.scroll_y)
-        width = self.size.width
+        width = self.scrollable_size.width
         base = self.rich_style
         segments, place = self.sheet.line(top + y)
         if place is None:
@@ -275,4 +286,4 @@ class Transcript(ScrollView, can_focus=True):
     def shown_lines(self) -> list[str]:
         """Return the text of the lines in the window."""
         top = round(self.scroll_y)
-        return [text_of(self.sheet.line(top + row)[0]) for row in range(self.size.height)]
+        return [text_of(self.sheet.line(top + row)[0]) for row in range(self.scrollable_size.height)]

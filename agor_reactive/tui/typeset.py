@@ -114,7 +114,8 @@ def _run(calls: Calls, *, opened: bool) -> RenderableType:
 
 
 def _call(call: Call, *, opened: bool) -> RenderableType:
-    parts: list[RenderableType] = [paint(call.block, SIGNS).painted]
+    # A line that is cut to its room has no end, which Padding gives it.
+    parts: list[RenderableType] = [Padding(paint(call.block, SIGNS).painted, 0)]
     if call.diff:
         parts.append(Padding(_diff(call.diff, None if opened else DIFF_LINES), (0, 0, 0, 2)))
     if opened and call.detail is not None:
