@@ -25,7 +25,9 @@ def is_full_terminal() -> bool:
 def check_terminal() -> None:
     """Raise `UsageError` where no full screen can be shown, `MissingExtra` without textual."""
     if not is_full_terminal():
-        raise UsageError("agor-reactive ui needs a terminal; agor-reactive watch SESSION works in pipes and on TERM=dumb")
+        raise UsageError(
+            "agor-reactive ui needs a terminal; agor-reactive watch SESSION works in pipes and on TERM=dumb"
+        )
     try:
         import textual  # noqa: F401
     except ImportError:

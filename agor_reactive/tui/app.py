@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any, ClassVar, Final, get_args
 
-from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 from textual import events, on, work
 from textual.app import App, ComposeResult
@@ -24,6 +23,7 @@ from agor_reactive.errors import AgorError, MethodNotAllowed, NotFound
 from agor_reactive.models.session import Session
 from agor_reactive.models.wire import LinkStatus
 from agor_reactive.models.words import AgenticTool
+from agor_reactive.tui.colors import DARK, LIGHT, LIGHT_THEME
 from agor_reactive.tui.dialogs import HelpDialog, NewSession, NewSessionDialog
 from agor_reactive.tui.line_list import LineList
 from agor_reactive.tui.request_panel import READING_TIME
@@ -34,20 +34,6 @@ __all__ = ["AgorApp"]
 
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _PLACES: Final = (("branches", "branch_id"), ("worktrees", "worktree_id"))
-
-LIGHT: Final = TerminalTheme(
-    (255, 255, 255),
-    (30, 30, 30),
-    [
-        *[(30, 30, 30), (176, 24, 36), (22, 110, 44), (136, 84, 0)],
-        *[(28, 84, 178), (130, 50, 150), (0, 102, 120), (90, 90, 90)],
-    ],
-    [
-        *[(90, 90, 90), (190, 30, 45), (20, 120, 50), (150, 95, 0)],
-        *[(30, 95, 200), (145, 60, 165), (0, 115, 135), (30, 30, 30)],
-    ],
-)
-"""The sixteen colours on a light background, each with a contrast of at least 4.5:1."""
 
 
 class AgorApp(App[None]):
@@ -68,6 +54,13 @@ class AgorApp(App[None]):
     SessionPane { display: none; }
     .-session SessionPane { display: block; }
     Toast { max-width: 60; }
+    FooterKey .footer-key--key { color: $foreground; text-style: bold; }
+    FooterKey .footer-key--description { color: $text-muted; }
+    Input > .input--placeholder { color: $text-muted; }
+    SelectCurrent .arrow { color: $foreground; }
+    Button, Button:focus, Button:hover { background: $primary-muted; color: $text-primary; }
+    Button.-success, Button.-success:focus, Button.-success:hover { background: $success-muted; color: $text-success; }
+    Button.-error, Button.-error:focus, Button.-error:hover { background: $error-muted; color: $text-error; }
     """
     HORIZONTAL_BREAKPOINTS: ClassVar[list[tuple[int, str]] | None] = [(0, "-narrow"), (100, "-wide")]
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -87,8 +80,9 @@ class AgorApp(App[None]):
         self.client = client
         self._first_session = session_id
         self._reading_time = reading_time
-        self.ansi_theme_light = LIGHT
-        self.theme = "textual-dark" if dark else "textual-light"
+        self.ansi_theme_dark, self.ansi_theme_light = DARK, LIGHT
+        self.register_theme(LIGHT_THEME)
+        self.theme = "textual-dark" if dark else LIGHT_THEME.name
         # An animated scroll would write positions while the transcript moves to keep its place.
         self.animation_level = "none"
         self._undo: Any = None

@@ -26,7 +26,7 @@ class Row(NamedTuple):
     right: Text = Text()
 
 
-class LineList(StillScrollView, can_focus=True):
+class LineList(StillScrollView):
     """Rows, one of which has the cursor. Posts `Chosen` on Enter and on a click."""
 
     DEFAULT_CSS = """
@@ -35,6 +35,7 @@ class LineList(StillScrollView, can_focus=True):
     LineList:focus > .line-list--cursor { background: $primary-muted; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"line-list--cursor"}
+    can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("up,k", "move(-1)", "Up", show=False),
         Binding("down,j", "move(1)", "Down", show=False),
@@ -125,9 +126,10 @@ class LineList(StillScrollView, can_focus=True):
         if not 0 <= at < len(self.rows):
             return Strip.blank(width, style)
         row = self.rows[at]
+        right = row.right.copy()
         if row.key and row.key == self.cursor:
             style = style + self.get_component_rich_style("line-list--cursor", partial=True)
-        right = row.right.copy()
+            right.style = ""  # dim text on the colour of the cursor is hard to read
         right.truncate(max(0, width // 2), overflow="ellipsis")
         room = width - (cell_len(right.plain) + 1 if right.plain else 0)
         left = row.left.copy()

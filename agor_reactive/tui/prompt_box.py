@@ -22,7 +22,8 @@ class PromptBox(TextArea):
 
     DEFAULT_CSS = """
     PromptBox, PromptBox:focus {
-        height: auto; min-height: 3; max-height: 10; padding: 0 1; border: round $panel; background: $background;
+        height: auto; min-height: 3; max-height: 10; padding: 0 1; border: round $foreground 40%;
+        background: $background; border-title-color: $text-muted; border-subtitle-color: $text-muted;
     }
     PromptBox:focus { border: round $primary; }
     """

@@ -21,7 +21,8 @@ class QueueList(LineList):
     """Queued prompts in their order; hidden without any. Posts `Cancelled`."""
 
     DEFAULT_CSS = """
-    QueueList { height: auto; max-height: 4; display: none; }
+    QueueList { height: auto; max-height: 4; display: none; padding: 0 1; }
+    QueueList > .line-list--cursor { background: $background; }
     QueueList.-queued { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("x,delete,enter", "cancel", "Cancel prompt")]

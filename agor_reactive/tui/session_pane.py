@@ -175,7 +175,8 @@ class SessionPane(Vertical):
         line.append(heading.title, style="bold")
         if heading.status:
             line.append(f"  {SIGNS.mark(heading.mark)} {heading.status}", style=heading_style(heading))
-        line.append(f"  {heading.link}", style=tone_style(heading.link_tone))
+        if heading.link != "live":
+            line.append(f"  {heading.link}", style=tone_style(heading.link_tone))
         details = [text for text in (heading.details, heading.context.text if heading.context else "") if text]
         if details:
             line.append(f"  {f' {SIGNS.dot} '.join(details)}", style="dim")
@@ -296,7 +297,7 @@ class SessionPane(Vertical):
     # ------------------------------------------------------------------------------------------- reading more of it
 
     @on(Transcript.NearTop)
-    async def _load_older(self, event: Transcript.NearTop) -> None:
+    def _load_older(self, event: Transcript.NearTop) -> None:
         event.stop()
         state = self.state
         if not self._loading_older and state is not None and state.connected and not state.loading:

@@ -37,7 +37,7 @@ class SessionsPane(Vertical):
     SessionsPane { width: 36; border-right: solid $panel; }
     SessionsPane #filter { display: none; height: 1; border: none; background: $panel; padding: 0 1; }
     SessionsPane #filter.-open { display: block; }
-    SessionsPane #sessions { height: 1fr; }
+    SessionsPane #sessions { height: 1fr; padding: 0 1 0 0; }
     SessionsPane #sessions-note { height: auto; max-height: 3; padding: 0 1; display: none; }
     SessionsPane #sessions-note.-noted { display: block; }
     """
@@ -77,7 +77,7 @@ class SessionsPane(Vertical):
         return self.query_one("#sessions", LineList)
 
     def _take(self, rows: SessionRows) -> None:
-        fresh = self.attention.take(rows.rows)
+        fresh = self.attention.take(dict(rows.rows.items()))
         if not self._first:
             for session_id in fresh:
                 self._announce(session_id)
@@ -177,7 +177,7 @@ class SessionsPane(Vertical):
 
 
 def _group(name: str, count: int, *, style: str = "bold dim") -> Row:
-    return Row("", Text(f" {name}", style=style), Text(f"{count:,} ", style="dim"))
+    return Row("", Text(f" {name}", style=style), Text(f"{count:,}", style="dim"))
 
 
 def _searched(row: Session) -> str:

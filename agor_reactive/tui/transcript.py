@@ -31,7 +31,7 @@ NEAR_TOP: Final = 3
 """Lines from the top at which older tasks are asked for."""
 
 
-class Transcript(StillScrollView, can_focus=True):
+class Transcript(StillScrollView):
     """Shows the snapshots it is given. Selects units with ``j`` and ``k``, opens and folds them with Enter."""
 
     DEFAULT_CSS = """
@@ -41,6 +41,7 @@ class Transcript(StillScrollView, can_focus=True):
     Transcript > .transcript--marker { color: $primary; }
     """
     COMPONENT_CLASSES: ClassVar[set[str]] = {"transcript--selected", "transcript--found", "transcript--marker"}
+    can_focus = True
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "choose(1)", "Next block", show=False),
         Binding("k", "choose(-1)", "Previous block", show=False),

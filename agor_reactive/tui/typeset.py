@@ -11,6 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
+from rich.theme import Theme
 
 from agor_reactive.adapters.presentation.blocks import ThinkingBlock
 from agor_reactive.adapters.presentation.diffs import DiffLine
@@ -34,6 +35,9 @@ DETAIL_LINES: Final = 200
 DETAIL_TEXT: Final = 20_000
 """Lines and characters of an input or a result of an open call."""
 
+_THEME: Final = Theme({"markdown.code": "bold cyan"})
+"""rich puts inline code on black, which no light screen has."""
+
 _DIFF_STYLES: Final = {"+": "green", "-": "red", " ": "dim", "…": "dim"}
 
 
@@ -51,6 +55,7 @@ class Typesetter:
             markup=False,
             emoji=False,
             highlight=False,
+            theme=_THEME,
         )
         self._options = self._console.options
 
@@ -58,6 +63,7 @@ class Typesetter:
         """Return the lines of a unit, without the blank ones before it; at least one."""
         indent = 0 if isinstance(unit.content, TaskHeading) else 2
         lines = lay_out(self._console, self._options, self._painted(unit), indent=indent)
+        lines = [[_on_any_background(segment) for segment in line] for line in lines]
         while lines and not lines[-1]:
             lines.pop()
         if unit.writing and lines and Segment.get_line_length(lines[-1]) < self.width:
@@ -84,6 +90,21 @@ class Typesetter:
                 return Group(line, Padding(LongText(cut_text(content.input, DETAIL_TEXT)), (0, 0, 0, 2)))
             case _:
                 return paint(content, SIGNS).painted
+
+
+def _on_any_background(segment: Segment) -> Segment:
+    """The segment without "default" colours: the screen has its own, and rows that are selected have others.
+
+    Dim text loses its colour, too: both together are hard to read.
+    """
+    style = segment.style
+    if style is None or (style.color is None and style.bgcolor is None):
+        return segment
+    color = None if style.color is None or style.color.is_default or style.dim else style.color
+    background = None if style.bgcolor is None or style.bgcolor.is_default else style.bgcolor
+    if color is style.color and background is style.bgcolor:
+        return segment
+    return Segment(segment.text, style.without_color + Style.from_color(color, background))
 
 
 def _heading(heading: TaskHeading, *, opened: bool) -> RenderableType:

@@ -236,3 +236,5 @@ def plain_text(unit: Unit) -> str:
             lines += [f"{line.sign} {line.text}" for line in diff]
             lines += [detail.input, detail.result] if detail is not None else []
             return "\n".join(line for line in lines if line)
+        case ToolBlock():  # always inside a `Call`
+            return content.name

@@ -104,25 +104,24 @@ async def test_a_request_cannot_be_answered_before_it_could_be_read() -> None:
 
 async def test_the_daemon_goes_away_and_comes_back(tmp_path: Path) -> None:
     db = tmp_path / "rows.db"
-    async with daemon_with(200, db=db) as daemon:
-        async with seen(daemon, size=(80, 24)) as app:
-            await app.shows("Session number 199")
-            await app.pilot.press("enter")
-            await app.send("Before [say:all is well]")
-            await app.until(lambda: statuses(app) == ["completed"], "the task has ended")
-            port, key = daemon.port, daemon.api_key
-            await daemon.stop(graceful=False)
-            await app.shows("Reconnecting", "reconnecting")
-            await app.send("Lost")
-            await app.shows("Not connected to the daemon. Nothing was sent")
-            assert app.pane.box.text == "Lost"
+    async with daemon_with(200, db=db) as daemon, seen(daemon, size=(80, 24)) as app:
+        await app.shows("Session number 199")
+        await app.pilot.press("enter")
+        await app.send("Before [say:all is well]")
+        await app.until(lambda: statuses(app) == ["completed"], "the task has ended")
+        port, key = daemon.port, daemon.api_key
+        await daemon.stop(graceful=False)
+        await app.shows("Reconnecting", "reconnecting")
+        await app.send("Lost")
+        await app.shows("Not connected to the daemon. Nothing was sent")
+        assert app.pane.box.text == "Lost"
 
-            async with EmbeddedDaemon(port=port, db=db, speed=20.0, login_limit=10_000, api_key=key):
-                await app.until(lambda: app.pane.state and app.pane.state.connection.phase == "live", "it is live")
-                await app.hides("Not connected")
-                await app.hides("Reconnecting")
-                await app.pilot.press("enter")
-                await app.until(lambda: statuses(app) == ["completed", "completed"], "it goes on")
+        async with EmbeddedDaemon(port=port, db=db, speed=20.0, login_limit=10_000, api_key=key):
+            await app.until(lambda: app.pane.state and app.pane.state.connection.phase == "live", "it is live")
+            await app.hides("Not connected")
+            await app.hides("Reconnecting")
+            await app.pilot.press("enter")
+            await app.until(lambda: statuses(app) == ["completed", "completed"], "it goes on")
 
 
 async def test_sessions_that_need_attention_come_first() -> None:
