@@ -213,11 +213,14 @@ class Sheet:
         return None
 
     def unloaded(self, top: int, rows: int) -> list[str]:
-        """Return the ids of tasks in these lines whose messages were not loaded."""
+        """Return the ids of tasks in these lines whose messages are not all loaded: at first only their texts are."""
+        state = self.state
+        if state is None:
+            return []
+        ids = (section.task_id for section in self._sections_from(top, top + rows) if section.task_id)
+        tasks = (state.get_task(task_id) for task_id in ids)
         return [
-            section.task_id
-            for section in self._sections_from(top, top + rows)
-            if section.source and section.source[0] is _UNLOADED
+            task.task_id for task in tasks if task is not None and task.ended and not state.is_task_loaded(task.task_id)
         ]
 
     # -------------------------------------------------------------------------------------------------------- places

@@ -115,7 +115,8 @@ class Transcript(StillScrollView):
         finally:
             self._arranging = False
         self.refresh()
-        unloaded = self.sheet.unloaded(top, rows)
+        # A screen further on both sides: what is read while it is looked at moves what is below.
+        unloaded = self.sheet.unloaded(top - rows, 3 * rows)
         if unloaded:
             self.post_message(self.Unloaded(unloaded))
         if top <= NEAR_TOP and self.sheet.state is not None and self.sheet.state.has_older_tasks:
