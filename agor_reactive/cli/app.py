@@ -11,6 +11,7 @@ import typer
 
 from agor_reactive.cli.endings import run, working
 from agor_reactive.cli.reach import KEY_ENV, ApiKeyEnv, Reach, Url
+from agor_reactive.cli.ui import Colors, is_full_terminal
 from agor_reactive.errors import UsageError
 from agor_reactive.transport.address import DEFAULT_URL
 
@@ -40,14 +41,6 @@ class Hydration(StrEnum):
     LAZY = "lazy"
     EAGER = "eager"
     LEAN = "lean"
-
-
-class Colours(StrEnum):
-    """What background the colors of the full-screen app are for."""
-
-    AUTO = "auto"
-    DARK = "dark"
-    LIGHT = "light"
 
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
@@ -93,8 +86,6 @@ def root(
     Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
     """
     if context.invoked_subcommand is None:
-        from agor_reactive.cli.ui import is_full_terminal
-
         if not is_full_terminal():
             typer.echo(context.get_help())
             raise typer.Exit(2)
@@ -108,7 +99,7 @@ def ui(
     ] = None,
     url: Url = DEFAULT_URL,
     api_key_env: ApiKeyEnv = KEY_ENV,
-    colours: Annotated[Colours, typer.Option("--colors", help="Colors for a dark or a light terminal.")] = Colours.AUTO,
+    colors: Annotated[Colors, typer.Option(help="For a dark or a light terminal.")] = Colors.AUTO,
 ) -> None:
     """Open the full-screen app: sessions, transcripts, prompts, permission requests."""
     with working():
@@ -117,7 +108,7 @@ def ui(
 
         check_terminal()
         reach = Reach.of(url, api_key_env)
-        raise typer.Exit(run(lambda stop: work(reach, session, stop, colours=colours.value)))
+        raise typer.Exit(run(lambda stop: work(reach, session, stop, colors=colors)))
 
 
 @app.command()

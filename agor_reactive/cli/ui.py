@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from typing import Literal
+from enum import StrEnum
 
 from agor_reactive.cli.endings import WELL, Stop
 from agor_reactive.cli.reach import Reach
 from agor_reactive.errors import MissingExtra, UsageError
 
-__all__ = ["check_terminal", "is_full_terminal", "ui"]
+__all__ = ["Colors", "check_terminal", "is_dark", "is_full_terminal", "ui"]
 
-Colours = Literal["auto", "dark", "light"]
+
+class Colors(StrEnum):
+    """What background the colors of the app are for."""
+
+    AUTO = "auto"
+    DARK = "dark"
+    LIGHT = "light"
 
 
 def is_full_terminal() -> bool:
@@ -34,15 +40,15 @@ def check_terminal() -> None:
         raise MissingExtra("agor-reactive ui needs the extra [tui]: pip install 'agor-reactive[tui]'") from None
 
 
-def is_dark(colours: Colours) -> bool:
-    """Whether to use colours for a dark background. Some terminals say theirs in COLORFGBG; dark if unknown."""
-    if colours != "auto":
-        return colours == "dark"
+def is_dark(colors: Colors) -> bool:
+    """Whether to use colors for a dark background. Some terminals say theirs in COLORFGBG; dark if unknown."""
+    if colors is not Colors.AUTO:
+        return colors is Colors.DARK
     background = os.environ.get("COLORFGBG", "").rpartition(";")[2]
     return background not in ("7", "15")
 
 
-async def ui(reach: Reach, session_id: str | None, stop: Stop, *, colours: Colours) -> int:
+async def ui(reach: Reach, session_id: str | None, stop: Stop, *, colors: Colors) -> int:
     """Run the app until it is quit or a stop is requested."""
     from agor_reactive.tui.app import AgorApp
 
@@ -50,7 +56,7 @@ async def ui(reach: Reach, session_id: str | None, stop: Stop, *, colours: Colou
         full = None
         if session_id is not None:
             full = (await client.service("sessions").get(session_id)).session_id
-        app = AgorApp(client, session_id=full, dark=is_dark(colours))
+        app = AgorApp(client, session_id=full, dark=is_dark(colors))
         stop.graceful = True
         running = asyncio.ensure_future(app.run_async())
         stopping = asyncio.ensure_future(stop.wait())
