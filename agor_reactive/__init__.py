@@ -17,6 +17,7 @@ from typing import Any
 
 from agor_reactive._version import __version__
 from agor_reactive.blocking import BlockingClient, BlockingHandle, BlockingPermission, BlockingSessions, connect
+from agor_reactive.calls.progress import display_with
 from agor_reactive.client import Client, create_client, retain_reactive_session, retain_sessions
 from agor_reactive.client.health import is_daemon_running, is_daemon_running_async
 from agor_reactive.client.rest import (
@@ -52,6 +53,7 @@ from agor_reactive.errors import (
     ServerError,
     TooManyRequests,
     Unavailable,
+    UnknownMethod,
     UsageError,
     WrongLoop,
 )
@@ -81,11 +83,13 @@ from agor_reactive.models.outcome import (
     Stopped,
     TimedOut,
 )
+from agor_reactive.models.raw_response import RawResponse
 from agor_reactive.services import Service
 from agor_reactive.session.collection import SessionCollection, SessionRows
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.permissions import PendingPermission
 from agor_reactive.transport.address import InsecureKeyWarning, daemon_url, get_api_key_from_env
+from agor_reactive.transport.log_setup import set_up_logging
 
 __all__ = [
     "AgorError",
@@ -130,6 +134,7 @@ __all__ = [
     "PermissionNeeded",
     "ProtocolError",
     "RawEvent",
+    "RawResponse",
     "Recording",
     "RecordingFailed",
     "Repo",
@@ -146,6 +151,7 @@ __all__ = [
     "TimedOut",
     "TooManyRequests",
     "Unavailable",
+    "UnknownMethod",
     "UsageError",
     "User",
     "WireModel",
@@ -168,6 +174,8 @@ __all__ = [
     "retain_sessions",
 ]
 
+set_up_logging()
+
 
 def _display(handle: SessionHandle) -> Any:
     from agor_reactive.adapters.display import mimebundle  # imports Rich: not before a handle is shown
@@ -175,4 +183,24 @@ def _display(handle: SessionHandle) -> Any:
     return mimebundle(handle)
 
 
+def _progress_line() -> Any:
+    from agor_reactive.adapters.progress import ProgressLine
+
+    return ProgressLine()
+
+
+def _table_text(state: SessionState) -> str:
+    from agor_reactive.adapters.state_table import as_text
+
+    return as_text(state)
+
+
+def _table_html(state: SessionState) -> str:
+    from agor_reactive.adapters.state_table import as_html
+
+    return as_html(state)
+
+
 SessionHandle.display = _display
+SessionState.tables = (_table_text, _table_html)
+display_with(_progress_line)

@@ -26,6 +26,7 @@
     ├── RecordingFailed          a log could not be written to its end
     └── UsageError               a wrong call
         ├── HandleDisposed       a released handle was used
+        ├── UnknownMethod        a service has no such method
         ├── WrongLoop            an object of one event loop was used from another
         ├── PayloadTooLarge      the frame is larger than the daemon accepts; nothing was sent
         └── MissingExtra         an optional extra is not installed
@@ -38,7 +39,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 
 __all__ = [
     "AgorError",
@@ -66,6 +67,7 @@ __all__ = [
     "ServerError",
     "TooManyRequests",
     "Unavailable",
+    "UnknownMethod",
     "UsageError",
     "WrongLoop",
 ]
@@ -120,6 +122,12 @@ class DecisionPending(OutcomeUnknown):
     """A permission decision was delivered several times and its request is still pending. A repetition is safe."""
 
 
+class _Facts(TypedDict, total=False):
+    name: str | None
+    code: int | str | None
+    data: Any
+
+
 class DaemonError(AgorError):
     """The daemon answered with an error.
 
@@ -163,16 +171,8 @@ class NotFound(DaemonError):
 class AmbiguousId(DaemonError):
     """A short id matches several rows; `matches` lists their full ids."""
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        matches: Sequence[str] = (),
-        name: str | None = None,
-        code: int | str | None = None,
-        data: Any = None,
-    ) -> None:
-        super().__init__(message, name=name, code=code, data=data)
+    def __init__(self, message: str, *, matches: Sequence[str] = (), **facts: Unpack[_Facts]) -> None:
+        super().__init__(message, **facts)
         self.matches = tuple(matches)
 
 
@@ -187,6 +187,21 @@ class Conflict(DaemonError):
 class TooManyRequests(DaemonError):
     """The daemon asks to slow down (429); `retry_after` is in seconds, or None."""
 
+    def __init__(self, message: str, *, retry_after: float | None = None, **facts: Unpack[_Facts]) -> None:
+        super().__init__(message, **facts)
+        self.retry_after = retry_after
+
+
+class ServerError(DaemonError):
+    """The daemon failed (5xx), or gave no kind for its error."""
+
+
+class Unavailable(ServerError):
+    """The daemon, or a proxy in front of it, is not ready (502, 503, 504); `retry_after` is in seconds, or None.
+
+    After 502 and 504 a write may have been carried out. 503 with `retry_after` refuses it: nothing was done.
+    """
+
     def __init__(
         self,
         message: str,
@@ -198,14 +213,6 @@ class TooManyRequests(DaemonError):
     ) -> None:
         super().__init__(message, name=name, code=code, data=data)
         self.retry_after = retry_after
-
-
-class ServerError(DaemonError):
-    """The daemon failed (5xx), or gave no kind for its error."""
-
-
-class Unavailable(ServerError):
-    """The daemon, or a proxy in front of it, is not ready (502, 503, 504)."""
 
 
 class ProtocolError(AgorError):
@@ -222,6 +229,10 @@ class UsageError(AgorError):
 
 class HandleDisposed(UsageError):
     """A handle was used after its last release."""
+
+
+class UnknownMethod(UsageError, AttributeError):
+    """A service has no such method; the message names one that is spelled alike."""
 
 
 class WrongLoop(UsageError):

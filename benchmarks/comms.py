@@ -117,7 +117,7 @@ class Page:
             self.__init__()  # type: ignore[misc]
         elif message["op"] != "patch":
             return
-        elif self.seq is None or message["seq"] != self.seq + 1:
+        elif self.seq is None or message.get("after", message["seq"] - 1) != self.seq:
             raise AssertionError(f"after {self.seq} came {message['seq']}")
         self.seq = message["seq"]
         self.head.update(message.get("head", {}))

@@ -36,7 +36,7 @@ class Step(NamedTuple):
     extra: str = "test"
 
 
-BROWSER = ("adapters/ipywidgets", "notebook")
+BROWSER = ("adapters/ipywidgets", "notebook", "web")
 
 
 def pytest(*which: str) -> tuple[tuple[str, ...], ...]:
@@ -170,6 +170,18 @@ def ready_chromium() -> str:
     return "installed"
 
 
+def ready_axe() -> str:
+    """Install axe-core by npm; without it the accessibility tests are skipped, and counted."""
+    folder, npm = ROOT / "tests" / "web", shutil.which("npm")
+    if (folder / "node_modules" / "axe-core" / "axe.min.js").exists():
+        return "ready"
+    if npm is None:
+        return "npm is not here, its tests will be skipped"
+    install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(install, cwd=folder, stdout=subprocess.DEVNULL, check=False)
+    return "installed" if done.returncode == 0 else "npm ci failed, its tests will be skipped"
+
+
 def timed(heading: str, action: Callable[[], str]) -> None:
     """Print the heading, run the action, print its result and how long it took."""
     print(f"\n== {heading}", flush=True)
@@ -188,6 +200,7 @@ def run_step(step: Step, environment: Environment) -> Outcome:
         try:
             timed(f"setup: {step.extra}", lambda: environment.ready(step.extra))
             timed("setup: Chromium", ready_chromium)
+            timed("setup: axe-core", ready_axe)
         except subprocess.CalledProcessError as error:
             print(f"setup failed: {' '.join(map(str, error.cmd))} exited with {error.returncode}", flush=True)
             outcome.ok = False

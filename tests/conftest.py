@@ -14,6 +14,9 @@ from tests.contract.summary import daemon_of, pytest_terminal_summary
 
 __all__ = ["pytest_terminal_summary"]
 
+_NO_PROFILES = os.path.join(os.path.dirname(__file__), "no-profiles")
+"""A folder that does not exist."""
+
 settings.register_profile(
     "ci", max_examples=200, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
@@ -37,6 +40,14 @@ def forget_addresses() -> Iterator[None]:
     socketio._WAYS.clear()
     yield
     socketio._WAYS.clear()
+
+
+@pytest.fixture(autouse=True)
+def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the profiles and keys of the machine out of the tests."""
+    for name in ("AGOR_DAEMON_URL", "AGOR_API_KEY", "AGOR_PROFILE", "AGOR_LOG"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AGOR_CONFIG_DIR", _NO_PROFILES)
 
 
 @pytest.fixture

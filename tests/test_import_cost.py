@@ -9,7 +9,18 @@ from pathlib import Path
 
 import pytest
 
-HEAVY = ("ipywidgets", "anywidget", "starlette", "uvicorn", "websockets", "rich", "typer", "httpx2", "aiohttp")
+HEAVY = (
+    "ipywidgets",
+    "anywidget",
+    "starlette",
+    "uvicorn",
+    "websockets",
+    "rich",
+    "typer",
+    "httpx2",
+    "aiohttp",
+    "opentelemetry",
+)
 CORE = ("socketio", "httpx2", "reactivex", "pydantic", "orjson")
 LOADED = ("asyncio", "pydantic.main", "reactivex", "orjson")
 """Of the core dependencies those that the import itself loads; the ways to the daemon come when a client is made."""

@@ -6,16 +6,15 @@ import contextlib
 import warnings
 import weakref
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from types import TracebackType
 from typing import Any, Self, TypeVar, Unpack, cast
 
 from reactivex import Observable
 
 from agor_reactive.blocking.handle import BlockingHandle
-from agor_reactive.blocking.portal import LoopThread, emitting_on_loop, handed_over
+from agor_reactive.blocking.portal import LoopThread, blocking, emitting_on_loop, handed_over
 from agor_reactive.blocking.sessions import BlockingSessions
 from agor_reactive.calls.drivers import Pages
-from agor_reactive.calls.effects import Operation, TokenProvider
+from agor_reactive.calls.effects import CallOptions, Operation
 from agor_reactive.calls.paging import FilterCheck
 from agor_reactive.calls.surface import LiveSync
 from agor_reactive.client import Client, ClientOptions, Hydration, create_client, retain_sessions
@@ -23,10 +22,8 @@ from agor_reactive.errors import UsageError
 from agor_reactive.models import AuthenticationResult
 from agor_reactive.models.secrecy import hide, hide_fields, hide_values
 from agor_reactive.models.wire import LinkStatus, RawEvent
-from agor_reactive.services import SERVICES, Deliver, Service, Services
-from agor_reactive.transport.address import DEFAULT_URL
-from agor_reactive.transport.codec import service_path
-from agor_reactive.transport.credentials import Secret, Strategy
+from agor_reactive.services import Deliver, Services
+from agor_reactive.transport.credentials import LiveLoginOptions, Strategy
 
 __all__ = ["BlockingClient", "connect"]
 
@@ -42,11 +39,11 @@ class _PortalDriver:
         self._live = live
         self._portal = portal
 
-    def run(self, operation: Operation[T], timeout: float | None, /) -> T:
-        return self._portal.run(self._live.runner.run(operation, timeout))
+    def run(self, operation: Operation[T], options: CallOptions | None = None, /) -> T:
+        return self._portal.run(self._live.runner.run(operation, options))
 
-    def walk(self, pages: Pages[T], timeout: float | None, /) -> Iterator[T]:
-        while (rows := self.run(pages.step(), timeout)) is not None:
+    def walk(self, pages: Pages[T], options: CallOptions | None = None, /) -> Iterator[T]:
+        while (rows := self.run(pages.step(), options)) is not None:
             yield from rows
 
     def check_loop(self) -> None:
@@ -66,8 +63,8 @@ class BlockingClient(Services[LiveSync]):
     def __init__(self, live: Client, portal: LoopThread) -> None:
         self.live = live
         self._portal = portal
-        self._driver = _PortalDriver(live, portal)
-        self._services: dict[str, Service[Any, Any, Any, Any]] = {}
+        driver = _PortalDriver(live, portal)
+        super().__init__(driver, driver.listen)
         # A client that is collected without `close` must not keep its thread and connection.
         self._finalizer = weakref.finalize(self, _end_unclosed, live, portal)
 
@@ -91,15 +88,6 @@ class BlockingClient(Services[LiveSync]):
         undo = self._portal.call(self.live.on_status, handed_over(callback, deliver))
         return lambda: self._portal.let_go(undo)
 
-    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        """Return the same object for a path that may have listeners, as in `Client`."""
-        path = service_path(path)
-        kept = self._services.get(path)
-        if kept is not None:
-            return kept
-        service = SERVICES.get(path, Service)(path, self._driver, self._driver.listen)
-        return self._services.setdefault(path, service) if path in SERVICES or path.count("/") < 2 else service
-
     def retain(self, session_id: str, *, task_hydration: Hydration = "lazy") -> BlockingHandle:
         """Retain a live mirror of one session. See `retain_reactive_session`."""
         handle = self._portal.call(lambda: self.live.registry.retain(session_id, task_hydration=task_hydration))
@@ -109,38 +97,13 @@ class BlockingClient(Services[LiveSync]):
         """Retain a live collection of the sessions that match `query`. See `agor_reactive.retain_sessions`."""
         return BlockingSessions(self._portal.call(lambda: retain_sessions(self.live, query=query)), self._portal)
 
-    def authenticate(
-        self,
-        strategy: Strategy | None = None,
-        *,
-        api_key: Secret | None = None,
-        access_token: Secret | None = None,
-        refresh_token: Secret | None = None,
-        email: str | None = None,
-        password: Secret | None = None,
-        token_provider: TokenProvider | None = None,
-    ) -> AuthenticationResult:
+    def authenticate(self, strategy: Strategy | None = None, **login: Unpack[LiveLoginOptions]) -> AuthenticationResult:
         """Log in and stay logged in; see `Client.authenticate`."""
-        api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
-        return self._portal.run(
-            self.live.authenticate(
-                strategy,
-                api_key=api_key,
-                access_token=access_token,
-                refresh_token=refresh_token,
-                email=email,
-                password=password,
-                token_provider=token_provider,
-            )
-        )
+        login.update(hide_fields(login))
+        return self._portal.run(self.live.authenticate(strategy, **login))
 
-    def re_authenticate(self) -> AuthenticationResult:
-        """Renew the login; see `Client.re_authenticate`."""
-        return self._portal.run(self.live.re_authenticate())
-
-    def logout(self) -> None:
-        """Log out; see `Client.logout`."""
-        self._portal.run(self.live.logout())
+    re_authenticate = blocking(Client.re_authenticate)
+    logout = blocking(Client.logout)
 
     def run(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
         """Run your own coroutine on the client's loop and wait for it."""
@@ -154,7 +117,7 @@ class BlockingClient(Services[LiveSync]):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -179,7 +142,7 @@ def _end(live: Client, portal: LoopThread) -> None:
             portal.loop.create_task(live.close()).add_done_callback(lambda _: portal.loop.stop())
 
 
-def connect(url: str = DEFAULT_URL, **options: Unpack[ClientOptions]) -> BlockingClient:
+def connect(url: str | None = None, **options: Unpack[ClientOptions]) -> BlockingClient:
     """Connect a live client without `await`, and log in if there are credentials.
 
     `options` are those of `create_client`. It also works inside a running event loop (a notebook cell), since it has

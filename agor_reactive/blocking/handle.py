@@ -4,29 +4,54 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
-from types import TracebackType
-from typing import Any, Self, Unpack
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, Self
 
 from reactivex import Observable
+from reactivex import operators as ops
 
 from agor_reactive.blocking.permission import BlockingPermission
-from agor_reactive.blocking.portal import LoopThread, Newest, emitting_on_loop, handed_over
+from agor_reactive.blocking.portal import LoopThread, Newest, blocking, emitting_on_loop, handed_over
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import UsageError
-from agor_reactive.models import Message, Task
-from agor_reactive.models.outcome import Outcome
-from agor_reactive.models.reply import DecisionTaken, StopAnswer
+from agor_reactive.models.message import PermissionAsked
+from agor_reactive.models.outcome import Outcome, PermissionNeeded, answered_by
+from agor_reactive.models.reply import DecisionTaken
 from agor_reactive.models.wire import RawEvent
-from agor_reactive.models.words import PermissionScope
 from agor_reactive.services import Deliver
-from agor_reactive.session.handles import PromptOptions, SessionHandle
+from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.permissions import PendingPermission
 
 __all__ = ["BlockingHandle"]
 
 
+P = ParamSpec("P")
+
+
+def _answerable(
+    method: Callable[Concatenate[BlockingHandle, P], Outcome],
+) -> Callable[Concatenate[BlockingHandle, P], Outcome]:
+    """Make the permission requests of the outcome answer without `await`."""
+
+    @wraps(method)
+    def call(self: BlockingHandle, /, *args: P.args, **kwargs: P.kwargs) -> Outcome:
+        outcome, portal = method(self, *args, **kwargs), self.portal
+        if not isinstance(outcome, PermissionNeeded) or (answer := outcome.answer) is None:
+            return outcome
+
+        def decide(asked: PermissionAsked, allow: bool, **options: Any) -> DecisionTaken:
+            taken: DecisionTaken = portal.run(answer(asked, allow, **options))
+            return taken
+
+        return answered_by(outcome, decide)
+
+    return call
+
+
 class BlockingHandle:
     """A live mirror of one session, for plain threads: `SessionHandle` without `await`.
+
+    A function that is given to a method is called on the loop's thread, unless `deliver` says otherwise.
 
     >>> with client.retain(session_id) as handle:                          # doctest: +SKIP
     ...     handle.ready()
@@ -42,6 +67,11 @@ class BlockingHandle:
     def live(self) -> SessionHandle:
         """The async handle behind this one, for views: ``SessionView(handle.live)``."""
         return self._handle
+
+    @property
+    def portal(self) -> LoopThread:
+        """The client's event loop, for what runs on it."""
+        return self._portal
 
     @property
     def session_id(self) -> str:
@@ -62,6 +92,20 @@ class BlockingHandle:
     def events(self) -> Observable[RawEvent]:
         """Every event of the session as an Observable that emits on the loop's thread."""
         return emitting_on_loop(self._handle.entry.events, self._portal)
+
+    @property
+    def permissions(self) -> Observable[BlockingPermission]:
+        """Permission requests as an Observable that emits on the loop's thread: the pending ones, then each new one.
+
+        Call `approve` and `deny` on another thread than the loop's; see `on_permission`.
+        """
+        portal = self._portal
+        requests = self._portal.call(lambda: self._handle.permissions)
+
+        def wrap(asked: PendingPermission) -> BlockingPermission:
+            return BlockingPermission.of(asked, portal)
+
+        return emitting_on_loop(requests, portal).pipe(ops.map(wrap))
 
     def ready(self, timeout: float | None = None) -> SessionState:
         """Wait for the first load to end; see `SessionHandle.ready`. Raises `CallTimeout`."""
@@ -90,7 +134,7 @@ class BlockingHandle:
         notify, portal = handed_over(callback, deliver), self._portal  # not self, which listeners would keep alive
 
         def wrap(asked: PendingPermission) -> None:
-            notify(BlockingPermission(asked, portal))
+            notify(BlockingPermission.of(asked, portal))
 
         subscription = portal.call(lambda: self._handle.permissions.subscribe(wrap))
         return lambda: portal.let_go(subscription.dispose)
@@ -127,67 +171,21 @@ class BlockingHandle:
 
         return self._portal.run(waiting(), timeout)
 
-    def prompt(self, text: str, *, timeout: float | None = None, **options: Unpack[PromptOptions]) -> Task:
-        """Send a prompt; see `SessionHandle.prompt`."""
-        return self._portal.run(self._handle.prompt(text, timeout=timeout, **options))
+    # ---- as of `SessionHandle`
 
-    def ask(
-        self,
-        text: str,
-        *,
-        timeout: float | None = None,
-        at_permission: bool = True,
-        **options: Unpack[PromptOptions],
-    ) -> Outcome:
-        """Send a prompt and wait for its end; see `SessionHandle.ask`."""
-        return self._portal.run(self._handle.ask(text, timeout=timeout, at_permission=at_permission, **options))
-
-    def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
-        """Wait for the end of a task; see `SessionHandle.wait`."""
-        return self._portal.run(self._handle.wait(task_id, timeout=timeout, at_permission=at_permission))
-
-    def stop(
-        self,
-        reason: str | None = None,
-        *,
-        expected_task_id: str | None = None,
-        wait: bool | float | None = True,
-        on_pending: Callable[[StopAnswer], Any] | None = None,
-    ) -> StopAnswer:
-        """Stop the running task; see `SessionHandle.stop`. `on_pending` is called on the loop's thread."""
-        stopping = self._handle.stop(reason, expected_task_id=expected_task_id, wait=wait, on_pending=on_pending)
-        return self._portal.run(stopping)
-
-    def cancel(self, task_id: str) -> Task:
-        """Remove a queued prompt from the queue; see `SessionHandle.cancel`."""
-        return self._portal.run(self._handle.cancel(task_id))
-
-    def approve(
-        self,
-        request_id: str,
-        *,
-        scope: PermissionScope | str | None = None,
-        remember: bool = False,
-        reason: str | None = None,
-    ) -> DecisionTaken:
-        """Allow what a pending permission request asks for; see `SessionHandle.approve`."""
-        return self._portal.run(self._handle.approve(request_id, scope=scope, remember=remember, reason=reason))
-
-    def deny(self, request_id: str, *, reason: str | None = None) -> DecisionTaken:
-        """Refuse what a pending permission request asks for; see `SessionHandle.deny`."""
-        return self._portal.run(self._handle.deny(request_id, reason=reason))
-
-    def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
-        """Read a task's messages and keep them; see `SessionHandle.load_task_messages`."""
-        return self._portal.run(self._handle.load_task_messages(task_id))
+    prompt = blocking(SessionHandle.prompt)
+    ask = _answerable(blocking(SessionHandle.ask))
+    wait = _answerable(blocking(SessionHandle.wait))
+    stop = blocking(SessionHandle.stop)
+    cancel = blocking(SessionHandle.cancel)
+    approve = blocking(SessionHandle.approve)
+    deny = blocking(SessionHandle.deny)
+    load_task_messages = blocking(SessionHandle.load_task_messages)
+    load_older_tasks = blocking(SessionHandle.load_older_tasks)
 
     def unload_task_messages(self, task_id: str) -> None:
         """Unload a task's messages."""
         self._portal.call(self._handle.unload_task_messages, task_id)
-
-    def load_older_tasks(self) -> SessionState:
-        """Load one more page of older tasks."""
-        return self._portal.run(self._handle.load_older_tasks())
 
     def resync(self, timeout: float | None = None) -> SessionState:
         """Read everything again; see `SessionHandle.resync`. Waits for reconnects, at most `timeout` seconds; then
@@ -203,7 +201,7 @@ class BlockingHandle:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self.release()
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:

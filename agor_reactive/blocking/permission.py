@@ -2,69 +2,31 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Self
 
-from agor_reactive.blocking.portal import LoopThread
-from agor_reactive.models import DecisionTaken, PermissionAsked
-from agor_reactive.models.words import PermissionScope
-from agor_reactive.session.permissions import PendingPermission
+from agor_reactive.blocking.portal import LoopThread, blocking
+from agor_reactive.session.permissions import PendingPermission, Permission
 
 __all__ = ["BlockingPermission"]
 
 
-class BlockingPermission:
-    """A pending permission request: `PendingPermission` without `await`."""
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BlockingPermission(Permission):
+    """A pending permission request: `PendingPermission` without `await`.
 
-    def __init__(self, asked: PendingPermission, portal: LoopThread) -> None:
-        self._asked = asked
-        self._portal = portal
+    `approve` and `deny` raise `UsageError` on the loop's own thread.
+    """
 
-    @property
-    def request(self) -> PermissionAsked:
-        """The permission request."""
-        return self._asked.request
+    live: PendingPermission = field(kw_only=True)
+    _portal: LoopThread = field(kw_only=True)
 
-    @property
-    def request_id(self) -> str:
-        """The request's id."""
-        return self._asked.request_id
+    @classmethod
+    def of(cls, asked: PendingPermission, portal: LoopThread) -> Self:
+        return cls(asked.request, asked.session_id, asked.task_id, asked.message_id, live=asked, _portal=portal)
 
-    @property
-    def session_id(self) -> str:
-        """The id of the request's session."""
-        return self._asked.session_id
-
-    @property
-    def task_id(self) -> str | None:
-        """The id of the waiting task."""
-        return self._asked.task_id
-
-    @property
-    def tool_name(self) -> str:
-        """The name of the tool that the agent wants to use."""
-        return self._asked.tool_name
-
-    @property
-    def tool_input(self) -> Any:
-        """The input of the tool."""
-        return self._asked.tool_input
-
-    def approve(
-        self,
-        *,
-        scope: PermissionScope | str | None = None,
-        remember: bool = False,
-        reason: str | None = None,
-        decided_by: str | None = None,
-    ) -> DecisionTaken:
-        """Approve the request; see `PendingPermission.approve`. Raises `UsageError` on the loop's own thread."""
-        return self._portal.run(
-            self._asked.approve(scope=scope, remember=remember, reason=reason, decided_by=decided_by)
-        )
-
-    def deny(self, *, reason: str | None = None, decided_by: str | None = None) -> DecisionTaken:
-        """Deny the request; see `PendingPermission.deny`. Raises `UsageError` on the loop's own thread."""
-        return self._portal.run(self._asked.deny(reason=reason, decided_by=decided_by))
+    approve = blocking(PendingPermission.approve)
+    deny = blocking(PendingPermission.deny)
 
     def __repr__(self) -> str:
         return f"<BlockingPermission {self.request_id} {self.tool_name}>"

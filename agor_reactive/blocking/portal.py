@@ -11,7 +11,8 @@ import concurrent.futures
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, Generic, TypeVar
+from functools import wraps
+from typing import Any, Concatenate, Generic, ParamSpec, Protocol, TypeVar
 
 from reactivex import Observable, abc
 from reactivex.disposable import Disposable
@@ -20,8 +21,9 @@ from agor_reactive.calls.arguments import check_wait
 from agor_reactive.errors import CallTimeout, UsageError
 from agor_reactive.services import Deliver
 
-__all__ = ["LoopThread", "Newest", "emitting_on_loop", "handed_over"]
+__all__ = ["LoopThread", "Newest", "blocking", "emitting_on_loop", "handed_over"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 _TICK = 0.2
 """How often a waiting main thread wakes up, in seconds, so that Ctrl-C works on Windows, too."""
@@ -124,6 +126,28 @@ class LoopThread:
         if self.alive:
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join()
+
+
+class _Blocking(Protocol):
+    """The blocking form of the async object `live`."""
+
+    @property
+    def live(self) -> Any: ...
+
+    @property
+    def _portal(self) -> LoopThread: ...
+
+
+def blocking(
+    method: Callable[Concatenate[Any, P], Coroutine[Any, Any, T]],
+) -> Callable[Concatenate[_Blocking, P], T]:
+    """Make the blocking form of a method: it runs the method of `live` on the loop and waits for the result."""
+
+    @wraps(method)
+    def call(self: _Blocking, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return self._portal.run(method(self.live, *args, **kwargs))
+
+    return call
 
 
 class Newest(Generic[T]):

@@ -7,17 +7,18 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from agor_reactive.calls.effects import Call, Effect, EffectGenerator, Operation, Sleep
+from agor_reactive.calls.effects import NO_OPTIONS, Call, CallOptions, Effect, EffectGenerator, Operation, Sleep
 from agor_reactive.calls.own_loop import OwnLoop
 
 if TYPE_CHECKING:
     from agor_reactive.calls.paging import FilterCheck
 
-__all__ = ["AsyncDriver", "Driver", "Pages", "SyncDriver", "drive", "drive_async"]
+__all__ = ["AsyncDriver", "Driver", "Pages", "SyncDriver", "carried_out", "drive", "drive_async"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 E = TypeVar("E")
+F = TypeVar("F")
 
 
 class Pages(Protocol[T_co]):
@@ -35,9 +36,9 @@ class Driver(Protocol):
 
     filters: FilterCheck | None
 
-    def run(self, operation: Operation[Any], timeout: float | None, /) -> Any: ...
+    def run(self, operation: Operation[Any], options: CallOptions | None = None, /) -> Any: ...
 
-    def walk(self, pages: Pages[Any], timeout: float | None, /) -> Any: ...
+    def walk(self, pages: Pages[Any], options: CallOptions | None = None, /) -> Any: ...
 
     def check_loop(self) -> None: ...
 
@@ -78,12 +79,32 @@ async def drive_async(operation: EffectGenerator[E, T], perform: Callable[[E], A
         operation.close()
 
 
+def carried_out(
+    operation: EffectGenerator[E, T], perform: Callable[[E], EffectGenerator[F, Any]]
+) -> EffectGenerator[F, T]:
+    """Run `operation`; `perform` carries out each effect by other effects; see `drive`."""
+    try:
+        effect = next(operation)
+        while True:
+            try:
+                answer = yield from perform(effect)
+            except Exception as error:  # noqa: BLE001 - handed to the operation, which decides
+                effect = operation.throw(error)
+            else:
+                effect = operation.send(answer)
+    except StopIteration as stop:
+        result: T = stop.value
+        return result
+    finally:
+        operation.close()
+
+
 class SyncDriver:
     """Runs operations on the calling thread. `call` makes one call; `sleep` and `clock` count in seconds."""
 
     def __init__(
         self,
-        call: Callable[[Call, float | None], Any],
+        call: Callable[[Call, CallOptions], Any],
         *,
         sleep: Callable[[float], Any] = time.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -94,19 +115,19 @@ class SyncDriver:
         self._sleep = sleep
         self._clock = clock
 
-    def run(self, operation: Operation[T], timeout: float | None, /) -> T:
-        return drive(operation, lambda effect: self._perform(effect, timeout))
+    def run(self, operation: Operation[T], options: CallOptions | None = None, /) -> T:
+        return drive(operation, lambda effect: self._perform(effect, options or NO_OPTIONS))
 
-    def walk(self, pages: Pages[T], timeout: float | None, /) -> Iterator[T]:
-        while (rows := self.run(pages.step(), timeout)) is not None:
+    def walk(self, pages: Pages[T], options: CallOptions | None = None, /) -> Iterator[T]:
+        while (rows := self.run(pages.step(), options)) is not None:
             yield from rows
 
     def check_loop(self) -> None:
         """Any thread may use it."""
 
-    def _perform(self, effect: Effect, timeout: float | None) -> Any:
+    def _perform(self, effect: Effect, options: CallOptions) -> Any:
         if isinstance(effect, Call):
-            return self._call(effect, timeout)
+            return self._call(effect, options)
         return self._sleep(effect.seconds) if isinstance(effect, Sleep) else self._clock()
 
 
@@ -115,7 +136,7 @@ class AsyncDriver:
 
     def __init__(
         self,
-        call: Callable[[Call, float | None], Awaitable[Any]],
+        call: Callable[[Call, CallOptions], Awaitable[Any]],
         *,
         sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
         clock: Callable[[], float] = time.monotonic,
@@ -128,16 +149,16 @@ class AsyncDriver:
         self._sleep = sleep
         self._clock = clock
 
-    async def run(self, operation: Operation[T], timeout: float | None, /) -> T:
+    async def run(self, operation: Operation[T], options: CallOptions | None = None, /) -> T:
         self.check_loop()
-        return await drive_async(operation, lambda effect: self._perform(effect, timeout))
+        return await drive_async(operation, lambda effect: self._perform(effect, options or NO_OPTIONS))
 
-    async def walk(self, pages: Pages[T], timeout: float | None, /) -> AsyncIterator[T]:
-        while (rows := await self.run(pages.step(), timeout)) is not None:
+    async def walk(self, pages: Pages[T], options: CallOptions | None = None, /) -> AsyncIterator[T]:
+        while (rows := await self.run(pages.step(), options)) is not None:
             for row in rows:
                 yield row
 
-    async def _perform(self, effect: Effect, timeout: float | None) -> Any:
+    async def _perform(self, effect: Effect, options: CallOptions) -> Any:
         if isinstance(effect, Call):
-            return await self._call(effect, timeout)
+            return await self._call(effect, options)
         return await self._sleep(effect.seconds) if isinstance(effect, Sleep) else self._clock()

@@ -9,9 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
-__all__ = ["Call", "Effect", "EffectGenerator", "GetToken", "Now", "Operation", "Sleep", "TokenProvider"]
+from agor_reactive.models.secrecy import scrub_text
+
+__all__ = [
+    "NO_OPTIONS",
+    "Call",
+    "CallOptions",
+    "Effect",
+    "EffectGenerator",
+    "GetToken",
+    "Now",
+    "Operation",
+    "Sleep",
+    "TokenProvider",
+]
 
 T = TypeVar("T")
 E = TypeVar("E")
@@ -29,7 +42,7 @@ class Call:
     args: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
-        return f"Call({self.method} {self.service})"  # arguments may hold prompts and secrets
+        return f"Call({self.method} {scrub_text(self.service)})"  # arguments may hold prompts and secrets
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +68,19 @@ class GetToken:
 
     provider: TokenProvider
 
+
+@dataclass(frozen=True, slots=True)
+class CallOptions:
+    """How each call of an operation is made: the time limit of a request in seconds, and how often it is repeated.
+
+    None is the client's own. `answered` is called with the HTTP answer of each call that succeeds (`RestAnswer`).
+    """
+
+    timeout: float | None = None
+    max_retries: int | None = None
+    answered: Callable[[Any], Any] | None = None
+
+
+NO_OPTIONS: Final = CallOptions()
 
 Operation = Generator[Effect, Any, T]

@@ -6,13 +6,14 @@ versions of the daemon differ, it tries one way and falls back to the other.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 from agor_reactive.calls import paging
 from agor_reactive.calls.answers import answer_of, model_of, page_of, rows_in, typed_row
 from agor_reactive.calls.backoff import Backoff
 from agor_reactive.calls.effects import Call, Now, Operation, Sleep
+from agor_reactive.calls.progress import progress_line
 from agor_reactive.calls.queries import Query, query_of
 from agor_reactive.calls.versions import is_missing_route
 from agor_reactive.errors import (
@@ -184,7 +185,12 @@ def links_of_session(kind: type[M], session_id: str, *what: str) -> Operation[tu
 
 
 def outcome(
-    task_id: str, *, timeout: float | None, at_permission: bool, admitted: Task | None = None
+    task_id: str,
+    *,
+    timeout: float | None,
+    at_permission: bool,
+    admitted: Task | None = None,
+    report: Callable[[str], Any] | None = None,
 ) -> Operation[Outcome]:
     """Poll a task until it has ended or needs a decision, at growing intervals.
 
@@ -199,9 +205,11 @@ def outcome(
         try:
             task = typed_row(Task, (yield Call("get", "tasks", (task_id,))))
             was_queued = was_queued or task.queued
+            if report is not None:
+                report(progress_line(task))
             waits = at_permission and waits_for_someone(task)
             if task.ended or waits or late:
-                messages = yield from messages_of(task)
+                messages = yield from messages_of({"task_id": task.task_id})
             seen = yield Now()
             if task.ended or (waits and unanswered(messages)):
                 return outcome_of(task, messages, was_queued=was_queued)
@@ -215,7 +223,7 @@ def outcome(
         yield Sleep(pause if left is None else min(pause, left))
 
 
-def messages_of(task: Task) -> Operation[tuple[Message, ...]]:
-    """Read all messages of a task, in order, and none of another task, however the daemon pages and filters."""
-    rows = yield from paging.find_all("messages", {"task_id": task.task_id}, 1_000, None)
+def messages_of(owner: Query) -> Operation[tuple[Message, ...]]:
+    """Read all messages of a task or session, by index, and none of another, however the daemon pages and filters."""
+    rows = yield from paging.find_all("messages", owner, 1_000, None)
     return tuple(sorted(rows_in(Message, rows), key=lambda message: (message.index, message.message_id)))

@@ -11,14 +11,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from agor_reactive.calls.answers import belonging, checked, model_of, page_of, row_of, wire_number
 from agor_reactive.calls.effects import Call, Operation
 from agor_reactive.calls.limits import check_rows
 from agor_reactive.calls.queries import Query
 from agor_reactive.calls.service_table import facts_of
 from agor_reactive.errors import BadRequest, ProtocolError, UsageError
+from agor_reactive.models.json_text import json_bytes
 
 __all__ = ["MOST_ROWS_A_PAGE", "Answer", "ById", "ByPlace", "ByValue", "OutOfReach", "Source"]
 
@@ -97,7 +96,7 @@ class Source:
             value = row.get(name)
             if isinstance(value, str) and value:
                 return value
-        return orjson.dumps(row)
+        return json_bytes(row)
 
 
 class ByPlace:

@@ -10,15 +10,14 @@ sockets.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
-from functools import cmp_to_key
+from collections.abc import Callable, Mapping
 from typing import Any, Final, Generic, TypeVar
 
 from agor_reactive.calls.answers import answer_of, belonging, checked_fields, model_of, page_of, whole_number
 from agor_reactive.calls.effects import Call, Operation
 from agor_reactive.calls.limits import check_rows
 from agor_reactive.calls.page_strategies import MOST_ROWS_A_PAGE, ById, ByPlace, ByValue, OutOfReach, Source
-from agor_reactive.calls.queries import MOST_ALTERNATIVES, Query, is_empty_match, is_list
+from agor_reactive.calls.queries import MOST_ALTERNATIVES, Query, in_order, is_empty_match, is_list
 from agor_reactive.calls.service_table import facts_of
 from agor_reactive.errors import BadRequest, DaemonError, ProtocolError, UsageError
 from agor_reactive.models import Page
@@ -27,19 +26,18 @@ __all__ = [
     "IDS_A_CALL",
     "MOST_IDS",
     "FilterCheck",
-    "OnProgress",
+    "OnPage",
     "OutOfReach",
     "Walk",
     "find",
     "find_all",
-    "in_order",
 ]
 
 _log = logging.getLogger("agor_reactive")
 
 T = TypeVar("T")
 
-OnProgress = Callable[[int, int | None], Any]
+OnPage = Callable[[int, int | None], Any]
 """Called after each page with the number of rows so far and the expected number, None while that is unknown."""
 
 IDS_A_CALL: Final = 100
@@ -188,11 +186,11 @@ def find_all(
     path: str,
     query: Query | None,
     page_size: int,
-    on_progress: OnProgress | None,
+    on_page: OnPage | None,
     filters: FilterCheck | None = None,
 ) -> Operation[Any]:
     """Find every matching row once, in its newest version; sorted here if the query has `$sort`."""
-    walk: Walk[Any] = Walk(path, query, page_size, on_progress, filters)
+    walk: Walk[Any] = Walk(path, query, page_size, on_page, filters)
     yield from walk.collect()
     return in_order(list(walk.found.values()), (query or {}).get("$sort"))
 
@@ -210,7 +208,7 @@ class Walk(Generic[T]):
         path: str,
         query: Query | None,
         page_size: int,
-        on_progress: OnProgress | None = None,
+        on_page: OnPage | None = None,
         filters: FilterCheck | None = None,
     ) -> None:
         asked = dict(query or {})
@@ -227,7 +225,7 @@ class Walk(Generic[T]):
         self._parts = [_Part(path, part, size, start) for part in parts]
         self._seen: set[Any] = set()
         self._ended = 0
-        self._on_progress = on_progress
+        self._on_page = on_page
         self._doubted = (filters, path, parts, size, start) if filters is not None and start and parts else None
         self._to_skip = 0
         self._skipped: set[Any] = set()
@@ -312,14 +310,14 @@ class Walk(Generic[T]):
             self._to_skip = start
 
     def _report(self) -> None:
-        if self._on_progress is not None:
-            self._on_progress(len(self._seen), self.total)
+        if self._on_page is not None:
+            self._on_page(len(self._seen), self.total)
 
     def _report_ranges(self, count: int) -> None:
         """Report progress of id ranges: they may begin at the first row again, so only rows beyond the first page
         count."""
-        if self._on_progress is not None and self._ended + count > len(self._seen):
-            self._on_progress(self._ended + count, self.total)
+        if self._on_page is not None and self._ended + count > len(self._seen):
+            self._on_page(self._ended + count, self.total)
 
 
 class _Part:
@@ -386,26 +384,3 @@ def _with_checked_fields(path: str, query: dict[str, Any]) -> dict[str, Any]:
     names += [name for name in checked_fields(path, query) if name.endswith("_id")]
     missing = [name for name in dict.fromkeys(names) if name not in wanted]
     return {**query, "$select": [*wanted, *missing]} if missing else query
-
-
-def in_order(rows: Sequence[Any], order: Any) -> tuple[Any, ...]:
-    """Sort rows by a `$sort`, which some finds ignore. Rows without the field come first, as in the daemon's sort."""
-
-    def compare(one: Any, other: Any) -> int:
-        for field, direction in order.items():
-            left, right = one.get(field), other.get(field)
-            if left == right:
-                continue
-            if left is None or right is None:
-                sign = -1 if left is None else 1
-            else:
-                try:
-                    sign = -1 if left < right else 1
-                except TypeError:
-                    continue
-            return -sign if str(direction) == "-1" else sign
-        return 0
-
-    if not isinstance(order, Mapping) or not all(hasattr(row, "get") for row in rows):
-        return tuple(rows)
-    return tuple(sorted(rows, key=cmp_to_key(compare)))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from agor_reactive.errors import UsageError
 
-__all__ = ["DEEPEST_QUERY", "MOST_ALTERNATIVES", "Query", "is_empty_match", "is_list", "query_of"]
+__all__ = ["DEEPEST_QUERY", "MOST_ALTERNATIVES", "Query", "in_order", "is_empty_match", "is_list", "query_of", "rank"]
 
 Query = Mapping[str, Any]
 
@@ -57,3 +57,28 @@ def is_empty_match(query: Query | None) -> bool:
 def is_list(value: Any) -> bool:
     """Whether a value of a query is a collection of values."""
     return isinstance(value, list | tuple | set | frozenset)
+
+
+def in_order(rows: Iterable[Any], order: Any) -> tuple[Any, ...]:
+    """Sort rows by a `$sort`, as daemons do and some finds do not: stable, rows without the field first.
+
+    Values of different kinds are in the order of `rank`. Rows without `get` stay as they came.
+    """
+    found = tuple(rows)
+    if isinstance(order, Mapping) and all(hasattr(row, "get") for row in found):
+        for name, direction in reversed(tuple(order.items())):
+            found = tuple(sorted(found, key=_by(name), reverse=str(direction) == "-1"))
+    return found
+
+
+def _by(name: str) -> Callable[[Any], tuple[int, Any]]:
+    return lambda row: rank(row.get(name))
+
+
+def rank(value: Any) -> tuple[int, Any]:
+    """A sort key for any JSON value: missing values first, then numbers, then text, then the rest."""
+    if value is None:
+        return (0, 0)
+    if isinstance(value, int | float):
+        return (1, value)
+    return (2, value) if isinstance(value, str) else (3, str(value))

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
+from agor_reactive.calls.drivers import carried_out
 from agor_reactive.calls.effects import Call, Effect, Operation
 from agor_reactive.calls.methods import STANDARD_METHODS
 from agor_reactive.errors import (
@@ -166,8 +167,17 @@ def explained(operation: Operation[T]) -> Operation[T]:
     with the versions in its message.
     """
     refused: list[tuple[Call, Exception]] = []
+
+    def perform(effect: Effect) -> Operation[Any]:
+        try:
+            return (yield effect)
+        except Exception as error:
+            if isinstance(effect, Call):
+                refused.append((effect, error))
+            raise
+
     try:
-        return (yield from _watched(operation, refused))
+        return (yield from carried_out(operation, perform))
     except (DaemonError, CallTimeout, OutcomeUnknown) as error:
         call = next((call for call, seen in refused if seen is error), None)
         offer = None if call is None else offer_of(call)
@@ -187,25 +197,3 @@ def explained(operation: Operation[T]) -> Operation[T]:
 
 def _refuses(offer: Offer, error: DaemonError) -> bool:
     return isinstance(error, BadRequest) and re.search(offer.refusal, error.message) is not None
-
-
-def _watched(operation: Operation[T], refused: list[tuple[Call, Exception]]) -> Operation[T]:
-    """Run `operation`, and record which call failed with which error."""
-    try:
-        effect: Effect = next(operation)
-        while True:
-            try:
-                answer: Any = yield effect
-            except GeneratorExit:
-                raise
-            except Exception as error:  # noqa: BLE001 - handed on; the operation decides
-                if isinstance(effect, Call):
-                    refused.append((effect, error))
-                effect = operation.throw(error)
-            else:
-                effect = operation.send(answer)
-    except StopIteration as stop:
-        result: T = stop.value
-        return result
-    finally:
-        operation.close()

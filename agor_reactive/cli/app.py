@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import os
-from enum import StrEnum
+import inspect
+from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from agor_reactive.cli.endings import run, working
-from agor_reactive.cli.reach import KEY_ENV, ApiKeyEnv, Reach, Url
+from agor_reactive.cli.reach import KEY_ENV, ApiKeyEnv, ProfileName, Reach, Url, chosen_profile
 from agor_reactive.cli.ui import Colors, is_full_terminal
 from agor_reactive.errors import UsageError
-from agor_reactive.transport.address import DEFAULT_URL
 
 __all__ = ["app", "run_app"]
 
@@ -26,26 +26,12 @@ app = typer.Typer(
 )
 
 
-class ApiVersion(StrEnum):
-    """The API version of the embedded daemon."""
-
-    HANDSHAKE = "handshake"
-    BRANCHES = "branches"
-    WORKTREES = "worktrees"
-
-
-class Hydration(StrEnum):
-    """Which tasks load their messages."""
-
-    NONE = "none"
-    LAZY = "lazy"
-    EAGER = "eager"
-    LEAN = "lean"
-
+permissions_app = typer.Typer(no_args_is_help=True, help="Try policies for permission requests on a log.")
+app.add_typer(permissions_app, name="permissions")
 
 Json = Annotated[bool, typer.Option("--json", help="Write JSON lines.")]
 SessionId = Annotated[str, typer.Argument(metavar="SESSION", help="Session id; any unambiguous prefix works.")]
-HydrationOption = Annotated[Hydration, typer.Option(help="Which tasks load their messages.")]
+Hydration = Annotated[Literal["none", "lazy", "eager", "lean"], typer.Option(help="Which tasks load their messages.")]
 LogFiles = Annotated[list[Path], typer.Argument(metavar="FILE", help="A log, or the parts of one.")]
 Speed = Annotated[float, typer.Option(min=0.01, max=1000.0, help="Speed of the scripted agent.")]
 Seed = Annotated[int, typer.Option(help="Random seed of the scripted agent.")]
@@ -53,7 +39,37 @@ Record = Annotated[
     Path | None, typer.Option("--record", metavar="FILE", help="Write a log into this new file (.jsonl, .zst or .gz).")
 ]
 RedactText = Annotated[bool, typer.Option("--redact-text", help="Blank prompts and replies; keep their lengths.")]
-ApiVersionOption = Annotated[ApiVersion, typer.Option("--api-version", help="API version of the daemon.")]
+ApiVersion = Annotated[
+    Literal["handshake", "branches", "worktrees"], typer.Option("--api-version", help="API version of the daemon.")
+]
+
+
+def command(work: Callable[..., int]) -> Callable[..., int]:
+    """Add a command that returns its exit code. What is wrong is said in one line (see `endings.working`)."""
+
+    connects = "url" in work.__annotations__
+
+    @wraps(work)
+    def end_with_code(*args: Any, profile: str | None = None, **options: Any) -> None:
+        with working():
+            if connects:
+                chosen_profile.set(profile)
+            raise typer.Exit(work(*args, **options))
+
+    if connects:
+        _add_profile(end_with_code, work)
+    app.command()(end_with_code)
+    return work
+
+
+def _add_profile(command: Any, work: Callable[..., int]) -> None:
+    """Give a command that connects to a daemon the option `--profile`, and no default to its `--url`."""
+    signature = inspect.signature(work, eval_str=True)
+    parameters = {**signature.parameters}
+    parameters["url"] = parameters["url"].replace(default=None)
+    profile = inspect.Parameter("profile", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=ProfileName)
+    command.__signature__ = signature.replace(parameters=[*parameters.values(), profile])
+    command.__annotations__ = {name: one.annotation for name, one in command.__signature__.parameters.items()}
 
 
 def run_app() -> None:
@@ -82,163 +98,141 @@ def root(
 ) -> None:
     """Watch and drive the sessions of an Agor daemon. Without a command, in a terminal: the full-screen app.
 
-    Reads the daemon's address from AGOR_DAEMON_URL and your API key from AGOR_API_KEY.
+    Reads the daemon's address from AGOR_DAEMON_URL and your API key from AGOR_API_KEY, else from the profile that
+    login stored. AGOR_LOG=debug writes a log to stderr.
     Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
     """
     if context.invoked_subcommand is None:
         if not is_full_terminal():
             typer.echo(context.get_help())
             raise typer.Exit(2)
-        context.invoke(ui, url=os.environ.get("AGOR_DAEMON_URL") or DEFAULT_URL)
+        group: Any = context.command
+        opened = group.get_command(context, "ui")
+        with opened.make_context("ui", [], parent=context) as inner:
+            opened.invoke(inner)
 
 
-@app.command()
+@command
 def ui(
     session: Annotated[
         str | None, typer.Argument(metavar="[SESSION]", help="Session id to open; any unambiguous prefix works.")
     ] = None,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
-    colors: Annotated[Colors, typer.Option(help="For a dark or a light terminal.")] = Colors.AUTO,
-) -> None:
+    colors: Annotated[Colors, typer.Option(help="For a dark or a light terminal.")] = "auto",
+) -> int:
     """Open the full-screen app: sessions, transcripts, prompts, permission requests."""
-    with working():
-        from agor_reactive.cli.ui import check_terminal
-        from agor_reactive.cli.ui import ui as work
+    from agor_reactive.cli.ui import check_terminal
+    from agor_reactive.cli.ui import ui as work
 
-        check_terminal()
-        reach = Reach.of(url, api_key_env)
-        raise typer.Exit(run(lambda stop: work(reach, session, stop, colors=colors)))
+    check_terminal()
+    return run(work, Reach.of(url, api_key_env), session, colors=colors)
 
 
-@app.command()
+@command
 def demo(
     json: Json = False,
     speed: Speed = 1.0,
     seed: Seed = 0,
-    api_version: ApiVersionOption = ApiVersion.HANDSHAKE,
+    api_version: ApiVersion = "handshake",
     record: Record = None,
     picture: Annotated[Path | None, typer.Option(hidden=True, help="Save the busiest moment as an SVG.")] = None,
-) -> None:
+) -> int:
     """Run the demo: two live prompts, the second one queued."""
-    with working():
-        from agor_reactive.cli.demo import demo as work
+    from agor_reactive.cli.demo import demo as work
 
-        options: dict[str, Any] = {"json": json, "speed": speed, "seed": seed, "picture": picture, "record": record}
-        raise typer.Exit(run(lambda stop: work(stop, api_version=api_version.value, **options)))
+    options: dict[str, Any] = {"json": json, "speed": speed, "seed": seed, "picture": picture, "record": record}
+    return run(work, api_version=api_version, **options)
 
 
-@app.command()
+@command
 def serve(
     port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 picks a free one.")] = 3030,
     db: Annotated[Path | None, typer.Option(help="SQLite file (default: in memory).")] = None,
     speed: Speed = 1.0,
     seed: Seed = 0,
-    api_version: ApiVersionOption = ApiVersion.HANDSHAKE,
+    api_version: ApiVersion = "handshake",
     token_life: Annotated[float, typer.Option(min=0.5, help="Seconds until an access token expires.")] = 900.0,
-) -> None:
+) -> int:
     """Run a demo daemon on loopback with a scripted agent. Prints its URL and key once."""
-    with working():
-        from agor_reactive.cli.serve import serve as work
+    from agor_reactive.cli.serve import serve as work
 
-        raise typer.Exit(
-            run(
-                lambda stop: work(
-                    stop,
-                    port=port,
-                    db=db,
-                    speed=speed,
-                    seed=seed,
-                    api_version=api_version.value,
-                    token_life=token_life,
-                )
-            )
-        )
+    return run(work, port=port, db=db, speed=speed, seed=seed, api_version=api_version, token_life=token_life)
 
 
-@app.command()
+@command
 def sessions(
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     json: Annotated[bool, typer.Option("--json", help="Write one JSON row per line.")] = False,
     limit: Annotated[int, typer.Option(min=1, help="Maximum number of sessions.")] = 20,
     everything: Annotated[bool, typer.Option("--all", help="Include archived sessions.")] = False,
-) -> None:
+) -> int:
     """List the newest sessions."""
-    with working():
-        from agor_reactive.cli.rows import list_sessions
+    from agor_reactive.cli.rows import list_sessions
 
-        raise typer.Exit(list_sessions(Reach.of(url, api_key_env), json=json, limit=limit, everything=everything))
+    return list_sessions(Reach.of(url, api_key_env), json=json, limit=limit, everything=everything)
 
 
-@app.command()
+@command
 def new(
     title: Annotated[str, typer.Argument(help="Title of the session.")],
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     workspace: Annotated[str | None, typer.Option(help="Id of the branch (or worktree).")] = None,
     agent: Annotated[str, typer.Option(help="The agentic tool.")] = "claude-code",
-) -> None:
+) -> int:
     """Create a session and print its id."""
-    with working():
-        from agor_reactive.cli.rows import new_session
+    from agor_reactive.cli.rows import new_session
 
-        raise typer.Exit(new_session(Reach.of(url, api_key_env), title, workspace=workspace, agent=agent))
+    return new_session(Reach.of(url, api_key_env), title, workspace=workspace, agent=agent)
 
 
-@app.command()
+@command
 def watch(
     session: SessionId,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     json: Annotated[bool, typer.Option("--json", help="One summary line per snapshot; last line: full snapshot.")] = (
         False
     ),
     until_idle: Annotated[bool, typer.Option("--until-idle", help="Exit when the session is idle.")] = False,
-    hydration: HydrationOption = Hydration.EAGER,
+    hydration: Hydration = "eager",
     record: Record = None,
-) -> None:
+) -> int:
     """Watch a session live until Ctrl-C. Reconnects automatically."""
-    with working():
-        from agor_reactive.cli.watch import watch as work
+    from agor_reactive.cli.watch import watch as work
 
-        reach = Reach.of(url, api_key_env)
-        raise typer.Exit(
-            run(
-                lambda stop: work(
-                    reach, session, stop, json=json, hydration=hydration.value, until_idle=until_idle, record=record
-                )
-            )
-        )
+    reach = Reach.of(url, api_key_env)
+    return run(work, reach, session, json=json, hydration=hydration, until_idle=until_idle, record=record)
 
 
-@app.command()
+@command
 def prompt(
     session: SessionId,
     text: Annotated[str, typer.Argument(help="Prompt text; - reads stdin.")],
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     follow: Annotated[bool, typer.Option("--follow", "-f", help="Watch until the task ends.")] = False,
     json: Annotated[bool, typer.Option("--json", help="With --follow: write JSON lines.")] = False,
     record: Annotated[
         Path | None, typer.Option("--record", metavar="FILE", help="With --follow: write a log into this new file.")
     ] = None,
-) -> None:
+) -> int:
     """Send a prompt. A busy session queues it."""
-    with working():
-        from agor_reactive.cli.rows import send_prompt, text_of
+    from agor_reactive.cli.rows import send_prompt, text_of
 
-        reach, asked = Reach.of(url, api_key_env), text_of(text)
-        if record is not None and not follow:
-            raise UsageError("--record needs --follow")
-        if not follow:
-            raise typer.Exit(send_prompt(reach, session, asked))
-        from agor_reactive.cli.watch import prompt_and_follow
+    reach, asked = Reach.of(url, api_key_env), text_of(text)
+    if record is not None and not follow:
+        raise UsageError("--record needs --follow")
+    if not follow:
+        return send_prompt(reach, session, asked)
+    from agor_reactive.cli.watch import prompt_and_follow
 
-        raise typer.Exit(run(lambda stop: prompt_and_follow(reach, session, asked, stop, json=json, record=record)))
+    return run(prompt_and_follow, reach, session, asked, json=json, record=record)
 
 
-@app.command()
+@command
 def record(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FILE", help="The log, a new file (.jsonl, .zst or .gz).")
@@ -246,7 +240,7 @@ def record(
     session: Annotated[
         list[str] | None, typer.Argument(metavar="SESSION", help="Session ids; any unambiguous prefix works.")
     ] = None,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     everything: Annotated[
         bool, typer.Option("--all", help="Record every session, also those created meanwhile.")
@@ -255,24 +249,17 @@ def record(
     rotate_bytes: Annotated[
         int, typer.Option(min=0, metavar="N", help="Begin a new file after N bytes; 0 for never.")
     ] = 0,
-    hydration: HydrationOption = Hydration.EAGER,
-) -> None:
+    hydration: Hydration = "eager",
+) -> int:
     """Record sessions into a log until Ctrl-C."""
-    with working():
-        from agor_reactive.cli.recording import record as work
+    from agor_reactive.cli.recording import record as work
 
-        reach = Reach.of(url, api_key_env)
-        options: dict[str, Any] = {"redact_text": redact_text, "rotate_bytes": rotate_bytes}
-        raise typer.Exit(
-            run(
-                lambda stop: work(
-                    reach, session or [], output, stop, everything=everything, hydration=hydration.value, **options
-                )
-            )
-        )
+    reach = Reach.of(url, api_key_env)
+    options: dict[str, Any] = {"redact_text": redact_text, "rotate_bytes": rotate_bytes}
+    return run(work, reach, session or [], output, everything=everything, hydration=hydration, **options)
 
 
-@app.command()
+@command
 def export(
     session: SessionId,
     output: Annotated[
@@ -281,18 +268,17 @@ def export(
     html: Annotated[
         Path | None, typer.Option("--html", metavar="FILE", help="A page with a slider through the session's time.")
     ] = None,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     redact_text: RedactText = False,
-) -> None:
+) -> int:
     """Write a past session as a log, or as one HTML page."""
-    with working():
-        from agor_reactive.cli.export import export as work
+    from agor_reactive.cli.export import export as work
 
-        raise typer.Exit(work(Reach.of(url, api_key_env), session, output, html, redact_text=redact_text))
+    return work(Reach.of(url, api_key_env), session, output, html, redact_text=redact_text)
 
 
-@app.command()
+@command
 def replay(
     file: LogFiles,
     session: Annotated[
@@ -308,27 +294,24 @@ def replay(
         bool, typer.Option("--serve", help="Serve it as a daemon that plays it once a client watches.")
     ] = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="With --serve: TCP port; 0 picks a free one.")] = 0,
-) -> None:
+) -> int:
     """Play a log: in a terminal with pause, step and seek."""
-    with working():
-        if serve:
-            from agor_reactive.cli.replay import speed_of
-            from agor_reactive.cli.serve import serve_log
-
-            if json or session or since or until:
-                raise UsageError("--serve plays the whole log; it goes with --speed and --port only")
-            played_at = speed_of(speed)
-            raise typer.Exit(run(lambda stop: serve_log(stop, file, port=port, speed=played_at)))
-        from agor_reactive.cli.replay import replay as work
+    if serve:
         from agor_reactive.cli.replay import speed_of
+        from agor_reactive.cli.serve import serve_log
 
-        pace = speed_of(speed)
-        raise typer.Exit(
-            run(lambda stop: work(file, stop, session=session, speed=pace, since=since, until=until, json=json))
-        )
+        if json or session or since or until:
+            raise UsageError("--serve plays the whole log; it goes with --speed and --port only")
+        played_at = speed_of(speed)
+        return run(serve_log, file, port=port, speed=played_at)
+    from agor_reactive.cli.replay import replay as work
+    from agor_reactive.cli.replay import speed_of
+
+    pace = speed_of(speed)
+    return run(work, file, session=session, speed=pace, since=since, until=until, json=json)
 
 
-@app.command()
+@command
 def pipe(
     to: Annotated[
         list[str],
@@ -339,12 +322,19 @@ def pipe(
     session: Annotated[
         list[str] | None, typer.Argument(metavar="SESSION", help="Session ids; any unambiguous prefix works.")
     ] = None,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     everything: Annotated[
         bool, typer.Option("--all", help="Pipe every session, also those created meanwhile.")
     ] = False,
-    on: Annotated[str, typer.Option("--on", metavar="WHAT", help="completed_turns or events.")] = "completed_turns",
+    on: Annotated[
+        str,
+        typer.Option(
+            "--on",
+            metavar="WHAT",
+            help="completed_turns, tool_calls, status_changes, queue_changes, permission_requests, text_deltas, events",
+        ),
+    ] = "completed_turns",
     template: Annotated[
         str | None, typer.Option("--template", metavar="TEXT", help="Text with {status}, {prompt:.80}, {text}…")
     ] = None,
@@ -360,47 +350,146 @@ def pipe(
     again: Annotated[
         Path | None, typer.Option("--resend", metavar="FILE", help="Deliver a file of dead letters, then exit.")
     ] = None,
-) -> None:
-    """Deliver completed turns or events to Slack, a webhook, a file or a terminal, until Ctrl-C.
+) -> int:
+    """Deliver turns, tool calls, changes or events to Slack, a webhook, a file or a terminal, until Ctrl-C.
 
     NAME is an environment variable that holds the secret (default: AGOR_SLACK_WEBHOOK, AGOR_WEBHOOK_URL), or the path
     of a file.
     """
+    if again is not None:
+        if session or everything or dead_letters or checkpoint:
+            raise UsageError("--resend goes with --to, --template and --thread only")
+        from agor_reactive.cli.pipe import pipe_again
+
+        return run(lambda stop: pipe_again(again, to=to, template=template, thread=thread))
+    from agor_reactive.cli.pipe import pipe as work
+
+    reach = Reach.of(url, api_key_env)
+    options: dict[str, Any] = {"template": template, "thread": thread, "checkpoint": checkpoint}
+    options |= {"everything": everything, "to": to, "on": on, "dead_letters": dead_letters}
+    return run(work, reach, session or [], **options)
+
+
+@permissions_app.command("dry-run")
+def permissions_dry_run(
+    files: LogFiles,
+    approve: Annotated[
+        list[str], typer.Option("--approve", metavar="TOOL", help="Approve this tool; may have * (repeatable).")
+    ],
+    as_json: Json = False,
+) -> None:
+    """Show which requests of a log a policy would approve. Nothing is answered."""
     with working():
-        if again is not None:
-            if session or everything or dead_letters or checkpoint:
-                raise UsageError("--resend goes with --to, --template and --thread only")
-            from agor_reactive.cli.pipe import pipe_again
+        from agor_reactive.cli.permissions import rehearse
 
-            raise typer.Exit(run(lambda stop: pipe_again(again, to=to, template=template, thread=thread)))
-        from agor_reactive.cli.pipe import pipe as work
-
-        reach = Reach.of(url, api_key_env)
-        options: dict[str, Any] = {"template": template, "thread": thread, "checkpoint": checkpoint}
-        options |= {"everything": everything, "to": to, "on": on, "dead_letters": dead_letters}
-        raise typer.Exit(run(lambda stop: work(reach, session or [], stop, **options)))
+        raise typer.Exit(rehearse(files, approve, as_json=as_json))
 
 
-@app.command()
-def stop(session: SessionId, url: Url = DEFAULT_URL, api_key_env: ApiKeyEnv = KEY_ENV) -> None:
+@command
+def otel(
+    session: Annotated[
+        list[str] | None, typer.Argument(metavar="SESSION", help="Session ids; any unambiguous prefix works.")
+    ] = None,
+    url: Url = None,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Send every session, also those created meanwhile.")
+    ] = False,
+    log: Annotated[
+        list[Path] | None, typer.Option("--log", metavar="FILE", help="Send a log (repeat for its parts), then exit.")
+    ] = None,
+    content: Annotated[bool, typer.Option("--content", help="Also send prompts, replies and data of tools.")] = False,
+    checkpoint: Annotated[
+        Path | None, typer.Option("--checkpoint", metavar="FILE", help="Remember what was sent over restarts.")
+    ] = None,
+) -> int:
+    """Send turns as OpenTelemetry traces and metrics, until Ctrl-C.
+
+    Where to is set by the standard variables: OTEL_EXPORTER_OTLP_ENDPOINT (default: http://localhost:4318),
+    OTEL_EXPORTER_OTLP_HEADERS (which may hold a secret), OTEL_SERVICE_NAME and others.
+    """
+    from agor_reactive.cli.otel import otel as work
+    from agor_reactive.cli.otel import otel_of_log
+
+    if log:
+        if everything or checkpoint:
+            raise UsageError("--log goes with SESSION and --content only")
+        return run(otel_of_log, log, session or [], content=content or None)
+    reach = Reach.of(url, api_key_env)
+    options: dict[str, Any] = {"everything": everything, "content": content or None, "checkpoint": checkpoint}
+    return run(work, reach, session or [], **options)
+
+
+@command
+def web(
+    session: Annotated[
+        str | None, typer.Argument(metavar="[SESSION]", help="Session id (default: the list of sessions).")
+    ] = None,
+    url: Url = None,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="TCP port; 0 picks a free one.")] = 0,
+    allow_prompts: Annotated[
+        bool, typer.Option("--allow-prompts", help="Let the page prompt, stop and answer permission requests.")
+    ] = False,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
+) -> int:
+    """Show sessions in a browser on this machine until Ctrl-C."""
+    from agor_reactive.cli.web import web as work
+
+    reach = Reach.of(url, api_key_env)
+    return run(work, reach, session, port=port, allow_prompts=allow_prompts, open_browser=browser)
+
+
+@command
+def stop(session: SessionId, url: Url = None, api_key_env: ApiKeyEnv = KEY_ENV) -> int:
     """Stop the running task. Queued prompts still run."""
-    with working():
-        from agor_reactive.cli.rows import stop_session
+    from agor_reactive.cli.rows import stop_session
 
-        raise typer.Exit(stop_session(Reach.of(url, api_key_env), session))
+    return stop_session(Reach.of(url, api_key_env), session)
 
 
-@app.command()
+@command
 def doctor(
     session: Annotated[
         str | None, typer.Argument(metavar="[SESSION]", help="Session id (default: the newest).")
     ] = None,
-    url: Url = DEFAULT_URL,
+    url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
-) -> None:
+) -> int:
     """Diagnose the connection and suggest fixes."""
-    with working():
-        from agor_reactive.cli.doctor import doctor as work
+    from agor_reactive.cli.doctor import doctor as work
 
-        reach = Reach.of(url, api_key_env)
-        raise typer.Exit(run(lambda stop: work(reach, session)))
+    reach = Reach.of(url, api_key_env)
+    return run(lambda stop: work(reach, session))
+
+
+@command
+def login(
+    url: Url = None,
+    api_key_env: Annotated[
+        str | None, typer.Option("--api-key-env", help="Take the key from this variable.", metavar="NAME")
+    ] = None,
+    check: Annotated[bool, typer.Option("--check/--no-check", help="Try the key before it is stored.")] = True,
+) -> int:
+    """Store a daemon's address and your key as a profile. Asks for the key, or reads it from stdin."""
+    from agor_reactive.cli.login import login as work
+
+    return work(url, chosen_profile.get(), key_env=api_key_env, check=check)
+
+
+@command
+def logout(
+    name: Annotated[str, typer.Argument(metavar="[PROFILE]", help="The profile to remove.")] = "default",
+) -> int:
+    """Remove a profile and its key. The daemon keeps the key valid until you revoke it there."""
+    from agor_reactive.cli.login import logout as work
+
+    return work(name)
+
+
+@command
+def profiles(json: Annotated[bool, typer.Option("--json", help="Write one JSON row per line.")] = False) -> int:
+    """List the stored profiles, without their keys."""
+    from agor_reactive.cli.login import list_profiles
+
+    return list_profiles(json=json)

@@ -51,6 +51,10 @@ class Finding(NamedTuple):
     code: int = FAULT
 
 
+def _failed(step: str, seen: str, advice: str, code: int = FAULT) -> Finding:
+    return Finding(step, False, seen, advice, code)
+
+
 async def doctor(reach: Reach, session_id: str | None) -> int:
     """Run the steps until one fails. Returns 0 if all succeed, 1 on failure, 2 if a required key is missing."""
     out = console()
@@ -77,7 +81,7 @@ async def _examine(reach: Reach, session_id: str | None) -> AsyncGenerator[Findi
     yield reached
     if not reached.ok:
         return
-    client = create_client(reach.url, **reach.credentials)
+    client = create_client(reach.url, read_env=False, **reach.credentials)
     try:
         yield (logged_in := await _log_in(client, reach))
         if not logged_in.ok:
@@ -99,28 +103,24 @@ async def _reach(reach: Reach) -> Finding:
     if await _something_listens(reach.url):
         answer = await _answer_of_health(reach.url)
         if answer in (401, 403, 407):
-            return Finding(
+            return _failed(
                 "reach",
-                False,
                 f"a server at {reach.url} refuses requests before any login (HTTP {answer})",
                 "a proxy in front of the daemon requires its own login or denies access: ask its administrator",
             )
         if isinstance(answer, str) and "CERTIFICATE" in answer.upper():
-            return Finding(
+            return _failed(
                 "reach",
-                False,
                 f"the certificate of {reach.url} is not trusted: {one_line(answer, 120)}",
                 "to trust it, set SSL_CERT_FILE to a file with its certificate authority",
             )
-        return Finding(
+        return _failed(
             "reach",
-            False,
             f"a server answers at {reach.url}, but it is not an Agor daemon",
             "check the address and port: --url or AGOR_DAEMON_URL (the default is http://localhost:3030)",
         )
-    return Finding(
+    return _failed(
         "reach",
-        False,
         f"no answer from {reach.url}",
         "start the daemon (agor-reactive serve runs a demo daemon), or set another address: --url or AGOR_DAEMON_URL",
     )
@@ -159,10 +159,9 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
         await client.service("sessions").find({"$limit": 1})
         return Finding(step, True, f"no key in {reach.key_env}, and this daemon requires none ({await _how(client)})")
     except ApiKeyRestOnly as error:
-        return Finding(
+        return _failed(
             step,
-            False,
-            f"the key in {reach.key_env} works over REST, not for the live connection ({one_line(str(error.code), 9)})",
+            f"{reach.what} works over REST, not for the live connection ({one_line(str(error.code), 9)})",
             "the key is valid, a new one will not help: this daemon accepts e-mail and password only for live "
             "connections "
             "(authenticate(strategy='local', …)), or an access token that POST /authentication returned for them; "
@@ -170,29 +169,22 @@ async def _log_in(client: Client, reach: Reach) -> Finding:
         )
     except NotAuthenticated as error:
         if reach.key is None:
-            return Finding(
+            return _failed(
                 step,
-                False,
                 f"no key in {reach.key_env}, and this daemon requires a login",
-                f"set {reach.key_env} to your API key (create one in the daemon's settings; agor-reactive serve prints "
-                "one)",
+                f"run agor-reactive login, or set {reach.key_env} to your API key (create one in the daemon's "
+                "settings; agor-reactive serve prints one)",
                 MISUSE,
             )
-        return Finding(
-            step,
-            False,
-            f"{reach.what} was refused: {one_line(str(error), 120)}",
-            reach.renewal,
-        )
+        return _failed(step, f"{reach.what} was refused: {one_line(str(error), 120)}", reach.renewal)
     except Forbidden as error:
-        return Finding(
+        return _failed(
             step,
-            False,
             f"your login is valid, but the daemon denies access: {one_line(str(error), 120)}",
             _about(error) if _wants_new_password(error) else "ask the daemon's administrator for the member role",
         )
     except AgorError as error:
-        return Finding(step, False, one_line(str(error), 160), _about(error))
+        return _failed(step, one_line(str(error), 160), _about(error))
 
 
 async def _how(client: Client) -> str:
@@ -212,11 +204,11 @@ async def _session_to_try(client: Client, session_id: str | None) -> str | Findi
             return (await client.service("sessions").get(session_id)).session_id
         rows = await client.service("sessions").find_all()
     except AmbiguousId as error:
-        return Finding("session", False, one_line(str(error), 400), "use a longer prefix")
+        return _failed("session", one_line(str(error), 400), "use a longer prefix")
     except NotFound:
-        return Finding("session", False, f"there is no session {session_id}", "agor-reactive sessions lists them")
+        return _failed("session", f"there is no session {session_id}", "agor-reactive sessions lists them")
     except AgorError as error:
-        return Finding("session", False, one_line(str(error), 160), _about(error))
+        return _failed("session", one_line(str(error), 160), _about(error))
     if not rows:
         return Finding("session", None, "no sessions yet; step skipped", "create one: agor-reactive new 'A title'")
     newest = max(rows, key=lambda row: instant(row.last_updated) or instant(row.created_at) or 0.0)
@@ -231,7 +223,7 @@ async def _join(client: Client, session_id: str) -> Finding:
     except (NotFound, MethodNotAllowed):
         return Finding(step, True, "this daemon has no rooms: it sends live text to everyone")
     except AgorError as error:
-        return Finding(step, False, one_line(str(error), 160), _about(error))
+        return _failed(step, one_line(str(error), 160), _about(error))
 
 
 async def _hydrate(client: Client, session_id: str) -> Finding:
@@ -243,10 +235,10 @@ async def _hydrate(client: Client, session_id: str) -> Finding:
                 state = await handle.ready()
     if state.error is not None:
         advice = "ask for access to that session" if state.terminal else "try again; the daemon's own log may say more"
-        return Finding(step, False, one_line(state.error, 160), advice)
+        return _failed(step, one_line(state.error, 160), advice)
     if state.last_synced_at is None:
-        return Finding(
-            step, False, f"not read within {seconds_text(HYDRATION_TIMEOUT)}", "the daemon is busy: try again later"
+        return _failed(
+            step, f"not read within {seconds_text(HYDRATION_TIMEOUT)}", "the daemon is busy: try again later"
         )
     messages = sum(len(bucket) for bucket in state.messages_by_task.values())
     return Finding(step, True, f"{len(state.tasks)} tasks, {messages} messages of the newest{_queue(state)}")

@@ -103,12 +103,12 @@ class Stop:
         await self._wanted.wait()
 
 
-def run(work: Callable[[Stop], Awaitable[int]]) -> int:
-    """Run a command's coroutine on a new event loop and return its exit code.
+def run(work: Callable[..., Awaitable[int]], *given: Any, **options: Any) -> int:
+    """Run a command's coroutine on a new event loop and return its exit code. `work` gets a `Stop` before the rest.
 
     The first Ctrl-C (or SIGTERM) requests a stop of graceful work and cancels other work; the second always cancels.
     """
-    return asyncio.run(_run(work))
+    return asyncio.run(_run(lambda stop: work(stop, *given, **options)))
 
 
 async def _run(work: Callable[[Stop], Awaitable[int]]) -> int:

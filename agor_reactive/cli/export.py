@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
 from agor_reactive import logs
+from agor_reactive.cli.bars import bar
 from agor_reactive.cli.endings import WELL, complain
-from agor_reactive.cli.output import console
 from agor_reactive.cli.reach import Reach
 from agor_reactive.errors import UsageError
-from agor_reactive.logs.past import OnProgress
 
 __all__ = ["export"]
 
@@ -26,7 +20,7 @@ def export(reach: Reach, session_id: str, path: Path | None, html: Path | None, 
         raise UsageError("name a file for the log (-o) or for the page (--html)")
     with tempfile.TemporaryDirectory(prefix="agor-") as folder:
         log = path if path is not None else Path(folder, "session.jsonl.gz")
-        with reach.rest() as client, _bar() as on_progress:
+        with reach.rest() as client, bar("tasks") as on_progress:
             found = logs.export(client, session_id, log, redact_text=redact_text, on_progress=on_progress)
         if html is not None:
             from agor_reactive.adapters.report import write_report
@@ -39,15 +33,3 @@ def export(reach: Reach, session_id: str, path: Path | None, html: Path | None, 
     files = " and ".join(str(file) for file in (path, html) if file is not None)
     print(f"{found.tasks:,} tasks and {found.messages:,} messages of session {found.session_id} are in {files}")
     return WELL
-
-
-@contextlib.contextmanager
-def _bar() -> Iterator[OnProgress | None]:
-    err = console(sys.stderr)
-    if not err.is_terminal:
-        yield None
-        return
-    columns = (TextColumn("Reading tasks"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True) as progress:
-        bar = progress.add_task("tasks", total=None)
-        yield lambda done, total: progress.update(bar, completed=done, total=total)

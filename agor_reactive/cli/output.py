@@ -7,10 +7,10 @@ import sys
 from collections.abc import Mapping
 from typing import IO, Any, Final
 
-import orjson
 from rich.console import Console
 
 from agor_reactive.core.snapshot import SessionState
+from agor_reactive.models.json_text import json_bytes
 from agor_reactive.transport.redaction import scrub
 
 __all__ = ["JsonLines", "console", "is_idle", "json_line", "summary"]
@@ -36,7 +36,7 @@ def console(stream: IO[str] | None = None) -> Console:
 
 def json_line(value: Any) -> str:
     """One JSON value on a line, without keys and tokens. Characters that control a terminal or hide are escaped."""
-    line = orjson.dumps(scrub(value), option=orjson.OPT_NON_STR_KEYS).decode()
+    line = json_bytes(scrub(value)).decode()
     # Only strings can hold them, where an escape means the same. orjson escapes those below U+0020 itself.
     return _UNSAFE.sub(lambda match: f"\\u{ord(match.group()):04x}", line)
 

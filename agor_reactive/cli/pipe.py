@@ -16,42 +16,58 @@ from reactivex.subject import Subject
 from agor_reactive import Client, operators, retain_reactive_session, retain_sessions
 from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
 from agor_reactive.cli.reach import Reach
+from agor_reactive.cli.watching import full_id
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import AgorError, UsageError
 from agor_reactive.models.base import instant
 from agor_reactive.session.collection import SessionCollection, SessionRows
 from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.permissions import PendingPermission
 from agor_reactive.sinks import Checkpoint, DeadLetters, Delivery, Sink, SinkClosed, Template, deliver, resend
 from agor_reactive.sinks.record import field_names
 from agor_reactive.sinks.targets import sink_of
 
-__all__ = ["SOURCES", "pipe", "pipe_again"]
+__all__ = ["DRAIN", "SOURCES", "SessionWatch", "pipe", "pipe_again", "reported", "until_over"]
 
 DRAIN: Final = 10.0
 """Seconds that Ctrl-C leaves for what is queued."""
+
+
+Source = Callable[[SessionHandle, float], Observable[Any]]
 
 
 def _turns(handle: SessionHandle, since: float) -> Observable[Any]:
     return handle.snapshots.pipe(operators.completed_turns(since=since))
 
 
+def _calls(handle: SessionHandle, since: float) -> Observable[Any]:
+    return handle.snapshots.pipe(operators.tool_calls(since=since))
+
+
+def _changes(operator: Callable[[], Callable[[Any], Observable[Any]]]) -> Source:
+    return lambda handle, since: handle.snapshots.pipe(operator())
+
+
 def _events(handle: SessionHandle, since: float) -> Observable[Any]:
     return handle.events
 
 
-Source = Callable[[SessionHandle, float], Observable[Any]]
-
 SOURCES: Final[dict[str, tuple[Source, tuple[str, ...]]]] = {
     "completed_turns": (_turns, field_names(operators.Turn)),
+    "tool_calls": (_calls, field_names(operators.ToolCall)),
+    "status_changes": (_changes(operators.status_changes), field_names(operators.StatusChange)),
+    "queue_changes": (_changes(operators.queue_changes), field_names(operators.QueueChange)),
+    "permission_requests": (_changes(operators.permission_requests), field_names(PendingPermission)),
+    "text_deltas": (_changes(operators.text_deltas), field_names(operators.TextDelta)),
     "events": (_events, ("topic", "payload", "at")),
 }
 """What can be piped: its name, how it comes from a session, and the fields for templates."""
 
 
 async def pipe(
+    stop: Stop,
     reach: Reach,
     session_ids: Sequence[str],
-    stop: Stop,
     *,
     everything: bool,
     to: Sequence[str],
@@ -70,10 +86,10 @@ async def pipe(
         raise UsageError("--dead-letters and --checkpoint belong to one target; run one pipe for each --to")
     known = Checkpoint(checkpoint)
     bus: Subject[Any] = Subject()
-    with _reported():
+    with reported("agor_reactive.sinks"):
         try:
             async with reach.live() as client, contextlib.AsyncExitStack() as ends:
-                watched = _SessionWatch(client, bus, SOURCES[on][0], known.since)
+                watched = SessionWatch(client, bus, SOURCES[on][0], known.since)
                 ends.callback(watched.close)  # after the deliveries have ended
                 kept = None if dead_letters is None else DeadLetters(dead_letters)
                 deliveries = [
@@ -88,7 +104,7 @@ async def pipe(
                 stop.graceful = True
                 which = "every session" if everything else f"{count} session{'' if count == 1 else 's'}"
                 complain(f"piping {on} of {which} to {' and '.join(_named(one) for one in to)}; Ctrl-C stops")
-                await _until_over(stop, watched, deliveries)
+                await until_over(stop, watched, deliveries)
         except SinkClosed:
             stop.lose_reader()
     return _verdict(deliveries, dead_letters)
@@ -99,7 +115,7 @@ async def pipe_again(path: Path, *, to: Sequence[str], template: str | None, thr
     if len(to) != 1:
         raise UsageError("--resend takes one --to")
     sink = sink_of(to[0], template=template, thread=thread)
-    with _reported():
+    with reported("agor_reactive.sinks"):
         delivery = await resend(path, sink)
     return _verdict([delivery], path)
 
@@ -120,7 +136,7 @@ def _sinks(to: Sequence[str], on: str, template: str | None, thread: str | None,
     return found
 
 
-class _SessionWatch:
+class SessionWatch:
     """Holds a handle of each session and sends what the source emits to the bus. `gone`: every named one is gone."""
 
     def __init__(self, client: Client, bus: Subject[Any], source: Source, since: float) -> None:
@@ -137,9 +153,7 @@ class _SessionWatch:
     async def begin(self, session_ids: Sequence[str]) -> int:
         """Hold these sessions, or without any all that there are and will be; returns how many now."""
         if session_ids:
-            # A wrong id is reported before anything is delivered.
-            for one in session_ids:
-                self._named.add((await self._client.service("sessions").get(one)).session_id)
+            self._named = {await full_id(self._client, one) for one in session_ids}
             for session_id in self._named:
                 self._hold(session_id)
         else:
@@ -191,7 +205,7 @@ class _SessionWatch:
                 state = await handle.load_older_tasks()
             self._source(handle, self._since).subscribe(self._bus.on_next, self._bus.on_error)
         except AgorError as error:
-            complain(f"session {session_id} is not piped: {error}")
+            complain(f"session {session_id} is left out: {error}")
 
     def _reaches_back(self, state: SessionState) -> bool:
         """Whether tasks before the first one of the state may have ended since the last run."""
@@ -206,7 +220,8 @@ class _SessionWatch:
                 self.gone.set()
 
 
-async def _until_over(stop: Stop, watch: _SessionWatch, deliveries: Sequence[Delivery]) -> None:
+async def until_over(stop: Stop, watch: SessionWatch, deliveries: Sequence[Delivery]) -> None:
+    """Wait for Ctrl-C, for the end of every named session, or of a delivery, whose error is raised."""
     waits = [asyncio.ensure_future(one) for one in (stop.wait(), watch.gone.wait(), *(d.wait() for d in deliveries))]
     try:
         done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -235,11 +250,13 @@ class _Complaining(logging.Handler):
 
 
 @contextlib.contextmanager
-def _reported() -> Iterator[None]:
-    """Write warnings of sinks (retries, dropped records) to stderr."""
-    log, handler = logging.getLogger("agor_reactive.sinks"), _Complaining(logging.WARNING)
-    log.addHandler(handler)
+def reported(*loggers: str) -> Iterator[None]:
+    """Write warnings of these loggers to stderr: retries, dropped records."""
+    handler = _Complaining(logging.WARNING)
+    for name in loggers:
+        logging.getLogger(name).addHandler(handler)
     try:
         yield
     finally:
-        log.removeHandler(handler)
+        for name in loggers:
+            logging.getLogger(name).removeHandler(handler)

@@ -1,13 +1,13 @@
-"""The daemon's address and API key, from options and the environment. The key is never printed.
+"""The daemon's address and API key, from options, the environment and stored profiles. The key is never printed.
 
 An access token can replace the key, because some daemons accept no key for a live connection.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,20 +15,35 @@ import typer
 from pydantic import SecretStr
 
 from agor_reactive.errors import AgorError, ApiKeyRestOnly, NotAuthenticated, UsageError
-from agor_reactive.models.secrecy import hide
-from agor_reactive.transport.address import DEFAULT_URL, Address
+from agor_reactive.profiles.ambient import KEY_ENV, as_credential, is_token, resolve
+from agor_reactive.transport.address import Address
 
 if TYPE_CHECKING:
     from agor_reactive import Client, RestClient
 
-__all__ = ["KEY_ENV", "ApiKeyEnv", "Reach", "Url"]
-
-KEY_ENV = "AGOR_API_KEY"
+__all__ = ["KEY_ENV", "ApiKeyEnv", "ProfileName", "Reach", "Url", "chosen_profile"]
 
 Url = Annotated[
-    str,
-    typer.Option("--url", envvar="AGOR_DAEMON_URL", help="The daemon's address.", metavar="URL"),
+    str | None,
+    typer.Option(
+        "--url",
+        help="The daemon's address (default: AGOR_DAEMON_URL, a profile, http://localhost:3030).",
+        metavar="URL",
+        show_default=False,
+    ),
 ]
+ProfileName = Annotated[
+    str | None,
+    typer.Option(
+        "--profile",
+        help="The stored profile to use (default: AGOR_PROFILE); see login.",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
+chosen_profile: ContextVar[str | None] = ContextVar("chosen_profile", default=None)
+"""The profile that the running command was given."""
+
 ApiKeyEnv = Annotated[
     str,
     typer.Option("--api-key-env", help="The environment variable that holds your API key.", metavar="NAME"),
@@ -37,39 +52,44 @@ ApiKeyEnv = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """The address and key of one daemon. `key_env` is the name of the key's environment variable."""
+    """The address and key of one daemon.
+
+    `key_env` is the name of the key's environment variable, `profile` the stored profile that has the key, if one does.
+    """
 
     url: str
     key_env: str = KEY_ENV
     key: SecretStr | None = None
+    profile: str | None = None
 
     @classmethod
-    def of(cls, url: str, key_env: str) -> Reach:
+    def of(cls, url: str | None, key_env: str = KEY_ENV) -> Reach:
         """Create it from the options of a command. Raises `UsageError` for an invalid address."""
-        address = Address.parse(url.strip() or DEFAULT_URL)
-        return cls(address.url, key_env, hide(os.environ.get(key_env, "").strip() or None))
+        target = resolve((url or "").strip() or None, profile=chosen_profile.get(), key_env=key_env)
+        key = next(iter(target.credentials.values()), None)
+        return cls(Address.parse(target.url).url, key_env, key, target.profile)
 
     @property
     def has_token(self) -> bool:
-        """Whether the key is an access token: three parts with dots between them, as no API key has."""
-        text = "" if self.key is None else self.key.get_secret_value()
-        return text.count(".") == 2 and not text.startswith("agor_")
+        """Whether the key is an access token."""
+        return self.key is not None and is_token(self.key)
 
     @property
     def what(self) -> str:
         """The credential, in words."""
-        return f"the {'access token' if self.has_token else 'key'} in {self.key_env}"
+        where = f"in {self.key_env}" if self.profile is None else f"of profile {self.profile}"
+        return f"the {'access token' if self.has_token else 'key'} {where}"
 
     @property
     def credentials(self) -> dict[str, Any]:
         """The arguments of a client that logs in with it."""
-        if self.key is None:
-            return {}
-        return {"access_token" if self.has_token else "api_key": self.key}
+        return {} if self.key is None else as_credential(self.key)
 
     @property
     def renewal(self) -> str:
         """What to do about a credential that was refused."""
+        if self.profile is not None:
+            return f"run agor-reactive login --profile {self.profile} with a new key"
         if self.has_token:
             return f"access tokens live for minutes: get a new one, or set {self.key_env} to an API key"
         return f"create a new key in the daemon's settings and set {self.key_env} to it"
@@ -78,12 +98,12 @@ class Reach:
         """Convert a refused login to an error with advice. A missing key is an error only then."""
         if self.key is None:
             return UsageError(
-                f"{self.url} requires a login, and no API key is set: set {self.key_env} to your key "
-                "(run agor-reactive doctor for details)"
+                f"{self.url} requires a login, and no API key is set: run agor-reactive login, or set {self.key_env} "
+                "to your key (run agor-reactive doctor for details)"
             )
         if isinstance(error, ApiKeyRestOnly):
             return ApiKeyRestOnly(
-                f"{self.url} takes the key in {self.key_env} over REST but accepts no key for a live connection; "
+                f"{self.url} takes {self.what} over REST but accepts no key for a live connection; "
                 "sessions, new, stop and prompt without --follow work, watch does not "
                 "(run agor-reactive doctor for details)",
                 name=error.name,
@@ -100,7 +120,7 @@ class Reach:
         """A REST client. A refused login is raised as the error of `refused`."""
         from agor_reactive import create_rest_client
 
-        with create_rest_client(self.url, **self.credentials) as client:
+        with create_rest_client(self.url, read_env=False, **self.credentials) as client:
             try:
                 yield client
             except NotAuthenticated as error:
@@ -112,7 +132,7 @@ class Reach:
         puts it."""
         from agor_reactive import create_client
 
-        client = create_client(self.url, **self.credentials)
+        client = create_client(self.url, read_env=False, **self.credentials)
         try:
             await client.open()
             yield client

@@ -12,6 +12,7 @@ from agor_reactive import Client, retain_reactive_session
 from agor_reactive.cli.endings import WELL, Stop, complain
 from agor_reactive.cli.output import console
 from agor_reactive.cli.reach import Reach
+from agor_reactive.cli.watching import full_id
 from agor_reactive.errors import UsageError
 from agor_reactive.logs import Recording
 from agor_reactive.logs import record as recording_of
@@ -35,10 +36,10 @@ async def recorded(handle: SessionHandle, path: Path | None) -> AsyncIterator[Re
 
 
 async def record(
+    stop: Stop,
     reach: Reach,
     session_ids: Sequence[str],
     path: Path,
-    stop: Stop,
     *,
     everything: bool,
     hydration: Literal["none", "lazy", "eager", "lean"],
@@ -62,7 +63,7 @@ async def record(
                 if not row.archived:
                     retain(row.session_id)
         else:
-            for session_id in await _named(client, session_ids):
+            for session_id in dict.fromkeys([await full_id(client, session_id) for session_id in session_ids]):
                 retain(session_id)
             recording = await stack.enter_async_context(recording_of(handles, path, **options))
         stop.graceful = True
@@ -82,14 +83,6 @@ async def record(
 
 def _retain_new_ones(client: Client, retain: Any) -> None:
     client.service("sessions").on("created", lambda row: retain(row.session_id))
-
-
-async def _named(client: Client, session_ids: Sequence[str]) -> list[str]:
-    """The full ids, each once. A wrong one is reported before the file is made. Raises `DaemonError`."""
-    found: dict[str, None] = {}
-    for session_id in session_ids:
-        found[(await client.service("sessions").get(session_id)).session_id] = None
-    return list(found)
 
 
 def _written(recording: Recording) -> str:

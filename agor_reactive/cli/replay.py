@@ -63,8 +63,8 @@ def moment_of(text: str, began: float) -> float:
 
 
 async def replay(
-    paths: Sequence[Path],
     stop: Stop,
+    paths: Sequence[Path],
     *,
     session: str | None,
     speed: float,

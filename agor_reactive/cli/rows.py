@@ -14,6 +14,7 @@ from agor_reactive import RestClient
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.status import status_label
 from agor_reactive.adapters.terminal.signs import sign_of, signs_for, status_style
+from agor_reactive.cli.bars import bar
 from agor_reactive.cli.endings import WELL
 from agor_reactive.cli.output import console, json_line
 from agor_reactive.cli.reach import Reach
@@ -27,8 +28,8 @@ __all__ = ["list_sessions", "new_session", "send_prompt", "stop_session"]
 
 def list_sessions(reach: Reach, *, json: bool, limit: int, everything: bool) -> int:
     """List the newest sessions, as a table or as one JSON row per line."""
-    with reach.rest() as client:
-        found = client.service("sessions").find_all()
+    with reach.rest() as client, bar("sessions") as on_page:
+        found = client.service("sessions").find_all(on_page=on_page)
     # Sorted and filtered here, because daemons silently drop unknown fields of a query.
     kept = sorted((row for row in found if everything or not row.archived), key=_moment, reverse=True)
     shown = kept[:limit]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from enum import StrEnum
+from typing import Literal, TypeAlias
 
 from agor_reactive.cli.endings import WELL, Stop
 from agor_reactive.cli.reach import Reach
@@ -13,13 +13,8 @@ from agor_reactive.errors import MissingExtra, UsageError
 
 __all__ = ["Colors", "check_terminal", "is_dark", "is_full_terminal", "ui"]
 
-
-class Colors(StrEnum):
-    """What background the colors of the app are for."""
-
-    AUTO = "auto"
-    DARK = "dark"
-    LIGHT = "light"
+Colors: TypeAlias = Literal["auto", "dark", "light"]
+"""What background the colors of the app are for."""
 
 
 def is_full_terminal() -> bool:
@@ -42,13 +37,13 @@ def check_terminal() -> None:
 
 def is_dark(colors: Colors) -> bool:
     """Whether to use colors for a dark background. Some terminals say theirs in COLORFGBG; dark if unknown."""
-    if colors is not Colors.AUTO:
-        return colors is Colors.DARK
+    if colors != "auto":
+        return colors == "dark"
     background = os.environ.get("COLORFGBG", "").rpartition(";")[2]
     return background not in ("7", "15")
 
 
-async def ui(reach: Reach, session_id: str | None, stop: Stop, *, colors: Colors) -> int:
+async def ui(stop: Stop, reach: Reach, session_id: str | None, *, colors: Colors) -> int:
     """Run the app until it is quit or a stop is requested."""
     from agor_reactive.tui.app import AgorApp
 

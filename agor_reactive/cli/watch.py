@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from agor_reactive import Client, retain_reactive_session
+from agor_reactive import retain_reactive_session
 from agor_reactive.adapters.presentation.status import status_label
 from agor_reactive.cli.endings import FAULT, Stop, complain
 from agor_reactive.cli.output import is_idle
 from agor_reactive.cli.reach import Reach
 from agor_reactive.cli.recording import recorded
-from agor_reactive.cli.watching import look, verdict, view_of
+from agor_reactive.cli.watching import full_id, look, verdict, view_of
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.outcome import why_it_ended
 
@@ -19,9 +19,9 @@ __all__ = ["prompt_and_follow", "watch"]
 
 
 async def watch(
+    stop: Stop,
     reach: Reach,
     session_id: str,
-    stop: Stop,
     *,
     json: bool,
     hydration: Literal["none", "lazy", "eager", "lean"],
@@ -31,7 +31,7 @@ async def watch(
     """Watch until Ctrl-C, until the session is terminal, or with `until_idle` until it is idle."""
     hint = "Ctrl-C exits" + ("; ends when the session is idle" if until_idle else "")
     async with reach.live() as client:
-        full = await _named(client, session_id)
+        full = await full_id(client, session_id)
         async with (
             retain_reactive_session(client, full, task_hydration=hydration) as handle,
             recorded(handle, record) as recording,
@@ -41,17 +41,12 @@ async def watch(
     return verdict(last)
 
 
-async def _named(client: Client, session_id: str) -> str:
-    """The session's full id. A wrong id is reported before the view opens. Raises `DaemonError`."""
-    return (await client.service("sessions").get(session_id)).session_id
-
-
 async def prompt_and_follow(
-    reach: Reach, session_id: str, text: str, stop: Stop, *, json: bool, record: Path | None = None
+    stop: Stop, reach: Reach, session_id: str, text: str, *, json: bool, record: Path | None = None
 ) -> int:
     """Send a prompt and watch until its task has ended. Returns 1 if it did not complete."""
     async with reach.live() as client:
-        full = await _named(client, session_id)
+        full = await full_id(client, session_id)
         async with (
             retain_reactive_session(client, full, task_hydration="lazy") as handle,
             recorded(handle, record) as recording,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from agor_reactive import Client
 from agor_reactive.adapters.presentation.heading import error_text
 from agor_reactive.adapters.terminal.live import View, follow
 from agor_reactive.cli.endings import FAULT, WELL, Stop, complain
@@ -13,7 +14,12 @@ from agor_reactive.core.snapshot import SessionState
 from agor_reactive.logs import Recording
 from agor_reactive.session.handles import SessionHandle
 
-__all__ = ["look", "verdict", "view_of"]
+__all__ = ["full_id", "look", "verdict", "view_of"]
+
+
+async def full_id(client: Client, session_id: str) -> str:
+    """The session's full id. A wrong id is reported before anything is shown or written. Raises `DaemonError`."""
+    return (await client.service("sessions").get(session_id)).session_id
 
 
 def view_of(*, json: bool, hint: str = "") -> View:

@@ -10,6 +10,7 @@ import orjson
 from agor_reactive.errors import UsageError
 from agor_reactive.transport.address import Address, daemon_url
 from agor_reactive.transport.environment import UNUSABLE
+from agor_reactive.transport.user_agent import with_user_agent
 
 __all__ = ["is_daemon_running", "is_daemon_running_async"]
 
@@ -43,7 +44,12 @@ async def is_daemon_running_async(url: str | None = None, *, timeout: float = 2.
 
 
 def _options(address: Address, timeout: float) -> dict[str, Any]:
-    return {"timeout": timeout, "trust_env": not address.is_loopback, "verify": address.url.startswith("https:")}
+    return {
+        "timeout": timeout,
+        "trust_env": not address.is_loopback,
+        "verify": address.is_tls,
+        "headers": with_user_agent({}),
+    }
 
 
 def _is_ours(status: int, body: bytes) -> bool:

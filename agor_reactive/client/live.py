@@ -8,27 +8,25 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, cast
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, TypedDict, Unpack, cast
 
 from agor_reactive.calls import arguments
 from agor_reactive.calls.drivers import AsyncDriver
 from agor_reactive.calls.effects import TokenProvider
 from agor_reactive.calls.queries import query_of
+from agor_reactive.calls.retries import RetryPolicy, check_max_retries
 from agor_reactive.calls.surface import Live
-from agor_reactive.client.rest import given_credentials, http_options, login_result
+from agor_reactive.client.rest import ambient_login, http_options, login_result
 from agor_reactive.errors import UsageError
 from agor_reactive.models import AuthenticationResult
-from agor_reactive.models.secrecy import hide, hide_values
+from agor_reactive.models.secrecy import hide, hide_fields, hide_values
 from agor_reactive.models.wire import LinkStatus, RawEvent
-from agor_reactive.services import SERVICES, Service, Services
+from agor_reactive.services import Services
 from agor_reactive.session.collection import SessionCollection
 from agor_reactive.session.registry import SessionRegistry
 from agor_reactive.session.router import Router
-from agor_reactive.transport.address import DEFAULT_URL
-from agor_reactive.transport.codec import service_path
-from agor_reactive.transport.credentials import Secret, Strategy, credentials
+from agor_reactive.transport.credentials import LiveLoginOptions, Secret, Strategy, credentials
 from agor_reactive.transport.environment import unusable
 from agor_reactive.transport.seam import Link, caller
 from agor_reactive.transport.tls import Verify
@@ -50,7 +48,10 @@ class ClientOptions(TypedDict, total=False):
     access_token: Secret | None
     refresh_token: Secret | None
     token_provider: TokenProvider | None
+    profile: str | None
+    read_env: bool
     timeout: float
+    max_retries: int | None
     connect_timeout: float
     keep_trying: bool
     transports: Sequence[str]
@@ -68,12 +69,19 @@ class Client(Services[Live]):
     with secrets removed.
     """
 
-    def __init__(self, link: Link) -> None:
+    def __init__(
+        self,
+        link: Link,
+        *,
+        retry: RetryPolicy | None = None,
+        sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+    ) -> None:
         self.link = link
         self.router = Router(link)
-        self.runner = AsyncDriver(caller(link), own_loop=self.router.own_loop)
+        make_calls = caller(link, retry or RetryPolicy(), sleep=sleep)
+        self.runner = AsyncDriver(make_calls, sleep=sleep, own_loop=self.router.own_loop)
+        super().__init__(self.runner, self.router.on)
         self._is_open = False
-        self._services: dict[str, Service[Any, Any, Any, Any]] = {}
         self.registry = SessionRegistry(link, self.router, prompt=self.sessions.prompt)
 
     @property
@@ -100,15 +108,7 @@ class Client(Services[Live]):
         self.router.own_loop.check()
 
     async def authenticate(
-        self,
-        strategy: Strategy | None = None,
-        *,
-        api_key: Secret | None = None,
-        access_token: Secret | None = None,
-        refresh_token: Secret | None = None,
-        email: str | None = None,
-        password: Secret | None = None,
-        token_provider: TokenProvider | None = None,
+        self, strategy: Strategy | None = None, **login: Unpack[LiveLoginOptions]
     ) -> AuthenticationResult:
         """Log in and stay logged in: renews before expiry, and logs in after every reconnect.
 
@@ -118,17 +118,8 @@ class Client(Services[Live]):
         then stays in force.
         """
         self.check_loop()
-        api_key, access_token, refresh_token, password = hide(api_key, access_token, refresh_token, password)
-        given = credentials(
-            strategy,
-            api_key=api_key,
-            access_token=access_token,
-            refresh_token=refresh_token,
-            email=email,
-            password=password,
-            token_provider=token_provider,
-        )
-        return login_result(await self.link.login(given))
+        login.update(hide_fields(login))
+        return login_result(await self.link.login(credentials(strategy, **login)))
 
     async def re_authenticate(self) -> AuthenticationResult:
         """Renew the login on the same connection, without a gap in events. Raises `NotAuthenticated`."""
@@ -170,9 +161,7 @@ class Client(Services[Live]):
         await self.open()
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def __del__(self) -> None:
@@ -183,26 +172,18 @@ class Client(Services[Live]):
     def __repr__(self) -> str:
         return f"<Client {self.url} {self.status.phase}>"
 
-    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        """Return the same object for a path, so that `off` finds the listeners that `on` added."""
-        path = service_path(path)
-        service = self._services.get(path)
-        if service is None:
-            service = SERVICES.get(path, Service)(path, self.runner, self.router.on)
-            # Only top-level services are cached: routes with ids are many and have no listeners.
-            if path in SERVICES or path.count("/") < 2:
-                self._services[path] = service
-        return service
-
 
 def create_client(
-    url: str = DEFAULT_URL,
+    url: str | None = None,
     *,
     api_key: Secret | None = None,
     access_token: Secret | None = None,
     refresh_token: Secret | None = None,
     token_provider: TokenProvider | None = None,
+    profile: str | None = None,
+    read_env: bool = True,
     timeout: float = 20.0,
+    max_retries: int | None = None,
     connect_timeout: float = 10.0,
     keep_trying: bool = False,
     transports: Sequence[str] = ("websocket",),
@@ -215,7 +196,9 @@ def create_client(
     """Create a live client: the surface of the REST clients, plus events and reactive sessions.
 
     It connects when it is opened (``async with``), and reconnects automatically. Credentials may be given here or to
-    `authenticate` later. `timeout` is for each call, `connect_timeout` for the first connect, in seconds; with
+    `authenticate` later; without them, and without `url`, they are those of `profile` or the environment, as in
+    `create_rest_client`. `max_retries` is how often a call is repeated that the daemon refused for being busy; a link
+    that is down raises at once. `timeout` is for each call, `connect_timeout` for the first connect, in seconds; with
     `keep_trying`, opening waits for a daemon that is not up yet instead of raising `CannotConnect`. `verify`, `proxy`
     and `max_response` are as in `create_rest_client`; a larger frame ends the connection, and the status has the
     reason. `link` replaces the connection (for tests: `agor_reactive.transport.scripted.ScriptedLink`).
@@ -225,6 +208,7 @@ def create_client(
     """
     api_key, access_token, refresh_token, proxy = hide(api_key, access_token, refresh_token, proxy)
     headers = hide_values(headers)
+    check_max_retries(max_retries)
     arguments.check_timeout(timeout)
     arguments.check_timeout(connect_timeout, "connect_timeout")
     if link is None:
@@ -233,11 +217,17 @@ def create_client(
         except OSError as error:  # aiohttp reads files named in the environment when it is imported
             raise unusable(error) from None
 
-        given = given_credentials(
-            api_key=api_key, access_token=access_token, refresh_token=refresh_token, token_provider=token_provider
+        address, given = ambient_login(
+            url,
+            profile,
+            read_env=read_env,
+            api_key=api_key,
+            access_token=access_token,
+            refresh_token=refresh_token,
+            token_provider=token_provider,
         )
         link = SocketLink(
-            url,
+            address,
             credentials=given,
             transports=transports,
             timeout=timeout,
@@ -245,7 +235,7 @@ def create_client(
             keep_trying=keep_trying,
             **http_options(headers, verify, proxy, max_response),
         )
-    return Client(link)
+    return Client(link, retry=None if max_retries is None else RetryPolicy(max_retries))
 
 
 def retain_reactive_session(client: Client, session_id: str, *, task_hydration: Hydration = "lazy") -> SessionHandle:

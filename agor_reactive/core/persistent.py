@@ -17,6 +17,8 @@ moment on that the batch is over and its owner is gone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import compress
+from operator import is_not
 from typing import Any, Generic, TypeVar, overload
 
 __all__ = ["PMap"]
@@ -118,6 +120,30 @@ class PMap(Generic[K, V]):
         for value in self._slots():
             if value is not _HOLE:
                 yield value
+
+    def changed_since(self, older: PMap[K, V]) -> list[V]:
+        """The values that are new, or other objects than in `older`, an earlier version of the same line, in order.
+
+        Costs as much as the lists of values that differ. All values if `older` is of another line (after many removals
+        the keys are numbered anew). Removed keys do not show.
+        """
+        if self._index is not older._index:
+            return list(self.values())
+        lists, were = self._lists, older._lists
+        found: list[V] = []
+        for number in range(len(lists) if lists is were else 0, len(lists) + 1):
+            mine = lists[number] if number < len(lists) else self._tail[: self.reach - self._tail_at]
+            theirs: list[Any] = []
+            if number < len(were):
+                theirs = were[number]
+                if theirs is mine:
+                    continue
+            elif number == len(were):
+                theirs = older._tail[: older.reach - older._tail_at]
+            found += compress(mine, map(is_not, mine, theirs))
+            if len(mine) > len(theirs):
+                found += mine[len(theirs) :]
+        return [value for value in found if value is not _HOLE] if self._holes else found
 
     def _slots(self) -> list[Any]:
         slots = [value for values in self._lists for value in values]

@@ -6,9 +6,9 @@ task changed. The fields behind `sync` and `live_tools` are the core's own.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
 from agor_reactive.core.fetches import Fetch, Missing, SyncEnd, SyncRound
@@ -152,6 +152,9 @@ class SessionState:
     """
 
     __slots__ = ("__weakref__", "_base", "_revision", "_streams")
+
+    tables: ClassVar[tuple[Callable[[SessionState], str], Callable[[SessionState], str]] | None] = None
+    """How a snapshot shows itself in IPython, as text and HTML; `agor_reactive` sets it, since adapters are above."""
 
     def __init__(self, base: Base, streaming_messages: Streams, revision: int) -> None:
         self._base = base
@@ -338,6 +341,13 @@ class SessionState:
             "revision": self.revision,
             "anomalies": dict(self.anomalies),
         }
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        # IPython calls this for the last value of a line or cell.
+        printer.text(repr(self) if self.tables is None else self.tables[0](self))
+
+    def _repr_html_(self) -> str | None:
+        return None if self.tables is None else self.tables[1](self)
 
     def __repr__(self) -> str:
         return (

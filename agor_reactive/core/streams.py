@@ -123,6 +123,11 @@ class _StreamFields:
         return self._head.timestamp
 
     @property
+    def started(self) -> bool:
+        """Whether its start was received, so that the first chunk has number 0."""
+        return self._head.started
+
+    @property
     def streaming(self) -> bool:
         return self._head.streaming
 

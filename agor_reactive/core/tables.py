@@ -24,6 +24,8 @@ _FAR = float("inf")
 AT_REST = ENDED_STATUSES | {"queued", "created", ""}
 """Statuses of a task that is not running: not begun yet, ended, or missing."""
 _new = object.__new__
+_SHOWN = 10
+"""How many rows a repr shows."""
 
 
 class _Rows(Sequence[R]):
@@ -73,7 +75,11 @@ class _Rows(Sequence[R]):
     __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({len(self)} rows)"
+        rows = self.ordered
+        if len(rows) <= _SHOWN:
+            return f"{type(self).__name__}({list(rows)!r})"
+        some = ", ".join(map(repr, rows[: _SHOWN - 1]))
+        return f"{type(self).__name__}([{some}, … {len(rows) - _SHOWN} more …, {rows[-1]!r}])"
 
 
 def is_active(task: Task | TaskEntry) -> bool:
@@ -125,6 +131,13 @@ class TaskTable(_Rows[Task]):
             if len(hinted) == len(rows):
                 return hinted
         return sorted(rows.values(), key=_task_key)
+
+    def arranged(self, few: Iterable[TaskEntry]) -> list[TaskEntry]:
+        """A few of the entries, in their order here."""
+        if len(self.hint) < len(self.entries):
+            return sorted(few, key=_task_key)
+        wanted = {entry.task_id for entry in few}
+        return [entry for entry in self.in_order() if entry.task_id in wanted]
 
     def put(self, task: TaskEntry) -> TaskTable:
         """With this entry in place of the one of the same id. The same table if nothing differs."""
@@ -213,8 +226,21 @@ class MessageBucket(_Rows[Message]):
         """The messages as they came, in a list of the caller's own."""
         return self._entries[: self._count]
 
+    @property
+    def task_id(self) -> str | None:
+        """The id of the task; None if there are no messages."""
+        return self._entries[0].task_id if self._count else None
+
+    def added_since(self, older: MessageBucket) -> list[MessageEntry] | None:
+        """The messages that were appended after `older`, as they came; None if others have changed since, too."""
+        return self._entries[older._count : self._count] if self._entries is older._entries else None
+
+    def in_order(self) -> list[MessageEntry]:
+        """The entries in order, in a list of the caller's own."""
+        return sorted(self.entries, key=_message_key)
+
     def _order(self) -> Iterable[Message]:
-        return [entry.row for entry in sorted(self.entries, key=_message_key)]
+        return [entry.row for entry in self.in_order()]
 
     def with_new(self, message: MessageEntry, owner: object = None) -> MessageBucket:
         """With one message more."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["EMPTY", "Run"]
+__all__ = ["EMPTY", "Run", "whole_text"]
 
 
 class _Chunks(list[str]):
@@ -22,7 +22,7 @@ class _Chunks(list[str]):
 _HALF = re.compile("[\ud800-\udfff]")
 
 
-def _whole(text: str) -> str:
+def whole_text(text: str) -> str:
     """Text that can be encoded: halves that stand side by side are one character, others are U+FFFD."""
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -105,6 +105,10 @@ class Run:
         """The chunks, as a list of the caller's own."""
         return self._chunks[: self._count]
 
+    def chunks_from(self, at: int) -> list[str]:
+        """The chunks from the one at that place on, as a list of the caller's own."""
+        return self._chunks[at : self._count]
+
     @property
     def text(self) -> str:
         """All chunks joined. A character that was cut between two chunks is whole again; a half of one is U+FFFD."""
@@ -120,7 +124,7 @@ class Run:
             else:
                 text = "".join(chunks[:count])
             if halves:
-                text = _whole(text)
+                text = whole_text(text)
             self._text = text
         return text
 

@@ -17,7 +17,7 @@ from agor_reactive.core.persistent import PMap
 from agor_reactive.core.tables import MessageBucket, MessagesByTask, TaskTable
 from agor_reactive.models.base import FrozenDict
 
-__all__ = ["LiveTool", "LiveToolMap", "LiveTools", "Tool", "ToolsByTask", "tools_in"]
+__all__ = ["LiveTool", "LiveToolMap", "LiveTools", "Tool", "ToolsByTask", "tool_blocks", "tools_in"]
 
 ToolStatus = Literal["executing", "complete"]
 
@@ -72,14 +72,18 @@ LiveTools: TypeAlias = "PMap[str, LiveToolMap]"
 def tools_in(message: MessageEntry) -> Iterator[tuple[str, LiveTool]]:
     """The tools that a saved message contains, for tasks whose messages are not kept."""
     held = message.fields
-    for kind, tool_use_id, block in _tool_blocks(held.get("content"), held.get("tool_uses")):
+    for kind, tool_use_id, block in tool_blocks(held.get("content"), held.get("tool_uses")):
         name = block.get("name")
         yield tool_use_id, LiveTool(name if isinstance(name, str) else None, kind == "tool_result", True)
 
 
-def _tool_blocks(content: Any, tool_uses: Any) -> Iterator[tuple[str, str, Mapping[str, Any]]]:
-    # Of a row that is not validated yet they are lists and dicts.
-    if isinstance(content, tuple | list):
+def tool_blocks(content: Any, tool_uses: Any) -> list[tuple[str, str, Mapping[str, Any]]]:
+    """The ``tool_use`` and ``tool_result`` blocks of a message: kind, tool_use_id, block.
+
+    Of a row that is not validated yet they are lists and dicts.
+    """
+    found: list[tuple[str, str, Mapping[str, Any]]] = []
+    if isinstance(content, (list, tuple)):
         for block in content:
             if isinstance(block, dict):
                 kind = block.get("type")
@@ -90,11 +94,12 @@ def _tool_blocks(content: Any, tool_uses: Any) -> Iterator[tuple[str, str, Mappi
                 else:
                     continue
                 if type(tool_use_id) is str and tool_use_id:
-                    yield kind, tool_use_id, block
-    if isinstance(tool_uses, tuple | list):
+                    found.append((kind, tool_use_id, block))
+    if tool_uses and isinstance(tool_uses, (list, tuple)):
         for use in tool_uses:
             if isinstance(use, dict) and type(use.get("id")) is str and use["id"]:
-                yield "tool_use", use["id"], use
+                found.append(("tool_use", use["id"], use))
+    return found
 
 
 class ToolsByTask(Mapping[str, tuple[Tool, ...]]):
@@ -186,7 +191,7 @@ def _derive(task_id: str, bucket: MessageBucket | None, live: Mapping[str, LiveT
                 else:
                     unnamed.append(requested)
             continue
-        for kind, tool_use_id, block in _tool_blocks(message.content, message.tool_uses):
+        for kind, tool_use_id, block in tool_blocks(message.content, message.tool_uses):
             if kind == "tool_result":
                 results[tool_use_id] = block
                 used.setdefault(tool_use_id, (None, message.message_id))

@@ -126,16 +126,20 @@ class _Agent:
             self._tool_event("tool:complete", tool_use_id)
             self._save_call(use, message_id, before)
         allowed = await self._permitted(tool, tool_use_id) if asks else True
+        if allowed:
+            await self._run_tool(tool, tool_use_id)
         if not self._handshake:
-            self._tool_event("tool:start", tool_use_id, tool_name=tool.name)
-        if allowed or not self._handshake:
-            await self._pause(_TOOL)
-        if not self._handshake:
-            self._tool_event("tool:complete", tool_use_id)
             self._save_call(use, message_id, before)
         result: Row = {"type": "tool_result", "tool_use_id": tool_use_id}
         outcome = {"content": tool.output} if allowed else {"content": _DENIED, "is_error": True}
         self._save(None, [{**result, **outcome}], role="user")
+
+    async def _run_tool(self, tool: ToolCall, tool_use_id: str) -> None:
+        if not self._handshake:
+            self._tool_event("tool:start", tool_use_id, tool_name=tool.name)
+        await self._pause(_TOOL)
+        if not self._handshake:
+            self._tool_event("tool:complete", tool_use_id)
 
     async def _permitted(self, tool: ToolCall, tool_use_id: str) -> bool:
         asked = {"tool_name": tool.name, "tool_input": tool.input, "tool_use_id": tool_use_id}

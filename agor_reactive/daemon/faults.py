@@ -7,7 +7,9 @@ knows shapes only: not services, not transports.
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from functools import partial
+from typing import Any, Final
 
 __all__ = [
     "DomainFault",
@@ -25,7 +27,6 @@ __all__ = [
     "not_found",
     "repository_fault",
     "sql_fault",
-    "too_many_requests",
     "validation_failed",
 ]
 
@@ -46,26 +47,31 @@ class Fault(Exception):
         raise NotImplementedError
 
 
-class FeathersFault(Fault):
-    """A Feathers error: the same body over both transports."""
+_CODES: Final = {
+    "BadRequest": 400,
+    "NotAuthenticated": 401,
+    "Forbidden": 403,
+    "NotFound": 404,
+    "MethodNotAllowed": 405,
+    "Timeout": 408,
+    "Conflict": 409,
+    "TooManyRequests": 429,
+}
 
-    def __init__(self, name: str, message: str, *, code: int, class_name: str, data: Any = None) -> None:
+
+class FeathersFault(Fault):
+    """A Feathers error, by its name: the same body over both transports."""
+
+    def __init__(self, name: str, message: str, data: Any = None) -> None:
         super().__init__(message)
         self.name = name
-        self.code = code
-        self.class_name = class_name
+        self.code = _CODES[name]
         self.data = data
 
     def over_socket(self) -> dict[str, Any]:
-        body: dict[str, Any] = {
-            "name": self.name,
-            "message": self.message,
-            "code": self.code,
-            "className": self.class_name,
-        }
-        if self.data is not None:
-            body["data"] = self.data
-        return body
+        class_name = re.sub("(?<!^)(?=[A-Z])", "-", self.name).lower()
+        body = {"name": self.name, "message": self.message, "code": self.code, "className": class_name}
+        return body if self.data is None else {**body, "data": self.data}
 
     def over_rest(self) -> tuple[int, dict[str, Any]]:
         return self.code, self.over_socket()
@@ -93,8 +99,11 @@ class DomainFault(Fault):
         return 500, {"name": "GeneralError", "message": self.message, "code": 500, "className": "general-error"}
 
 
-def bad_request(message: str, data: Any = None) -> FeathersFault:
-    return FeathersFault("BadRequest", message, code=400, class_name="bad-request", data=data)
+bad_request = partial(FeathersFault, "BadRequest")
+forbidden = partial(FeathersFault, "Forbidden")
+not_found = partial(FeathersFault, "NotFound")
+method_not_allowed = partial(FeathersFault, "MethodNotAllowed")
+conflict = partial(FeathersFault, "Conflict")
 
 
 def validation_failed(errors: list[dict[str, Any]]) -> FeathersFault:
@@ -102,7 +111,7 @@ def validation_failed(errors: list[dict[str, Any]]) -> FeathersFault:
 
 
 def not_authenticated(message: str = "Not authenticated", data: Any = None) -> FeathersFault:
-    return FeathersFault("NotAuthenticated", message, code=401, class_name="not-authenticated", data=data)
+    return FeathersFault("NotAuthenticated", message, data)
 
 
 def immutable_socket() -> FeathersFault:
@@ -110,34 +119,13 @@ def immutable_socket() -> FeathersFault:
     return not_authenticated("Socket connection authentication is immutable")
 
 
-def forbidden(message: str, data: Any = None) -> FeathersFault:
-    return FeathersFault("Forbidden", message, code=403, class_name="forbidden", data=data)
-
-
-def not_found(message: str) -> FeathersFault:
-    return FeathersFault("NotFound", message, code=404, class_name="not-found")
-
-
-def method_not_allowed(method: str, path: str) -> FeathersFault:
-    message = f"Method '{method}' not allowed on service '{path}'"
-    return FeathersFault("MethodNotAllowed", message, code=405, class_name="method-not-allowed")
-
-
-def conflict(message: str) -> FeathersFault:
-    return FeathersFault("Conflict", message, code=409, class_name="conflict")
-
-
 class RateLimited(FeathersFault):
     """Too many attempts: `limit` per window; `wait` seconds until the next one is allowed."""
 
     def __init__(self, message: str, *, limit: int, wait: int) -> None:
-        super().__init__("TooManyRequests", message, code=429, class_name="too-many-requests")
+        super().__init__("TooManyRequests", message)
         self.limit = limit
         self.wait = wait
-
-
-def too_many_requests(message: str, *, limit: int, wait: int) -> RateLimited:
-    return RateLimited(message, limit=limit, wait=wait)
 
 
 def missing_row(entity: str, ref: object) -> DomainFault:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agor_reactive.daemon.context import DaemonContext
-from agor_reactive.daemon.faults import Fault, not_authenticated, too_many_requests
+from agor_reactive.daemon.faults import Fault, RateLimited, not_authenticated
 from agor_reactive.daemon.issuer import Issuer
 from agor_reactive.daemon.store import Row
 from agor_reactive.daemon.user_directory import UserDirectory, public_user
@@ -97,9 +97,7 @@ class Logins:
             tries.popleft()
         if len(tries) >= self._limit:
             wait = max(1, round(tries[0] + _WINDOW - now))
-            raise too_many_requests(
-                "Too many authentication attempts, please try again later", limit=self._limit, wait=wait
-            )
+            raise RateLimited("Too many authentication attempts, please try again later", limit=self._limit, wait=wait)
         return tries
 
     async def _login(self, data: dict[str, Any]) -> Admission:

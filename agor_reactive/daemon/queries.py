@@ -7,26 +7,25 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
-from functools import cmp_to_key
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from agor_reactive.daemon.faults import bad_request, validation_failed
+from agor_reactive.calls.queries import in_order
+from agor_reactive.daemon.faults import FeathersFault, bad_request, validation_failed
 from agor_reactive.daemon.store import Row
 
 __all__ = [
     "MAX_LIMIT",
     "UUID",
     "Kind",
+    "find_among",
+    "invalid",
     "js_page",
     "matches",
-    "page",
-    "refusal",
     "refuse_endless",
     "scalar_text",
     "select",
     "sort_order",
-    "sort_rows",
     "validated",
     "whole_number",
 ]
@@ -74,33 +73,26 @@ def matches(row: Mapping[str, Any], query: Mapping[str, Any]) -> bool:
     return True
 
 
-def sort_rows(rows: list[Row], order: Mapping[str, Any] | None) -> list[Row]:
-    """Sort by several fields, stably; a missing value sorts first."""
-    if not order:
-        return rows
-
-    def compare(left: Row, right: Row) -> int:
-        for name, direction in order.items():
-            found = _compare(left.get(name), right.get(name))
-            if found:
-                return found if int(direction) >= 0 else -found
-        return 0
-
-    return sorted(rows, key=cmp_to_key(compare))
-
-
-def select(rows: list[Row], names: Sequence[str] | None, *, always: str) -> list[Row]:
+def select(rows: Sequence[Row], names: Sequence[str] | None, *, always: str) -> list[Row]:
     """Keep only the named fields and the id."""
     if not names:
-        return rows
+        return list(rows)
     return [{name: row[name] for name in (*names, always) if name in row} for row in rows]
 
 
-def page(rows: list[Row], query: Mapping[str, Any], *, limit: int = MAX_LIMIT) -> dict[str, Any]:
+def _page(rows: Sequence[Row], query: Mapping[str, Any], *, limit: int = MAX_LIMIT) -> dict[str, Any]:
     """Build the envelope of a find. `total` counts before paging."""
     skip = int(query.get("$skip", 0))
     size = int(query.get("$limit", limit))
     return {"total": len(rows), "limit": size, "skip": skip, "data": rows[skip : skip + size]}
+
+
+def find_among(
+    rows: Iterable[Row], query: Mapping[str, Any], *, id_field: str, limit: int = MAX_LIMIT
+) -> dict[str, Any]:
+    """Answer a find of these rows with the generic filter, sorting, paging and selecting."""
+    found = _page(in_order((row for row in rows if matches(row, query)), query.get("$sort")), query, limit=limit)
+    return {**found, "data": select(found["data"], query.get("$select"), always=id_field)}
 
 
 def js_page(query: Mapping[str, Any], total: int, read: Callable[[int, int], list[Row]]) -> dict[str, Any]:
@@ -108,7 +100,7 @@ def js_page(query: Mapping[str, Any], total: int, read: Callable[[int, int], lis
     concatenation. Both are echoed as given. `read(skip, limit)` reads only the rows of the page.
     """
     skip, limit = query.get("$skip", 0), query.get("$limit", MAX_LIMIT)
-    joined = f"{_js_text(skip)}{_js_text(limit)}" if isinstance(skip, str) or isinstance(limit, str) else None
+    joined = f"{skip}{limit}" if isinstance(skip, str) or isinstance(limit, str) else None
     end = _js_number(joined) if joined is not None else _js_number(skip) + _js_number(limit)
     first, last, _ = slice(_index(_js_number(skip)), _index(end)).indices(total)
     return {"total": total, "limit": limit, "skip": skip, "data": read(first, last - first) if last > first else []}
@@ -118,9 +110,9 @@ def whole_number(name: str, value: Any) -> int:
     """Read a number of rows; numeric strings count as numbers. Raises a 400."""
     number = _js_number(value) if isinstance(value, int | float | str) and not isinstance(value, bool) else math.nan
     if not math.isfinite(number) or number != int(number):
-        raise validation_failed([refusal(name, "type", {"type": "integer"}, "must be integer")])
+        raise invalid(name, "type", {"type": "integer"}, "must be integer")
     if number < 0:
-        raise validation_failed([refusal(name, "minimum", {"comparison": ">=", "limit": 0}, "must be >= 0")])
+        raise invalid(name, "minimum", {"comparison": ">=", "limit": 0}, "must be >= 0")
     return int(number)
 
 
@@ -135,35 +127,26 @@ def refuse_endless(query: Mapping[str, Any]) -> None:
         except (TypeError, ValueError, OverflowError):
             continue
         if not math.isfinite(number):
-            raise validation_failed([refusal(name, "type", {"type": "integer"}, "must be integer")])
+            raise invalid(name, "type", {"type": "integer"}, "must be integer")
 
 
 def _bounded(name: str, value: Any) -> int:
     number = whole_number(name, value)
     if number > MAX_LIMIT:
-        raise validation_failed(
-            [refusal(name, "maximum", {"comparison": "<=", "limit": MAX_LIMIT}, f"must be <= {MAX_LIMIT}")]
-        )
+        raise invalid(name, "maximum", {"comparison": "<=", "limit": MAX_LIMIT}, f"must be <= {MAX_LIMIT}")
     return number
 
 
 def sort_order(value: Any) -> dict[str, int]:
     """Read the fields of a `$sort`, 1 ascending and -1 descending. Raises a 400."""
     if not isinstance(value, dict):
-        raise validation_failed([refusal("$sort", "type", {"type": "object"}, "must be object")])
+        raise invalid("$sort", "type", {"type": "object"}, "must be object")
     order: dict[str, int] = {}
     for name, direction in value.items():
         number = _js_number(direction) if isinstance(direction, int | float | str) else math.nan
         if number not in (1, -1):
-            raise validation_failed(
-                [
-                    refusal(
-                        f"$sort/{name}",
-                        "enum",
-                        {"allowedValues": [1, -1]},
-                        "must be equal to one of the allowed values",
-                    )
-                ]
+            raise invalid(
+                f"$sort/{name}", "enum", {"allowedValues": [1, -1]}, "must be equal to one of the allowed values"
             )
         order[name] = int(number)
     return order
@@ -174,22 +157,18 @@ def _scalar(name: str, value: Any, kind: Kind) -> Any:
         if value in ("true", "false"):
             return value == "true"
         if not isinstance(value, bool):
-            raise validation_failed([refusal(name, "type", {"type": "boolean"}, "must be boolean")])
+            raise invalid(name, "type", {"type": "boolean"}, "must be boolean")
         return value
     if kind == "number":
         number = _js_number(value) if isinstance(value, int | float | str) else math.nan
         if math.isnan(number):
-            raise validation_failed([refusal(name, "type", {"type": "number"}, "must be number")])
+            raise invalid(name, "type", {"type": "number"}, "must be number")
         return int(number) if number == int(number) else number
     value = scalar_text(name, value)
     if kind == "uuid" and not UUID.match(value):
-        raise validation_failed(
-            [refusal(name, "pattern", {"pattern": UUID.pattern}, f'must match pattern "{UUID.pattern}"')]
-        )
+        raise invalid(name, "pattern", {"pattern": UUID.pattern}, f'must match pattern "{UUID.pattern}"')
     if isinstance(kind, tuple) and value not in kind:
-        raise validation_failed(
-            [refusal(name, "enum", {"allowedValues": list(kind)}, "must be equal to one of the allowed values")]
-        )
+        raise invalid(name, "enum", {"allowedValues": list(kind)}, "must be equal to one of the allowed values")
     return value
 
 
@@ -198,24 +177,26 @@ def scalar_text(name: str, value: Any) -> str:
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
-        raise validation_failed([refusal(name, "type", {"type": "string"}, "must be string")])
+        raise invalid(name, "type", {"type": "string"}, "must be string")
     return value
 
 
-def refusal(name: str, keyword: str, params: dict[str, Any], message: str) -> dict[str, Any]:
-    """Build one entry of the list in a `validation failed` error."""
+def invalid(name: str, keyword: str, params: dict[str, Any], message: str) -> FeathersFault:
+    """The error for a field of a query with a wrong value."""
     path = f"#/properties/{name.replace('$', '%24')}/{keyword}"
-    return {"instancePath": f"/{name}", "schemaPath": path, "keyword": keyword, "params": params, "message": message}
+    return validation_failed(
+        [{"instancePath": f"/{name}", "schemaPath": path, "keyword": keyword, "params": params, "message": message}]
+    )
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], bool]] = {
     "$in": lambda have, want: any(_same(have, item) for item in _listed(want)),
     "$nin": lambda have, want: not any(_same(have, item) for item in _listed(want)),
     "$ne": lambda have, want: not _same(have, want),
-    "$gt": lambda have, want: _ordered(have, want, lambda sign: sign > 0),
-    "$gte": lambda have, want: _ordered(have, want, lambda sign: sign >= 0),
-    "$lt": lambda have, want: _ordered(have, want, lambda sign: sign < 0),
-    "$lte": lambda have, want: _ordered(have, want, lambda sign: sign <= 0),
+    "$gt": lambda have, want: _ordered(have, want) and have > want,
+    "$gte": lambda have, want: _ordered(have, want) and have >= want,
+    "$lt": lambda have, want: _ordered(have, want) and have < want,
+    "$lte": lambda have, want: _ordered(have, want) and have <= want,
 }
 
 
@@ -243,30 +224,13 @@ def _same(have: Any, want: Any) -> bool:
     return isinstance(have, bool) == isinstance(want, bool) and bool(have == want)
 
 
-def _ordered(have: Any, want: Any, holds: Callable[[int], bool]) -> bool:
-    comparable = (isinstance(have, str) and isinstance(want, str)) or (_is_number(have) and _is_number(want))
-    return comparable and holds(_compare(have, want))
+def _ordered(have: Any, want: Any) -> bool:
+    """Whether two values have an order."""
+    return (isinstance(have, str) and isinstance(want, str)) or (_is_number(have) and _is_number(want))
 
 
 def _is_number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _compare(left: Any, right: Any) -> int:
-    one, two = _rank(left), _rank(right)
-    return (one > two) - (one < two)
-
-
-def _rank(value: Any) -> tuple[int, Any]:
-    if value is None:
-        return (0, 0)
-    if isinstance(value, bool | int | float):
-        return (1, value)
-    return (2, value) if isinstance(value, str) else (3, str(value))
-
-
-def _js_text(value: Any) -> str:
-    return str(value)
 
 
 def _js_number(value: Any) -> float:

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import json
 from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
 
-from agor_reactive.daemon.faults import DomainFault, Fault, FeathersFault, RateLimited, not_authenticated
+from agor_reactive.daemon.faults import (
+    DomainFault,
+    Fault,
+    FeathersFault,
+    RateLimited,
+    method_not_allowed,
+    not_authenticated,
+)
 from agor_reactive.daemon.loopback_guard import Receive, Scope, Send
 from agor_reactive.daemon.query_strings import parse_query
 from agor_reactive.daemon.services.base import Call, Registry
@@ -56,7 +64,7 @@ class Rest:
         found = self._locate(path, request.method)
         if found is None:
             return HTMLResponse(
-                f'<!DOCTYPE html>\n<html lang="en">\n<body>\n<pre>Cannot {request.method} /{_escaped(path)}</pre>\n'
+                f'<!DOCTYPE html>\n<html lang="en">\n<body>\n<pre>Cannot {request.method} /{html.escape(path)}</pre>\n'
                 "</body>\n</html>\n",
                 status_code=404,
             )
@@ -64,8 +72,7 @@ class Rest:
         data = await _body(request) if request.method in _WITH_BODY else None
         resolved = self._registry.resolve(service_path)
         if resolved is not None and resolved.service.method(method) is None:
-            message = f"Method `{method}` is not supported by this endpoint."
-            raise FeathersFault("MethodNotAllowed", message, code=405, class_name="method-not-allowed")
+            raise method_not_allowed(f"Method `{method}` is not supported by this endpoint.")
         is_open = resolved is not None and resolved.service.open
         identity = self._identity(request, optional=is_open)
         args: list[Any] = [] if method in ("find", "create") else [row_id]
@@ -118,7 +125,7 @@ async def _body(request: Request) -> Any:
                 if len(raw) > MAX_BODY:
                     raise DomainFault("request entity too large")
     except TimeoutError:
-        raise FeathersFault("Timeout", "The request took too long", code=408, class_name="timeout") from None
+        raise FeathersFault("Timeout", "The request took too long") from None
     if not raw.strip():
         return {}
     try:
@@ -135,9 +142,8 @@ def _no_number(name: str) -> Any:
 def _failure(request: Request, fault: Fault) -> Response:
     status, body = fault.over_rest()
     if "text/html" in request.headers.get("accept", ""):
-        page = (
-            f"<!DOCTYPE html>\n<html>\n<body>\n<h1>{status}</h1>\n<p>{_escaped(fault.message)}</p>\n</body>\n</html>\n"
-        )
+        said = html.escape(fault.message)
+        page = f"<!DOCTYPE html>\n<html>\n<body>\n<h1>{status}</h1>\n<p>{said}</p>\n</body>\n</html>\n"
         return HTMLResponse(page, status_code=status)
     return JSONResponse(body, status_code=status)
 
@@ -150,7 +156,3 @@ def _slow_down(fault: RateLimited) -> Response:
         "Retry-After": str(fault.wait),
     }
     return PlainTextResponse(fault.message, status_code=429, headers=headers)
-
-
-def _escaped(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")

@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agor_reactive.daemon.faults import FeathersFault, validation_failed
-from agor_reactive.daemon.queries import UUID, refusal, scalar_text, select, sort_order, whole_number
+from agor_reactive.daemon.queries import UUID, invalid, scalar_text, select, sort_order, whole_number
 from agor_reactive.daemon.store import Condition, Row, Store
 
 __all__ = ["Find", "answer_find", "message_query", "task_query"]
@@ -45,19 +44,19 @@ def message_query(query: Mapping[str, Any], *, default: int, limit: int) -> Find
     """
     for name in query:
         if name not in _PAGING and name != "transcript" and name not in _MESSAGE_FIELDS:
-            raise _invalid(name, "additionalProperties", "must NOT have additional properties")
+            raise invalid(name, "additionalProperties", {}, "must NOT have additional properties")
     where: list[Condition] = []
     for name in _MESSAGE_FIELDS:
         if name in query:
             where += _message_condition(name, query[name])
     exact = any(field in ("session_id", "task_id") and operator == "=" for field, operator, _ in where)
     if isinstance(query.get("message_id"), dict) and not exact:
-        raise _invalid("message_id", "dependencies", "a range needs an exact session_id or task_id")
+        raise invalid("message_id", "dependencies", {}, "a range needs an exact session_id or task_id")
     skip = whole_number("$skip", query.get("$skip", 0))
     if skip > _MAX_SKIP and not exact:
-        raise _invalid("$skip", "maximum", f"must be <= {_MAX_SKIP} without an exact session_id or task_id")
+        raise invalid("$skip", "maximum", {}, f"must be <= {_MAX_SKIP} without an exact session_id or task_id")
     if query.get("transcript", "lean") != "lean":
-        raise _invalid("transcript", "const", "must be equal to constant")
+        raise invalid("transcript", "const", {}, "must be equal to constant")
     return Find(
         where=tuple(where),
         order=_order(query, _MESSAGE_SORTS) or (("index", 1),),
@@ -79,11 +78,11 @@ def task_query(query: Mapping[str, Any], *, limit: int) -> Find:
         where.append(_status(query["status"]))
     if "task_id" in query:
         if isinstance(query["task_id"], dict) and "session_id" not in query:
-            raise _invalid("task_id", "dependencies", "a range needs session_id")
+            raise invalid("task_id", "dependencies", {}, "a range needs session_id")
         where += _id_condition("task_id", query["task_id"])
     size = whole_number("$limit", query.get("$limit", limit))
     if size > limit:
-        raise validation_failed([refusal("$limit", "maximum", {"limit": limit}, f"must be <= {limit}")])
+        raise invalid("$limit", "maximum", {"limit": limit}, f"must be <= {limit}")
     return Find(
         where=tuple(where),
         order=_order(query, _TASK_SORTS) or (("created_at", 1),),
@@ -126,11 +125,11 @@ def _message_condition(name: str, value: Any) -> list[Condition]:
         if not isinstance(value, dict):
             return [(name, "=", _uuid(name, value))]
         if set(value) != {"$in"}:
-            raise _invalid(name, "additionalProperties", "only $in is an operator here")
+            raise invalid(name, "additionalProperties", {}, "only $in is an operator here")
         listed = value["$in"]
         ids = listed if isinstance(listed, list) else list(listed.values()) if isinstance(listed, dict) else [listed]
         if len(ids) > _MAX_IDS:
-            raise _invalid(name, "maxItems", f"must NOT have more than {_MAX_IDS} items")
+            raise invalid(name, "maxItems", {}, f"must NOT have more than {_MAX_IDS} items")
         return [(name, "in", [_uuid(name, item) for item in ids])]
     return [(name, "=", scalar_text(name, value))]
 
@@ -140,7 +139,7 @@ def _id_condition(name: str, value: Any) -> list[Condition]:
     if not isinstance(value, dict):
         return [(name, "=", scalar_text(name, value))]
     if "$lte" not in value or not set(value) <= {"$gt", "$lte"}:
-        raise _invalid(name, "required", "a range is {$gt?, $lte}")
+        raise invalid(name, "required", {}, "a range is {$gt?, $lte}")
     signs = {"$gt": ">", "$lte": "<="}
     return [(name, signs[operator], scalar_text(name, bound)) for operator, bound in value.items()]
 
@@ -149,14 +148,14 @@ def _status(value: Any) -> Condition:
     if not isinstance(value, dict):
         return ("status", "=", scalar_text("status", value))
     if value != {"$ne": "queued"}:
-        raise _invalid("status", "additionalProperties", 'only {"$ne": "queued"} is an operator here')
+        raise invalid("status", "additionalProperties", {}, 'only {"$ne": "queued"} is an operator here')
     return ("status", "!=", "queued")
 
 
 def _uuid(name: str, value: Any) -> str:
     text = scalar_text(name, value)
     if not UUID.match(text):
-        raise _invalid(name, "pattern", f'must match pattern "{UUID.pattern}"')
+        raise invalid(name, "pattern", {}, f'must match pattern "{UUID.pattern}"')
     return text.lower()
 
 
@@ -164,7 +163,7 @@ def _order(query: Mapping[str, Any], allowed: tuple[str, ...]) -> tuple[tuple[st
     order = sort_order(query["$sort"]) if "$sort" in query else {}
     for name in order:
         if name not in allowed:
-            raise _invalid(f"$sort/{name}", "additionalProperties", "must NOT have additional properties")
+            raise invalid(f"$sort/{name}", "additionalProperties", {}, "must NOT have additional properties")
     return tuple(order.items())
 
 
@@ -174,9 +173,5 @@ def _names(query: Mapping[str, Any], allowed: tuple[str, ...] | None) -> tuple[s
     given = query["$select"] if isinstance(query["$select"], list) else [query["$select"]]
     for name in given:
         if not isinstance(name, str) or (allowed is not None and name not in allowed):
-            raise _invalid("$select", "enum", "must be equal to one of the allowed values")
+            raise invalid("$select", "enum", {}, "must be equal to one of the allowed values")
     return tuple(given)
-
-
-def _invalid(name: str, keyword: str, message: str) -> FeathersFault:
-    return validation_failed([refusal(name, keyword, {}, message)])

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from types import TracebackType
 from typing import Self
 from uuid import uuid4
 
@@ -21,17 +20,17 @@ from agor_reactive.daemon.logins import Logins
 from agor_reactive.daemon.loopback_guard import LoopbackGuard
 from agor_reactive.daemon.rest import Rest
 from agor_reactive.daemon.services.authentication import Authentication, AuthenticationRefresh
-from agor_reactive.daemon.services.base import Registry, Service
+from agor_reactive.daemon.services.base import Registry, Route, Service
 from agor_reactive.daemon.services.health import Health
 from agor_reactive.daemon.services.messages import Messages, Streaming
-from agor_reactive.daemon.services.older_messages import MessagesBulk, OlderMessages
-from agor_reactive.daemon.services.older_tasks import OlderTasks, TasksBulk
+from agor_reactive.daemon.services.older_messages import OlderMessages
+from agor_reactive.daemon.services.older_tasks import OlderTasks
 from agor_reactive.daemon.services.places import Boards, Places, Repos, place_routes
 from agor_reactive.daemon.services.rooms import SessionStreams
 from agor_reactive.daemon.services.session_routes import session_routes
 from agor_reactive.daemon.services.sessions import Sessions
 from agor_reactive.daemon.services.tasks import Tasks, task_routes
-from agor_reactive.daemon.services.users import ApiKeys, Me, Users
+from agor_reactive.daemon.services.users import ApiKeys, Users, whoami
 from agor_reactive.daemon.serving import Serving, listen
 from agor_reactive.daemon.sockets import Sockets
 from agor_reactive.daemon.startup import Credentials, boot_number, mark_clean, plant, recover, signing_secret
@@ -176,9 +175,7 @@ class EmbeddedDaemon:
     async def __aenter__(self) -> Self:
         return await self.start()
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.stop()
 
     @property
@@ -290,7 +287,12 @@ def _todays_rows(context: DaemonContext, task_runner: TaskRunner) -> list[Servic
 
 def _older_rows(context: DaemonContext, task_runner: TaskRunner) -> list[Service]:
     messages, tasks = OlderMessages(context), OlderTasks(context, task_runner)
-    return [messages, MessagesBulk(messages), tasks, TasksBulk(tasks)]
+    return [
+        messages,
+        Route("messages/bulk", create=messages.createMany, many=True),
+        tasks,
+        Route("tasks/bulk", create=tasks.create_bulk, many=True),
+    ]
 
 
 def _user_services(context: DaemonContext, user_directory: UserDirectory, logins: Logins) -> list[Service]:
@@ -299,5 +301,5 @@ def _user_services(context: DaemonContext, user_directory: UserDirectory, logins
         AuthenticationRefresh(context, logins),
         Users(context, user_directory),
         ApiKeys(context, user_directory),
-        *([Me()] if context.api.handshake else []),
+        *([Route("api/v1/user/me", find=whoami)] if context.api.handshake else []),
     ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agor_reactive.daemon.context import DaemonContext
+from agor_reactive.daemon.services.places import Boards, Places, Repos
 from agor_reactive.daemon.store import Row, Store
 from agor_reactive.daemon.task_runner import ACTIVE
 from agor_reactive.daemon.user_directory import UserDirectory
@@ -120,29 +121,11 @@ def recover(context: DaemonContext) -> None:
 
 
 def _plant_place(context: DaemonContext, user_id: str) -> None:
-    now = context.now()
-    api = context.api
-    board_id, repo_id, place_id = context.ids.row(), context.ids.row(), context.ids.row()
+    board = Boards(context).new_row({"name": "Main board", "slug": "default", "icon": "🏠"}, user_id)
+    context.boards.insert(board)
     home = str(Path("/srv/agor/demo"))
-    context.boards.insert(
-        {
-            "board_id": board_id, "name": "Main board", "slug": "default", "icon": "🏠", "objects": {},
-            "created_at": now, "last_updated": now, "created_by": user_id, "archived": False,
-            "url": context.link("b", board_id),
-        }
-    )  # fmt: skip
-    context.repos.insert(
-        {
-            "repo_id": repo_id, "slug": "local/demo", "name": "demo", "repo_type": "local", "local_path": home,
-            "default_branch": "main", "created_at": now, "last_updated": now,
-        }
-    )  # fmt: skip
-    context.places.insert(
-        {
-            api.place_id: place_id, "repo_id": repo_id, "board_id": board_id, "name": "main", "ref": "main",
-            "path": f"{home}/main", "new_branch": False, f"{api.place}_unique_id": 1, "created_at": now,
-            "updated_at": now, "last_used": now, "created_by": user_id, "needs_attention": False, "archived": False,
-            "filesystem_status": "ready", "last_commit_sha": f"{context.rng('sha').getrandbits(160):040x}",
-            **({"schedule_enabled": False} if api.place == "worktree" else {}),
-        }
-    )  # fmt: skip
+    repo = Repos(context).new_row({"slug": "local/demo", "local_path": home}, user_id)
+    context.repos.insert(repo)
+    sha = f"{context.rng('sha').getrandbits(160):040x}"
+    owners = {"repo_id": repo["repo_id"], "board_id": board["board_id"]}
+    context.places.insert(Places(context).new_row({**owners, "name": "main", "last_commit_sha": sha}, user_id))

@@ -9,7 +9,7 @@ import re
 from typing import Any
 
 from agor_reactive.daemon.events import Bus
-from agor_reactive.daemon.faults import ambiguous, missing_row
+from agor_reactive.daemon.faults import DomainFault, ambiguous, missing_row
 from agor_reactive.daemon.store import Row, Store
 
 __all__ = ["Table"]
@@ -49,6 +49,12 @@ class Table:
             if ids:
                 return self.get(ids[0])
         raise missing_row(self.entity, ref)
+
+    def one(self, ref: object, verb: str) -> Row:
+        """The row to patch or remove. Raises the fault of a write of all rows (None), else as `get`."""
+        if ref is None:
+            raise DomainFault(f"Multi-{verb} is not enabled")
+        return self.get(ref)
 
     def all(self) -> list[Row]:
         return self.store.all(self.kind)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Coroutine
-from datetime import datetime
 from typing import Any, Protocol
 
 from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import DomainFault, conflict, forbidden, not_found
 from agor_reactive.daemon.permissions import Permissions
 from agor_reactive.daemon.store import Row
+from agor_reactive.models.base import instant
 
 __all__ = ["ACTIVE", "TERMINAL", "AgentPlayer", "TaskRunner"]
 
@@ -229,8 +229,8 @@ class TaskRunner:
         """Make the row of an ended task; it is not stored."""
         now = self.context.now()
         span = {**task["message_range"], "end_timestamp": now}
-        started = _instant(span.get("start_timestamp"))
-        ended = _instant(now)
+        started = instant(span.get("start_timestamp"))
+        ended = instant(now)
         duration = {} if started is None or ended is None else {"duration_ms": round((ended - started) * 1000)}
         known = {name: value for name, value in changes.items() if value is not None}
         return {**task, "status": status, "completed_at": now, "message_range": span, **duration, **known}
@@ -310,12 +310,3 @@ def _busy(session: Row) -> bool:
 
 def _next_position(waiting: list[Row]) -> int:
     return max((int(row.get("queue_position", 0)) for row in waiting), default=0) + 1
-
-
-def _instant(text: object) -> float | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        return datetime.fromisoformat(text.replace("Z", "+00:00")).timestamp()
-    except ValueError:
-        return None

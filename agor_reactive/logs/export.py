@@ -15,7 +15,8 @@ from agor_reactive.errors import UsageError
 from agor_reactive.logs.blanking import blanked
 from agor_reactive.logs.files import LineWriter, create
 from agor_reactive.logs.past import OnProgress, PastSession
-from agor_reactive.logs.writing import header_of, line_of
+from agor_reactive.logs.writing import header_of
+from agor_reactive.models.json_text import json_bytes
 from agor_reactive.services import Services
 from agor_reactive.transport.redaction import redact, scrub
 
@@ -78,7 +79,7 @@ def export(
     past = PastSession(session_id, on_progress or (lambda done, total: None))
     file = _File(create(path), past, redact_text=redact_text)
     with file.removed_on_error():
-        records = client.service("sessions")._driver.walk(past, None)
+        records = client.service("sessions")._driver.walk(past)
     return file.written(records) if isinstance(records, Iterator) else file.written_async(records)
 
 
@@ -133,7 +134,7 @@ class _File:
         return blanked(row) if self._redact_text else row
 
     def _line(self, record: dict[str, Any]) -> None:
-        self._writer.write(line_of(record) + b"\n")
+        self._writer.write(json_bytes(record) + b"\n")
 
     def _done(self) -> Export:
         self._writer.close()

@@ -32,6 +32,7 @@ from agor_reactive.logs.files import Frame
 from agor_reactive.logs.folding import Complain, Fold, MirrorFold, started
 from agor_reactive.logs.reading import Damages, Part, Place, Record, record_lists
 from agor_reactive.logs.records import decoded
+from agor_reactive.models.json_text import json_bytes
 
 __all__ = ["Index", "load_index", "wants_index"]
 
@@ -275,7 +276,7 @@ class _Builder:
         for number, mirror in self.fold.mirrors.items():
             state = mirror.flush()
             data = state_to_data(state, rows=False)
-            mirrors[number] = orjson.dumps(data | {"over": not self.fold.is_open(mirror)})
+            mirrors[number] = json_bytes(data | {"over": not self.fold.is_open(mirror)})
             tasks, messages = self._open.setdefault(number, ({}, {}))
             into = self.index.rows.setdefault(number, ([], []))
             self._rows(at, tasks, state.tasks.entries, into[0], _LoggedTask)

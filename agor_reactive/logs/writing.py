@@ -6,7 +6,6 @@ does no more than put it into a queue.
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import queue
@@ -18,18 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import orjson
-
 from agor_reactive._version import __version__
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.state_data import state_to_data
 from agor_reactive.logs.blanking import blanked
 from agor_reactive.logs.files import LineWriter, create, suffix_of
 from agor_reactive.logs.records import FORMAT, encoded
+from agor_reactive.models.json_text import json_bytes
 from agor_reactive.models.wire import CutText, RawEvent
 from agor_reactive.transport.redaction import redact, scrub
 
-__all__ = ["Options", "RecordWriter", "header_of", "line_of"]
+__all__ = ["Options", "RecordWriter", "header_of"]
 
 _log = logging.getLogger("agor_reactive")
 
@@ -191,7 +189,7 @@ class RecordWriter:
         self.paths.append(path)
         self._part = part
         self._began = self._clock()
-        file.write(orjson.dumps(header_of(self._began, self._log_id, part, self._about)) + b"\n")
+        file.write(json_bytes(header_of(self._began, self._log_id, part, self._about)) + b"\n")
         file.flush()
         return file
 
@@ -203,7 +201,7 @@ class RecordWriter:
             self._file.close()
             self._file = self._begin(self._part + 1)
         self._n += 1
-        self._file.write(line_of({"n": self._n, **self._fields(item)}) + b"\n")
+        self._file.write(json_bytes({"n": self._n, **self._fields(item)}) + b"\n")
 
     def _fields(self, item: Any) -> dict[str, Any]:
         if isinstance(item, _Event):
@@ -241,11 +239,3 @@ def header_of(t: float, log_id: str, part: int, about: Mapping[str, Any]) -> dic
     """The first record of a file that is begun at `t`, epoch seconds."""
     header = {"agor_log": FORMAT, "kind": "header", "t": t, "log_id": log_id, "part": part}
     return {**header, "package": __version__, **about}
-
-
-def line_of(record: dict[str, Any]) -> bytes:
-    """A record as JSON on one line, without its end."""
-    try:
-        return orjson.dumps(record)
-    except TypeError:  # an integer of more than 64 bits: JSON has those, orjson does not
-        return json.dumps(record, ensure_ascii=True, separators=(",", ":")).encode()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
-from agor_reactive.models.base import CamelModel, FrozenMap, Json, WireModel
+from agor_reactive.models.base import ArchivedRow, CamelModel, FrozenMap, Json, WireModel
 
 __all__ = ["AgorGrants", "AgorRuntime", "Artifact", "Sandpack", "SandpackOptions", "SandpackSetup"]
 
@@ -67,10 +67,8 @@ class Sandpack(CamelModel):
     custom_setup: SandpackSetup | None = None
 
 
-class Artifact(WireModel):
+class Artifact(ArchivedRow):
     """One artifact. `build_status` is ``unknown checking success error``; `files` maps paths to their text."""
-
-    id_field: ClassVar[str] = "artifact_id"
 
     artifact_id: str
     board_id: str = ""
@@ -93,8 +91,3 @@ class Artifact(WireModel):
     public: bool | None = None
     url: str | None = None
     fullscreen_url: str | None = None
-    created_by: str | None = None
-    created_at: str = ""
-    updated_at: str | None = None
-    archived: bool | None = None
-    archived_at: str | None = None

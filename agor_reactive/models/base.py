@@ -21,11 +21,13 @@ from typing_extensions import TypeAliasType
 from agor_reactive.models.secrecy import REDACTED, is_secret, scrub_text
 
 __all__ = [
+    "ArchivedRow",
     "CamelModel",
     "FrozenDict",
     "FrozenMap",
     "Json",
     "JsonValue",
+    "MadeRow",
     "WireModel",
     "copied",
     "freeze",
@@ -136,8 +138,8 @@ _NOTHING = FrozenDict()
 class WireModel(BaseModel):
     """A row as the daemon sends it: frozen, with unknown fields kept, compared by value.
 
-    `id_field` names the field that identifies the row. `invalid` holds the original values of fields with a wrong type;
-    those fields have their default.
+    The one required field of a row identifies it: `id_field` is its name, ``""`` where there is none. `invalid` holds
+    the original values of fields with a wrong type; those fields have their default.
     """
 
     model_config = ConfigDict(
@@ -156,6 +158,10 @@ class WireModel(BaseModel):
     __pydantic_extra__: dict[str, Annotated[Any, Json]]
 
     id_field: ClassVar[str] = ""
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        cls.id_field = next((name for name, field in cls.model_fields.items() if field.is_required()), cls.id_field)
 
     @property
     def model_extra(self) -> FrozenDict:
@@ -222,6 +228,21 @@ class CamelModel(WireModel):
     """A part of a row with camelCase fields on the wire; here they are snake_case like all others."""
 
     model_config = ConfigDict(alias_generator=to_camel)
+
+
+class MadeRow(WireModel):
+    """A row that tells who made it and when, and when it was changed."""
+
+    created_by: str | None = None
+    created_at: str = ""
+    updated_at: str | None = None
+
+
+class ArchivedRow(MadeRow):
+    """A row that can be archived."""
+
+    archived: bool | None = None
+    archived_at: str | None = None
 
 
 Row = TypeVar("Row", bound=WireModel)

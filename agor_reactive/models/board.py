@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, PlainSerializer, PlainValidator
 
-from agor_reactive.models.base import CamelModel, FrozenDict, FrozenMap, Json, WireModel, freeze, row_from_wire, thaw
+from agor_reactive.models.base import (
+    CamelModel,
+    FrozenDict,
+    FrozenMap,
+    Json,
+    MadeRow,
+    WireModel,
+    freeze,
+    row_from_wire,
+    thaw,
+)
 
 __all__ = [
     "AppObject",
@@ -132,8 +142,6 @@ class Board(WireModel):
     is `primary_assistant_id` on newer daemons. A lean read omits `objects`.
     """
 
-    id_field: ClassVar[str] = "board_id"
-
     board_id: str
     name: str = ""
     slug: str | None = None
@@ -166,8 +174,6 @@ class BoardEntity(WireModel):
 
     The row is undocumented: the fields here are read if present, all others are kept (`model_extra`).
     """
-
-    id_field: ClassVar[str] = "object_id"
 
     object_id: str
     board_id: str = ""
@@ -202,18 +208,13 @@ class CommentPosition(WireModel):
     relative: Offset | None = None
 
 
-class BoardComment(WireModel):
+class BoardComment(MadeRow):
     """A comment on a board or one of its objects; a reply has `parent_comment_id`."""
-
-    id_field: ClassVar[str] = "comment_id"
 
     comment_id: str
     board_id: str = ""
     content: str = ""
     content_preview: str = ""
-    created_by: str | None = None
-    created_at: str = ""
-    updated_at: str | None = None
     edited: bool | None = None
     resolved: bool | None = None
     mentions: tuple[str, ...] = ()

@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
-from agor_reactive.models.base import Json, WireModel
+from agor_reactive.models.base import ArchivedRow, Json, MadeRow
 
 __all__ = ["Card", "CardType"]
 
 
-class CardType(WireModel):
+class CardType(MadeRow):
     """A type of card; `json_schema` is the schema of its cards' `data`."""
-
-    id_field: ClassVar[str] = "card_type_id"
 
     card_type_id: str
     name: str = ""
     emoji: str | None = None
     color: str | None = None
     json_schema: Annotated[Any, Json] = None
-    created_by: str | None = None
-    created_at: str = ""
-    updated_at: str | None = None
 
 
-class Card(WireModel):
+class Card(ArchivedRow):
     """One card, with its type. The `effective_…` fields are its own or its type's."""
-
-    id_field: ClassVar[str] = "card_id"
 
     card_id: str
     board_id: str = ""
@@ -42,8 +35,3 @@ class Card(WireModel):
     emoji_override: str | None = None
     effective_color: str | None = None
     effective_emoji: str | None = None
-    created_by: str | None = None
-    created_at: str = ""
-    updated_at: str | None = None
-    archived: bool | None = None
-    archived_at: str | None = None

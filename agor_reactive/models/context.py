@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
 from agor_reactive.models.base import CamelModel
@@ -13,8 +11,6 @@ __all__ = ["ContextFile"]
 
 class ContextFile(CamelModel):
     """One file, by its `path`; `content` comes with `get` only. `size` is in bytes."""
-
-    id_field: ClassVar[str] = "path"
 
     path: str
     title: str = ""

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from agor_reactive.models.base import Json, WireModel
+from agor_reactive.models.base import Json, MadeRow, WireModel
 from agor_reactive.models.settings import GatewayAgent
 
 __all__ = ["GatewayChannel", "ThreadSession"]
 
 
-class GatewayChannel(WireModel):
+class GatewayChannel(MadeRow):
     """One channel: `channel_type` is ``slack discord whatsapp telegram github teams``.
 
     `channel_key` and `config` hold secrets: they never show in a repr.
     """
-
-    id_field: ClassVar[str] = "id"
 
     id: str
     name: str = ""
@@ -31,9 +29,6 @@ class GatewayChannel(WireModel):
     target_worktree_id: str | None = None
     agentic_config: GatewayAgent | None = None
     last_message_at: str | None = None
-    created_by: str | None = None
-    created_at: str = ""
-    updated_at: str | None = None
 
 
 class ThreadSession(WireModel):
@@ -41,8 +36,6 @@ class ThreadSession(WireModel):
 
     The row is undocumented: the fields here are read if present, all others are kept (`model_extra`).
     """
-
-    id_field: ClassVar[str] = "id"
 
     id: str
     channel_id: str = ""

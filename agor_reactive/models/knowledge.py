@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from agor_reactive.models.base import Json, WireModel
+from agor_reactive.models.base import ArchivedRow, Json, WireModel
 
 __all__ = ["IndexingChunks", "IndexingStatus", "KnowledgeDocument", "KnowledgeNamespace", "KnowledgeVersion"]
 
@@ -34,14 +34,12 @@ class IndexingStatus(WireModel):
     last_updated_at: str | None = None
 
 
-class KnowledgeDocument(WireModel):
+class KnowledgeDocument(ArchivedRow):
     """One document, without its text (see `KnowledgeVersion`).
 
     `kind` is ``doc memory skill prompt guide decision bundle external``, `status` ``draft`` or ``published``,
     `visibility` ``public`` or ``private``, `edit_policy` ``owner public admins``.
     """
-
-    id_field: ClassVar[str] = "document_id"
 
     document_id: str
     namespace_id: str = ""
@@ -57,18 +55,11 @@ class KnowledgeDocument(WireModel):
     current_version_id: str | None = None
     indexing_status: IndexingStatus | None = None
     metadata: Annotated[Any, Json] = None
-    created_by: str | None = None
-    created_at: str = ""
     updated_by: str | None = None
-    updated_at: str | None = None
-    archived: bool | None = None
-    archived_at: str | None = None
 
 
 class KnowledgeVersion(WireModel):
     """One version of a document's text."""
-
-    id_field: ClassVar[str] = "version_id"
 
     version_id: str
     document_id: str = ""
@@ -87,13 +78,11 @@ class KnowledgeVersion(WireModel):
     created_at: str = ""
 
 
-class KnowledgeNamespace(WireModel):
+class KnowledgeNamespace(ArchivedRow):
     """A namespace of documents: `kind` is ``system global user repo branch team``.
 
     `others_can` is ``none read write``; `effective_permission` is the caller's access (``none read write own``).
     """
-
-    id_field: ClassVar[str] = "namespace_id"
 
     namespace_id: str
     slug: str = ""
@@ -107,8 +96,3 @@ class KnowledgeNamespace(WireModel):
     repo_id: str | None = None
     branch_id: str | None = None
     metadata: Annotated[Any, Json] = None
-    created_by: str | None = None
-    created_at: str = ""
-    updated_at: str | None = None
-    archived: bool | None = None
-    archived_at: str | None = None

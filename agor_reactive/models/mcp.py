@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -73,8 +73,6 @@ class McpServer(WireModel):
     `env` and `headers` may hold secrets: they never show in a repr. `tool_permissions` maps tools to ``ask allow
     deny``.
     """
-
-    id_field: ClassVar[str] = "mcp_server_id"
 
     mcp_server_id: str
     name: str = ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -28,8 +28,6 @@ class PermissionAsked(WireModel):
     `status` is ``pending approved denied timed_out``; `scope` is the scope of the answer (``once project user local``).
     `task_id` is the waiting task (newer daemons; else it is the message's own `task_id`).
     """
-
-    id_field: ClassVar[str] = "request_id"
 
     request_id: str
     status: str = ""
@@ -69,8 +67,6 @@ class AnswerNotes(WireModel):
 class InputRequest(WireModel):
     """The content of a message of type ``input_request``; `status` is ``pending answered timed_out``."""
 
-    id_field: ClassVar[str] = "request_id"
-
     request_id: str
     status: str = ""
     questions: tuple[InputQuestion, ...] = ()
@@ -84,8 +80,6 @@ class InputRequest(WireModel):
 class ToolUse(WireModel):
     """A tool call of the agent: its `name` and input."""
 
-    id_field: ClassVar[str] = "id"
-
     id: str
     name: str = ""
     input: Annotated[Any, Json] = None
@@ -97,8 +91,6 @@ class Widget(WireModel):
     `status` is ``pending submitted dismissed already_present``; `params` are its parameters, `result_meta` describes
     the result.
     """
-
-    id_field: ClassVar[str] = "widget_id"
 
     widget_id: str
     widget_type: str = ""
@@ -142,8 +134,6 @@ class Message(WireModel):
     requests). Messages are ordered by (`index`, `message_id`). In a lean read `has_deferred_reasoning` says that
     thinking was omitted. Large tool results are cut to their head and tail, with byte counts (0.26 and later).
     """
-
-    id_field: ClassVar[str] = "message_id"
 
     message_id: str
     session_id: str = ""

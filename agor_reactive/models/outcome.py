@@ -13,21 +13,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Final
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
 
+from agor_reactive.errors import UsageError
 from agor_reactive.models.message import InputRequest, Message, PermissionAsked
+from agor_reactive.models.secrecy import scrub_text
 from agor_reactive.models.task import Task
 
 __all__ = [
     "Done",
     "Failed",
     "InputNeeded",
+    "NeededPermission",
     "Outcome",
     "PermissionNeeded",
     "Stopped",
     "TimedOut",
+    "answered_by",
     "asked_by_row",
     "last_reply",
     "outcome_of",
@@ -37,7 +41,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Outcome:
     """The outcome of one prompt, or its current state.
 
@@ -49,6 +53,15 @@ class Outcome:
     messages: tuple[Message, ...] = field(default=(), repr=False)
     was_queued: bool = False
     partial: str = field(default="", repr=False)
+
+    def __repr__(self) -> str:
+        """Show the reply, what stands in its way, and the task: what an interactive user wants to know."""
+        shown = [f"text={_short(self.text)}"]
+        for name in ("reason", "requests"):
+            value = getattr(self, name, None)
+            if value:
+                shown.append(f"{name}={_short(value) if isinstance(value, str) else repr(value)}")
+        return f"{type(self).__name__}({', '.join(shown)}, task={self.task!r})"
 
     @property
     def text(self) -> str:
@@ -63,12 +76,12 @@ class Outcome:
         return last.text if last is not None else ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Done(Outcome):
     """The task completed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Failed(Outcome):
     """The task failed."""
 
@@ -78,7 +91,7 @@ class Failed(Outcome):
         return why_it_ended(self.task, self.messages) or "the daemon gave no reason"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Stopped(Outcome):
     """The task was stopped."""
 
@@ -88,21 +101,89 @@ class Stopped(Outcome):
         return why_it_ended(self.task, self.messages)
 
 
+Answer = Callable[..., Any]
+"""Delivers a decision: called with the request, whether to allow it, and options by name."""
+
+
 @dataclass(frozen=True, slots=True)
-class PermissionNeeded(Outcome):
-    """The task waits for permission to use a tool. It continues after the decision: wait for it again."""
+class NeededPermission:
+    """A permission request that a task waits for: its fields, `approve` and `deny`.
+
+    The first decision counts. `approve` and `deny` return what the calls of the client return: a `DecisionTaken`, or
+    with an asyncio client an awaitable of one. They raise as `client.sessions.permission_decision`, and `UsageError`
+    for an outcome that was pickled or made without a client.
+    """
+
+    request: PermissionAsked
+    _answer: Answer | None = field(default=None, repr=False, compare=False)
 
     @property
-    def requests(self) -> tuple[PermissionAsked, ...]:
+    def request_id(self) -> str:
+        """The request's id."""
+        return self.request.request_id
+
+    @property
+    def status(self) -> str:
+        """``pending``."""
+        return self.request.status
+
+    @property
+    def tool_name(self) -> str:
+        """The tool that the agent wants to use."""
+        return self.request.tool_name
+
+    @property
+    def tool_input(self) -> Any:
+        """The input of the tool."""
+        return self.request.tool_input
+
+    @property
+    def tool_use_id(self) -> str | None:
+        """The id of the tool call, if the daemon says so."""
+        return self.request.tool_use_id
+
+    @property
+    def task_id(self) -> str | None:
+        """The task that waits, if the request names it."""
+        return self.request.task_id
+
+    def approve(self, *, scope: str | None = None, remember: bool = False, reason: str | None = None) -> Any:
+        """Allow it; with `remember`, from now on as far as `scope` (``project``, ``user``, ``local``) reaches."""
+        return self._decide(True, scope=scope, remember=remember, reason=reason)
+
+    def deny(self, reason: str | None = None) -> Any:
+        """Refuse it."""
+        return self._decide(False, reason=reason)
+
+    def _decide(self, allow: bool, **options: Any) -> Any:
+        if self._answer is None:
+            raise UsageError("This outcome has no client. Use client.sessions.permission_decision.")
+        return self._answer(self.request, allow, **options)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class PermissionNeeded(Outcome):
+    """The task waits for permission to use a tool. It continues after the decision: wait for it again.
+
+    `answer` delivers a decision; the client that made the outcome sets it.
+    """
+
+    answer: Answer | None = field(default=None, repr=False, compare=False)
+
+    def __reduce__(self) -> tuple[type[PermissionNeeded], tuple[Any, ...]]:
+        return (PermissionNeeded, (self.task, self.messages, self.was_queued, self.partial))
+
+    @property
+    def requests(self) -> tuple[NeededPermission, ...]:
         """The undecided requests, from the task's messages or (older daemons) its own row."""
         asked = [request for message in self.messages if (request := message.permission) is not None]
         by_row = asked_by_row(self.task)
         if by_row is not None and by_row.request_id not in {request.request_id for request in asked}:
             asked.append(by_row)
-        return tuple(request for request in asked if request.status == "pending")
+        return tuple(NeededPermission(request, self.answer) for request in asked if request.status == "pending")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class InputNeeded(Outcome):
     """The task waits for answers."""
 
@@ -113,10 +194,18 @@ class InputNeeded(Outcome):
         return tuple(request for request in asked if request is not None and request.status == "pending")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TimedOut(Outcome):
     """The wait timed out (the task continues), or the task did on the daemon (`task.ended`)."""
 
+
+def _short(text: str) -> str:
+    """A text as a literal, cut after 200 characters, without keys and tokens."""
+    clean = scrub_text(text)
+    return repr(clean if len(clean) <= _SHOWN else clean[: _SHOWN - 1] + "…")
+
+
+_SHOWN: Final = 200
 
 _KINDS: Final[Mapping[str, type[Outcome]]] = {
     "completed": Done,
@@ -175,6 +264,11 @@ def unanswered(messages: Iterable[Message]) -> bool:
     """Whether the messages of a waiting task have an unanswered request. True when they have none at all."""
     asked = [request for message in messages if (request := message.permission or message.input_request) is not None]
     return not asked or any(request.status == "pending" for request in asked)
+
+
+def answered_by(outcome: Outcome, answer: Answer) -> Outcome:
+    """The outcome whose requests are answered by `answer`, if it has any."""
+    return replace(outcome, answer=answer) if isinstance(outcome, PermissionNeeded) else outcome
 
 
 def outcome_of(task: Task, messages: Iterable[Message], *, was_queued: bool, partial: str = "") -> Outcome:

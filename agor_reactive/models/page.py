@@ -29,6 +29,11 @@ class Page(Generic[T]):
     limit: int | None = None
     skip: int = 0
 
+    @property
+    def has_more(self) -> bool:
+        """Whether there are rows after this page: ``find({**query, "$skip": page.skip + len(page)})`` reads them."""
+        return self.skip + len(self.data) < self.total
+
     def __iter__(self) -> Iterator[T]:
         return iter(self.data)
 

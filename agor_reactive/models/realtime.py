@@ -84,28 +84,27 @@ class ThinkingEnd(_OfMessage):
     """``messages thinking:end``."""
 
 
-class ToolStart(WireModel):
-    """``tasks tool:start``."""
-
+class _OfTask(WireModel):
     task_id: str = ""
     session_id: str = ""
+
+
+class ToolStart(_OfTask):
+    """``tasks tool:start``."""
+
     tool_use_id: str = ""
     tool_name: str | None = None
 
 
-class ToolComplete(WireModel):
+class ToolComplete(_OfTask):
     """``tasks tool:complete``: the call is complete; the tool may start to run only now."""
 
-    task_id: str = ""
-    session_id: str = ""
     tool_use_id: str = ""
 
 
-class TaskFailed(WireModel):
+class TaskFailed(_OfTask):
     """``tasks failed``: the agent could not be started."""
 
-    task_id: str = ""
-    session_id: str = ""
     error_message: str | None = None
 
 

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from pydantic import Field
 
-from agor_reactive.models.base import WireModel
+from agor_reactive.models.base import MadeRow, WireModel
 from agor_reactive.models.settings import AgentModel
 
 __all__ = ["Schedule", "ScheduleAgent"]
@@ -25,11 +23,9 @@ class ScheduleAgent(WireModel):
     mcp_server_ids: tuple[str, ...] = ()
 
 
-class Schedule(WireModel):
+class Schedule(MadeRow):
     """One schedule of a branch. `last_run_at` and `next_run_at` are epoch milliseconds; `timezone_mode` is ``local`` or
     ``utc``; `retention` is how many sessions of it are kept."""
-
-    id_field: ClassVar[str] = "schedule_id"
 
     schedule_id: str
     branch_id: str = ""
@@ -46,6 +42,3 @@ class Schedule(WireModel):
     last_run_at: int | float | None = None
     last_run_session_id: str | None = None
     next_run_at: int | float | None = None
-    created_by: str | None = None
-    created_at: str = ""
-    updated_at: str | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field, SerializationInfo, SerializerFunctionWrapHandler, model_serializer
 
@@ -152,8 +152,6 @@ class Session(WireModel):
     0.26 and later add `agentic_tool_preset_id`, `sdk_home_scope` (``branch`` or ``execution_home``),
     `remote_relationships` and `remote_surrogate`.
     """
-
-    id_field: ClassVar[str] = "session_id"
 
     session_id: str
     status: str = ""

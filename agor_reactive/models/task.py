@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -158,8 +158,6 @@ class Task(WireModel):
     first ``running``. `executor_mode` is ``local`` or ``templated``. `metadata`, `normalized_sdk_response` and
     `permission_request` are JSON as it came; `details`, `usage` and `permission` parse them.
     """
-
-    id_field: ClassVar[str] = "task_id"
 
     task_id: str
     session_id: str = ""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from agor_reactive.models.base import CamelModel, FrozenMap, Json, WireModel
+from agor_reactive.models.base import CamelModel, FrozenMap, Json, MadeRow, WireModel
 from agor_reactive.models.settings import AgentSettings
 
 __all__ = [
@@ -79,8 +79,6 @@ class User(WireModel):
     `agentic_tools_public_values` the values that are not secret; `default_agentic_config` is per agent, too.
     """
 
-    id_field: ClassVar[str] = "user_id"
-
     user_id: str
     email: str = ""
     name: str | None = None
@@ -101,19 +99,14 @@ class User(WireModel):
     is_service_account: bool | None = Field(default=None, alias="_isServiceAccount")
 
 
-class Group(WireModel):
+class Group(MadeRow):
     """A named group of users."""
-
-    id_field: ClassVar[str] = "group_id"
 
     group_id: str
     name: str = ""
     slug: str = ""
     description: str | None = None
     archived: bool | None = None
-    created_by: str | None = None
-    created_at: str = ""
-    updated_at: str | None = None
 
 
 class GroupMembership(WireModel):
@@ -127,8 +120,6 @@ class GroupMembership(WireModel):
 
 class ApiKeyRecord(WireModel):
     """The record of an API key: never the key itself, only its `prefix`."""
-
-    id_field: ClassVar[str] = "id"
 
     id: str
     name: str = ""

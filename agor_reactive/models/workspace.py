@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from agor_reactive.models.base import FrozenMap, Json, WireModel
+from agor_reactive.models.base import ArchivedRow, FrozenMap, Json, WireModel
 
 __all__ = [
     "AccessUrl",
@@ -60,7 +60,7 @@ class Environment(WireModel):
     logs: tuple[str, ...] = ()
 
 
-class _Workspace(WireModel):
+class _Workspace(ArchivedRow):
     """The fields that branches and worktrees share."""
 
     repo_id: str | None = None
@@ -88,12 +88,7 @@ class _Workspace(WireModel):
     environment_instance: Environment | None = None
     custom_context: Annotated[Any, Json] = None
     needs_attention: bool | None = None
-    created_at: str = ""
-    updated_at: str | None = None
     last_used: str | None = None
-    created_by: str | None = None
-    archived: bool | None = None
-    archived_at: str | None = None
     archived_by: str | None = None
 
 
@@ -104,8 +99,6 @@ class Branch(_Workspace):
     `storage_mode` is ``worktree`` or ``clone``; `others_can` is ``none view session prompt all``, set on the branch
     (`permission_source` ``override``) or by its board (``board``). `sdk_home` (0.26 and later) is JSON as it came.
     """
-
-    id_field: ClassVar[str] = "branch_id"
 
     branch_id: str
     branch_unique_id: int | float | None = None
@@ -146,8 +139,6 @@ class WorktreeSchedule(WireModel):
 
 class Worktree(_Workspace):
     """A `Branch` on older daemons. The `schedule_…_at` fields are epoch milliseconds."""
-
-    id_field: ClassVar[str] = "worktree_id"
 
     worktree_id: str
     worktree_unique_id: int | float | None = None
@@ -211,8 +202,6 @@ class Repo(WireModel):
 
     `clone_status` is ``cloning``, then ``ready`` or ``failed`` (see `clone_error`).
     """
-
-    id_field: ClassVar[str] = "repo_id"
 
     repo_id: str
     slug: str | None = None

@@ -2,101 +2,121 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import takewhile
-from typing import Any
 
-from reactivex import Observable, abc, create
+from reactivex import Observable
 
 from agor_reactive.core.entries import TaskEntry
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.core.tables import TaskTable
-from agor_reactive.models.base import instant
+from agor_reactive.models.base import row_from_wire
+from agor_reactive.models.message import Message
+from agor_reactive.models.realtime import payload_of
+from agor_reactive.models.task import Task
+from agor_reactive.models.wire import RawEvent
+from agor_reactive.operators.emitting import Source, finding
 from agor_reactive.operators.items import Turn
+from agor_reactive.operators.watching import TaskWatch, reading
 
 __all__ = ["completed_turns"]
 
 
 class _Turns:
-    """What one subscription has emitted. `since` is in epoch seconds.
-
-    A task that was seen before it ended counts. One that is first seen as ended did so while the link was down, or is
-    history that was loaded later: it counts if it ended since `since`, and without `since` if it is not older than all
-    tasks of the first sync.
-    """
+    """What one subscription has emitted (`_done`), and the ended tasks that it will emit (`_due`)."""
 
     def __init__(self, since: float | None) -> None:
-        self._since = since
-        self._seen: set[str] | None = None
+        self._watch = TaskWatch(since)
         self._open: set[str] = set()
-        self._oldest = math.inf
-        self._tasks: TaskTable | None = None
-        self._waiting = False
+        self._due: set[str] = set()
+        self._done: set[str] = set()
 
-    def of(self, state: SessionState) -> list[Turn]:
+    def of(self, state: SessionState) -> Iterable[Turn]:
         """The turns that this snapshot completes."""
-        # Nothing is emitted while a sync round is under way: its answers may bring messages of what has ended.
-        if state.last_synced_at is None or state.loading or (state.tasks is self._tasks and not self._waiting):
-            return []
-        table = self._tasks = state.tasks
-        entries = table.entries
-        if self._seen is None:
-            self._oldest = min((_made(entry) for entry in entries.values()), default=-math.inf)
-            self._seen = {entry.task_id for entry in entries.values() if entry.ended and self._since is None}
-        fresh = []
+        changed = self._watch.look(state)
+        if changed is None:
+            return ()
         # Entries, because rows would be validated, every one of a session, to look at its status.
-        for entry in entries.values():
-            task_id = entry.task_id
-            if not entry.ended:
-                self._open.add(task_id)
-            elif task_id not in self._seen:
-                if task_id in self._open or self._counts(entry):
-                    fresh.append(entry)
-                else:
-                    self._seen.add(task_id)
-        if len(fresh) > 1:
-            wanted = {entry.task_id for entry in fresh}
-            fresh = [entry for entry in table.in_order() if entry.task_id in wanted]
-        loading = {fetch.task_id for fetch in state.fetches if fetch.kind in ("messages", "history")}
-        everything = any(fetch.kind == "all_messages" for fetch in state.fetches)
-        # In order: a turn with messages that are being read holds back those after it.
-        ready = [] if everything else list(takewhile(lambda entry: entry.task_id not in loading, fresh))
-        self._waiting = len(ready) < len(fresh)
-        self._seen.update(entry.task_id for entry in ready)
-        self._open.difference_update(self._seen)
-        return [Turn(entry.row, tuple(state.get_task_messages(entry.task_id))) for entry in ready]
+        for entry in changed:
+            self._take(entry)
+        return self._ready(state) if self._due else ()
 
-    def _counts(self, entry: TaskEntry) -> bool:
-        if self._since is None:
-            return _made(entry) >= self._oldest
-        at = instant(entry.fields.get("completed_at"))
-        return at is not None and at >= self._since
+    def _take(self, entry: TaskEntry) -> None:
+        task_id = entry.task_id
+        if not entry.ended:
+            self._open.add(task_id)
+            self._due.discard(task_id)
+        elif task_id not in self._done:
+            if task_id in self._open or self._watch.counts(entry):
+                self._due.add(task_id)
+            elif task_id not in self._due:
+                self._done.add(task_id)
+            self._open.discard(task_id)
+
+    def _ready(self, state: SessionState) -> list[Turn]:
+        """The due turns in order; one with messages that are being read holds back those after it."""
+        table = state.tasks
+        due = [entry for entry in map(table.entries.get, self._due) if entry is not None]
+        self._due = {entry.task_id for entry in due}  # a removed task is not due
+        if len(due) > 1:
+            due = table.arranged(due)
+        if state.fetches:
+            everything, tasks = reading(state.fetches)
+            due = [] if everything else list(takewhile(lambda entry: entry.task_id not in tasks, due))
+        ready = {entry.task_id for entry in due}
+        self._due -= ready
+        self._done |= ready
+        # The messages as the snapshot has them: they are validated when they are read.
+        return [Turn(entry.row, state.get_task_messages(entry.task_id)) for entry in due]
 
 
-def _made(entry: TaskEntry) -> float:
-    """When the task was created, epoch seconds; long ago if that cannot be read."""
-    at = instant(entry.created_at)
-    return -math.inf if at is None else at
+class _TurnsOfEvents:
+    """The turns of all sessions, from events alone: with the messages that were received."""
+
+    def __init__(self) -> None:
+        self._messages: dict[str, dict[str, Message]] = {}
+        self._done: set[str] = set()
+
+    def of(self, event: RawEvent) -> Iterable[Turn]:
+        topic, payload = event.topic, event.payload
+        if type(payload) is not dict or topic not in _TOPICS:
+            return ()
+        task_id = payload.get("task_id")
+        if not isinstance(task_id, str) or task_id in self._done:
+            return ()
+        if topic == "tasks removed":
+            self._messages.pop(task_id, None)
+        elif topic == "messages removed":
+            self._messages.get(task_id, {}).pop(payload.get("message_id", ""), None)
+        elif topic.startswith("messages"):
+            message = payload_of(event)
+            if isinstance(message, Message):
+                self._messages.setdefault(task_id, {})[message.message_id] = message
+        else:
+            task = row_from_wire(Task, payload)
+            if task.ended:
+                self._done.add(task_id)
+                found = self._messages.pop(task_id, {}).values()
+                return (Turn(task, tuple(sorted(found, key=lambda row: (row.index, row.message_id)))),)
+        return ()
 
 
-def completed_turns(since: float | None = None) -> Callable[[Observable[SessionState]], Observable[Turn]]:
+_TOPICS = {
+    f"{service} {verb}" for service in ("tasks", "messages") for verb in ("created", "patched", "updated", "removed")
+}
+_TOPICS |= {"messages/bulk created"}
+
+
+def completed_turns(since: float | None = None) -> Callable[[Source], Observable[Turn]]:
     """Emit a `Turn` for each task that ends, once, with its messages; over reconnects, too.
 
-    Tasks that had ended before the first sync are history: emitted only if they ended at `since` (epoch seconds) or
-    later.
+    Of snapshots (`handle.snapshots`, a log): tasks that had ended before the first sync are history, emitted only if
+    they ended at `since` (epoch seconds) or later. Of events (`handle.events`, `client.events`) there is no history and
+    no sync: a turn has the messages that were received, and one that ended while the link was down is missed.
+
+    ::
+
+        snapshots  --t1 runs--t1 completed--t2 runs--(link down, t2 fails, link up)--t2 failed--|
+                   completed_turns()
+                   -----------t1---------------------------------------------------t2---------|
     """
-
-    def operator(source: Observable[SessionState]) -> Observable[Turn]:
-        def subscribe(observer: abc.ObserverBase[Turn], scheduler: Any = None) -> abc.DisposableBase:
-            turns = _Turns(since)
-
-            def take(state: SessionState) -> None:
-                for turn in turns.of(state):
-                    observer.on_next(turn)
-
-            return source.subscribe(take, observer.on_error, observer.on_completed, scheduler=scheduler)
-
-        return create(subscribe)
-
-    return operator
+    return finding("completed_turns", lambda: (_Turns(since).of, _TurnsOfEvents().of))

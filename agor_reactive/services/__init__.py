@@ -5,7 +5,8 @@ from __future__ import annotations
 from agor_reactive.services.base import Deliver, Listen, Service
 from agor_reactive.services.boards import BoardCommentService, BoardService
 from agor_reactive.services.catalogue import SERVICES, Services
-from agor_reactive.services.conversation import MessageService, SessionService, TaskService
+from agor_reactive.services.conversation import SessionService, TaskService
+from agor_reactive.services.messages import MessageService
 from agor_reactive.services.others import (
     GatewayService,
     HealthService,

@@ -15,7 +15,7 @@ from agor_reactive.calls.effects import Call, Operation
 from agor_reactive.calls.surface import Kind, operation
 from agor_reactive.models import Board, BoardComment
 from agor_reactive.models.inputs import BoardCommentCreate, BoardCommentPatch, BoardCreate, BoardPatch
-from agor_reactive.services.base import Service
+from agor_reactive.services.base import Service, passthrough
 
 __all__ = ["BoardCommentService", "BoardService"]
 
@@ -32,7 +32,9 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
     """Boards. The custom methods need a live client: REST has no routes for them."""
 
     @operation
-    def to_blob(self, board: str | Body, *, timeout: float | None = None) -> Operation[Any]:
+    def to_blob(
+        self, board: str | Body, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Export a board as JSON, by its id.
 
         The body is undocumented: an id is sent as `id` and `boardId`, a mapping is passed through as given. The same
@@ -41,17 +43,23 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         return answer_of(None, (yield Call("toBlob", "boards", (_board(board),))))
 
     @operation
-    def from_blob(self, blob: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Board]:
+    def from_blob(
+        self, blob: Mapping[str, Any], *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Board]:
         """Create a board from the result of `to_blob`. The body is undocumented and passed through as given."""
         return typed_row(Board, (yield Call("fromBlob", "boards", (dict(blob),))))
 
     @operation
-    def to_yaml(self, board: str | Body, *, timeout: float | None = None) -> Operation[Any]:
+    def to_yaml(
+        self, board: str | Body, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Export a board as YAML, by its id. The body is undocumented; see `to_blob`."""
         return answer_of(None, (yield Call("toYaml", "boards", (_board(board),))))
 
     @operation
-    def from_yaml(self, text: str | Body, *, timeout: float | None = None) -> Operation[Board]:
+    def from_yaml(
+        self, text: str | Body, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Board]:
         """Create a board from the result of `to_yaml`.
 
         The body is undocumented: text is sent as `yaml`, a mapping is passed through as given.
@@ -60,13 +68,25 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         return typed_row(Board, (yield Call("fromYaml", "boards", (data,))))
 
     @operation
-    def clone(self, board: str | Body, name: str | None = None, *, timeout: float | None = None) -> Operation[Board]:
+    def clone(
+        self,
+        board: str | Body,
+        name: str | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
+    ) -> Operation[Board]:
         """Copy a board under another name. The body is undocumented; see `to_blob`."""
         return typed_row(Board, (yield Call("clone", "boards", (_board(board, name=name),))))
 
     @operation
     def set_primary_assistant(
-        self, board: str | Body, branch_id: str | None = None, *, timeout: float | None = None
+        self,
+        board: str | Body,
+        branch_id: str | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[Board]:
         """Make a branch the board's assistant. Newer daemons have `set_primary_teammate` instead, and never answer this
         name.
@@ -76,7 +96,9 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         return typed_row(Board, (yield Call("setPrimaryAssistant", "boards", (_board(board, branchId=branch_id),))))
 
     @operation
-    def clear_primary_assistant(self, board: str | Body, *, timeout: float | None = None) -> Operation[Board]:
+    def clear_primary_assistant(
+        self, board: str | Body, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Board]:
         """Remove the board's assistant.
 
         The body and the method's name are undocumented; see `to_blob`.
@@ -85,7 +107,12 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
 
     @operation
     def set_primary_teammate(
-        self, board: str | Body, branch_id: str | None = None, *, timeout: float | None = None
+        self,
+        board: str | Body,
+        branch_id: str | None = None,
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[Board]:
         """Make a branch the board's teammate (newer daemons).
 
@@ -94,7 +121,9 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         return typed_row(Board, (yield Call("setPrimaryTeammate", "boards", (_board(board, branchId=branch_id),))))
 
     @operation
-    def clear_primary_teammate(self, board: str | Body, *, timeout: float | None = None) -> Operation[Board]:
+    def clear_primary_teammate(
+        self, board: str | Body, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Board]:
         """Remove the board's teammate (newer daemons).
 
         The body and the method's name are undocumented; see `to_blob`.
@@ -102,17 +131,18 @@ class BoardService(Service[Kind, Board, BoardCreate, BoardPatch]):
         return typed_row(Board, (yield Call("clearPrimaryTeammate", "boards", (_board(board),))))
 
     @operation
-    def ensure_teammate_welcome_note(self, board: str | Body, *, timeout: float | None = None) -> Operation[Any]:
+    def ensure_teammate_welcome_note(
+        self, board: str | Body, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Create the teammate's welcome note on the board if it is missing (newer daemons).
 
         The body is undocumented; see `to_blob`.
         """
         return (yield from op.request("ensureTeammateWelcomeNote", "boards", (_board(board),)))
 
-    @operation
-    def permissions(self, board_id: str, *, timeout: float | None = None) -> Operation[Any]:
+    @passthrough("find", "boards/:id/permissions")
+    def permissions(self, board_id: str, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
         """Get the permissions on the board (0.26 and later; before, its owners and group grants)."""
-        return (yield from op.request("find", op.route("boards", board_id, "permissions"), ()))
 
 
 class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardCommentPatch]):
@@ -120,7 +150,13 @@ class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardC
 
     @operation
     def reply(
-        self, comment_id: str, content: str | Body, *, created_by: str | None = None, timeout: float | None = None
+        self,
+        comment_id: str,
+        content: str | Body,
+        *,
+        created_by: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[BoardComment]:
         """Answer a comment, as the user `created_by`.
 
@@ -133,7 +169,13 @@ class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardC
 
     @operation
     def toggle_reaction(
-        self, comment_id: str, emoji: str | Body, *, user_id: str | None = None, timeout: float | None = None
+        self,
+        comment_id: str,
+        emoji: str | Body,
+        *,
+        user_id: str | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[BoardComment]:
         """Add a user's emoji to a comment, or remove it.
 
@@ -145,7 +187,9 @@ class BoardCommentService(Service[Kind, BoardComment, BoardCommentCreate, BoardC
         return typed_row(BoardComment, (yield Call("create", path, (data,))))
 
     @operation
-    def reposition(self, comment_id: str, data: Body, *, timeout: float | None = None) -> Operation[BoardComment]:
+    def reposition(
+        self, comment_id: str, data: Body, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[BoardComment]:
         """Pin a comment elsewhere (0.26 and later). The body is undocumented and passed through as given."""
         path = op.route("board-comments", comment_id, "reposition")
         return typed_row(BoardComment, (yield Call("create", path, (dict(data),))))

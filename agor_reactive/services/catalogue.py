@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Generic, Literal, overload
 
+from agor_reactive.calls.drivers import Driver
 from agor_reactive.calls.surface import Kind
+from agor_reactive.errors import UsageError
 from agor_reactive.models import (
     ApiKeyRecord,
     Artifact,
@@ -25,9 +27,11 @@ from agor_reactive.models import (
     ThreadSession,
     inputs,
 )
-from agor_reactive.services.base import Service
+from agor_reactive.services.base import Listen, Service
 from agor_reactive.services.boards import BoardCommentService, BoardService
-from agor_reactive.services.conversation import MessageService, SessionService, TaskService
+from agor_reactive.services.conversation import SessionService, TaskService
+from agor_reactive.services.known import UntypedPath
+from agor_reactive.services.messages import MessageService
 from agor_reactive.services.others import (
     GatewayService,
     HealthService,
@@ -37,8 +41,9 @@ from agor_reactive.services.others import (
     UserService,
 )
 from agor_reactive.services.workspaces import BranchService, RepoService, ScheduleService, WorktreeService
+from agor_reactive.transport.codec import service_path
 
-__all__ = ["EVENTS", "OFFERS", "SERVICES", "SMALL", "Services"]
+__all__ = ["SERVICES", "Services"]
 
 SERVICES: Mapping[str, type[Service[Any, Any, Any, Any]]] = {
     "sessions": SessionService,
@@ -59,70 +64,17 @@ SERVICES: Mapping[str, type[Service[Any, Any, Any, Any]]] = {
 }
 """The services with custom methods."""
 
-OFFERS: Mapping[str, tuple[str, ...]] = {
-    "session-streams": ("create", "remove"),
-    "users": ("find", "get", "create", "patch", "remove"),
-    "groups": ("find", "get", "create", "patch", "remove"),
-    "group-memberships": ("find", "create", "remove"),
-    "session-mcp-servers": ("find", "create", "remove"),
-    "session-env-selections": ("find", "create", "remove"),
-    "gateway": ("create",),
-    "api/v1/user/api-keys": ("find", "create", "patch", "remove"),
-    "api/v1/user/me": ("find",),
-    "branch-counts": ("find",),
-    "session-counts": ("find",),
-    "claude-models": ("find",),
-    "opencode-models": ("find",),
-    "mcp-egress/status": ("find",),
-    "kb/document-edits": ("create",),
-    "uploads": ("find", "get", "patch", "remove"),
-    "authentication": ("create", "remove"),
-    "authentication/refresh": ("create",),
-    "authentication/impersonate": ("create",),
-    "auth/launch": ("create",),
-    "health": ("find",),
-}
-"""The standard methods of a service, where it does not offer all six. For documentation: the daemon itself answers
-`MethodNotAllowed`, and versions differ."""
-
-SMALL: tuple[str, ...] = (
-    "kb/versions",
-    "kb/search",
-    "kb/graph",
-    "kb/settings",
-    "kb/indexing/status",
-    "kb/indexing/reindex",
-    "context",
-    "file",
-    "files",
-    "templates",
-    "config",
-    "check-auth",
-    "leaderboard",
-    "terminals",
-    "copilot-models",
-    "cursor-models",
-    "opencode/models",
-    "opencode/health",
-    "agentic-tool-presets",
-    "agentic-tool-settings",
-    "claude-auth",
-    "codex-auth",
-    "mcp-catalog",
-    "mcp-marketplace",
-    "mcp-member-policy",
-    "opencode-auth",
-    "workspace-preferences",
-)
-"""Services that offer find, get or create, as their names say. Except for `kb/versions` and `context`, payloads and
-answers are undocumented: bodies are passed through as given, answers come as frozen JSON."""
-
-EVENTS: Mapping[str, tuple[str, ...]] = {"artifacts": ("agor-query",), "repos": ("repo:cloneError",)}
-"""Events of a service that are neither row events nor in `models.realtime`."""
-
 
 class Services(Generic[Kind]):
-    """The part that every client has: `service`, typed by the path."""
+    """The part that every client has: `service`, typed by the path.
+
+    `driver` runs the operations of the services; `listen` adds a listener of events, None where there are no events.
+    """
+
+    def __init__(self, driver: Driver, listen: Listen | None = None) -> None:
+        self._driver = driver
+        self._listen = listen
+        self._services: dict[str, Service[Any, Any, Any, Any]] = {}
 
     @overload
     def service(self, path: Literal["sessions"]) -> SessionService[Kind]: ...
@@ -217,48 +169,29 @@ class Services(Generic[Kind]):
         self, path: Literal["authentication/impersonate", "auth/launch"]
     ) -> Service[Kind, AuthenticationResult, Any, Any]: ...
     @overload
-    def service(
-        self,
-        path: Literal[
-            "kb/search",
-            "kb/graph",
-            "kb/settings",
-            "kb/indexing/status",
-            "kb/indexing/reindex",
-            "file",
-            "files",
-            "templates",
-            "config",
-            "check-auth",
-            "leaderboard",
-            "terminals",
-            "copilot-models",
-            "cursor-models",
-            "opencode/models",
-            "opencode/health",
-            "agentic-tool-presets",
-            "agentic-tool-settings",
-            "branch-counts",
-            "claude-auth",
-            "claude-models",
-            "codex-auth",
-            "kb/document-edits",
-            "mcp-catalog",
-            "mcp-egress/status",
-            "mcp-marketplace",
-            "mcp-member-policy",
-            "opencode-auth",
-            "opencode-models",
-            "session-counts",
-            "uploads",
-            "workspace-preferences",
-        ],
-    ) -> Service[Kind, Any, Any, Any]: ...  # known by name only
+    def service(self, path: UntypedPath) -> Service[Kind, Any, Any, Any]: ...
     @overload
     def service(self, path: str) -> Service[Kind, Any, Any, Any]: ...
     def service(self, path: str) -> Any:
         """Return the service at `path`: ``"sessions"``, ``"sessions/<id>/prompt"``, or any other."""
-        return self._make_service(path)
+        path = service_path(path)
+        if (kept := self._services.get(path)) is not None:
+            return kept
+        service = SERVICES.get(path, Service)(path, self._driver, self._listen)
+        # The same object for a path, so that `off` finds the listeners that `on` added. Routes with ids are many and
+        # have no listeners.
+        keeps = self._listen is not None and (path in SERVICES or path.count("/") < 2)
+        return self._services.setdefault(path, service) if keeps else service
+
+    @property
+    def with_raw_response(self) -> Services[Any]:
+        """The same services, whose methods return a `RawResponse`: the result with status, headers and body.
+
+        Over REST only: `UsageError` on a live client.
+        """
+        raise UsageError(
+            "a live connection has no HTTP responses; use a REST client (create_rest_client, create_async_rest_client)"
+        )
 
     @property
     def sessions(self) -> SessionService[Kind]:
@@ -275,5 +208,24 @@ class Services(Generic[Kind]):
         """The same as ``service("users")``."""
         return self.service("users")
 
-    def _make_service(self, path: str) -> Service[Any, Any, Any, Any]:
-        raise NotImplementedError
+    # Editors that use jedi do not read the overloads of `service`; these they complete.
+
+    @property
+    def messages(self) -> MessageService[Kind]:
+        """The same as ``service("messages")``."""
+        return self.service("messages")
+
+    @property
+    def boards(self) -> BoardService[Kind]:
+        """The same as ``service("boards")``."""
+        return self.service("boards")
+
+    @property
+    def branches(self) -> BranchService[Kind]:
+        """The same as ``service("branches")``."""
+        return self.service("branches")
+
+    @property
+    def repos(self) -> RepoService[Kind]:
+        """The same as ``service("repos")``."""
+        return self.service("repos")

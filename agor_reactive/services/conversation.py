@@ -1,4 +1,4 @@
-"""Sessions, tasks and messages: prompts, waiting for their outcome, permission decisions, forks."""
+"""Sessions and tasks: prompts, waiting for their outcome, permission decisions, forks."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Unpack
 
 from agor_reactive.calls import operations as op
-from agor_reactive.calls import paging, settling
-from agor_reactive.calls.answers import answer_of, rows_in, typed_row
-from agor_reactive.calls.effects import Call, Now, Operation
+from agor_reactive.calls import settling
+from agor_reactive.calls.answers import typed_row
+from agor_reactive.calls.effects import Now, Operation
+from agor_reactive.calls.progress import Progress, reporting
 from agor_reactive.calls.surface import Kind, long_running, operation
 from agor_reactive.models import (
     DecisionTaken,
-    Message,
     Session,
     SessionArchived,
     SessionEnvSelection,
@@ -24,18 +24,18 @@ from agor_reactive.models import (
     words,
 )
 from agor_reactive.models.inputs import (
-    MessageCreate,
-    MessagePatch,
     SessionCreate,
     SessionPatch,
     SpawnConfig,
     TaskCreate,
     TaskPatch,
 )
-from agor_reactive.models.outcome import Outcome
+from agor_reactive.models.message import PermissionAsked
+from agor_reactive.models.outcome import Outcome, answered_by
 from agor_reactive.services.base import Service
+from agor_reactive.services.known import check_fields, check_options
 
-__all__ = ["MessageService", "SessionService", "TaskService"]
+__all__ = ["SessionService", "TaskService"]
 
 
 class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
@@ -52,6 +52,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         message_source: words.MessageSource | str | None = None,
         metadata: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[Task]:
         """Send a prompt. Returns its task: running on an idle session, queued (atomically) on a busy one.
 
@@ -71,24 +72,31 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         prompt: str,
         *,
         at_permission: bool = True,
+        progress: Progress = False,
         permission_mode: words.PermissionMode | str | None = None,
         message_source: words.MessageSource | str | None = None,
         metadata: Mapping[str, Any] | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[Outcome]:
         """Send a prompt and wait for the end of its task, by polling (at growing intervals, at most 5 seconds).
 
         Returns a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or `TimedOut`, with the task, its
         messages and the text of the reply. `timeout` is for the whole wait, in seconds, None for no limit; the task
         continues after it. With `at_permission`, a task that needs a decision or an answer ends the wait; `tasks.wait`
-        resumes it. An unreachable daemon is retried for at most a minute. On a live client `handle.ask` uses events
-        instead of polling.
+        resumes it. With `progress`, a line in the terminal or the notebook's cell shows what the task does; a function
+        gets the lines instead. An unreachable daemon is retried for at most a minute. On a live client `handle.ask`
+        uses events instead of polling.
         """
         options = op.given(permissionMode=permission_mode, messageSource=message_source, metadata=metadata)
         began = yield Now()
         task = yield from op.prompt(session_id, prompt, options)
         left = None if timeout is None else timeout - ((yield Now()) - began)
-        return (yield from op.outcome(task.task_id, timeout=left, at_permission=at_permission, admitted=task))
+        with reporting(progress) as report:
+            outcome = yield from op.outcome(
+                task.task_id, timeout=left, at_permission=at_permission, admitted=task, report=report
+            )
+        return _answerable(outcome, self)
 
     @operation
     def stop(
@@ -100,6 +108,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         wait: bool | float | None = True,
         on_pending: Callable[[StopAnswer], Any] | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[StopAnswer]:
         """Stop the running task; queued prompts still run. An idle session is not an error.
 
@@ -125,6 +134,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         prompt: str | None = None,
         permission_mode: words.PermissionMode | str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[SessionInitialized]:
         """Set up a new session's MCP servers and variables, and send its first prompt (0.25.2 and later).
 
@@ -142,7 +152,12 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
 
     @operation
     def archive(
-        self, session_id: str, *, include_children: bool | None = None, timeout: float | None = None
+        self,
+        session_id: str,
+        *,
+        include_children: bool | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[SessionArchived]:
         """Archive a session, with its forks and spawns if `include_children`.
 
@@ -153,13 +168,20 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
 
     @operation
     def unarchive(
-        self, session_id: str, *, include_children: bool | None = None, timeout: float | None = None
+        self,
+        session_id: str,
+        *,
+        include_children: bool | None = None,
+        timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[SessionArchived]:
         """Unarchive a session; see `archive`."""
         return (yield from op.set_archived(session_id, False, include_children))
 
     @operation
-    def queue(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[Task, ...]]:
+    def queue(
+        self, session_id: str, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[tuple[Task, ...]]:
         """Get the queued tasks, in order."""
         return (yield from op.queue(session_id))
 
@@ -171,6 +193,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         *,
         task_id: str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[Session]:
         """Fork a session from here (or from `task_id`). The prompt becomes its title; nothing is run."""
         return (yield from op.session_action(Session, session_id, "fork", op.given(prompt=prompt, task_id=task_id)))
@@ -182,13 +205,17 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         prompt: str | None = None,
         *,
         timeout: float | None = None,
+        max_retries: int | None = None,
         **config: Unpack[SpawnConfig],
     ) -> Operation[Session]:
         """Spawn a child session, set up by `config`. The prompt becomes its title; nothing is run."""
+        check_options("spawn", config, SpawnConfig)
         return (yield from op.session_action(Session, session_id, "spawn", {**op.given(prompt=prompt), **config}))
 
     @operation
-    def spawn_prompt(self, session_id: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
+    def spawn_prompt(
+        self, session_id: str, data: Mapping[str, Any], *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Generate the prompt for a child session (0.26 and later).
 
         The body is undocumented and passed through as given.
@@ -197,7 +224,9 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         return (yield from op.request("create", op.route("sessions", full, "spawn-prompt"), (dict(data),)))
 
     @operation
-    def genealogy(self, session_id: str, *, timeout: float | None = None) -> Operation[SessionFamily]:
+    def genealogy(
+        self, session_id: str, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[SessionFamily]:
         """Get the ancestors and children of a session."""
         return typed_row(SessionFamily, (yield from op.find_of_session(session_id, "genealogy")))
 
@@ -215,6 +244,7 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         reason: str | None = None,
         wait: bool = True,
         timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[DecisionTaken]:
         """Decide a permission request (a message of type ``permission_request``); the first decision counts.
 
@@ -237,16 +267,29 @@ class SessionService(Service[Kind, Session, SessionCreate, SessionPatch]):
         return (yield from settling.decide(session_id, decision, wait=wait))
 
     @operation
-    def mcp_servers(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[SessionMcpServer, ...]]:
+    def mcp_servers(
+        self, session_id: str, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[tuple[SessionMcpServer, ...]]:
         """Get the links to the MCP servers that the session may use: `mcp_server_id` names each."""
         return (yield from op.links_of_session(SessionMcpServer, session_id, "mcp-servers"))
 
     @operation
     def env_selections(
-        self, session_id: str, *, timeout: float | None = None
+        self, session_id: str, *, timeout: float | None = None, max_retries: int | None = None
     ) -> Operation[tuple[SessionEnvSelection, ...]]:
         """Get the environment variables that the session may see."""
         return (yield from op.links_of_session(SessionEnvSelection, session_id, "env-selections"))
+
+
+def _answerable(outcome: Outcome, sessions: SessionService[Any]) -> Outcome:
+    """The outcome whose permission requests can be answered."""
+    task = outcome.task
+
+    def answer(asked: PermissionAsked, allow: bool, **options: Any) -> Any:
+        task_id = asked.task_id or task.task_id
+        return sessions.permission_decision(task.session_id, asked.request_id, allow, task_id=task_id, **options)
+
+    return answered_by(outcome, answer)
 
 
 class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
@@ -261,6 +304,7 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
         stream: bool | None = None,
         message_source: words.MessageSource | str | None = None,
         timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[Task]:
         """Run a task that was created with status ``created``. `Conflict` on any other, or on a busy session.
 
@@ -271,106 +315,49 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
         return (yield from op.run_task(task_id, options))
 
     @long_running
-    def wait(self, task_id: str, *, at_permission: bool = True, timeout: float | None = None) -> Operation[Outcome]:
+    def wait(
+        self, task_id: str, *, at_permission: bool = True, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Outcome]:
         """Wait until a task has ended, by polling; see `sessions.ask`."""
-        return (yield from op.outcome(task_id, timeout=timeout, at_permission=at_permission))
+        outcome = yield from op.outcome(task_id, timeout=timeout, at_permission=at_permission)
+        return _answerable(outcome, SessionService("sessions", self._driver))
 
     @operation
-    def complete(self, task_id: str, report: Any = None, *, timeout: float | None = None) -> Operation[Task]:
+    def complete(
+        self, task_id: str, report: Any = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Task]:
         """Mark a task as completed (for executors)."""
         return (yield from op.task_action(task_id, "complete", op.given(report=report)))
 
     @operation
-    def fail(self, task_id: str, error: str | None = None, *, timeout: float | None = None) -> Operation[Task]:
+    def fail(
+        self, task_id: str, error: str | None = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Task]:
         """Mark a task as failed (for executors). Daemons of June 2026 drop the text of `error`."""
         return (yield from op.task_action(task_id, "fail", op.given(error=error)))
 
     @operation
     def create_many(
-        self, rows: Sequence[TaskCreate | Mapping[str, Any]], *, timeout: float | None = None
+        self,
+        rows: Sequence[TaskCreate | Mapping[str, Any]],
+        *,
+        timeout: float | None = None,
+        max_retries: int | None = None,
     ) -> Operation[tuple[Task, ...]]:
         """Create many tasks in one call; each needs `created_by`. Only the event ``tasks/bulk created`` announces them.
 
         Raises `UsageError` on daemons since 13 August 2026, which have no such route.
         """
+        check_fields("create", self.path, rows)
         made: tuple[Task, ...] = yield from op.create_many("tasks/bulk", rows)
         return made
 
     @operation
-    def tell(self, event: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
+    def tell(
+        self, event: str, data: Mapping[str, Any], *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Operation[Any]:
         """Send an event to all listeners, as executors do: ``tool:start``, ``thinking:chunk`` …
 
         Daemons of 0.26 and later accept it from executors and services only (`Forbidden`).
         """
         return (yield from op.request("create", "tasks/streaming", ({"event": event, "data": dict(data)},)))
-
-
-class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
-    """Messages. The client creates their ids (`new_id`)."""
-
-    @operation
-    def find_by_session(self, session_id: str, *, timeout: float | None = None) -> Operation[tuple[Message, ...]]:
-        """Get all messages of a session, by index."""
-        rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
-        return _by_index(rows)
-
-    @operation
-    def find_by_task(self, task_id: str, *, timeout: float | None = None) -> Operation[tuple[Message, ...]]:
-        """Get all messages of a task, by index."""
-        rows: tuple[Message, ...] = yield from paging.find_all("messages", {"task_id": task_id}, 1_000, None)
-        return _by_index(rows)
-
-    @operation
-    def find_by_range(
-        self, session_id: str, start_index: int, end_index: int, *, timeout: float | None = None
-    ) -> Operation[tuple[Message, ...]]:
-        """Get the messages of a session whose index is in this inclusive range. All messages are read and filtered
-        here."""
-        rows: tuple[Message, ...] = yield from paging.find_all("messages", {"session_id": session_id}, 1_000, None)
-        return tuple(row for row in _by_index(rows) if start_index <= row.index <= end_index)
-
-    @operation
-    def create_many(
-        self, rows: Sequence[MessageCreate | Mapping[str, Any]], *, timeout: float | None = None
-    ) -> Operation[tuple[Message, ...]]:
-        """Save many messages in one call. Only the event ``messages/bulk created`` announces them.
-
-        Raises `UsageError` on daemons since 13 August 2026, which have no such route.
-        """
-        made: tuple[Message, ...] = yield from op.create_many("messages/bulk", rows)
-        return made
-
-    @operation
-    def tell(self, event: str, data: Mapping[str, Any], *, timeout: float | None = None) -> Operation[Any]:
-        """Send an event to all listeners, as executors do: ``streaming:chunk``, ``thinking:start`` …
-
-        Daemons of 0.26 and later accept it from executors and services only (`Forbidden`).
-        """
-        return (yield from op.request("create", "messages/streaming", ({"event": event, "data": dict(data)},)))
-
-    @operation
-    def submit_widget(
-        self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
-    ) -> Operation[Any]:
-        """Answer a ``widget_request``. The body is undocumented and passed through as given."""
-        return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "submit"), (dict(data or {}),))))
-
-    @operation
-    def dismiss_widget(
-        self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
-    ) -> Operation[Any]:
-        """Dismiss a ``widget_request``. The body is undocumented and passed through as given."""
-        return answer_of(None, (yield Call("create", op.route("widgets", widget_id, "dismiss"), (dict(data or {}),))))
-
-    @operation
-    def resolve_widget_oauth(
-        self, widget_id: str, data: Mapping[str, Any] | None = None, *, timeout: float | None = None
-    ) -> Operation[Any]:
-        """Complete the login that a ``widget_request`` asks for (0.26 and later). The body is undocumented and passed
-        through as given."""
-        path = op.route("widgets", widget_id, "oauth-resolve")
-        return answer_of(None, (yield Call("create", path, (dict(data or {}),))))
-
-
-def _by_index(rows: tuple[Message, ...]) -> tuple[Message, ...]:
-    return tuple(sorted(rows_in(Message, rows), key=lambda message: (message.index, message.message_id)))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from agor_reactive.calls import operations as op
@@ -20,7 +19,7 @@ from agor_reactive.models.inputs import (
     UserCreate,
     UserPatch,
 )
-from agor_reactive.services.base import Query, Service
+from agor_reactive.services.base import JsonData, Query, Service, passthrough
 
 __all__ = [
     "GatewayService",
@@ -31,8 +30,6 @@ __all__ = [
     "UserService",
 ]
 
-JsonData = Mapping[str, Any]
-
 
 class UserService(Service[Kind, User, UserCreate, UserPatch]):
     """Users. Daemons of June 2026 refuse every credential here over REST: use a live client there.
@@ -41,57 +38,65 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
     """
 
     @operation
-    def me(self, *, timeout: float | None = None) -> Operation[CurrentUser]:
+    def me(self, *, timeout: float | None = None, max_retries: int | None = None) -> Operation[CurrentUser]:
         """Get the user of the client's credential, which also checks it (0.26 and later; over REST).
 
         Raises `NotAuthenticated` for an invalid credential, `UsageError` where the route does not exist.
         """
         return typed_row(CurrentUser, (yield Call("find", "api/v1/user/me")))
 
-    @operation
-    def get_avatar_settings(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
-        """Get the avatar settings. The body is undocumented and passed through as given."""
-        return (yield from op.request("getAvatarSettings", "users", (dict(data or {}),)))
+    @passthrough("getAvatarSettings", "users")
+    def get_avatar_settings(
+        self, data: JsonData | None = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
+        """Get the avatar settings."""
 
-    @operation
-    def update_avatar_settings(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Change the avatar settings. The body is undocumented and passed through as given."""
-        return (yield from op.request("updateAvatarSettings", "users", (dict(data),)))
+    @passthrough("updateAvatarSettings", "users")
+    def update_avatar_settings(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
+        """Change the avatar settings."""
 
-    @operation
-    def sync_avatars(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
-        """Read all avatars again. The body is undocumented and passed through as given."""
-        return (yield from op.request("syncAvatars", "users", (dict(data or {}),)))
+    @passthrough("syncAvatars", "users")
+    def sync_avatars(
+        self, data: JsonData | None = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
+        """Read all avatars again."""
 
-    @operation
-    def get_primary_teammate(self, data: JsonData | None = None, *, timeout: float | None = None) -> Operation[Any]:
-        """Get a user's primary teammate. The body is undocumented and passed through as given."""
-        return (yield from op.request("getPrimaryTeammate", "users", (dict(data or {}),)))
+    @passthrough("getPrimaryTeammate", "users")
+    def get_primary_teammate(
+        self, data: JsonData | None = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
+        """Get a user's primary teammate."""
 
-    @operation
+    @passthrough("getPrimaryTeammateCandidates", "users")
     def get_primary_teammate_candidates(
-        self, data: JsonData | None = None, *, timeout: float | None = None
+        self, data: JsonData | None = None, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
+        """Get the candidates for the primary teammate."""
+
+    @passthrough("setPrimaryTeammate", "users")
+    def set_primary_teammate(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
+        """Set the primary teammate."""
+
+    @passthrough("setPrimaryTeammateIfUnset", "users")
+    def set_primary_teammate_if_unset(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
+        """Set the primary teammate if it is unset."""
+
+    @passthrough("setPrimaryAgenticToolIfUnset", "users")
+    def set_primary_agentic_tool_if_unset(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
+        """Set the default agent if it is unset."""
+
+    @operation
+    def get_git_environment(
+        self, user: str | JsonData, *, timeout: float | None = None, max_retries: int | None = None
     ) -> Operation[Any]:
-        """Get the candidates for the primary teammate. The body is undocumented and passed through as given."""
-        return (yield from op.request("getPrimaryTeammateCandidates", "users", (dict(data or {}),)))
-
-    @operation
-    def set_primary_teammate(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Set the primary teammate. The body is undocumented and passed through as given."""
-        return (yield from op.request("setPrimaryTeammate", "users", (dict(data),)))
-
-    @operation
-    def set_primary_teammate_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Set the primary teammate if it is unset. The body is undocumented and passed through as given."""
-        return (yield from op.request("setPrimaryTeammateIfUnset", "users", (dict(data),)))
-
-    @operation
-    def set_primary_agentic_tool_if_unset(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Set the default agent if it is unset. The body is undocumented and passed through as given."""
-        return (yield from op.request("setPrimaryAgenticToolIfUnset", "users", (dict(data),)))
-
-    @operation
-    def get_git_environment(self, user: str | JsonData, *, timeout: float | None = None) -> Operation[Any]:
         """Get the environment variables of git for a user, by id. The answer holds secrets. Daemons of 0.26 and later
         return them to executors only.
 
@@ -104,144 +109,84 @@ class UserService(Service[Kind, User, UserCreate, UserPatch]):
 class McpServerService(Service[Kind, McpServer, McpServerCreate, McpServerPatch]):
     """MCP servers. The bodies of the routes are undocumented, and differ between kinds of servers."""
 
-    @operation
-    def discover(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Discover the tools, resources and prompts of a server.
+    @passthrough("create", "mcp-servers/discover")
+    def discover(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Discover the tools, resources and prompts of a server."""
 
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("create", "mcp-servers/discover", (dict(data),)))
+    @passthrough("create", "mcp-servers/test-jwt")
+    def test_jwt(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Test a login by token."""
 
-    @operation
-    def test_jwt(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Test a login by token.
+    @passthrough("create", "mcp-servers/test-oauth")
+    def test_oauth(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Test a login by OAuth."""
 
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("create", "mcp-servers/test-jwt", (dict(data),)))
+    @passthrough("create", "mcp-servers/oauth-start")
+    def oauth_start(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Start a login by OAuth. Returns the address to send the user to."""
 
-    @operation
-    def test_oauth(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Test a login by OAuth.
+    @passthrough("create", "mcp-servers/oauth-complete")
+    def oauth_complete(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Complete a login by OAuth with the callback's parameters."""
 
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("create", "mcp-servers/test-oauth", (dict(data),)))
+    @passthrough("create", "mcp-servers/oauth-disconnect")
+    def oauth_disconnect(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Remove a login by OAuth."""
 
-    @operation
-    def oauth_start(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Start a login by OAuth. Returns the address to send the user to.
+    @passthrough("create", "mcp-servers/oauth-status")
+    def oauth_status(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Get the status of a login by OAuth."""
 
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("create", "mcp-servers/oauth-start", (dict(data),)))
+    @passthrough("create", "mcp-servers/oauth-refresh")
+    def oauth_refresh(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Refresh a login by OAuth."""
 
-    @operation
-    def oauth_complete(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Complete a login by OAuth with the callback's parameters.
-
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("create", "mcp-servers/oauth-complete", (dict(data),)))
-
-    @operation
-    def oauth_disconnect(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Remove a login by OAuth.
-
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("create", "mcp-servers/oauth-disconnect", (dict(data),)))
-
-    @operation
-    def oauth_status(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Get the status of a login by OAuth.
-
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("create", "mcp-servers/oauth-status", (dict(data),)))
-
-    @operation
-    def oauth_refresh(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Refresh a login by OAuth.
-
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("create", "mcp-servers/oauth-refresh", (dict(data),)))
-
-    @operation
-    def oauth_auth_headers(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Get the request headers of a login by OAuth. They are secret.
-
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("create", "mcp-servers/oauth-auth-headers", (dict(data),)))
+    @passthrough("create", "mcp-servers/oauth-auth-headers")
+    def oauth_auth_headers(
+        self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None
+    ) -> Any:
+        """Get the request headers of a login by OAuth. They are secret."""
 
 
 class KnowledgeDocumentService(Service[Kind, KnowledgeDocument, KnowledgeDocumentCreate, KnowledgeDocumentPatch]):
     """Documents of the knowledge base. Their text needs a live client."""
 
-    @operation
-    def get_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Get a document with its text.
+    @passthrough("getDocument", "kb/documents")
+    def get_document(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Get a document with its text."""
 
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("getDocument", "kb/documents", (dict(data),)))
-
-    @operation
-    def put_document(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Write a document's text, as a new version or a new document.
-
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("putDocument", "kb/documents", (dict(data),)))
+    @passthrough("putDocument", "kb/documents")
+    def put_document(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Write a document's text, as a new version or a new document."""
 
 
 class KnowledgeNamespaceService(Service[Kind, KnowledgeNamespace, KnowledgeNamespaceCreate, KnowledgeNamespacePatch]):
     """Namespaces of the knowledge base, and their access lists (needs a live client)."""
 
-    @operation
-    def list_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """List the access rules of a namespace.
+    @passthrough("listAcl", "kb/namespaces")
+    def list_acl(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """List the access rules of a namespace."""
 
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("listAcl", "kb/namespaces", (dict(data),)))
+    @passthrough("setAcl", "kb/namespaces")
+    def set_acl(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Set an access rule."""
 
-    @operation
-    def set_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Set an access rule.
+    @passthrough("removeAcl", "kb/namespaces")
+    def remove_acl(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Remove an access rule."""
 
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("setAcl", "kb/namespaces", (dict(data),)))
-
-    @operation
-    def remove_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Remove an access rule.
-
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("removeAcl", "kb/namespaces", (dict(data),)))
-
-    @operation
-    def save_with_acl(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Save a namespace together with its access rules (0.26 and later).
-
-        The body is undocumented and passed through as given.
-        """
-        return (yield from op.request("saveWithAcl", "kb/namespaces", (dict(data),)))
+    @passthrough("saveWithAcl", "kb/namespaces")
+    def save_with_acl(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Save a namespace together with its access rules (0.26 and later)."""
 
 
 class GatewayService(Service[Kind, Any, Any, Any]):
     """The gateway between external channels and sessions. Its bodies and answers are undocumented and passed through as
     given."""
 
-    @operation
-    def route_message(self, data: JsonData, *, timeout: float | None = None) -> Operation[Any]:
-        """Route an incoming message of a channel (needs a live client). The body is undocumented and passed through as
-        given."""
-        return (yield from op.request("routeMessage", "gateway", (dict(data),)))
+    @passthrough("routeMessage", "gateway")
+    def route_message(self, data: JsonData, *, timeout: float | None = None, max_retries: int | None = None) -> Any:
+        """Route an incoming message of a channel (needs a live client)."""
 
 
 class HealthService(Service[Kind, Health, Any, Any]):
@@ -249,7 +194,7 @@ class HealthService(Service[Kind, Health, Any, Any]):
 
     @operation
     def find(  # type: ignore[override]  # the one service whose find is known to answer a single object
-        self, query: Query | None = None, *, timeout: float | None = None
+        self, query: Query | None = None, *, timeout: float | None = None, max_retries: int | None = None
     ) -> Operation[Health]:
         """Get the daemon's status, version and features."""
         return typed_row(Health, (yield Call("find", "health", () if query is None else (dict(query),))))

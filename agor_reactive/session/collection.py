@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 from reactivex import Observable, abc
@@ -47,7 +46,7 @@ class SessionRows(Mapping[str, Session]):
         revision: int,
         loading: bool,
         error: str | None,
-        in_order: Callable[[list[Session]], list[Session]] | None = None,
+        in_order: Callable[[list[Session]], tuple[Session, ...]] | None = None,
     ) -> None:
         self.rows = rows
         self._in_order = in_order
@@ -61,7 +60,7 @@ class SessionRows(Mapping[str, Session]):
         """The rows, newest change first, or as the query's `$sort` says."""
         if self._order is None:
             rows = sorted(self.rows.values(), key=_recent, reverse=True)
-            self._order = tuple(rows if self._in_order is None else self._in_order(rows))
+            self._order = tuple(rows) if self._in_order is None else self._in_order(rows)
         return self._order
 
     def __getitem__(self, session_id: str) -> Session:
@@ -295,7 +294,5 @@ class SessionCollection(Observable[SessionRows]):
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from types import TracebackType
+from contextlib import aclosing
 from typing import Any, ClassVar, Protocol, Self, TypedDict, TypeVar, Unpack
 
 from reactivex import Observable
@@ -13,23 +13,25 @@ from reactivex import Observable
 from agor_reactive.calls import arguments, settling
 from agor_reactive.calls.answers import typed_row
 from agor_reactive.calls.drivers import AsyncDriver
+from agor_reactive.calls.progress import Progress, reporting
 from agor_reactive.calls.settling import Decision
 from agor_reactive.core.events import UnloadRequested
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import Conflict, HandleDisposed, NotFound, UsageError
 from agor_reactive.models import words
-from agor_reactive.models.message import Message
-from agor_reactive.models.outcome import Outcome
+from agor_reactive.models.message import Message, PermissionAsked
+from agor_reactive.models.outcome import Outcome, answered_by
 from agor_reactive.models.reply import DecisionTaken, StopAnswer
 from agor_reactive.models.task import Task
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session import prompt_and_wait, routing
 from agor_reactive.session.entry import SessionEntry
+from agor_reactive.session.iteration import iterate, newest
 from agor_reactive.session.observers import Subscription
 from agor_reactive.session.permissions import PendingPermission, Permissions
 from agor_reactive.transport.seam import caller
 
-__all__ = ["PromptOptions", "SessionHandle"]
+__all__ = ["PromptOptions", "SessionHandle", "checked_handle"]
 
 T = TypeVar("T")
 
@@ -45,6 +47,7 @@ class PromptOptions(TypedDict, total=False):
     stream: bool | None
     message_source: words.MessageSource | str | None
     metadata: Mapping[str, Any] | None
+    max_retries: int | None
 
 
 class SessionHandle:
@@ -77,7 +80,7 @@ class SessionHandle:
     @property
     def mirrored(self) -> SessionEntry | None:
         """`entry` once the session's full id is known, None before. Raises `HandleDisposed` and `WrongLoop`."""
-        entry = self._use()
+        entry = self._use("this view")
         return entry if entry.started else None
 
     @property
@@ -95,10 +98,12 @@ class SessionHandle:
         """Whether this handle was released."""
         return self._released
 
-    def _use(self) -> SessionEntry:
+    def _use(self, what: str) -> SessionEntry:
+        """The mirror, for a use of the handle that `what` names. Raises `HandleDisposed` and `WrongLoop`."""
         entry = self.entry
         if self._released or entry.disposed:
-            raise HandleDisposed("The handle was released; retain the session again.")
+            why = "this handle was released" if self._released else "the client of this handle was closed"
+            raise HandleDisposed(f"{what}: {why}. Retain session {self.session_id} again to use it.")
         entry.router.own_loop.check()
         return entry
 
@@ -121,62 +126,39 @@ class SessionHandle:
 
         If it failed, `state.error` and `state.terminal` say so; failures that may pass are retried automatically.
         """
-        return await self._while_held(self._use().ready())
+        return await self._while_held(self._use("ready()").ready())
 
     def subscribe(self, callback: Callable[[SessionState], Any]) -> Subscription[SessionState]:
         """Call `callback` with the current snapshot at once, then with each newer one, at most once per loop tick.
 
         Returns the undo (call it, or its `dispose`). What `callback` raises is reported once and affects no other.
         """
-        return self._use().snapshots.add(arguments.callback(callback))
+        return self._use("subscribe()").snapshots.add(arguments.callback(callback))
 
     @property
     def snapshots(self) -> Observable[SessionState]:
         """Snapshots as an RxPY Observable: the current one at once, then each newest; completes on the last release."""
-        return self._use().snapshots
+        return self._use("snapshots").snapshots
 
     @property
     def events(self) -> Observable[RawEvent]:
         """Every event of this session, in order, secrets removed."""
-        return self._use().events
+        return self._use("events").events
 
     async def states(self) -> AsyncIterator[SessionState]:
         """Iterate over the current snapshot, then the newest one whenever it has changed: never a backlog.
 
         Ends when the handle is disposed. Breaking out of the loop unsubscribes.
         """
-        snapshots = self._use().snapshots
-        changed = asyncio.Event()
-        over = False
-        handed = self.state
-
-        def take(state: SessionState) -> None:
-            nonlocal handed
-            handed = state
-            changed.set()
-
-        def complete() -> None:
-            nonlocal over
-            over = True
-            changed.set()
-
-        subscription = snapshots.add(take, complete)
         yielded = -1
-        try:
-            while True:
-                await changed.wait()
-                changed.clear()
-                ending = over
-                state = self.state
-                if state.status.disposed:  # emptied by the release: the last snapshot is the one received last
-                    state = handed
+        async with aclosing(aiter(iterate(self._use("states()").snapshots, newest()))) as snapshots:
+            async for state in snapshots:
+                current = self.state  # what was folded since the snapshot was published is in this one
+                if not current.status.disposed and current.revision > state.revision:
+                    state = current
                 if state.revision > yielded:
                     yielded = state.revision
                     yield state
-                if ending:
-                    return
-        finally:
-            subscription.dispose()
 
     # ------------------------------------------------------------------------------------------------------- actions
 
@@ -186,7 +168,7 @@ class SessionHandle:
         `timeout` is for the daemon's answer, in seconds; None is the client's own. Raises what `client.sessions.prompt`
         raises.
         """
-        entry = self._use()
+        entry = self._use("prompt()")
         if self._prompter.prompt is None:
             raise UsageError("This handle was made without a client that can prompt.")
         given = {} if timeout is None else {"timeout": timeout}
@@ -198,26 +180,48 @@ class SessionHandle:
         *,
         timeout: float | None = None,
         at_permission: bool = True,
+        progress: Progress = False,
         **options: Unpack[PromptOptions],
     ) -> Outcome:
         """Send a prompt and wait for its outcome: a `Done`, `Failed`, `Stopped`, `PermissionNeeded`, `InputNeeded` or
         `TimedOut` (see `agor_reactive.models.outcome`), with the task, its messages and the text of the reply.
 
         `timeout` is in seconds, None for no limit; the task continues after it. With `at_permission`, a task that waits
-        for a person ends the wait; `wait` resumes it. `options` and errors are those of `prompt`; `NotFound` when the
-        session is removed meanwhile. It outlasts drops of the link. Cancelling it does not stop the task.
+        for a person ends the wait; `wait` resumes it. With `progress`, a line in the terminal or the notebook's cell
+        shows what the task does; a function gets the lines instead. `options` and errors are those of `prompt`;
+        `NotFound` when the session is removed meanwhile. It outlasts drops of the link. Cancelling it does not stop the
+        task.
         """
-        entry = self._use()
+        entry = self._use("ask()")
         arguments.check_wait(timeout)
-        return await prompt_and_wait.ask(
-            entry, entry.link, lambda: self.prompt(text, **options), timeout=timeout, at_permission=at_permission
-        )
+        with reporting(progress) as report:
+            outcome = await prompt_and_wait.ask(
+                entry,
+                entry.link,
+                lambda: self.prompt(text, **options),
+                timeout=timeout,
+                at_permission=at_permission,
+                report=report,
+            )
+        return self._answerable(outcome)
 
     async def wait(self, task_id: str, *, timeout: float | None = None, at_permission: bool = True) -> Outcome:
         """Wait for the outcome of a task of this session; see `ask`."""
-        entry = self._use()
+        entry = self._use("wait()")
         arguments.check_wait(timeout)
-        return await prompt_and_wait.wait(entry, entry.link, task_id, timeout=timeout, at_permission=at_permission)
+        outcome = await prompt_and_wait.wait(entry, entry.link, task_id, timeout=timeout, at_permission=at_permission)
+        return self._answerable(outcome)
+
+    def _answerable(self, outcome: Outcome) -> Outcome:
+        """The outcome whose permission requests can be answered."""
+
+        async def answer(asked: PermissionAsked, allow: bool, **options: Any) -> DecisionTaken:
+            task_id = asked.task_id or outcome.task.task_id
+            entry = self._use("approve()" if allow else "deny()")
+            pending = PendingPermission(asked, self.session_id, task_id, None, self._decider(entry), entry.link.user_id)
+            return await (pending.approve(**options) if allow else pending.deny(**options))
+
+        return answered_by(outcome, answer)
 
     async def stop(
         self,
@@ -228,18 +232,18 @@ class SessionHandle:
         on_pending: Callable[[StopAnswer], Any] | None = None,
     ) -> StopAnswer:
         """Stop the running task. Queued prompts still run. See `client.sessions.stop`."""
-        entry = self._use()
+        entry = self._use("stop()")
         stopping = settling.stop(
             entry.session_id, reason=reason, expected_task_id=expected_task_id, wait=wait, on_pending=on_pending
         )
-        return await self._driver(entry).run(stopping, None)
+        return await self._driver(entry).run(stopping)
 
     async def cancel(self, task_id: str) -> Task:
         """Remove a queued prompt from the queue, and return its task as it was.
 
         Raises `Conflict` when the task is no longer queued, `NotFound` when it is gone or of another session.
         """
-        entry = self._use()
+        entry = self._use("cancel()")
         queued = (task for task in entry.state.queued_tasks if task.task_id == task_id)
         task = next(queued, None) or entry.state.get_task(task_id)
         if task is None:
@@ -265,9 +269,9 @@ class SessionHandle:
         """
         return await self._pending(request_id).approve(scope=scope, remember=remember, reason=reason)
 
-    async def deny(self, request_id: str, *, reason: str | None = None) -> DecisionTaken:
+    async def deny(self, request_id: str, reason: str | None = None) -> DecisionTaken:
         """Refuse what a pending permission request asks for. Raises as `approve`."""
-        return await self._pending(request_id).deny(reason=reason)
+        return await self._pending(request_id).deny(reason)
 
     def _pending(self, request_id: str) -> PendingPermission:
         pending: list[PendingPermission] = []
@@ -285,13 +289,18 @@ class SessionHandle:
     @property
     def permissions(self) -> Permissions:
         """Permission requests as an Observable: the pending ones, then each new one, to `approve` or `deny`."""
-        entry = self._use()
-        driver = self._driver(entry)
+        entry = self._use("permissions")
+        return Permissions(entry, self._decider(entry), lambda: entry.link.user_id)
+
+    @classmethod
+    def _decider(cls, entry: SessionEntry) -> Callable[[str, Decision], Awaitable[DecisionTaken]]:
+        """What delivers a decision. It does not keep the handle alive, because listeners keep it."""
+        driver = cls._driver(entry)
 
         async def decide(session_id: str, decision: Decision) -> DecisionTaken:
-            return await driver.run(settling.decide(session_id, decision), None)
+            return await driver.run(settling.decide(session_id, decision))
 
-        return Permissions(entry, decide, lambda: entry.link.user_id)
+        return decide
 
     async def load_task_messages(self, task_id: str) -> tuple[Message, ...]:
         """Read a task's messages, keep them in the state from now on, and return them in order.
@@ -301,9 +310,9 @@ class SessionHandle:
         Concurrent loads of one task are one request. Raises `NotFound` for a task that was removed, does not exist, or
         belongs to another session; `NotConnected` while the link is down or when it drops; and what the daemon answers.
         """
-        entry = self._use()
+        entry = self._use("load_task_messages()")
         messages = await self._while_held(entry.load(task_id))
-        entry = self._use()
+        entry = self._use("load_task_messages()")
         if routing.is_surely_of(entry.state, task_id, messages):
             return messages
         full = await routing.task_id_in(entry.link, entry.session_id, task_id)
@@ -311,7 +320,7 @@ class SessionHandle:
 
     def unload_task_messages(self, task_id: str) -> None:
         """Drop a task's messages from the state; a fetch in flight does not bring them back."""
-        self._use().apply(UnloadRequested(task_id))
+        self._use("unload_task_messages()").apply(UnloadRequested(task_id))
 
     async def load_older_tasks(self) -> SessionState:
         """Read another page of older tasks (``lean`` hydration) and return the snapshot with them.
@@ -319,7 +328,7 @@ class SessionHandle:
         Does nothing if there are none (`state.has_older_tasks`). Concurrent calls are one request. Raises
         `NotConnected` while the link is down or when it drops, and what the daemon answers.
         """
-        return await self._while_held(self._use().older())
+        return await self._while_held(self._use("load_older_tasks()").older())
 
     async def resync(self) -> SessionState:
         """Read everything again and return the snapshot after it. Concurrent calls share one sync round.
@@ -332,7 +341,7 @@ class SessionHandle:
         session is terminal and the link down (a reconnect then reads nothing). Messages or a queue that could not be
         read do not raise: `state.error` says so.
         """
-        return await self._while_held(self._use().resync())
+        return await self._while_held(self._use("resync()").resync())
 
     # ------------------------------------------------------------------------------------------------------- the end
 
@@ -350,9 +359,7 @@ class SessionHandle:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         self.release()
 
     def __del__(self) -> None:
@@ -366,3 +373,20 @@ class SessionHandle:
 
     def __repr__(self) -> str:
         return f"<SessionHandle {self.session_id}{' released' if self._released else ''} of {self.state!r}>"
+
+
+def checked_handle(value: Any, taker: str) -> SessionHandle:
+    """The async handle that `value` is or, if it is one of `connect`, has. Raises `UsageError` for anything else."""
+    if isinstance(value, SessionHandle):
+        return value
+    behind = getattr(value, "live", None)
+    if isinstance(behind, SessionHandle):
+        return behind
+    if isinstance(value, str):
+        raise UsageError(
+            f"{taker} takes a handle, not the id of a session. Retain the session first: "
+            f"{taker}(retain_reactive_session(client, {value[:40]!r}))"
+        )
+    raise UsageError(
+        f"{taker} takes a handle, not {type(value).__name__}. retain_reactive_session(client, session_id) makes one"
+    )

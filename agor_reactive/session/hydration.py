@@ -30,7 +30,7 @@ _log = logging.getLogger("agor_reactive")
 
 async def run(link: Link, operation: Operation[T]) -> T:
     """Carry out an operation over a link."""
-    return await AsyncDriver(caller(link)).run(operation, None)
+    return await AsyncDriver(caller(link)).run(operation)
 
 
 class Hydrator:

@@ -16,6 +16,8 @@ from reactivex.disposable import CompositeDisposable
 
 from agor_reactive.calls.settling import Decision
 from agor_reactive.core.snapshot import SessionState
+from agor_reactive.core.tables import MessageBucket
+from agor_reactive.errors import UsageError
 from agor_reactive.models.message import Message, PermissionAsked
 from agor_reactive.models.outcome import asked_by_row
 from agor_reactive.models.realtime import PermissionRequest, payload_of
@@ -24,39 +26,53 @@ from agor_reactive.models.wire import RawEvent
 from agor_reactive.models.words import PermissionScope
 from agor_reactive.session.entry import SessionEntry
 
-__all__ = ["Decide", "PendingPermission", "Permissions", "asked_by_row"]
+__all__ = ["Decide", "PendingPermission", "Permission", "PermissionWatch", "Permissions", "asked_by_row"]
 
 Decide = Callable[[str, Decision], Awaitable[DecisionTaken]]
 """Delivers a decision to a session, by its id."""
 
 
-@dataclass(frozen=True, slots=True)
-class PendingPermission:
-    """One permission request that is not answered yet, as far as is known.
-
-    `tool_name` and `tool_input` say what the agent wants to do. The first decision counts; a later one changes nothing
-    (`success` is False, `already_resolved` True). `approve` and `deny` return when the request is settled: a decision
-    that does not reach the executor is sent again, for about 15 seconds; then they raise `DecisionPending`.
-    """
+@dataclass(frozen=True, slots=True, eq=False)
+class Permission:
+    """A permission request of a session: `tool_name` and `tool_input` say what the agent wants to do."""
 
     request: PermissionAsked
     session_id: str
     task_id: str | None = None
     message_id: str | None = None
-    _decide: Decide | None = field(default=None, repr=False, compare=False)
-    _user_id: str | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def id(self) -> str:
+        """The request's id: the idempotency key."""
+        return self.request.request_id
 
     @property
     def request_id(self) -> str:
+        """The request's id."""
         return self.request.request_id
 
     @property
     def tool_name(self) -> str:
+        """The name of the tool that the agent wants to use."""
         return self.request.tool_name
 
     @property
     def tool_input(self) -> Any:
+        """The input of the tool."""
         return self.request.tool_input
+
+
+@dataclass(frozen=True, slots=True)
+class PendingPermission(Permission):
+    """One permission request that is not answered yet, as far as is known.
+
+    The first decision counts; a later one changes nothing
+    (`success` is False, `already_resolved` True). `approve` and `deny` return when the request is settled: a decision
+    that does not reach the executor is sent again, for about 15 seconds; then they raise `DecisionPending`.
+    """
+
+    _decide: Decide | None = field(default=None, repr=False, compare=False)
+    _user_id: str | None = field(default=None, repr=False, compare=False)
 
     async def approve(
         self,
@@ -72,12 +88,13 @@ class PendingPermission:
         """
         return await self._answer(True, scope=scope, remember=remember, reason=reason, decided_by=decided_by)
 
-    async def deny(self, *, reason: str | None = None, decided_by: str | None = None) -> DecisionTaken:
+    async def deny(self, reason: str | None = None, *, decided_by: str | None = None) -> DecisionTaken:
         """Refuse it. Raises as `approve`."""
         return await self._answer(False, reason=reason, decided_by=decided_by)
 
     async def _answer(self, allow: bool, **details: Any) -> DecisionTaken:
-        assert self._decide is not None
+        if self._decide is None:
+            raise UsageError("This request cannot be answered from here. Use handle.permissions of a live session.")
         decided_by = details.pop("decided_by") or self._user_id
         decision = Decision(
             self.request_id,
@@ -109,12 +126,12 @@ class Permissions(Observable[PendingPermission]):
         def notify(request: PermissionAsked, session_id: str, task_id: str | None, message_id: str | None) -> None:
             observer.on_next(PendingPermission(request, session_id, task_id, message_id, self._decide, self._user_id()))
 
-        watch = _Watch(notify)
+        watch = PermissionWatch(notify)
         events = self._entry.events.subscribe(watch.receive, observer.on_error, observer.on_completed)
         return CompositeDisposable(events, self._entry.snapshots.subscribe(watch.look))
 
 
-class _Watch:
+class PermissionWatch:
     """The requests that one subscriber has got, or that are known to be answered."""
 
     def __init__(self, notify: Callable[[PermissionAsked, str, str | None, str | None], None]) -> None:
@@ -122,7 +139,7 @@ class _Watch:
         self._done: set[str] = set()
         self._tasks: Any = None
         self._messages: Any = None
-        self._looked_at: dict[str, Any] = {}
+        self._looked_at: dict[str, MessageBucket] = {}
 
     def receive(self, event: RawEvent) -> None:
         """Take an event of the session."""
@@ -150,17 +167,22 @@ class _Watch:
             return
         self._tasks, self._messages = state.tasks, state.messages_by_task
         looked_at, self._looked_at = self._looked_at, {}
-        for task in state.tasks:
-            if task.ended or task.queued:
+        for task_id in state.tasks.active:
+            entry = state.tasks.entries.get(task_id)
+            if entry is None:
                 continue
-            asked = asked_by_row(task)
-            if asked is not None:
-                self._request(asked, state.session_id, task.task_id, None)
-            bucket = self._looked_at[task.task_id] = state.get_task_messages(task.task_id)
-            if bucket is not looked_at.get(task.task_id):
-                for message in bucket:
-                    if message.type == "permission_request":
-                        self._message(message)
+            if entry.status == "awaiting_permission" and (asked := asked_by_row(entry.row)) is not None:
+                self._request(asked, state.session_id, task_id, None)
+            bucket = state.messages_by_task.get(task_id)
+            if bucket is None:
+                continue
+            self._looked_at[task_id] = bucket
+            before = looked_at.get(task_id)
+            if bucket is not before:
+                added = None if before is None else bucket.added_since(before)
+                for message in bucket.in_order() if added is None else added:
+                    if message.fields.get("type") == "permission_request":
+                        self._message(message.row)
 
     def _message(self, message: Message) -> None:
         asked = message.permission

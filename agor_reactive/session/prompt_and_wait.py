@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 from agor_reactive.calls.answers import typed_row
 from agor_reactive.calls.mirror_reads import all_rows
+from agor_reactive.calls.progress import progress_line
 from agor_reactive.core.streams import Stream
 from agor_reactive.errors import (
     AgorError,
@@ -32,6 +33,8 @@ from agor_reactive.transport.seam import Link
 
 __all__ = ["ask", "wait"]
 
+Report = Callable[[str], Any]
+
 LOOK: Final = 2.0
 """Seconds between two reads of a task that the mirror does not hold."""
 
@@ -43,13 +46,16 @@ async def ask(
     *,
     timeout: float | None,
     at_permission: bool,
+    report: Report | None = None,
 ) -> Outcome:
     """Have a task admitted, then `wait` for it. `timeout` covers both; a prompt not admitted in time raises."""
     loop = asyncio.get_running_loop()
     began = loop.time()
     task = await admit()
     left = None if timeout is None else max(timeout - (loop.time() - began), 0.0)
-    return await wait(entry, link, task.task_id, timeout=left, at_permission=at_permission, admitted=task)
+    return await wait(
+        entry, link, task.task_id, timeout=left, at_permission=at_permission, admitted=task, report=report
+    )
 
 
 async def wait(
@@ -60,9 +66,10 @@ async def wait(
     timeout: float | None,
     at_permission: bool,
     admitted: Task | None = None,
+    report: Report | None = None,
 ) -> Outcome:
     """The outcome of a task of this session; see `SessionHandle.wait`."""
-    watch = _Watch(entry, link, task_id, admitted)
+    watch = _Watch(entry, link, task_id, admitted, report)
     try:
         async with asyncio.timeout(timeout):
             task, messages = await watch.until_over(at_permission)
@@ -79,8 +86,11 @@ async def wait(
 class _Watch:
     """Follows one task in a mirror. `task` is the newest that is known of it."""
 
-    def __init__(self, entry: SessionEntry, link: Link, task_id: str, admitted: Task | None) -> None:
+    def __init__(
+        self, entry: SessionEntry, link: Link, task_id: str, admitted: Task | None, report: Report | None
+    ) -> None:
         self.task = admitted
+        self._report = report
         self.was_queued = admitted is not None and admitted.queued
         self._entry = entry
         self._link = link
@@ -99,6 +109,7 @@ class _Watch:
             task = self.task if held else await self._read()
             if task is not None:
                 self.task = task
+                self._tell_progress(task)
                 self.was_queued = self.was_queued or task.queued
                 if task.ended or (at_permission and waits_for_someone(task)):
                     self._written = self._streams()  # a preview may move on while the messages are read
@@ -106,6 +117,12 @@ class _Watch:
                     if task.ended or unanswered(messages):
                         return task, messages
             await self._change(None if held else LOOK)
+
+    def _tell_progress(self, task: Task) -> None:
+        if self._report is not None:
+            tools = self._entry.state.get_task_tools(self._task_id)
+            written = sum(len(stream.text) for stream in self._streams())
+            self._report(progress_line(task, tools=len(tools), characters=written))
 
     def _look(self) -> bool:
         """Take the task from the mirror; False when it is not there. Raises when the mirror has ended."""

@@ -9,11 +9,12 @@ the same kind have an order; of a list, each item and the whole are looked at; a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
+from agor_reactive.calls.queries import in_order
 from agor_reactive.errors import UsageError
 from agor_reactive.transport.codec import dumps
 
@@ -139,24 +140,8 @@ def _values(item: Any, path: tuple[str, ...]) -> Iterator[Any]:
         yield from _values(item.get(path[0]) if isinstance(item, dict) else None, path[1:])
 
 
-def ordering(sort: Any) -> Callable[[list[Any]], list[Any]]:
+def ordering(sort: Any) -> Callable[[Iterable[Any]], tuple[Any, ...]]:
     """A stable sort of rows (with `get`) by a `$sort`. Raises `UsageError`."""
     if not isinstance(sort, Mapping) or not all(str(way) in ("1", "-1") for way in sort.values()):
         raise UsageError("$sort maps fields to 1 (rising) or -1 (falling)")
-    fields = tuple((name, str(way) == "-1") for name, way in reversed(tuple(sort.items())))
-
-    def ordered(rows: list[Any]) -> list[Any]:
-        for name, falling in fields:
-            rows = sorted(rows, key=lambda row, name=name: _rank(row.get(name)), reverse=falling)  # type: ignore[misc]
-        return rows
-
-    return ordered
-
-
-def _rank(value: Any) -> tuple[int, Any]:
-    """A sort key for any JSON value: missing values first, then numbers, then text, then the rest."""
-    if value is None:
-        return (0, 0)
-    if isinstance(value, int | float):
-        return (1, value)
-    return (2, value) if isinstance(value, str) else (3, str(value))
+    return lambda rows: in_order(rows, sort)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence, Set
 from datetime import datetime
 from typing import Any
 
@@ -83,8 +83,9 @@ def _data(item: Any) -> dict[str, Any]:
 def field_names(kind: type) -> tuple[str, ...]:
     """The names in `Record.data` of a dataclass: its fields, then its properties."""
     names = [field.name for field in dataclasses.fields(kind)]
-    names += [name for name, value in vars(kind).items() if isinstance(value, property)]
-    return tuple(name for name in names if not name.startswith("_"))
+    for base in reversed(kind.__mro__):
+        names += [name for name, value in vars(base).items() if isinstance(value, property)]
+    return tuple(name for name in dict.fromkeys(names) if not name.startswith("_"))
 
 
 def _json(value: Any) -> Any:
@@ -97,7 +98,7 @@ def _json(value: Any) -> Any:
         return value.isoformat()
     if isinstance(value, Mapping):
         return {str(name): _json(part) for name, part in value.items()}
-    if isinstance(value, (list, tuple, set, frozenset)):
+    if isinstance(value, (Sequence, Set)) and not isinstance(value, bytes):
         return [_json(part) for part in value]
     if dataclasses.is_dataclass(value):
         return _data(value)

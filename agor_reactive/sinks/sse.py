@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from inspect import isawaitable
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 from reactivex import Observable
 
 from agor_reactive.errors import UsageError
+from agor_reactive.session.iteration import Buffer, buffered
 from agor_reactive.sinks.record import Record, record_of
 
 __all__ = ["to_asgi_sse"]
@@ -83,19 +83,14 @@ async def _refuse(send: Send, status: int, text: bytes) -> None:
     await send({"type": "http.response.body", "body": text})
 
 
-class _Waiting:
-    """The events that wait for one client, at most `most`."""
+class _Waiting(Buffer[Record]):
+    """The events that wait for one client, at most `most`; the oldest are dropped."""
 
     def __init__(self, most: int, key: Callable[[Any], str] | None) -> None:
-        self._most = most
+        super().__init__(buffered(most))
         self._key = key
-        self._records: deque[Record] = deque()
-        self._dropped = 0
-        self._loop = asyncio.get_running_loop()
-        self.changed = asyncio.Event()
-        self.ended = False
 
-    def put(self, item: Any) -> None:
+    def put_item(self, item: Any) -> None:
         """An item of the source, from any thread."""
         try:
             record = record_of(item, self._key)
@@ -103,30 +98,15 @@ class _Waiting:
             _log.error("a stream of server-sent events ended: %s", error)
             self.end()
             return
-        self._loop.call_soon_threadsafe(self._add, record)
+        self.put(record)
 
-    def _add(self, record: Record) -> None:
-        if len(self._records) >= self._most:
-            self._records.popleft()
-            self._dropped += 1
-        self._records.append(record)
-        self.changed.set()
-
-    def end(self, error: Exception | None = None) -> None:
-        """The source completed or failed, or the client left."""
-        self._loop.call_soon_threadsafe(self._finish)
-
-    def _finish(self) -> None:
-        self.ended = True
-        self.changed.set()
-
-    def take(self) -> bytes:
+    def take_all(self) -> bytes:
         """Everything that waits, as text of the stream."""
         self.changed.clear()
-        text = "" if not self._dropped else f"event: dropped\ndata: {self._dropped}\n\n"
-        text += "".join(_event(record) for record in self._records)
-        self._records.clear()
-        self._dropped = 0
+        text = "" if not self.dropped else f"event: dropped\ndata: {self.dropped}\n\n"
+        self.dropped = 0
+        while self:
+            text += _event(self.take())
         return text.encode("ascii")
 
 
@@ -142,7 +122,7 @@ async def _stream(waiting: _Waiting, source: Observable[Any], receive: Receive, 
             continue
         waiting.end()
 
-    subscription = source.subscribe(waiting.put, waiting.end, waiting.end)
+    subscription = source.subscribe(waiting.put_item, waiting.end, waiting.end)
     watching = asyncio.ensure_future(until_left())
     try:
         await send({"type": "http.response.start", "status": 200, "headers": _HEADERS})
@@ -151,7 +131,7 @@ async def _stream(waiting: _Waiting, source: Observable[Any], receive: Receive, 
             try:
                 async with asyncio.timeout(keep_alive):
                     await waiting.changed.wait()
-                body = waiting.take()
+                body = waiting.take_all()
             except TimeoutError:
                 body = b": keep-alive\n\n"
             if body:

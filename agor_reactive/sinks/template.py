@@ -15,6 +15,9 @@ __all__ = ["Template"]
 _TITLES = {
     "turn": "{status}: {prompt:.200}\n{text}",
     "tool_call": "{name}: {status}",
+    "status_change": "{old} → {new}",
+    "pending_permission": "permission for {tool_name}: {tool_input}",
+    "text_delta": "{text}",
     "text": "{text}",
 }
 

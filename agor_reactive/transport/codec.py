@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
+from math import inf
 from numbers import Integral, Real
 from typing import Any, Final
 
@@ -214,18 +215,9 @@ _BY_STATUS: Final[Mapping[int, type[DaemonError]]] = {
     504: Unavailable,
 }
 _BY_NAME: Final[Mapping[str, type[DaemonError]]] = {
-    "BadRequest": BadRequest,
-    "NotAuthenticated": NotAuthenticated,
-    "Forbidden": Forbidden,
-    "NotFound": NotFound,
-    "NotFoundError": NotFound,
-    "EntityNotFoundError": NotFound,
-    "NOT_FOUND": NotFound,
-    "MethodNotAllowed": MethodNotAllowed,
-    "Conflict": Conflict,
+    **{kind.__name__: kind for kind in _BY_STATUS.values()},
+    **dict.fromkeys(("NotFoundError", "EntityNotFoundError", "NOT_FOUND"), NotFound),
     "Unprocessable": BadRequest,
-    "TooManyRequests": TooManyRequests,
-    "Unavailable": Unavailable,
     "BadGateway": Unavailable,
 }
 # Plain exceptions of the daemon, which over REST all come as a 500 and over a socket without a code.
@@ -268,9 +260,16 @@ def daemon_error(body: Any, *, status: int | None = None, retry_after: float | N
     data = _data(body)
     if kind is AmbiguousId:
         return AmbiguousId(message, matches=_matches(body, message), name=name, code=code, data=data)
-    if kind is TooManyRequests:
-        return TooManyRequests(message, retry_after=retry_after, name=name, code=code, data=data)
+    if kind is TooManyRequests or kind is Unavailable:
+        asked = retry_after if retry_after is not None else _asked_pause(data)
+        return kind(message, retry_after=asked, name=name, code=code, data=data)
     return kind(message, name=name, code=code, data=data)
+
+
+def _asked_pause(data: Any) -> float | None:
+    """The pause that an ack asks for, in seconds: it has no headers, so its data may name it."""
+    asked = data.get("retryAfter", data.get("retry_after")) if isinstance(data, Mapping) else None
+    return float(asked) if isinstance(asked, int | float) and not isinstance(asked, bool) and 0 <= asked < inf else None
 
 
 def _code(body: Mapping[Any, Any], status: int | None) -> int | str | None:
@@ -364,8 +363,8 @@ def _from_page(body: Any, *, status: int | None, retry_after: float | None) -> D
     kind = _kind(None, status, text, status)
     said = _readable(" ".join(_TAGS.sub(" ", text).split()), {})[:200]
     message = f"HTTP {status}: {said}" if status is not None and said else said or _nameless(None, None, status)
-    if kind is TooManyRequests:
-        return TooManyRequests(message, retry_after=retry_after, code=status)
+    if kind is TooManyRequests or kind is Unavailable:
+        return kind(message, retry_after=retry_after, code=status)
     if kind is AmbiguousId:
         return AmbiguousId(message, matches=_matches({}, message), code=status)
     return kind(message, code=status)

@@ -20,7 +20,7 @@ import engineio
 import socketio
 from pydantic import SecretStr
 
-from agor_reactive.calls.methods import is_read, lost_in_flight
+from agor_reactive.calls.methods import is_repeatable, lost_in_flight
 from agor_reactive.errors import CallTimeout, CannotConnect, NotConnected, OutcomeUnknown
 from agor_reactive.models.secrecy import reveal_values
 from agor_reactive.transport.address import Address
@@ -28,6 +28,7 @@ from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, checked_frame, re
 from agor_reactive.transport.environment import live_proxy
 from agor_reactive.transport.frames import EventLane, WirePacket, event_lane
 from agor_reactive.transport.refusals import Redirected, refused_by_daemon, refused_on_the_way
+from agor_reactive.transport.user_agent import with_user_agent
 
 __all__ = ["MAX_FRAME", "ConnectOptions", "Connection"]
 
@@ -194,7 +195,7 @@ class Connection:
                 ack = await answer
         except TimeoutError:
             what = f"{method} {frame[1]}: no answer within {timeout:g} s"
-            if is_read(method):
+            if is_repeatable(method, service):
                 raise CallTimeout(f"{what} (a daemon never answers a method it does not know)") from None
             raise OutcomeUnknown(f"{what}; it may have been carried out. Check before you repeat it") from None
         except socketio.exceptions.SocketIOError:
@@ -299,7 +300,7 @@ class Connection:
 
 def _handshake_headers(options: ConnectOptions, token: SecretStr | None) -> dict[str, str]:
     identity = {} if token is None else {"Authorization": f"Bearer {token.get_secret_value()}"}
-    return {**reveal_values(options.headers), **identity}
+    return {**with_user_agent(reveal_values(options.headers)), **identity}
 
 
 def _address_of(proxy: SecretStr | None) -> str | None:

@@ -10,7 +10,7 @@ import base64
 import binascii
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypedDict
 
 import orjson
 from pydantic import SecretStr
@@ -24,8 +24,10 @@ __all__ = [
     "ApiKey",
     "Credentials",
     "Jwt",
+    "LiveLoginOptions",
     "Local",
     "Login",
+    "LoginOptions",
     "LoginStep",
     "Provider",
     "Secret",
@@ -49,17 +51,21 @@ _RENEW_AHEAD: Final = 10.0  # seconds left at that time, at least …
 _RENEW_SOONEST: Final = 0.5  # … unless that is before the middle of a short lifetime
 
 
+class _Secret:
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(…)"
+
+
 @dataclass(frozen=True, slots=True, repr=False)
-class ApiKey:
+class ApiKey(_Secret):
     """A personal key (``agor_sk_…``). It does not expire; the socket session that it opens does."""
 
     key: SecretStr
 
     def __init__(self, key: Secret) -> None:
         object.__setattr__(self, "key", hide(key))
-
-    def __repr__(self) -> str:
-        return "ApiKey(…)"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -78,7 +84,7 @@ class Jwt:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Local:
+class Local(_Secret):
     """E-mail and password."""
 
     email: str
@@ -88,21 +94,31 @@ class Local:
         object.__setattr__(self, "email", email)
         object.__setattr__(self, "password", hide(password))
 
-    def __repr__(self) -> str:
-        return "Local(…)"
-
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Provider:
+class Provider(_Secret):
     """A user's function that returns an access token (or an API key); called once per connection."""
 
     ask: TokenProvider
 
-    def __repr__(self) -> str:
-        return "Provider(…)"
-
 
 Credentials = ApiKey | Jwt | Local | Provider
+
+
+class LoginOptions(TypedDict, total=False):
+    """The credentials that `RestClient.authenticate` takes."""
+
+    api_key: Secret | None
+    access_token: Secret | None
+    refresh_token: Secret | None
+    email: str | None
+    password: Secret | None
+
+
+class LiveLoginOptions(LoginOptions, total=False):
+    """The credentials that `Client.authenticate` takes."""
+
+    token_provider: TokenProvider | None
 
 
 def credentials(
@@ -219,7 +235,7 @@ class Login:
         in 15 minutes for all callers of one address). A token provider is called each time.
         """
         if isinstance(self.credentials, Provider):
-            yield from self._obtained_from(self.credentials)
+            yield from self._provided(self.credentials, present=False)
         elif self.tokens.access is None or (self.renewable and self._stale()):
             yield from self.earn()
         if self.tokens.access is None:
@@ -242,7 +258,7 @@ class Login:
             yield lambda: self._present({"strategy": "api-key", "apiKey": given.key})
             return
         if isinstance(given, Provider):
-            yield lambda: self._provided(given)
+            yield lambda: self._provided(given, present=True)
             return
         if not renewing and self.tokens.access is not None and not self._expired():
             yield lambda: self._present({"strategy": "jwt", "accessToken": self.tokens.access})
@@ -260,7 +276,7 @@ class Login:
         elif isinstance(given, Local):
             yield lambda: self._present({"strategy": "local", "email": given.email, "password": given.password})
         elif isinstance(given, Provider):
-            yield lambda: self._obtained_from(given)
+            yield lambda: self._provided(given, present=False)
 
     def _first_that_works(
         self, ways: Iterator[Callable[[], EffectGenerator[LoginStep, Mapping[str, Any]]]]
@@ -301,25 +317,18 @@ class Login:
         refreshed: Mapping[str, Any] = answer
         return refreshed
 
-    def _provided(self, given: Provider) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
-        token = yield from self._asked_of(given)
-        if token.get_secret_value().startswith(_KEY_PREFIX):
-            return (yield from self._present({"strategy": "api-key", "apiKey": token}))
-        return (yield from self._present({"strategy": "jwt", "accessToken": token}))
-
-    def _obtained_from(self, given: Provider) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
-        """Exchange the provider's answer for an access token if it is a key."""
-        token = yield from self._asked_of(given)
-        if token.get_secret_value().startswith(_KEY_PREFIX):
-            return (yield from self._present({"strategy": "api-key", "apiKey": token}))
-        self.tokens = Tokens(token)
-        return {"accessToken": token}
-
-    def _asked_of(self, given: Provider) -> EffectGenerator[LoginStep, SecretStr]:
+    def _provided(self, given: Provider, *, present: bool) -> EffectGenerator[LoginStep, Mapping[str, Any]]:
+        """Log in with the provider's answer. Unless `present`, only a key is exchanged; an access token is kept."""
         token = hide((yield GetToken(given.ask)))
         if not isinstance(token, SecretStr) or not token:
             raise UsageError("the token provider gave no token; it must return a non-empty string")
-        return check_secret(token, "the provider's token")
+        token = check_secret(token, "the provider's token")
+        if token.get_secret_value().startswith(_KEY_PREFIX):
+            return (yield from self._present({"strategy": "api-key", "apiKey": token}))
+        if present:
+            return (yield from self._present({"strategy": "jwt", "accessToken": token}))
+        self.tokens = Tokens(token)
+        return {"accessToken": token}
 
     # ---- lives ------------------------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ when, and what an answer means. No httpx2 exception leaves this module.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import random as _random
 import threading
@@ -18,10 +19,11 @@ from typing import Any, TypeVar
 
 import httpx2
 
-from agor_reactive.calls.drivers import drive, drive_async
-from agor_reactive.calls.effects import Call, EffectGenerator, GetToken, Sleep
-from agor_reactive.calls.methods import is_read, lost_in_flight
+from agor_reactive.calls.drivers import carried_out, drive, drive_async
+from agor_reactive.calls.effects import NO_OPTIONS, Call, CallOptions, EffectGenerator, GetToken, Sleep
+from agor_reactive.calls.methods import is_repeatable, lost_in_flight
 from agor_reactive.calls.own_loop import OwnLoop
+from agor_reactive.calls.retries import RetryPolicy
 from agor_reactive.errors import (
     CallTimeout,
     NotAuthenticated,
@@ -38,16 +40,20 @@ from agor_reactive.transport.rest import (
     Renew,
     RestAnswer,
     RestEffect,
-    RetryPolicy,
     Send,
     exchange,
     never_reached,
 )
 from agor_reactive.transport.tls import Verify, ssl_setting
+from agor_reactive.transport.user_agent import with_user_agent
 
 __all__ = ["MAX_RESPONSE", "AsyncRest", "Rest"]
 
 C = TypeVar("C", httpx2.Client, httpx2.AsyncClient)
+T = TypeVar("T")
+LoginEffect = RestEffect | GetToken
+
+_log = logging.getLogger("agor_reactive.calls")
 
 MAX_RESPONSE = 64_000_000
 """The largest answer that is read by default, in bytes after decompression."""
@@ -69,20 +75,24 @@ class _RestBase:
     """The common part of both. `timeout` in seconds covers connecting and each read; `random` gives numbers in [0, 1).
 
     `verify` as in `tls`, `proxy` and `timeout` as in httpx2; `max_response` is the largest answer, in bytes.
+    `http_client` is used instead of a client of our own, as it is, and not closed; `timeout` None is then its own.
     """
+
+    _kind: type[httpx2.Client] | type[httpx2.AsyncClient]
 
     def __init__(
         self,
         url: str,
         *,
         credentials: Credentials | None = None,
-        timeout: float | httpx2.Timeout = 30.0,
+        timeout: float | httpx2.Timeout | None = None,
         retry: RetryPolicy | None = None,
         headers: Mapping[str, Secret] | None = None,
         verify: Verify = True,
         proxy: Secret | None = None,
         proxy_from_env: bool = True,
         max_response: int = MAX_RESPONSE,
+        http_client: httpx2.Client | httpx2.AsyncClient | None = None,
         random: Callable[[], float] = _random.random,
         wall: Callable[[], float] = time.time,
     ) -> None:
@@ -92,9 +102,15 @@ class _RestBase:
         self._retry = retry or RetryPolicy()
         self._random = random
         self._wall = wall
+        self._base_url = httpx2.URL(self._address.url)
+        self._given: Any = http_client
+        # The timeout of each request: a client that was given has its own, which `timeout` replaces.
+        self._timeout = timeout if http_client is not None else None
+        if http_client is not None:
+            self._check_given(http_client, verify, proxy)
         self._options: dict[str, Any] = {
             "base_url": self._address.url,
-            "timeout": timeout,
+            "timeout": 30.0 if timeout is None else timeout,
             "limits": _LIMITS,
             "follow_redirects": False,
             "proxy": proxy,
@@ -111,14 +127,25 @@ class _RestBase:
         """The daemon's address."""
         return self._address.url
 
+    def _check_given(self, client: Any, verify: Verify, proxy: Any) -> None:
+        if not isinstance(client, self._kind):
+            raise UsageError(
+                f"http_client is a httpx2.{self._kind.__name__} here, not {type(client).__module__}."
+                f"{type(client).__name__}"
+            )
+        if verify is not True or proxy is not None:
+            raise UsageError("verify= and proxy= belong to the http_client; set them where it is made")
+
     def _login_for(self, credentials: Credentials) -> Login:
         self._address.warn_if_exposed()
         return Login(credentials, monotonic=time.monotonic, wall=self._wall)
 
-    def _exchange(self, call: Call, *, login: bool = True) -> EffectGenerator[RestEffect, Any]:
+    def _exchange(
+        self, call: Call, *, login: bool = True, options: CallOptions = NO_OPTIONS
+    ) -> EffectGenerator[RestEffect, Any]:
         self._refuse_if_closed()
         self._is_used = True
-        return exchange(call, self.session, retry=self._retry, random=self._random, login=login)
+        return exchange(call, self.session, retry=self._retry, random=self._random, login=login, options=options)
 
     def __del__(self) -> None:
         if getattr(self, "_is_used", False) and not self._closed:
@@ -131,8 +158,9 @@ class _RestBase:
 
     def _request(self, client: httpx2.Client | httpx2.AsyncClient, send: Send, timeout: float | None) -> httpx2.Request:
         wanted = send.request
-        url = client.base_url.copy_with(raw_path=(self._address.prefix + wanted.target).encode("ascii"))
-        extra: dict[str, Any] = {} if timeout is None else {"timeout": timeout}
+        url = self._base_url.copy_with(raw_path=(self._address.prefix + wanted.target).encode("ascii"))
+        limit = self._timeout if timeout is None else timeout
+        extra: dict[str, Any] = {} if limit is None else {"timeout": limit}
         request = client.build_request(
             wanted.verb, url, content=wanted.body, headers=self._all_headers(wanted.all_headers()), **extra
         )
@@ -140,16 +168,49 @@ class _RestBase:
         return request
 
     def _all_headers(self, of_request: Mapping[str, str]) -> dict[str, str]:
-        return {**reveal_values(self._headers), **of_request}
+        return {**with_user_agent(reveal_values(self._headers)), **of_request}
 
-    def _renewal(self, seen: int) -> EffectGenerator[LoginStep, Mapping[str, Any]] | None:
-        """The operation that gets a new token; None when another caller just got one. Raises that caller's refusal."""
+    # ---- logging in: one caller at a time, under the lock of the subclass
+
+    def _log_in(self, credentials: Credentials) -> EffectGenerator[LoginEffect, Mapping[str, Any]]:
+        login = self._login_for(credentials)
+        answer = yield from self._over_http(login.log_in())
+        self.session.adopt(login)
+        return answer
+
+    def _renew(self) -> EffectGenerator[LoginEffect, Mapping[str, Any]]:
+        login = self.session.login
+        if login is None:
+            raise NotAuthenticated("there is no login to renew; authenticate first")
+        answer = yield from self._over_http(login.renew() if login.renewable else login.log_in())
+        self.session.renewed()
+        return answer
+
+    def _renew_once(self, seen: int) -> EffectGenerator[LoginEffect, None]:
+        """Get a new token, unless another caller just got one. Raises that caller's refusal."""
         session, login = self.session, self.session.login
         if session.generation != seen or login is None:
-            return None
+            return
         if session.refusal is not None:
             raise session.refusal
-        return login.log_in() if login.tokens.access is None else login.renew()
+        try:
+            yield from self._over_http(login.log_in() if login.tokens.access is None else login.renew())
+        except NotAuthenticated as error:
+            session.refused(error)
+            raise
+        session.renewed()
+
+    def _over_http(
+        self, steps: EffectGenerator[LoginStep, Mapping[str, Any]]
+    ) -> EffectGenerator[LoginEffect, Mapping[str, Any]]:
+        """Carry out the steps of a login: its calls are requests without a token."""
+
+        def perform(step: LoginStep) -> EffectGenerator[LoginEffect, Any]:
+            if isinstance(step, GetToken):
+                return (yield step)
+            return hide_fields((yield from self._exchange(step, login=False)))
+
+        return carried_out(steps, perform)
 
 
 def _made(kind: Callable[..., C], options: Mapping[str, Any]) -> C:
@@ -198,7 +259,7 @@ def _link_error(error: Exception, send: Send, url: str) -> Exception:
         return never_reached(call, url, str(error) or why)
     if isinstance(error, httpx2.TimeoutException):
         what = f"{call.method} {call.service}: no answer in time"
-        if is_read(call.method):
+        if is_repeatable(call.method, call.service):
             return CallTimeout(f"{what}. Try again, or allow more time (timeout=, in seconds)")
         return OutcomeUnknown(f"{what}; it may have been carried out. Check before you repeat it")
     if isinstance(error, httpx2.LocalProtocolError):  # its text may contain the header, and so the key
@@ -215,43 +276,36 @@ def _link_error(error: Exception, send: Send, url: str) -> Exception:
 class Rest(_RestBase):
     """REST on the calling thread. Safe to share between threads. Close it, or use it as a context manager."""
 
+    _kind = httpx2.Client
+
     def __init__(self, url: str, *, sleep: Callable[[float], None] = time.sleep, **options: Any) -> None:
         super().__init__(url, **options)
         self.sleep = sleep
         self._lock = threading.Lock()
-        self._client = _made(httpx2.Client, self._options)
+        self._client: httpx2.Client = self._given or _made(httpx2.Client, self._options)
         self._process = os.getpid()
         self._inherited: list[httpx2.Client] = []
 
-    def call(self, call: Call, *, timeout: float | None = None) -> Any:
+    def call(self, call: Call, options: CallOptions = NO_OPTIONS) -> Any:
         """Make one call. Raises `LinkError` and `DaemonError` kinds, `ProtocolError`, `UsageError`."""
         self._be_this_process()
-        return drive(self._exchange(call), lambda effect: self._perform(effect, timeout))
+        return drive(self._exchange(call, options=options), lambda effect: self._perform(effect, options.timeout))
 
     def log_in(self, credentials: Credentials) -> Mapping[str, Any]:
         """Log in and stay logged in. Raises `NotAuthenticated`; the previous login then stays in force."""
         self._be_this_process()
-        login = self._login_for(credentials)
-        with self._lock:
-            answer = self._run_login(login.log_in())
-            self.session.adopt(login)
-        return answer
+        return self._run_login(self._log_in(credentials))
 
     def renew(self) -> Mapping[str, Any]:
         """Renew the token with the current credentials. Raises `NotAuthenticated`."""
         self._be_this_process()
-        with self._lock:
-            login = self.session.login
-            if login is None:
-                raise NotAuthenticated("there is no login to renew; authenticate first")
-            answer = self._run_login(login.renew() if login.renewable else login.log_in())
-            self.session.renewed()
-        return answer
+        return self._run_login(self._renew())
 
     def close(self) -> None:
-        """Close every connection. Idempotent."""
+        """Close every connection, but those of a client that was given. Idempotent."""
         self._closed = True
-        self._client.close()
+        if self._given is None:
+            self._client.close()
 
     def _be_this_process(self) -> None:
         """After a fork, start with new connections: processes that share one read each other's answers.
@@ -259,20 +313,31 @@ class Rest(_RestBase):
         The old ones are kept unclosed, because a TLS shutdown would end them for the parent process, too.
         """
         if self._process != os.getpid() and not self._closed:
+            if self._given is not None:
+                raise UsageError("the http_client of this client belongs to the process before the fork; make new ones")
             self._process = os.getpid()
             self._inherited.append(self._client)
             self._lock = threading.Lock()  # another thread may have held the lock during the fork
             self._client = _made(httpx2.Client, self._options)
 
-    def _perform(self, effect: RestEffect, timeout: float | None) -> Any:
+    def _perform(self, effect: LoginEffect, timeout: float | None) -> Any:
         if isinstance(effect, Sleep):
             self.sleep(effect.seconds)
             return None
         if isinstance(effect, Renew):
-            self._renew_once(effect.generation)
-            return None
+            return self._run_login(self._renew_once(effect.generation))
+        if isinstance(effect, GetToken):
+            token = effect.provider()
+            if isawaitable(token):
+                if iscoroutine(token):
+                    token.close()
+                raise UsageError("an async token provider needs an async client (create_async_rest_client)")
+            return hide(token)
         try:
-            response = self._client.send(self._request(self._client, effect, timeout), stream=True)
+            response = self._client.send(
+                self._request(self._client, effect, timeout), stream=True, follow_redirects=False
+            )
+            _log.debug("%s: HTTP %d", effect.request, response.status_code)
             try:
                 body = _Body(response, effect, self._max_response)
                 for part in response.iter_bytes():
@@ -289,82 +354,60 @@ class Rest(_RestBase):
             raise
         raise failed  # not from within: the error behind it has the frames that hold headers
 
-    def _renew_once(self, seen: int) -> None:
+    def _run_login(self, login: EffectGenerator[LoginEffect, T]) -> T:
         with self._lock:
-            steps = self._renewal(seen)
-            if steps is None:
-                return
-            try:
-                self._run_login(steps)
-            except NotAuthenticated as error:
-                self.session.refused(error)
-                raise
-            self.session.renewed()
-
-    def _run_login(self, steps: EffectGenerator[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
-        def perform(step: LoginStep) -> Any:
-            if isinstance(step, GetToken):
-                token = step.provider()
-                if isawaitable(token):
-                    if iscoroutine(token):
-                        token.close()
-                    raise UsageError("an async token provider needs an async client (create_async_rest_client)")
-                return hide(token)
-            return hide_fields(drive(self._exchange(step, login=False), lambda effect: self._perform(effect, None)))
-
-        return drive(steps, perform)
+            return drive(login, lambda effect: self._perform(effect, None))
 
 
 class AsyncRest(_RestBase):
     """REST on the running event loop. One loop per client. Close it, or use it as an async context manager."""
+
+    _kind = httpx2.AsyncClient
 
     def __init__(self, url: str, *, sleep: Callable[[float], Any] = asyncio.sleep, **options: Any) -> None:
         super().__init__(url, **options)
         self.sleep = sleep
         self._lock = asyncio.Lock()
         self.own_loop = OwnLoop()
-        self._client = _made(httpx2.AsyncClient, self._options)
+        self._client: httpx2.AsyncClient = self._given or _made(httpx2.AsyncClient, self._options)
 
-    async def call(self, call: Call, *, timeout: float | None = None) -> Any:
+    async def call(self, call: Call, options: CallOptions = NO_OPTIONS) -> Any:
         """Make one call. Raises `LinkError` and `DaemonError` kinds, `ProtocolError`, `UsageError`, `WrongLoop`."""
         self.own_loop.bind()
-        return await drive_async(self._exchange(call), lambda effect: self._perform(effect, timeout))
+        steps = self._exchange(call, options=options)
+        return await drive_async(steps, lambda effect: self._perform(effect, options.timeout))
 
     async def log_in(self, credentials: Credentials) -> Mapping[str, Any]:
         """Log in and stay logged in. Raises `NotAuthenticated`; the previous login then stays in force."""
         self.own_loop.bind()
-        login = self._login_for(credentials)
-        async with self._lock:
-            answer = await self._run_login(login.log_in())
-            self.session.adopt(login)
-        return answer
+        return await self._run_login(self._log_in(credentials))
 
     async def renew(self) -> Mapping[str, Any]:
         """Renew the token with the current credentials. Raises `NotAuthenticated`."""
         self.own_loop.bind()
-        async with self._lock:
-            login = self.session.login
-            if login is None:
-                raise NotAuthenticated("there is no login to renew; authenticate first")
-            answer = await self._run_login(login.renew() if login.renewable else login.log_in())
-            self.session.renewed()
-        return answer
+        return await self._run_login(self._renew())
 
     async def close(self) -> None:
-        """Close every connection. Idempotent."""
+        """Close every connection, but those of a client that was given. Idempotent."""
         self.own_loop.bind()
         self._closed = True
-        await self._client.aclose()
+        if self._given is None:
+            await self._client.aclose()
 
-    async def _perform(self, effect: RestEffect, timeout: float | None) -> Any:
+    async def _perform(self, effect: LoginEffect, timeout: float | None) -> Any:
         if isinstance(effect, Sleep):
             await self.sleep(effect.seconds)
             return None
         if isinstance(effect, Renew):
-            await self._renew_once(effect.generation)
-            return None
+            return await self._run_login(self._renew_once(effect.generation))
+        if isinstance(effect, GetToken):
+            token = effect.provider()
+            return hide(await token if isawaitable(token) else token)
         try:
-            response = await self._client.send(self._request(self._client, effect, timeout), stream=True)
+            response = await self._client.send(
+                self._request(self._client, effect, timeout), stream=True, follow_redirects=False
+            )
+            _log.debug("%s: HTTP %d", effect.request, response.status_code)
             try:
                 body = _Body(response, effect, self._max_response)
                 async for part in response.aiter_bytes():
@@ -381,25 +424,6 @@ class AsyncRest(_RestBase):
             raise
         raise failed  # not from within: the error behind it has the frames that hold headers
 
-    async def _renew_once(self, seen: int) -> None:
+    async def _run_login(self, login: EffectGenerator[LoginEffect, T]) -> T:
         async with self._lock:
-            steps = self._renewal(seen)
-            if steps is None:
-                return
-            try:
-                await self._run_login(steps)
-            except NotAuthenticated as error:
-                self.session.refused(error)
-                raise
-            self.session.renewed()
-
-    async def _run_login(self, steps: EffectGenerator[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
-        async def perform(step: LoginStep) -> Any:
-            if isinstance(step, GetToken):
-                token = step.provider()
-                return hide(await token if isawaitable(token) else token)
-            return hide_fields(
-                await drive_async(self._exchange(step, login=False), lambda effect: self._perform(effect, None))
-            )
-
-        return await drive_async(steps, perform)
+            return await drive_async(login, lambda effect: self._perform(effect, None))

@@ -7,6 +7,7 @@ methods exist over the live link only.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -17,11 +18,10 @@ from urllib.parse import quote
 
 from pydantic import SecretStr
 
-from agor_reactive.calls.backoff import Backoff
-from agor_reactive.calls.effects import Call, EffectGenerator, Sleep
-from agor_reactive.calls.methods import STANDARD_METHODS, is_read
+from agor_reactive.calls.effects import NO_OPTIONS, Call, CallOptions, EffectGenerator, Sleep
+from agor_reactive.calls.methods import STANDARD_METHODS
+from agor_reactive.calls.retries import RetryPolicy
 from agor_reactive.errors import (
-    AgorError,
     CannotConnect,
     ConnectionLost,
     LinkError,
@@ -31,11 +31,14 @@ from agor_reactive.errors import (
     Unavailable,
     UsageError,
 )
+from agor_reactive.models.secrecy import scrub_text
 from agor_reactive.transport.codec import arguments, daemon_error, dumps, loads
 from agor_reactive.transport.credentials import ApiKey, Login
 from agor_reactive.transport.query import LocalSlice, rest_query, to_query_string
 
-__all__ = ["AuthState", "Renew", "RestAnswer", "RestEffect", "RestRequest", "RetryPolicy", "Send", "exchange"]
+__all__ = ["AuthState", "Renew", "RestAnswer", "RestEffect", "RestRequest", "Send", "exchange"]
+
+_log = logging.getLogger("agor_reactive.calls")
 
 _VERBS: Final[Mapping[str, str]] = {
     "find": "GET",
@@ -66,7 +69,7 @@ class RestRequest:
         return {**self.headers, **identity}
 
     def __repr__(self) -> str:
-        return f"RestRequest({self.verb} {self.target.partition('?')[0]})"
+        return f"RestRequest({self.verb} {scrub_text(self.target.partition('?')[0])})"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -165,21 +168,6 @@ def _moment(text: str) -> datetime | None:
 # ---- the exchange ----
 
 
-_REPEATS: Final = Backoff(first=0.2, jitter=(0.5, 1.5))
-
-
-@dataclass(frozen=True, slots=True)
-class RetryPolicy:
-    """Attempts of a read while the daemon is busy or unreachable, and the waits between them. Writes have one attempt.
-
-    If the daemon asks for a longer pause than `longest_wait`, `TooManyRequests` is raised at once.
-    """
-
-    tries: int = 3
-    backoff: Backoff = _REPEATS
-    longest_wait: float = 30.0
-
-
 @dataclass(frozen=True, slots=True)
 class Send:
     """Send this request; the driver answers with the `RestAnswer`, or raises a `LinkError`."""
@@ -243,13 +231,20 @@ class AuthState:
 
 
 def exchange(
-    call: Call, session: AuthState, *, retry: RetryPolicy, random: Callable[[], float], login: bool = True
+    call: Call,
+    session: AuthState,
+    *,
+    retry: RetryPolicy,
+    random: Callable[[], float],
+    login: bool = True,
+    options: CallOptions = NO_OPTIONS,
 ) -> EffectGenerator[RestEffect, Any]:
-    """Make one call: log in first if needed, renew once on a 401, retry reads.
+    """Make one call: log in first if needed, renew once on a 401, repeat it where that is safe (`calls.retries`).
 
     With `login` false the call is sent as it is (it is part of a login).
     """
     request, cut = build(call)
+    retry = retry.of(options)
     if login and session.needs_login:
         yield Renew(session.generation)
     renewed = False
@@ -259,7 +254,10 @@ def exchange(
         token = session.token if login else None
         try:
             answer: RestAnswer = yield Send(replace(request, token=token), call)
-            return read(answer, cut)
+            result = read(answer, cut)
+            if options.answered is not None:
+                options.answered(answer)
+            return result
         except NotAuthenticated:
             # A 401 means that nothing was done, so a repetition is safe for writes, too.
             if not login or renewed or not (session.can_renew or session.generation != seen):
@@ -268,17 +266,11 @@ def exchange(
             yield Renew(seen)
         except (Unavailable, TooManyRequests, CannotConnect, ConnectionLost) as error:
             failed += 1
-            pause = _pause(error, failed, retry, random)
-            if not is_read(call.method) or failed >= retry.tries or pause is None:
+            pause = retry.pause(call, error, failed, random)
+            if pause is None:
                 raise
+            _log.debug("%r: %s; attempt %d in %.1f s", call, type(error).__name__, failed + 1, pause)
             yield Sleep(pause)
-
-
-def _pause(error: AgorError, failed: int, retry: RetryPolicy, random: Callable[[], float]) -> float | None:
-    asked = error.retry_after if isinstance(error, TooManyRequests) else None
-    if asked is None:
-        return retry.backoff.delay(failed, random)
-    return asked + retry.backoff.first * random() if asked <= retry.longest_wait else None
 
 
 def never_reached(call: Call, url: str, why: str) -> LinkError:

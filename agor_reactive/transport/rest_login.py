@@ -6,19 +6,34 @@ come from ``POST /authentication`` and ``POST /authentication/refresh``. The HTT
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Callable
+from inspect import isawaitable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from agor_reactive.calls.drivers import drive_async
-from agor_reactive.calls.effects import Call, EffectGenerator, GetToken
+from agor_reactive.calls.effects import Call, CallOptions, EffectGenerator
 from agor_reactive.errors import DaemonError, LinkError
-from agor_reactive.models.secrecy import hide_fields
+from agor_reactive.models.secrecy import hide, hide_fields
 from agor_reactive.transport.credentials import ApiKey, LoginStep
 
 if TYPE_CHECKING:
     from agor_reactive.transport.http import AsyncRest
 
-__all__ = ["RestLogin"]
+__all__ = ["RestLogin", "run_login"]
+
+T = TypeVar("T")
+
+
+async def run_login(steps: EffectGenerator[LoginStep, T], call: Callable[[Call], Awaitable[Any]]) -> T:
+    """Run the operation of a login; `call` makes its calls. The user's token provider may be async."""
+
+    async def perform(step: LoginStep) -> Any:
+        if isinstance(step, Call):
+            return hide_fields(await call(step))
+        token = step.provider()
+        return hide(await token if isawaitable(token) else token)
+
+    return await drive_async(steps, perform)
 
 
 class RestLogin:
@@ -29,25 +44,21 @@ class RestLogin:
         self._timeout = timeout
         self._rest: AsyncRest | None = None
 
-    async def run(self, steps: EffectGenerator[LoginStep, Any], ask: Callable[[GetToken], Any]) -> Any:
-        """Run the operation of a login with HTTP requests; `ask` calls the user's token provider."""
-
-        async def perform(step: LoginStep) -> Any:
-            return await ask(step) if isinstance(step, GetToken) else hide_fields(await self.call(step))
-
-        return await drive_async(steps, perform)
+    async def run(self, steps: EffectGenerator[LoginStep, T]) -> T:
+        """Run the operation of a login with HTTP requests."""
+        return await run_login(steps, self.call)
 
     async def call(self, call: Call, timeout: float | None = None) -> Any:
         """Make one unauthenticated call. Raises as `AsyncRest.call`."""
         if self._rest is None:
             self._rest = self._make(None)
-        return await self._rest.call(call, timeout=self._timeout if timeout is None else timeout)
+        return await self._rest.call(call, CallOptions(self._timeout if timeout is None else timeout))
 
     async def takes_key(self, key: ApiKey) -> bool:
         """Whether the daemon accepts this key for REST calls, even if it refuses a login with it."""
         rest = self._make(key)
         try:
-            await rest.call(Call("find", "sessions", ({"$limit": 1},)), timeout=self._timeout)
+            await rest.call(Call("find", "sessions", ({"$limit": 1},)), CallOptions(self._timeout))
         except (DaemonError, LinkError):
             return False
         finally:

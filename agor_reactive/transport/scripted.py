@@ -23,14 +23,14 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from agor_reactive.calls.drivers import drive_async
-from agor_reactive.calls.effects import EffectGenerator, GetToken
-from agor_reactive.calls.methods import is_read, lost_in_flight
+from agor_reactive.calls.effects import EffectGenerator
+from agor_reactive.calls.methods import is_repeatable, lost_in_flight
 from agor_reactive.errors import CallTimeout, NotAuthenticated, NotConnected, NotFound, OutcomeUnknown
 from agor_reactive.models.base import copied
 from agor_reactive.models.secrecy import reveal_fields
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.transport.credentials import Credentials, Login, LoginStep
+from agor_reactive.transport.rest_login import run_login
 from agor_reactive.transport.seam import OnEvent, OnStatus
 
 __all__ = ["PendingCall", "Responder", "ScriptedLink"]
@@ -81,7 +81,7 @@ class PendingCall:
     def time_out(self) -> None:
         """End the call as the real link does when no answer comes in time."""
         what = f"{self.method} {self.service}: no answer in time"
-        self.fail(CallTimeout(what) if is_read(self.method) else OutcomeUnknown(what))
+        self.fail(CallTimeout(what) if is_repeatable(self.method, self.service) else OutcomeUnknown(what))
 
     def _follow(self, inner: asyncio.Future[Any]) -> None:
         def copy(finished: asyncio.Future[Any]) -> None:
@@ -241,13 +241,9 @@ class ScriptedLink:
         self.set_status(LinkStatus("unauthenticated", reason="logged out", epoch=self._status.epoch))
 
     async def _run(self, login: Login, steps: EffectGenerator[LoginStep, Mapping[str, Any]]) -> Mapping[str, Any]:
-        async def perform(step: LoginStep) -> Any:
-            if isinstance(step, GetToken):
-                token = step.provider()
-                return await token if inspect.isawaitable(token) else token
-            return await self.call(step.method, step.service, *map(reveal_fields, step.args))
-
-        answer = await drive_async(steps, perform)
+        answer = await run_login(
+            steps, lambda call: self.call(call.method, call.service, *map(reveal_fields, call.args))
+        )
         self._login = login
         if self._status.phase != "live":
             self.set_status(LinkStatus("live", epoch=self._status.epoch))

@@ -5,14 +5,21 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import random as _random
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Protocol
 
-from agor_reactive.calls.effects import Call
+from agor_reactive.calls.effects import Call, CallOptions
+from agor_reactive.calls.retries import RetryPolicy
+from agor_reactive.errors import DaemonError
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.transport.credentials import Credentials
 
 __all__ = ["Link", "OnEvent", "OnStatus", "caller"]
+
+_log = logging.getLogger("agor_reactive.calls")
 
 OnEvent = Callable[[RawEvent], None]
 OnStatus = Callable[[LinkStatus], None]
@@ -70,10 +77,32 @@ class Link(Protocol):
         ...
 
 
-def caller(link: Link) -> Callable[[Call, float | None], Awaitable[Any]]:
-    """Make the function with which a driver makes calls over `link`."""
+def caller(
+    link: Link,
+    retry: RetryPolicy | None = None,
+    *,
+    sleep: Callable[[float], Awaitable[Any]] = asyncio.sleep,
+    random: Callable[[], float] = _random.random,
+) -> Callable[[Call, CallOptions], Awaitable[Any]]:
+    """Make the function with which a driver makes calls over `link`.
 
-    async def call(effect: Call, timeout: float | None) -> Any:
-        return await link.call(effect.method, effect.service, *effect.args, timeout=timeout)
+    It repeats what the daemon refuses for being busy, as `retry` says (None: nothing). It does not repeat a call
+    because of the link, which reconnects without it: the caller learns at once that it is down.
+    """
+
+    async def call(effect: Call, options: CallOptions) -> Any:
+        _log.debug("%r", effect)
+        policy = None if retry is None else retry.of(options)
+        failed = 0
+        while True:
+            try:
+                return await link.call(effect.method, effect.service, *effect.args, timeout=options.timeout)
+            except DaemonError as error:
+                failed += 1
+                pause = None if policy is None else policy.pause(effect, error, failed, random)
+                if pause is None:
+                    raise
+                _log.debug("%r: %s; attempt %d in %.1f s", effect, type(error).__name__, failed + 1, pause)
+            await sleep(pause)
 
     return call

@@ -23,16 +23,15 @@ import random as _random
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager, suppress
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import SecretStr
 
 from agor_reactive.calls.backoff import Backoff
-from agor_reactive.calls.drivers import drive_async
-from agor_reactive.calls.effects import Call, EffectGenerator, GetToken
+from agor_reactive.calls.effects import Call, EffectGenerator
 from agor_reactive.calls.methods import STANDARD_METHODS
 from agor_reactive.calls.own_loop import OwnLoop
+from agor_reactive.calls.retries import RetryPolicy
 from agor_reactive.errors import (
     AgorError,
     ApiKeyRestOnly,
@@ -45,12 +44,12 @@ from agor_reactive.errors import (
     TooManyRequests,
     UsageError,
 )
-from agor_reactive.models.secrecy import hide, hide_fields, hide_values
+from agor_reactive.models.secrecy import hide, hide_values
 from agor_reactive.models.wire import LinkPhase, LinkStatus, RawEvent
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.connection import MAX_FRAME, Connection, ConnectOptions
 from agor_reactive.transport.credentials import ApiKey, Credentials, Login, LoginStep, Secret
-from agor_reactive.transport.rest_login import RestLogin
+from agor_reactive.transport.rest_login import RestLogin, run_login
 from agor_reactive.transport.seam import OnEvent, OnStatus
 from agor_reactive.transport.tls import Verify, ssl_setting
 
@@ -484,7 +483,7 @@ class SocketLink:
         return answer
 
     async def _over_rest(self, steps: EffectGenerator[LoginStep, Any]) -> Any:
-        return await self._rest.run(steps, _ask_provider)
+        return await self._rest.run(steps)
 
     async def _explained(self, error: AgorError, login: Login) -> AgorError:
         """The error for a refused API key: a bad key, or a good key that this daemon accepts over REST only."""
@@ -506,7 +505,6 @@ class SocketLink:
 
     def _make_rest(self, key: ApiKey | None) -> AsyncRest:
         from agor_reactive.transport.http import AsyncRest  # imports an HTTP library, so only when needed
-        from agor_reactive.transport.rest import RetryPolicy
 
         options = self._options
         return AsyncRest(
@@ -516,7 +514,7 @@ class SocketLink:
             verify=options.verify,
             proxy=options.proxy,
             proxy_from_env=options.proxy_from_env,
-            retry=RetryPolicy(tries=1),  # the link retries with its back-off
+            retry=RetryPolicy(max_retries=0),  # the link retries with its back-off
         )
 
     # ---- staying logged in ----
@@ -575,14 +573,10 @@ class SocketLink:
         if connection is None:
             raise NotConnected("the link is not connected; nothing was sent")
 
-        async def perform(step: LoginStep) -> Any:
-            if isinstance(step, GetToken):
-                return await _ask_provider(step)
-            answer = await connection.call(step.method, step.service, step.args, timeout=self._timeout)
-            return hide_fields(answer)
-
         with self._calls_held_back():
-            answer = await drive_async(steps, perform)
+            answer = await run_login(
+                steps, lambda call: connection.call(call.method, call.service, call.args, timeout=self._timeout)
+            )
             if connection.lost.done():
                 raise ConnectionLost(f"the connection dropped right after the login ({connection.lost.result()})")
             if self._status.phase != "live" or self._status.epoch != self._epoch:
@@ -641,8 +635,3 @@ class SocketLink:
             self._on_status(self._status)
         except (Exception, asyncio.CancelledError, GeneratorExit):
             log.exception("the listener failed on status %s", phase)
-
-
-async def _ask_provider(step: GetToken) -> Any:
-    token = step.provider()
-    return hide(await token if isawaitable(token) else token)

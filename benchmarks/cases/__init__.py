@@ -40,8 +40,10 @@ CASES: Mapping[str, tuple[str, str]] = {
     "socket": ("sockets", "socket"),
     "hydrate": ("hydrate", "hydrate"),
     "widget": ("widget", "widget"),
+    "web": ("web", "web"),
     "text": ("outside_text", "text"),
     "log": ("logs", "log"),
+    "operators": ("operators", "operators"),
 }
 """Name of a case: its module here, and the function in it."""
 

@@ -65,30 +65,30 @@ def test_callbacks_come_where_they_are_delivered_with_at_most_one_waiting(
     client: BlockingClient, session_id: str
 ) -> None:
     calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    told: list[tuple[str, int]] = []
+    notified: list[tuple[str, int]] = []
     with client.retain(session_id) as handle:
         handle.ready(timeout=10)
         undo = handle.subscribe(
-            lambda state: told.append((threading.current_thread().name, state.revision)), deliver=calls.put
+            lambda state: notified.append((threading.current_thread().name, state.revision)), deliver=calls.put
         )
         handle.prompt("hello [chunks:20]")
         handle.wait_for(lambda state: state.tasks and state.tasks[0].ended, timeout=20)
         assert calls.qsize() == 1, "however many snapshots there were"
         calls.get()()
-        assert told == [(threading.current_thread().name, handle.state.revision)]
+        assert notified == [(threading.current_thread().name, handle.state.revision)]
         undo()
 
 
 def test_listeners_hear_typed_rows_on_the_loops_thread_until_they_leave(
     client: BlockingClient, daemon: EmbeddedDaemon
 ) -> None:
-    heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    off = client.service("boards").on("created", lambda row: heard.put((threading.current_thread().name, row.name)))
+    received: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    off = client.service("boards").on("created", lambda row: received.put((threading.current_thread().name, row.name)))
     client.service("boards").create({"name": "first"})
-    assert heard.get(timeout=10) == ("agor-reactive", "first")
+    assert received.get(timeout=10) == ("agor-reactive", "first")
     off()
     client.service("boards").create({"name": "second"})
-    assert heard.empty()
+    assert received.empty()
 
 
 def test_many_threads_use_one_client(client: BlockingClient, session_id: str) -> None:

@@ -25,22 +25,22 @@ def new_session(client: BlockingClient, daemon: EmbeddedDaemon, title: str = "On
 
 
 def test_off_finds_what_on_added_by_another_look_up_of_the_service(client: BlockingClient) -> None:
-    heard: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    client.service("boards").on("created", heard.put)
-    client.service("boards").on("created", told.put)
-    client.service("boards").off("created", heard.put)
+    received: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    notified: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    client.service("boards").on("created", received.put)
+    client.service("boards").on("created", notified.put)
+    client.service("boards").off("created", received.put)
     client.service("boards").create({"name": "a board"})
-    assert told.get(timeout=SOON).name == "a board"
-    assert heard.empty()
+    assert notified.get(timeout=SOON).name == "a board"
+    assert received.empty()
 
 
 def test_a_callback_may_undo_itself(client: BlockingClient, daemon: EmbeddedDaemon) -> None:
-    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    notified: queue.SimpleQueue[Any] = queue.SimpleQueue()
     session_id = new_session(client, daemon)
 
     def once(row: Any) -> None:
-        told.put(row.name)
+        notified.put(row.name)
         undo()
 
     undo = client.service("boards").on("created", once)
@@ -49,7 +49,7 @@ def test_a_callback_may_undo_itself(client: BlockingClient, daemon: EmbeddedDaem
     for name in ("first", "second"):
         client.service("boards").create({"name": name})
         assert last.get(timeout=SOON).name == name
-    assert (told.get(), told.empty()) == ("first", True)
+    assert (notified.get(), notified.empty()) == ("first", True)
 
     released = threading.Event()
     handle = client.retain(session_id)
@@ -127,7 +127,8 @@ def test_permission_is_given_from_a_plain_thread(client: BlockingClient, daemon:
         assert request.request_id == outcome.requests[0].request_id
         assert request.task_id == outcome.task.task_id
         assert request.tool_name
-        assert request.approve()["success"] is True
+        assert outcome.requests[0].approve()["success"] is True
+        assert request.approve()["success"] is False
         assert request.deny()["success"] is False
         assert isinstance(handle.wait(outcome.task.task_id, timeout=SOON), Done)
         undo()
@@ -157,15 +158,15 @@ def test_an_answer_given_on_the_loops_own_thread_says_where_to_give_it(
 
 def test_many_sessions_without_await(client: BlockingClient, daemon: EmbeddedDaemon) -> None:
     first = new_session(client, daemon, "First")
-    told: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    notified: queue.SimpleQueue[Any] = queue.SimpleQueue()
     calls: queue.SimpleQueue[Any] = queue.SimpleQueue()
     with client.retain_sessions(query={"archived": False}) as sessions:
         assert first in sessions.ready(SOON)
-        undo = sessions.subscribe(told.put)
-        assert first in told.get(timeout=SOON)
+        undo = sessions.subscribe(notified.put)
+        assert first in notified.get(timeout=SOON)
         sessions.subscribe(lambda rows: None, deliver=calls.put)
         second = new_session(client, daemon, "Second")
-        while second not in told.get(timeout=SOON):
+        while second not in notified.get(timeout=SOON):
             pass
         assert second in sessions.rows
         assert calls.qsize() == 1, "however many there were"
@@ -173,7 +174,7 @@ def test_many_sessions_without_await(client: BlockingClient, daemon: EmbeddedDae
             assert handle.ready(SOON).session_id == second
         undo()
     with pytest.raises(agor.HandleDisposed):
-        sessions.subscribe(told.put)
+        sessions.subscribe(notified.put)
 
 
 async def test_mirrors_of_a_client_that_has_none_say_what_to_use(daemon: EmbeddedDaemon) -> None:

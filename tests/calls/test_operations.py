@@ -200,18 +200,18 @@ async def test_the_other_routes_go_where_they_should(link: ScriptedLink, client:
 async def test_every_method_of_a_service_reaches_the_wire(link: ScriptedLink, client: agor.Client) -> None:
     link.on_call("*", "*", lambda args: {"task_id": "t1"})
     tasks = client.service("tasks")
-    await tasks.create({"a": 1}, {"q": 1})
-    await tasks.update("t1", {"a": 1})
-    await tasks.patch("t1", {"a": 1})
+    await tasks.create({"model": "m"}, {"q": 1})
+    await tasks.update("t1", {"model": "m"})
+    await tasks.patch("t1", {"model": "m"})
     await tasks.remove("t1")
     await client.service("messages").call("findByTask", {"task_id": "t1"})
     await client.service("boards").call("toBlob", {"id": "b"})
-    unknown: Any = client.service("kb/graph")
+    unknown: Any = client.service("kb/zork")
     await unknown.find_near({"document_id": "d"}, timeout=3.0)
     assert [(method, args) for method, _, args in link.calls] == [
-        ("create", ({"a": 1}, {"q": 1})),
-        ("update", ("t1", {"a": 1})),
-        ("patch", ("t1", {"a": 1})),
+        ("create", ({"model": "m"}, {"q": 1})),
+        ("update", ("t1", {"model": "m"})),
+        ("patch", ("t1", {"model": "m"})),
         ("remove", ("t1",)),
         ("findByTask", ({"task_id": "t1"},)),
         ("toBlob", ({"id": "b"},)),
@@ -220,36 +220,36 @@ async def test_every_method_of_a_service_reaches_the_wire(link: ScriptedLink, cl
 
 
 async def test_listeners_hear_typed_rows_until_they_leave(link: ScriptedLink, client: agor.Client) -> None:
-    heard: list[Any] = []
-    leave = client.service("messages").on("created", heard.append)
-    client.service("messages").on("streaming:chunk", heard.append)
+    received: list[Any] = []
+    leave = client.service("messages").on("created", received.append)
+    client.service("messages").on("streaming:chunk", received.append)
     link.emit("messages created", {"message_id": "m", "session_id": SID})
     link.emit("messages streaming:chunk", {"chunk": "x"})
     leave()
     leave()
-    client.service("messages").off("streaming:chunk", heard.append)
+    client.service("messages").off("streaming:chunk", received.append)
     link.emit("messages created", {"message_id": "m2"})
     link.emit("messages streaming:chunk", {"chunk": "y"})
-    assert isinstance(heard[0], Message)
-    assert heard[1:] == [{"chunk": "x"}]
+    assert isinstance(received[0], Message)
+    assert received[1:] == [{"chunk": "x"}]
     assert client.router.listener_count == 0
 
 
 async def test_off_without_a_callback_takes_them_all(link: ScriptedLink, client: agor.Client) -> None:
-    heard: list[Any] = []
+    received: list[Any] = []
     for _ in range(3):
-        client.service("tasks").on("patched", heard.append)
+        client.service("tasks").on("patched", received.append)
     client.service("tasks").off("patched")
     link.emit("tasks patched", TASK)
-    assert heard == []
+    assert received == []
 
 
 async def test_client_events_are_redacted(link: ScriptedLink, client: agor.Client) -> None:
-    heard: list[agor.RawEvent] = []
-    client.events.subscribe(heard.append)
+    received: list[agor.RawEvent] = []
+    client.events.subscribe(received.append)
     link.emit("api/v1/user/api-keys created", {"rawKey": "agor_sk_secret"})
     link.emit("sessions created", {"session_id": SID, "mcp_token": "secret"})
-    assert "secret" not in str([event.payload for event in heard])
+    assert "secret" not in str([event.payload for event in received])
 
 
 async def test_a_login_answers_who_one_is_and_shows_no_token(link: ScriptedLink, client: agor.Client) -> None:

@@ -165,14 +165,14 @@ def test_where_only_numbers_would_reach_the_walk_says_so(numbers: Any) -> None:
 
 
 def test_a_walk_tells_how_far_it_is() -> None:
-    told: list[tuple[int, int | None]] = []
+    notified: list[tuple[int, int | None]] = []
     daemon = TableDaemon(rows(25))
-    daemon.service().find_all(page_size=10, on_progress=lambda *progress: told.append(progress))
-    assert told == [(10, 25), (20, 25), (25, 25)]
-    told.clear()
+    daemon.service().find_all(page_size=10, on_page=lambda *progress: notified.append(progress))
+    assert notified == [(10, 25), (20, 25), (25, 25)]
+    notified.clear()
     wanted = {"id": {"$in": ids(rows(250))}}
-    list(daemon.service().iterate(wanted, on_progress=lambda *progress: told.append(progress)))
-    assert told == [(25, None), (25, None), (25, 25)]
+    list(daemon.service().iterate(wanted, on_page=lambda *progress: notified.append(progress)))
+    assert notified == [(25, None), (25, None), (25, 25)]
 
 
 def test_a_daemon_that_promises_more_than_it_has_is_an_error_once_the_rows_are_there() -> None:

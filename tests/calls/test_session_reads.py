@@ -299,7 +299,7 @@ def test_the_messages_of_a_task_hold_none_of_another_whatever_the_page() -> None
     """What `ask` gives over REST where filters are dropped: once it was another session's text."""
     for daemon in (lost_filters(1_300), lost_filters(1_300, filters=True, ranges="offered", cap=100)):
         row = row_from_wire(Task, {"task_id": uid(1, 2), "session_id": OTHER, "status": "completed"})
-        found = drive(op.messages_of(row), lambda wish, daemon=daemon: daemon.call(wish))
+        found = drive(op.messages_of({"task_id": row.task_id}), lambda call, daemon=daemon: daemon.call(call))
         assert indexes(found) == list(range(1, 2_600, 2))
 
 
@@ -335,6 +335,6 @@ def test_a_refusal_that_is_not_about_the_limit_is_raised_at_once() -> None:
 
 def test_a_walk_by_ranges_tells_how_far_it_is() -> None:
     daemon = PagedDaemon(mixed(450), default=100, cap=100)
-    told: list[tuple[int, int | None]] = []
-    daemon.service().find_all(ALL, on_progress=lambda *progress: told.append(progress))
-    assert told == [(100, 450), (200, 450), (300, 450), (400, 450), (450, 450)]
+    notified: list[tuple[int, int | None]] = []
+    daemon.service().find_all(ALL, on_page=lambda *progress: notified.append(progress))
+    assert notified == [(100, 450), (200, 450), (300, 450), (400, 450), (450, 450)]

@@ -81,15 +81,15 @@ class Users:
         self.held.pop(number).release()
 
     def _watcher(self) -> Callable[[SessionState], None]:
-        told = -1
+        notified = -1
         session = ""
 
         def watch(state: SessionState) -> None:
-            nonlocal told, session
+            nonlocal notified, session
             # Only a short id that resolves to a retained session restarts a count.
-            if state.session_id == session and state.revision <= told:
+            if state.session_id == session and state.revision <= notified:
                 self.backwards += 1
-            told, session = state.revision, state.session_id
+            notified, session = state.revision, state.session_id
             if state.last_synced_at is not None:
                 self.syncs.add((state.session_id, state.task_hydration, state.last_synced_at))
 

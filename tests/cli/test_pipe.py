@@ -15,7 +15,7 @@ import pytest
 from reactivex.subject import Subject
 
 import agor_reactive as agor
-from agor_reactive.cli.pipe import SOURCES, _SessionWatch
+from agor_reactive.cli.pipe import SOURCES, SessionWatch
 from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.errors import UsageError
 from agor_reactive.sinks import Checkpoint, Slack, SlackBot, Webhook
@@ -126,6 +126,41 @@ async def test_a_restart_delivers_all_that_ended_meanwhile_in_order(
     assert prompts_in(out) == wanted
 
 
+@pytest.mark.parametrize(
+    ("on", "prompt", "field", "wanted"),
+    [
+        ("tool_calls", "Look. [tools:2] [say:Yes.]", "status", ["completed"] * 2),
+        ("permission_requests", "Look. [permission] [say:Yes.]", "tool_name", ["Read"]),
+        ("text_deltas", "Look. [tools:0] [say:Yes.]", "text", ["Yes."]),
+    ],
+)
+async def test_other_sources_are_piped_with_their_fields(
+    cli: Cli,
+    session_id: str,
+    tmp_path: Path,
+    start: Callable[..., Any],
+    on: str,
+    prompt: str,
+    field: str,
+    wanted: list[str],
+) -> None:
+    out = tmp_path / "out.jsonl"
+    process = start(Process, "pipe", session_id, "--to", f"jsonl:{out}", "--on", on, env=cli.env)
+    await eventually(lambda: has_begun(process), 20)
+    assert (await asyncio.to_thread(cli, "prompt", session_id, prompt)).code == 0
+
+    def found() -> list[str]:
+        lines = out.read_text().splitlines() if out.exists() else []
+        values = [str(json.loads(line)["data"][field]) for line in lines]
+        return ["".join(values)] if field == "text" else values
+
+    await eventually(lambda: found() == wanted, 20)
+    process.interrupt()
+    assert (await asyncio.to_thread(process.wait)).code == 0
+    if on == "permission_requests":
+        assert cli("stop", session_id).code == 0
+
+
 async def test_a_closed_pipe_ends_the_command(cli: Cli, session_id: str) -> None:
     reader, writer = os.pipe()
     command = [sys.executable, "-m", "agor_reactive", "pipe", session_id, "--to", "terminal:", TURNS]
@@ -202,7 +237,7 @@ async def test_with_all_a_session_is_held_while_it_is_there_and_not_archived() -
         sessions = client.service("sessions")
         place = {"branch_id": daemon.workspace_id, "agentic_tool": "claude-code"}
         rows = [await sessions.create({**place, "title": f"number {number}"}) for number in range(2)]
-        watch = _SessionWatch(client, Subject(), SOURCES["completed_turns"][0], 0.0)
+        watch = SessionWatch(client, Subject(), SOURCES["completed_turns"][0], 0.0)
         assert await watch.begin([]) >= 2
         rows.append(await sessions.create(place))
         ids = [row.session_id for row in rows]

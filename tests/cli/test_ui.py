@@ -136,6 +136,8 @@ def test_without_textual_the_message_names_the_extra(cli: Cli, monkeypatch: pyte
     ("colors", "background", "dark"),
     [("auto", "", True), ("auto", "15;0", True), ("auto", "0;15", False), ("dark", "0;15", True), ("light", "", False)],
 )
-def test_colors_for_the_background(colors: str, background: str, dark: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colors_for_the_background(
+    colors: Colors, background: str, dark: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("COLORFGBG", background)
-    assert is_dark(Colors(colors)) == dark
+    assert is_dark(colors) == dark

@@ -12,7 +12,7 @@ from tests.cli.conftest import Cli, Process, Served
 OURS = ("revision", "last_synced_at", "anomalies", "streaming_messages")
 
 
-def told(state: Any) -> Any:
+def notified(state: Any) -> Any:
     """What two watchers must agree on: all but counters and times of their own and text that was never saved."""
     return {key: value for key, value in state.items() if key not in OURS}
 
@@ -40,7 +40,7 @@ def test_a_watch_outlives_the_daemon_and_ends_as_a_fresh_one(start: Callable[...
     ended = watching.wait()
 
     assert (ended.code, ended.err) == (0, "")
-    assert told(ended.last_json) == told(fresh.last_json)
+    assert notified(ended.last_json) == notified(fresh.last_json)
     assert [task["status"] for task in fresh.last_json["tasks"]] == ["completed", "stopped", "completed"]
     stale = ended.last_json["streaming_messages"].values()
     assert all(stream["settled"] and not stream["streaming"] for stream in stale)

@@ -178,10 +178,10 @@ def mirrors(topics: list[str], payload: Any, rows: list[Any]) -> None:
             failures: list[Any] = []
             client.router.on_listener_failure = failures.append
             async with agor.retain_reactive_session(client, SESSION, task_hydration="eager") as handle:
-                told: list[Any] = []
-                handle.permissions.subscribe(told.append)
-                handle.snapshots.subscribe(told.append)
-                client.events.subscribe(told.append)
+                notified: list[Any] = []
+                handle.permissions.subscribe(notified.append)
+                handle.snapshots.subscribe(notified.append)
+                client.events.subscribe(notified.append)
                 for topic in topics:
                     link.emit(topic, payload)
                 await asyncio.sleep(0)

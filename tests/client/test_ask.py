@@ -126,15 +126,18 @@ async def test_a_task_that_waits_for_permission_is_taken_up_again_once_it_has_it
     client: agor.Client, rest: agor.AsyncRestClient, session_id: str
 ) -> None:
     async with agor.retain_reactive_session(client, session_id) as handle:
-        told: list[PendingPermission] = []
-        handle.permissions.subscribe(told.append)
+        notified: list[PendingPermission] = []
+        handle.permissions.subscribe(notified.append)
         outcome = await handle.ask("[permission]", timeout=SOON)
         assert isinstance(outcome, PermissionNeeded)
         (request,) = outcome.requests
-        assert [pending.request_id for pending in told] == [request.request_id]
+        assert [pending.request_id for pending in notified] == [request.request_id]
         assert isinstance(await rest.tasks.wait(outcome.task.task_id, timeout=SOON), PermissionNeeded)
-        assert (await told[0].approve())["success"] is True
-        assert (await told[0].deny()).already_resolved is True
+        polled = await rest.tasks.wait(outcome.task.task_id, timeout=SOON)
+        assert isinstance(polled, PermissionNeeded)
+        assert (await request.approve())["success"] is True
+        assert (await polled.requests[0].deny("too late")).already_resolved is True
+        assert (await notified[0].deny()).already_resolved is True
         assert isinstance(await handle.wait(outcome.task.task_id, timeout=SOON), Done)
         late: list[PendingPermission] = []
         handle.permissions.subscribe(late.append)
@@ -145,12 +148,12 @@ async def test_a_task_that_waits_for_permission_is_taken_up_again_once_it_has_it
 async def test_who_subscribes_late_is_told_what_waits(client: agor.Client, session_id: str) -> None:
     async with agor.retain_reactive_session(client, session_id) as handle:
         outcome = await handle.ask("[permission]", timeout=SOON)
-        told: list[PendingPermission] = []
+        notified: list[PendingPermission] = []
         await handle.resync()
-        handle.permissions.subscribe(told.append)
-        assert [pending.task_id for pending in told] == [outcome.task.task_id]
-        assert told[0].tool_name
-        assert (await told[0].deny(reason="not now"))["success"] is True
+        handle.permissions.subscribe(notified.append)
+        assert [pending.task_id for pending in notified] == [outcome.task.task_id]
+        assert notified[0].tool_name
+        assert (await notified[0].deny(reason="not now"))["success"] is True
         ended = await handle.wait(outcome.task.task_id, timeout=SOON)
         assert ended.task.ended
 

@@ -283,17 +283,17 @@ def test_a_daemon_that_asks_for_a_pause_gets_it(server: RestServer) -> None:
 def test_a_pause_may_be_asked_for_by_the_clock(headers: dict[str, str], seconds: float | None) -> None:
     from agor_reactive.transport.rest import RestAnswer, read
 
-    with pytest.raises(TooManyRequests) as told:
+    with pytest.raises(TooManyRequests) as notified:
         read(RestAnswer(429, b"{}", headers))
-    assert told.value.retry_after == seconds
+    assert notified.value.retry_after == seconds
 
 
-def test_a_pause_too_long_is_told_and_a_write_is_not_repeated(server: RestServer) -> None:
+def test_a_pause_too_long_is_raised_at_once(server: RestServer) -> None:
     server.script = lambda seen: Reply(429, {"code": 429}, {"retry-after": "3600"})
     with agor.create_rest_client(server.url) as client:
-        with pytest.raises(TooManyRequests) as told:
+        with pytest.raises(TooManyRequests) as notified:
             client.tasks.get("t")
-        assert told.value.retry_after == 3600
+        assert notified.value.retry_after == 3600
         with pytest.raises(TooManyRequests):
             client.tasks.run("t")
     assert len(server.seen) == 2

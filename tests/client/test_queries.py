@@ -181,14 +181,14 @@ async def test_rest_says_what_it_cannot_say(rest: agor.AsyncRestClient) -> None:
 async def test_rows_of_a_session_are_walked_over_rest_and_over_the_link(
     client: agor.Client, rest: agor.AsyncRestClient, messages: tuple[Message, ...], session_id: str
 ) -> None:
-    told: list[tuple[int, int | None]] = []
+    notified: list[tuple[int, int | None]] = []
     for face in (client, rest):
         service = face.service("messages")
         assert [message.index for message in await service.find_by_session(session_id)] == list(range(60))
         assert [message.index for message in await service.find_by_range(session_id, 5, 7)] == [5, 6, 7]
-        walk = service.iterate({"session_id": session_id}, page_size=8, on_progress=lambda *at: told.append(at))
+        walk = service.iterate({"session_id": session_id}, page_size=8, on_page=lambda *at: notified.append(at))
         assert [message.index async for message in walk] == list(range(60))
-    assert told[-1] == (60, 60)
+    assert notified[-1] == (60, 60)
 
 
 async def test_a_page_as_a_data_frame(client: agor.Client, messages: tuple[Message, ...]) -> None:

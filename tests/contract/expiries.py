@@ -41,11 +41,11 @@ async def _ten_expiries(daemon: Daemon) -> None:
             epoch = client.status.epoch
             message = str(uuid.uuid4())
             ids = {"session_id": session.session_id, "message_id": message, "task_id": task.task_id}
-            heard: list[int] = []
+            received: list[int] = []
 
             def hear(event: Any) -> None:
                 if event.topic == "messages streaming:chunk" and event.payload.get("message_id") == message:
-                    heard.append(event.payload["sequence"])
+                    received.append(event.payload["sequence"])
 
             client.events.subscribe(hear)
             ends = time.monotonic() + EXPIRIES * (daemon.token_life or LIFE)
@@ -54,11 +54,11 @@ async def _ten_expiries(daemon: Daemon) -> None:
                 await scene.say("streaming:chunk", **ids, chunk=f"{sent} ", sequence=sent)
                 sent += 1
                 # One at a time: as fast as this daemon and this machine are, whatever the life of a token.
-                await eventually(lambda expected=sent: len(heard) >= expected, what=f"chunk {sent - 1}")
+                await eventually(lambda expected=sent: len(received) >= expected, what=f"chunk {sent - 1}")
             await scene.say("streaming:end", **ids, sequence=sent)
             await eventually(lambda: not handle.state.get_streaming_message(message).streaming)
             stream = handle.state.get_streaming_message(message)
-            assert heard == list(range(sent))
+            assert received == list(range(sent))
             assert stream.text == "".join(f"{number} " for number in range(sent))
             assert stream.complete
             assert client.status.epoch == epoch, "the socket was replaced"

@@ -15,8 +15,10 @@ def expiries(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Mapping[str, BaseException | None]:
     """How the ten expiries ended, for every daemon that this run selects for it."""
-    told = (item for item in request.session.items if getattr(item, "originalname", "").startswith("test_ten_token"))
-    names = [item.callspec.params["name"] for item in told]  # type: ignore[attr-defined]
+    notified = (
+        item for item in request.session.items if getattr(item, "originalname", "").startswith("test_ten_token")
+    )
+    names = [item.callspec.params["name"] for item in notified]  # type: ignore[attr-defined]
     return outcomes(names, tmp_path_factory.mktemp("expiries"))
 
 

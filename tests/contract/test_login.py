@@ -148,17 +148,17 @@ async def test_after_logging_out_calls_are_refused_events_stop_and_one_can_log_i
     client: Any, scene: Scene, daemon: Daemon
 ) -> None:
     async with agor.create_client(daemon.url, **daemon.credentials()) as other:
-        heard: list[Any] = []
-        other.service("sessions").on("created", heard.append)
+        received: list[Any] = []
+        other.service("sessions").on("created", received.append)
         await other.logout()
         with pytest.raises(NotAuthenticated):
             await other.service("sessions").find()
         await scene.session()
         assert (await other.service("health").find())["status"] == "ok"
-        assert heard == []
+        assert received == []
         await other.authenticate(**daemon.credentials())
         again = await scene.session()
-        await eventually(lambda: [row for row in heard if row.session_id == again.session_id])
+        await eventually(lambda: [row for row in received if row.session_id == again.session_id])
 
 
 async def test_re_authenticating_keeps_the_same_connection(client: Any) -> None:

@@ -23,12 +23,12 @@ class Chunks:
     def __init__(self, client: Any, session_id: str) -> None:
         self.client = client
         self.session_id = session_id
-        self.heard: list[int] = []
+        self.received: list[int] = []
         self.subscription = client.events.subscribe(self._take)
 
     def _take(self, event: Any) -> None:
         if event.topic == CHUNK and event.payload.get("session_id") == self.session_id:
-            self.heard.append(event.payload["sequence"])
+            self.received.append(event.payload["sequence"])
 
     async def until_caught_up(self, scene: Scene) -> None:
         """Return when everything that the daemon sent so far has arrived: events of one connection keep their order."""
@@ -60,7 +60,7 @@ async def test_a_client_that_retains_a_session_receives_its_text(client: Any, sc
         await handle.ready()
         message = str(uuid.uuid4())
         await post(scene, session.session_id, range(3), message)
-        await eventually(lambda: chunks.heard == [0, 1, 2])
+        await eventually(lambda: chunks.received == [0, 1, 2])
         await eventually(lambda: getattr(handle.state.get_streaming_message(message), "text", "") == "xxx")
 
 
@@ -74,9 +74,9 @@ async def test_a_client_that_does_not_retain_receives_all_text_or_none(
     await chunks.until_caught_up(scene)
     everything, nothing = [0, 1, 2], []
     if daemon.api_version is None:
-        assert chunks.heard in (everything, nothing)
+        assert chunks.received in (everything, nothing)
     else:
-        assert chunks.heard == (everything if daemon.bare else nothing)
+        assert chunks.received == (everything if daemon.bare else nothing)
 
 
 async def test_only_the_client_that_retains_it_receives_the_text_of_a_session(
@@ -89,10 +89,10 @@ async def test_only_the_client_that_retains_it_receives_the_text_of_a_session(
     async with agor.retain_reactive_session(client, session.session_id) as handle:
         await handle.ready()
         await post(scene, session.session_id, range(3))
-        await eventually(lambda: ours.heard == [0, 1, 2])
+        await eventually(lambda: ours.received == [0, 1, 2])
         await theirs.until_caught_up(scene)
         if daemon.api_version is not None:
-            assert theirs.heard == []
+            assert theirs.received == []
 
 
 async def test_after_the_last_release_no_more_text_is_sent(client: Any, scene: Scene, daemon: Daemon) -> None:
@@ -106,14 +106,14 @@ async def test_after_the_last_release_no_more_text_is_sent(client: Any, scene: S
     await two.ready()
     one.release()
     await post(scene, session.session_id, range(1))
-    await eventually(lambda: chunks.heard == [0])
+    await eventually(lambda: chunks.received == [0])
     two.release()
     # The last release returns at once: the leave is sent after it, beside what `post` sends on another connection.
     await eventually(lambda: not client.registry.rooms.count)
     await post(scene, session.session_id, range(1, 3))
     await chunks.until_caught_up(scene)
     if daemon.api_version is not None:
-        assert chunks.heard == [0]
+        assert chunks.received == [0]
 
 
 async def test_rooms_are_joined_again_after_a_reconnect(client: Any, scene: Scene, daemon: Daemon) -> None:
@@ -126,4 +126,4 @@ async def test_rooms_are_joined_again_after_a_reconnect(client: Any, scene: Scen
         await eventually(lambda: client.status.phase == "live" and client.status.epoch > epoch, 20)
         await eventually(lambda: handle.state.connected and not handle.state.loading)
         await post(scene, session.session_id, range(3))
-        await eventually(lambda: chunks.heard == [0, 1, 2])
+        await eventually(lambda: chunks.received == [0, 1, 2])

@@ -75,10 +75,10 @@ async def test_a_task_is_waited_for_by_its_own_status(client: Any, arest: Any, s
         for deed, end in ends:
             task = await scene.running_task(session.session_id)
             await scene.save(session.session_id, 1_000, "What came of it.", task_id=task.task_id, role="assistant")
-            told = asyncio.ensure_future(handle.wait(task.task_id, timeout=SOON))
+            notified = asyncio.ensure_future(handle.wait(task.task_id, timeout=SOON))
             looked = asyncio.ensure_future(arest.tasks.wait(task.task_id, timeout=SOON))
             await scene.service(f"tasks/{task.task_id}/{deed}").create({})
-            for outcome in await asyncio.gather(told, looked):
+            for outcome in await asyncio.gather(notified, looked):
                 assert type(outcome) is end
                 assert outcome.text == "What came of it."
 
@@ -97,23 +97,27 @@ async def test_a_permission_is_asked_for_told_and_given(client: Any, scene: Scen
     task = await scene.running_task(session.session_id)
     async with agor.retain_reactive_session(client, session.session_id) as handle:
         await handle.ready()
-        told: list[Any] = []
-        handle.permissions.subscribe(told.append)
+        notified: list[Any] = []
+        handle.permissions.subscribe(notified.append)
         asked = {"request_id": str(uuid.uuid4()), "tool_name": "Bash", "tool_input": {}, "status": "pending"}
         row = await scene.ask_permission(session.session_id, task.task_id, asked)
-        await eventually(lambda: told)
-        assert (told[0].request_id, told[0].task_id, told[0].tool_name) == (asked["request_id"], task.task_id, "Bash")
+        await eventually(lambda: notified)
+        assert (notified[0].request_id, notified[0].task_id, notified[0].tool_name) == (
+            asked["request_id"],
+            task.task_id,
+            "Bash",
+        )
         await scene.patch_task(task.task_id, status="awaiting_permission")
         outcome = await handle.wait(task.task_id, timeout=SOON)
         assert type(outcome) is PermissionNeeded
         assert [request.request_id for request in outcome.requests] == [asked["request_id"]]
-        approving = asyncio.ensure_future(told[0].approve())
+        approving = asyncio.ensure_future(notified[0].approve())
         if not daemon.bare:  # the executor saves what it was handed, and only that ends the call
             await asyncio.sleep(0)
             await client.service("sessions").get(session.session_id)  # answered after the decision has arrived
             await scene.patch_message(row, content={**asked, "status": "approved"})
         assert (await approving)["success"] is True
-        assert (await told[0].deny())["alreadyResolved"] is True
+        assert (await notified[0].deny())["alreadyResolved"] is True
 
 
 async def test_a_session_and_its_kin_are_rows(client: Any, daemon: Daemon, scene: Scene) -> None:

@@ -45,8 +45,12 @@ class Agreement:
     # -------------------------------------------------------------------------------------------- what has happened
 
     def loads(self, task_id: str) -> None:
+        """The user loads what the mirror shows: perhaps a task before its removal, which the mirror missed."""
         on_its_way = [event.payload["task_id"] for event in self.wire.events if event.topic == "tasks removed"]
-        if task_id in self.wire.server.tasks and task_id not in on_its_way:
+        row, shown = self.wire.server.tasks.get(task_id), self.wire.mirror.state.get_task(task_id)
+        if row is None or shown is None or task_id in on_its_way:
+            return
+        if shown.created_at == row["created_at"]:
             self.asked.add(task_id)
 
     def unloads(self, task_id: str) -> None:
@@ -83,6 +87,7 @@ class Agreement:
         assert not state.books.fetches
         assert not state.books.journal_tasks
         assert not state.books.journal_messages
+        assert not [task.task_id for task in state.tasks if task.task_id in state.books.gone_tasks], "gone, yet shown"
         if state.terminal:
             assert self.over, "terminal, though nothing was refused for good"
             assert state.error

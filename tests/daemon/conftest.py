@@ -21,7 +21,7 @@ class Watcher:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.heard: list[tuple[str, Any]] = []
+        self.received: list[tuple[str, Any]] = []
         self.raw: list[tuple[Any, ...]] = []
         self.gone: list[str] = []
         self.gone_at = 0.0
@@ -87,14 +87,14 @@ class Watcher:
         return row
 
     def of(self, name: str) -> list[Any]:
-        return [payload for heard, payload in self.heard if heard == name]
+        return [payload for received, payload in self.received if received == name]
 
     def names(self) -> list[str]:
-        return [name for name, _ in self.heard]
+        return [name for name, _ in self.received]
 
     def _hear(self, name: str, *args: Any) -> None:
         self.raw.append((name, *args))
-        self.heard.append((name, args[0] if args else None))
+        self.received.append((name, args[0] if args else None))
         self._changed.set()
 
     def _leave(self, reason: str) -> None:
@@ -124,7 +124,7 @@ def place_id(daemon: EmbeddedDaemon) -> str:
 def steps(watcher: Watcher) -> list[str]:
     """What was received, as `name status`; runs of chunks count once, the events of streaming routes not at all."""
     found: list[str] = []
-    for name, payload in watcher.heard:
+    for name, payload in watcher.received:
         if name in ("messages/streaming created", "tasks/streaming created", "server-info"):
             continue
         words = [name]

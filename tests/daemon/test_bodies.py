@@ -84,7 +84,7 @@ async def test_a_list_is_made_of_several_rows_where_that_is_allowed_and_refused_
 
 async def test_a_list_of_tasks_of_which_one_cannot_be_makes_none(connect: Open, names: dict[str, str]) -> None:
     watcher = await connect()
-    watcher.heard.clear()
+    watcher.received.clear()
     await watcher.fault("create", "tasks", [{"session_id": names["sid"]}, {"session_id": "nobody"}])
     assert (await watcher.ok("find", "tasks", {"session_id": names["sid"]}))["total"] == 1
     assert "tasks created" not in watcher.names()

@@ -34,7 +34,7 @@ def api_version() -> ApiVersionName:
 async def session_id(daemon: EmbeddedDaemon, watcher: Watcher) -> str:
     made: str = await watcher.new_session(daemon)
     await watcher.until(lambda: watcher.of("sessions created"))
-    watcher.heard.clear()
+    watcher.received.clear()
     return made
 
 
@@ -82,11 +82,11 @@ async def test_a_busy_prompt_is_created_and_queued_and_dispatched_when_its_turn_
 ) -> None:
     await watcher.prompt(session_id, "Go on. [hold]")
     await watcher.until(lambda: [row for row in watcher.of("tasks patched") if row["status"] == "running"])
-    watcher.heard.clear()
+    watcher.received.clear()
     waiting = await watcher.prompt(session_id, "Then this. [tools:0]")
     assert (waiting["status"], waiting["queue_position"]) == ("queued", 1)
     assert steps(watcher) == ["tasks created queued", "tasks queued queued"]
-    watcher.heard.clear()
+    watcher.received.clear()
     answer = await watcher.ok("create", f"sessions/{session_id}/stop", {"reason": "enough"})
     assert answer["queuedTasksPreserved"] == 1
     await watcher.ended(waiting["task_id"])
@@ -101,12 +101,12 @@ async def test_at_a_hand_over_the_next_is_dispatched_before_the_last_has_ended(
 ) -> None:
     first = await watcher.prompt(session_id, "a [hold]")
     second = await watcher.prompt(session_id, "b [tools:0]")
-    watcher.heard.clear()
+    watcher.received.clear()
     await watcher.ok("create", f"tasks/{first['task_id']}/complete", {})
     await watcher.ended(second["task_id"])
-    told = steps(watcher)
-    start = told.index("sessions patched idle")
-    assert told[start : start + 5] == [
+    notified = steps(watcher)
+    start = notified.index("sessions patched idle")
+    assert notified[start : start + 5] == [
         "sessions patched idle", "tasks patched dispatching", *DISPATCHED, "tasks patched completed",
     ]  # fmt: skip
 
@@ -170,7 +170,7 @@ async def test_a_created_task_runs_when_its_creator_asks_and_the_turn_is_free(
     member = bearer((await log_in(daemon, strategy="local", email="m@x.test", password="secret-1"))["accessToken"])
     async with httpx2.AsyncClient(base_url=daemon.url, headers=member) as http:
         assert (await http.post(f"/tasks/{made[0]['task_id']}/run", json={})).status_code == 403
-    watcher.heard.clear()
+    watcher.received.clear()
     ran = await watcher.ok("create", f"tasks/{made[0]['task_id']}/run", {})
     assert ran["status"] == "dispatching"
     await watcher.until(lambda: [row for row in watcher.of("tasks patched") if row["status"] == "running"])

@@ -204,8 +204,8 @@ async def test_a_new_key_works_is_told_to_all_and_ends_when_removed(
 ) -> None:
     watcher = await connect()
     made = (await http.post("/api/v1/user/api-keys", json={"name": "ci"})).json()
-    told = await watcher.until(lambda: watcher.of("api/v1/user/api-keys created"))
-    assert told[0]["rawKey"] == made["rawKey"]
+    notified = await watcher.until(lambda: watcher.of("api/v1/user/api-keys created"))
+    assert notified[0]["rawKey"] == made["rawKey"]
     headers = {"Authorization": f"Bearer {made['rawKey']}", "X-API-Key": ""}
     assert (await http.get("/sessions", headers=headers)).status_code == 200
     listed = (await http.get("/api/v1/user/api-keys")).json()

@@ -133,5 +133,5 @@ async def test_a_body_larger_than_a_frame_is_fine(
         "timestamp": "2026-11-25T00:00:00.000Z", "content_preview": "x", "content": text,
     }  # fmt: skip
     assert (await http.post("/messages", json=row)).status_code == 201
-    told = await watcher.until(lambda: watcher.of("messages created"))
-    assert told[0]["content"] == text
+    notified = await watcher.until(lambda: watcher.of("messages created"))
+    assert notified[0]["content"] == text

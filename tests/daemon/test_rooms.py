@@ -98,7 +98,7 @@ async def test_every_stream_event_names_its_task_and_its_session(daemon: Embedde
     for prompt in ("Go. [tools:1]", "Fail. [fail]"):
         task = await watcher.prompt(session_id, prompt)
         await watcher.ended(task["task_id"])
-    payloads = [payload for name, payload in watcher.heard if name in STREAM_EVENTS]
+    payloads = [payload for name, payload in watcher.received if name in STREAM_EVENTS]
     assert payloads
     assert all(payload["task_id"] and payload["session_id"] == session_id for payload in payloads)
     assert watcher.of("messages streaming:error")
@@ -115,8 +115,8 @@ async def test_a_posted_stream_event_reaches_its_session_only_and_one_without_a_
     await owner.ok("patch", "sessions", session_id, {"title": "last"})
     for watcher in (owner, service, member):
         await watcher.until(lambda watcher=watcher: watcher.of("sessions patched"))
-    heard = [[row["chunk"] for row in each.of("messages streaming:chunk")] for each in (service, owner, member)]
-    assert heard == [["a", "b"], ["a"], []]
+    received = [[row["chunk"] for row in each.of("messages streaming:chunk")] for each in (service, owner, member)]
+    assert received == [["a", "b"], ["a"], []]
 
 
 async def test_joining_needs_a_session_and_a_socket(daemon: EmbeddedDaemon, connect: Open) -> None:

@@ -169,7 +169,7 @@ async def test_an_array_makes_one_event_each_and_bulk_only_its_own(daemon: Embed
     watcher = await connect()
     session_id = await filled(watcher, daemon, 3)
     assert len(watcher.of("messages created")) == 3
-    watcher.heard.clear()
+    watcher.received.clear()
     await watcher.ok("create", "messages/bulk", [message(session_id, number) for number in (3, 4)])
     assert watcher.names() == ["messages/bulk created"] * 2
     odd = await watcher.fault("create", "messages/bulk", message(session_id, 9))
@@ -177,7 +177,7 @@ async def test_an_array_makes_one_event_each_and_bulk_only_its_own(daemon: Embed
     anonymous = await watcher.fault("create", "tasks/bulk", [{"session_id": session_id, "full_prompt": "x"}])
     assert anonymous["message"].startswith("Failed to bulk create tasks: created_by is required")
     user = (await watcher.ok("find", "users"))["data"][0]["user_id"]
-    watcher.heard.clear()
+    watcher.received.clear()
     await watcher.ok("create", "tasks/bulk", [{"session_id": session_id, "full_prompt": "x", "created_by": user}])
     assert watcher.names() == ["tasks/bulk created"]
 
@@ -187,8 +187,8 @@ async def test_the_streaming_doors_relay_anything_under_a_known_name(connect: Op
     for service, event in (("messages", "created"), ("messages", "zork"), ("tasks", "failed"), ("tasks", "tool:start")):
         answer = await watcher.ok("create", f"{service}/streaming", {"event": event, "data": {"any": event}})
         assert answer == {"success": True}
-    told = [(name, payload) for name, payload in watcher.heard if payload != {"success": True}]
-    assert told[1:] == [
+    notified = [(name, payload) for name, payload in watcher.received if payload != {"success": True}]
+    assert notified[1:] == [
         ("messages created", {"any": "created"}),
         ("tasks failed", {"any": "failed"}),
         ("tasks tool:start", {"any": "tool:start"}),

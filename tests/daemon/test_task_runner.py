@@ -39,7 +39,7 @@ IDLE = ["patched", "patched", "sessions patched idle"]
 async def test_an_idle_prompt_is_told_in_the_order_of_a_real_daemon(daemon: EmbeddedDaemon, connect: Open) -> None:
     watcher = await connect()
     session_id = await watcher.new_session(daemon)
-    watcher.heard.clear()
+    watcher.received.clear()
     task = await watcher.prompt(session_id, "Look around. [tools:0]")
     await watcher.ended(task["task_id"])
     assert steps(watcher) == [*ADMITTED, *ANSWERED, *SAVED, *IDLE, "tasks patched completed"]
@@ -48,14 +48,14 @@ async def test_an_idle_prompt_is_told_in_the_order_of_a_real_daemon(daemon: Embe
 async def test_tools_are_told_and_saved_between_two_streams(daemon: EmbeddedDaemon, connect: Open) -> None:
     watcher = await connect()
     session_id = await watcher.new_session(daemon)
-    watcher.heard.clear()
+    watcher.received.clear()
     task = await watcher.prompt(session_id, "Look around. [tools:2]")
     ended = await watcher.ended(task["task_id"])
     tool = ["tasks tool:start", "tasks tool:complete", *SAVED, "created", "messages created user"]
-    told = [
+    notified = [
         *ADMITTED, *ANSWERED, *tool, *tool, *ANSWERED[5:], *SAVED, *IDLE, "tasks patched completed",
     ]  # fmt: skip
-    assert steps(watcher) == told
+    assert steps(watcher) == notified
     assert ended["tool_use_count"] == 2
     saved = (await watcher.ok("find", "messages", {"session_id": session_id}))["data"]
     assert [row["index"] for row in saved] == list(range(len(saved)))
@@ -111,13 +111,13 @@ async def test_a_stop_is_told_before_the_queue_drains_and_the_next_runs_before_t
         "tasks queued queued",
         "sessions/:id/prompt created queued",
     ] * 2
-    watcher.heard.clear()
+    watcher.received.clear()
     answer = await watcher.ok("create", f"sessions/{session_id}/stop", {})
     assert answer == {"success": True, "status": "idle"}
     await watcher.ended(second["task_id"])
-    told = steps(watcher)
-    start = told.index("patched")
-    assert told[start:] == [
+    notified = steps(watcher)
+    start = notified.index("patched")
+    assert notified[start:] == [
         "patched", "tasks patched stopped", "patched", "sessions patched idle", "sessions/:id/stop created idle",
         *STARTED_FROM_QUEUE,
         *ANSWERED, *SAVED, *IDLE,
@@ -197,6 +197,7 @@ async def test_a_denied_tool_leaves_an_error_as_its_result(daemon: EmbeddedDaemo
     await watcher.ended(task["task_id"])
     result = [row for row in watcher.of("messages created") if row["role"] == "user"][-1]["content"][0]
     assert (result["is_error"], "denied" in result["content"].lower()) == (True, True)
+    assert watcher.of("tasks tool:start") == watcher.of("tasks tool:complete") == []  # it did not run
 
 
 async def test_shuffled_chunks_still_make_the_saved_text_by_their_numbers(

@@ -37,13 +37,13 @@ async def greeted(link: ClientConnection) -> dict[str, Any]:
 
 async def until_closed(link: ClientConnection) -> list[str]:
     """Read until the server closes the connection."""
-    heard: list[str] = []
+    received: list[str] = []
     async with asyncio.timeout(5):
         try:
             while True:
-                heard.append(str(await link.recv()))
+                received.append(str(await link.recv()))
         except ConnectionClosed:
-            return heard
+            return received
 
 
 async def ack(link: ClientConnection, number: int, *frame: Any) -> list[Any]:
@@ -94,11 +94,11 @@ async def test_what_is_no_method_is_never_acknowledged(daemon: EmbeddedDaemon) -
         await greeted(link)
         for number, frame in enumerate((["explode", "sessions", {}], ["find"], ["messages streaming:chunk", {}])):
             await link.send(f"42{number}{json.dumps(frame)}")
-        heard = []
+        received = []
         await link.send('429["find","health"]')
         while not (text := str(await link.recv())).startswith("439"):
-            heard.append(text)
-        assert heard == []
+            received.append(text)
+        assert received == []
 
 
 async def test_unknown_services_methods_and_arguments_have_their_codes(daemon: EmbeddedDaemon, connect: Open) -> None:
@@ -144,10 +144,10 @@ async def test_a_callers_events_come_before_its_ack(daemon: EmbeddedDaemon) -> N
         await greeted(link)
         await ack(link, 0, "create", "authentication", {"strategy": "api-key", "apiKey": daemon.api_key})
         await link.send(f"421{json.dumps(['create', 'sessions', {'branch_id': daemon.workspace_id}])}")
-        heard = [str(await link.recv()) for _ in range(3)]
-        assert heard[0] == '42["created",null]'
-        assert heard[1].startswith('42["sessions created",{')
-        assert heard[2].startswith("431[null,{")
+        received = [str(await link.recv()) for _ in range(3)]
+        assert received[0] == '42["created",null]'
+        assert received[1].startswith('42["sessions created",{')
+        assert received[2].startswith("431[null,{")
 
 
 async def test_a_graceful_stop_kicks_and_is_quick(start: Start, connect: Open) -> None:

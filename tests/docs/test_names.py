@@ -6,8 +6,13 @@ import re
 from pathlib import Path
 
 import agor_reactive
+from agor_reactive.calls.limits import MOST_ROWS, MOST_SESSIONS
+from agor_reactive.core.fold import limits
 from agor_reactive.core.snapshot import HYDRATIONS
+from agor_reactive.logs.files import MAX_LINE
 from agor_reactive.session import query_match
+from agor_reactive.transport.connection import MAX_FRAME
+from agor_reactive.transport.http import MAX_RESPONSE
 
 DOCS = Path(__file__).parents[2] / "docs"
 NAMES = (DOCS / "names.md").read_text(encoding="utf-8")
@@ -54,3 +59,11 @@ def test_every_page_is_in_the_index_and_in_the_readme() -> None:
     index = set(re.findall(r"\]\(([\w-]+\.md)\)", (DOCS / "index.md").read_text(encoding="utf-8")))
     assert index == pages
     assert set(re.findall(r"\]\(docs/([\w-]+\.md)\)", README)) == pages
+
+
+def test_the_bounds_on_their_page_are_those_of_the_code() -> None:
+    page = (DOCS / "limits.md").read_text(encoding="utf-8")
+    numbers = [int(number.replace(",", "")) for number in re.findall(r"\| ([\d,]+) \|", page)]
+    of_a_session = [limits.MOST_TASKS, limits.MOST_MESSAGES, limits.MOST_STREAMS, limits.MOST_TEXT]
+    of_a_session += [limits.MOST_TOOLS, limits.MOST_REMOVED]
+    assert numbers == [*of_a_session, MAX_FRAME, MAX_RESPONSE, MOST_ROWS, MOST_SESSIONS, MAX_LINE]

@@ -153,10 +153,10 @@ async def test_the_next_task_runs_before_the_finished_one_is_seen_completed(
     assert (queue["total"], [row["task_id"] for row in queue["data"]]) == (2, [second["task_id"], third["task_id"]])
     del socket.events[:]
     await socket.result("create", f"tasks/{first['task_id']}/complete", {})
-    told = [
+    notified = [
         (name, row["status"]) for name, row in socket.events if row and name in ("tasks patched", "sessions patched")
     ]
-    assert told == [
+    assert notified == [
         ("sessions patched", "idle"),
         ("tasks patched", "running"),
         ("sessions patched", "running"),
@@ -171,8 +171,8 @@ async def test_stop_ends_the_current_task_and_the_queue_goes_on(peer: JsonLinePr
     second = await socket.result("create", f"sessions/{session}/prompt", {"prompt": "Two."})
     del socket.events[:]
     assert await socket.result("create", f"sessions/{session}/stop", {}) == {"success": True, "status": "idle"}
-    told = [name for name in socket.names() if " " in name]
-    assert told[:3] == ["tasks patched", "sessions patched", "sessions/:id/stop created"]
+    notified = [name for name in socket.names() if " " in name]
+    assert notified[:3] == ["tasks patched", "sessions patched", "sessions/:id/stop created"]
     while (await socket.result("get", "tasks", second["task_id"]))["status"] != "running":
         pass
     refused = await socket.call("create", f"sessions/{session.replace('-', '')[:24]}/stop", {})

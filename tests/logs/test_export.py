@@ -250,9 +250,10 @@ def test_an_export_that_fails_leaves_no_file(tmp_path: Path) -> None:
             return super().__call__(call, timeout)
 
     from agor_reactive.client.rest import RestClient
+    from agor_reactive.services.catalogue import Services
 
     client = RestClient.__new__(RestClient)
-    client._driver = SyncDriver(Broken([task_row("t0", "completed")], []))
+    Services.__init__(client, SyncDriver(Broken([task_row("t0", "completed")], [])))
     with pytest.raises(AgorError, match="gone"):
         logs.export(client, SID, tmp_path / "log.jsonl")
     assert not list(tmp_path.iterdir())
@@ -266,13 +267,14 @@ def test_an_export_that_fails_leaves_no_file(tmp_path: Path) -> None:
 
 def test_an_export_has_no_secrets_and_no_text_if_wanted(tmp_path: Path) -> None:
     from agor_reactive.client.rest import RestClient
+    from agor_reactive.services.catalogue import Services
 
     secret, prose = "agor_sk_" + "5e" * 24, "Words of a person"
     client = RestClient.__new__(RestClient)
     source = Rows(
         [task_row("t0", "completed", full_prompt=f"{prose} {secret}")], [message_row("m0", "t0", content=prose)]
     )
-    client._driver = SyncDriver(source)
+    Services.__init__(client, SyncDriver(source))
     logs.export(client, SID, tmp_path / "plain.jsonl")
     logs.export(client, SID, tmp_path / "blank.jsonl", redact_text=True)
     plain, blank = ((tmp_path / f"{name}.jsonl").read_text() for name in ("plain", "blank"))

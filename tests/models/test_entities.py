@@ -122,8 +122,8 @@ def test_models_of_services_know_what_identifies_a_row() -> None:
 def test_no_repr_shows_text_or_secrets() -> None:
     for entity, model in READ.items():
         shown = repr(row_from_wire(model, {name: f"secret-{name}" for name in full(entity)}))
-        told = [word for word in shown.replace("'", " ").split() if word.startswith("secret-")]
-        assert {word.removeprefix("secret-").rstrip(",)") for word in told} <= {
+        notified = [word for word in shown.replace("'", " ").split() if word.startswith("secret-")]
+        assert {word.removeprefix("secret-").rstrip(",)") for word in notified} <= {
             model.id_field,
             "name",
             "status",

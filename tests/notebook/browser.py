@@ -26,6 +26,7 @@ __all__ = [
     "ARTIFACTS",
     "AT_REST",
     "CHROMIUM",
+    "FLAGS",
     "LONG_TASKS",
     "PlaywrightTimeout",
     "in_browser",
@@ -58,8 +59,8 @@ def in_browser(*, lab: bool = False, seconds: float = 120) -> list[pytest.MarkDe
     ]
 
 
-_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-_FLAGS += ["--disable-component-update", "--disable-sync"]
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
+FLAGS += ["--disable-component-update", "--disable-sync"]
 
 AT_REST = "() => window.__long.every(([start, took]) => start + took < performance.now() - 1500)"
 """Whether the page has had no long task for a while."""
@@ -76,7 +77,7 @@ new PerformanceObserver((list) => {
 async def launched() -> AsyncIterator[Browser]:
     """A browser."""
     async with async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         try:
             yield browser
         finally:

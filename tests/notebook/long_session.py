@@ -52,8 +52,8 @@ class LongSession:
         message_id = f"live{self._streams}"
         for number in range(chunks):
             end = "\n\n" if number % 60 == 59 else " "
-            told = {"message_id": message_id, "task_id": task_id, "sequence": number, "chunk": f"word{number}{end}"}
-            self.world.emit("messages streaming:chunk", **told)
+            notified = {"message_id": message_id, "task_id": task_id, "sequence": number, "chunk": f"word{number}{end}"}
+            self.world.emit("messages streaming:chunk", **notified)
             await asyncio.sleep(seconds / chunks)
 
 

@@ -109,7 +109,7 @@ async def test_a_request_is_approved_another_denied_and_the_turn_goes_on(browser
         assert "ag-request" in str(await page.evaluate(FOCUSED))
         task = view.locator(".ag-task").last
         await task.locator(".ag-status[data-tone='ok']").wait_for(timeout=20_000)
-        assert await task.locator(".ag-chip[aria-label='Read, complete']").count() == 1
+        assert await task.get_by_role("button", name="Read complete src/inventory/stock.py").count() == 1
 
         refused = await ask(page, view, "Tidy up more [permission]")
         await press_on(page, "ag-deny", "Space")

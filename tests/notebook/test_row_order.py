@@ -22,15 +22,15 @@ async def test_rows_move_to_the_top_as_they_change_but_not_under_a_mouse(browser
     async with standalone(browser, "sessions_widget") as page:
         titles = page.locator(".ag-row .ag-prompt")
 
-        async def told(op: str, seq: int, *put: list[Any], gone: tuple[str, ...] = ()) -> str:
+        async def notified(op: str, seq: int, *put: list[Any], gone: tuple[str, ...] = ()) -> str:
             await page.evaluate("(m) => receive(m)", {"op": op, "seq": seq, "now": 0, "put": put, "gone": gone})
             return "".join(await titles.all_text_contents())
 
-        assert await told("snapshot", 1, *(row(title, at) for at, title in enumerate("dcba"))) == "abcd"
-        assert await told("patch", 2, row("c", 10)) == "cabd"
-        assert await told("patch", 3, row("d", 11), row("b", 12)) == "bdca"
+        assert await notified("snapshot", 1, *(row(title, at) for at, title in enumerate("dcba"))) == "abcd"
+        assert await notified("patch", 2, row("c", 10)) == "cabd"
+        assert await notified("patch", 3, row("d", 11), row("b", 12)) == "bdca"
         await page.locator(".ag-row").nth(1).hover()
-        assert await told("patch", 4, row("a", 13), row("e", 14), gone=("c",)) == "bdae"
+        assert await notified("patch", 4, row("a", 13), row("e", 14), gone=("c",)) == "bdae"
         await page.mouse.move(5, 5)
 
         async def sorted_again() -> bool:

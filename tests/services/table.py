@@ -17,7 +17,7 @@ from agor_reactive.calls.surface import OperationMethod, PagedMethod
 from agor_reactive.calls.versions import OFFERED
 from agor_reactive.models.realtime import PAYLOAD_OF_TOPIC
 from agor_reactive.services import SERVICES, Service
-from agor_reactive.services.catalogue import EVENTS, OFFERS, SMALL
+from agor_reactive.services.known import EVENTS, OFFERS, SMALL
 
 PAGE = Path(__file__).parents[2] / "docs" / "services.md"
 UNDOCUMENTED = re.compile(r" The (body|query) (is|and the method's name are) undocumented[^.]*\.")
@@ -37,7 +37,8 @@ a service's events: typed rows for `created`, `patched`, `updated`, `removed` an
 A dash in the column *row* means undocumented rows: payloads are passed through as given, answers are frozen JSON. A
 method marked with ° has an undocumented body: it also accepts a mapping, which is passed through as given.
 
-Every method takes `timeout=`, in seconds, for each request it makes (`ask` and `wait`: for the whole wait).
+Every method takes `timeout=`, in seconds, for each request it makes (`ask` and `wait`: for the whole wait), and
+`max_retries=`, how often each request is repeated.
 
 The column *daemons* is empty if every daemon has the service, or if that is unknown. If a daemon refuses a call because
 it lacks the route or method, the call raises `UsageError`, which names the versions that have it.
@@ -53,10 +54,10 @@ def paths() -> list[str]:
     return list(dict.fromkeys([*SERVICES, *typed, *OFFERS, *SMALL]))
 
 
-def operation_methods(path: str) -> dict[str, OperationMethod[..., Any] | PagedMethod[..., Any]]:
+def operation_methods(path: str) -> dict[str, OperationMethod[Any, ...] | PagedMethod[Any, ...]]:
     """The custom methods of a service."""
     service = SERVICES.get(path, Service)
-    found: dict[str, OperationMethod[..., Any] | PagedMethod[..., Any]] = {}
+    found: dict[str, OperationMethod[Any, ...] | PagedMethod[Any, ...]] = {}
     for kind in reversed(service.__mro__):
         if kind is not Service and issubclass(kind, Service):
             found.update(
@@ -79,7 +80,7 @@ def events(path: str) -> list[str]:
     return [*(name for name in named if name not in ROW_EVENTS), *EVENTS.get(path, ())]
 
 
-def first_call(path: str, method: OperationMethod[..., Any]) -> Call:
+def first_call(path: str, method: OperationMethod[Any, ...]) -> Call:
     """What a method asks first of the daemon, found out by beginning it."""
     surface = SERVICES[path](path, _Nobody())
     operation = method.operation(
@@ -117,7 +118,7 @@ def _made_up(name: str, annotation: str) -> Any:
     return [{}] if annotation.startswith("Sequence") else {"a": 1}
 
 
-def on_the_wire(path: str, method: OperationMethod[..., Any]) -> str:
+def on_the_wire(path: str, method: OperationMethod[Any, ...]) -> str:
     """The call as the socket has it, or REST."""
     call = first_call(path, method)
     where = re.sub("NAME", ":name", call.service.replace(SOME_ID, ":id"))
@@ -126,11 +127,11 @@ def on_the_wire(path: str, method: OperationMethod[..., Any]) -> str:
     return f"`{call.method}` on `{where}`, live only"
 
 
-def signature(name: str, method: OperationMethod[..., Any]) -> str:
+def signature(name: str, method: OperationMethod[Any, ...]) -> str:
     """As a caller writes it, without types."""
     shown: list[str] = []
     for parameter in list(inspect.signature(method.operation).parameters.values())[1:]:
-        if parameter.name == "timeout":
+        if parameter.name in ("timeout", "max_retries"):
             continue
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and "*" not in shown:
             shown.append("*")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from typing import Any, get_args, get_overloads, get_type_hints
 
 import pytest
@@ -22,27 +21,22 @@ def test_the_page_of_services_is_up_to_date() -> None:
     assert table.PAGE.read_text("utf-8") == table.page(), "run python -m tests.services.table"
 
 
-def typed_paths() -> set[str]:
-    found: set[str] = set()
-    for overload in get_overloads(Services.service):
-        hint = inspect.signature(overload).parameters["path"].annotation
-        if "Literal" in hint:
-            found.update(re.findall("[\"']([^\"']+)[\"']", hint))
-    return found
+def typed_paths() -> dict[str, str]:
+    """The paths that type checkers know, each with the hint of its service."""
+    return {
+        path: inspect.signature(overload).return_annotation
+        for overload in get_overloads(Services.service)
+        for path in get_args(get_type_hints(overload, vars(inspect.getmodule(Services)))["path"])
+    }
 
 
 def test_every_known_path_is_typed() -> None:
-    assert typed_paths() == set(table.paths())
+    assert typed_paths().keys() == set(table.paths())
 
 
 def test_a_service_has_a_row_or_is_said_to_have_none_on_record() -> None:
     for path in table.paths():
-        hint = next(
-            inspect.signature(overload).return_annotation
-            for overload in get_overloads(Services.service)
-            if f'"{path}"' in inspect.signature(overload).parameters["path"].annotation.replace("'", '"')
-        )
-        untyped = hint == "Service[Kind, Any, Any, Any]" or path == "gateway"
+        untyped = typed_paths()[path] == "Service[Kind, Any, Any, Any]" or path == "gateway"
         assert untyped == (facts_of(path).model is None), path
 
 
@@ -95,9 +89,10 @@ def test_every_method_says_what_it_does_and_takes_a_timeout(path: str) -> None:
         if isinstance(method, OperationMethod | PagedMethod):
             made = method.operation if isinstance(method, OperationMethod) else method.pages
             assert method.__doc__, name
-            timeout = inspect.signature(made).parameters["timeout"]
-            assert timeout.kind is inspect.Parameter.KEYWORD_ONLY
-            assert timeout.default is None
+            for option in ("timeout", "max_retries"):
+                parameter = inspect.signature(made).parameters[option]
+                assert parameter.kind is inspect.Parameter.KEYWORD_ONLY
+                assert parameter.default is None
 
 
 # The bodies of these are documented.
@@ -115,7 +110,11 @@ DOCUMENTED = {
 def test_a_method_with_an_undocumented_body_says_so(path: str) -> None:
     for name, method in table.operation_methods(path).items():
         assert isinstance(method, OperationMethod)
-        given = [one for one in inspect.signature(method.operation).parameters if one not in ("self", "timeout")]
+        given = [
+            one
+            for one in inspect.signature(method.operation).parameters
+            if one not in ("self", "timeout", "max_retries")
+        ]
         says_more = bool(given) and not (len(given) == 1 and given[0].endswith("_id"))  # than which row
         said = "undocumented" in (method.__doc__ or "")
         assert said == (says_more and name not in DOCUMENTED.get(path, ())), name
@@ -183,7 +182,7 @@ OWN_ROUTES: list[tuple[str, str, tuple[Any, ...], dict[str, Any], tuple[str, str
     ("kb/documents", "put_document", ({"a": 1},), {}, ("putDocument", "kb/documents", ({"a": 1},))),
     ("gateway", "route_message", ({"a": 1},), {}, ("routeMessage", "gateway", ({"a": 1},))),
     ("kb/namespaces", "set_acl", ({"a": 1},), {}, ("setAcl", "kb/namespaces", ({"a": 1},))),
-    ("tasks", "create_many", ([{"a": 1}],), {}, ("create", "tasks/bulk", ([{"a": 1}],))),
+    ("tasks", "create_many", ([{"model": "m"}],), {}, ("create", "tasks/bulk", ([{"model": "m"}],))),
     ("messages", "tell", ("e", {"a": 1}), {}, ("create", "messages/streaming", ({"event": "e", "data": {"a": 1}},))),
 ]
 
@@ -224,10 +223,10 @@ async def test_an_older_daemon_is_asked_by_its_own_names(link: ScriptedLink) -> 
 
 async def test_an_event_that_comes_without_its_service_is_heard_all_the_same(link: ScriptedLink) -> None:
     async with agor.create_client(link=link) as client:
-        heard: list[Any] = []
-        client.service("repos").on("repo:cloneError", heard.append)
+        received: list[Any] = []
+        client.service("repos").on("repo:cloneError", received.append)
         link.emit("repo:cloneError", {"slug": "a/b"})
-        assert heard == [{"slug": "a/b"}]
+        assert received == [{"slug": "a/b"}]
 
 
 def test_rest_has_no_events() -> None:

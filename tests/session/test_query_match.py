@@ -112,4 +112,4 @@ def test_only_what_every_daemon_takes_is_sent() -> None:
 
 def test_several_fields_order_rows_the_first_one_first() -> None:
     rows: list[Any] = [{"a": 1, "b": "x"}, {"a": 2}, {"a": 1, "b": "y"}, {"b": "z"}]
-    assert ordering({"a": -1, "b": "1"})(rows) == [rows[1], rows[0], rows[2], rows[3]]
+    assert ordering({"a": -1, "b": "1"})(rows) == (rows[1], rows[0], rows[2], rows[3])

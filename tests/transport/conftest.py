@@ -26,7 +26,7 @@ async def server() -> AsyncIterator[FeathersServer]:
     await server.stop()
 
 
-class Heard:
+class Received:
     """A link with its recorded events and statuses, in order."""
 
     def __init__(self, url: str, **options: Any) -> None:
@@ -39,7 +39,7 @@ class Heard:
     def phases(self) -> list[str]:
         return [status.phase for status in self.statuses]
 
-    async def __aenter__(self) -> Heard:
+    async def __aenter__(self) -> Received:
         await self.link.open()
         return self
 

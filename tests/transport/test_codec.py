@@ -156,9 +156,9 @@ def test_a_forced_password_change_keeps_its_data() -> None:
 @pytest.mark.parametrize("body", [SQL, SQL_REST, {"message": "Failed to save: " + SQL["message"]}])
 def test_sql_its_parameters_and_stacks_reach_nothing(body: dict[str, Any]) -> None:
     error = daemon_error(body)
-    told = f"{error} {error!r} {error.data} {error.args}"
+    notified = f"{error} {error!r} {error.data} {error.args}"
     for secret in ("insert into", "hidden words", "at Repo", "SELECT"):
-        assert secret not in told
+        assert secret not in notified
     assert "database" in str(error)
     assert isinstance(error, ServerError)
 

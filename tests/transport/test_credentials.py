@@ -29,7 +29,7 @@ class World:
     def __init__(self, answers: dict[str, Any]) -> None:
         self.now, self.wall = 100.0, 5_000.0
         self.answers = answers
-        self.asked: list[tuple[str, Any]] = []
+        self.requests: list[tuple[str, Any]] = []
 
     def login(self, given: Any) -> Login:
         return Login(given, monotonic=lambda: self.now, wall=lambda: self.wall)
@@ -39,7 +39,7 @@ class World:
             return step.provider()
         body = step.args[0]
         way = body.get("strategy", "refresh")
-        self.asked.append((way, body))
+        self.requests.append((way, body))
         answer = self.answers.get(way, REFUSED)
         if isinstance(answer, Exception):
             raise answer
@@ -47,7 +47,7 @@ class World:
 
     @property
     def ways(self) -> list[str]:
-        return [way for way, _ in self.asked]
+        return [way for way, _ in self.requests]
 
 
 def minted(access: str, life: float = 900.0, refresh: str | None = "r1") -> dict[str, Any]:
@@ -142,8 +142,8 @@ def test_a_provider_may_give_tokens_or_keys_and_nothing_else() -> None:
     login = world.login(Provider(lambda: next(given)))
     drive(login.log_in(), world.perform)
     drive(login.renew(), world.perform)
-    assert reveal_fields(world.asked[0][1]) == {"strategy": "jwt", "accessToken": "token"}
-    assert reveal_fields(world.asked[1][1]) == {"strategy": "api-key", "apiKey": "agor_sk_key"}
+    assert reveal_fields(world.requests[0][1]) == {"strategy": "jwt", "accessToken": "token"}
+    assert reveal_fields(world.requests[1][1]) == {"strategy": "api-key", "apiKey": "agor_sk_key"}
     with pytest.raises(UsageError):
         drive(login.log_in(), world.perform)
 

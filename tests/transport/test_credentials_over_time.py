@@ -59,10 +59,10 @@ class Listener:
 
     def __init__(self, client: agor.Client, session_id: str, message_id: str) -> None:
         self.client, self.message_id = client, message_id
-        self.heard: list[int] = []
+        self.received: list[int] = []
         self.phases: list[str] = []
         client.on_status(lambda status: self.phases.append(status.phase))
-        client.service("messages").on("streaming:chunk", lambda payload: self.heard.append(payload["sequence"]))
+        client.service("messages").on("streaming:chunk", lambda payload: self.received.append(payload["sequence"]))
         self.handle = agor.retain_reactive_session(client, session_id)
 
     @property
@@ -95,11 +95,11 @@ async def test_logins_of_every_kind_live_through_ten_expiries_without_a_lost_or_
         while loop.time() < ends:
             await post({"event": "streaming:chunk", "data": {**ids, "chunk": f"{sent} ", "sequence": sent}})
             sent += 1
-            await until(lambda sent=sent: all(len(one.heard) >= sent for one in listeners))
+            await until(lambda sent=sent: all(len(one.received) >= sent for one in listeners))
         await post({"event": "streaming:end", "data": {**ids, "sequence": sent}})
         await until(lambda: all(one.stream is not None and not one.stream.streaming for one in listeners))
         for one in listeners:
-            assert one.heard == list(range(sent))
+            assert one.received == list(range(sent))
             assert one.stream.complete
             assert one.stream.text == "".join(f"{number} " for number in range(sent))
             assert (set(one.phases), one.client.status.epoch) == (set(), 1), "the connection was not the same all along"
@@ -138,11 +138,11 @@ async def test_a_login_that_nothing_can_renew_is_cut_at_its_expiry_and_says_so_u
             assert handle.state.connection.phase == "unauthenticated"
             assert not handle.state.terminal
             assert handle.state.session is not None, "what was known is kept"
-            epoch, told, frames = client.status.epoch, len(statuses), len(server.frames)
+            epoch, notified, frames = client.status.epoch, len(statuses), len(server.frames)
             calls = [client.service("sessions").find() for _ in range(10)]
             answers = await asyncio.gather(*calls, return_exceptions=True)
             assert [type(answer) for answer in answers] == [NotAuthenticated] * 10
-            assert (client.status.epoch, len(statuses), len(server.frames)) == (epoch, told, frames + 10), "a storm"
+            assert (client.status.epoch, len(statuses), len(server.frames)) == (epoch, notified, frames + 10), "a storm"
             server.life = 900.0
             await client.authenticate(api_key="agor_sk_good")
             await until(lambda: handle.state.error is None and not handle.state.loading)
@@ -163,8 +163,8 @@ async def test_b06_a_refused_refresh_is_asked_for_once_and_ends_unauthenticated_
         calls = [client.service("tasks").find() for _ in range(10)]
         answers = await asyncio.gather(*calls, return_exceptions=True)
         assert [type(answer) for answer in answers] == [NotAuthenticated] * 10
-        asked = [frame[2] for frame in server.frames if frame[2].startswith("authentication")]
-        assert asked.count("authentication/refresh") == 1
+        paths = [frame[2] for frame in server.frames if frame[2].startswith("authentication")]
+        assert paths.count("authentication/refresh") == 1
         assert server.connections == 2, "cut once, come back once, then wait for a login"
         assert client.status.reason
 

@@ -106,10 +106,10 @@ async def test_a_socks_proxy_that_was_given_is_refused_by_a_live_client_and_expl
 
 
 async def test_a_live_client_goes_through_the_proxy_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[bytes] = []
+    request_lines: list[bytes] = []
 
     async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        asked.append(await reader.readline())
+        request_lines.append(await reader.readline())
         writer.write(b"HTTP/1.1 403 Forbidden\r\ncontent-length: 0\r\nconnection: close\r\n\r\n")
         await writer.drain()
         writer.close()
@@ -119,8 +119,8 @@ async def test_a_live_client_goes_through_the_proxy_of_the_environment(monkeypat
         with pytest.raises(CannotConnect, match="403"):
             async with agor.create_client(FAR):
                 pass
-    assert asked
-    assert b"agor.invalid" in asked[0]
+    assert request_lines
+    assert b"agor.invalid" in request_lines[0]
 
 
 @pytest.mark.parametrize(

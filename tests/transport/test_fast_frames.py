@@ -25,7 +25,7 @@ OPEN = '0{"sid":"e","upgrades":[],"pingInterval":25000,"pingTimeout":60000,"maxP
 Blast = Callable[[web.WebSocketResponse, str], Awaitable[None]]
 
 
-class Heard:
+class Received:
     """The recorder of a link, in order: payloads of events, ``("ack", result)`` once a call has its answer."""
 
     def __init__(self, link: SocketLink) -> None:
@@ -43,7 +43,7 @@ class Heard:
 
 
 @asynccontextmanager
-async def serving(blast: Blast) -> AsyncIterator[Heard]:
+async def serving(blast: Blast) -> AsyncIterator[Received]:
     """A link to a server that answers any call by `blast(socket, ack id)`."""
     received: list[str] = []
 
@@ -68,11 +68,11 @@ async def serving(blast: Blast) -> AsyncIterator[Heard]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     link = SocketLink(f"http://127.0.0.1:{runner.addresses[0][1]}", backoff=Backoff(first=0.01))
-    heard = Heard(link)
+    collected = Received(link)
     try:
         await link.open()
-        heard.received = received
-        yield heard
+        collected.received = received
+        yield collected
     finally:
         await link.close()
         await runner.cleanup()
@@ -95,12 +95,12 @@ async def test_order_holds_whichever_way_a_frame_takes() -> None:
             await socket.send_str(event(number + 5))
         await socket.send_str(f"43{ack}[null,true]")
 
-    async with serving(blast) as heard:
-        await heard.call()
+    async with serving(blast) as collected:
+        await collected.call()
         expected: list[Any] = []
         for number in range(0, 60, 6):
             expected += [number, b"binary", number + 2, number + 3, number + 4, number + 5]
-        assert heard.items == [*expected, ("ack", True)]
+        assert collected.items == [*expected, ("ack", True)]
 
 
 async def test_an_ack_is_not_seen_before_the_events_that_came_ahead_of_it() -> None:
@@ -108,11 +108,11 @@ async def test_an_ack_is_not_seen_before_the_events_that_came_ahead_of_it() -> N
         frames = [event(number) for number in range(2 * _BURST + 7)]
         await asyncio.gather(*(socket.send_str(frame) for frame in (*frames, f"43{ack}[null,1]", event("after"))))
 
-    async with serving(blast) as heard:
-        await heard.call()
-        await until(lambda: "after" in heard.items)
-        at = heard.items.index(("ack", 1))
-        assert [item for item in heard.items[:at] if item != "after"] == list(range(2 * _BURST + 7))
+    async with serving(blast) as collected:
+        await collected.call()
+        await until(lambda: "after" in collected.items)
+        at = collected.items.index(("ack", 1))
+        assert [item for item in collected.items[:at] if item != "after"] == list(range(2 * _BURST + 7))
 
 
 async def test_the_loop_gets_its_turn_during_a_long_run_of_events() -> None:
@@ -122,10 +122,10 @@ async def test_the_loop_gets_its_turn_during_a_long_run_of_events() -> None:
         await asyncio.gather(*(socket.send_str(event(number)) for number in range(20 * _BURST)))
         await socket.send_str(f"43{ack}[null,1]")
 
-    async with serving(blast) as heard:
-        over = asyncio.ensure_future(heard.call())
+    async with serving(blast) as collected:
+        over = asyncio.ensure_future(collected.call())
         while not over.done():
-            turns.append(len(heard.items))
+            turns.append(len(collected.items))
             await asyncio.sleep(0)
         await over
     steps = [later - earlier for earlier, later in pairwise(turns)]
@@ -138,9 +138,9 @@ async def test_an_event_larger_than_aiohttps_own_limit_and_the_one_after_it_arri
         await socket.send_str(event("small"))
         await socket.send_str(f"43{ack}[null,1]")
 
-    async with serving(blast) as heard:
-        await heard.call()
-        assert [len(item) for item in heard.items[:-1]] == [5_000_000, 5]
+    async with serving(blast) as collected:
+        await collected.call()
+        assert [len(item) for item in collected.items[:-1]] == [5_000_000, 5]
 
 
 async def test_a_ping_among_events_is_answered() -> None:
@@ -148,10 +148,10 @@ async def test_a_ping_among_events_is_answered() -> None:
         for frame in (event(1), "2", event(2), f"43{ack}[null,1]"):
             await socket.send_str(frame)
 
-    async with serving(blast) as heard:
-        await heard.call()
-        await until(lambda: "3" in heard.received)
-        assert heard.items == [1, 2, ("ack", 1)]
+    async with serving(blast) as collected:
+        await collected.call()
+        await until(lambda: "3" in collected.received)
+        assert collected.items == [1, 2, ("ack", 1)]
 
 
 @pytest.mark.parametrize("ending", ["frame", "packet", "kick"])
@@ -164,7 +164,7 @@ async def test_events_ahead_of_an_end_arrive_and_the_end_is_seen(ending: str) ->
         else:
             await socket.send_str("1" if ending == "packet" else "41")
 
-    async with serving(blast) as heard:
-        await heard.call()
-        await until(lambda: any(status.phase == "reconnecting" for status in heard.statuses))
-        assert "last" in heard.items
+    async with serving(blast) as collected:
+        await collected.call()
+        await until(lambda: any(status.phase == "reconnecting" for status in collected.statuses))
+        assert "last" in collected.items

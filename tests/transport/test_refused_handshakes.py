@@ -15,7 +15,7 @@ from agor_reactive.errors import AgorError, CannotConnect, Forbidden, NotAuthent
 from agor_reactive.transport.credentials import ApiKey, Jwt
 from agor_reactive.transport.refusals import refused_by_daemon
 from agor_reactive.transport.socketio import SocketLink
-from tests.transport.conftest import Heard
+from tests.transport.conftest import Received
 from tests.transport.feathers import FeathersServer, until
 from tests.transport.tls_and_proxy import certificate
 
@@ -73,22 +73,22 @@ async def test_a_refusal_on_a_reconnect_is_tried_again_only_where_that_can_help(
 ) -> None:
     refused = TABLE[name]
     server.handshake = True
-    async with Heard(server.url, credentials=KEY, ways={server.url: "handshake"}) as heard:
+    async with Received(server.url, credentials=KEY, ways={server.url: "handshake"}) as received:
         server.refusals = [refused.says or ()] * 3
         server.abort()
         if refused.retried:
-            await until(lambda: heard.link.status.phase == "live" and heard.link.status.epoch == 2)
-            reasons = [status.reason or "" for status in heard.statuses if status.attempt]
+            await until(lambda: received.link.status.phase == "live" and received.link.status.epoch == 2)
+            reasons = [status.reason or "" for status in received.statuses if status.attempt]
             assert any(refused.words in reason for reason in reasons)
             return
-        await until(lambda: heard.link.status.phase == "unauthenticated")
-        assert refused.words in (heard.link.status.reason or "")
+        await until(lambda: received.link.status.phase == "unauthenticated")
+        assert refused.words in (received.link.status.reason or "")
         tries = 2 if refused.error is NotAuthenticated else 1
         assert server.connections == 1 + tries, "refreshed once and tried once more, or not at all"
         assert server.requests.count(("POST", "authentication/refresh")) == tries - 1
         server.refusals = []
-        await heard.link.renew()
-        assert heard.link.status.phase == "live"
+        await received.link.renew()
+        assert received.link.status.phase == "live"
 
 
 def test_what_a_daemon_says_never_carries_a_token_on() -> None:
@@ -181,4 +181,4 @@ async def test_a_certificate_that_is_not_trusted_is_said_to_be_the_fault(tmp_pat
 async def test_https_where_there_is_none_is_said_to_be_the_fault() -> None:
     async with answering(http("400 Bad Request")) as place:
         with pytest.raises(CannotConnect, match="https"):
-            await SocketLink(f"https://{place}", ways={}).open()
+            await SocketLink(f"https://{place}", ways={}, connect_timeout=1.0).open()

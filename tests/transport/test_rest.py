@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from agor_reactive.calls.effects import Call
+from agor_reactive.calls.retries import RetryPolicy
 from agor_reactive.errors import (
     AgorError,
     CallTimeout,
@@ -161,28 +162,57 @@ def test_tries_come_to_an_end(ask: Ask, rest_server: RestServer) -> None:
     assert len(rest_server.seen) == 3
 
 
-def test_a_write_that_meets_a_busy_daemon_is_not_repeated(ask: Ask, rest_server: RestServer) -> None:
-    rest_server.script = lambda seen: Reply(503, {})
-    with pytest.raises(Unavailable):
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_a_write_that_may_have_been_carried_out_is_not_repeated(ask: Ask, rest_server: RestServer, status: int) -> None:
+    headers = {} if status == 503 else {"retry-after": "1"}  # 503 with a pause is a refusal
+    rest_server.script = lambda seen: Reply(status, {}, headers)
+    with pytest.raises(ServerError):
         ask(WRITE)
     assert len(rest_server.seen) == 1
 
 
-def test_retry_after_is_heeded_for_reads_and_told_for_writes(ask: Ask, rest_server: RestServer) -> None:
-    rest_server.script = lambda seen: (
-        Reply(429, {}, {"retry-after": "7"}) if len(rest_server.seen) == 1 else Reply(200, [])
-    )
+@pytest.mark.parametrize("call", [FIND, WRITE, Call("patch", "tasks", ("t", {})), Call("remove", "tasks", ("t",))])
+@pytest.mark.parametrize(
+    ("refusal", "pauses"),
+    [
+        (Reply(429, {}, {"retry-after": "7"}), [7.1, 7.1]),
+        (Reply(503, {}, {"retry-after": "3"}), [3.1, 3.1]),
+        (Reply(503, b"<html>busy</html>", {"retry-after": "0"}), [0.1, 0.1]),
+        (Reply(429, {}), [0.2, 0.4]),
+    ],
+)
+def test_a_call_that_was_refused_before_it_began_is_repeated(
+    ask: Ask, rest_server: RestServer, call: Call, refusal: Reply, pauses: list[float]
+) -> None:
+    rest_server.script = lambda seen: refusal if len(rest_server.seen) < 3 else Reply(200, {"done": True})
     slept: list[float] = []
-    ask(FIND, slept=slept)
-    assert slept == [pytest.approx(7.1)]
-    rest_server.seen.clear()
-    with pytest.raises(TooManyRequests) as caught:
-        ask(WRITE)
-    assert caught.value.retry_after == 7.0
+    assert ask(call, slept=slept) == {"done": True}
+    assert slept == pytest.approx(pauses)
+    assert len({(seen.verb, seen.target, repr(seen.body)) for seen in rest_server.seen}) == 1
+
+
+@pytest.mark.parametrize("call", [FIND, WRITE])
+def test_the_pause_and_the_number_of_repetitions_are_bounded(ask: Ask, rest_server: RestServer, call: Call) -> None:
     rest_server.script = lambda seen: Reply(429, {}, {"retry-after": "86400"})
-    with pytest.raises(TooManyRequests):
-        ask(FIND, slept=slept)
-    assert len(slept) == 1
+    with pytest.raises(TooManyRequests) as caught:
+        ask(call)
+    assert caught.value.retry_after == 86400.0
+    rest_server.seen.clear()
+    rest_server.script = lambda seen: Reply(503, {}, {"retry-after": "1"})
+    for retries in (0, 1, 5):
+        with pytest.raises(Unavailable) as refused:
+            ask(call, retry=RetryPolicy(retries))
+        assert refused.value.retry_after == 1.0
+        assert len(rest_server.seen) == 1 + retries
+        rest_server.seen.clear()
+
+
+@pytest.mark.parametrize("service", ["authentication", "session-streams"])
+def test_the_outcome_of_what_may_be_repeated_is_never_unknown(ask: Ask, rest_server: RestServer, service: str) -> None:
+    rest_server.script = lambda seen: Reply(cut=True)
+    with pytest.raises(ConnectionLost):
+        ask(Call("create", service, ({},)))
+    assert len(rest_server.seen) == 3
 
 
 def test_no_daemon_is_cannot_connect(ask: Ask) -> None:

@@ -19,7 +19,7 @@ from agor_reactive.errors import (
 )
 from agor_reactive.transport.credentials import ApiKey
 from agor_reactive.transport.socketio import SocketLink
-from tests.transport.conftest import Heard
+from tests.transport.conftest import Received
 from tests.transport.feathers import NEVER, FeathersServer, until
 
 KEY = ApiKey("agor_sk_good")
@@ -34,10 +34,10 @@ def free_port() -> int:
 
 async def test_a_drop_fails_every_call_in_flight_at_once(server: FeathersServer) -> None:
     server.answers["find", "tasks"] = server.answers["create", "tasks"] = lambda *_: NEVER
-    async with Heard(server.url, credentials=KEY) as heard:
+    async with Received(server.url, credentials=KEY) as received:
         calls = [
-            asyncio.ensure_future(heard.link.call("find", "tasks")),
-            asyncio.ensure_future(heard.link.call("create", "tasks", {})),
+            asyncio.ensure_future(received.link.call("find", "tasks")),
+            asyncio.ensure_future(received.link.call("create", "tasks", {})),
         ]
         await until(lambda: len(server.frames) == 3)
         server.abort()
@@ -45,42 +45,44 @@ async def test_a_drop_fails_every_call_in_flight_at_once(server: FeathersServer)
             read, write = await asyncio.gather(*calls, return_exceptions=True)
         assert isinstance(read, ConnectionLost)
         assert isinstance(write, OutcomeUnknown)
-        await until(lambda: heard.link.status.phase == "live")
+        await until(lambda: received.link.status.phase == "live")
         assert [frame[1:3] for frame in server.frames].count(("create", "tasks")) == 1
 
 
 async def test_calls_while_down_are_refused_at_once_and_never_sent(server: FeathersServer) -> None:
-    async with Heard(server.url, credentials=KEY, backoff=Backoff(first=0.2, most=0.2)) as heard:
+    async with Received(server.url, credentials=KEY, backoff=Backoff(first=0.2, most=0.2)) as received:
         server.abort()
-        await until(lambda: heard.link.status.phase == "reconnecting")
+        await until(lambda: received.link.status.phase == "reconnecting")
         with pytest.raises(NotConnected):
-            await heard.link.call("create", "sessions/s/prompt", {"prompt": "hi"})
-        await until(lambda: heard.link.status.phase == "live")
+            await received.link.call("create", "sessions/s/prompt", {"prompt": "hi"})
+        await until(lambda: received.link.status.phase == "live")
     assert all("prompt" not in frame[2] for frame in server.frames)
 
 
 @pytest.mark.parametrize("how", ["kick", "abort"])
 async def test_kick_and_drop_both_come_back_logged_in_as_a_new_epoch(server: FeathersServer, how: str) -> None:
-    async with Heard(server.url, credentials=KEY) as heard:
+    async with Received(server.url, credentials=KEY) as received:
         for epoch in (2, 3):
             await server.kick() if how == "kick" else server.abort()
-            await until(lambda epoch=epoch: heard.link.status.phase == "live" and heard.link.status.epoch == epoch)
+            await until(
+                lambda epoch=epoch: received.link.status.phase == "live" and received.link.status.epoch == epoch
+            )
         await server.emit("tasks patched", {"n": 1})
-        await until(lambda: heard.events)
-        assert len(heard.events) == 1
+        await until(lambda: received.events)
+        assert len(received.events) == 1
         assert server.refused_calls == 0
-    tries = [status for status in heard.statuses if status.phase == "reconnecting" and status.attempt]
+    tries = [status for status in received.statuses if status.phase == "reconnecting" and status.attempt]
     assert [status.attempt for status in tries] == [1, 2]
 
 
 async def test_a_daemon_restart_is_survived(server: FeathersServer) -> None:
-    async with Heard(server.url, credentials=KEY) as heard:
+    async with Received(server.url, credentials=KEY) as received:
         port = server.port
         await server.stop()
-        await until(lambda: heard.link.status.attempt >= 3)
+        await until(lambda: received.link.status.attempt >= 3)
         await server.start(port)
-        await until(lambda: heard.link.status.phase == "live")
-        assert heard.link.status.epoch == 2
+        await until(lambda: received.link.status.phase == "live")
+        assert received.link.status.epoch == 2
 
 
 async def test_open_raises_when_nothing_listens_there(no_leaks: Any) -> None:
@@ -95,14 +97,14 @@ async def test_open_raises_when_nothing_listens_there(no_leaks: Any) -> None:
 async def test_open_keeps_trying_when_asked_to(server: FeathersServer) -> None:
     port = server.port
     await server.stop()
-    heard = Heard(f"http://127.0.0.1:{port}", credentials=KEY, keep_trying=True)
-    opening = asyncio.ensure_future(heard.link.open())
-    await until(lambda: heard.link.status.attempt >= 2)
-    assert heard.link.status.phase == "connecting"
+    received = Received(f"http://127.0.0.1:{port}", credentials=KEY, keep_trying=True)
+    opening = asyncio.ensure_future(received.link.open())
+    await until(lambda: received.link.status.attempt >= 2)
+    assert received.link.status.phase == "connecting"
     await server.start(port)
     await opening
-    assert heard.link.status.phase == "live"
-    await heard.link.close()
+    assert received.link.status.phase == "live"
+    await received.link.close()
 
 
 async def test_something_that_is_no_daemon_is_cannot_connect() -> None:
@@ -136,17 +138,17 @@ async def test_a_daemon_that_never_answers_the_handshake_is_cannot_connect_in_ti
 async def test_close_during_back_off_closes_for_good(server: FeathersServer, no_leaks: Any) -> None:
     before = no_leaks.tasks()
     port = server.port
-    async with Heard(server.url, credentials=KEY, backoff=Backoff(first=30.0, most=30.0)) as heard:
+    async with Received(server.url, credentials=KEY, backoff=Backoff(first=30.0, most=30.0)) as received:
         await server.stop()
-        await until(lambda: heard.link.status.attempt == 1)
+        await until(lambda: received.link.status.attempt == 1)
         async with asyncio.timeout(1):
-            await heard.link.close()
+            await received.link.close()
         await server.start(port)
         connections = server.connections
-    assert heard.phases[-1] == "closed"
+    assert received.phases[-1] == "closed"
     assert server.connections == connections
     with pytest.raises(NotConnected):
-        await heard.link.call("find", "tasks")
+        await received.link.call("find", "tasks")
     await no_leaks(before)
 
 
@@ -174,14 +176,14 @@ async def test_opening_and_closing_many_times_leaves_nothing(server: FeathersSer
 
     before, engines = no_leaks.tasks(), list(engineio.base_client.connected_clients)
     for number in range(20):
-        async with Heard(server.url, credentials=KEY) as heard:
+        async with Received(server.url, credentials=KEY) as received:
             if number % 2:
                 await server.kick()
             await server.emit("tasks patched", {})
     await no_leaks(before)
     assert engineio.base_client.connected_clients == engines
     gc.collect()
-    assert heard.phases[-1] == "closed"
+    assert received.phases[-1] == "closed"
 
 
 def test_a_second_loop_is_told_so_at_once() -> None:

@@ -17,7 +17,7 @@ from agor_reactive.models.wire import UNREADABLE
 from agor_reactive.transport.codec import daemon_error, loads
 from agor_reactive.transport.credentials import ApiKey
 from agor_reactive.transport.http import Rest
-from tests.transport.conftest import Heard
+from tests.transport.conftest import Received
 from tests.transport.feathers import NEVER, FeathersServer, until
 from tests.transport.rest_server import Reply, RestServer
 
@@ -77,24 +77,24 @@ DEEP = '["messages created",{"session_id":"s","content":' + "[" * 2_000 + "]" * 
 
 @pytest.mark.parametrize("transports", [("websocket",), ("polling",)])
 async def test_an_event_with_a_half_character_arrives(server: FeathersServer, transports: tuple[str, ...]) -> None:
-    async with Heard(server.url, credentials=KEY, transports=transports) as heard:
+    async with Received(server.url, credentials=KEY, transports=transports) as received:
         await frame(server, "2" + HALF)
-        await until(lambda: heard.events)
-        assert [(e.topic, e.payload["content"]) for e in heard.events] == [("messages created", "cut \ufffd here")]
+        await until(lambda: received.events)
+        assert [(e.topic, e.payload["content"]) for e in received.events] == [("messages created", "cut \ufffd here")]
 
 
 @pytest.mark.parametrize("transports", [("websocket",), ("polling",)])
 async def test_an_event_that_cannot_be_read_says_so_with_the_sessions_it_names(
     server: FeathersServer, transports: tuple[str, ...]
 ) -> None:
-    async with Heard(server.url, credentials=KEY, transports=transports) as heard:
+    async with Received(server.url, credentials=KEY, transports=transports) as received:
         for broken in (DEEP, '["messages created",{"sessionId" : "t"', "[1,2]"):
             await frame(server, "2" + broken)
         await server.emit("tasks patched", {"n": 1})
-        await until(lambda: len(heard.events) == 4)
-        assert [e.topic for e in heard.events] == [UNREADABLE] * 3 + ["tasks patched"]
-        assert [e.payload["session_ids"] for e in heard.events[:3]] == [["s"], ["t"], []]
-        assert heard.phases == ["live"]
+        await until(lambda: len(received.events) == 4)
+        assert [e.topic for e in received.events] == [UNREADABLE] * 3 + ["tasks patched"]
+        assert [e.payload["session_ids"] for e in received.events[:3]] == [["s"], ["t"], []]
+        assert received.phases == ["live"]
 
 
 @pytest.mark.parametrize("transports", [("websocket",), ("polling",)])
@@ -102,26 +102,26 @@ async def test_an_ack_with_a_half_character_is_an_answer_and_one_that_cannot_be_
     server: FeathersServer, transports: tuple[str, ...]
 ) -> None:
     server.answers["find", "tasks"] = lambda *_: NEVER
-    async with Heard(server.url, credentials=KEY, transports=transports) as heard:
+    async with Received(server.url, credentials=KEY, transports=transports) as received:
         for ack, answer in ((r'[null,{"text":"\ud83d"}]', {"text": "\ufffd"}), ("[null," + "[" * 3_000, None)):
-            asked = len(server.frames)
+            before = len(server.frames)
             async with asyncio.TaskGroup() as group:
-                call = group.create_task(answered(heard, answer))
-                await until(lambda asked=asked: len(server.frames) > asked)
-                await frame(server, f"3{ack_id(heard)}{ack}")
+                call = group.create_task(answered(received, answer))
+                await until(lambda before=before: len(server.frames) > before)
+                await frame(server, f"3{ack_id(received)}{ack}")
             assert call.result() is None
 
 
-async def answered(heard: Heard, answer: Any) -> None:
+async def answered(received: Received, answer: Any) -> None:
     if answer is None:
         with pytest.raises(ProtocolError, match="cannot be read"):
-            await heard.link.call("find", "tasks", timeout=30)
+            await received.link.call("find", "tasks", timeout=30)
     else:
-        assert await heard.link.call("find", "tasks", timeout=30) == answer
+        assert await received.link.call("find", "tasks", timeout=30) == answer
 
 
-def ack_id(heard: Heard) -> int:
-    connection = heard.link._connection
+def ack_id(received: Received) -> int:
+    connection = received.link._connection
     assert connection is not None
     return int(max(connection._sio.callbacks["/"]))
 
@@ -146,10 +146,10 @@ def test_an_error_that_names_its_status_only_is_what_the_status_says(name: str) 
 async def test_a_chunk_that_was_cut_keeps_its_halves_beside_its_text(
     server: FeathersServer, transports: tuple[str, ...]
 ) -> None:
-    async with Heard(server.url, credentials=KEY, transports=transports) as heard:
+    async with Received(server.url, credentials=KEY, transports=transports) as received:
         await frame(server, r'2["messages streaming:chunk",{"chunk":"A\ud83d"}]')
         await frame(server, r'2["messages streaming:chunk",{"chunk":"\ude00B"}]')
-        await until(lambda: len(heard.events) == 2)
-        first, second = (event.payload["chunk"] for event in heard.events)
+        await until(lambda: len(received.events) == 2)
+        first, second = (event.payload["chunk"] for event in received.events)
     assert (first, second) == ("A\ufffd", "\ufffdB")
     assert (first.raw + second.raw).encode("utf-16", "surrogatepass").decode("utf-16") == "A😀B"

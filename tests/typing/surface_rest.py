@@ -104,6 +104,24 @@ async def the_async_client_is_the_same_awaited(client: agor.AsyncRestClient) -> 
     assert_type(await client.service("anything").get("x"), Any)
 
 
+def a_result_may_come_with_its_response(client: agor.RestClient) -> None:
+    assert_type(client.with_raw_response.sessions.get("s"), agor.RawResponse[Session])
+    assert_type(client.with_raw_response.service("tasks").find().result, Page[Task])
+    assert_type(client.with_raw_response.sessions.prompt("s", "hi").result, Task)
+    assert_type(client.sessions.with_raw_response.get("s"), agor.RawResponse[Session])
+
+
+async def and_so_may_an_awaited_one(client: agor.AsyncRestClient) -> None:
+    assert_type(await client.with_raw_response.sessions.get("s"), agor.RawResponse[Session])
+    assert_type((await client.tasks.with_raw_response.get("t")).result, Task)
+
+
+def calls_and_clients_may_be_repeated(client: agor.RestClient) -> None:
+    assert_type(client.sessions.get("s", max_retries=0), Session)
+    assert_type(agor.create_rest_client(max_retries=5, profile="work"), agor.RestClient)
+    assert_type(agor.connect(max_retries=5, profile="work", read_env=False), agor.BlockingClient)
+
+
 def mistakes_are_seen(client: agor.RestClient) -> None:
     client.service("tasks").get(3)  # type: ignore[arg-type]
     client.service("tasks").find(limit=3)  # type: ignore[call-arg]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from agor_reactive.adapters.ipywidgets.publisher import run_on_loop
-from agor_reactive.adapters.ipywidgets.throttle import INTERVAL, Throttle, Timers
+from agor_reactive.adapters.page.publisher import run_on_loop
+from agor_reactive.adapters.page.throttle import INTERVAL, Throttle, Timers
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.session.handles import SessionHandle
+from agor_reactive.session.handles import SessionHandle, checked_handle
 
 __all__ = ["observe"]
 
@@ -30,6 +30,7 @@ def observe(
 
     >>> observe(handle, progress, lambda state: len(state.tasks))      # doctest: +SKIP
     """
+    handle = checked_handle(handle, "observe")
     shared = handle.entry
     newest = [handle.state]
     last: list[Any] = []

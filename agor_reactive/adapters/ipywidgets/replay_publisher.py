@@ -7,18 +7,17 @@ moments that are asked for meanwhile the newest is shown.
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final, TypeVar
 
-from agor_reactive.adapters.ipywidgets.publisher import Publisher, Send
-from agor_reactive.adapters.ipywidgets.throttle import Timers
 from agor_reactive.adapters.page.document import Document, DocumentBuilder
 from agor_reactive.adapters.page.patch import EMPTY, patch
+from agor_reactive.adapters.page.publisher import Publisher, Send
 from agor_reactive.adapters.page.replayed import build_replayed, tasks_in_view
-from agor_reactive.adapters.page.timeline import TimelineBuilder
+from agor_reactive.adapters.page.throttle import Timers
+from agor_reactive.adapters.page.timeline import TimelineBuilder, epoch_ms
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.tools import tool_detail
 from agor_reactive.core.snapshot import SessionState
@@ -113,8 +112,8 @@ class ReplayPublisher(Publisher[Document]):
         mirror = await self._in_thread(partial(log.mirror, state.session_id))
         self._ends = (mirror.began, mirror.ended)
         self.state, self.position = state, mirror.ended
-        self._timeline = {"begin": _ms(mirror.began), "end": _ms(mirror.ended), "spans": [], "marks": [], "left": 0}
-        self._timeline["reading"] = True
+        ends = {"begin": epoch_ms(mirror.began), "end": epoch_ms(mirror.ended)}
+        self._timeline = {**ends, "spans": [], "marks": [], "left": 0, "reading": True}
         self._rebuild()
         self._send_timeline()
         if self._on_read is not None:
@@ -125,7 +124,7 @@ class ReplayPublisher(Publisher[Document]):
         async for record in self._sliced(log.records()):
             if record["kind"] == "dropped" and mirror.began <= record["t"] <= mirror.ended:
                 timeline.dropped(record["t"], int(record.get("count", 0)))
-        self._timeline = {**timeline.as_json(), "end": _ms(max(mirror.ended, timeline.times[1])), "reading": False}
+        self._timeline = {**timeline.as_json(), "end": epoch_ms(max(mirror.ended, timeline.times[1])), "reading": False}
         self._send_timeline()
 
     async def _sliced(self, items: Iterable[T]) -> AsyncIterator[T]:
@@ -238,7 +237,7 @@ class ReplayPublisher(Publisher[Document]):
         found = patch(old, new)
         if self.position != self._shown_at or old is self._empty:
             self._shown_at = self.position
-            found["at"] = _ms(self.position)
+            found["at"] = epoch_ms(self.position)
         return found
 
     def _stamp(self) -> dict[str, Any]:
@@ -274,7 +273,3 @@ _UNREAD: Final[Mapping[str, Any]] = {
     "busy": False,
     "open": False,
 }
-
-
-def _ms(seconds: float) -> int:
-    return math.ceil(seconds * 1000)  # not before the event

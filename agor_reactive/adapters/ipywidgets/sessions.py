@@ -5,25 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import anywidget
 import traitlets
 
 from agor_reactive.adapters.ipywidgets.cells import replace_previous
-from agor_reactive.adapters.ipywidgets.saved_transcript import SavedTranscript
-from agor_reactive.adapters.ipywidgets.session_publisher import SessionPublisher
-from agor_reactive.adapters.ipywidgets.sessions_publisher import SessionsPublisher, table_text
-from agor_reactive.adapters.ipywidgets.throttle import Timers
-from agor_reactive.adapters.page.pages import script, style
+from agor_reactive.adapters.ipywidgets.page_view import PageView
+from agor_reactive.adapters.page.pages import script
+from agor_reactive.adapters.page.session_publisher import SessionPublisher
+from agor_reactive.adapters.page.sessions_publisher import SessionsPublisher, table_text
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.transcript import script_safe
 from agor_reactive.client import Client
-from agor_reactive.errors import HandleDisposed
+from agor_reactive.errors import HandleDisposed, UsageError
 from agor_reactive.session.collection import SessionCollection, SessionRows
 from agor_reactive.session.handles import SessionHandle
 
 __all__ = ["SessionsView"]
 
 
-class SessionsView(anywidget.AnyWidget):
+class SessionsView(PageView):
     """A live table of a daemon's sessions in a notebook, with a filter; a click opens a session below.
 
     `query` is as in `retain_sessions` (default: sessions that are not archived). `selected` is the id of the open
@@ -35,9 +34,6 @@ class SessionsView(anywidget.AnyWidget):
     """
 
     _esm = traitlets.Unicode(script("sessions_widget")).tag(sync=True)
-    _css = traitlets.Unicode(style()).tag(sync=True)
-    text = traitlets.Unicode("", read_only=True).tag(sync=True)
-    _transcript_name = traitlets.Unicode("", read_only=True).tag(sync=True)
     selected = traitlets.Unicode("", read_only=True)
     _sessions: SessionCollection | None = None
 
@@ -50,9 +46,8 @@ class SessionsView(anywidget.AnyWidget):
         timers: Timers | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(**options)
-        self._transcript = SavedTranscript("Sessions")
-        self.set_trait("_transcript_name", self._transcript.name)
+        client = _live(client)
+        super().__init__("Sessions", **options)
         self._timers = timers
         self._hydration = task_hydration
         self._sessions = SessionCollection(client, {"archived": False} if query is None else query)
@@ -62,7 +57,6 @@ class SessionsView(anywidget.AnyWidget):
         self._pane = 0
         self._publisher: SessionPublisher | None = None
         self.handle: SessionHandle | None = None
-        self.on_msg(self._on_msg)
         replace_previous(self)
 
     @property
@@ -107,9 +101,6 @@ class SessionsView(anywidget.AnyWidget):
         if handle is not None:
             handle.release()
 
-    def _on_msg(self, _: Any, content: Any, buffers: Any) -> None:
-        self.receive(content)
-
     def receive(self, content: Any) -> None:
         """Handle a message of a page (see `publisher`); those of the open session name its pane."""
         if not isinstance(content, Mapping) or self._sessions is None:
@@ -127,8 +118,7 @@ class SessionsView(anywidget.AnyWidget):
         if rows.loading or self.text:
             return
         # Only the first table: repeating the text on every change would be most of the traffic.
-        self.set_trait("text", text)
-        self._transcript.update(text)
+        self._save_text(text)
 
     def close(self) -> None:
         """Remove the view from all pages, release the open session, free its resources. Idempotent."""
@@ -138,19 +128,23 @@ class SessionsView(anywidget.AnyWidget):
         self._table.close()
         self._release()
         sessions.close()
-        layout = self.layout
-        self.on_msg(self._on_msg, remove=True)
-        super().close()
-        layout.close()
+        self._remove()
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if self._sessions is not None:
             self.set_trait("text", script_safe(table_text(self._sessions.rows)))
-        bundle = super()._repr_mimebundle_(**options)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle
-        if isinstance(data, dict):
-            data["text/plain"] = self.text.partition("\n")[0] if self._transcript.show(self.text) else self.text
-        return bundle
+        return super()._repr_mimebundle_(**options)
 
     def __repr__(self) -> str:
         return "<SessionsView closed>" if self._sessions is None else f"<SessionsView {len(self._sessions.rows)}>"
+
+
+def _live(client: Any) -> Client:
+    """The async client that `client` is or, if it is one of `connect`, has."""
+    live = getattr(client, "live", client)
+    if not hasattr(live, "registry"):
+        raise UsageError(
+            f"SessionsView takes a live client, not {type(client).__name__}. create_client or connect makes one"
+        )
+    found: Client = live
+    return found

@@ -73,19 +73,22 @@ class DocumentBuilder:
         shown: set[str],
         faults: Mapping[str, str],
         *,
+        unfolded: set[str] | None = None,
         user_id: str | None = None,
         released: bool = False,
     ) -> Document:
-        """Build the document of a snapshot. `shown` are the ids of the open tasks; `faults` say why the messages of one
-        could not be loaded; `user_id` is who looks; `released`: the handle was.
+        """Build the document of a snapshot. `shown` are the ids of the tasks whose parts it has; pages open those that
+        are `unfolded` (None: all of them); `faults` say why the messages of one could not be loaded; `user_id` is who
+        looks; `released`: the handle was.
         """
         rows: dict[str, Mapping[str, Any]] = {}
         parts: dict[str, Parts] = {}
+        unfolded = shown if unfolded is None else unfolded
         for task in state.tasks:
             if task.queued:
                 continue
             task_id = task.task_id
-            rows[task_id] = self._row(task, state, task_id in shown, faults.get(task_id))
+            rows[task_id] = self._row(task, state, task_id in unfolded, faults.get(task_id))
             if task_id in shown:
                 parts[task_id] = self._task(task, state, user_id)
         unassigned = self._presenter.unassigned_blocks(state)

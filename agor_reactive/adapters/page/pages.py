@@ -6,11 +6,12 @@ imports cannot be resolved. So a widget's module and all that it imports are joi
 
 from __future__ import annotations
 
+import json
 import re
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["script", "style"]
+__all__ = ["element", "script", "style"]
 
 _STYLES = ("base", "conversation", "prose", "sessions", "narrow", "replay")
 _IMPORT = re.compile(r'^import \{[^}]*\} from "\./(\w+)\.js";\n', re.MULTILINE)
@@ -40,6 +41,13 @@ def _join(name: str, joined: dict[str, str]) -> None:
 def style(*more: str) -> str:
     """Return the style sheet of all pages, and those of that name after it."""
     return "\n".join(_read(f"{name}.css") for name in (*_STYLES, *more))
+
+
+@cache
+def element() -> str:
+    """Return the script that defines ``<agor-session>``, with its style in it: a classic script, or a module."""
+    looks = json.dumps(style("standalone", "element")).replace("<", "\\u003c")
+    return f'(() => {{\n"use strict";\nconst AGOR_STYLE = {looks};\n{script("element")}}})();\n'
 
 
 def _read(name: str) -> str:

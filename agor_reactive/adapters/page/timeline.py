@@ -16,7 +16,7 @@ from agor_reactive.logs.changes import Diff, diff
 from agor_reactive.models.base import instant
 from agor_reactive.models.task import Task
 
-__all__ = ["MOST_MARKS", "Mark", "MarkKind", "TimelineBuilder", "thinned"]
+__all__ = ["MOST_MARKS", "Mark", "MarkKind", "TimelineBuilder", "epoch_ms", "thinned"]
 
 MarkKind: TypeAlias = Literal["began", "ended", "failed", "asked", "tool", "link", "lost"]
 """A task began or ended; a task, a tool or the mirror failed; a person was asked; a tool was called; the connection was
@@ -88,10 +88,10 @@ class TimelineBuilder:
         begin, end = self.times
         marks = thinned(self.marks, MOST_MARKS)
         return {
-            "begin": _ms(begin),
-            "end": _ms(end),
-            "spans": [[_ms(a), _ms(b)] for a, b in self.spans()],
-            "marks": [[_ms(mark.t), mark.kind, mark.text] for mark in marks],
+            "begin": epoch_ms(begin),
+            "end": epoch_ms(end),
+            "spans": [[epoch_ms(a), epoch_ms(b)] for a, b in self.spans()],
+            "marks": [[epoch_ms(mark.t), mark.kind, mark.text] for mark in marks],
             "left": len(self.marks) - len(marks),
         }
 
@@ -156,5 +156,6 @@ def _is_history(task: Task, begin: float) -> bool:
     return made is not None and made < begin
 
 
-def _ms(seconds: float) -> int:
-    return math.ceil(seconds * 1000)  # not before the event
+def epoch_ms(seconds: float) -> int:
+    """A moment for a page, in milliseconds; not before the event."""
+    return math.ceil(seconds * 1000)

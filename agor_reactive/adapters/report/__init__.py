@@ -7,10 +7,10 @@ import tempfile
 import time
 from pathlib import Path
 
+from agor_reactive.adapters.page.html import html_of
 from agor_reactive.adapters.presentation.heading import title_of
 from agor_reactive.adapters.presentation.transcript import transcript
 from agor_reactive.adapters.report.content import Content, of_log, of_state
-from agor_reactive.adapters.report.html import page
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.core.state_data import state_from_data, state_to_data
 from agor_reactive.errors import UsageError
@@ -39,7 +39,8 @@ def write_report(source: Log | SessionState, path: str | os.PathLike[str], sessi
     else:
         raise UsageError(f"a report is written of a log or a state, not of {type(source).__name__}")
     title = scrub_text(title_of(state.session, state.session_id))
-    made = page(title, scrub_text(transcript(state)), content.as_json())
+    text = scrub_text(transcript(state))
+    made = html_of("report", title=title, text=text, data=content.as_json(), looks="report").text
     target = Path(path)
     try:
         _replace(target, made.encode("utf-8", "replace"))

@@ -5,7 +5,6 @@ In two passes over the log: the first finds what happened when, the second takes
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -13,7 +12,7 @@ from typing import Any, Final
 from agor_reactive.adapters.page.document import Document, DocumentBuilder, Part, Parts
 from agor_reactive.adapters.page.patch import EMPTY, patch
 from agor_reactive.adapters.page.replayed import build_replayed, tasks_in_view
-from agor_reactive.adapters.page.timeline import TimelineBuilder, thinned
+from agor_reactive.adapters.page.timeline import TimelineBuilder, epoch_ms, thinned
 from agor_reactive.adapters.presentation.exact import cut_text
 from agor_reactive.adapters.presentation.tools import tool_detail
 from agor_reactive.core.snapshot import SessionState
@@ -58,7 +57,7 @@ class Content:
         document = Document(scrub(whole.head), scrub(rows), parts, queue)
         change = patch(self._shown, document)
         if change or not self._steps:
-            self._steps.append((_ms(t), self._pooled(change)))
+            self._steps.append((epoch_ms(t), self._pooled(change)))
             self._shown = document
         self._take_details(state, loaded | open_tasks)
 
@@ -172,7 +171,3 @@ def _whole_words(text: str) -> str:
         if text[at].isspace():
             return text[: at + 1]
     return "" if len(text) < 400 else text[: len(text) - 400]
-
-
-def _ms(seconds: float) -> int:
-    return math.ceil(seconds * 1000)  # as the timeline's: not before the event

@@ -98,17 +98,7 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
     for task_id in tuple(before.entries):
         if after.entries.get(task_id) is None:
             rows.forget_task(draft, task_id)
-    returned = [
-        task.task_id
-        for task in current.tasks
-        if task.task_id in draft.books.gone_tasks and after.entries.get(task.task_id)
-    ]
-    if returned:
-        gone = draft.books.gone_tasks
-        for task_id in returned:
-            gone = gone.remove(task_id)
-        draft.books = draft.books.but(gone_tasks=gone)
-    draft.tasks = after
+    _show(draft, current, after)
     draft.status = draft.status.but(has_older_tasks=current.older)
     if current.queue is not None:
         queue.take_queue(draft, current.queue, current.queue_begun)
@@ -140,6 +130,17 @@ def commit_round(draft: Draft, current: SyncRound, at: float) -> None:
     draft.accepts_session_id = status.session_id
     if not draft.books.again:  # else an event was lost after this round had read its rows
         draft.books = draft.books.but(missed=False)
+
+
+def _show(draft: Draft, current: SyncRound, after: TaskTable) -> None:
+    """Show these tasks. One that was removed is back if the answer contains it: events change it again from now on."""
+    gone = draft.books.gone_tasks
+    for task in current.tasks:
+        if task.task_id in gone and after.entries.get(task.task_id) is not None:
+            gone = gone.remove(task.task_id)
+    if gone is not draft.books.gone_tasks:
+        draft.books = draft.books.but(gone_tasks=gone)
+    draft.tasks = after
 
 
 def _commit_messages(draft: Draft, current: SyncRound, task_id: str | None, results: FetchResult) -> None:
@@ -261,8 +262,10 @@ def commit_older(draft: Draft, done: Fetch, found: e.Rows) -> None:
         older=found.older,
     )
     page = page._replace(session=draft.session, session_begun=draft.revision)
-    draft.tasks = merged_tasks(draft, page)
+    _show(draft, page, merged_tasks(draft, page))
     draft.status = draft.status.but(has_older_tasks=found.older)
+    if draft.books.queue_absent:
+        queue.take_from_tasks(draft)
 
 
 def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry], since: int, *, projected: bool) -> None:

@@ -206,6 +206,8 @@ def message_saved(draft: Draft, event: e.MessageSaved) -> None:
     books = draft.books
     if books.removals and (message_id in books.gone_messages or (task_id is not None and task_id in books.gone_tasks)):
         journal.note_message(draft, message_id, entry)  # counts if an answer shows that it is back
+        if task_id in draft.messages_by_task.buckets and task_id not in books.gone_tasks:
+            window.read_again(draft)  # it may have been with a task whose messages are not here, instead of removed
         return
     known = draft.messages_by_task.entries
     if known.reach >= limits.MOST_MESSAGES and len(known) >= limits.MOST_MESSAGES and known.get(message_id) is None:

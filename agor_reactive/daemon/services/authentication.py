@@ -48,7 +48,7 @@ class AuthenticationRefresh(Service):
     path = "authentication/refresh"
     open: ClassVar[bool] = True
     # Before today's rules the event goes to all sockets, with tokens, as on the real daemon. Clients must redact it.
-    announces: ClassVar[bool] = True
+    announces = True
 
     def __init__(self, context: DaemonContext, logins: Logins) -> None:
         self._handshake = context.api.handshake

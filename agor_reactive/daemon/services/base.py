@@ -6,12 +6,12 @@ A service offers exactly the standard methods that its class defines, plus those
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Literal, Protocol
 
 from agor_reactive.daemon.context import DaemonContext
+from agor_reactive.daemon.encodable import encodable
 from agor_reactive.daemon.faults import (
-    FeathersFault,
     bad_request,
     forbidden,
     method_not_allowed,
@@ -22,7 +22,7 @@ from agor_reactive.daemon.queries import refuse_endless
 from agor_reactive.daemon.store import Row
 from agor_reactive.daemon.user_directory import Identity
 
-__all__ = ["STANDARD_METHODS", "Call", "Connection", "Registry", "Resolved", "Service", "refuse_no_text"]
+__all__ = ["STANDARD_METHODS", "Call", "Connection", "Registry", "Resolved", "Route", "Service", "refuse_no_text"]
 
 STANDARD_METHODS = ("find", "get", "create", "update", "patch", "remove")
 _TAKES_ID = frozenset({"get", "update", "patch", "remove"})
@@ -80,9 +80,9 @@ class Service:
     custom: ClassVar[tuple[str, ...]] = ()
     open: ClassVar[bool] = False
     """Needs no login."""
-    announces: ClassVar[bool] = False
+    announces: bool = False
     """A create is announced under the service's path, without a twin event."""
-    many: ClassVar[bool] = False
+    many: bool = False
     """A create accepts a list of rows, too."""
     keeps_rows: ClassVar[bool] = False
     """A create stores a row. With today's rules its event comes after the caller's acknowledgement."""
@@ -92,6 +92,25 @@ class Service:
             found: Callable[..., Any] | None = getattr(self, name, None)
             return found
         return None
+
+
+class Route(Service):
+    """A service of one or two methods, given as functions. `many` and `announces` as in `Service`."""
+
+    def __init__(
+        self,
+        path: str,
+        *,
+        find: Callable[..., Any] | None = None,
+        create: Callable[..., Any] | None = None,
+        announces: bool = True,
+        many: bool = False,
+    ) -> None:
+        self.path = path
+        self.announces = announces
+        self.many = many
+        self.find = find
+        self.create = create
 
 
 @dataclass(frozen=True)
@@ -140,13 +159,14 @@ class Registry:
     async def invoke(self, path: str, method: str, args: list[Any], call: Call) -> Any:
         """Make one call. `args` are the method's own, without the query. Raises Fault, and exceptions of the
         service."""
+        path, args, call = encodable(path), encodable(args), replace(call, query=encodable(call.query))
         found = self.resolve(path)
         if found is None:
             raise not_found(f"Service '{path.strip('/')}' not found")
         service = found.service
         handler = service.method(method)
         if handler is None:
-            raise method_not_allowed(method, path.strip("/"))
+            raise method_not_allowed(f"Method '{method}' not allowed on service '{path.strip('/')}'")
         if not service.open and call.user is None:
             raise not_authenticated()
         _refuse_unfit(service, method, args)
@@ -174,9 +194,7 @@ def _refuse_unfit(service: Service, method: str, args: list[Any]) -> None:
         if method == "update":
             raise bad_request("You can not replace multiple instances. Did you mean 'patch'?")
         if method == "create" and not service.many and service.method("find") is not None:
-            raise FeathersFault(
-                "MethodNotAllowed", "Can not create multiple entries", code=405, class_name="method-not-allowed"
-            )
+            raise method_not_allowed("Can not create multiple entries")
         if method == "patch" or (method == "create" and not service.many):
             raise unfit
         if not all(isinstance(item, dict) for item in data):

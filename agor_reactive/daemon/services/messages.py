@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.events import MESSAGE_EVENTS, TASK_EVENTS
-from agor_reactive.daemon.faults import DomainFault, bad_request, forbidden, sql_fault
+from agor_reactive.daemon.faults import bad_request, forbidden, sql_fault
 from agor_reactive.daemon.row_queries import answer_find, message_query
 from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
 from agor_reactive.daemon.store import DuplicateRow, Row
@@ -21,7 +21,7 @@ _CHANGEABLE = frozenset({"content", "content_preview", "metadata", "tool_uses", 
 
 class Messages(Service):
     path = "messages"
-    many: ClassVar[bool] = True  # for a refusal in the service's own words
+    many = True  # for a refusal in the service's own words
     keeps_rows: ClassVar[bool] = True
 
     def __init__(self, context: DaemonContext) -> None:
@@ -45,9 +45,7 @@ class Messages(Service):
         return row
 
     def patch(self, ref: str | None, data: Row, call: Call) -> Row:
-        if ref is None:
-            raise DomainFault("Multi-patch is not enabled")
-        row = self._context.messages.get(ref)
+        row = self._context.messages.one(ref, "patch")
         if row["type"] == _PERMISSION and not call.service:
             raise forbidden("Permission messages can only be changed by the task-scoped executor")
         if not set(data) <= _CHANGEABLE:
@@ -58,9 +56,7 @@ class Messages(Service):
         return changed
 
     def remove(self, ref: str | None, call: Call) -> Row:
-        if ref is None:
-            raise DomainFault("Multi-remove is not enabled")
-        row = self._context.messages.get(ref)
+        row = self._context.messages.one(ref, "remove")
         self._context.messages.drop(row)
         self._context.messages.announce("removed", row)
         return row

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from agor_reactive.daemon.faults import DomainFault
-from agor_reactive.daemon.queries import MAX_LIMIT, js_page, matches, page, select, sort_rows
-from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
+from agor_reactive.daemon.queries import MAX_LIMIT, find_among, js_page
+from agor_reactive.daemon.services.base import Call, refuse_no_text
 from agor_reactive.daemon.services.messages import Messages
 from agor_reactive.daemon.store import Row
 
-__all__ = ["MessagesBulk", "OlderMessages"]
+__all__ = ["OlderMessages"]
 
 
 class OlderMessages(Messages):
@@ -25,13 +25,14 @@ class OlderMessages(Messages):
         session_id, task_id = query.get("session_id"), query.get("task_id")
         if isinstance(session_id, str) or isinstance(task_id, str):
             return self._of_one(session_id, task_id, query)
-        rows = [row for row in self._context.messages.all() if matches(row, query)]
-        paging: dict[str, Any] = {name: _clamped(query[name]) for name in ("$limit", "$skip") if name in query}
-        order = query.get("$sort")
-        answer = page(sort_rows(rows, order if isinstance(order, dict) else None), paging)
-        names = query.get("$select")
-        answer["data"] = select(answer["data"], names if isinstance(names, list) else None, always="message_id")
-        return answer
+        asked: dict[str, Any] = {
+            **query,
+            **{name: _clamped(query[name]) for name in ("$limit", "$skip") if name in query},
+        }
+        for name, kind in (("$sort", dict), ("$select", list)):
+            if not isinstance(asked.get(name), kind):
+                asked.pop(name, None)
+        return find_among(self._context.messages.all(), asked, id_field="message_id")
 
     def _of_one(self, session_id: Any, task_id: Any, query: dict[str, Any]) -> dict[str, Any]:
         """Read a page of a session's or a task's messages, and only its rows from the store."""
@@ -55,8 +56,6 @@ class OlderMessages(Messages):
         return rows if isinstance(data, list) else rows[0]
 
     def patch(self, ref: str | None, data: Row, call: Call) -> Row:
-        if ref is None:
-            raise DomainFault("Multi-patch is not enabled")
         return self._write(ref, data, "patched")
 
     def update(self, ref: str, data: Row, call: Call) -> Row:
@@ -73,34 +72,19 @@ class OlderMessages(Messages):
         start, end = _named(data, "start_index", "startIndex"), _named(data, "end_index", "endIndex")
         return [row for row in rows if int(start or 0) <= row["index"] <= int(end if end is not None else 1 << 31)]
 
-    def createMany(self, data: list[Row], call: Call) -> list[Row]:
-        return self.insert_many(data)
-
-    def insert_many(self, data: object) -> list[Row]:
+    def createMany(self, data: object, call: Call) -> list[Row]:
         """Store several messages without events."""
         if not isinstance(data, list):
             raise DomainFault("messageList.map is not a function", name="TypeError")
         return self._insert(data)
 
-    def _write(self, ref: str, data: Row, verb: str) -> Row:
+    def _write(self, ref: str | None, data: Row, verb: str) -> Row:
         refuse_no_text(data, "session_id", "task_id", "type")
-        row = self._context.messages.get(ref)
+        row = self._context.messages.one(ref, "patch")
         changed = {**row, **data, "message_id": row["message_id"]}
         self._context.messages.put(changed)
         self._context.messages.announce(verb, changed)
         return changed
-
-
-class MessagesBulk(Service):
-    path = "messages/bulk"
-    many: ClassVar[bool] = True
-    announces = True
-
-    def __init__(self, messages: OlderMessages) -> None:
-        self._messages = messages
-
-    def create(self, data: Row | list[Row], call: Call) -> list[Row]:
-        return self._messages.insert_many(data)
 
 
 def _named(data: object, *names: str) -> Any:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from agor_reactive.daemon.faults import DomainFault
-from agor_reactive.daemon.queries import MAX_LIMIT, Kind, matches, page, select, sort_rows, validated
-from agor_reactive.daemon.services.base import Call, Service
+from agor_reactive.daemon.queries import MAX_LIMIT, Kind, find_among, matches, validated
+from agor_reactive.daemon.services.base import Call
 from agor_reactive.daemon.services.tasks import Tasks, kept_fields
 from agor_reactive.daemon.store import Row
 
-__all__ = ["OlderTasks", "TasksBulk"]
+__all__ = ["OlderTasks"]
 
 _STATUS = (
     "queued", "created", "dispatching", "running", "stopping", "awaiting_permission", "awaiting_input", "timed_out",
@@ -31,10 +31,7 @@ class OlderTasks(Tasks):
             skip, limit = query.get("$skip", 0), query.get("$limit", MAX_LIMIT)
             rows = store.page("tasks", session_id=session_id, skip=skip, limit=limit)
             return {"total": store.count("tasks", session_id=session_id), "limit": limit, "skip": skip, "data": rows}
-        rows = [row for row in self._context.tasks.all() if matches(row, query)]
-        answer = page(sort_rows(rows, query.get("$sort")), query)
-        answer["data"] = select(answer["data"], query.get("$select"), always="task_id")
-        return answer
+        return find_among(self._context.tasks.all(), query, id_field="task_id")
 
     def create(self, data: Row | list[Row], call: Call) -> Row | list[Row]:
         if not isinstance(data, list):
@@ -55,9 +52,7 @@ class OlderTasks(Tasks):
         return changed
 
     def remove(self, ref: str | None, call: Call) -> Row:
-        if ref is None:
-            raise DomainFault("Multi-remove is not enabled")
-        return self._drop(self._context.tasks.get(ref))
+        return self._drop(self._context.tasks.one(ref, "remove"))
 
     def _create(self, items: list[Row], call: Call) -> list[Row]:
         """Store all tasks or none, then announce each."""
@@ -72,20 +67,12 @@ class OlderTasks(Tasks):
                 )
         return rows
 
-
-class TasksBulk(Service):
-    path = "tasks/bulk"
-    many: ClassVar[bool] = True
-    announces = True
-
-    def __init__(self, tasks: Tasks) -> None:
-        self._tasks = tasks
-
-    def create(self, data: Row | list[Row], call: Call) -> list[Row]:
+    def create_bulk(self, data: Row | list[Row], call: Call) -> list[Row]:
+        """Store several tasks without events."""
         if not isinstance(data, list):
             raise DomainFault("taskList.map is not a function", name="TypeError")
         if any(not item.get("created_by") for item in data):
             raise DomainFault("Failed to bulk create tasks: created_by is required for every task")
-        rows = [self._tasks.new_row(item, call.user_id) for item in data]
-        self._tasks.insert(rows)
+        rows = [self.new_row(item, call.user_id) for item in data]
+        self.insert(rows)
         return rows

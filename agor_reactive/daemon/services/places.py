@@ -8,9 +8,9 @@ from pathlib import PurePath
 from typing import Any, ClassVar
 
 from agor_reactive.daemon.context import DaemonContext
-from agor_reactive.daemon.faults import DomainFault, bad_request, repository_fault
-from agor_reactive.daemon.queries import Kind, matches, page, select, sort_rows, validated
-from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
+from agor_reactive.daemon.faults import bad_request, repository_fault
+from agor_reactive.daemon.queries import Kind, find_among, validated
+from agor_reactive.daemon.services.base import Call, Route, Service, refuse_no_text
 from agor_reactive.daemon.store import Row
 from agor_reactive.daemon.tables import Table
 
@@ -30,10 +30,7 @@ class _Rows(Service):
 
     def find(self, call: Call) -> dict[str, Any]:
         query = validated(call.query, self._schema)
-        rows = [row for row in self._table.all() if matches(row, query)]
-        answer = page(sort_rows(rows, query.get("$sort")), query)
-        answer["data"] = select(answer["data"], query.get("$select"), always=self._table.id_field)
-        return answer
+        return find_among(self._table.all(), query, id_field=self._table.id_field)
 
     def get(self, ref: str, call: Call) -> Row:
         return self._table.get(ref)
@@ -45,17 +42,13 @@ class _Rows(Service):
         return row
 
     def patch(self, ref: str | None, data: Row, call: Call) -> Row:
-        if ref is None:
-            raise DomainFault("Multi-patch is not enabled")
         return self._write(ref, data, "patched")
 
     def update(self, ref: str, data: Row, call: Call) -> Row:
         return self._write(ref, data, "updated")
 
     def remove(self, ref: str | None, call: Call) -> Row:
-        if ref is None:
-            raise DomainFault("Multi-remove is not enabled")
-        row = self._table.get(ref)
+        row = self._table.one(ref, "remove")
         self._table.drop(row)
         self._table.announce("removed", row)
         return row
@@ -63,8 +56,8 @@ class _Rows(Service):
     def new_row(self, data: Row, user_id: str) -> Row:
         raise NotImplementedError
 
-    def _write(self, ref: str, data: Row, verb: str) -> Row:
-        row = self._table.get(ref)
+    def _write(self, ref: str | None, data: Row, verb: str) -> Row:
+        row = self._table.one(ref, "patch")
         stamp = "last_updated" if "last_updated" in row else "updated_at"
         name = self._table.id_field
         changed = {**row, **data, name: row[name], stamp: self._context.now()}
@@ -169,32 +162,18 @@ class Places(_Rows):
         }
 
 
-class _LocalRepo(Service):
-    path = "repos/local"
-    announces = True
+def place_routes(context: DaemonContext, repos: Repos, places: Places) -> list[Service]:
+    """The routes under `repos/`."""
 
-    def __init__(self, repos: Repos) -> None:
-        self._repos = repos
-
-    def create(self, data: Row, call: Call) -> Row:
+    def local(data: Row, call: Call) -> Row:
         if not data.get("path"):
             raise bad_request("Path is required")
         wanted = {"local_path": str(data["path"]), **({"slug": data["slug"]} if data.get("slug") else {})}
-        return self._repos.create(wanted, call)
+        return repos.create(wanted, call)
 
-
-class _NewPlace(Service):
-    """Create a branch. The answer comes at once, the event that it is ready later."""
-
-    announces = True
-
-    def __init__(self, context: DaemonContext, places: Places) -> None:
-        self.path = f"repos/:id/{context.api.places}"
-        self._context = context
-        self._places = places
-
-    def create(self, data: Row, call: Call) -> Row:
-        repo = self._context.repos.get(call.route["id"])
+    def new_place(data: Row, call: Call) -> Row:
+        """Create a branch. The answer comes at once, the event that it is ready later."""
+        repo = context.repos.get(call.route["id"])
         if not data.get("name"):
             raise bad_request("name is required")
         wanted = {
@@ -206,16 +185,13 @@ class _NewPlace(Service):
             **({"base_ref": data["sourceBranch"]} if data.get("sourceBranch") else {}),
             **({"board_id": data["boardId"]} if data.get("boardId") else {}),
         }
-        row = self._places.create(wanted, call)
-        asyncio.get_running_loop().call_soon(self._ready, row[self._context.api.place_id])
+        row = places.create(wanted, call)
+        asyncio.get_running_loop().call_soon(be_ready, row[context.api.place_id])
         return row
 
-    def _ready(self, row_id: str) -> None:
-        row = self._context.places.find(row_id)
+    def be_ready(row_id: str) -> None:
+        row = context.places.find(row_id)
         if row is not None and row.get("filesystem_status") == "creating":
-            self._context.places.change(row, filesystem_status="ready", updated_at=self._context.now())
+            context.places.change(row, filesystem_status="ready", updated_at=context.now())
 
-
-def place_routes(context: DaemonContext, repos: Repos, places: Places) -> list[Service]:
-    """The routes under `repos/`."""
-    return [_LocalRepo(repos), _NewPlace(context, places)]
+    return [Route("repos/local", create=local), Route(f"repos/:id/{context.api.places}", create=new_place)]

@@ -7,11 +7,9 @@ true, taskId, status: "queued", queue_position, message: {…the queued task…}
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import bad_request, conflict
-from agor_reactive.daemon.services.base import Call, Service
+from agor_reactive.daemon.services.base import Call, Route, Service
 from agor_reactive.daemon.services.sessions import Sessions, children_of, origin
 from agor_reactive.daemon.stops import Stops
 from agor_reactive.daemon.store import Row
@@ -20,72 +18,60 @@ from agor_reactive.daemon.task_runner import TaskRunner
 __all__ = ["session_routes"]
 
 
-class _Prompt(Service):
-    path = "sessions/:id/prompt"
-    announces = True
+def session_routes(context: DaemonContext, task_runner: TaskRunner, stops: Stops, sessions: Sessions) -> list[Service]:
+    """The routes under `sessions/:id/`."""
+    handlers = _Handlers(context, task_runner, stops, sessions)
+    routes: list[Service] = [
+        Route("sessions/:id/prompt", create=handlers.prompt),
+        Route("sessions/:id/stop", create=handlers.stop),
+        Route("sessions/:id/tasks/queue", find=handlers.queue),
+        Route("sessions/:id/fork", create=handlers.fork),
+        Route("sessions/:id/spawn", create=handlers.spawn),
+        Route("sessions/:id/genealogy", find=handlers.genealogy),
+        Route("sessions/:id/permission-decision", create=handlers.decide),
+    ]
+    if context.api.handshake:
+        routes += [
+            Route("sessions/:id/initialize", create=handlers.initialize, announces=False),
+            Route("sessions/:id/archive", create=handlers.archive, announces=False),
+            Route("sessions/:id/unarchive", create=handlers.unarchive, announces=False),
+        ]
+    return routes
 
-    def __init__(self, context: DaemonContext, task_runner: TaskRunner) -> None:
-        self._api = context.api
+
+class _Handlers:
+    """The methods of these routes."""
+
+    def __init__(self, context: DaemonContext, task_runner: TaskRunner, stops: Stops, sessions: Sessions) -> None:
+        self._context = context
         self._task_runner = task_runner
+        self._stops = stops
+        self._sessions = sessions
 
-    def create(self, data: Row, call: Call) -> Row:
+    def prompt(self, data: Row, call: Call) -> Row:
         task = self._task_runner.prompt(call.route["id"], data, call.user_id)
-        if self._api.prompt_answers_task:
+        if self._context.api.prompt_answers_task:
             return task
         answer: Row = {"success": True, "taskId": task["task_id"], "status": task["status"]}
         if task["status"] != "queued":
             return {**answer, "streaming": data.get("stream") is not False}
         return {**answer, "queued": True, "queue_position": task["queue_position"], "message": task}
 
-
-class _Stop(Service):
-    path = "sessions/:id/stop"
-    announces = True
-
-    def __init__(self, stops: Stops) -> None:
-        self._stops = stops
-
-    def create(self, data: Row, call: Call) -> Row:
+    def stop(self, data: Row, call: Call) -> Row:
         return self._stops.stop(call.route["id"], data)
 
-
-class _Queue(Service):
-    path = "sessions/:id/tasks/queue"
-
-    def __init__(self, task_runner: TaskRunner) -> None:
-        self._task_runner = task_runner
-
-    def find(self, call: Call) -> Row:
+    def queue(self, call: Call) -> Row:
         # The full id only: a short id, like an unknown one, has an empty queue.
         rows = self._task_runner.queue(call.route["id"])
         return {"total": len(rows), "data": rows}
 
-
-class _Fork(Service):
-    path = "sessions/:id/fork"
-    announces = True
-
-    def __init__(self, sessions: Sessions) -> None:
-        self._sessions = sessions
-
-    def create(self, data: Row, call: Call) -> Row:
+    def fork(self, data: Row, call: Call) -> Row:
         return self._sessions.offspring(call.route["id"], data, call, forked=True)
 
-
-class _Spawn(_Fork):
-    path = "sessions/:id/spawn"
-
-    def create(self, data: Row, call: Call) -> Row:
+    def spawn(self, data: Row, call: Call) -> Row:
         return self._sessions.offspring(call.route["id"], data, call, forked=False)
 
-
-class _Genealogy(Service):
-    path = "sessions/:id/genealogy"
-
-    def __init__(self, context: DaemonContext) -> None:
-        self._context = context
-
-    def find(self, call: Call) -> Row:
+    def genealogy(self, call: Call) -> Row:
         sessions = self._context.sessions
         session = sessions.get(call.route["id"])
         ancestors: list[Row] = []
@@ -96,28 +82,11 @@ class _Genealogy(Service):
         children = children_of(self._context, session["session_id"])
         return {"session": session, "ancestors": ancestors, "children": children}
 
-
-class _Decision(Service):
-    path = "sessions/:id/permission-decision"
-    announces = True
-
-    def __init__(self, task_runner: TaskRunner) -> None:
-        self._task_runner = task_runner
-
-    def create(self, data: Row, call: Call) -> Row:
+    def decide(self, data: Row, call: Call) -> Row:
         return self._task_runner.permissions.decide(call.route["id"], data, call.user_id)
 
-
-class _Initialize(Service):
-    """Set up a new session for its user, optionally with a first prompt."""
-
-    path = "sessions/:id/initialize"
-
-    def __init__(self, context: DaemonContext, task_runner: TaskRunner) -> None:
-        self._context = context
-        self._task_runner = task_runner
-
-    def create(self, data: Row, call: Call) -> Row:
+    def initialize(self, data: Row, call: Call) -> Row:
+        """Set up a new session for its user, optionally with a first prompt."""
         session = self._context.sessions.get(call.route["id"])
         expected = data.get("expectedUserId")
         if not isinstance(expected, str) or not expected:
@@ -129,17 +98,14 @@ class _Initialize(Service):
             answer["task"] = self._task_runner.prompt(session["session_id"], {"prompt": data["prompt"]}, call.user_id)
         return answer
 
+    def archive(self, data: Row, call: Call) -> Row:
+        """Archive a session, and its forks and spawns with `includeChildren`."""
+        return self._set_archived(data, call, archived=True)
 
-class _Archive(Service):
-    """Archive a session, and its forks and spawns with `includeChildren`."""
+    def unarchive(self, data: Row, call: Call) -> Row:
+        return self._set_archived(data, call, archived=False)
 
-    path = "sessions/:id/archive"
-    archived: ClassVar[bool] = True
-
-    def __init__(self, context: DaemonContext) -> None:
-        self._context = context
-
-    def create(self, data: Row, call: Call) -> Row:
+    def _set_archived(self, data: Row, call: Call, *, archived: bool) -> Row:
         sessions = self._context.sessions
         session_id = sessions.get(call.route["id"])["session_id"]
         affected = [session_id]
@@ -148,30 +114,10 @@ class _Archive(Service):
                 affected += [row["session_id"] for row in children_of(self._context, known)]
         for changed in affected:
             why = "manual" if changed == session_id else "parent_archived"
-            reason = why if self.archived else None
-            self._context.touch_session(sessions.get(changed), archived=self.archived, archived_reason=reason)
+            reason = why if archived else None
+            self._context.touch_session(sessions.get(changed), archived=archived, archived_reason=reason)
         return {
             "session": sessions.get(session_id),
             "affectedSessions": [sessions.get(changed) for changed in affected],
             "count": len(affected),
         }
-
-
-class _Unarchive(_Archive):
-    path = "sessions/:id/unarchive"
-    archived: ClassVar[bool] = False
-
-
-def session_routes(context: DaemonContext, task_runner: TaskRunner, stops: Stops, sessions: Sessions) -> list[Service]:
-    """The routes under `sessions/:id/`."""
-    newer = [_Initialize(context, task_runner), _Archive(context), _Unarchive(context)] if context.api.handshake else []
-    return [
-        _Prompt(context, task_runner),
-        _Stop(stops),
-        _Queue(task_runner),
-        _Fork(sessions),
-        _Spawn(sessions),
-        _Genealogy(context),
-        _Decision(task_runner),
-        *newer,
-    ]

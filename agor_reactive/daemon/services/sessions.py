@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from agor_reactive.daemon.context import DaemonContext
 from agor_reactive.daemon.faults import DomainFault, repository_fault
-from agor_reactive.daemon.queries import Kind, matches, page, select, sort_rows, validated
+from agor_reactive.daemon.queries import Kind, find_among, matches, validated
 from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
 from agor_reactive.daemon.store import Row
 from agor_reactive.daemon.task_runner import TaskRunner
@@ -43,9 +43,8 @@ class Sessions(Service):
     def find(self, call: Call) -> dict[str, Any]:
         query = validated(call.query, self._schema)
         rows = [row for row in self._context.sessions.all() if matches(self._searched(row), query)]
-        answer = page(sort_rows(rows, query.get("$sort")), query)
-        answer["data"] = select(answer["data"], query.get("$select"), always="session_id")
-        return answer
+        paging = {name: value for name, value in query.items() if name.startswith("$")}
+        return find_among(rows, paging, id_field="session_id")
 
     def _searched(self, row: Row) -> Row:
         """Add the fields that a query can match: with today's rules also the branch's board, and the family."""
@@ -67,10 +66,8 @@ class Sessions(Service):
         return announced
 
     def patch(self, ref: str | None, data: Row, call: Call) -> Row:
-        if ref is None:
-            raise DomainFault("Multi-patch is not enabled")
         refuse_no_text(data, "status")
-        row = self._context.sessions.get(ref)
+        row = self._context.sessions.one(ref, "patch")
         kept = {name: value for name, value in data.items() if name in _KEPT}
         changed = {**row, **kept, "last_updated": self._context.now()}
         self._context.sessions.put(changed)
@@ -90,9 +87,7 @@ class Sessions(Service):
         return changed
 
     def remove(self, ref: str | None, call: Call) -> Row:
-        if ref is None:
-            raise DomainFault("Multi-remove is not enabled")
-        row = self._context.sessions.get(ref)
+        row = self._context.sessions.one(ref, "remove")
         if self._context.api.handshake:
             for child in children_of(self._context, row["session_id"]):
                 self.remove(child["session_id"], call)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from agor_reactive.daemon.context import DaemonContext
-from agor_reactive.daemon.faults import DomainFault, bad_request, forbidden, repository_fault, sql_fault
+from agor_reactive.daemon.faults import bad_request, forbidden, repository_fault, sql_fault
 from agor_reactive.daemon.queries import MAX_LIMIT
 from agor_reactive.daemon.row_queries import answer_find, task_query
-from agor_reactive.daemon.services.base import Call, Service, refuse_no_text
+from agor_reactive.daemon.services.base import Call, Route, Service, refuse_no_text
 from agor_reactive.daemon.store import DuplicateRow, Row
 from agor_reactive.daemon.task_runner import TERMINAL, TaskRunner
 
@@ -26,7 +26,7 @@ _KEPT = frozenset(
 
 class Tasks(Service):
     path = "tasks"
-    many: ClassVar[bool] = True  # for a refusal in the service's own words
+    many = True  # for a refusal in the service's own words
     keeps_rows: ClassVar[bool] = True
 
     def __init__(self, context: DaemonContext, task_runner: TaskRunner) -> None:
@@ -53,14 +53,10 @@ class Tasks(Service):
     def patch(self, ref: str | None, data: Row, call: Call) -> Row | list[Row]:
         if not call.service:
             raise forbidden("Task patches require an executor token scoped to this task")
-        if ref is None:
-            raise DomainFault("Multi-patch is not enabled")
-        return self._patch(self._context.tasks.get(ref), data)
+        return self._patch(self._context.tasks.one(ref, "patch"), data)
 
     def remove(self, ref: str | None, call: Call) -> Row:
-        if ref is None:
-            raise DomainFault("Multi-remove is not enabled")
-        row = self._context.tasks.get(ref)
+        row = self._context.tasks.one(ref, "remove")
         if row["status"] != "queued":
             raise repository_fault("Only queued tasks can be deleted")
         return self._drop(row)
@@ -111,41 +107,25 @@ class Tasks(Service):
         return echoed
 
 
-class _Run(Service):
-    path = "tasks/:id/run"
-    announces = True
-
-    def __init__(self, task_runner: TaskRunner) -> None:
-        self._task_runner = task_runner
-
-    def create(self, data: Row, call: Call) -> Row:
-        return self._task_runner.run(call.route["id"], call.user_id)
-
-
-class _Complete(Service):
-    path = "tasks/:id/complete"
-    announces = True
-    status = "completed"
-
-    def __init__(self, context: DaemonContext, task_runner: TaskRunner) -> None:
-        self._context = context
-        self._task_runner = task_runner
-
-    def create(self, data: Row, call: Call) -> Row:
-        row = self._context.tasks.get(call.route["id"])
-        report = {"report": data["report"]} if self.status == "completed" and data.get("report") else {}
-        # The error text is not stored, because a real daemon's `fail` drops it.
-        return self._task_runner.finish(row, self.status, **report)
-
-
-class _Fail(_Complete):
-    path = "tasks/:id/fail"
-    status = "failed"
-
-
 def task_routes(context: DaemonContext, task_runner: TaskRunner) -> list[Service]:
     """The routes under `tasks/`, except the streaming one."""
-    return [_Run(task_runner), _Complete(context, task_runner), _Fail(context, task_runner)]
+
+    def run(data: Row, call: Call) -> Row:
+        return task_runner.run(call.route["id"], call.user_id)
+
+    def complete(data: Row, call: Call) -> Row:
+        report = {"report": data["report"]} if data.get("report") else {}
+        return task_runner.finish(context.tasks.get(call.route["id"]), "completed", **report)
+
+    def fail(data: Row, call: Call) -> Row:
+        # The error text is not stored, because a real daemon's `fail` drops it.
+        return task_runner.finish(context.tasks.get(call.route["id"]), "failed")
+
+    return [
+        Route("tasks/:id/run", create=run),
+        Route("tasks/:id/complete", create=complete),
+        Route("tasks/:id/fail", create=fail),
+    ]
 
 
 def kept_fields(data: Row) -> Row:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
 from agor_reactive.models import words
+from agor_reactive.models.inputs.workspaces import AgentModelInput
 
 __all__ = [
     "CallbackConfigInput",
@@ -41,14 +42,15 @@ class PermissionConfigInput(TypedDict, total=False):
     codex: CodexInput
 
 
-class SessionModelInput(TypedDict, total=False):
+class SpawnModelInput(AgentModelInput, total=False):
+    """The model of a spawned session."""
+
+    provider: str
+
+
+class SessionModelInput(SpawnModelInput, total=False):
     """The agent's model."""
 
-    mode: words.ModelMode | str
-    model: str
-    provider: str
-    effort: words.Effort | str
-    advisorModel: str
     notes: str
 
 
@@ -88,16 +90,6 @@ class SessionCreate(SessionPatch, total=False):
     branch_id: str
     worktree_id: str
     initial_prompt: str
-
-
-class SpawnModelInput(TypedDict, total=False):
-    """The model of a spawned session."""
-
-    mode: words.ModelMode | str
-    model: str
-    provider: str
-    effort: words.Effort | str
-    advisorModel: str
 
 
 class SpawnConfig(TypedDict, total=False):

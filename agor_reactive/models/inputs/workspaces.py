@@ -21,9 +21,7 @@ __all__ = [
 ]
 
 
-class BranchPatch(TypedDict, total=False):
-    """The changeable fields of a branch."""
-
+class _WorkspacePatch(TypedDict, total=False):
     name: str
     board_id: str | None
     notes: str
@@ -36,8 +34,21 @@ class BranchPatch(TypedDict, total=False):
     health_check_url: str
     start_command: str
     stop_command: str
-    nuke_command: str
     logs_command: str
+
+
+class _WorkspaceMade(TypedDict, total=False):
+    repo_id: str
+    ref: str
+    path: str
+    base_ref: str
+    new_branch: bool
+
+
+class BranchPatch(_WorkspacePatch, total=False):
+    """The changeable fields of a branch."""
+
+    nuke_command: str
     environment_variant: str
     mcp_server_ids: Sequence[str]
     others_can: words.BranchPermission | str
@@ -46,45 +57,20 @@ class BranchPatch(TypedDict, total=False):
     dangerously_allow_session_sharing: bool
 
 
-class BranchCreate(BranchPatch, total=False):
+class BranchCreate(_WorkspaceMade, BranchPatch):
     """A new branch as a row; `repos` `branches` also creates it on disk."""
 
-    repo_id: str
-    ref: str
-    path: str
-    base_ref: str
-    new_branch: bool
 
-
-class WorktreePatch(TypedDict, total=False):
+class WorktreePatch(_WorkspacePatch, total=False):
     """The changeable fields of a worktree."""
 
-    name: str
-    board_id: str | None
-    notes: str
-    issue_url: str
-    pull_request_url: str
-    custom_context: Mapping[str, Any]
-    needs_attention: bool
-    archived: bool
-    app_url: str
-    health_check_url: str
-    start_command: str
-    stop_command: str
-    logs_command: str
     schedule: Mapping[str, Any]
     schedule_cron: str
     schedule_enabled: bool
 
 
-class WorktreeCreate(WorktreePatch, total=False):
+class WorktreeCreate(_WorkspaceMade, WorktreePatch):
     """A new worktree as a row; `repos` `worktrees` also creates it on disk."""
-
-    repo_id: str
-    ref: str
-    path: str
-    base_ref: str
-    new_branch: bool
 
 
 class RepoPatch(TypedDict, total=False):

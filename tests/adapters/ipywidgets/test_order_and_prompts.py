@@ -32,12 +32,12 @@ def begins(scene: Shown, when: str | None) -> None:
     scene.world.chunk("Before I do, ", 0)
 
 
-@pytest.mark.parametrize("told", [True, False])
+@pytest.mark.parametrize("notified", [True, False])
 async def test_text_being_written_stands_above_a_request_that_came_later(
-    comms: Comms, clock: Clock, told: bool
+    comms: Comms, clock: Clock, notified: bool
 ) -> None:
     async with shown(comms, clock) as scene:
-        begins(scene, stamp(20) if told else None)
+        begins(scene, stamp(20) if notified else None)
         await scene.look()
         scene.world.link.emit("messages created", requested(30))
         scene.world.chunk("a word.", 1)

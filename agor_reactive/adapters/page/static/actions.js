@@ -1,11 +1,11 @@
-// Actions sent to the kernel. Each ends with an answer of the kernel or after a time limit.
+// Actions sent to the host. Each ends with its answer or after a time limit.
 
 const TIME_LIMIT = 20000; // ms
 
 export class Actions {
   // `ended` is called after each action, `report` with its error unless the action has an `onError`.
-  constructor(kernel, ended, report) {
-    Object.assign(this, { kernel, ended, report });
+  constructor(host, ended, report) {
+    Object.assign(this, { host, ended, report });
     this.waiting = new Map();
   }
 
@@ -13,11 +13,11 @@ export class Actions {
     const action = Math.random().toString(36).slice(2);
     this.report("");
     const late = setTimeout(() => {
-      this.kernel.quiet();
-      this.done({ action, error: "The kernel does not answer. It may be busy with a cell, or not running.", passing: true });
+      this.host.quiet();
+      this.done({ action, error: this.host.words.silent, passing: true });
     }, TIME_LIMIT);
     this.waiting.set(action, { onSuccess, onError, late });
-    this.kernel.send({ ...message, action });
+    this.host.send({ ...message, action });
   }
 
   done({ action, error, passing }) {
@@ -30,9 +30,9 @@ export class Actions {
     else (waiting.onError ?? this.report)(error, passing);
   }
 
-  // Ends all actions: the kernel is gone.
+  // Ends all actions: the host is gone.
   giveUp() {
-    for (const action of [...this.waiting.keys()]) this.done({ action, error: "The kernel disconnected before it answered." });
+    for (const action of [...this.waiting.keys()]) this.done({ action, error: this.host.words.unanswered });
   }
 
   drop() {

@@ -1,4 +1,4 @@
-// Documents as values: applies a patch of the kernel's form to one, and finds the patch from one to another.
+// Documents as values: applies a patch of the host's form to one, and finds the patch from one to another.
 //
 // A list is {order: [key], items: Map}. What a patch leaves alone is the same object in both documents.
 

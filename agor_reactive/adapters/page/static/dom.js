@@ -18,7 +18,7 @@ export function button(className, label, title, action) {
   return element;
 }
 
-// Seconds as text, like `seconds_text` of the kernel.
+// Seconds as text, like `seconds_text` of the presentation.
 export function duration(seconds) {
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const minutes = Math.floor(seconds / 60);
@@ -38,6 +38,12 @@ export function copyButton(text) {
     done.then(() => say("Copied"), () => say("Not allowed"));
   });
   return copy;
+}
+
+// The focused element in `root`, which may be in a shadow tree; null if the focus is elsewhere.
+export function focusedIn(root) {
+  const { activeElement } = root.getRootNode();
+  return root.contains(activeElement) ? activeElement : null;
 }
 
 // Where a screen reader is notified of changes; others do not see it.

@@ -6,6 +6,8 @@ export class Heading {
   constructor(parent) {
     const head = parent.appendChild(make("header", "ag-head"));
     this.title = head.appendChild(make("span", "ag-title"));
+    this.title.setAttribute("role", "heading");
+    this.title.setAttribute("aria-level", "2");
     this.status = head.appendChild(make("span", "ag-badge"));
     this.details = head.appendChild(make("span", "ag-details"));
     this.context = head.appendChild(make("span", "ag-context"));
@@ -22,7 +24,7 @@ export class Heading {
     this.draw();
   }
 
-  // Shows another link state than the kernel's last one, and its `note` instead of the notes; null: the kernel's.
+  // Shows another link state than the last one received, and its `note` instead of the notes; null: the one received.
   cover(cover) {
     this.covered = cover;
     if (this.fields) this.draw();

@@ -1,12 +1,24 @@
 // The kinds of parts of a task, except requests.
 
 import { button, copyButton, duration, make } from "./dom.js";
-import { CUT_OFF } from "./kernel.js";
 import { Part } from "./part.js";
 import { Prose } from "./prose.js";
 import { Request } from "./request.js";
 
 const SIGNS = { executing: "●", complete: "✓", failed: "✗" };
+
+function scrolls(element, label) {
+  element.tabIndex = 0;
+  element.setAttribute("role", "group");
+  element.setAttribute("aria-label", label);
+  return element;
+}
+
+// Not read aloud.
+function hidden(element) {
+  element.setAttribute("aria-hidden", "true");
+  return element;
+}
 
 class Written extends Part {
   constructor(...of) {
@@ -32,6 +44,14 @@ class Note extends Part {
   }
 }
 
+// A prompt of several lines; it scrolls, so keys have to reach it.
+class Whole extends Note {
+  constructor(...of) {
+    super(...of);
+    scrolls(this.root, "Whole prompt");
+  }
+}
+
 // A line that opens to show more.
 class Folded extends Part {
   fold(className, title, bodyClass) {
@@ -52,7 +72,7 @@ class Thought extends Folded {
   constructor(...of) {
     super(...of);
     this.fold("ag-fold", "Show or hide the thinking", "ag-thinking");
-    this.button.append(make("span", "ag-sign", "∴"), (this.brief = make("span", "ag-brief")));
+    this.button.append(hidden(make("span", "ag-sign", "∴")), (this.brief = make("span", "ag-brief")));
   }
 
   show() {
@@ -68,15 +88,16 @@ class Tool extends Folded {
     super(...of);
     this.fold("ag-chip", "Show input and result", "ag-detail");
     this.button.append(
-      (this.sign = make("span", "ag-sign")),
+      (this.sign = hidden(make("span", "ag-sign"))),
       (this.name = make("span", "ag-name")),
+      (this.state = make("span", "ag-unseen")),
       (this.brief = make("span", "ag-brief")),
       (this.took = make("span", "ag-seconds")),
     );
   }
 
   tick() {
-    if (this.fields.began) this.took.textContent = duration(this.pane.kernel.since(this.fields.began));
+    if (this.fields.began) this.took.textContent = duration(this.pane.host.since(this.fields.began));
   }
 
   show() {
@@ -87,17 +108,17 @@ class Tool extends Folded {
     this.brief.textContent = brief + (why ? ` · ${why}` : "");
     this.took.textContent = took ?? "";
     this.tick();
-    this.button.setAttribute("aria-label", `${name}, ${state}`);
+    this.state.textContent = state; // what the sign says by its shape and colour
     if (!this.body.hidden) this.load();
   }
 
   load() {
-    if (this.pane.kernel.cut) {
-      if (!this.body.childElementCount) this.body.append(make("div", "ag-dim", CUT_OFF));
+    if (this.pane.host.cut) {
+      if (!this.body.childElementCount) this.body.append(make("div", "ag-dim", this.pane.host.words.cut));
       return;
     }
     if (!this.body.childElementCount) this.body.append(make("div", "ag-dim", "Loading…"));
-    this.pane.kernel.send({ op: "tool", task: this.taskId, tool: this.fields.tool });
+    this.pane.host.send({ op: "tool", task: this.taskId, tool: this.fields.tool });
   }
 
   detail(input, result) {
@@ -105,12 +126,12 @@ class Tool extends Folded {
     for (const [label, text] of [["Input", input], ["Result", result]]) {
       const head = this.body.appendChild(make("div", "ag-label", label));
       if (text) head.append(copyButton(() => text));
-      this.body.append(text ? make("pre", "", text) : make("div", "ag-dim", "(empty)"));
+      this.body.append(text ? scrolls(make("pre", "", text), label) : make("div", "ag-dim", "(empty)"));
     }
   }
 }
 
-const KINDS = { text: Written, user: Written, thought: Thought, tool: Tool, request: Request };
+const KINDS = { text: Written, user: Written, thought: Thought, whole: Whole, tool: Tool, request: Request };
 
 export function partOf(pane, taskId, { kind }) {
   return new (KINDS[kind] ?? Note)(pane, taskId, kind);

@@ -7,17 +7,17 @@ export class ReplayPane extends SessionPane {
   build(parent) {
     super.build(parent);
     this.announce = () => {}; // nothing waits for an answer any more
-    this.timeline = new Timeline(this.root, (t) => this.kernel.send({ op: "seek", t }));
+    this.timeline = new Timeline(this.root, (t) => this.host.send({ op: "seek", t }));
   }
 
-  onKernel(state) {
-    super.onKernel(state);
-    this.timeline.freeze(this.kernel.cut);
+  onHost(state) {
+    super.onHost(state);
+    this.timeline.freeze(this.host.cut);
   }
 
   receive(message) {
     if (message.op === "timeline") {
-      this.kernel.answered();
+      this.host.answered();
       this.timeline.load(message);
       return;
     }

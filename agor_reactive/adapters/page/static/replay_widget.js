@@ -1,6 +1,6 @@
 // The widget that is one recorded session.
 
-import { widgetOf } from "./shadow_root.js";
+import { widgetOf } from "./notebook_host.js";
 import { ReplayPane } from "./replay.js";
 
 export default widgetOf(ReplayPane);

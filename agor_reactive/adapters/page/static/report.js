@@ -1,4 +1,4 @@
-// A report: one page with all of a recorded session in it, which answers itself as a kernel does.
+// A report: one page with all of a recorded session in it, which answers itself as a host does.
 
 import { BLANK, applied, difference } from "./documents.js";
 import { ReplayPane } from "./replay.js";
@@ -58,10 +58,11 @@ class Recorded {
 }
 
 const report = new Recorded(JSON.parse(document.getElementById("ag-data").textContent));
-const place = document.getElementById("ag-report");
+const place = document.getElementById("ag-page");
 // The page is answered when it is there: it asks while it is being made.
 const send = (message) => queueMicrotask(() => report.receive(message));
 place.replaceChildren();
+place.classList.add("ag-fill");
 report.pane = new ReplayPane(place, { send, text: "" });
 document.addEventListener("keydown", (event) => {
   if (event.target === document.body) report.pane.timeline.key(event);

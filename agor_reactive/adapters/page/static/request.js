@@ -1,6 +1,6 @@
 // A permission request with the buttons that answer it.
 
-import { button, make } from "./dom.js";
+import { button, focusedIn, make } from "./dom.js";
 import { Part } from "./part.js";
 
 export class Request extends Part {
@@ -35,7 +35,7 @@ export class Request extends Part {
       onError: (error, passing) => {
         if (this.fields.state !== "pending") return;
         this.disable(false);
-        if (document.activeElement === this.root) pressed.focus({ preventScroll: true });
+        if (focusedIn(this.root) === this.root) pressed.focus({ preventScroll: true });
         this.say(`Not answered: ${error}`, "bad");
         this.passing = passing;
       },
@@ -58,7 +58,7 @@ export class Request extends Part {
 
   show() {
     const { state, who, name, outcome, when } = this.fields;
-    const focused = this.answers.contains(document.activeElement);
+    const focused = focusedIn(this.answers);
     this.root.dataset.state = state;
     this.root.setAttribute("aria-label", `Permission request: ${name}`);
     this.sign.textContent = { pending: "?", approved: "✓", denied: "✗" }[state] ?? "–";

@@ -23,7 +23,8 @@ export class Rows {
   }
 
   arrange(order) {
-    const focused = this.parent.contains(document.activeElement) ? document.activeElement : null;
+    const { activeElement } = this.parent.getRootNode(); // the view may be in a shadow tree
+    const focused = this.parent.contains(activeElement) ? activeElement : null;
     order.forEach((key, at) => {
       const item = this.items.get(key);
       if (!item) return;
@@ -32,6 +33,6 @@ export class Rows {
     });
     this.order = order.filter((key) => this.items.has(key));
     // Moving an element drops its focus.
-    if (focused && focused !== document.activeElement) focused.focus({ preventScroll: true });
+    if (focused && focused !== this.parent.getRootNode().activeElement) focused.focus({ preventScroll: true });
   }
 }

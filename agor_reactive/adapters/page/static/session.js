@@ -2,9 +2,9 @@
 
 import { PromptBox } from "./prompt_box.js";
 import { Actions } from "./actions.js";
-import { announcer, button, make, ownPresses, region, watchWidth } from "./dom.js";
+import { announcer, button, focusedIn, make, ownPresses, region, watchWidth } from "./dom.js";
 import { Heading } from "./heading.js";
-import { Kernel, RUN_AGAIN } from "./kernel.js";
+import { Host } from "./host.js";
 import { partOf } from "./parts.js";
 import { Rows } from "./rows.js";
 import { Scroll } from "./scroll.js";
@@ -15,18 +15,18 @@ const AT_ONCE_MOST = 300000; // characters of a snapshot that is laid out in one
 
 export class SessionPane {
   constructor(parent, port) {
-    this.kernel = new Kernel(port, (state) => this.onKernel(state));
+    this.host = new Host(port, (state) => this.onHost(state));
     this.work = new Progress(() => this.scroll.follow());
-    this.actions = new Actions(this.kernel, () => this.acted(), (error, passing) => this.promptBox.say(error, passing));
+    this.actions = new Actions(this.host, () => this.acted(), (error, passing) => this.promptBox.say(error, passing));
     this.fields = {};
     this.build(parent);
     this.saved(port.text ?? "");
     this.clock = setInterval(() => this.tick(), 1000);
-    this.kernel.attend(this.root);
+    this.host.attend(this.root);
   }
 
   build(parent) {
-    // Until the kernel answers, only the saved text is shown: there is nothing to press.
+    // Until the host answers, only the saved text is shown: there is nothing to press.
     const root = (this.root = region("ag ag-unfed", "Agor session"));
     this.heading = new Heading(root);
     this.scroll = new Scroll(root, () => this.work.waiting !== null);
@@ -55,11 +55,11 @@ export class SessionPane {
     this.keep.hidden = !text;
   }
 
-  // The kernel is gone, silent or back.
-  onKernel(state) {
+  // The host is gone, silent or back.
+  onHost(state) {
     const cut = state === "cut";
     this.root.classList.toggle("ag-cut", cut);
-    if (cut) this.heading.cover({ link: "disconnected", linkTone: "bad", note: RUN_AGAIN });
+    if (cut) this.heading.cover({ link: "disconnected", linkTone: "bad", note: this.host.words.gone });
     else this.heading.cover(state ? { link: "no answer", linkTone: "warn" } : null);
     if (cut) this.actions.giveUp();
     if (!state) this.promptBox.recovered();
@@ -67,11 +67,11 @@ export class SessionPane {
     for (const task of this.tasks.items.values()) task.waiting();
   }
 
-  // Without a kernel, a client or a session nothing can be sent.
+  // Without a host, a client or a session nothing can be sent.
   freeze() {
     const closed = this.fields.open === false;
     this.root.classList.toggle("ag-closed", closed);
-    this.promptBox.freeze(closed || this.kernel.cut);
+    this.promptBox.freeze(closed || this.host.cut);
   }
 
   acted() {
@@ -79,12 +79,12 @@ export class SessionPane {
     this.older.disabled = false;
   }
 
-  // ---- messages of the kernel
+  // ---- messages of the host
 
   receive(message) {
-    this.kernel.answered();
+    this.host.answered();
     if (message.op === "patch" || message.op === "snapshot") {
-      if (this.kernel.takes(message)) this.apply(message);
+      if (this.host.takes(message)) this.apply(message);
     } else if (message.op === "tool") {
       this.work.push(() => this.tasks.items.get(message.task)?.rows.items.get(`tool/${message.tool}`)?.detail(message.input, message.result));
       this.work.run();
@@ -161,7 +161,7 @@ export class SessionPane {
 
   restore() {
     this.left = this.scroll.left;
-    const focused = this.lists.contains(document.activeElement);
+    const focused = focusedIn(this.lists);
     this.swap();
     if (focused) this.scroll.place.focus({ preventScroll: true });
     for (const id of this.wasOpen ?? []) {
@@ -209,7 +209,7 @@ export class SessionPane {
   }
 
   tick() {
-    if (!this.kernel.visible || this.fields.open === false) return;
+    if (!this.host.visible || this.fields.open === false) return;
     for (const task of this.tasks.items.values()) if (!task.fields.took && task.fields.began) task.tick();
   }
 
@@ -220,6 +220,6 @@ export class SessionPane {
     this.scroll.leave();
     this.unwatchWidth();
     this.root.remove();
-    this.kernel.leave();
+    this.host.leave();
   }
 }

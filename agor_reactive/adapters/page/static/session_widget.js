@@ -1,6 +1,6 @@
 // The widget that is one session.
 
-import { widgetOf } from "./shadow_root.js";
+import { widgetOf } from "./notebook_host.js";
 import { SessionPane } from "./session.js";
 
 export default widgetOf(SessionPane);

@@ -1,7 +1,7 @@
 // A table of sessions, sorted and filtered on the page, and the open session below it.
 
-import { button, make, ownPresses, region, watchWidth } from "./dom.js";
-import { Kernel, RUN_AGAIN } from "./kernel.js";
+import { button, focusedIn, make, ownPresses, region, watchWidth } from "./dom.js";
+import { Host } from "./host.js";
 import { SessionPane } from "./session.js";
 
 const AT_ONCE = 100; // rows made at a time
@@ -17,14 +17,14 @@ function ago(milliseconds) {
 export class SessionList {
   constructor(parent, port) {
     this.port = port;
-    this.kernel = new Kernel(port, (state) => this.onKernel(state));
+    this.host = new Host(port, (state) => this.onHost(state));
     this.rows = new Map();
     this.lines = new Map();
     this.most = AT_ONCE;
     this.selected = "";
     this.build(parent);
-    this.clock = setInterval(() => this.kernel.visible && this.draw(), 30000);
-    this.kernel.attend(this.root);
+    this.clock = setInterval(() => this.host.visible && this.draw(), 30000);
+    this.host.attend(this.root);
   }
 
   build(parent) {
@@ -41,8 +41,8 @@ export class SessionList {
     this.status.setAttribute("aria-label", "Status");
     this.status.addEventListener("change", () => this.draw());
     this.note = root.appendChild(make("div", "ag-notes"));
-    this.saved = root.appendChild(make("pre", "ag-saved", this.port.text));
-    this.saved.hidden = !this.port.text;
+    this.keep = root.appendChild(make("pre", "ag-saved"));
+    this.saved(this.port.text);
     this.body = root.appendChild(make("div", "ag-rows"));
     this.body.setAttribute("role", "group");
     this.body.setAttribute("aria-label", "Sessions");
@@ -65,15 +65,21 @@ export class SessionList {
     parent.append(root, this.place);
   }
 
-  onKernel(state) {
+  onHost(state) {
     this.root.classList.toggle("ag-cut", state === "cut");
     this.say();
-    if (state === "cut") this.pane?.kernel.lost();
-    else this.pane?.kernel.answered();
+    if (state === "cut") this.pane?.host.lost();
+    else this.pane?.host.answered();
+  }
+
+  // Shown until the first rows are here.
+  saved(text) {
+    this.keep.textContent = text;
+    this.keep.hidden = !text;
   }
 
   say() {
-    const notes = this.kernel.cut ? [["bad", RUN_AGAIN]] : this.noted ? [["", this.noted]] : [];
+    const notes = this.host.cut ? [["bad", this.host.words.gone]] : this.noted ? [["", this.noted]] : [];
     this.note.replaceChildren(...notes.map(([tone, text]) => {
       const note = make("div", "ag-note", text);
       note.dataset.tone = tone;
@@ -82,7 +88,7 @@ export class SessionList {
   }
 
   receive(message) {
-    this.kernel.answered();
+    this.host.answered();
     if (message.op === "pane") {
       if (message.pane === this.pane?.number) this.pane.receive(message.message);
     } else if (message.op === "opened") this.open(message);
@@ -90,9 +96,9 @@ export class SessionList {
   }
 
   apply(message) {
-    if (!this.kernel.takes(message)) return;
+    if (!this.host.takes(message)) return;
     if (message.op === "snapshot") this.rows.clear();
-    this.saved.hidden = true;
+    this.saved("");
     this.root.classList.remove("ag-unfed");
     for (const id of message.gone ?? []) this.rows.delete(id);
     for (const [id, row] of message.put ?? []) this.rows.set(id, row);
@@ -121,7 +127,7 @@ export class SessionList {
     this.none.textContent = total ? "No matching sessions." : "No sessions yet.";
     this.none.hidden = found.length > 0 || (!total && Boolean(this.noted));
     let place = this.body.firstElementChild;
-    const focused = this.body.contains(document.activeElement) ? document.activeElement : null;
+    const focused = focusedIn(this.body);
     const ids = new Set(shown.map(([id]) => id));
     for (const [id, line] of this.lines) {
       if (!ids.has(id)) {
@@ -137,7 +143,7 @@ export class SessionList {
       else this.body.insertBefore(line.root, place);
     }
     // Moving an element drops its focus.
-    if (focused && focused !== document.activeElement && focused.isConnected) focused.focus({ preventScroll: true });
+    if (focused && focused !== focusedIn(this.body) && focused.isConnected) focused.focus({ preventScroll: true });
   }
 
   // Rows under the mouse do not move: known ones keep their order, new ones follow.
@@ -162,7 +168,7 @@ export class SessionList {
   }
 
   line(id) {
-    const root = button("ag-row", "", "", () => this.kernel.cut || this.kernel.send({ op: "pick", session: id }));
+    const root = button("ag-row", "", "", () => this.pick(id));
     const parts = ["ag-dot", "ag-prompt", "ag-status", "ag-agent", "ag-count", "ag-when"].map((name) => root.appendChild(make("span", name)));
     const [, title, status, agent, count, when] = parts;
     root.dataset.id = id;
@@ -172,7 +178,7 @@ export class SessionList {
       show: (row) => {
         const current = String(id === this.selected);
         if (root.getAttribute("aria-current") !== current) root.setAttribute("aria-current", current);
-        const time = row.when === null ? "" : ago(Date.now() - this.kernel.skew - row.when);
+        const time = row.when === null ? "" : ago(Date.now() - this.host.skew - row.when);
         if (when.textContent !== time) when.textContent = time;
         if (row === known) return;
         known = row;
@@ -188,12 +194,17 @@ export class SessionList {
     return line;
   }
 
+  pick(id) {
+    if (!this.host.cut) this.host.send({ op: "pick", session: id });
+  }
+
   open({ pane, session }) {
     if (this.pane?.number === pane) return;
     this.pane?.dispose();
     this.selected = session;
     this.place.replaceChildren();
     this.pane = new SessionPane(this.place, {
+      ...this.port,
       send: (message) => this.port.send({ pane, message }),
       text: "",
     });
@@ -207,6 +218,6 @@ export class SessionList {
     this.pane?.dispose();
     this.root.remove();
     this.place.remove();
-    this.kernel.leave();
+    this.host.leave();
   }
 }

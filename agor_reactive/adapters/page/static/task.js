@@ -1,7 +1,6 @@
 // A task: prompt, status, duration, and its parts once it is open.
 
 import { button, duration, make } from "./dom.js";
-import { CUT_OFF } from "./kernel.js";
 import { Rows } from "./rows.js";
 
 export class TaskBlock {
@@ -35,9 +34,9 @@ export class TaskBlock {
 
   toggle() {
     this.open(!this.opened);
-    if (this.opened && !this.asked && !this.pane.kernel.cut) {
+    if (this.opened && !this.asked && !this.pane.host.cut) {
       this.asked = true;
-      this.pane.kernel.send({ op: "open", task: this.id });
+      this.pane.host.send({ op: "open", task: this.id });
     }
     if (this.opened) this.waiting();
   }
@@ -64,15 +63,15 @@ export class TaskBlock {
   waiting() {
     const { loaded, fault, ended } = this.fields;
     this.wait.hidden = !this.opened || loaded || (this.rows.order.length > 0 && !fault) || (!ended && !fault);
-    this.wait.textContent = fault || (this.pane.kernel.cut ? CUT_OFF : "Loading messages…");
+    this.wait.textContent = fault || (this.pane.host.cut ? this.pane.host.words.cut : "Loading messages…");
     this.wait.classList.toggle("ag-fault", Boolean(fault));
     if (fault) this.asked = false;
   }
 
   tick() {
     const { began, took } = this.fields;
-    if (this.pane.kernel.cut) return;
-    if (!took && began) this.took.textContent = duration(this.pane.kernel.since(began));
+    if (this.pane.host.cut) return;
+    if (!took && began) this.took.textContent = duration(this.pane.host.since(began));
     for (const part of this.opened ? this.rows.items.values() : []) part.tick?.();
   }
 }

@@ -1,21 +1,26 @@
-// The page's end of the protocol with the kernel: requests a snapshot at the start and after a gap, accepts patches in the
-// order of their numbers, confirms that it keeps up, and reports when it is hidden. `port.send` sends to the kernel.
-
-export const CUT_OFF = "Kernel disconnected.";
-export const RUN_AGAIN = "Kernel disconnected. Run the cell again to reconnect.";
+// The interface between a view and what feeds it: a notebook's kernel, a server, or a report's own data.
+//
+// A view is made with a port, `{ send, text, words }`: `send(message)` passes a request on, `text` is shown until the first
+// snapshot, `words` name what can happen to this host (see KERNEL and SERVER in the `*_host.js`). The host passes each
+// message to `view.receive`, calls `view.host.lost()` when it is gone (any message brings it back), and ends the view with
+// `view.dispose()`.
+//
+// `Host` is the page's end of the protocol: requests a snapshot at the start and after a gap, accepts patches in the order
+// of their numbers, confirms that it keeps up, and reports when it is hidden.
 
 const RETRY = 1500; // ms until a missing snapshot is requested again
 const CONFIRM = 900; // ms after which a message is confirmed
 
-export class Kernel {
-  // `onState` is called with "cut" when the kernel is gone, "quiet" when it did not answer, "" when it answers again.
+export class Host {
+  // `onState` is called with "cut" when the host is gone, "quiet" when it did not answer, "" when it answers again.
   constructor(port, onState) {
     this.port = port;
+    this.words = port.words ?? {};
     this.onState = onState;
     this.state = "";
     this.view = Math.random().toString(36).slice(2);
     this.seq = null;
-    this.skew = Infinity; // ms that the page's clock is ahead of the kernel's
+    this.skew = Infinity; // ms that the page's clock is ahead of the host's
     this.visible = this.near = true;
   }
 
@@ -35,7 +40,7 @@ export class Kernel {
     this.sync();
   }
 
-  // The kernel sends nothing to hidden pages.
+  // Hidden pages get nothing.
   look() {
     const visible = this.near && document.visibilityState !== "hidden";
     if (visible === this.visible) return;
@@ -51,7 +56,7 @@ export class Kernel {
     if (again) this.retry = setTimeout(() => this.seq === null && this.sync(again - 1), RETRY);
   }
 
-  // Seconds since a moment of the kernel's clock, in ms. In a replay that clock stands still between two messages.
+  // Seconds since a moment of the host's clock, in ms. In a replay that clock stands still between two messages.
   since(moment) {
     return Math.max(0, ((this.still ?? Date.now() - this.skew) - moment) / 1000);
   }
@@ -60,14 +65,14 @@ export class Kernel {
     return this.state === "cut";
   }
 
-  // The kernel seems to be gone. If not `sure`, ask it: any answer reconnects.
+  // The host seems to be gone. If not `sure`, ask it: any answer reconnects.
   lost(sure = true) {
     if (this.cut) return;
     this.turn("cut");
     if (!sure) this.sync(0);
   }
 
-  // It did not answer in time: it is gone or busy with a cell.
+  // It did not answer in time: it is gone or busy.
   quiet() {
     if (!this.state) this.turn("quiet");
   }
@@ -85,7 +90,8 @@ export class Kernel {
   takes(message) {
     if (message.op === "patch") {
       if (this.seq === null || message.seq <= this.seq) return false;
-      if (message.seq !== this.seq + 1) {
+      // A server sends a page that was slow one patch from the number that it has.
+      if ((message.after ?? message.seq - 1) !== this.seq) {
         this.sync();
         return false;
       }

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any
+from typing import Any, Final
 
 from agor_reactive.adapters.presentation.failures import failure_of
 from agor_reactive.errors import AgorError, Conflict
 from agor_reactive.session.handles import SessionHandle
 
-__all__ = ["Actions"]
+__all__ = ["CHANGING", "Actions"]
+
+CHANGING: Final = frozenset({"prompt", "stop", "cancel", "approve", "deny"})
+"""The actions that change something on the daemon."""
 
 
 class Actions:
-    """Runs actions as tasks. `answer` gets ``{"op": "done", "action": …, "error": …}`` after each.
+    """Runs actions as tasks. `answer` gets the page and ``{"op": "done", "action": …, "error": …}`` after each.
 
     ``"passing": True`` is there too if the error is outdated as soon as the connection is back.
     """
 
-    def __init__(self, handle: SessionHandle, answer: Callable[[dict[str, Any]], None]) -> None:
+    def __init__(self, handle: SessionHandle, answer: Callable[[str, dict[str, Any]], None]) -> None:
         self._handle = handle
         self._answer = answer
         self._running: set[asyncio.Task[None]] = set()
@@ -44,7 +47,7 @@ class Actions:
             action = self._decide(str(message.get("request", "")), allow=op == "approve")
         else:
             return
-        self.start(self._answered(action, message.get("action")))
+        self.start(self._answered(action, str(message.get("view", "")), message.get("action")))
 
     async def _decide(self, request_id: str, *, allow: bool) -> None:
         decide = self._handle.approve if allow else self._handle.deny
@@ -58,14 +61,14 @@ class Actions:
         self._running.add(task)
         task.add_done_callback(self._running.discard)
 
-    async def _answered(self, action: Coroutine[Any, Any, Any], name: Any) -> None:
+    async def _answered(self, action: Coroutine[Any, Any, Any], page: str, name: Any) -> None:
         try:
             await action
         except AgorError as error:
             text, passing = failure_of(error)
-            self._answer({"op": "done", "action": name, "error": text, **({"passing": True} if passing else {})})
+            self._answer(page, {"op": "done", "action": name, "error": text, **({"passing": True} if passing else {})})
         else:
-            self._answer({"op": "done", "action": name, "error": None})
+            self._answer(page, {"op": "done", "action": name, "error": None})
 
     def close(self) -> None:
         """Cancel what is running."""

@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from agor_reactive.adapters.ipywidgets.publisher import Publisher, Send
-from agor_reactive.adapters.ipywidgets.throttle import Timers
+from agor_reactive.adapters.page.publisher import Publisher, Send
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.heading import model_of, title_of
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.status import status_label, tone_of
@@ -15,7 +15,7 @@ from agor_reactive.models.base import instant
 from agor_reactive.models.session import Session
 from agor_reactive.session.collection import SessionCollection, SessionRows
 
-__all__ = ["SessionsPublisher", "table_text"]
+__all__ = ["Listing", "SessionsPublisher", "table_text"]
 
 
 class Listing(NamedTuple):

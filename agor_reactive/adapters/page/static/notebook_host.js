@@ -2,6 +2,13 @@
 
 import { make } from "./dom.js";
 
+const KERNEL = {
+  cut: "Kernel disconnected.",
+  gone: "Kernel disconnected. Run the cell again to reconnect.",
+  silent: "The kernel does not answer. It may be busy with a cell, or not running.",
+  unanswered: "The kernel disconnected before it answered.",
+};
+
 // Hides the saved transcript while its view is shown. Returns the undo.
 function hideTranscript(name) {
   if (!/^ag-transcript-[0-9a-f]+$/.test(name ?? "")) return () => {};
@@ -44,7 +51,7 @@ export function widgetOf(View) {
     render({ model, el }) {
       el.classList.add("ag-outer");
       let view = null;
-      const lost = (sure) => view?.kernel.lost(sure);
+      const lost = (sure) => view?.host.lost(sure);
       const send = (message) => {
         try {
           model.send(message);
@@ -52,7 +59,7 @@ export function widgetOf(View) {
           lost(); // the comm is closed
         }
       };
-      view = new View(el, { send, text: model.get("text") });
+      view = new View(el, { send, text: model.get("text"), words: KERNEL });
       const unwatch = watchKernel(model, lost);
       const showTranscript = hideTranscript(model.get("_transcript_name"));
       const receive = (message) => view.receive(message);

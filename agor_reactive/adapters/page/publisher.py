@@ -1,7 +1,7 @@
-"""The kernel's end of the protocol with pages that all show the same document.
+"""The Python end of the protocol with pages that all show the same document.
 
 A page sends ``sync`` when it starts or has missed a message, ``wake`` and ``rest`` when it becomes visible and hidden,
-``seen`` while it keeps up, ``bye`` when it closes. The kernel answers with a snapshot, then with numbered patches, at
+``seen`` while it keeps up, ``bye`` when it closes. The answer is a snapshot, then numbered patches, at
 most ten a second; the last state is always sent. While no page is visible nothing is subscribed to and nothing is sent.
 Knows no widget and no session: a subclass supplies the documents.
 """
@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar
 
-from agor_reactive.adapters.ipywidgets.throttle import INTERVAL, Throttle, Timers
+from agor_reactive.adapters.page.throttle import INTERVAL, Throttle, Timers
 
 __all__ = ["Publisher", "Send", "run_on_loop"]
 
@@ -82,7 +82,7 @@ class Publisher(Generic[D]):
         raise NotImplementedError
 
     def _on_request(self, op: str, message: Mapping[str, Any]) -> None:
-        """Handle any other message of a page."""
+        """Handle any other message of a page; its ``view`` names the page, for `_answer`."""
         raise NotImplementedError
 
     def _on_published(self) -> None:
@@ -151,6 +151,10 @@ class Publisher(Generic[D]):
     def _send(self, message: dict[str, Any]) -> None:
         if not self._closed:
             self._sender(message)
+
+    def _answer(self, page: str, message: dict[str, Any]) -> None:
+        """Send a message that one page asked for. Here all pages get it: only that one waits for it."""
+        self._send(message)
 
     def _start(self) -> None:
         if self._undo is None:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agor_reactive.adapters.ipywidgets.actions import Actions
-from agor_reactive.adapters.ipywidgets.publisher import Publisher, Send
-from agor_reactive.adapters.ipywidgets.throttle import Timers
+from agor_reactive.adapters.page.actions import Actions
 from agor_reactive.adapters.page.document import Document, DocumentBuilder
 from agor_reactive.adapters.page.patch import EMPTY, patch
+from agor_reactive.adapters.page.publisher import Publisher, Send
+from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.failures import failure_of
 from agor_reactive.adapters.presentation.status import is_settled
 from agor_reactive.adapters.presentation.tools import tool_detail
@@ -42,9 +42,10 @@ class SessionPublisher(Publisher[Document]):
         self._state = handle.state
         self._built: SessionState | None = None
         self._open_tasks: set[str] = set()
+        self._followed: set[str] = set()
         self._faults: dict[str, str] = {}
         self._loaded_once: set[str] = set()
-        self._actions = Actions(handle, self._send)
+        self._actions = Actions(handle, self._answer)
 
     def _subscribe(self) -> Callable[[], None] | None:
         try:
@@ -72,7 +73,7 @@ class SessionPublisher(Publisher[Document]):
         elif op == "tool":
             tool = str(message.get("tool", ""))
             detail = tool_detail(self._state, task_id, tool)._asdict()
-            self._send({"op": "tool", "task": task_id, "tool": tool, **detail})
+            self._answer(str(message.get("view", "")), {"op": "tool", "task": task_id, "tool": tool, **detail})
         else:
             self._actions.run(op, message)
             if self._handle.released:
@@ -123,15 +124,28 @@ class SessionPublisher(Publisher[Document]):
             return replace(self._sent, head={**head, **kept}, queue=())
         active = state.active_task
         if active is not None:
-            self._open_tasks.add(active.task_id)
+            self._followed.add(active.task_id)
             self._load_once(active.task_id)
         newest = next((task for task in reversed(state.tasks) if not task.queued), None)
         if newest is not None and state.is_task_loaded(newest.task_id):
-            self._open_tasks.add(newest.task_id)
-        user_id = self._handle.entry.link.user_id
+            self._followed.add(newest.task_id)
+        self._open_tasks |= self._followed
         return self._builder.build(
-            state, self._open_tasks, self._faults, user_id=user_id, released=self._handle.released
+            state,
+            self._open_tasks,
+            self._faults,
+            unfolded=self._unfolded(),
+            user_id=self._user_id(),
+            released=self._handle.released,
         )
+
+    def _unfolded(self) -> set[str]:
+        """The tasks that every page opens unasked: here all that are open, so that pages look the same."""
+        return self._open_tasks
+
+    def _user_id(self) -> str | None:
+        """Who is called *you* on a page."""
+        return self._handle.entry.link.user_id
 
     def _difference(self, old: Document, new: Document) -> dict[str, Any]:
         return patch(old, new)

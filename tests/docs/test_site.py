@@ -1,0 +1,119 @@
+"""The documentation site builds without a warning, has every public name, and loads nothing from elsewhere."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.machinery
+import importlib.util
+import pkgutil
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import unquote
+
+import pytest
+
+import agor_reactive
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / ".ci" / "docs"
+LINK = re.compile(r'<(?:a|img|link|script)\b[^<>]*? (?:href|src)="([^"]+)"')
+
+pytest.importorskip("zensical", reason='the site needs pip install -e ".[docs]"')
+
+
+@pytest.fixture(scope="module")
+def script() -> ModuleType:
+    loader = importlib.machinery.SourceFileLoader("build_docs", str(SCRIPT))
+    spec = importlib.util.spec_from_loader("build_docs", loader)
+    assert spec is not None
+    module = importlib.util.module_from_spec(spec)
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        loader.exec_module(module)
+    finally:
+        sys.dont_write_bytecode = writes
+    return module
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    target = tmp_path_factory.mktemp("docs") / "site"
+    done = subprocess.run([sys.executable, SCRIPT, target], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "No issues found" in done.stderr
+    return target
+
+
+def links(page: Path) -> set[str]:
+    return set(LINK.findall(page.read_text(encoding="utf-8")))
+
+
+def test_every_public_name_has_its_place_in_the_reference(site: Path, script: ModuleType) -> None:
+    for module in script.REFERENCE:
+        text = (site / "reference" / f"{module}.html").read_text(encoding="utf-8")
+        missing = [path for path in script.public_names(module) if f'id="{path}"' not in text]
+        assert missing == [], module
+
+
+def test_every_package_with_public_names_that_a_page_mentions_is_in_the_reference(script: ModuleType) -> None:
+    packages = [f"agor_reactive.{found.name}" for found in pkgutil.iter_modules(agor_reactive.__path__)]
+    pages = "\n".join(page.read_text(encoding="utf-8") for page in (ROOT / "docs").glob("*.md"))
+    used = {name for name in packages if re.search(rf"(from|import) {re.escape(name)}(?![.\w])", pages)}
+    assert used
+    assert used - set(script.REFERENCE) == set()
+
+
+def test_methods_of_a_class_are_shown_with_it(site: Path) -> None:
+    text = (site / "reference" / "agor_reactive.html").read_text(encoding="utf-8")
+    assert 'id="agor_reactive.session.handles.SessionHandle.prompt"' in text
+
+
+def test_every_link_within_the_site_leads_somewhere(site: Path) -> None:
+    broken = []
+    for page in site.rglob("*.html"):
+        for link in links(page):
+            if re.match(r"[a-z]+:", link) or page.name == "404.html":
+                continue
+            path, _, anchor = unquote(link).partition("#")
+            target = (page.parent / path).resolve() if path else page
+            if target.is_dir():
+                target /= "index.html"
+            if not target.exists() or (
+                anchor and target.suffix == ".html" and f'id="{anchor}"' not in target.read_text(encoding="utf-8")
+            ):
+                broken.append((page.name, link))
+    assert broken == []
+
+
+def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
+    loads = re.compile(r'<(?:script|img|iframe)[^>]* src="(https?:[^"]+)"|<link[^>]* href="(https?:[^"]+)"')
+    for page in site.rglob("*.html"):
+        assert loads.findall(page.read_text(encoding="utf-8")) == [], page.name
+
+
+def test_every_page_is_in_the_navigation(site: Path) -> None:
+    linked = {(site / link.partition("#")[0]).name for link in links(site / "index.html")}
+    pages = {page.with_suffix(".html").name for page in (ROOT / "docs").rglob("*.md")}
+    assert pages - linked == set()
+
+
+def test_agents_find_the_pages(site: Path) -> None:
+    index = (site / "llms.txt").read_text(encoding="utf-8")
+    named = re.findall(r"\]\(([^)]+)\)", index)
+    assert len(named) > 20
+    assert all((site / name).is_file() for name in named)
+    everything = (site / "llms-full.md").read_text(encoding="utf-8")
+    assert (ROOT / "docs" / "operators.md").read_text(encoding="utf-8") in everything
+
+
+def test_a_broken_link_fails_the_build(tmp_path: Path, script: ModuleType) -> None:
+    docs = tmp_path / "docs"
+    shutil.copytree(ROOT / "docs", docs)
+    with (docs / "quickstart.md").open("a", encoding="utf-8") as page:
+        page.write("\n[nowhere](nowhere.md)\n")
+    assert script.main(tmp_path / "site", docs) != 0
+    assert not (tmp_path / "site").exists()
