@@ -48,7 +48,7 @@ def test_import_loads_no_view_and_no_daemon() -> None:
 def test_the_command_line_answers_help_without_a_client() -> None:
     code = (
         "import sys, agor_reactive.cli.app\n"
-        "heavy = ('starlette', 'uvicorn', 'agor_reactive.daemon', 'httpx2', 'socketio')\n"
+        "heavy = ('starlette', 'uvicorn', 'agor_reactive.daemon', 'httpx2', 'socketio', 'textual')\n"
         "print(*[name for name in heavy if name in sys.modules])"
     )
     assert fresh(code) == ""

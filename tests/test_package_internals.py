@@ -163,3 +163,17 @@ def test_each_of_them_has_a_test_and_a_lower_bound(package: str) -> None:
     assert f"test_{package.replace('-', '_')}" in globals()
     needed = metadata.requires("agor-reactive") or []
     assert any(line.partition(";")[0].startswith(package) and ">=" in line for line in needed)
+
+
+def test_textual() -> None:
+    """`tui.still` (every way to scroll ends there), `tui.prompt_box` (Enter sends), and what tests look at."""
+    from textual._compositor import Compositor
+    from textual.scroll_view import ScrollView
+    from textual.widget import Widget
+    from textual.widgets import TextArea
+
+    assert {"x", "y", "animate"} <= set(parameters(Widget._scroll_to))
+    assert ScrollView._scroll_to is Widget._scroll_to
+    assert inspect.iscoroutinefunction(TextArea._on_key)
+    assert {"action_cursor_up", "action_cursor_down"} <= set(dir(TextArea))
+    assert callable(Compositor.render_strips)

@@ -26,6 +26,7 @@ from agor_reactive.cli.options import (
     Speed,
 )
 from agor_reactive.cli.reach import KEY_ENV, ApiKeyEnv, ProfileName, Reach, Url, chosen_profile
+from agor_reactive.cli.ui import Colors, is_full_terminal
 from agor_reactive.errors import UsageError
 
 __all__ = ["app", "run_app"]
@@ -33,7 +34,6 @@ __all__ = ["app", "run_app"]
 app = typer.Typer(
     name="agor-reactive",
     cls=Commands,
-    no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
     context_settings=CONTEXT,
@@ -93,19 +93,45 @@ def _version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version and exit.")
     ] = False,
 ) -> None:
-    """Watch and drive the sessions of an Agor daemon.
+    """Watch and drive the sessions of an Agor daemon. Without a command, in a terminal: the full-screen app.
 
     Reads the daemon's address from AGOR_DAEMON_URL and your API key from AGOR_API_KEY, else from the profile that
     login stored. AGOR_LOG=debug writes a log to stderr.
 
     Exit codes: 0 success, 1 failure, 2 usage error, 130 interrupted.
     """
+    if context.invoked_subcommand is None:
+        if not is_full_terminal():
+            typer.echo(context.get_help())
+            raise typer.Exit(2)
+        group: Any = context.command
+        opened = group.get_command(context, "ui")
+        with opened.make_context("ui", [], parent=context) as inner:
+            opened.invoke(inner)
+
+
+@command
+def ui(
+    session: Annotated[
+        str | None, typer.Argument(metavar="[SESSION]", help="Session id to open; any unambiguous prefix works.")
+    ] = None,
+    url: Url = None,
+    api_key_env: ApiKeyEnv = KEY_ENV,
+    colors: Annotated[Colors, typer.Option(help="For a dark or a light terminal.")] = "auto",
+) -> int:
+    """Open the full-screen app: sessions, transcripts, prompts, permission requests."""
+    from agor_reactive.cli.ui import check_terminal
+    from agor_reactive.cli.ui import ui as work
+
+    check_terminal()
+    return run(work, Reach.of(url, api_key_env), session, colors=colors)
 
 
 @command

@@ -23,7 +23,7 @@ from agor_reactive.adapters.terminal.signs import Signs, heading_style, signs_fo
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.task import Task
 
-__all__ = ["LaidOut", "Layouts", "Line", "Painter", "note_sign", "stacked"]
+__all__ = ["LaidOut", "Layouts", "Line", "Painter", "lay_out", "note_sign", "stacked"]
 
 Line = list[Segment]
 LaidOut = tuple[Item, list[Line]]
@@ -78,6 +78,12 @@ def _trimmed(line: Line) -> Line:
     return kept
 
 
+def lay_out(console: Console, options: ConsoleOptions, painted: RenderableType, *, indent: int = 0) -> list[Line]:
+    """Return the lines of a renderable, without control characters and without blanks at their ends."""
+    part = Padding(painted, (0, 0, 0, indent), expand=False) if indent else painted
+    return [_without_controls(_trimmed(line)) for line in console.render_lines(part, options, pad=False)]
+
+
 class Painter:
     """Lays out the parts of one snapshot for one width."""
 
@@ -98,8 +104,7 @@ class Painter:
         self.signs = signs_for(console)
 
     def _lay(self, painted: RenderableType, *, indent: int = 0) -> list[Line]:
-        part = Padding(painted, (0, 0, 0, indent), expand=False) if indent else painted
-        return [_without_controls(_trimmed(line)) for line in self.console.render_lines(part, self.options, pad=False)]
+        return lay_out(self.console, self.options, painted, indent=indent)
 
     # ------------------------------------------------------------------------------------------------- top and bottom
 

@@ -1,0 +1,63 @@
+"""`ui`: the full-screen app. Needs the extra ``[tui]``; textual is imported here only, when the command runs."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from typing import Literal, TypeAlias
+
+from agor_reactive.cli.endings import WELL, Stop
+from agor_reactive.cli.reach import Reach
+from agor_reactive.errors import MissingExtra, UsageError
+
+__all__ = ["Colors", "check_terminal", "is_dark", "is_full_terminal", "ui"]
+
+Colors: TypeAlias = Literal["auto", "dark", "light"]
+"""What background the colors of the app are for."""
+
+
+def is_full_terminal() -> bool:
+    """Whether all three streams are a terminal that can show a full screen; textual draws on stderr."""
+    streams = (sys.stdin, sys.stdout, sys.stderr)
+    return all(stream.isatty() for stream in streams) and os.environ.get("TERM", "") != "dumb"
+
+
+def check_terminal() -> None:
+    """Raise `UsageError` where no full screen can be shown, `MissingExtra` without textual."""
+    if not is_full_terminal():
+        raise UsageError(
+            "agor-reactive ui needs a terminal; agor-reactive watch SESSION works in pipes and on TERM=dumb"
+        )
+    try:
+        import textual  # noqa: F401
+    except ImportError:
+        raise MissingExtra("agor-reactive ui needs the extra [tui]: pip install 'agor-reactive[tui]'") from None
+
+
+def is_dark(colors: Colors) -> bool:
+    """Whether to use colors for a dark background. Some terminals say theirs in COLORFGBG; dark if unknown."""
+    if colors != "auto":
+        return colors == "dark"
+    background = os.environ.get("COLORFGBG", "").rpartition(";")[2]
+    return background not in ("7", "15")
+
+
+async def ui(stop: Stop, reach: Reach, session_id: str | None, *, colors: Colors) -> int:
+    """Run the app until it is quit or a stop is requested."""
+    from agor_reactive.tui.app import AgorApp
+
+    async with reach.live() as client:
+        full = None
+        if session_id is not None:
+            full = (await client.service("sessions").get(session_id)).session_id
+        app = AgorApp(client, session_id=full, dark=is_dark(colors))
+        stop.graceful = True
+        running = asyncio.ensure_future(app.run_async())
+        stopping = asyncio.ensure_future(stop.wait())
+        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        if not running.done():
+            app.exit()
+        await running
+    return app.return_code or WELL

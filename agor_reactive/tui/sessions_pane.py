@@ -1,0 +1,186 @@
+"""The list of sessions: those that need attention first, then all others, with a filter."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import ClassVar
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.widgets import Input, Static
+
+from agor_reactive.adapters.presentation.attention import Attention, reason_label
+from agor_reactive.adapters.presentation.heading import model_of, title_of
+from agor_reactive.adapters.presentation.plain import one_line
+from agor_reactive.adapters.presentation.quantities import age_text
+from agor_reactive.adapters.presentation.status import mark_of, status_label, tone_of
+from agor_reactive.adapters.terminal.signs import SIGNS, tone_style
+from agor_reactive.client import Client, retain_sessions
+from agor_reactive.models.base import instant
+from agor_reactive.models.session import Session
+from agor_reactive.models.wire import RawEvent
+from agor_reactive.session.collection import SessionCollection, SessionRows
+from agor_reactive.tui.coalesced import Coalesced
+from agor_reactive.tui.line_list import LineList, Row
+
+__all__ = ["SessionsPane"]
+
+
+class SessionsPane(Vertical):
+    """All sessions that are not archived, live."""
+
+    DEFAULT_CSS = """
+    SessionsPane { width: 36; border-right: solid $panel; }
+    SessionsPane #filter { display: none; height: 1; border: none; background: $panel; padding: 0 1; }
+    SessionsPane #filter.-open { display: block; }
+    SessionsPane #sessions { height: 1fr; padding: 0 1 0 0; }
+    SessionsPane #sessions-note { height: auto; max-height: 3; padding: 0 1; display: none; }
+    SessionsPane #sessions-note.-noted { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "filter", "Filter", key_display="/")]
+
+    def __init__(self, client: Client, *, notify: Callable[[Session, str], None], id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._client = client
+        self._tell = notify
+        self.attention = Attention()
+        self._collection: SessionCollection | None = None
+        self._undo: list[Callable[[], object]] = []
+        self._painting = Coalesced(self, self._paint, interval=0.2)
+        self._first = True
+
+    def compose(self) -> ComposeResult:
+        yield Input(id="filter", placeholder="Filter; Esc ends it", compact=True)
+        yield LineList(id="sessions")
+        yield Static(id="sessions-note")
+
+    def on_mount(self) -> None:
+        collection = self._collection = retain_sessions(self._client, query={"archived": False})
+        self._undo = [
+            collection.listen(self._take),
+            self._client.events.subscribe(self._event).dispose,
+            collection.close,
+        ]
+        self.set_interval(30.0, self._painting.ask)
+
+    def on_unmount(self) -> None:
+        for undo in self._undo:
+            undo()
+
+    @property
+    def list(self) -> LineList:
+        """The list of rows."""
+        return self.query_one("#sessions", LineList)
+
+    def _take(self, rows: SessionRows) -> None:
+        fresh = self.attention.take(dict(rows.rows.items()))
+        if not self._first:
+            for session_id in fresh:
+                self._announce(session_id)
+        self._first = self._first and rows.loading
+        self._painting.ask()
+
+    def _event(self, event: RawEvent) -> None:
+        """Failures of tasks, because the row of their session does not say it."""
+        payload = event.payload
+        if event.topic in ("tasks patched", "tasks updated") and isinstance(payload, dict):
+            session_id = payload.get("session_id")
+            failed = payload.get("status") in ("failed", "timed_out")
+            if failed and isinstance(session_id, str) and self.attention.fail(session_id):
+                self._announce(session_id)
+                self._painting.ask()
+
+    def _announce(self, session_id: str) -> None:
+        rows, reason = self._collection, self.attention.reason(session_id)
+        if rows is not None and reason is not None and session_id != self.attention.shown:
+            self._tell(rows.rows[session_id], reason_label(reason))
+
+    def see(self, session_id: str | None) -> None:
+        """Note which session is open."""
+        self.attention.see(session_id)
+        self._painting.ask()
+
+    # ------------------------------------------------------------------------------------------------------ the rows
+
+    def _paint(self) -> None:
+        if self._collection is None or not self.is_attached:
+            return
+        rows = self._collection.rows
+        query = self.query_one("#filter", Input).value.casefold().strip()
+        fitting = [row for row in rows.ordered if not query or query in _searched(row)]
+        waiting = [row for row in fitting if self.attention.reason(row.session_id) is not None]
+        others = [row for row in fitting if self.attention.reason(row.session_id) is None]
+        shown: list[Row] = []
+        if waiting:
+            shown.append(_group("Needs attention", len(waiting), style="bold yellow"))
+            shown += [self._row(row) for row in waiting]
+        shown.append(_group("Sessions", len(others)))
+        shown += [self._row(row) for row in others]
+        if not fitting and not rows.loading:
+            shown.append(Row("", Text(" No session fits." if query else " No sessions yet. Ctrl+N makes one.", "dim")))
+        self.list.put(shown)
+        note = one_line(rows.error, 200) if rows.error else "Loading the sessions…" if rows.loading else ""
+        box = self.query_one("#sessions-note", Static)
+        box.set_class(bool(note), "-noted")
+        box.update(Text(note, style="red" if rows.error else "dim"))
+
+    def _row(self, row: Session) -> Row:
+        reason = self.attention.reason(row.session_id)
+        failed = reason == "failed"
+        style = tone_style("bad" if failed else "warn" if reason in ("permission", "input") else tone_of(row.status))
+        sign = SIGNS.failed if failed else SIGNS.asks if reason in ("permission", "input") else None
+        is_open = row.session_id == self.attention.shown
+        left = Text()
+        left.append("▸" if is_open else " ", style="bold")
+        left.append(f"{sign or SIGNS.mark(mark_of(row.status))} ", style=style)
+        left.append(title_of(row, row.session_id), style="bold" if is_open or reason else "")
+        if reason is not None and self.size.width >= 60:
+            left.append(f"  {reason_label(reason)}", style=style)
+        elif self.size.width >= 60:
+            left.append(f"  {status_label(row.status)}", style=style)
+            left.append(f"  {one_line(row.agentic_tool or '', 30)} {model_of(row)}", style="dim")
+        when = instant(row.last_updated) or instant(row.created_at)
+        age = age_text(max(0.0, time.time() - when)) if when is not None else ""
+        return Row(row.session_id, left, Text(age, style="dim"))
+
+    # -------------------------------------------------------------------------------------------------------- filter
+
+    def action_filter(self) -> None:
+        """Open the filter."""
+        box = self.query_one("#filter", Input)
+        box.add_class("-open")
+        box.focus()
+
+    @on(Input.Changed, "#filter")
+    def _changed(self, event: Input.Changed) -> None:
+        event.stop()
+        self._painting.ask()
+
+    @on(Input.Submitted, "#filter")
+    def _submitted(self, event: Input.Submitted) -> None:
+        event.stop()
+        self.list.focus()
+
+    def leave(self) -> bool:
+        """End the filter, as Esc does. False if there is none."""
+        box = self.query_one("#filter", Input)
+        if not box.has_class("-open"):
+            return False
+        box.value = ""
+        box.remove_class("-open")
+        self.list.focus()
+        return True
+
+
+def _group(name: str, count: int, *, style: str = "bold dim") -> Row:
+    return Row("", Text(f" {name}", style=style), Text(f"{count:,}", style="dim"))
+
+
+def _searched(row: Session) -> str:
+    ref = row.git_state.ref if row.git_state is not None else ""
+    texts = (row.title, row.session_id, status_label(row.status), row.agentic_tool, ref)
+    return " ".join(text for text in texts if text).casefold()

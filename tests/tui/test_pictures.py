@@ -1,0 +1,89 @@
+"""The app in the sizes and colours that people have. Pictures are kept under artifacts/terminal."""
+
+from __future__ import annotations
+
+import pytest
+from rich.color import Color
+from rich.style import Style
+
+from tests.tui.world import Seen, daemon_with, seen
+
+SIZES = {"80x24": (80, 24), "160x50": (160, 50)}
+
+
+def luminance(color: Color) -> float:
+    parts = [value / 255 for value in color.get_truecolor()]
+    linear = [part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(style: Style) -> float:
+    assert style.color is not None
+    assert style.bgcolor is not None
+    light, dark = sorted((luminance(style.color), luminance(style.bgcolor)), reverse=True)
+    return (light + 0.05) / (dark + 0.05)
+
+
+def faint(app: Seen) -> list[tuple[float, str]]:
+    """Words that are hard to read: those with a contrast below 4.5. Behind a dialog all is dimmed."""
+    found = []
+    dialogs = app.app.screen.query(".dialog")
+    region = dialogs.first().region if dialogs else app.app.screen.region
+    for y, strip in enumerate(app.app.screen._compositor.render_strips()):
+        if not region.y <= y < region.bottom:
+            continue
+        for segment in strip.crop(region.x, region.right):
+            words = segment.text.strip(" ─│╭╮╰╯▌▍▁▂▃▄▅▆▇█▔▕▏▎┃━▼")
+            if words and segment.style is not None and not segment.style.reverse:
+                ratio = contrast(segment.style)
+                if ratio < 4.5:
+                    found.append((round(ratio, 2), words))
+    return found
+
+
+async def busy_session(app: Seen) -> None:
+    """A session with a long answer, edits, a run of tools, a request that waits, and two queued prompts."""
+    await app.shows("Session number 7")
+    rows = [row.key for row in app.app.sessions.list.rows if row.key]
+    await app.client.sessions.prompt(rows[2], "Do it [say:done]")
+    await app.client.sessions.prompt(rows[3], "Break [fail]")
+    await app.until(lambda: len(app.app.sessions.attention) == 2, "two sessions need attention")
+    app.app.open_session(rows[0])
+    await app.send("Two buyers bought the last teapot.\nFind out why and write a test for it. [tools:12]")
+    await app.until(lambda: app.pane.state and [t.status for t in app.pane.state.tasks] == ["completed"], "done")
+    await app.send("Now make it safe [permission]")
+    await app.shows("asks to use Read")
+    await app.send("And write the change log")
+    await app.send("Then tell the team")
+    await app.shows("queued 2 Then tell the team")
+    app.app.clear_notifications()
+    app.pane.box.write("A prompt\nof two lines")
+    await app.hides("Finished")
+    await app.shows("A prompt", "of two lines")
+
+
+@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
+@pytest.mark.parametrize("size", SIZES)
+async def test_everything_can_be_read(size: str, dark: bool) -> None:
+    kind = f"{size}-{'dark' if dark else 'light'}"
+    async with daemon_with(8) as daemon, seen(daemon, size=SIZES[size], dark=dark) as app:
+        await busy_session(app)
+        app.keep(f"session-{kind}")
+        found = faint(app)
+        await app.pilot.press("escape", "G", "k", "k", "pageup")
+        await app.pilot.pause()
+        app.keep(f"transcript-{kind}")
+        found += faint(app)
+        await app.pilot.press("f1")
+        await app.shows("Everywhere")
+        app.keep(f"help-{kind}")
+        found += faint(app)
+        await app.pilot.press("escape", "ctrl+n")
+        await app.shows("New session")
+        app.keep(f"new-{kind}")
+        found += faint(app)
+        await app.pilot.press("escape", "escape", "escape", "escape")
+        await app.shows("Needs attention")
+        app.keep(f"list-{kind}")
+        found += faint(app)
+    assert "\n".join(map(str, sorted(set(found)))) == ""

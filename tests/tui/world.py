@@ -1,0 +1,167 @@
+"""An embedded daemon with many sessions, and the app on a terminal that is not there."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from agor_reactive import Client, create_client
+from agor_reactive.daemon.context import DaemonContext
+from agor_reactive.daemon.server import EmbeddedDaemon
+from agor_reactive.tui.app import AgorApp
+from agor_reactive.tui.session_pane import SessionPane
+from agor_reactive.tui.transcript import Transcript
+from tests.contract.waiting import eventually
+
+ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "terminal"
+LONG = 30.0
+"""Seconds within which anything happens on a machine that is busy with other tests."""
+
+
+def inside(daemon: EmbeddedDaemon) -> DaemonContext:
+    """The daemon's own tables, to plant rows that would take a client long to make."""
+    return daemon._now_running.context
+
+
+def plant_sessions(daemon: EmbeddedDaemon, count: int) -> list[str]:
+    """Sessions of which every third says failed, oldest first. Returns their ids."""
+    context = inside(daemon)
+    ids = []
+    with context.store.together():
+        for number in range(count):
+            row = {
+                "session_id": context.ids.row(),
+                "status": "idle",
+                "agentic_tool": "claude-code",
+                "title": f"Session number {number}",
+                "created_at": context.now(),
+                "last_updated": context.now(),
+                "created_by": context.users.all()[0]["user_id"],
+                "branch_id": daemon.workspace_id,
+                "tasks": [],
+                "archived": False,
+            }
+            context.sessions.insert(row)
+            ids.append(row["session_id"])
+    return ids
+
+
+def plant_tasks(daemon: EmbeddedDaemon, session_id: str, count: int, *, text: str = "Looked at it.") -> list[str]:
+    """Ended tasks with a reply each."""
+    context = inside(daemon)
+    ids = []
+    with context.store.together():
+        for number in range(count):
+            task_id = context.ids.row()
+            context.tasks.insert(
+                {
+                    "task_id": task_id,
+                    "session_id": session_id,
+                    "status": "completed",
+                    "created_at": context.now(),
+                    "created_by": context.users.all()[0]["user_id"],
+                    "full_prompt": f"Prompt number {number}",
+                    "duration_ms": 2500,
+                    "completed_at": context.now(),
+                    "tool_use_count": 0,
+                }
+            )
+            context.messages.insert(
+                {
+                    "message_id": context.ids.row(),
+                    "session_id": session_id,
+                    "task_id": task_id,
+                    "type": "assistant",
+                    "role": "assistant",
+                    "index": number,
+                    "timestamp": context.now(),
+                    "content_preview": text[:200],
+                    "content": [{"type": "text", "text": f"{text}\n\nReply number {number}"}],
+                }
+            )
+            ids.append(task_id)
+    return ids
+
+
+@dataclass
+class Seen:
+    """The app as a person sees it and types into it."""
+
+    app: AgorApp
+    pilot: Pilot[None]
+    daemon: EmbeddedDaemon
+    client: Client
+
+    @property
+    def pane(self) -> SessionPane:
+        return self.app.pane
+
+    @property
+    def transcript(self) -> Transcript:
+        return self.app.pane.transcript
+
+    def screen(self) -> str:
+        """The text on the screen."""
+        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+
+    async def until(self, holds: Callable[[], Any], what: str) -> Any:
+        """Wait until it holds; the failure shows the screen."""
+        try:
+            return await eventually(holds, LONG, what=what)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.screen()}") from None
+
+    async def shows(self, *texts: str) -> None:
+        """Wait until the screen shows all of these."""
+        await self.until(lambda: all(text in self.screen() for text in texts), f"the screen shows {texts}")
+
+    async def hides(self, text: str) -> None:
+        """Wait until the screen does not show it."""
+        await self.until(lambda: text not in self.screen(), f"the screen shows no {text!r}")
+
+    async def write(self, text: str) -> None:
+        """Write text into what has the focus, without sending it."""
+        await self.pilot.press(*text)
+
+    async def send(self, text: str) -> None:
+        """Write a prompt and send it."""
+        self.pane.box.focus()
+        self.pane.box.write(text)
+        await self.pilot.press("enter")
+
+    def keep(self, name: str) -> str:
+        """Keep the screen as a picture and as text under artifacts/. Returns the picture."""
+        ARTIFACTS.mkdir(parents=True, exist_ok=True)
+        picture = self.app.export_screenshot()
+        (ARTIFACTS / f"{name}.svg").write_text(picture, encoding="utf-8")
+        (ARTIFACTS / f"{name}.txt").write_text(self.screen() + "\n", encoding="utf-8")
+        return picture
+
+
+@contextlib.asynccontextmanager
+async def daemon_with(sessions: int = 0, **options: Any) -> AsyncIterator[EmbeddedDaemon]:
+    """A daemon, and so many sessions."""
+    async with EmbeddedDaemon(**{"speed": 20.0, "login_limit": 10_000, **options}) as daemon:
+        plant_sessions(daemon, sessions)
+        yield daemon
+
+
+@contextlib.asynccontextmanager
+async def seen(
+    daemon: EmbeddedDaemon, *, size: tuple[int, int] = (160, 50), reading_time: float = 0.0, **options: Any
+) -> AsyncIterator[Seen]:
+    """The app, logged in to the daemon. Its terminal has that size."""
+    async with create_client(daemon.url, api_key=daemon.api_key) as client:
+        app = AgorApp(client, reading_time=reading_time, **options)
+        async with app.run_test(size=size, notifications=True) as pilot:
+            yield Seen(app, pilot, daemon, client)
+
+
+def clock() -> float:
+    return time.perf_counter()
