@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from agor_reactive.cli import session_commands
+from agor_reactive.cli import connection_commands, log_commands, session_commands
 from agor_reactive.cli.endings import run, working
 from agor_reactive.cli.help import CONTEXT, Commands, PlainCommand
 from agor_reactive.cli.options import (
@@ -19,7 +19,6 @@ from agor_reactive.cli.options import (
     Json,
     LogFiles,
     Record,
-    RedactText,
     RowsCommand,
     Seed,
     SessionId,
@@ -169,6 +168,10 @@ for listing in (session_commands.sessions, session_commands.queue, session_comma
     add(listing, cls=RowsCommand)
 for acting in ("create", "fork", "prompt", "cancel", "stop", "approve", "deny"):
     add(getattr(session_commands, acting))
+for reading in (log_commands.record, log_commands.export, log_commands.replay, log_commands.report):
+    add(reading)
+for connecting in ("doctor", "login", "logout", "profiles"):
+    add(getattr(connection_commands, connecting))
 add(session_commands.open_page, name="open")
 add(session_commands.create, name="new", hidden=True)
 
@@ -190,110 +193,6 @@ def watch(
 
     reach = Reach.of(url, api_key_env)
     return run(work, reach, session, json=json, hydration=hydration, until_idle=until_idle, record=record)
-
-
-@command
-def record(
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The log, a new file (.jsonl, .zst or .gz).")
-    ],
-    session: Annotated[
-        list[str] | None, typer.Argument(metavar="SESSION", help="Session ids; any unambiguous prefix works.")
-    ] = None,
-    url: Url = None,
-    api_key_env: ApiKeyEnv = KEY_ENV,
-    everything: Annotated[
-        bool, typer.Option("--all", help="Record every session, also those created meanwhile.")
-    ] = False,
-    redact_text: RedactText = False,
-    rotate_bytes: Annotated[
-        int, typer.Option(min=0, metavar="N", help="Begin a new file after N bytes; 0 for never.")
-    ] = 0,
-    hydration: Hydration = "eager",
-) -> int:
-    """Record sessions into a log until Ctrl-C."""
-    from agor_reactive.cli.recording import record as work
-
-    reach = Reach.of(url, api_key_env)
-    options: dict[str, Any] = {"redact_text": redact_text, "rotate_bytes": rotate_bytes}
-    return run(work, reach, session or [], output, everything=everything, hydration=hydration, **options)
-
-
-@command
-def export(
-    session: SessionId,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="The log, a new file (.jsonl, .zst or .gz).")
-    ] = None,
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="A page with a slider through the session's time.")
-    ] = None,
-    url: Url = None,
-    api_key_env: ApiKeyEnv = KEY_ENV,
-    redact_text: RedactText = False,
-) -> int:
-    """Write a past session as a log, or as one HTML page."""
-    from agor_reactive.cli.export import export as work
-
-    return work(Reach.of(url, api_key_env), session, output, html, redact_text=redact_text)
-
-
-@command
-def replay(
-    file: LogFiles,
-    session: Annotated[
-        str | None, typer.Option("--session", metavar="SESSION", help="Which session, if the log has several.")
-    ] = None,
-    speed: Annotated[str, typer.Option(metavar="N|max", help="How much faster than recorded.")] = "1",
-    since: Annotated[
-        str | None, typer.Option("--from", metavar="T", help="Begin at 90, 1:30 (from the beginning) or a date.")
-    ] = None,
-    until: Annotated[str | None, typer.Option("--until", metavar="T", help="End at this time.")] = None,
-    json: Annotated[bool, typer.Option("--json", help="One summary line per state; last line: full state.")] = False,
-    serve: Annotated[
-        bool, typer.Option("--serve", help="Serve it as a daemon that plays it once a client watches.")
-    ] = False,
-    port: Annotated[int, typer.Option(min=0, max=65535, help="With --serve: TCP port; 0 picks a free one.")] = 0,
-) -> int:
-    """Play a log: in a terminal with pause, step and seek."""
-    if serve:
-        from agor_reactive.cli.replay import speed_of
-        from agor_reactive.cli.serve import serve_log
-
-        if json or session or since or until:
-            raise UsageError("--serve plays the whole log; it goes with --speed and --port only")
-        played_at = speed_of(speed)
-        return run(serve_log, file, port=port, speed=played_at)
-    from agor_reactive.cli.replay import replay as work
-    from agor_reactive.cli.replay import speed_of
-
-    pace = speed_of(speed)
-    return run(work, file, session=session, speed=pace, since=since, until=until, json=json)
-
-
-@command
-def report(
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="Logs: paths, patterns, https:// or s3:// …")],
-    by: Annotated[str, typer.Option("--by", metavar="KEYS", help="agent, model, day, status, session.")] = (
-        "agent,model,day"
-    ),
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write the tables and plots as one HTML page.")
-    ] = None,
-    parquet: Annotated[
-        str | None, typer.Option("--parquet", metavar="FOLDER", help="Write a row per turn as Parquet files.")
-    ] = None,
-    scheduler: Annotated[
-        str | None, typer.Option("--scheduler", metavar="ADDRESS", help="Fold on this Dask cluster (tcp://…).")
-    ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes here. Default: one per core if large.")] = None,
-    plan: Annotated[bool, typer.Option("--plan", help="Print what would be folded where, and exit.")] = False,
-) -> int:
-    """Sum the turns of any number of logs: tokens, cost, failures, waits, tools."""
-    from agor_reactive.cli.report import report as work
-
-    options: dict[str, Any] = {"scheduler": scheduler, "workers": workers, "plan": plan}
-    return work(files, by=by, html=html, parquet=parquet, **options)
 
 
 @command
@@ -423,58 +322,3 @@ def web(
 
     reach = Reach.of(url, api_key_env)
     return run(work, reach, session, port=port, allow_prompts=allow_prompts, open_browser=browser)
-
-
-@command
-def doctor(
-    session: Annotated[
-        str | None, typer.Argument(metavar="[SESSION]", help="Session id (default: the newest).")
-    ] = None,
-    url: Url = None,
-    api_key_env: ApiKeyEnv = KEY_ENV,
-    fix: Annotated[
-        bool, typer.Option("--fix", help="First find a daemon, log in (asks for your key), and store a profile.")
-    ] = False,
-) -> int:
-    """Diagnose the connection and suggest fixes."""
-    from agor_reactive.cli.doctor import doctor as work
-
-    if fix:
-        from agor_reactive.cli.doctor_fix import fix as work_first
-
-        fixed = work_first(url, api_key_env)
-        return 1 if fixed is None else run(lambda stop: work(fixed, session))
-    reach = Reach.of(url, api_key_env)
-    return run(lambda stop: work(reach, session))
-
-
-@command
-def login(
-    url: Url = None,
-    api_key_env: Annotated[
-        str | None, typer.Option("--api-key-env", help="Take the key from this variable.", metavar="NAME")
-    ] = None,
-    check: Annotated[bool, typer.Option("--check/--no-check", help="Try the key before it is stored.")] = True,
-) -> int:
-    """Store a daemon's address and your key as a profile. Asks for the key, or reads it from stdin."""
-    from agor_reactive.cli.login import login as work
-
-    return work(url, chosen_profile.get(), key_env=api_key_env, check=check)
-
-
-@command
-def logout(
-    name: Annotated[str, typer.Argument(metavar="[PROFILE]", help="The profile to remove.")] = "default",
-) -> int:
-    """Remove a profile and its key. The daemon keeps the key valid until you revoke it there."""
-    from agor_reactive.cli.login import logout as work
-
-    return work(name)
-
-
-@command
-def profiles(json: Annotated[bool, typer.Option("--json", help="Write one JSON row per line.")] = False) -> int:
-    """List the stored profiles, without their keys."""
-    from agor_reactive.cli.login import list_profiles
-
-    return list_profiles(json=json)
