@@ -159,6 +159,20 @@ FOUND: dict[str, tuple[dict[str, Any], list[Step]]] = {
             ("a_message_is_edited", {"n": 513720}),
         ],
     ),
+    "a place in the queue that seemed to be no news was lost to an older answer": (
+        {"hydration": "lazy", "tasks": 15, "modern": False, "page": 3, "has_queue": True, "logged_in": True},
+        [
+            ("a_task_is_removed", {"n": 137496}),
+            ("a_task_is_made", {"status": "queued"}),
+            ("the_queue_is_reordered", {"n": 258966, "position": None}),
+            ("all_is_quiet", {}),
+            ("a_task_moves_on", {"n": 708931, "status": "stopped"}),
+            ("a_removed_task_is_made_again", {"n": 315351, "status": "queued"}),
+            ("the_queue_is_reordered", {"n": 530169, "position": 3}),
+            (_UNSEEN, {"n": 163144, "status": "completed", "said": 0, "read": 670167}),
+            ("the_queue_is_reordered", {"n": 658610, "position": None}),
+        ],
+    ),
 }
 """What long runs have found, shortened: how it was wrong, where the run began, and its steps."""
 

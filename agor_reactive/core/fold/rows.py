@@ -94,10 +94,10 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
     else:
         was = old.status
         begins = was == QUEUED_STATUS and _leaves_the_queue_here(draft, old)
-    if books.fetches:
-        journal.note_task(draft, task_id, entry)
     if draft.queued_tasks or status == QUEUED_STATUS or was == QUEUED_STATUS:
         queue.task_moved(draft, old, entry)
+    if draft.books.fetches:  # also those that this very event has requested: its repetition is no news
+        journal.note_task(draft, task_id, entry)
     if status != was or old != entry:
         draft.tasks = draft.tasks.with_entry(old, entry, draft.owner)
         if status != was:
