@@ -35,7 +35,8 @@ def session_saved(draft: Draft, event: e.SessionSaved) -> None:
     """The session's row changed; its `tasks` give the order of tasks."""
     before = draft.session
     keep_session(draft, event.entry)
-    if journal.in_flight(draft) and (draft.session is not before or not draft.books.session_moved):
+    noted_at = draft.books.session_moved
+    if journal.in_flight(draft) and (draft.session is not before or not journal.is_newest(draft, noted_at)):
         draft.books = draft.books.but(session_moved=draft.revision)
 
 
