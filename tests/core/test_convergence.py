@@ -34,6 +34,7 @@ COVERED = (
     "tasks made again",
     "unloads",
     "answers older than events",
+    "unreadable events",
 )
 
 
