@@ -174,6 +174,25 @@ FOUND: dict[str, tuple[dict[str, Any], list[Step]]] = {
             ("the_queue_is_reordered", {"n": 658610, "position": None}),
         ],
     ),
+    "a task that came into a preview with what it had said before was not loaded": (
+        {"hydration": "preview", "tasks": 0, "modern": True, "page": 2, "has_queue": False, "logged_in": True},
+        [
+            (_UNSEEN, {"n": 706628, "status": "running", "said": 0, "read": 453649}),
+            ("a_task_is_removed", {"n": 450246}),
+            ("a_task_is_made", {"status": "running"}),
+            ("a_task_is_removed", {"n": 564570}),
+            ("a_task_is_made", {"status": "dispatching"}),
+            (_UNSEEN, {"n": 977849, "status": "completed", "said": 2, "read": 587272}),
+            ("a_task_is_made", {"status": "running"}),
+            ("a_removed_task_is_made_again", {"n": 581741, "status": "queued"}),
+            ("a_removed_task_is_made_again", {"n": 276538, "status": "completed"}),
+            ("a_task_moves_on", {"n": 885591, "status": "stopped"}),
+            ("all_is_quiet", {}),
+            ("a_task_is_removed", {"n": 908860}),
+            ("a_task_is_removed", {"n": 147853}),
+            ("a_task_moves_on", {"n": 675861, "status": "running"}),
+        ],
+    ),
 }
 """What long runs have found, shortened: how it was wrong, where the run began, and its steps."""
 

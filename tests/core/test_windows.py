@@ -301,3 +301,13 @@ def test_a_queued_task_from_before_the_window_that_moves_while_it_is_read_is_sho
     mirror.feed(e.ResyncRequested(), saved("tasks", {**waiting, "queue_position": 2}, "patched"))
     answer(mirror, [waiting, task_row("t5", second=5)], queue=[waiting])
     assert mirror.ids() == ["t1", "t5"]
+
+
+@pytest.mark.parametrize("status", ["running", "dispatching", "completed", "zz_new"])
+def test_a_task_that_comes_into_a_preview_because_newer_ones_were_removed_is_loaded(status: str) -> None:
+    mirror = windowed("preview", [task_row("t5", second=5), done("t6", 6), done("t7", 7)])
+    assert mirror.ids() == ["t5", "t7"]
+    mirror.feed(saved("tasks", done("t7", 7), "removed"), saved("tasks", task_row("t6", status, second=6), "patched"))
+    assert mirror.ids() == ["t5", "t6"]
+    mirror.answer("messages", "t6", messages=[message_row("m6", "t6")])
+    assert (mirror.message_ids("t6"), mirror.state.is_task_loaded("t6"), mirror.asked()) == (["m6"], True, [])

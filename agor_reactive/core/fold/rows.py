@@ -109,6 +109,8 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
         if status != was and old is not None and status not in AT_REST:
             window.load_whole(draft, task_id)
         window.slide(draft)
+        if old is None and not event.born and status != QUEUED_STATUS and task_id in draft.tasks.entries:
+            window.load_whole(draft, task_id)  # it comes into the window, with messages from before
         if draft.books.missing.reach:
             failures.prune(draft)
 
