@@ -193,6 +193,19 @@ FOUND: dict[str, tuple[dict[str, Any], list[Step]]] = {
             ("a_task_moves_on", {"n": 675861, "status": "running"}),
         ],
     ),
+    "history of a task that was made again while a round read stayed what it had been": (
+        {"hydration": "lean", "tasks": 9, "modern": True, "page": 100, "has_queue": False, "logged_in": True},
+        [
+            ("all_is_quiet", {}),
+            ("the_login_expires", {}),
+            ("a_task_is_removed", {"n": 210416}),
+            (_UNSEEN, {"n": 506480, "status": "running", "said": 2, "read": 751294}),
+            ("the_daemon_reads_pages", {"n": 786949, "more": 1}),
+            ("a_removed_task_is_made_again", {"n": 675489, "status": "completed"}),
+            ("a_task_is_made", {"status": "running"}),
+            ("an_answer_arrives", {"n": 549690}),
+        ],
+    ),
 }
 """What long runs have found, shortened: how it was wrong, where the run began, and its steps."""
 

@@ -311,3 +311,20 @@ def test_a_task_that_comes_into_a_preview_because_newer_ones_were_removed_is_loa
     assert mirror.ids() == ["t5", "t6"]
     mirror.answer("messages", "t6", messages=[message_row("m6", "t6")])
     assert (mirror.message_ids("t6"), mirror.state.is_task_loaded("t6"), mirror.asked()) == (["m6"], True, [])
+
+
+@pytest.mark.parametrize("status", ["running", "completed"])
+def test_history_of_a_task_made_again_while_a_round_reads_messages_is_read_again(status: str) -> None:
+    mirror = Mirror("lean").up().land([done("t1", 1), done("t2", 9)])
+    mirror.answer("history", "t1", messages=[message_row("m1", "t1")])
+    assert mirror.message_ids("t1") == ["m1"]
+    mirror.down().up(2)
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=[done("t2", 9)])
+    mirror.answer("queue")
+    mirror.feed(saved("tasks", task_row("t1", status, second=5)))
+    mirror.answer("messages", "t2")
+    read = "messages" if status == "running" else "history"
+    assert [wanted for wanted in mirror.asked() if wanted != "retry"] == [f"{read} t1"]
+    mirror.answer(read, "t1")
+    assert mirror.message_ids("t1") == []
