@@ -206,6 +206,16 @@ FOUND: dict[str, tuple[dict[str, Any], list[Step]]] = {
             ("an_answer_arrives", {"n": 549690}),
         ],
     ),
+    "a new task that a page of older tasks brought before its event was not loaded": (
+        {"hydration": "lean", "tasks": 15, "modern": True, "page": 100, "has_queue": True, "logged_in": True},
+        [
+            ("all_is_quiet", {}),
+            ("a_message_is_saved", {"n": 264258, "shape": "tool with result"}),
+            ("a_task_is_made", {"status": "created"}),
+            ("the_user_wants_older_tasks", {}),
+            ("the_daemon_reads_pages", {"n": 338733, "more": 1}),
+        ],
+    ),
 }
 """What long runs have found, shortened: how it was wrong, where the run began, and its steps."""
 

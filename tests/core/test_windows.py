@@ -328,3 +328,22 @@ def test_history_of_a_task_made_again_while_a_round_reads_messages_is_read_again
     assert [wanted for wanted in mirror.asked() if wanted != "retry"] == [f"{read} t1"]
     mirror.answer(read, "t1")
     assert mirror.message_ids("t1") == []
+
+
+@pytest.mark.parametrize("status", ["created", "running", "completed"])
+def test_a_task_that_a_page_of_older_tasks_brings_before_its_event_is_loaded_as_the_newest(status: str) -> None:
+    mirror = windowed("lean", [done("t5", 5), done("t6", 6)])
+    newest = task_row("t7", status, second=7)
+    mirror.feed(e.OlderTasksRequested())
+    mirror.answer("older", tasks=[done("t4", 4), done("t5", 5), done("t6", 6), newest])
+    mirror.feed(saved("tasks", newest))
+    mirror.answer("messages", "t7")
+    mirror.answer("history", "t4")
+    assert (mirror.state.is_task_loaded("t7"), mirror.asked()) == (True, [])
+
+
+def test_a_page_of_older_tasks_does_not_load_the_newest_task_that_the_user_unloaded() -> None:
+    mirror = windowed("lean", [done("t5", 5), done("t6", 6)])
+    mirror.feed(e.UnloadRequested("t6"), e.OlderTasksRequested())
+    mirror.answer("older", tasks=[done("t4", 4), done("t5", 5), done("t6", 6)])
+    assert "messages t6" not in mirror.asked()

@@ -168,9 +168,12 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
         if draft.books.queue_moved:
             queue.read_queue(draft)
     elif done.kind == "older":
+        before = draft.tasks
         commit.commit_older(draft, done, event.rows)
+        newest = newest_task(draft.tasks.in_order())
         for entry in draft.tasks.entries.values():
-            if is_active(entry):
+            # The page may have a task that was created just now, and its event, then no news, come later.
+            if is_active(entry) or (entry is newest and entry.task_id not in before.entries):
                 window.load_whole(draft, entry.task_id)
         _request_history(draft, draft.tasks, of_round=False)
         failures.clear_error(draft, "history")
