@@ -216,6 +216,18 @@ FOUND: dict[str, tuple[dict[str, Any], list[Step]]] = {
             ("the_daemon_reads_pages", {"n": 338733, "more": 1}),
         ],
     ),
+    "which waiting tasks a window had depended on where the pages of tasks ended": (
+        {"hydration": "preview", "tasks": 4, "modern": True, "page": 100, "has_queue": False, "logged_in": False},
+        [
+            ("a_task_is_removed", {"n": 670758}),
+            ("a_task_is_made", {"status": "queued"}),
+            ("a_task_is_removed", {"n": 73162}),
+            ("a_removed_task_is_made_again", {"n": 74053, "status": "running"}),
+            ("a_task_is_made", {"status": "queued"}),
+            ("all_is_quiet", {}),
+            ("a_removed_task_is_made_again", {"n": 433819, "status": "queued"}),
+        ],
+    ),
 }
 """What long runs have found, shortened: how it was wrong, where the run began, and its steps."""
 
