@@ -109,10 +109,11 @@ def _enough(rows: Iterable[Any], count: int, since: float | None) -> bool:
 
 
 def _newest(read: RowsRead[Task], count: int, since: float | None) -> RowsRead[Task]:
-    """Without the rows that came beyond what was asked for."""
+    """Without the rows that came beyond what was asked for, waiting ones too: what a mirror shows must not depend on
+    where the daemon's pages end."""
     created = sorted((_created(task) for task in read.rows if not task.queued), reverse=True)
-    if len(created) <= count:
+    if len(created) < count:
         return read
     first = created[count - 1] if since is None else min(created[count - 1], since)
-    kept = tuple(task for task in read.rows if task.queued or _created(task) >= first)
+    kept = tuple(task for task in read.rows if _created(task) >= first)
     return read._replace(rows=kept, complete=read.complete and len(kept) == len(read.rows))

@@ -15,7 +15,7 @@ MOST: Final = 3_000
 
 _FENCE: Final = re.compile(r" {0,3}(`{3,}|~{3,})([^`\n]*)")
 # What may belong to the block before it although a blank line stands between: items of lists, quotes, rows, indents.
-_CONTINUES: Final = re.compile(r"\s|[-*+>|]|\d+[.)]")
+_CONTINUES: Final = re.compile(r"\s|[-*+>|]|\d{1,9}[.)]")
 
 
 class Piece(NamedTuple):

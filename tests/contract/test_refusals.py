@@ -28,7 +28,8 @@ MISSING = "00000000-0000-7000-8000-000000000000"
 async def test_a_row_that_is_not_there_is_not_found_over_the_socket(
     client: Any, service: str, deed: str, daemon: Daemon
 ) -> None:
-    extra = ({"title": "x"},) if deed == "patch" else ()
+    change: dict[str, Any] = {"metadata": {}} if service in ("tasks", "messages") else {"description": "x"}
+    extra = (change,) if deed == "patch" else ()
     refusals: tuple[type[DaemonError], ...] = (NotFound,)
     if deed == "patch" and service in ("tasks", "messages") and not daemon.bare:
         # Newer daemons first look at what a member may change, then at the row.

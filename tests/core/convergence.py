@@ -146,6 +146,13 @@ class Convergence(RuleBasedStateMachine):
             return  # unnumbered text repeated is text
         self.wire.feed(event)
 
+    @rule()
+    @precondition(lambda self: self.wire.events)
+    def an_event_cannot_be_read(self) -> None:
+        self.count("unreadable events")
+        self.wire.events.pop(0)
+        self.wire.feed(e.EventUnreadable())
+
     @rule(n=some, more=st.integers(0, 3))
     @precondition(lambda self: self.wire.unserved())
     def the_daemon_reads_pages(self, n: int, more: int) -> None:

@@ -41,6 +41,11 @@ class Server:
         self.made += 1
         return f"{prefix}{self.made:04}"
 
+    def _one_of_few(self, what: str) -> str:
+        """A text that may have been there before: what changes may change back."""
+        self.made += 1
+        return f"{what} {self.made % 3}"
+
     def session(self) -> Row:
         return session_row(self.order, title=self.title)
 
@@ -113,7 +118,7 @@ class Server:
         return [RawEvent("tasks tool:start", told)]
 
     def edit_message(self, message_id: str) -> list[RawEvent]:
-        self.messages[message_id]["content"] = self._next("edited ")
+        self.messages[message_id]["content"] = self._one_of_few("edited")
         return [RawEvent("messages patched", copy.deepcopy(self.messages[message_id]))]
 
     def move_message(self, message_id: str, task_id: str) -> list[RawEvent]:
@@ -138,7 +143,7 @@ class Server:
 
     def reorder(self) -> list[RawEvent]:
         self.order.reverse()
-        self.title = self._next("title ")
+        self.title = self._one_of_few("title")
         return [self._patched_session()]
 
     # ------------------------------------------------------------------------------------------------------ reads

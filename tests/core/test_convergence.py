@@ -34,6 +34,7 @@ COVERED = (
     "tasks made again",
     "unloads",
     "answers older than events",
+    "unreadable events",
 )
 
 
@@ -157,6 +158,74 @@ FOUND: dict[str, tuple[dict[str, Any], list[Step]]] = {
             ("all_is_quiet", {}),
             ("a_message_is_saved", {"n": 409690, "shape": "tool with result"}),
             ("a_message_is_edited", {"n": 513720}),
+        ],
+    ),
+    "a place in the queue that seemed to be no news was lost to an older answer": (
+        {"hydration": "lazy", "tasks": 15, "modern": False, "page": 3, "has_queue": True, "logged_in": True},
+        [
+            ("a_task_is_removed", {"n": 137496}),
+            ("a_task_is_made", {"status": "queued"}),
+            ("the_queue_is_reordered", {"n": 258966, "position": None}),
+            ("all_is_quiet", {}),
+            ("a_task_moves_on", {"n": 708931, "status": "stopped"}),
+            ("a_removed_task_is_made_again", {"n": 315351, "status": "queued"}),
+            ("the_queue_is_reordered", {"n": 530169, "position": 3}),
+            (_UNSEEN, {"n": 163144, "status": "completed", "said": 0, "read": 670167}),
+            ("the_queue_is_reordered", {"n": 658610, "position": None}),
+        ],
+    ),
+    "a task that came into a preview with what it had said before was not loaded": (
+        {"hydration": "preview", "tasks": 0, "modern": True, "page": 2, "has_queue": False, "logged_in": True},
+        [
+            (_UNSEEN, {"n": 706628, "status": "running", "said": 0, "read": 453649}),
+            ("a_task_is_removed", {"n": 450246}),
+            ("a_task_is_made", {"status": "running"}),
+            ("a_task_is_removed", {"n": 564570}),
+            ("a_task_is_made", {"status": "dispatching"}),
+            (_UNSEEN, {"n": 977849, "status": "completed", "said": 2, "read": 587272}),
+            ("a_task_is_made", {"status": "running"}),
+            ("a_removed_task_is_made_again", {"n": 581741, "status": "queued"}),
+            ("a_removed_task_is_made_again", {"n": 276538, "status": "completed"}),
+            ("a_task_moves_on", {"n": 885591, "status": "stopped"}),
+            ("all_is_quiet", {}),
+            ("a_task_is_removed", {"n": 908860}),
+            ("a_task_is_removed", {"n": 147853}),
+            ("a_task_moves_on", {"n": 675861, "status": "running"}),
+        ],
+    ),
+    "history of a task that was made again while a round read stayed what it had been": (
+        {"hydration": "lean", "tasks": 9, "modern": True, "page": 100, "has_queue": False, "logged_in": True},
+        [
+            ("all_is_quiet", {}),
+            ("the_login_expires", {}),
+            ("a_task_is_removed", {"n": 210416}),
+            (_UNSEEN, {"n": 506480, "status": "running", "said": 2, "read": 751294}),
+            ("the_daemon_reads_pages", {"n": 786949, "more": 1}),
+            ("a_removed_task_is_made_again", {"n": 675489, "status": "completed"}),
+            ("a_task_is_made", {"status": "running"}),
+            ("an_answer_arrives", {"n": 549690}),
+        ],
+    ),
+    "a new task that a page of older tasks brought before its event was not loaded": (
+        {"hydration": "lean", "tasks": 15, "modern": True, "page": 100, "has_queue": True, "logged_in": True},
+        [
+            ("all_is_quiet", {}),
+            ("a_message_is_saved", {"n": 264258, "shape": "tool with result"}),
+            ("a_task_is_made", {"status": "created"}),
+            ("the_user_wants_older_tasks", {}),
+            ("the_daemon_reads_pages", {"n": 338733, "more": 1}),
+        ],
+    ),
+    "which waiting tasks a window had depended on where the pages of tasks ended": (
+        {"hydration": "preview", "tasks": 4, "modern": True, "page": 100, "has_queue": False, "logged_in": False},
+        [
+            ("a_task_is_removed", {"n": 670758}),
+            ("a_task_is_made", {"status": "queued"}),
+            ("a_task_is_removed", {"n": 73162}),
+            ("a_removed_task_is_made_again", {"n": 74053, "status": "running"}),
+            ("a_task_is_made", {"status": "queued"}),
+            ("all_is_quiet", {}),
+            ("a_removed_task_is_made_again", {"n": 433819, "status": "queued"}),
         ],
     ),
 }

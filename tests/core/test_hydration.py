@@ -306,6 +306,42 @@ def miss_an_unreadable_event(mirror: Mirror) -> None:
     mirror.feed(e.EventUnreadable())
 
 
+BACK: dict[str, tuple[RawEvent, dict[str, Any], Callable[[Mirror], Any]]] = {
+    "task": (
+        saved("tasks", task_row("t1", description="mine"), "patched"),
+        {"tasks": [task_row("t1", description="between")]},
+        lambda mirror: mirror.state.tasks[0].to_wire()["description"],
+    ),
+    "session": (
+        saved("sessions", session_row(["t1"], title="mine"), "patched"),
+        {"session": session_row(["t1"], title="between")},
+        lambda mirror: mirror.state.dump()["session"]["title"],
+    ),
+    "message": (
+        saved("messages", message_row("m1", "t1", content="mine"), "patched"),
+        {"messages": [message_row("m1", "t1", content="between")]},
+        lambda mirror: mirror.state.get_task_messages("t1")[0].to_wire()["content"],
+    ),
+}
+"""Of each kind of row: an event, an answer with another row, and what is shown."""
+
+
+@pytest.mark.parametrize("kind", BACK)
+def test_l5_a_row_that_changed_and_changed_back_is_newer_than_an_answer_from_between(kind: str) -> None:
+    """The event of the first change is lost, that of the second repeats what was noted before the read began."""
+    event, between, shown = BACK[kind]
+    mirror = hydrated()
+    mirror.feed(e.LoadRequested("t2"), event, e.EventUnreadable())
+    once = mirror.feed(event)
+    assert mirror.feed(event) is once
+    answers: dict[str, Any] = {"session": session_row(["t1"]), "tasks": [task_row("t1")], **between}
+    for of_kind in ("session", "tasks", "queue", "messages"):
+        rows = {of_kind: answers[of_kind]} if of_kind in answers else {}
+        mirror.answer(of_kind, "t1" if of_kind == "messages" else None, **rows)
+    assert mirror.state.last_synced_at is not None
+    assert shown(mirror) == "mine"
+
+
 @pytest.mark.parametrize(
     "miss", [miss_by_a_drop, miss_by_a_logout, miss_by_a_logout_and_read_again, miss_an_unreadable_event]
 )

@@ -3,6 +3,7 @@ that touches it asks for one fresh read; a failed read keeps the rows and says s
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -318,3 +319,76 @@ def test_a_task_that_was_not_waiting_asks_for_no_read_of_the_queue(status: str) 
     mirror = with_queue()
     mirror.feed(saved("tasks", task_row("t1", status, description="More"), "patched"))
     assert (mirror.queue(), mirror.asked()) == (["a", "b"], [])
+
+
+FROM = waiting("a", 1, second=1)
+TO = waiting("a", 7, second=1)
+OTHER = waiting("b", 2, second=2)
+
+
+def _asked_by_an_event() -> Mirror:
+    mirror = with_queue()
+    mirror.feed(saved("tasks", TO, "patched"))
+    return mirror
+
+
+def _asked_by_a_round() -> Mirror:
+    mirror = with_queue()
+    return mirror.down().up(2)
+
+
+def _answered_in_a_round() -> Mirror:
+    mirror = with_queue()
+    mirror.down().up(2).answer("queue", tasks=[OTHER, TO])
+    return mirror
+
+
+def _asked_by_a_round_after_an_event_was_lost() -> Mirror:
+    mirror = with_queue()
+    mirror.feed(e.LoadRequested("t1"), saved("tasks", FROM, "patched"), e.EventUnreadable())
+    return mirror
+
+
+def _asked_by_an_event_before_a_page_of_older_tasks() -> Mirror:
+    mirror = Mirror("lean").up()
+    mirror.answer("session", session=session_row(["t1", "a", "b"]))
+    mirror.answer("tasks", tasks=[task_row("t1"), FROM, OTHER], older=True)
+    mirror.answer("queue", tasks=[FROM, OTHER])
+    while rest := [a for a in mirror.state.fetches if a.of_round]:
+        mirror.answer(rest[0].kind, rest[0].task_id)
+    mirror.feed(e.OlderTasksRequested(), saved("tasks", TO, "patched"))
+    mirror.answer("older", tasks=[task_row("t1"), FROM, OTHER])
+    return mirror
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        _asked_by_an_event,
+        _asked_by_a_round,
+        _answered_in_a_round,
+        _asked_by_a_round_after_an_event_was_lost,
+        _asked_by_an_event_before_a_page_of_older_tasks,
+    ],
+)
+def test_l10_a_prompt_back_at_its_old_place_is_read_again_if_an_answer_may_have_another(
+    asked: Callable[[], Mirror],
+) -> None:
+    """The place that an event gives is what the queue shows, or what the last event gave; an answer on its way, read in
+    between, has another."""
+    mirror = asked()
+    mirror.feed(saved("tasks", FROM, "patched"))
+    once = mirror.state
+    assert mirror.feed(saved("tasks", FROM, "patched")) is once, "a repeated event is no news"
+    if "queue" in mirror.asked():
+        mirror.answer("queue", tasks=[OTHER, TO])
+    of_round: dict[str, dict[str, Any]] = {
+        "session": {"session": session_row(["t1", "a", "b"])},
+        "tasks": {"tasks": [task_row("t1"), FROM, OTHER]},
+    }
+    while waited := [a for a in mirror.state.fetches if a.kind != "queue"]:
+        mirror.answer(waited[0].kind, waited[0].task_id, **of_round.get(waited[0].kind, {}))
+    assert mirror.queue() == ["b", "a"]
+    mirror.answer("queue", tasks=[FROM, OTHER])
+    assert mirror.queue() == ["a", "b"]
+    assert mirror.asked() == []

@@ -301,3 +301,49 @@ def test_a_queued_task_from_before_the_window_that_moves_while_it_is_read_is_sho
     mirror.feed(e.ResyncRequested(), saved("tasks", {**waiting, "queue_position": 2}, "patched"))
     answer(mirror, [waiting, task_row("t5", second=5)], queue=[waiting])
     assert mirror.ids() == ["t1", "t5"]
+
+
+@pytest.mark.parametrize("status", ["running", "dispatching", "completed", "zz_new"])
+def test_a_task_that_comes_into_a_preview_because_newer_ones_were_removed_is_loaded(status: str) -> None:
+    mirror = windowed("preview", [task_row("t5", second=5), done("t6", 6), done("t7", 7)])
+    assert mirror.ids() == ["t5", "t7"]
+    mirror.feed(saved("tasks", done("t7", 7), "removed"), saved("tasks", task_row("t6", status, second=6), "patched"))
+    assert mirror.ids() == ["t5", "t6"]
+    mirror.answer("messages", "t6", messages=[message_row("m6", "t6")])
+    assert (mirror.message_ids("t6"), mirror.state.is_task_loaded("t6"), mirror.asked()) == (["m6"], True, [])
+
+
+@pytest.mark.parametrize("status", ["running", "completed"])
+def test_history_of_a_task_made_again_while_a_round_reads_messages_is_read_again(status: str) -> None:
+    mirror = Mirror("lean").up().land([done("t1", 1), done("t2", 9)])
+    mirror.answer("history", "t1", messages=[message_row("m1", "t1")])
+    assert mirror.message_ids("t1") == ["m1"]
+    mirror.down().up(2)
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=[done("t2", 9)])
+    mirror.answer("queue")
+    mirror.feed(saved("tasks", task_row("t1", status, second=5)))
+    mirror.answer("messages", "t2")
+    read = "messages" if status == "running" else "history"
+    assert [wanted for wanted in mirror.asked() if wanted != "retry"] == [f"{read} t1"]
+    mirror.answer(read, "t1")
+    assert mirror.message_ids("t1") == []
+
+
+@pytest.mark.parametrize("status", ["created", "running", "completed"])
+def test_a_task_that_a_page_of_older_tasks_brings_before_its_event_is_loaded_as_the_newest(status: str) -> None:
+    mirror = windowed("lean", [done("t5", 5), done("t6", 6)])
+    newest = task_row("t7", status, second=7)
+    mirror.feed(e.OlderTasksRequested())
+    mirror.answer("older", tasks=[done("t4", 4), done("t5", 5), done("t6", 6), newest])
+    mirror.feed(saved("tasks", newest))
+    mirror.answer("messages", "t7")
+    mirror.answer("history", "t4")
+    assert (mirror.state.is_task_loaded("t7"), mirror.asked()) == (True, [])
+
+
+def test_a_page_of_older_tasks_does_not_load_the_newest_task_that_the_user_unloaded() -> None:
+    mirror = windowed("lean", [done("t5", 5), done("t6", 6)])
+    mirror.feed(e.UnloadRequested("t6"), e.OlderTasksRequested())
+    mirror.answer("older", tasks=[done("t4", 4), done("t5", 5), done("t6", 6)])
+    assert "messages t6" not in mirror.asked()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from agor_reactive.core import SessionState
-from agor_reactive.errors import BadRequest
+from agor_reactive.errors import BadRequest, NotFound
 from agor_reactive.session.collection import SessionCollection
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.registry import SessionRegistry
@@ -78,6 +78,26 @@ async def test_each_hydration_holds_what_it_should_on_every_daemon(how: dict[str
         wanted = {uid(number, 2) for number in range(250 - read, 250)}
         expected = [row["index"] for row in mirror.daemon.messages if row["task_id"] in wanted]
         assert indexes(handle.state) == expected
+
+
+@pytest.mark.parametrize("how", [*({"default": cap, "cap": cap} for cap in (2, 3, 7, 11, 100)), june()])
+@pytest.mark.parametrize(("hydration", "first"), [("preview", 28), ("lean", 18)])
+async def test_which_waiting_tasks_a_window_has_does_not_depend_on_the_pages(
+    how: dict[str, Any], hydration: str, first: int
+) -> None:
+    """Without a route for the queue: those that are not older than the window, of 3, 17, 26 and 29."""
+    rows = [task(number, status="queued" if number in (3, 17, 26, 29) else "completed") for number in range(30)]
+    mirror = Mirror(PagedDaemon([], rows, **how))
+
+    def refuse(args: Any) -> Any:
+        raise NotFound("Service not found", code=404)
+
+    mirror.link.on_call("find", "sessions/:id/tasks/queue", refuse)
+    async with mirror.opened(hydration) as handle:
+        state = handle.state
+        assert [row.task_id for row in state.tasks] == [uid(number, 2) for number in range(first, 30)]
+        assert [row.task_id for row in state.queued_tasks] == [uid(n, 2) for n in (26, 29) if n >= first]
+        assert state.has_older_tasks
 
 
 async def test_older_tasks_come_page_by_page_from_a_daemon_of_small_pages() -> None:

@@ -168,9 +168,12 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
         if draft.books.queue_moved:
             queue.read_queue(draft)
     elif done.kind == "older":
+        before = draft.tasks
         commit.commit_older(draft, done, event.rows)
+        newest = newest_task(draft.tasks.in_order())
         for entry in draft.tasks.entries.values():
-            if is_active(entry):
+            # The page may have a task that was created just now, and its event, then no news, come later.
+            if is_active(entry) or (entry is newest and entry.task_id not in before.entries):
                 window.load_whole(draft, entry.task_id)
         _request_history(draft, draft.tasks, of_round=False)
         failures.clear_error(draft, "history")
@@ -248,8 +251,8 @@ def _advance(draft: Draft, at: float) -> None:
 
 def _load_what_moved_meanwhile(draft: Draft, current: SyncRound) -> None:
     """Read what the round did not plan to read: a task that has begun to work since, in a window; one that is the
-    newest only now, because it has left the queue or the one after it was removed; a loaded one that was not there when
-    the round read the tasks and has been made again since."""
+    newest only now, because it has left the queue or the one after it was removed; one with messages that was not there
+    when the round read the tasks and has been made again since."""
     hydration, missing = draft.status.hydration, draft.books.missing
     wanted = [entry for entry in draft.tasks.entries.values() if is_active(entry)] if draft.books.window else []
     newest = newest_task(draft.tasks.in_order()) if hydration not in ("none", "eager") else None
@@ -264,6 +267,11 @@ def _load_what_moved_meanwhile(draft: Draft, current: SyncRound) -> None:
         old = loaded.since[task_id] < current.begun and task_id not in read and None not in read
         if old and ("messages", task_id) not in missing:
             window.load_whole(draft, task_id, again=True)
+    if hydration == "lean" and draft.books.projects:
+        known = loaded | read | failures.missing_tasks(draft) | {fetch.task_id for fetch in draft.books.fetches}
+        for task_id in draft.messages_by_task:
+            if task_id not in known:
+                request(draft, "history", task_id=task_id)
 
 
 def _plan(draft: Draft, current: SyncRound) -> None:

@@ -12,13 +12,37 @@ from agor_reactive.core.fold import limits
 from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.persistent import PMap
 
-__all__ = ["close_journal", "in_flight", "note_message", "note_task", "note_tool", "task_moved_after"]
+__all__ = [
+    "close_journal",
+    "in_flight",
+    "is_newest",
+    "is_noted",
+    "note_message",
+    "note_task",
+    "note_tool",
+    "task_moved_after",
+]
 
 
 def in_flight(draft: Draft) -> bool:
     """Whether a fetch is in flight whose answer could undo what happens now."""
     fetches = draft.books.fetches
     return bool(fetches) and any(fetch.kind not in ("join", "rejoin", "wait", "retry") for fetch in fetches)
+
+
+def is_newest(draft: Draft, noted_at: int) -> bool:
+    """Whether nothing was requested after that note, so that a repeated event adds nothing to it.
+
+    A fetch requested later may bring what came between the two, if the event of that was lost: then the repeated one
+    has to count as newer than the answer.
+    """
+    return all(fetch.begun <= noted_at for fetch in draft.books.fetches)
+
+
+def is_noted(draft: Draft, task_id: str, entry: TaskEntry) -> bool:
+    """Whether an event since everything on its way was requested, or the one that requested it, gave this same row."""
+    noted = draft.books.journal_tasks.get(task_id)
+    return noted is not None and noted[1] == entry and is_newest(draft, noted[0])
 
 
 def note_task(draft: Draft, task_id: str, entry: TaskEntry | None) -> None:
@@ -28,7 +52,7 @@ def note_task(draft: Draft, task_id: str, entry: TaskEntry | None) -> None:
         known = journal.get(task_id)
         if len(journal) >= limits.MOST_TASKS and known is None:
             limits.say(draft, "tasks", limits.MOST_TASKS)
-        elif known is None or known[1] != entry:  # a repeated event changes nothing
+        elif known is None or known[1] != entry or not is_newest(draft, known[0]):
             draft.books = draft.books.but(journal_tasks=journal.insert(task_id, (draft.revision, entry)))
 
 
@@ -39,7 +63,7 @@ def note_message(draft: Draft, message_id: str, entry: MessageEntry | None) -> N
         known = journal.get(message_id)
         if len(journal) >= limits.MOST_MESSAGES and known is None:
             limits.say(draft, "messages", limits.MOST_MESSAGES)
-        elif known is None or known[1] != entry:
+        elif known is None or known[1] != entry or not is_newest(draft, known[0]):
             draft.books = draft.books.but(journal_messages=journal.insert(message_id, (draft.revision, entry)))
 
 

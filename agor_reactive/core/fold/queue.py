@@ -53,7 +53,7 @@ def task_moved(draft: Draft, old: TaskEntry | None, entry: TaskEntry) -> None:
         return
     held = next((task for task in draft.queued_tasks if task.task_id == entry.task_id), None)
     if entry.queued:
-        if not _is_no_news(draft, held, old, entry):
+        if not _is_no_news(draft, held, entry):
             touch(draft)
     elif held is not None:
         _set(draft, tuple(task for task in draft.queued_tasks if task is not held))
@@ -62,14 +62,21 @@ def task_moved(draft: Draft, old: TaskEntry | None, entry: TaskEntry) -> None:
         touch(draft)
 
 
-def _is_no_news(draft: Draft, held: Task | None, old: TaskEntry | None, entry: TaskEntry) -> bool:
-    """Whether a queued row repeats what the queue holds, or an event whose fresh read has not landed yet."""
-    return (held is not None and held == entry.row) or (old is not None and old == entry and _is_being_read(draft))
+def _is_no_news(draft: Draft, held: Task | None, entry: TaskEntry) -> bool:
+    """Whether a queued row repeats what the queue shows, or an event after which the queue is read anyway.
+
+    While a read is on its way it does not matter what is shown, nor what row of the task is here, which may be from
+    before the link dropped: the task may have moved and come back, and the answer may have been read in between.
+    """
+    if _is_being_read(draft):
+        return journal.is_noted(draft, entry.task_id, entry)
+    return held is not None and held == entry.row
 
 
 def _is_being_read(draft: Draft) -> bool:
+    """Whether an answer with the queue is on its way, or here and not shown before the round commits."""
     books = draft.books
-    return books.queue_moved or any(fetch.kind == "queue" for fetch in books.fetches)
+    return books.round is not None or any(fetch.kind == "queue" for fetch in books.fetches)
 
 
 def _moved_among_tasks(draft: Draft, entry: TaskEntry) -> None:

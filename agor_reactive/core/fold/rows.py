@@ -35,7 +35,8 @@ def session_saved(draft: Draft, event: e.SessionSaved) -> None:
     """The session's row changed; its `tasks` give the order of tasks."""
     before = draft.session
     keep_session(draft, event.entry)
-    if journal.in_flight(draft) and (draft.session is not before or not draft.books.session_moved):
+    noted_at = draft.books.session_moved
+    if journal.in_flight(draft) and (draft.session is not before or not journal.is_newest(draft, noted_at)):
         draft.books = draft.books.but(session_moved=draft.revision)
 
 
@@ -94,10 +95,10 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
     else:
         was = old.status
         begins = was == QUEUED_STATUS and _leaves_the_queue_here(draft, old)
-    if books.fetches:
-        journal.note_task(draft, task_id, entry)
     if draft.queued_tasks or status == QUEUED_STATUS or was == QUEUED_STATUS:
         queue.task_moved(draft, old, entry)
+    if draft.books.fetches:  # also those that this very event has requested: its repetition is no news
+        journal.note_task(draft, task_id, entry)
     if status != was or old != entry:
         draft.tasks = draft.tasks.with_entry(old, entry, draft.owner)
         if status != was:
@@ -108,6 +109,8 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
         if status != was and old is not None and status not in AT_REST:
             window.load_whole(draft, task_id)
         window.slide(draft)
+        if old is None and not event.born and status != QUEUED_STATUS and task_id in draft.tasks.entries:
+            window.load_whole(draft, task_id)  # it comes into the window, with messages from before
         if draft.books.missing.reach:
             failures.prune(draft)
 
