@@ -32,6 +32,8 @@ ENVIRONMENT = {
     if not name.startswith(("AGOR_", "PYTHON")) and name != "VIRTUAL_ENV"
 }
 """Nothing that would lead to the sources, or to the daemon of somebody."""
+KEPT = Path(sys.prefix) / "wheels"
+"""The wheels of the dependencies, by version of Python, kept for the next run: finding them takes the longest."""
 
 pytestmark = pytest.mark.timeout(300)  # pip downloads some 35 packages for each Python the first time
 
@@ -89,18 +91,22 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
 def installed(built: Built, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], Path]]:
     """Gives the folder of the programs of a clean environment with the wheel. They are made two at a time."""
 
-    def install(python: str, target: Path) -> Path:
+    def install(version: str, python: str, target: Path) -> Path:
         run(python, "-m", "venv", "--without-pip", target, environment=ENVIRONMENT)
-        programs = target / PROGRAMS
-        pip = (sys.executable, "-m", "pip", "--python", programs / "python")
-        run(*pip, "install", "--quiet", "--no-compile", "--only-binary", ":all:", built.wheel)
-        return programs
+        pip = (sys.executable, "-m", "pip", "--python", target / PROGRAMS / "python")
+        wheels = KEPT / version
+        install = (*pip, "install", "--quiet", "--no-compile", "--no-index", "--find-links", wheels, built.wheel)
+        if subprocess.run(install, cwd=ROOT, capture_output=True, check=False).returncode != 0:
+            shutil.rmtree(wheels, ignore_errors=True)
+            run(*pip, "download", "--quiet", "--only-binary", ":all:", "--dest", wheels, built.wheel)
+            run(*install)
+        return target / PROGRAMS
 
     with ThreadPoolExecutor(2) as pool:
         made: dict[str, Future[Path]] = {}
         for version in cases():
             if python := interpreter(version):
-                made[version] = pool.submit(install, python, tmp_path_factory.mktemp(f"python{version}-"))
+                made[version] = pool.submit(install, version, python, tmp_path_factory.mktemp(f"python{version}-"))
         yield lambda version: made[version].result()
         pool.shutdown(cancel_futures=True)
 
