@@ -34,9 +34,7 @@ def report(
     plan: bool,
 ) -> int:
     """Print the tables; write the page and the rows of all turns where asked."""
-    from agor_reactive.scale.workers import local_workers
-
-    with local_workers(_count(files, workers) if scheduler is None else 1):
+    with scale.local_workers(_count(files, workers) if scheduler is None else 1):
         frame = scale.fold_logs(files, by="task", scheduler=scheduler)
         if plan:
             frame.explain()

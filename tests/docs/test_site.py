@@ -95,7 +95,32 @@ def test_every_link_within_the_site_leads_somewhere(site: Path) -> None:
 def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
     loads = re.compile(r'<(?:script|img|iframe)[^>]* src="(https?:[^"]+)"|<link[^>]* href="(https?:[^"]+)"')
     for page in site.rglob("*.html"):
-        assert loads.findall(page.read_text(encoding="utf-8")) == [], page.name
+        text = page.read_text(encoding="utf-8")
+        assert loads.findall(text) == [], page.name
+        assert 'class="mermaid"' not in text, page.name  # for which the theme loads a script
+
+
+def test_diagrams_are_pictures(site: Path, script: ModuleType) -> None:
+    page = ROOT / "docs" / "architecture.md"
+    sources = re.findall(r"```mermaid\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    text = (site / "architecture.html").read_text(encoding="utf-8")
+    assert sources
+    assert re.findall(r'<img src="(images/architecture-\w+\.svg)"', text) == [
+        f"images/{script.picture(source, page).name}" for source in sources
+    ]
+
+
+def test_a_diagram_whose_picture_is_out_of_date_fails_the_build(
+    tmp_path: Path, script: ModuleType, capsys: pytest.CaptureFixture[str]
+) -> None:
+    docs = tmp_path / "docs"
+    shutil.copytree(ROOT / "docs", docs)
+    page = docs / "architecture.md"
+    page.write_text(
+        page.read_text(encoding="utf-8").replace("connecting --> live", "connecting --> closed", 1), "utf-8"
+    )
+    assert script.main(tmp_path / "site", docs) != 0
+    assert ".ci/docs --diagrams" in capsys.readouterr().err
 
 
 def test_every_page_is_in_the_navigation(site: Path) -> None:
@@ -104,13 +129,30 @@ def test_every_page_is_in_the_navigation(site: Path) -> None:
     assert pages - linked == set()
 
 
-def test_agents_find_the_pages(site: Path) -> None:
+def test_agents_find_every_page(site: Path) -> None:
     index = (site / "llms.txt").read_text(encoding="utf-8")
     named = re.findall(r"\]\(([^)]+)\)", index)
-    assert len(named) > 20
+    assert {name.removesuffix(".html") for name in named if name.endswith(".html")} == {
+        page.relative_to(site).as_posix().removesuffix(".html")
+        for page in site.rglob("*.html")
+        if page.name != "404.html"
+    }
     assert all((site / name).is_file() for name in named)
+
+
+def test_the_page_for_agents_has_every_text_and_its_links_lead_somewhere(site: Path) -> None:
     everything = (site / "llms-full.md").read_text(encoding="utf-8")
-    assert (ROOT / "docs" / "operators.md").read_text(encoding="utf-8") in everything
+    for page in (ROOT / "docs").glob("*.md"):
+        for block in re.findall(r"^```.*?^```|^#.*?$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL):
+            assert block in everything, page.name
+    prose = re.sub(r"^```.*?^```", "", everything, flags=re.MULTILINE | re.DOTALL)
+    found = re.findall(r"\]\(([^)\s]*)\)", prose)
+    assert len(found) > 50
+    for link in found:
+        if not re.match(r"https?:", link):
+            path, _, anchor = link.partition("#")
+            assert (site / path).is_file(), link
+            assert not anchor or f'id="{anchor}"' in (site / path).read_text(encoding="utf-8"), link
 
 
 def test_a_broken_link_fails_the_build(tmp_path: Path, script: ModuleType) -> None:
