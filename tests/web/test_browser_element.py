@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import pytest_asyncio
+from fastapi import FastAPI
 
 import agor_reactive as agor
+from agor_reactive.web import viewer
+from agor_reactive.web.serving import serve
 from tests.contract.scene import message_row
-from tests.notebook.browser import in_browser, picture, prompt, shows, until
+from tests.notebook.browser import in_browser, picture, shows, until
 from tests.notebook.hostile_texts import HOSTILE, NUMBERS, WATCH, effects, number_in, opened_by_links
 from tests.notebook.test_hostile_text import LONG
-from tests.web.scene import Scene, scene
-from tests.web.test_browser_page import elsewhere
+from tests.web.scene import Scene, anybody, scene
+from tests.web.story import lose_and_recover, stoppable, work
+from tests.web.test_browser_page import elsewhere, opened
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -41,23 +46,32 @@ async def portal(**options: Any) -> AsyncIterator[tuple[Scene, str]]:
         yield s, url
 
 
-async def test_an_element_in_another_app_shows_and_prompts(browser: Browser) -> None:
+async def test_an_element_in_another_app_from_its_prompt_to_a_daemon_that_is_back(
+    browser: Browser, tmp_path: Path
+) -> None:
+    body: list[str] = []
+    async with stoppable(tmp_path) as daemon, daemon.client() as client, elsewhere(body) as url:
+        session_id = await daemon.create(client)
+        app = FastAPI(openapi_url=None)
+        app.mount("/agor", viewer(client, authorize=anybody, allow_prompts=True, allowed_origins=[url]))
+        async with serve(app) as server:
+            script = f"{server}/agor/agor-session.js"
+            source = f"{server}/agor/sessions/{session_id}"
+            body.append(f'<script src="{script}"></script><agor-session src="{source}"></agor-session>')
+            async with opened(browser, f"{url}/", also=script, viewport={"width": 900, "height": 700}) as page:
+                view = page.locator("agor-session .ag")
+                await shows(view, ".ag-title", "Fix the report")
+                await work(page, view, "web-element")
+                await lose_and_recover(page, view, daemon, "web-element")
+
+
+async def test_an_element_keeps_its_rules_inside_and_its_address_names_the_session(browser: Browser) -> None:
     async with portal(speed=4) as (s, url):
         page = await browser.new_page(viewport={"width": 900, "height": 700})
         try:
             await page.goto(url)
             view = page.locator("agor-session .ag")
             await shows(view, ".ag-title", "Fix the report")
-            await prompt(view, "Tidy up [permission]")
-            approve = view.get_by_role("button", name="Approve")
-            await approve.focus()
-            await page.keyboard.press("Enter")
-            await shows(view, ".ag-outcome", "Approved")
-            # The focus is kept inside the element's own tree.
-            inside = "() => document.querySelector('agor-session').shadowRoot.activeElement?.className ?? ''"
-            assert "ag-request" in str(await page.evaluate(inside))
-            await view.locator(".ag-task").last.locator(".ag-status[data-tone='ok']").wait_for()
-            await picture(page, "web-element")
             # Its rules stay inside.
             assert await page.evaluate("() => getComputedStyle(document.body).marginTop") == "8px"
 
