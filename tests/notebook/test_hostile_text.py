@@ -87,7 +87,7 @@ async def done(browser: Browser) -> AsyncIterator[dict[int, list[str]]]:
         view = page.locator(".ag")
         await view.locator(".ag-fold, .ag-chip").evaluate_all("(lines) => lines.forEach((line) => line.click())")
         for number, said in zip(NUMBERS, HOSTILE, strict=True):
-            detail = {"op": "tool", "task": "t", "tool": f"u{number}", "input": said, "result": said}
+            detail = {"op": "tool", "task": "t", "tool": f"u{number}", "input": said, "result": said, "diff": said}
             await page.evaluate("(message) => receive(message)", detail)
         await view.locator(".ag-detail pre").nth(2 * len(HOSTILE) - 1).wait_for(state="attached")
         assert await view.locator(".ag-text").count() == len(HOSTILE)
