@@ -23,7 +23,7 @@ from tests.mutation.mutants import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("agor_reactive/core", "agor_reactive/session")
-TESTS = ("tests/core", "tests/session", "tests/client/test_ask.py")
+TESTS = ("tests/core", "tests/session", "tests/client/test_ask.py", "tests/logs/test_fold_of_a_log.py")
 EXPLAINED = Path(__file__).with_name("explained.txt")
 
 

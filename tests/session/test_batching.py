@@ -168,8 +168,9 @@ async def test_an_interrupt_in_the_middle_of_a_fold_loses_no_event(monkeypatch: 
     handle.release()
 
 
+@pytest.mark.parametrize(("seconds", "after_each_tick"), [(1.0, [1, 2, 3]), (0.001, [3, 3, 3])])
 async def test_a_tick_that_takes_too_long_leaves_the_other_sessions_to_the_next_one(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, seconds: float, after_each_tick: list[int]
 ) -> None:
     loop = asyncio.get_running_loop()
     state = hydrated().state
@@ -179,7 +180,7 @@ async def test_a_tick_that_takes_too_long_leaves_the_other_sessions_to_the_next_
         subject.add(lambda state, number=number: told.append(number))  # type: ignore[misc]
     told.clear()
     now = iter(range(100))
-    monkeypatch.setattr(newest.time, "perf_counter", lambda: float(next(now)))
+    monkeypatch.setattr(newest.time, "perf_counter", lambda: next(now) * seconds)
     for subject in subjects:
         event = chunk("mx", "x", 0)
         subject.receive(RawEvent(event.topic, dict(event.payload)))
@@ -187,6 +188,6 @@ async def test_a_tick_that_takes_too_long_leaves_the_other_sessions_to_the_next_
     for _ in range(3):
         await asyncio.sleep(0)
         ticks.append(list(told))
-    assert [len(tick) for tick in ticks] == [1, 2, 3]
+    assert [len(tick) for tick in ticks] == after_each_tick
     assert sorted(ticks[-1]) == [0, 1, 2]
     assert state.session_id == SID
