@@ -123,7 +123,8 @@ class Environment:
                 print("this Python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv")
                 raise
         if made or not stamp.exists() or stamp.read_text(encoding="ascii") != wanted:
-            pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            # Most of what is installed is never imported, so that compiling it would only take time.
+            pip = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
             subprocess.run([*pip, "-e", f".[{extra}]"], cwd=ROOT, check=True)
             stamp.write_text(wanted, encoding="ascii")
             return f"installed in {self.folder}"

@@ -75,7 +75,7 @@ def ready() -> Path | None:
         return python
     venv.EnvBuilder(clear=True, with_pip=True, symlinks=os.name != "nt").create(FOLDER)
     constraints.write_text(wanted, encoding="utf-8")
-    install = [str(python), "-m", "pip", "install", "--quiet", "-c", str(constraints), "-e", ".[test]"]
+    install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", "-c", str(constraints), "-e", ".[test]"]
     if subprocess.run(install, cwd=ROOT, check=False).returncode != 0:
         missing = [bound for bound in lower_bounds(requirements()) if not is_here(python, bound)]
         if not missing:
