@@ -183,6 +183,12 @@ def _display(handle: SessionHandle) -> Any:
     return mimebundle(handle)
 
 
+def _displayed(handle: SessionHandle) -> Any:
+    from agor_reactive.adapters.display import displayed
+
+    return displayed(handle)
+
+
 def _progress_line() -> Any:
     from agor_reactive.adapters.progress import ProgressLine
 
@@ -202,6 +208,7 @@ def _table_html(state: SessionState) -> str:
 
 
 SessionHandle.display = _display
+SessionHandle.displayed = _displayed
 SessionState.tables = (_table_text, _table_html)
 display_with(_progress_line)
 

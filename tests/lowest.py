@@ -23,7 +23,7 @@ FOLDER = Path(sys.prefix) / "lowest"
 """The environment, kept for the next run: installing takes longer than the tests."""
 UNAVAILABLE = 75
 """The exit code if a package index here lacks one of those versions. Versions that conflict are a failure."""
-EXTRAS = ("test", "daemon", "pandas", "logs", "otel", "tui")
+EXTRAS = ("test", "daemon", "dask", "jq", "keyring", "pandas", "logs", "otel", "tui", "web")
 SUBSET = (
     "test_package_internals.py",
     *(f"transport/test_{name}.py" for name in ("socketio", "socketio_handshake", "rest", "codec", "fast_frames")),

@@ -15,7 +15,7 @@ from agor_reactive.session.handles import SessionHandle
 if TYPE_CHECKING:
     from agor_reactive.adapters.ipywidgets import SessionView
 
-__all__ = ["mimebundle", "summary"]
+__all__ = ["displayed", "mimebundle", "summary"]
 
 _shown: weakref.WeakKeyDictionary[SessionHandle, weakref.ref[SessionView]] = weakref.WeakKeyDictionary()
 
@@ -29,12 +29,35 @@ def mimebundle(handle: SessionHandle) -> Any:
         return {"text/plain": summary(handle)}
     if not in_kernel():
         return {"text/plain": summary(handle, colours=True)}
+    return _view_of(handle, SessionView)._repr_mimebundle_()
+
+
+def displayed(handle: SessionHandle) -> Any:
+    """Return what marimo shows instead of a handle: its live view, or without the extra its summary as text."""
+    try:
+        from agor_reactive.adapters.ipywidgets import SessionView
+    except MissingExtra:
+        return _Plain(summary(handle))
+    return _view_of(handle, SessionView)
+
+
+class _Plain:
+    """Text that marimo shows as it is."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def _mime_(self) -> tuple[str, str]:
+        return "text/plain", self._text
+
+
+def _view_of(handle: SessionHandle, made: type[SessionView]) -> SessionView:
     known = _shown.get(handle)
     view = known() if known is not None else None
     if view is None or view.closed:
-        view = SessionView(handle)
+        view = made(handle)
         _shown[handle] = weakref.ref(view)
-    return view._repr_mimebundle_()
+    return view
 
 
 def summary(handle: SessionHandle, *, colours: bool = False, width: int = 100, height: int = 40) -> str:

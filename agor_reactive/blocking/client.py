@@ -6,6 +6,7 @@ import contextlib
 import warnings
 import weakref
 from collections.abc import Callable, Coroutine, Iterator, Mapping
+from functools import partial
 from typing import Any, Self, TypeVar, Unpack, cast
 
 from reactivex import Observable
@@ -41,7 +42,6 @@ class _PortalDriver:
         self._portal = portal
 
     def run(self, operation: Operation[T], options: CallOptions | None = None, /) -> T:
-        check_not_blocked(self._live.url, instead="create_client")
         return self._portal.run(self._live.runner.run(operation, options))
 
     def walk(self, pages: Pages[T], options: CallOptions | None = None, /) -> Iterator[T]:
@@ -138,7 +138,7 @@ def _end(live: Client, portal: LoopThread) -> None:
     if portal.alive:
         if not portal.is_here:
             with contextlib.suppress(UsageError):
-                portal.run(live.close())
+                portal.wait(live.close())
             portal.stop()
         else:  # collected on the loop's own thread, which cannot wait for itself
             portal.loop.create_task(live.close()).add_done_callback(lambda _: portal.loop.stop())
@@ -167,11 +167,11 @@ def connect(url: str | None = None, **options: Unpack[ClientOptions]) -> Blockin
 
     try:
         live = portal.run(make())
-        check_not_blocked(live.url, instead="create_client")
+        portal.check = partial(check_not_blocked, live.url, instead="create_client")
         portal.run(live.open())
     except BaseException:
         if live is not None:
-            portal.run(live.close())
+            portal.wait(live.close())
         portal.stop()
         raise
     return BlockingClient(live, portal)

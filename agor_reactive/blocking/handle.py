@@ -207,5 +207,8 @@ class BlockingHandle:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         return self._handle._repr_mimebundle_(include, exclude)
 
+    def _display_(self) -> Any:
+        return self._handle._display_()
+
     def __repr__(self) -> str:
         return repr(self._handle).replace("SessionHandle", "BlockingHandle", 1)

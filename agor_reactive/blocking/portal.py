@@ -35,6 +35,9 @@ class LoopThread:
     """An event loop on a daemon thread. `run` waits for a coroutine on it from any other thread."""
 
     def __init__(self) -> None:
+        self.check: Callable[[], object] = lambda: None
+        """Called by `run` on the waiting thread; raises `UsageError` where the wait could never end. Set by `connect`,
+        which knows the daemon."""
         self.loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._main, name="agor-reactive", daemon=True)
         self._thread.start()
@@ -65,13 +68,19 @@ class LoopThread:
         """Run `work` and return its result. Raises its exception, or `CallTimeout` after `timeout` seconds, which
         cancels it.
 
-        Raises `UsageError` on the loop's own thread, where waiting would never end, and once the loop has ended.
+        Raises `UsageError` on the loop's own thread and where `check` does, since waiting would never end there, and
+        once the loop has ended.
         """
         try:
             check_wait(timeout)
+            self.check()
         except UsageError:
             work.close()
             raise
+        return self.wait(work, timeout)
+
+    def wait(self, work: Coroutine[Any, Any, T], timeout: float | None = None) -> T:
+        """`run` without `check`: for work that needs no answer of the daemon."""
         if self.is_here or not self.alive:
             work.close()
             raise UsageError(
@@ -111,7 +120,7 @@ class LoopThread:
         async def work() -> T:
             return function(*args)
 
-        return self.run(work())
+        return self.wait(work())
 
     def let_go(self, undo: Callable[[], Any]) -> None:
         """Call an undo on the loop and wait for it, from any thread. Does nothing after the loop has ended."""

@@ -16,6 +16,7 @@ from agor_reactive.calls.answers import model_of, row_of
 from agor_reactive.calls.arguments import callback as checked_callback
 from agor_reactive.calls.drivers import Driver
 from agor_reactive.calls.effects import Operation
+from agor_reactive.calls.progress import Progress, reporting_rows
 from agor_reactive.calls.queries import query_of
 from agor_reactive.calls.raw import RawDriver
 from agor_reactive.calls.surface import (
@@ -150,20 +151,23 @@ class Service(Surface[Kind], Generic[Kind, R, C, U]):
         *,
         page_size: int = 1_000,
         on_page: paging.OnPage | None = None,
+        progress: Progress = False,
         timeout: float | None = None,
         max_retries: int | None = None,
     ) -> Operation[tuple[R, ...]]:
         """Find every matching row once, page by page; sorted here if the query has ``$sort``.
 
         ``$limit`` in the query is the page size, ``$skip`` the first row. `on_page` is called after each page with the
-        number of rows so far and the expected number (None while unknown). Messages and tasks of one session are read
+        number of rows so far and the expected number (None while unknown). With `progress`, a bar in the terminal or
+        the notebook's cell shows them; a function gets them as a line. Messages and tasks of one session are read
         by id ranges where the daemon offers them, and checked by a second walk over the ids alone. Raises
         `ProtocolError` when the daemon counts more rows than it returns, `UsageError` where it does not give access to
         all: older daemons end at 20,000 rows of a query.
         """
-        rows: tuple[R, ...] = yield from paging.find_all(
-            self.path, query_of(query), page_size, on_page, self._driver.filters
-        )
+        with reporting_rows(progress, self.path, on_page) as report:
+            rows: tuple[R, ...] = yield from paging.find_all(
+                self.path, query_of(query), page_size, report, self._driver.filters
+            )
         return rows
 
     @paged

@@ -64,6 +64,9 @@ class SessionHandle:
     display: ClassVar[Callable[[SessionHandle], Any] | None] = None
     """How a handle shows itself in a notebook or in IPython; `agor_reactive` sets it, since adapters are above."""
 
+    displayed: ClassVar[Callable[[SessionHandle], Any] | None] = None
+    """What marimo shows for a handle; `agor_reactive` sets it, too."""
+
     def __init__(self, entry: SessionEntry, prompter: _Prompter) -> None:
         self._leased = entry
         self._prompter = prompter
@@ -370,6 +373,10 @@ class SessionHandle:
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Any:
         # IPython calls this for the last value of a cell.
         return None if self.display is None else self.display()
+
+    def _display_(self) -> Any:
+        # marimo calls this for the last value of a cell.
+        return repr(self) if self.displayed is None else self.displayed()
 
     def __repr__(self) -> str:
         return f"<SessionHandle {self.session_id}{' released' if self._released else ''} of {self.state!r}>"

@@ -82,13 +82,19 @@ class AgorApp(App[None]):
         self._reading_time = reading_time
         self.ansi_theme_dark, self.ansi_theme_light = DARK, LIGHT
         self.register_theme(LIGHT_THEME)
-        self.theme = "textual-dark" if dark else LIGHT_THEME.name
+        self.theme = self.theme_for(dark=dark)
         # An animated scroll would write positions while the transcript moves to keep its place.
         self.animation_level = "none"
         self._undo: Any = None
+        self._top = Static(id="top")
+
+    @staticmethod
+    def theme_for(*, dark: bool) -> str:
+        """Return the name of the theme for a dark or a light background."""
+        return "textual-dark" if dark else LIGHT_THEME.name
 
     def compose(self) -> ComposeResult:
-        yield Static(id="top")
+        yield self._top
         with Horizontal(id="main"):
             yield SessionsPane(self.client, notify=self._announce, id="list")
             yield Static(Text("Choose a session, or press Ctrl+N for a new one."), id="nothing")
@@ -117,6 +123,8 @@ class AgorApp(App[None]):
         return self.screen_stack[0].query_one(SessionsPane)
 
     def _show_link(self, status: LinkStatus) -> None:
+        if not self._top.is_attached:  # the screen is removed before the app takes its last messages
+            return
         line = Text(no_wrap=True, overflow="ellipsis")
         line.append("agor ", style="bold")
         line.append(one_line(self.client.url, 80), style="dim")
@@ -127,7 +135,7 @@ class AgorApp(App[None]):
                 line.append(f", next try in {seconds_text(status.next_try_in)}", style="dim")
         if status.reason and not status.up:
             line.append(f"  {one_line(status.reason, 200)}", style="dim")
-        self.screen_stack[0].query_one("#top", Static).update(line)
+        self._top.update(line)
 
     def _announce(self, session: Session, what: str) -> None:
         self.notify(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import itertools
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from IPython.lib.pretty import pretty
 import agor_reactive as agor
 from agor_reactive.adapters.progress import INTERVAL, ProgressLine
 from agor_reactive.adapters.state_table import as_html, as_text
-from agor_reactive.calls.progress import progress_line, reporting
+from agor_reactive.calls.progress import display_with, progress_line, reporting, reporting_rows, rows_line
 from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.models import Message, Task, row_from_wire
 from agor_reactive.models.outcome import Done, Failed, PermissionNeeded, Stopped, outcome_of
@@ -162,6 +163,94 @@ async def test_a_notebook_has_a_cell_that_is_updated(monkeypatch: pytest.MonkeyP
     line.close()
     assert shown[0] == {"text/plain": "running <b>", "text/html": "<small>running &lt;b&gt;</small>"}
     assert shown[-1]["text/plain"] == "running <b>, 5 characters"
+
+
+def test_a_read_of_rows_has_a_bar_in_a_terminal() -> None:
+    screen = Terminal()
+    line = ProgressLine(screen, clock=itertools.count().__next__)
+    line.bar("sessions, 100 rows", None)
+    line.bar("sessions, 100 of 400 rows", 0.25)
+    line.bar("sessions, 400 of 400 rows", 1.0)
+    line.close()
+    assert screen.getvalue().split("\r\x1b[2K")[1:] == [
+        "sessions, 100 rows",
+        "[#####...............] sessions, 100 of 400 rows",
+        "[####################] sessions, 400 of 400 rows",
+        "",
+    ]
+
+
+def test_a_read_of_rows_has_a_bar_in_a_notebook(monkeypatch: pytest.MonkeyPatch) -> None:
+    from agor_reactive.adapters import progress
+
+    shown: list[Any] = []
+
+    class Cell:
+        def update(self, bundle: Any, raw: bool) -> None:
+            shown.append(bundle)
+
+    monkeypatch.setattr(progress, "_cell", Cell)
+    display_with(lambda: ProgressLine(clock=itertools.count().__next__))
+    try:
+        with reporting_rows(True, "<b>", None) as report:
+            assert report is not None
+            report(10, 40)
+            report(10, None)
+    finally:
+        display_with(agor._progress_line)
+    assert shown[0] == {
+        "text/plain": "[#####...............] <b>, 10 of 40 rows",
+        "text/html": '<progress max="1" value="0.250" aria-label="&lt;b&gt;, 10 of 40 rows"></progress> '
+        "<small>&lt;b&gt;, 10 of 40 rows</small>",
+    }
+    assert shown[1]["text/html"] == "<small>&lt;b&gt;, 10 rows</small>"
+
+
+def test_a_file_has_one_line_for_a_read() -> None:
+    out = io.StringIO()
+    line = ProgressLine(out)
+    for done in (100, 200, 300):
+        line.bar(f"sessions, {done} of 300 rows", done / 300)
+    line.close()
+    assert out.getvalue() == "sessions, 100 of 300 rows\n"
+
+
+def test_rows_without_progress_are_told_to_on_page_alone() -> None:
+    def on_page(done: int, total: int | None) -> None: ...
+
+    with reporting_rows(False, "sessions", on_page) as report:
+        assert report is on_page
+    with reporting_rows(False, "sessions", None) as report:
+        assert report is None
+    assert [rows_line("tasks", *given) for given in ((1, None), (1, 1), (0, 0), (1_000, 2_000))] == [
+        "tasks, 1 row",
+        "tasks, 1 of 1 row",
+        "tasks, 0 of 0 rows",
+        "tasks, 1,000 of 2,000 rows",
+    ]
+
+
+async def test_find_all_reports_progress_on_every_client(capsys: pytest.CaptureFixture[str]) -> None:
+    pages: list[Any] = []
+    async with EmbeddedDaemon(speed=50.0, seed=1) as daemon:
+
+        def blocking() -> list[str]:
+            lines: list[str] = []
+            with agor.create_rest_client(daemon.url, api_key=daemon.api_key) as rest:
+                on_page = lambda *page: pages.append(page)  # noqa: E731
+                rest.service("sessions").find_all(page_size=2, progress=lines.append, on_page=on_page)
+            with agor.connect(daemon.url, api_key=daemon.api_key) as client:
+                client.service("sessions").find_all(page_size=2, progress=lines.append)
+            return lines
+
+        async with agor.create_client(daemon.url, api_key=daemon.api_key) as client:
+            row = {"branch_id": daemon.workspace_id, "agentic_tool": "claude-code", "title": "x"}
+            for _ in range(4):
+                await client.service("sessions").create(row)
+            assert await asyncio.to_thread(blocking) == ["sessions, 2 of 4 rows", "sessions, 4 of 4 rows"] * 2
+            assert pages == [(2, 4), (4, 4)]
+            assert len(await client.service("sessions").find_all(page_size=2, progress=True)) == 4
+            assert "sessions, 2 of 4 rows" in capsys.readouterr().err
 
 
 async def test_every_way_to_ask_reports_progress(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,7 +11,19 @@ from hypothesis import strategies as st
 from agor_reactive.core import SessionState
 from agor_reactive.core import events as e
 from agor_reactive.models import RawEvent
-from tests.core.build import SID, Mirror, chunk, hydrated, message_row, saved, session_row, start, task_row, thinking
+from tests.core.build import (
+    SID,
+    Mirror,
+    chunk,
+    hydrated,
+    message_row,
+    raw,
+    saved,
+    session_row,
+    start,
+    task_row,
+    thinking,
+)
 from tests.core.strategies import hydrations, sequences, wire_events
 
 
@@ -247,3 +259,14 @@ def test_a_message_that_history_has_again_is_followed_again() -> None:
         mirror.feed(e.ResyncRequested()) if where == "t2" else None
     mirror.feed(saved("messages", message_row("m1", "t1", content="edited"), "patched"))
     assert mirror.state.messages_by_task["t1"][0].content == "edited"
+
+
+@pytest.mark.parametrize(
+    "removed", [saved("tasks", task_row("t1"), "removed"), saved("messages", message_row("m1", "t1"), "removed")]
+)
+def test_a_late_error_does_not_show_a_stream_of_what_was_removed(removed: RawEvent) -> None:
+    mirror = hydrated("none")
+    mirror.feed(saved("tasks", task_row("t1"), "created"), start("m1", task_id="t1"))
+    mirror.feed(saved("tasks", task_row("t1", "stopped"), "patched"), removed)
+    mirror.feed(raw("messages streaming:error", message_id="m1", task_id="t1", error="too late"))
+    assert not mirror.state.streaming_messages

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
 
 from agor_reactive.adapters.page.document import Part
 from tests.notebook.browser import in_browser, picture
+from tests.notebook.hostile_texts import HOSTILE, NAIVE, NUMBERS, WATCH, effects, number_in, opened_by_links
 from tests.notebook.standalone_page import longest_task, snapshot, standalone, tell
 
 if TYPE_CHECKING:
@@ -16,19 +19,6 @@ if TYPE_CHECKING:
 
 pytestmark = in_browser()
 
-EVIL = (
-    "<img src=x onerror=window.ran=1>",
-    "<svg onload=window.ran=1><script>window.ran=1</script></svg>",
-    "</script><script>window.ran=1</script><!--",
-    "[a](javascript:window.ran=1) [b](JaVaScRiPt:window.ran=1) [c](java\tscript:window.ran=1) [d]( javascript:1)",
-    "[e](data:text/html,<script>window.ran=1</script>) ![f](data:image/svg+xml,<svg/onload=window.ran=1>)",
-    "![g](http://evil.example/g.png) <http://evil.example/h> [i](//evil.example/i) [j](vbscript:x) [k](blob:x)",
-    '<a href="javascript:window.ran=1" onclick=window.ran=1>l</a> <iframe srcdoc="<script>parent.ran=1</script>">',
-    "&lt;img src=x onerror=window.ran=1&gt; &#60;img src=x onerror=window.ran=1&#62;",
-    "| <img src=x onerror=window.ran=1> | b |\n|--|--|\n| [m](javascript:window.ran=1) | <b>n</b> |",
-    "# <img src=x onerror=window.ran=1>\n> <svg onload=window.ran=1>\n\n- <style>*{display:none}</style>",
-    "```html\n<img src=x onerror=window.ran=1>\n```",
-)
 SPACES = " " * 100_000
 LONG = {
     "spaces in a heading": f"# a{SPACES}b",
@@ -67,28 +57,78 @@ async def shown(page: Page, said: str, seq: int) -> str:
     return str(await page.evaluate(SHOWN))
 
 
-async def test_nothing_that_is_said_becomes_more_than_text(browser: Browser) -> None:
-    tool = {"kind": "tool", "tool": "u", "name": EVIL[0], "state": "complete", "brief": EVIL[1], "why": ""}
-    asks = {"kind": "request", "request": "r", "who": EVIL[0], "name": EVIL[1], "state": "pending", "outcome": ""}
-    parts = [
-        *text(*EVIL),
-        Part(tool),
-        Part({**asks, "when": None}, EVIL[2]),
-        Part({"kind": "thought", "live": False}, EVIL[0]),
-    ]
+def everywhere() -> dict[str, Any]:
+    """A session that has every hostile text in every kind of part, in its prompt and in its title."""
+    parts: list[Part] = []
+    for number, said in zip(NUMBERS, HOSTILE, strict=True):
+        tool = {"kind": "tool", "tool": f"u{number}", "name": said, "state": said, "brief": said, "why": said}
+        asks = {"kind": "request", "request": f"r{number}", "who": said, "name": said, "state": "pending"}
+        parts += [
+            *text(said),
+            Part({"kind": "user"}, said),
+            Part({"kind": "thought", "live": False}, said),
+            Part({"kind": "note", "tone": said}, said),
+            Part(tool),
+            Part({**asks, "outcome": said, "when": None}, said),
+        ]
+    every = "\n".join(HOSTILE)
+    message = snapshot(*parts, title=every, row={"prompt": every, "fault": every, "status": every, "tone": every})
+    return {**message, "head": {**message["head"], "details": every, "session": every}}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def done(browser: Browser) -> AsyncIterator[dict[int, list[str]]]:
+    """What the hostile texts do in a view, by their numbers."""
+    asked: list[str] = []
     async with standalone(browser) as page:
-        await tell(page, snapshot(*parts, title=EVIL[0]))
-        await page.locator(".ag-chip").click()
-        await page.evaluate(
-            "(m) => receive(m)", {"op": "tool", "task": "t", "tool": "u", "input": EVIL[0], "result": EVIL[1]}
-        )
-        await page.locator(".ag-detail pre").nth(1).wait_for()
-        made = "img, svg, script, iframe, a, b, style, object, [href], [src], [onerror], [onload], [onclick], [srcdoc]"
-        assert await page.locator(f".ag :is({made})").count() == 0
-        assert await page.evaluate("() => window.ran") is None
-        titles = await page.locator(".ag-link").evaluate_all("links => links.map((link) => link.title)")
-        assert sorted(set(titles)) == ["http://evil.example/g.png", "http://evil.example/h"]
-        await picture(page.locator(".ag"), "notebook-hostile")
+        page.on("request", lambda request: asked.append(request.url))
+        await page.evaluate(WATCH)
+        await tell(page, everywhere())
+        view = page.locator(".ag")
+        await view.locator(".ag-fold, .ag-chip").evaluate_all("(lines) => lines.forEach((line) => line.click())")
+        for number, said in zip(NUMBERS, HOSTILE, strict=True):
+            detail = {"op": "tool", "task": "t", "tool": f"u{number}", "input": said, "result": said, "diff": said}
+            await page.evaluate("(message) => receive(message)", detail)
+        await view.locator(".ag-detail pre").nth(2 * len(HOSTILE) - 1).wait_for(state="attached")
+        assert await view.locator(".ag-text").count() == len(HOSTILE)
+        shown = "(view) => view.textContent"
+        assert str(await view.evaluate(shown)).count("window.ran=1>") > 10
+        found = await effects(page, view, asked)
+        for address in await opened_by_links(page, view):
+            if not address.startswith(("http://", "https://", "mailto:")):
+                found.setdefault(number_in(address), []).append(f"opened {address}")
+        if not found:  # else the view may be hidden or never still
+            await picture(view, "notebook-hostile")
+        yield found
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def naively_done(browser: Browser) -> AsyncIterator[dict[int, list[str]]]:
+    """What they do in a page that takes text for markup."""
+    asked: list[str] = []
+    page = await browser.new_page()
+    try:
+        await page.route("**/*", lambda route: route.abort())
+        page.on("request", lambda request: asked.append(request.url))
+        await page.evaluate(WATCH)
+        await page.evaluate(NAIVE, [list(HOSTILE)])
+        yield await effects(page, page.locator("main"), asked)
+    finally:
+        await page.close()
+
+
+@pytest.mark.parametrize("number", [0, *NUMBERS])
+async def test_nothing_that_is_said_becomes_more_than_text(done: dict[int, list[str]], number: int) -> None:
+    assert done.get(number, []) == []
+
+
+@pytest.mark.parametrize("number", NUMBERS)
+async def test_each_text_would_do_something_if_it_were_markup(naively_done: dict[int, list[str]], number: int) -> None:
+    assert naively_done.get(number, []) != []
+
+
+async def test_there_are_sixty_hostile_texts() -> None:
+    assert len(set(HOSTILE)) == len({re.sub(r"\d+", "", said) for said in HOSTILE}) == 60
 
 
 @pytest.mark.alone

@@ -19,7 +19,7 @@ import pytest
 pytest.importorskip("playwright", reason='needs pip install "agor-reactive[notebook-test]"')
 pytest.importorskip("marimo", reason='needs pip install "agor-reactive[notebook-test]"')
 
-from tests.notebook.browser import in_browser, picture, until
+from tests.notebook.browser import in_browser, picture, shows, until
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
@@ -43,12 +43,19 @@ async def _():
     session = await long_session(tasks=3, messages=2)
     view = SessionView(session.handle)
     session.stream(chunks=100, seconds=4)
-    return mo, view
+    return long_session, mo, view
 
 
 @app.cell
 def _(mo, view):
     mo.ui.anywidget(view)
+    return
+
+
+@app.cell
+async def _(long_session):
+    other = await long_session(tasks=2, messages=2, title="A bare handle")
+    other.handle
     return
 
 
@@ -96,8 +103,10 @@ async def test_a_session_is_watched_in_marimo(browser: Browser, address: str) ->
         strayed: list[str] = []
         page.on("request", lambda r: None if r.url.startswith((address, "data:", "blob:")) else strayed.append(r.url))
         await page.goto(address)
-        view = page.locator(".ag").first
+        view = page.locator(".ag", has_text="A long session").first
         await view.wait_for(timeout=40_000)
+        bare = page.locator(".ag", has_text="A bare handle")
+        await shows(bare, ".ag-task-head", "Look again 1")
 
         async def written() -> bool:
             return "word99" in await view.locator(".ag-task").last.inner_text()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from agor_reactive.adapters.page.document import Part
-from tests.notebook.browser import in_browser, opened, picture, run_all, shows
+from tests.notebook.browser import in_browser, opened, picture, run_all, shows, until
 from tests.notebook.lab import Lab
 from tests.notebook.standalone_page import snapshot, standalone, tell
 from tests.notebook.written_notebooks import write_notebook
@@ -200,6 +200,24 @@ async def test_input_and_result_of_a_call_have_copy_buttons_and_a_task_its_time(
         assert await page.evaluate("() => window.copied") == "a.txt"
         assert "1970" in str(await page.locator(".ag-task-head").get_attribute("title"))
         await picture(page, "bare-detail")
+
+
+async def test_an_edit_shows_what_it_changes(browser: Browser) -> None:
+    async with standalone(browser) as page:
+        await tell(page, snapshot(Part({**TOOL, "name": "Edit", "state": "complete"})))
+        await page.locator(".ag-chip").click()
+        diff = "  def sell(stock):\n-     if count > have:\n+     if count > have - held:"
+        detail = {"op": "tool", "task": "t", "tool": "u1", "input": "old: x", "result": "done", "diff": diff}
+        await page.evaluate("(message) => receive(message)", detail)
+        labels = page.locator(".ag-detail .ag-label")
+        await until(lambda: labels.count(), "it is open")
+        assert [text.removesuffix("Copy").strip() for text in await labels.all_inner_texts()] == ["Change", "Result"]
+        assert (await page.locator(".ag-detail pre").first.text_content() or "").rstrip("\n") == diff
+        assert await page.locator(".ag-detail .ag-taken").all_inner_texts() == ["-     if count > have:"]
+        assert await page.locator(".ag-detail .ag-added").all_inner_texts() == ["+     if count > have - held:"]
+        colors = "(lines) => lines.map((line) => getComputedStyle(line).color)"
+        assert len(set(await page.locator(".ag-detail pre :is(.ag-added, .ag-taken)").evaluate_all(colors))) == 2
+        await picture(page, "bare-edit")
 
 
 async def test_an_empty_session_says_what_to_do(browser: Browser) -> None:

@@ -107,13 +107,12 @@ async def test_hostile_text_is_shown_and_does_nothing() -> None:
         await app.shows(f"prompt {len(EVIL) - 1}")
         await app.pilot.press("escape", "o", "t")
         for _ in range(120):
-            check(app)
-            if app.transcript.scroll_y == 0 and "prompt 0" in app.screen():
+            # The input of tools is shown exactly; this is the one of the oldest task.
+            if "␛[31mred" in check(app):
                 break
             await app.pilot.press("pageup")
             await app.until(lambda: not app.pane._loading_older, "older tasks are read")
-        # The input of tools is shown exactly.
-        await app.until(lambda: "␛[31mred" in check(app), "the messages of the oldest task are read")
+        assert "␛[31mred" in check(app)
         shown = ""
         for _ in range(120):
             shown += check(app)

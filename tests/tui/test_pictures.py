@@ -6,9 +6,7 @@ import pytest
 from rich.color import Color
 from rich.style import Style
 
-from tests.tui.world import Seen, daemon_with, seen
-
-SIZES = {"80x24": (80, 24), "160x50": (160, 50)}
+from tests.tui.world import SIZES, Seen, daemon_with, seen
 
 
 def luminance(color: Color) -> float:
@@ -62,28 +60,49 @@ async def busy_session(app: Seen) -> None:
     await app.shows("A prompt", "of two lines")
 
 
-@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
-@pytest.mark.parametrize("size", SIZES)
-async def test_everything_can_be_read(size: str, dark: bool) -> None:
-    kind = f"{size}-{'dark' if dark else 'light'}"
-    async with daemon_with(8) as daemon, seen(daemon, size=SIZES[size], dark=dark) as app:
+async def look(app: Seen, name: str, found: set[str]) -> None:
+    """Keep the screen in every look, and note the words that are hard to read."""
+    async for kind in app.looks():
+        app.keep(f"{name}-{kind}")
+        found |= {f"{ratio} {words} ({name}-{kind})" for ratio, words in faint(app)}
+
+
+async def test_everything_can_be_read_in_each_size_dark_and_light() -> None:
+    found: set[str] = set()
+    async with daemon_with(8) as daemon, seen(daemon, size=SIZES["80x24"]) as app:
         await busy_session(app)
-        app.keep(f"session-{kind}")
-        found = faint(app)
+        await look(app, "session", found)
         await app.pilot.press("escape", "G", "k", "k", "pageup")
-        await app.pilot.pause()
-        app.keep(f"transcript-{kind}")
-        found += faint(app)
+        await look(app, "transcript", found)
         await app.pilot.press("f1")
         await app.shows("Everywhere")
-        app.keep(f"help-{kind}")
-        found += faint(app)
+        await look(app, "help", found)
         await app.pilot.press("escape", "ctrl+n")
         await app.shows("New session")
-        app.keep(f"new-{kind}")
-        found += faint(app)
+        await look(app, "new", found)
         await app.pilot.press("escape", "escape", "escape", "escape")
         await app.shows("Needs attention")
-        app.keep(f"list-{kind}")
-        found += faint(app)
-    assert "\n".join(map(str, sorted(set(found)))) == ""
+        await look(app, "list", found)
+    assert "\n".join(sorted(found)) == ""
+
+
+@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
+async def test_without_color_everything_is_grey_and_can_be_read(dark: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    async with daemon_with(8) as daemon, seen(daemon, size=SIZES["160x50"], dark=dark) as app:
+        await busy_session(app)
+        strips = app.app.screen._compositor.render_strips()
+        colors = {
+            color.get_truecolor()
+            for strip in strips
+            for segment in strip
+            if segment.style is not None
+            for color in (segment.style.color, segment.style.bgcolor)
+            if color is not None
+        }
+        assert len(colors) > 2
+        assert [color for color in colors if len(set(color)) > 1] == []
+        # What the colors said is said by signs and words.
+        await app.shows("? Session", "✗ Session", "✓ Session", "awaiting permission", "● live")
+        app.keep(f"grey-{'dark' if dark else 'light'}")
+        assert faint(app) == []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from agor_reactive.daemon.server import EmbeddedDaemon
 from agor_reactive.tui.queue_list import QueueList
 from agor_reactive.tui.request_panel import RequestPanel
-from tests.tui.world import Seen, daemon_with, plant_sessions, seen
+from tests.tui.world import SIZES, Seen, clock, daemon_with, plant_sessions, seen
 
 
 def statuses(app: Seen) -> list[str]:
@@ -17,41 +18,88 @@ def statuses(app: Seen) -> list[str]:
     return [task.status for task in state.tasks] if state is not None else []
 
 
-@pytest.mark.parametrize("size", [(80, 24), (160, 50)], ids=["80x24", "160x50"])
-async def test_a_session_is_found_prompted_answered_stopped_and_left(size: tuple[int, int]) -> None:
-    async with daemon_with(200) as daemon, seen(daemon, size=size) as app:
-        await app.shows("Sessions", "200", "Session number 199")
-        await app.pilot.press("slash")
-        await app.write("number 42")
-        await app.shows("Session number 42")
-        await app.hides("Session number 199")
-        await app.pilot.press("enter", "enter")
-        await app.shows("No prompts yet", "live")
+async def choose_number_42(app: Seen) -> None:
+    """Find it by the filter and open it."""
+    await app.shows("Sessions", "200", "Session number 199")
+    await app.pilot.press("slash")
+    await app.write("number 42")
+    await app.shows("Session number 42")
+    await app.hides("Session number 199")
+    await app.pilot.press("enter", "enter")
+    await app.shows("No prompts yet", "live")
 
-        await app.send("Who sold the teapot? [permission]")
-        await app.shows("claude-code asks to use Read", "src/inventory/stock.py", "awaiting permission")
-        assert app.pane.box.text == ""
-        await app.send("A prompt that is queued")
-        await app.shows("queued 1 A prompt that is queued", "Queue a follow-up")
-        await app.pilot.press("escape", "c", "x")
-        await app.until(lambda: not app.pane.query_one(QueueList).rows, "the queued prompt is cancelled")
-        await app.pilot.press("a")
-        await app.until(lambda: statuses(app) == ["completed"], "the task has ended")
-        await app.pilot.press("g")
-        await app.shows("✓ Read src/inventory/stock.py", "approved by you")
-        assert not app.pane.query_one(RequestPanel).display
 
-        await app.send("On and on [tools:0] [slow]")
-        await app.shows("On and on", "running")
-        await app.until(lambda: app.pane.state and app.pane.state.streaming_messages, "the reply streams")
-        await app.pilot.press("escape", "s")
-        await app.until(lambda: statuses(app) == ["completed", "stopped"], "the task is stopped")
-        await app.shows("stopped")
-        # Back to the list, where the filter still holds.
-        await app.pilot.press("escape")
-        await app.shows("number 42")
-        await app.pilot.press("escape")
-        await app.shows("Session number 199")
+async def leave_out(name: str) -> None:
+    """Keep no picture: the other size keeps them in all looks."""
+
+
+async def work(app: Seen, keep: Callable[[str], Awaitable[None]]) -> None:
+    """Prompt, see the reply grow, cancel a queued prompt, approve, stop."""
+    await app.send("Who sold the teapot? [permission]")
+    await app.shows("claude-code asks to use Read", "src/inventory/stock.py", "awaiting permission")
+    assert app.pane.box.text == ""
+    await app.send("A prompt that is queued")
+    await app.shows("queued 1 A prompt that is queued", "Queue a follow-up")
+    await keep("story-permission")
+    await app.pilot.press("escape", "c", "x")
+    await app.until(lambda: not app.pane.query_one(QueueList).rows, "the queued prompt is cancelled")
+    await app.pilot.press("a")
+    await app.until(lambda: statuses(app) == ["completed"], "the task has ended")
+    await app.pilot.press("g")
+    await app.shows("✓ Read src/inventory/stock.py", "approved by you")
+    assert not app.pane.query_one(RequestPanel).display
+
+    await app.send("On and on [tools:0] [slow]")
+    await app.shows("On and on", "running")
+    shown: set[str] = set()
+
+    def grows() -> bool:
+        if app.pane.state and app.pane.state.get_streaming_messages():
+            # The heading of the task counts seconds.
+            shown.add("\n".join(line for line in app.transcript.shown_lines() if "running" not in line))
+        return len(shown) >= 3
+
+    await app.until(grows, "the reply grows on the screen")
+    await keep("story-streaming")
+    await app.pilot.press("escape", "s")
+    await app.until(lambda: statuses(app) == ["completed", "stopped"], "the task is stopped")
+    await app.shows("stopped")
+
+
+@pytest.mark.parametrize(("size", "away"), [("80x24", 0.0), ("160x50", 5.0)])
+async def test_a_session_from_the_list_to_a_daemon_that_is_back(size: str, away: float, tmp_path: Path) -> None:
+    db = tmp_path / "rows.db"
+    async with daemon_with(200, db=db) as daemon, seen(daemon, size=SIZES[size]) as app:
+        keep = app.keep_all if away else leave_out
+        await choose_number_42(app)
+        await work(app, keep)
+        port, key = daemon.port, daemon.api_key
+        await daemon.stop(graceful=False)
+        lost = clock()
+        await app.shows("Reconnecting", "reconnecting")
+        await app.send("Lost")
+        await app.shows("Not connected to the daemon. Nothing was sent")
+        assert app.pane.box.text == "Lost"
+        # What was read stays, and can be read.
+        await app.pilot.press("escape", "g")
+        await app.shows("Who sold the teapot?", "approved by you", "next try in")
+        await keep("story-lost")
+        await app.until(lambda: clock() - lost >= away, "the daemon was away for long enough")
+
+        async with EmbeddedDaemon(port=port, db=db, speed=20.0, login_limit=10_000, api_key=key):
+            await app.until(lambda: app.pane.state and app.pane.state.connection.phase == "live", "it is live")
+            await app.hides("Not connected")
+            await app.hides("econnecting")
+            assert app.pane.box.text == "Lost"
+            await app.pilot.press("i", "enter")
+            await app.until(lambda: statuses(app) == ["completed", "stopped", "completed"], "it goes on")
+            await app.shows("Lost")
+            await keep("story-back")
+            # Back to the list, where the filter still holds.
+            await app.pilot.press("escape", "escape")
+            await app.shows("number 42")
+            await app.pilot.press("escape")
+            await app.shows("Session number 199")
 
 
 async def test_a_denied_request_tells_the_agent_why() -> None:
@@ -102,26 +150,12 @@ async def test_a_request_cannot_be_answered_before_it_could_be_read() -> None:
         await app.until(lambda: statuses(app) == ["completed"], "the task has ended")
 
 
-async def test_the_daemon_goes_away_and_comes_back(tmp_path: Path) -> None:
-    db = tmp_path / "rows.db"
-    async with daemon_with(200, db=db) as daemon, seen(daemon, size=(80, 24)) as app:
-        await app.shows("Session number 199")
-        await app.pilot.press("enter")
-        await app.send("Before [say:all is well]")
-        await app.until(lambda: statuses(app) == ["completed"], "the task has ended")
-        port, key = daemon.port, daemon.api_key
-        await daemon.stop(graceful=False)
-        await app.shows("Reconnecting", "reconnecting")
-        await app.send("Lost")
-        await app.shows("Not connected to the daemon. Nothing was sent")
-        assert app.pane.box.text == "Lost"
-
-        async with EmbeddedDaemon(port=port, db=db, speed=20.0, login_limit=10_000, api_key=key):
-            await app.until(lambda: app.pane.state and app.pane.state.connection.phase == "live", "it is live")
-            await app.hides("Not connected")
-            await app.hides("Reconnecting")
-            await app.pilot.press("enter")
-            await app.until(lambda: statuses(app) == ["completed", "completed"], "it goes on")
+async def test_a_status_that_comes_while_the_app_ends_does_no_harm() -> None:
+    async with daemon_with(1) as daemon, seen(daemon, size=(80, 24)) as app:
+        await app.shows("Session number 0")
+        # At its end, the app removes the screen, and then handles the messages that are left.
+        await app.app.query_one("#top").remove()
+        app.app._show_link(app.client.status)
 
 
 async def test_sessions_that_need_attention_come_first() -> None:

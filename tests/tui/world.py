@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from textual.pilot import Pilot
 
@@ -20,6 +22,7 @@ from agor_reactive.tui.transcript import Transcript
 from tests.contract.waiting import eventually
 
 ARTIFACTS = Path(__file__).resolve().parents[2] / "artifacts" / "terminal"
+SIZES = {"80x24": (80, 24), "160x50": (160, 50)}
 LONG = 30.0
 """Seconds within which anything happens on a machine that is busy with other tests."""
 
@@ -143,6 +146,22 @@ class Seen:
         (ARTIFACTS / f"{name}.txt").write_text(self.screen() + "\n", encoding="utf-8")
         return picture
 
+    async def looks(self) -> AsyncIterator[str]:
+        """Show the app in each size, in dark and in light; then as it was before. Yields a name for each."""
+        size, theme = self.app.size, self.app.theme
+        for dark in (True, False):
+            self.app.theme = AgorApp.theme_for(dark=dark)
+            for name, cells in SIZES.items():
+                await self.pilot.resize_terminal(*cells)
+                yield f"{name}-{'dark' if dark else 'light'}"
+        self.app.theme = theme
+        await self.pilot.resize_terminal(*size)
+
+    async def keep_all(self, name: str) -> None:
+        """Keep the screen in every look."""
+        async for look in self.looks():
+            self.keep(f"{name}-{look}")
+
 
 @contextlib.asynccontextmanager
 async def daemon_with(sessions: int = 0, **options: Any) -> AsyncIterator[EmbeddedDaemon]:
@@ -160,7 +179,28 @@ async def seen(
     async with create_client(daemon.url, api_key=daemon.api_key) as client:
         app = AgorApp(client, reading_time=reading_time, **options)
         async with app.run_test(size=size, notifications=True) as pilot:
-            yield Seen(app, pilot, daemon, client)
+
+            async def handled(min_sleep: float = 0.0) -> None:
+                await all_handled(pilot)
+
+            # After a key, the pilot waits until the process is idle: up to a second where text streams.
+            with patch("textual.app.wait_for_idle", handled), patch("textual.pilot.wait_for_idle", handled):
+                yield Seen(app, pilot, daemon, client)
+
+
+async def all_handled(pilot: Pilot[None]) -> None:
+    """Wait until every widget has handled its messages and those that came of them, and the screen is laid out anew."""
+    for _ in range(3):  # a key is posted by a task
+        await asyncio.sleep(0)
+    app, idle = pilot.app, 0
+    for _ in range(50):
+        await pilot._wait_for_screen()
+        pumps = [app, *app.screen.walk_children(with_self=True)] if app.screen_stack else []
+        idle = idle + 1 if all(pump._message_queue.empty() for pump in pumps) else 0
+        if idle == 2:
+            break
+    if app.screen_stack:
+        app.screen._on_timer_update()
 
 
 def clock() -> float:

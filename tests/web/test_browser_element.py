@@ -4,23 +4,28 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import pytest_asyncio
+from fastapi import FastAPI
 
 import agor_reactive as agor
+from agor_reactive.web import viewer
+from agor_reactive.web.serving import serve
 from tests.contract.scene import message_row
-from tests.notebook.browser import in_browser, picture, prompt, shows, until
-from tests.notebook.test_hostile_text import EVIL, LONG
-from tests.web.scene import Scene, scene
-from tests.web.test_browser_page import elsewhere
+from tests.notebook.browser import in_browser, picture, shows, until
+from tests.notebook.hostile_texts import HOSTILE, NUMBERS, WATCH, effects, number_in, opened_by_links
+from tests.notebook.test_hostile_text import LONG
+from tests.web.scene import Scene, anybody, scene
+from tests.web.story import lose_and_recover, stoppable, work
+from tests.web.test_browser_page import elsewhere, opened
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser
 
 pytestmark = in_browser()
-
-MADE = "img, svg, script, iframe, a, b, style, object, [href], [src], [onerror], [onload], [onclick], [srcdoc]"
 
 
 def element(s: Scene, *, src: str = "") -> str:
@@ -41,23 +46,32 @@ async def portal(**options: Any) -> AsyncIterator[tuple[Scene, str]]:
         yield s, url
 
 
-async def test_an_element_in_another_app_shows_and_prompts(browser: Browser) -> None:
+async def test_an_element_in_another_app_from_its_prompt_to_a_daemon_that_is_back(
+    browser: Browser, tmp_path: Path
+) -> None:
+    body: list[str] = []
+    async with stoppable(tmp_path) as daemon, daemon.client() as client, elsewhere(body) as url:
+        session_id = await daemon.create(client)
+        app = FastAPI(openapi_url=None)
+        app.mount("/agor", viewer(client, authorize=anybody, allow_prompts=True, allowed_origins=[url]))
+        async with serve(app) as server:
+            script = f"{server}/agor/agor-session.js"
+            source = f"{server}/agor/sessions/{session_id}"
+            body.append(f'<script src="{script}"></script><agor-session src="{source}"></agor-session>')
+            async with opened(browser, f"{url}/", also=script, viewport={"width": 900, "height": 700}) as page:
+                view = page.locator("agor-session .ag")
+                await shows(view, ".ag-title", "Fix the report")
+                await work(page, view, "web-element")
+                await lose_and_recover(page, view, daemon, "web-element")
+
+
+async def test_an_element_keeps_its_rules_inside_and_its_address_names_the_session(browser: Browser) -> None:
     async with portal(speed=4) as (s, url):
         page = await browser.new_page(viewport={"width": 900, "height": 700})
         try:
             await page.goto(url)
             view = page.locator("agor-session .ag")
             await shows(view, ".ag-title", "Fix the report")
-            await prompt(view, "Tidy up [permission]")
-            approve = view.get_by_role("button", name="Approve")
-            await approve.focus()
-            await page.keyboard.press("Enter")
-            await shows(view, ".ag-outcome", "Approved")
-            # The focus is kept inside the element's own tree.
-            inside = "() => document.querySelector('agor-session').shadowRoot.activeElement?.className ?? ''"
-            assert "ag-request" in str(await page.evaluate(inside))
-            await view.locator(".ag-task").last.locator(".ag-status[data-tone='ok']").wait_for()
-            await picture(page, "web-element")
             # Its rules stay inside.
             assert await page.evaluate("() => getComputedStyle(document.body).marginTop") == "8px"
 
@@ -122,51 +136,69 @@ async def test_an_element_obeys_the_policy_and_the_scheme_of_the_page_around_it(
 
 # ---- hostile texts, as the agent says them
 
-SAID = [*EVIL, *(text[:20_000] for text in LONG.values())]
 
-
-async def hostile(s: Scene) -> None:
-    """A session that says all of them: as title, prompt, reply, name and input of a tool."""
+async def say(s: Scene) -> None:
+    """A session that says all of them: as title, prompt, reply and thinking being written and saved, and tool."""
     service = agor.create_async_rest_client(s.daemon.url, access_token=s.daemon.service_token)
+    every = " ".join(HOSTILE)
     async with service as executor:
-        await s.client.service("sessions").patch(s.session_id, {"title": EVIL[0]})
-        task = await s.client.sessions.prompt(s.session_id, f"[hold]{EVIL[1]}")
+        await s.client.service("sessions").patch(s.session_id, {"title": every})
+        task = await s.client.sessions.prompt(s.session_id, f"[hold]{every}")
         ids = {"session_id": s.session_id, "task_id": task.task_id}
-        for number, text in enumerate(SAID):
+        streaming = executor.service("messages/streaming")
+        for text in (*HOSTILE, *(long[:20_000] for long in LONG.values())):
             data = {**ids, "message_id": agor.new_id(), "chunk": text, "sequence": 0}
-            await executor.service("messages/streaming").create({"event": "streaming:start", "data": data})
-            await executor.service("messages/streaming").create({"event": "streaming:chunk", "data": data})
-            assert number < 100
-        use = {"type": "tool_use", "id": "u1", "name": EVIL[2], "input": {"command": EVIL[0]}}
-        row = message_row(s.session_id, 1, EVIL[0], task_id=task.task_id, role="assistant", content=[use])
+            await streaming.create({"event": "streaming:start", "data": data})
+            await streaming.create({"event": "streaming:chunk", "data": data})
+        blocks: list[dict[str, Any]] = []
+        for number, text in zip(NUMBERS, HOSTILE, strict=True):
+            use = {"type": "tool_use", "id": f"u{number}", "name": text, "input": {"command": text, text: text}}
+            blocks += [{"type": "thinking", "thinking": text}, {"type": "text", "text": text}, use]
+        row = message_row(s.session_id, 1, "", task_id=task.task_id, role="assistant", content=blocks)
         await executor.service("messages").create(row)
 
 
-@pytest.mark.parametrize("where", ["page", "element"])
-async def test_hostile_texts_run_nothing_and_load_nothing(browser: Browser, where: str) -> None:
+@pytest_asyncio.fixture(scope="module", loop_scope="session", params=["page", "element"])
+async def done(browser: Browser, request: pytest.FixtureRequest) -> AsyncIterator[dict[int, list[str]]]:
+    """What the hostile texts do in the page, and in an element in a page of another app; by their numbers."""
     async with portal() as (s, url):
-        address = s.page if where == "page" else url
         page = await browser.new_page()
         asked: list[str] = []
         page.on("request", lambda request: asked.append(request.url))
         try:
-            await page.goto(address)
-            view = page.locator(".ag-session .ag" if where == "page" else "agor-session .ag")
+            await page.add_init_script(f"({WATCH})()")
+            await page.goto(s.page if request.param == "page" else url)
+            view = page.locator(".ag-session .ag" if request.param == "page" else "agor-session .ag")
             await shows(view, ".ag-title", "Fix the report")
-            await hostile(s)
-            await shows(view, ".ag-title", EVIL[0])
+            await say(s)
+            await shows(view, ".ag-title", HOSTILE[0])
 
             async def whole() -> bool:
-                return await view.locator(".ag-text").count() >= len(SAID)
+                texts, tools = view.locator(".ag-text"), view.locator(".ag-chip")
+                return await texts.count() >= 2 * len(HOSTILE) + len(LONG) and await tools.count() >= len(HOSTILE)
 
             await until(whole, "all of them are there")
-            await view.locator(".ag-chip").first.click()
-            assert await view.locator(f":is({MADE})").count() == 0
-            assert await page.evaluate("() => window.ran") is None
-            titles = await view.locator(".ag-link").evaluate_all("links => [...new Set(links.map((l) => l.title))]")
-            assert titles
-            assert [title for title in titles if not title.startswith(("http://", "https://"))] == []
-            assert {request for request in asked if request.split("/")[2] not in (s.url[7:], url[7:])} == set()
-            await picture(page, f"web-hostile-{where}")
+            await view.locator(".ag-fold, .ag-chip").evaluate_all("(lines) => lines.forEach((line) => line.click())")
+
+            async def open() -> bool:
+                return await view.locator(".ag-detail pre").count() >= len(HOSTILE)
+
+            await until(open, "the input of all calls is shown")
+            found = await effects(
+                page, view, [each for each in asked if each.split("/")[2] not in (s.url[7:], url[7:])]
+            )
+            opened = await opened_by_links(page, view)
+            assert opened
+            for address in opened:
+                if not address.startswith(("http://", "https://", "mailto:")):
+                    found.setdefault(number_in(address), []).append(f"opened {address}")
+            if not found:  # else the page may never be still
+                await picture(page, f"web-hostile-{request.param}")
+            yield found
         finally:
             await page.close()
+
+
+@pytest.mark.parametrize("number", [0, *NUMBERS])
+async def test_hostile_texts_run_nothing_and_load_nothing(done: dict[int, list[str]], number: int) -> None:
+    assert done.get(number, []) == []

@@ -8,31 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from starlette.applications import Starlette
+from fastapi import FastAPI
 from starlette.requests import Request
-from starlette.responses import HTMLResponse
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, Response
 
 import agor_reactive as agor
 from agor_reactive.daemon import EmbeddedDaemon
 from agor_reactive.web import viewer
 from agor_reactive.web.login import LoginLink
 from agor_reactive.web.serving import serve
-from tests.notebook.browser import CHROMIUM, FLAGS, in_browser, picture, prompt, shows, until
+from tests.notebook.browser import CHROMIUM, FLAGS, in_browser, picture, shows, until
 from tests.web.scene import anybody, scene
+from tests.web.story import FOCUSED, lose_and_recover, stoppable, work
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Locator, Page
+    from playwright.async_api import Browser, Page
 
 pytestmark = in_browser()
 
-KEY = "agor_sk_" + "7c" * 24
-FOCUSED = "() => document.activeElement?.className ?? ''"
-
 
 @asynccontextmanager
-async def opened(browser: Browser, address: str, **options: Any) -> AsyncIterator[Page]:
-    """A page. Afterwards: it asked for nothing but itself, nothing went wrong, and nothing ran."""
+async def opened(browser: Browser, address: str, *, also: str | None = None, **options: Any) -> AsyncIterator[Page]:
+    """A page. Afterwards: it asked for nothing but itself and `also`, nothing went wrong, and nothing ran."""
     page = await browser.new_page(**{"viewport": {"width": 1280, "height": 800}, **options})
     asked: list[str] = []
     wrong: list[str] = []
@@ -46,92 +43,38 @@ async def opened(browser: Browser, address: str, **options: Any) -> AsyncIterato
         except BaseException:
             await picture(page, "web-failed")
             raise
-        assert [url for url in asked if url != address] == []
+        assert [url for url in asked if url not in (address, also)] == []
         assert wrong == []
         assert await page.evaluate("() => window.ran") is None
     finally:
         await page.close()
 
 
-async def count(place: Locator) -> int:
-    return await place.count()
-
-
 async def test_a_session_from_its_prompt_to_a_daemon_that_is_back(browser: Browser, tmp_path: Path) -> None:
-    options: dict[str, Any] = {"db": tmp_path / "rows.db", "api_key": KEY, "speed": 4}
-    daemon = await EmbeddedDaemon(**options).start()
-    port = daemon.port
-    try:
-        async with agor.create_client(daemon.url, api_key=KEY) as client:
-            row = {"branch_id": daemon.workspace_id, "agentic_tool": "claude-code", "title": "Fix the report"}
-            await client.service("sessions").create(row)
-            async with serve(viewer(client, authorize=anybody, allow_prompts=True)) as url:
-                async with opened(browser, f"{url}/") as page:
-                    view = await story(page)
-                    await daemon.stop(graceful=False)
-                    await shows(view, ".ag-notes", "Reconnecting")
-                    await shows(view, ".ag-linkstate", "reconnecting")
-                    daemon = await EmbeddedDaemon(**options, port=port).start()
-                    await shows(view, ".ag-linkstate", "live", seconds=40)
-                    await prompt(view, "Are you there? [say:I am back.]")
-                    await shows(view, ".ag-text", "I am back.")
-                await until(lambda: _released(client), "the mirror is released")
-    finally:
-        await daemon.stop()
+    async with stoppable(tmp_path) as daemon, daemon.client() as client:
+        await daemon.create(client)
+        async with serve(viewer(client, authorize=anybody, allow_prompts=True)) as url:
+            async with opened(browser, f"{url}/") as page:
+                rows = page.locator(".ag-list .ag-row")
+                await rows.first.wait_for()
+                assert "Select a session" in await page.locator(".ag-nothing").inner_text()
+                await rows.first.focus()
+                await page.keyboard.press("Enter")
+                view = page.locator(".ag-session .ag")
+                await shows(view, ".ag-title", "Fix the report")
+                assert await page.title() == "Fix the report · Agor sessions"
+                assert "/sessions/" in page.url
+
+                async def listed(status: str) -> None:
+                    await shows(page.locator(".ag-list"), ".ag-row .ag-status", status)
+
+                await work(page, view, "web", listed)
+                await lose_and_recover(page, view, daemon, "web")
+            await until(lambda: _released(client), "the mirror is released")
 
 
 async def _released(client: agor.Client) -> bool:
     return client.registry.sessions == ()
-
-
-async def story(page: Page) -> Locator:
-    """Open, prompt, see it streamed, approve, stop, cancel a queued prompt. Returns the view."""
-    rows = page.locator(".ag-list .ag-row")
-    await rows.first.wait_for()
-    assert "Select a session" in await page.locator(".ag-nothing").inner_text()
-    await rows.first.focus()
-    await page.keyboard.press("Enter")
-    view = page.locator(".ag-session .ag")
-    await shows(view, ".ag-title", "Fix the report")
-    assert await page.title() == "Fix the report · Agor sessions"
-    assert "/sessions/" in page.url
-    await view.get_by_text("No prompts yet.").wait_for()
-
-    await prompt(view, "A long one [slow]")
-    live = view.locator(".ag-live.ag-text").last
-    await live.wait_for()
-    lengths = {len(str(await live.text_content()))}
-
-    async def grown() -> bool:
-        lengths.add(len(str(await live.text_content())))
-        return len(lengths) >= 3
-
-    await until(grown, "the reply grows")
-    await shows(page.locator(".ag-list"), ".ag-row .ag-status", "running")
-    await prompt(view, "This one waits [permission]")
-    await shows(view, ".ag-queued", "This one waits")
-    await prompt(view, "This one is cancelled")
-    await shows(view, ".ag-queued", "This one is cancelled")
-    await picture(page, "web-queue")
-    await view.locator(".ag-queued", has_text="cancelled").locator(".ag-cancel").click()
-
-    async def cancelled() -> bool:
-        return await view.locator(".ag-queued").count() == 1
-
-    await until(cancelled, "one prompt is left in the queue")
-    await view.locator(".ag-stop").click()
-    await shows(view, ".ag-task-head", "stopped")
-
-    approve = view.get_by_role("button", name="Approve")
-    await approve.wait_for()
-    await shows(page.locator(".ag-list"), ".ag-row .ag-status", "awaiting permission")
-    await picture(page, "web-permission")
-    await approve.focus()
-    await page.keyboard.press("Enter")
-    await shows(view, ".ag-outcome", "Approved")
-    await view.locator(".ag-task").last.locator(".ag-status[data-tone='ok']").wait_for()
-    assert "ag-request" in str(await page.evaluate(FOCUSED))
-    return view
 
 
 async def test_the_address_names_the_session_and_back_leads_to_the_list(browser: Browser) -> None:
@@ -219,7 +162,11 @@ async def elsewhere(body: Sequence[str] = ()) -> AsyncIterator[str]:
             "<!doctype html><html lang=en><title>A portal</title><body>" + "".join(body), headers=headers
         )
 
-    async with serve(Starlette(routes=[Route("/", page), Route("/strict", page)])) as url:
+    app = FastAPI(openapi_url=None)
+    app.add_route("/", page)
+    app.add_route("/strict", page)
+    app.add_route("/favicon.ico", lambda request: Response(status_code=204))
+    async with serve(app) as url:
         yield url
 
 

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
+from agor_reactive.adapters.presentation.diffs import edit_diff
 from agor_reactive.adapters.presentation.exact import DATA_LIMIT, NOTHING, Excerpt, cut_text, exact_line, exact_text
 from agor_reactive.adapters.presentation.plain import one_line, plain
 from agor_reactive.core.snapshot import SessionState
@@ -49,10 +50,11 @@ class ToolTime(NamedTuple):
 
 
 class ToolDetail(NamedTuple):
-    """Input and result of a call as text, for views that open it."""
+    """Input and result of a call as text, for views that open it. `diff`: what it edits, empty if it edits no file."""
 
     input: str
     result: str
+    diff: str = ""
 
 
 def tool_ids(message: Message) -> tuple[str, ...]:
@@ -143,10 +145,11 @@ def _json(value: Any, indent: int | None = None) -> str:
 
 
 def tool_detail(state: SessionState, task_id: str, tool_use_id: str) -> ToolDetail:
-    """Return input and result of a call; both empty if the call is unknown."""
+    """Return input, result and diff of a call; all empty if the call is unknown."""
     for tool in state.get_task_tools(task_id):
         if tool.tool_use_id == tool_use_id:
-            return ToolDetail(input_text(tool.input), result_text(tool.result))
+            diff = "\n".join(f"{line.sign} {line.text}" for line in edit_diff(tool.input))
+            return ToolDetail(input_text(tool.input), result_text(tool.result), diff)
     return ToolDetail("", "")
 
 

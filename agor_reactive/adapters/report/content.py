@@ -38,11 +38,11 @@ class Content:
     timeline: dict[str, Any] | None = None
     _steps: list[tuple[int, Mapping[str, Any]]] = field(default_factory=list)
     _texts: dict[str, int] = field(default_factory=dict)
-    _details: list[tuple[str, str, int, int, int]] = field(default_factory=list)
+    _details: list[tuple[str | int, ...]] = field(default_factory=list)
     _builder: DocumentBuilder = field(default_factory=DocumentBuilder)
     _shown: Document = EMPTY
     _clean: dict[int, tuple[Part, Part]] = field(default_factory=dict)
-    _known: dict[tuple[str, str], tuple[int, int]] = field(default_factory=dict)
+    _known: dict[tuple[str, str], tuple[int, ...]] = field(default_factory=dict)
     _tools: dict[str, Any] = field(default_factory=dict)
     _room: int = field(default_factory=lambda: _WHOLE_DETAILS)
 
@@ -101,10 +101,10 @@ class Content:
                 if id(tool) in same:
                     continue
                 detail = tool_detail(state, task_id, tool.tool_use_id)
-                pair = (self._detail(detail.input), self._detail(detail.result))
-                if self._known.get((task_id, tool.tool_use_id)) != pair:
-                    self._known[task_id, tool.tool_use_id] = pair
-                    self._details.append((task_id, tool.tool_use_id, step, *pair))
+                texts = tuple(self._detail(text) for text in detail)
+                if self._known.get((task_id, tool.tool_use_id)) != texts:
+                    self._known[task_id, tool.tool_use_id] = texts
+                    self._details.append((task_id, tool.tool_use_id, step, *texts))
 
     def _detail(self, text: str) -> int:
         clean = scrub_text(text)

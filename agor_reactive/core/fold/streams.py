@@ -234,6 +234,9 @@ def _open_for_error(draft: Draft, event: e.StreamFailed) -> None:
             return
         if draft.messages_by_task.entries.get(message_id) is not None:
             return
+        books = draft.books
+        if books.removals and (task_id in books.gone_tasks or message_id in books.gone_messages):
+            return
     elif task_id is None or draft.tasks.entries.get(task_id) is None or _is_over(draft, message_id, task_id):
         return
     if len(draft.streams) >= limits.MOST_STREAMS:

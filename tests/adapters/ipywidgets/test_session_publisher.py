@@ -137,6 +137,17 @@ async def test_input_and_result_of_a_tool_come_on_demand(comms: Comms, clock: Cl
         answer = scene.new()[-1]
         assert answer["input"] == "command:\nls\n-l\n\ntimeout: 5"
         assert answer["result"] == "a.txt"
+        assert answer["diff"] == ""
+
+
+async def test_an_edit_comes_with_its_diff(comms: Comms, clock: Clock) -> None:
+    world = World()
+    given = {"file_path": "a.py", "old_string": "x\ny", "new_string": "x\nz"}
+    use = {"type": "tool_use", "id": "u1", "name": "Edit", "input": given}
+    world.messages.append(message_row("m2", "t1", 2, content=[use]))
+    async with shown(comms, clock, world) as scene:
+        scene.say("tool", task="t1", tool="u1")
+        assert scene.new()[-1]["diff"] == "  x\n- y\n+ z"
 
 
 async def test_prompt_stop_and_cancel_reach_the_daemon_and_are_answered(comms: Comms, clock: Clock) -> None:

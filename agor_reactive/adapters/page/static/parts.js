@@ -14,6 +14,13 @@ function scrolls(element, label) {
   return element;
 }
 
+function putDiff(diff, parent) {
+  for (const line of diff.split("\n")) {
+    const kind = { "+": "ag-added", "-": "ag-taken" }[line[0]];
+    parent.append(kind ? make("span", kind, line) : line, "\n");
+  }
+}
+
 // Not read aloud.
 function hidden(element) {
   element.setAttribute("aria-hidden", "true");
@@ -121,12 +128,15 @@ class Tool extends Folded {
     this.pane.host.send({ op: "tool", task: this.taskId, tool: this.fields.tool });
   }
 
-  detail(input, result) {
+  // An edit shows its diff instead of the texts that it was made of.
+  detail({ input, result, diff }) {
     this.body.replaceChildren();
-    for (const [label, text] of [["Input", input], ["Result", result]]) {
+    for (const [label, text] of [diff ? ["Change", diff] : ["Input", input], ["Result", result]]) {
       const head = this.body.appendChild(make("div", "ag-label", label));
       if (text) head.append(copyButton(() => text));
-      this.body.append(text ? scrolls(make("pre", "", text), label) : make("div", "ag-dim", "(empty)"));
+      const shown = text ? scrolls(make("pre", "", label === "Change" ? undefined : text), label) : make("div", "ag-dim", "(empty)");
+      if (label === "Change") putDiff(text, shown);
+      this.body.append(shown);
     }
   }
 }

@@ -5,7 +5,7 @@ import { ReplayPane } from "./replay.js";
 
 class Recorded {
   // `steps`: [moment in ms, patch from the step before]; `texts`: what patches and details refer to by number;
-  // `details`: [task, tool, step, input, result], from that step on; `timeline`: null for a single moment.
+  // `details`: [task, tool, step, input, result, diff], from that step on; `timeline`: null for a single moment.
   constructor({ steps, texts, details, timeline }) {
     Object.assign(this, { texts, timeline });
     this.moments = steps.map(([moment]) => moment);
@@ -35,8 +35,9 @@ class Recorded {
       this.opened.add(task);
       this.show("patch");
     } else if (op === "tool") {
-      const [, input, result] = this.details.get(JSON.stringify([task, tool]))?.findLast(([step]) => step <= this.step) ?? [];
-      this.pane.receive({ op, task, tool, input: this.texts[input] ?? "", result: this.texts[result] ?? "" });
+      const found = this.details.get(JSON.stringify([task, tool]))?.findLast(([step]) => step <= this.step) ?? [];
+      const [input, result, diff] = [1, 2, 3].map((at) => this.texts[found[at]] ?? "");
+      this.pane.receive({ op, task, tool, input, result, diff });
     }
   }
 

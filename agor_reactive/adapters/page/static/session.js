@@ -86,7 +86,7 @@ export class SessionPane {
     if (message.op === "patch" || message.op === "snapshot") {
       if (this.host.takes(message)) this.apply(message);
     } else if (message.op === "tool") {
-      this.work.push(() => this.tasks.items.get(message.task)?.rows.items.get(`tool/${message.tool}`)?.detail(message.input, message.result));
+      this.work.push(() => this.tasks.items.get(message.task)?.rows.items.get(`tool/${message.tool}`)?.detail(message));
       this.work.run();
     } else if (message.op === "done") this.actions.done(message);
   }
