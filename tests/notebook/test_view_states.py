@@ -250,8 +250,10 @@ async def test_keys_pressed_in_a_view_are_no_shortcuts_of_jupyterlab(browser: Br
         await view.locator(".ag-task").first.wait_for(timeout=40_000)
         await view.locator(".ag-status", has_text="running").wait_for()
         await page.locator("[data-status='idle'].jp-Notebook-ExecutionIndicator").first.wait_for()
-        for keys in ("a", "b", "m", "dd", "x"):
-            await view.locator(".ag-task-head").first.focus()
-            await page.wait_for_function("() => document.activeElement.className === 'ag-task-head'")
-            await page.keyboard.type(keys)
-            assert await page.locator(".jp-Notebook .jp-CodeCell").count() == 1, keys
+        await view.locator(".ag-chip").first.wait_for()
+        for place in ("ag-task-head", "ag-chip"):
+            for keys in ("a", "b", "m", "dd", "x"):
+                await view.locator(f".{place}").first.focus()
+                await page.wait_for_function("(name) => document.activeElement.className === name", arg=place)
+                await page.keyboard.type(keys)
+                assert await page.locator(".jp-Notebook .jp-CodeCell").count() == 1, (place, keys)

@@ -60,7 +60,6 @@ async def work(app: Seen, keep: Callable[[str], Awaitable[None]]) -> None:
         return len(shown) >= 3
 
     await app.until(grows, "the reply grows on the screen")
-    await keep("story-streaming")
     await app.pilot.press("escape", "s")
     await app.until(lambda: statuses(app) == ["completed", "stopped"], "the task is stopped")
     await app.shows("stopped")

@@ -153,20 +153,27 @@ def notes_of(state: SessionState, *, released: bool = False) -> tuple[Note, ...]
     return tuple(notes)
 
 
+def _ended(sentence: str) -> str:
+    """The sentence with a full stop, unless the reason in it ends as a question."""
+    return sentence if sentence.endswith(("?", "!")) else f"{sentence}."
+
+
 def _link_note(state: SessionState) -> Note | None:
     link = state.connection
     reason = one_line(link.reason or "", 160).rstrip(".")
     why = f": {reason}" if reason else ""
     if link.phase == "reconnecting":
         following = f", next try in {seconds_text(link.next_try_in)}" if link.next_try_in else ""
-        return Note("warn", f"Reconnecting, attempt {max(1, link.attempt)}{following}{why}. May be outdated.")
+        return Note(
+            "warn", f"{_ended(f'Reconnecting, attempt {max(1, link.attempt)}{following}{why}')} May be outdated."
+        )
     if link.phase == "connecting":
         attempt = f", attempt {link.attempt}" if link.attempt > 1 else ""
-        return Note("busy", f"Connecting to the daemon{attempt}{why}.")
+        return Note("busy", _ended(f"Connecting to the daemon{attempt}{why}"))
     if link.phase == "unauthenticated":
-        return Note("bad", f"Not logged in{why}.", "Call client.authenticate().")
+        return Note("bad", _ended(f"Not logged in{why}"), "Call client.authenticate().")
     if link.phase == "closed":
-        return Note("bad", f"The client is closed{why}. No more updates.")
+        return Note("bad", f"{_ended(f'The client is closed{why}')} No more updates.")
     if state.degraded:
-        return Note("warn", f"Connected, but live text may be missing{why}.")
+        return Note("warn", _ended(f"Connected, but live text may be missing{why}"))
     return None

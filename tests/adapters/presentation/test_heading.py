@@ -67,7 +67,12 @@ def test_the_heading_holds_title_status_link_agent_model_ref_and_context() -> No
             LinkStatus("reconnecting", attempt=3, next_try_in=2.0, reason="refused", epoch=1),
             Note("warn", "Reconnecting, attempt 3, next try in 2.0 s: refused. May be outdated."),
         ),
+        (
+            LinkStatus("reconnecting", attempt=2, reason="no daemon; is it running?", epoch=1),
+            Note("warn", "Reconnecting, attempt 2: no daemon; is it running? May be outdated."),
+        ),
         (LinkStatus("connecting"), Note("busy", "Connecting to the daemon.")),
+        (LinkStatus("connecting", reason="is it running?"), Note("busy", "Connecting to the daemon: is it running?")),
         (
             LinkStatus("unauthenticated", reason="expired.", epoch=1),
             Note("bad", "Not logged in: expired.", "Call client.authenticate()."),

@@ -1,10 +1,12 @@
 // A table of sessions, sorted and filtered on the page, and the open session below it.
 
+import { Attention } from "./attention.js";
 import { button, focusedIn, make, ownPresses, region, watchWidth } from "./dom.js";
 import { Host } from "./host.js";
 import { SessionPane } from "./session.js";
 
 const AT_ONCE = 100; // rows made at a time
+const NEEDS_ATTENTION = "!"; // no status is called that
 
 function ago(milliseconds) {
   const seconds = Math.max(0, Math.round(milliseconds / 1000));
@@ -20,6 +22,7 @@ export class SessionList {
     this.host = new Host(port, (state) => this.onHost(state));
     this.rows = new Map();
     this.lines = new Map();
+    this.attention = new Attention();
     this.most = AT_ONCE;
     this.selected = "";
     this.build(parent);
@@ -112,11 +115,15 @@ export class SessionList {
 
   apply(message) {
     if (!this.host.takes(message)) return;
+    const before = new Map(this.rows);
     if (message.op === "snapshot") this.rows.clear();
     this.saved("");
     this.root.classList.remove("ag-unfed");
     for (const id of message.gone ?? []) this.rows.delete(id);
-    for (const [id, row] of message.put ?? []) this.rows.set(id, row);
+    for (const [id, row] of message.put ?? []) {
+      this.rows.set(id, row);
+      this.attention.note(id, row, before.get(id));
+    }
     if (message.note !== undefined) {
       this.noted = message.note;
       this.say();
@@ -128,8 +135,10 @@ export class SessionList {
     const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     this.choices();
     const wanted = this.status.value;
-    const found = [...this.rows].filter(([, row]) => {
-      if (wanted && row.status !== wanted) return false;
+    this.attention.see(this.selected);
+    const found = [...this.rows].filter(([id, row]) => {
+      if (wanted === NEEDS_ATTENTION && !this.attention.needs(id, row)) return false;
+      if (wanted && wanted !== NEEDS_ATTENTION && row.status !== wanted) return false;
       const text = `${row.title} ${row.agent} ${row.ref} ${row.status}`.toLowerCase();
       return words.every((word) => text.includes(word));
     });
@@ -174,8 +183,10 @@ export class SessionList {
     const known = [...new Set([...this.rows.values()].map((row) => row.status).concat(kept || []))].sort();
     if (known.join("\n") === this.known) return;
     this.known = known.join("\n");
-    this.status.replaceChildren(...["", ...known].map((status) => {
-      const option = make("option", "", status || "Any status");
+    const choices = new Map([["", "Any status"], [NEEDS_ATTENTION, "Needs attention"]]);
+    for (const status of known) if (status !== NEEDS_ATTENTION) choices.set(status, status);
+    this.status.replaceChildren(...[...choices].map(([status, label]) => {
+      const option = make("option", "", label);
       option.value = status;
       return option;
     }));
