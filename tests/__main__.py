@@ -125,6 +125,8 @@ class Environment:
         if made or not stamp.exists() or stamp.read_text(encoding="ascii") != wanted:
             # Most of what is installed is never imported, so that compiling it would only take time.
             pip = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
+            if made:  # what Python brings along takes three times as long
+                subprocess.run([*pip, "--upgrade", "pip>=26"], cwd=ROOT, check=True)
             subprocess.run([*pip, "-e", f".[{extra}]"], cwd=ROOT, check=True)
             stamp.write_text(wanted, encoding="ascii")
             return f"installed in {self.folder}"

@@ -21,6 +21,7 @@ __all__ = ["UNAVAILABLE", "lower_bounds"]
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = Path(sys.prefix) / "lowest"
 """The environment, kept for the next run: installing takes longer than the tests."""
+PIP = (sys.executable, "-m", "pip", "--python")
 UNAVAILABLE = 75
 """The exit code if a package index here lacks one of those versions. Versions that conflict are a failure."""
 EXTRAS = ("test", "daemon", "dask", "jq", "keyring", "pandas", "logs", "otel", "tui", "web")
@@ -73,9 +74,9 @@ def ready() -> Path | None:
     wanted = "\n".join([*lower_bounds(requirements()), f"# {ROOT}"])
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return python
-    venv.EnvBuilder(clear=True, with_pip=True, symlinks=os.name != "nt").create(FOLDER)
+    venv.EnvBuilder(clear=True, symlinks=os.name != "nt").create(FOLDER)
     constraints.write_text(wanted, encoding="utf-8")
-    install = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", "-c", str(constraints), "-e", ".[test]"]
+    install = [*PIP, str(python), "install", "--quiet", "--no-compile", "-c", str(constraints), "-e", ".[test]"]
     if subprocess.run(install, cwd=ROOT, check=False).returncode != 0:
         missing = [bound for bound in lower_bounds(requirements()) if not is_here(python, bound)]
         if not missing:
@@ -88,7 +89,7 @@ def ready() -> Path | None:
 
 def is_here(python: Path, bound: str) -> bool:
     """Whether that version can be installed, alone."""
-    ask = [str(python), "-m", "pip", "install", "--quiet", "--dry-run", "--no-deps", "--ignore-installed", bound]
+    ask = [*PIP, str(python), "install", "--quiet", "--dry-run", "--no-deps", "--ignore-installed", bound]
     return subprocess.run(ask, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
