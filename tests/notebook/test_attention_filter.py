@@ -33,7 +33,7 @@ async def test_sessions_that_ask_failed_or_finished_since_they_were_seen_need_at
         choice = page.get_by_label("Status")
         assert (await choice.locator("option").all_inner_texts())[:2] == ["Any status", "Needs attention"]
         await choice.select_option("Needs attention")
-        # What was idle before was seen; one that works needs nobody.
+        # What was idle before was seen; one that works needs no attention.
         assert await notified(page, "patch", 2) == "cd"
         assert await notified(page, "patch", 3, row("b", "idle")) == "bcd"
         assert await notified(page, "patch", 4, row("c", "running")) == "bd"
