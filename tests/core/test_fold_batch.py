@@ -230,3 +230,31 @@ def test_text_after_an_end_that_named_no_count_is_being_written_again(size: int)
     assert not state.streaming_messages["m"].streaming
     state = fold_raw(state, [chunk("m", "c", 2, task_id="t1")])
     assert (state.streaming_messages["m"].text, state.streaming_messages["m"].streaming) == ("abc", True)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [thinking("m", "Hm", task_id="t1"), start("m", task_id="t1"), chunk("m", "c", 2, task_id="t1")],
+    ids=["thinking", "a second start", "a late chunk"],
+)
+def test_text_after_another_event_of_its_stream_in_one_batch_leaves_the_snapshot_before_as_it_was(
+    first: RawEvent,
+) -> None:
+    written = [chunk("m", text, at, task_id="t1") for text, at in (("a", 0), ("e", 4))]
+    begin = hydrated().feed(start("m", task_id="t1"), *written)
+    batch = [first, chunk("m", "f", 5, task_id="t1")]
+    after = fold_raw(begin, batch).streaming_messages["m"]
+    before = begin.streaming_messages["m"]
+    assert (before.text, before.chunk_count) == ("ae", 2)
+    assert after.dump() == fold_batch(begin, core_events(batch)).streaming_messages["m"].dump()
+    assert after.text == ("acef" if first.topic.endswith("streaming:chunk") else "aef")
+
+
+def test_two_messages_that_follow_one_snapshot_are_each_in_their_own_next_one() -> None:
+    begin = hydrated(messages={"t1": [message_row("m0", "t1")]}).state
+    one, other = (
+        fold_batch(begin, core_events([saved("messages", message_row(name, "t1", 1))])) for name in ("m1", "m2")
+    )
+    assert [row.message_id for row in one.get_task_messages("t1")] == ["m0", "m1"]
+    assert [row.message_id for row in other.get_task_messages("t1")] == ["m0", "m2"]
+    assert [row.message_id for row in begin.get_task_messages("t1")] == ["m0"]
