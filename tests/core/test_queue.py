@@ -392,3 +392,15 @@ def test_l10_a_prompt_back_at_its_old_place_is_read_again_if_an_answer_may_have_
     mirror.answer("queue", tasks=[FROM, OTHER])
     assert mirror.queue() == ["a", "b"]
     assert mirror.asked() == []
+
+
+def test_a_prompt_dispatched_before_the_queue_ever_showed_it_still_moves_those_behind_it() -> None:
+    mirror = hydrated()
+    mirror.feed(saved("tasks", waiting("a", 1, second=1)), saved("tasks", waiting("b", 2, second=2)))
+    mirror.answer("queue", tasks=[])  # read before either came; read again since they did
+    mirror.feed(saved("tasks", task_row("a", second=1), "patched"))
+    mirror.answer("queue", tasks=[waiting("a", 1, second=1), waiting("b", 2, second=2)])  # read before the dispatch
+    assert mirror.queue() == ["b"]
+    mirror.answer("queue", tasks=[waiting("b", 1, second=2)])
+    assert [task.queue_position for task in mirror.state.queued_tasks] == [1]
+    assert mirror.asked() == []
