@@ -93,6 +93,40 @@ def _raise(error: Exception) -> Any:
     raise error
 
 
+@pytest.mark.parametrize("failures", [4, 9], ids=["confirmed at last", "never confirmed"])
+async def test_a_room_is_left_five_times_at_most_and_then_forgotten(failures: int) -> None:
+    world = World()
+    answers = [ServerError("database is locked", code=500)] * failures
+
+    def leave(args: tuple[Any, ...]) -> Any:
+        if answers:
+            raise answers.pop()
+        return {}
+
+    world.link.on_call("remove", "session-streams", leave)
+    await world.link.open()
+    handle = world.registry.retain(SID)
+    await handle.ready()
+    handle.release()
+    await world.settle(lambda: world.registry.rooms.count == 0, turns=300)
+    assert world.room_calls() == [("join", SID), *[("leave", SID)] * 5]
+    assert world.slept == [0.5, 1.0, 2.0, 4.0]
+    assert world.counts == (0, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("error", [Forbidden("not yours", code=403), NotFound("no such service", code=404)])
+async def test_a_room_whose_join_was_refused_is_not_left(error: AgorError) -> None:
+    world = World()
+    world.link.on_call("create", "session-streams", lambda args: _raise(error))
+    await world.link.open()
+    handle = world.registry.retain(SID)
+    await handle.ready()
+    handle.release()
+    await world.settle(lambda: world.registry.rooms.count == 0)
+    assert world.room_calls() == [("join", SID)]
+    assert world.counts == (0, 0, 0, 0, 0, 0)
+
+
 # ---- any interleaving -----------------------------------------------------------------------------------------------
 
 
