@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -107,3 +108,20 @@ async def test_older_tasks_that_wait_for_a_new_reading_end_with_the_link() -> No
     handle.release()
     await world.settle()
     assert world.counts == (0, 0, 0, 0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [SessionHandle.resync, lambda handle: handle.load_task_messages("t20"), SessionHandle.load_older_tasks],
+    ids=["resync", "messages", "older tasks"],
+)
+async def test_a_call_counts_as_waiting_until_it_is_answered(call: Callable[[SessionHandle], Awaitable[Any]]) -> None:
+    world, handle = await opened(24)
+    world.link.hold("find")
+    waiting = asyncio.ensure_future(call(handle))
+    await world.settle(lambda: world.link.pending)
+    assert handle.entry.waiting == 1
+    world.link.release()
+    await waiting
+    assert handle.entry.waiting == 0
+    handle.release()
