@@ -137,7 +137,6 @@ class SessionCollection(Observable[SessionRows]):
             self._read()
         elif not status.up and self._reading is not None:
             self._reading.cancel()
-            self._reading = self._moved = None
         if status.phase == "closed":
             self._put(self.rows.rows, loading=False, error="The client was closed; no more updates will follow.")
 

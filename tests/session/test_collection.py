@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from agor_reactive.errors import BadRequest, HandleDisposed, ServerError, UsageError
+from agor_reactive.models.wire import LinkStatus
 from agor_reactive.session.collection import SessionCollection, SessionRows
 from tests.core.build import SID, session_row, stamp
 from tests.session.world import World
@@ -294,3 +295,31 @@ async def test_an_event_of_a_row_that_does_not_fit_and_is_not_held_emits_nothing
     assert sessions.rows is before
     assert world.failures == []
     sessions.close()
+
+
+async def test_a_collection_of_a_connection_that_is_not_logged_in_reads_what_anybody_may() -> None:
+    world = World()
+    world.link.on_call("find", "sessions", lambda args: world.page(None, [row("a", 1)], args[0]))
+    world.link.set_status(LinkStatus("unauthenticated", epoch=1))
+    sessions = SessionCollection(world)
+    assert list(await sessions.ready()) == ["a"]
+    sessions.close()
+
+
+async def test_a_drop_during_the_first_read_is_no_error_and_the_next_connection_reads() -> None:
+    world, sessions = await opened([row("a", 1)])
+    world.link.hold("find", "sessions")
+    first = asyncio.ensure_future(sessions.ready())
+    await world.settle(lambda: world.link.pending)
+    world.link.drop()
+    await world.settle()
+    assert (sessions.rows.loading, sessions.rows.error, first.done()) == (True, None, False)
+    world.link.restore()
+    await world.settle(lambda: world.link.pending)
+    world.link.emit("sessions created", row("b", 2))
+    world.link.release()
+    assert list(await first) == ["b", "a"]
+    assert len(world.calls("sessions", "find")) == 2
+    sessions.close()
+    await world.settle()
+    assert world.counts == (0, 0, 0, 0, 0, 0)

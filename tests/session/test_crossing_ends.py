@@ -167,6 +167,8 @@ async def test_a_collection_is_read_once_per_connection_and_login() -> None:
     assert len(world.calls("sessions", "find")) == 1
     live = world.link.status
     world.link.set_status(replace(live, phase="unauthenticated"))
+    await world.settle()
+    assert len(world.calls("sessions", "find")) == 1, "a logout gives no reason to read"
     world.link.set_status(live)
     await world.settle()
     assert len(world.calls("sessions", "find")) == 2
