@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from agor_reactive.calls.answers import typed_row
@@ -147,12 +148,9 @@ class _Watch:
             return None
 
     async def _change(self, longest: float | None) -> None:
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(longest):
                 await self._changed.wait()
-        except TimeoutError:
-            if longest is None:
-                raise
 
     async def _messages(self) -> tuple[Message, ...]:
         """All messages of the task, read after its end; while the link is down, as soon as it is up again."""

@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+from agor_reactive.errors import Forbidden
 from agor_reactive.models.outcome import Done, Failed, Outcome, Stopped, TimedOut
+from agor_reactive.session import prompt_and_wait
 from agor_reactive.session.handles import SessionHandle
 from tests.core.build import SID, message_row, stamp, task_row
 from tests.session.world import World
@@ -127,4 +129,47 @@ async def test_a_reply_whose_task_leaves_the_window_while_its_messages_are_read_
     world.link.release("find", "messages")
     outcome = await asked
     assert outcome.text == outcome.partial == "One, two"
+    handle.release()
+
+
+def refuse_messages(world: World) -> None:
+    def refuse(args: object) -> object:
+        raise Forbidden("not your messages", code=403)
+
+    world.link.on_call("find", "messages", refuse)
+
+
+async def test_when_the_messages_of_an_ended_task_are_refused_those_of_the_mirror_are_given() -> None:
+    world, handle, asked = await waiting("eager")
+    save(world, message_row("m1", "t1", 1, content="All is well."))
+    await world.settle(lambda: len(handle.state.get_task_messages("t1")) == 2)
+    refuse_messages(world)
+    end(world, "completed")
+    outcome = await asked
+    assert isinstance(outcome, Done)
+    assert outcome.text == "All is well."
+    assert [message.message_id for message in outcome.messages] == ["u1", "m1"]
+    handle.release()
+
+
+async def test_when_the_messages_of_an_ended_task_are_refused_and_none_are_here_the_refusal_is_raised() -> None:
+    world, handle, asked = await waiting("none")
+    refuse_messages(world)
+    end(world, "completed")
+    with pytest.raises(Forbidden, match="not your messages"):
+        await asked
+    handle.release()
+
+
+async def test_a_task_that_the_mirror_does_not_hold_is_read_until_it_has_ended(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(prompt_and_wait, "LOOK", 0.001)
+    world, handle, other = await waiting()
+    other.cancel()
+    statuses = iter(["running", "running", "completed"])
+    world.link.on_call("get", "tasks", lambda args: task_row(args[0], next(statuses)))
+    async with asyncio.timeout(5):
+        assert isinstance(await handle.wait("t77"), Done)
+    assert len(world.calls("tasks", "get")) == 3
     handle.release()
