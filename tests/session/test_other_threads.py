@@ -28,7 +28,7 @@ SERVICES_OF_A_CLIENT = {"service", "sessions", "tasks", "users", "messages", "bo
 
 ANYWHERE: dict[type, set[str]] = {
     agor.Client: {"url", "status", *SERVICES_OF_A_CLIENT},
-    agor.SessionHandle: {"state", "released", "session_id", "entry", "display"},
+    agor.SessionHandle: {"state", "released", "session_id", "entry", "display", "displayed"},
     agor.SessionCollection: {"rows", *(name for name in dir(Observable) if name != "subscribe")},
     agor.PendingPermission: {
         *("request", "session_id", "task_id", "message_id", "id", "request_id", "tool_name", "tool_input"),
