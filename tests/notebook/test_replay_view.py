@@ -35,7 +35,7 @@ async def test_a_recorded_session_is_scrubbed_stepped_and_played(browser: Browse
         await shows(view, ".ag-prose", "Done.")
         await view.locator(".ag-mark[data-kind=lost]").wait_for(state="attached")
         await picture(view, "replay-end")
-        saved = page.locator(".ag-transcript pre")  # hidden while the view is there
+        saved = page.locator(".ag-transcript")  # hidden while the view is there
         await until(lambda: _holds(saved, "Done."), "the transcript is saved beside the view")
 
         slider = view.get_by_role("slider", name="Moment of the session")

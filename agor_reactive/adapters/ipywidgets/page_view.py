@@ -7,9 +7,10 @@ from typing import Any
 import anywidget
 import traitlets
 
-from agor_reactive.adapters.ipywidgets.saved_transcript import SavedTranscript
+from agor_reactive.adapters.ipywidgets.saved_transcript import Saved, SavedTranscript
 from agor_reactive.adapters.page.pages import style
 from agor_reactive.adapters.page.publisher import Publisher
+from agor_reactive.adapters.presentation.transcript import transcript_text
 
 __all__ = ["PageView"]
 
@@ -25,6 +26,7 @@ class PageView(anywidget.AnyWidget):
     def __init__(self, label: str, **options: Any) -> None:
         super().__init__(**options)
         self._transcript = SavedTranscript(label)
+        self._kept: Saved = ""
         self.set_trait("_transcript_name", self._transcript.name)
         self.on_msg(self._on_msg)
 
@@ -36,10 +38,11 @@ class PageView(anywidget.AnyWidget):
     def _on_msg(self, _: Any, content: Any, buffers: Any) -> None:
         self.receive(content)
 
-    def _save_text(self, text: str) -> None:
-        if text != self.text:
-            self.set_trait("text", text)
-            self._transcript.update(text)
+    def _save_text(self, saved: Saved) -> None:
+        if saved != self._kept:
+            self._kept = saved
+            self.set_trait("text", saved if isinstance(saved, str) else transcript_text(saved))
+            self._transcript.update(saved)
 
     def _remove(self) -> None:
         """Remove the view from all pages."""
@@ -52,5 +55,5 @@ class PageView(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if isinstance(data, dict):
-            data["text/plain"] = self.text.partition("\n")[0] if self._transcript.show(self.text) else self.text
+            data["text/plain"] = self.text.partition("\n")[0] if self._transcript.show(self._kept) else self.text
         return bundle

@@ -13,7 +13,7 @@ from agor_reactive.adapters.ipywidgets.replay_publisher import ReplayPublisher
 from agor_reactive.adapters.page.pages import script
 from agor_reactive.adapters.page.publisher import run_on_loop
 from agor_reactive.adapters.page.throttle import Timers
-from agor_reactive.adapters.presentation.transcript import transcript
+from agor_reactive.adapters.presentation.transcript import transcript_parts
 from agor_reactive.blocking.portal import LoopThread
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.errors import UsageError
@@ -77,8 +77,7 @@ class ReplayView(PageView):
             run_on_loop(_thread().loop, lambda: publisher.seek(t))
 
     def _save(self, state: SessionState) -> None:
-        text = transcript(state)
-        self._save_text(text)
+        self._save_text(transcript_parts(state))
 
     def close(self) -> None:
         """Remove the view from all pages and free its resources. Idempotent."""

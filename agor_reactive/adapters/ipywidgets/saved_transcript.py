@@ -10,10 +10,15 @@ import html
 import secrets
 
 from agor_reactive.adapters.ipywidgets.cells import in_kernel
+from agor_reactive.adapters.ipywidgets.saved_html import saved_html
+from agor_reactive.adapters.presentation.transcript import Part, transcript_text
 
-__all__ = ["SavedTranscript"]
+__all__ = ["Saved", "SavedTranscript"]
 
 _STYLE = ' style="white-space: pre-wrap; font-family: monospace"'
+
+Saved = str | tuple[Part, ...]
+"""What is saved: text as it is, or a transcript, whose replies are Markdown in HTML."""
 
 
 class SavedTranscript:
@@ -25,27 +30,29 @@ class SavedTranscript:
     def __init__(self, label: str) -> None:
         self.name = f"ag-transcript-{secrets.token_hex(8)}"
         self._label = label
-        self._text: str | None = None
+        self._saved: Saved | None = None
 
-    def show(self, text: str) -> bool:
+    def show(self, saved: Saved) -> bool:
         """Publish the text as output of the running cell. False outside a notebook."""
         if not in_kernel():
             return False
-        self._publish(text, update=False)
+        self._publish(saved, update=False)
         return True
 
-    def update(self, text: str) -> None:
+    def update(self, saved: Saved) -> None:
         """Replace the text of an output that was shown."""
-        if self._text is not None and self._text != text and in_kernel():
-            self._publish(text, update=True)
+        if self._saved is not None and self._saved != saved and in_kernel():
+            self._publish(saved, update=True)
 
-    def _publish(self, text: str, *, update: bool) -> None:
+    def _publish(self, saved: Saved, *, update: bool) -> None:
         from IPython.display import publish_display_data as publish
 
-        self._text = text
-        data = {"text/plain": text, "text/html": self._markup(text)}
+        self._saved = saved
+        text = saved if isinstance(saved, str) else transcript_text(saved)
+        data = {"text/plain": text, "text/html": self._markup(saved)}
         publish(data, transient={"display_id": self.name}, update=update)
 
-    def _markup(self, text: str) -> str:
-        body = f"<summary>{html.escape(self._label)}</summary><pre{_STYLE}>{html.escape(text)}</pre>"
+    def _markup(self, saved: Saved) -> str:
+        shown = f"<pre{_STYLE}>{html.escape(saved)}</pre>" if isinstance(saved, str) else saved_html(saved)
+        body = f"<summary>{html.escape(self._label)}</summary>{shown}"
         return f'<div class="ag-transcript {self.name}"><details open>{body}</details></div>'

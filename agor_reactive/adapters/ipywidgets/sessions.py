@@ -132,7 +132,7 @@ class SessionsView(PageView):
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         if self._sessions is not None:
-            self.set_trait("text", script_safe(table_text(self._sessions.rows)))
+            self._save_text(script_safe(table_text(self._sessions.rows)))
         return super()._repr_mimebundle_(**options)
 
     def __repr__(self) -> str:

@@ -12,7 +12,7 @@ from agor_reactive.adapters.page.pages import script
 from agor_reactive.adapters.page.session_publisher import SessionPublisher
 from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.status import is_settled
-from agor_reactive.adapters.presentation.transcript import transcript
+from agor_reactive.adapters.presentation.transcript import transcript_parts
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.session.handles import SessionHandle, checked_handle
 
@@ -59,8 +59,7 @@ class SessionView(PageView):
         if state is self._saved or state.status.disposed:
             return
         self._saved = state
-        text = transcript(state)
-        self._save_text(text)
+        self._save_text(transcript_parts(state))
 
     def _on_cell_end(self) -> None:
         # Also while no page is visible, so that the saved text is as new as the newest cell.

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Iterator, Sequence
+from typing import Final, Literal, NamedTuple
 
 from agor_reactive.adapters.presentation.blocks import (
     Block,
@@ -24,7 +24,7 @@ from agor_reactive.adapters.presentation.tasks import TaskHeading
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.task import Task
 
-__all__ = ["script_safe", "transcript"]
+__all__ = ["Part", "script_safe", "transcript", "transcript_parts", "transcript_text"]
 
 TEXT_LIMIT: Final = 30_000
 """Characters of a transcript; a longer one keeps its end."""
@@ -48,44 +48,72 @@ def script_safe(text: str) -> str:
     return _MARKUP.sub("‹", text)
 
 
+class Part(NamedTuple):
+    """A piece of a transcript. Text of an agent is Markdown; a call, a request or a note is a line, or several.
+
+    `status` is that of the task whose prompt it is.
+    """
+
+    kind: Literal["title", "prompt", "user", "markdown", "lines"]
+    text: str
+    status: str = ""
+
+
 def transcript(state: SessionState, *, limit: int = TEXT_LIMIT) -> str:
     """Return title and status, then every task: prompt, status, duration, and its blocks where they are loaded."""
+    return transcript_text(transcript_parts(state, limit=limit))
+
+
+def transcript_text(parts: Sequence[Part]) -> str:
+    """The parts as plain text, a blank line before each task."""
+    pieces = [("\n\n" if at == 1 or part.kind == "prompt" else "\n") + _text(part) for at, part in enumerate(parts)]
+    return "".join(pieces).lstrip("\n")
+
+
+def transcript_parts(state: SessionState, *, limit: int = TEXT_LIMIT) -> tuple[Part, ...]:
+    """The title, then prompts and blocks of the newest tasks, `limit` characters of them; safe in a script element."""
     heading = heading_of(state)
-    head = f"{heading.title} ({heading.status})" if heading.status else heading.title
+    title = Part("title", script_safe(f"{heading.title} ({heading.status})" if heading.status else heading.title))
     presenter = Presenter()
-    parts: list[str] = []
+    parts: list[Part] = []
     room = limit
     for task in reversed(state.tasks):
-        part = "\n".join(_lines(task, presenter.task_heading(task), presenter.task_blocks(state, task)))
-        if len(part) > room:
-            parts.append("… " + part[len(part) - room :])
-            break
-        parts.append(part)
-        room -= len(part) + 2
-        if room <= 0:
-            parts.append("…")
-            break
-    return script_safe("\n\n".join([head, *reversed(parts)]))
+        made = tuple(_parts(task, presenter.task_heading(task), presenter.task_blocks(state, task)))
+        for part in reversed(made):
+            part = part._replace(text=script_safe(part.text))
+            if len(part.text) > room:
+                return (title, part._replace(text="… " + part.text[len(part.text) - room :]), *reversed(parts))
+            parts.append(part)
+            room -= len(part.text) + 2
+            if room <= 0:
+                return (title, Part("lines", "…"), *reversed(parts))
+    return (title, *reversed(parts))
 
 
-def _lines(task: Task, heading: TaskHeading, blocks: tuple[Block, ...]) -> Iterator[str]:
+def _text(part: Part) -> str:
+    if part.kind not in ("prompt", "user"):
+        return part.text
+    quoted = "\n".join(f"> {line}".rstrip() for line in part.text.split("\n"))
+    return f"{quoted}   [{part.status}]" if part.status else quoted
+
+
+def _parts(task: Task, heading: TaskHeading, blocks: tuple[Block, ...]) -> Iterator[Part]:
     prompt = cut_text(plain(task.full_prompt).strip("\n").rstrip(), PROMPT_LIMIT) or "(no prompt)"
-    quoted = "\n".join(f"> {line}".rstrip() for line in prompt.split("\n"))
-    yield f"{quoted}   [{heading.status}{f', {heading.took}' if heading.took else ''}]"
+    yield Part("prompt", prompt, f"{heading.status}{f', {heading.took}' if heading.took else ''}")
     for block in blocks:
         match block:
             case TextBlock(text=text, writing=writing):
-                yield text.strip() + (" …" if writing else "")
+                yield Part("markdown", text.strip() + (" …" if writing else ""))
             case UserBlock(text=text):
-                yield "\n".join(f"> {line}".rstrip() for line in text.strip().split("\n"))
+                yield Part("user", text.strip())
             case ToolBlock():
                 took = f" ({seconds_text(block.seconds)})" if block.seconds is not None else ""
-                yield f"  {_TOOL_SIGNS[block.state]} {block.name} {block.summary.within(SUMMARY_LIMIT)}".rstrip() + took
+                call = f"  {_TOOL_SIGNS[block.state]} {block.name} {block.summary.within(SUMMARY_LIMIT)}".rstrip()
+                yield Part("lines", call + took)
             case RequestBlock():
-                yield f"  ? {block.line}"
-                if block.input:
-                    yield "    " + cut_text(block.input, PROMPT_LIMIT).replace("\n", "\n    ")
+                shown = "\n    " + cut_text(block.input, PROMPT_LIMIT).replace("\n", "\n    ") if block.input else ""
+                yield Part("lines", f"  ? {block.line}{shown}")
             case QuestionBlock(text=text):
-                yield "  ? " + text.replace("\n", "\n    ")
+                yield Part("lines", "  ? " + text.replace("\n", "\n    "))
             case NoteBlock(text=text):
-                yield "  ! " + text.replace("\n", "\n    ")
+                yield Part("lines", "  ! " + text.replace("\n", "\n    "))
