@@ -18,13 +18,14 @@ from agor_reactive.adapters.presentation.diffs import DiffLine
 from agor_reactive.adapters.presentation.exact import cut_text
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
+from agor_reactive.adapters.presentation.runs import Calls
 from agor_reactive.adapters.presentation.tasks import TaskHeading
 from agor_reactive.adapters.terminal.blocks import paint, status_text
 from agor_reactive.adapters.terminal.layout import Line, lay_out
 from agor_reactive.adapters.terminal.prose import LongText, prose
 from agor_reactive.adapters.terminal.signs import SIGNS, heading_style, tone_style
 from agor_reactive.tui.pieces import Piece
-from agor_reactive.tui.units import Call, Calls, Unit
+from agor_reactive.tui.units import Call, Unit
 
 __all__ = ["Typesetter"]
 
@@ -124,9 +125,8 @@ def _run(calls: Calls, *, opened: bool) -> RenderableType:
     """``▸ 6 tool calls · Read ×4, Bash ×2 · 3.4 s · 1 failed``."""
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append("▾ " if opened else "▸ ", style="dim")
-    line.append(f"{calls.count} tool calls", style="bold")
-    named = ", ".join(name if count == 1 else f"{name} ×{count}" for name, count in calls.names)
-    line.append(f" {SIGNS.dot} {named}", style="dim")
+    line.append(calls.title, style="bold")
+    line.append(f" {SIGNS.dot} {calls.named}", style="dim")
     if calls.seconds is not None:
         line.append(f" {SIGNS.dot} {seconds_text(calls.seconds)}", style="dim")
     if calls.failed:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from agor_reactive.adapters.presentation.blocks import (
     Block,
@@ -18,15 +18,13 @@ from agor_reactive.adapters.presentation.blocks import (
 from agor_reactive.adapters.presentation.diffs import DiffLine, edit_diff
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
+from agor_reactive.adapters.presentation.runs import Calls, calls_of, grouped
 from agor_reactive.adapters.presentation.tasks import TaskHeading
 from agor_reactive.adapters.presentation.tools import ToolDetail, input_text, result_text
 from agor_reactive.core.tools import Tool
 from agor_reactive.tui.pieces import Piece, pieces_of
 
-__all__ = ["Call", "Calls", "Folds", "Unit", "base_key", "heading_unit", "plain_text", "units_of"]
-
-MOST_ALONE: Final = 3
-"""A longer run of ended calls is one line until it is opened."""
+__all__ = ["Call", "Folds", "Unit", "base_key", "heading_unit", "plain_text", "units_of"]
 
 Kind: TypeAlias = Literal["heading", "text", "thinking", "tool", "note"]
 
@@ -38,20 +36,6 @@ class Call:
     block: ToolBlock
     diff: tuple[DiffLine, ...] = ()
     detail: ToolDetail | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Calls:
-    """A run of ended calls as one line: what was called how often, how long all took, how many failed."""
-
-    names: tuple[tuple[str, int], ...]
-    failed: int
-    seconds: float | None
-
-    @property
-    def count(self) -> int:
-        """The number of calls."""
-        return sum(count for _, count in self.names)
 
 
 Content: TypeAlias = TaskHeading | Piece | Call | Calls | Block
@@ -118,28 +102,14 @@ def units_of(task_id: str, blocks: Iterable[Block], tools: Mapping[str, Tool], f
     """Return the units of a task's blocks. `tools` are its calls by tool_use_id."""
     units: list[Unit] = []
     before = ""
-    for unit in _ungapped(task_id, _grouped(blocks, tools), tools, folds):
+    items = grouped(blocks, lambda call: call.state == "executing" or bool(_diff(call, tools)))
+    for unit in _ungapped(task_id, items, tools, folds):
         apart = unit.kind == "text" or (before == "text" and unit.kind != "tool")
         if isinstance(unit.content, Piece):
             apart = apart and unit.content.apart
         units.append(replace(unit, gap=1) if before and apart and before != "thinking" else unit)
         before = unit.kind
     return tuple(units)
-
-
-def _grouped(blocks: Iterable[Block], tools: Mapping[str, Tool]) -> Iterator[Block | list[ToolBlock]]:
-    """Blocks as they are, runs of calls that have ended and edit nothing as lists."""
-    run: list[ToolBlock] = []
-    for block in blocks:
-        if isinstance(block, ToolBlock) and block.state != "executing" and not _diff(block, tools):
-            run.append(block)
-            continue
-        if run:
-            yield run
-            run = []
-        yield block
-    if run:
-        yield run
 
 
 def _diff(block: ToolBlock, tools: Mapping[str, Tool]) -> tuple[DiffLine, ...]:
@@ -188,24 +158,13 @@ def _ungapped(
 
 
 def _run(task_id: str, run: list[ToolBlock], tools: Mapping[str, Tool], folds: Folds) -> Iterator[Unit]:
-    """A short run of calls one by one; a longer one as a line, which opens to the calls."""
-    if len(run) > MOST_ALONE:
-        key = f"run/{run[0].key}"
-        opened = folds.is_open(task_id, key, "tool")
-        yield Unit(key, "tool", _calls(run), folds=True, opened=opened)
-        if not opened:
-            return
-    for block in run:
-        yield _call(task_id, block, tools, folds, within=len(run) > MOST_ALONE)
-
-
-def _calls(run: list[ToolBlock]) -> Calls:
-    names: dict[str, int] = {}
-    for block in run:
-        names[block.name] = names.get(block.name, 0) + 1
-    known = [block.seconds for block in run if block.seconds is not None]
-    failed = sum(1 for block in run if block.state == "failed")
-    return Calls(tuple(names.items()), failed, sum(known) if known else None)
+    """A line, which opens to the calls."""
+    key = f"run/{run[0].key}"
+    opened = folds.is_open(task_id, key, "tool")
+    yield Unit(key, "tool", calls_of(run), folds=True, opened=opened)
+    if opened:
+        for block in run:
+            yield _call(task_id, block, tools, folds, within=True)
 
 
 def _call(task_id: str, block: ToolBlock, tools: Mapping[str, Tool], folds: Folds, *, within: bool = False) -> Unit:

@@ -24,6 +24,7 @@ from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.presenter import Presenter
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
+from agor_reactive.adapters.presentation.runs import calls_of, grouped
 from agor_reactive.adapters.presentation.status import is_busy
 from agor_reactive.adapters.presentation.tasks import queue_of
 from agor_reactive.core.snapshot import SessionState
@@ -34,8 +35,8 @@ __all__ = ["Document", "DocumentBuilder", "Part", "Parts"]
 
 
 class Part(NamedTuple):
-    """A part of a task: `fields` with its ``kind`` (whole, text, user, thought, tool, request, note), and `text`, which
-    may grow.
+    """A part of a task: `fields` with its ``kind`` (whole, text, user, thought, calls, tool, request, note) and `text`,
+    which may grow. A part of the kind ``calls`` is the line of a run of calls; their ``run`` is its key.
     """
 
     fields: Mapping[str, Any]
@@ -130,8 +131,16 @@ class DocumentBuilder:
         parts: dict[str, Part] = {"prompt": Part({"kind": "whole"}, full_prompt)} if full_prompt else {}
         before = known[1] if known is not None else {}
         same = {id(block) for block in known[0]} if known is not None else set()
-        for block in blocks:
-            parts[block.key] = before[block.key] if id(block) in same else _part(block)
+        # A failed call is shown with its reason, so it is in no run.
+        for item in grouped(blocks, lambda call: call.state != "complete"):
+            run = None
+            if isinstance(item, list):
+                run = _run_key(item, before)
+                line = _line(item, run)
+                parts[run] = before[run] if before.get(run) == line else line
+            for block in item if isinstance(item, list) else (item,):
+                kept = before[block.key] if id(block) in same else None
+                parts[block.key] = _part(block, run) if kept is None or kept.fields.get("run") != run else kept
         self._parts[task_id] = (blocks, parts)
         return parts
 
@@ -162,7 +171,19 @@ def _head(state: SessionState, *, empty: bool, released: bool) -> Mapping[str, A
     }
 
 
-def _part(block: Block) -> Part:
+def _run_key(run: list[ToolBlock], before: Parts) -> str:
+    """The key that the run had, also if a call before its first has ended since; else that of its first call."""
+    keys = [f"run/{block.key}" for block in run]
+    return next((key for key in keys if key in before), keys[0])
+
+
+def _line(run: list[ToolBlock], key: str) -> Part:
+    calls = calls_of(run)
+    took = "" if calls.seconds is None else seconds_text(calls.seconds)
+    return Part({"kind": "calls", "run": key, "name": calls.title, "brief": calls.named, "took": took})
+
+
+def _part(block: Block, run: str | None = None) -> Part:
     match block:
         case TextBlock():
             return Part({"kind": "text", "live": block.writing}, block.text)
@@ -181,6 +202,7 @@ def _part(block: Block) -> Part:
                     "why": one_line(block.failure, 200),
                     "took": "" if block.seconds is None else seconds_text(block.seconds),
                     "began": _milliseconds(block.began),
+                    "run": run,
                 }
             )
         case RequestBlock():

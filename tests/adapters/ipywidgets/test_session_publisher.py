@@ -131,6 +131,7 @@ async def test_input_and_result_of_a_tool_come_on_demand(comms: Comms, clock: Cl
             "why": "",
             "took": "1.0 s",
             "began": None,
+            "run": None,
         }
         assert "a.txt" not in str(scene.page.parts)
         scene.say("tool", task="t1", tool="u1")

@@ -1,6 +1,6 @@
 // The kinds of parts of a task, except requests.
 
-import { button, copyButton, duration, make } from "./dom.js";
+import { button, copyButton, duration, focusedIn, make } from "./dom.js";
 import { Part } from "./part.js";
 import { Prose } from "./prose.js";
 import { Request } from "./request.js";
@@ -90,6 +90,44 @@ class Thought extends Folded {
   }
 }
 
+// The line of a run of calls. They follow it, and are shown while it is open.
+class Calls extends Part {
+  constructor(...of) {
+    super(...of);
+    this.opened = false;
+    this.button = this.root.appendChild(button("ag-group", "", "Show or hide these tool calls", () => this.open(!this.opened)));
+    this.button.append(
+      hidden(make("span", "ag-chevron", "›")),
+      (this.name = make("span", "ag-name")),
+      (this.brief = make("span", "ag-brief")),
+      (this.took = make("span", "ag-seconds")),
+    );
+  }
+
+  get id() {
+    return JSON.stringify([this.taskId, this.fields.run]);
+  }
+
+  open(opened) {
+    const { openRuns, tasks } = this.pane;
+    openRuns[opened ? "add" : "delete"](this.id); // for the next snapshot
+    this.show();
+    for (const part of tasks.items.get(this.taskId)?.rows.items.values() ?? []) {
+      if (part !== this && part.fields.run === this.fields.run) part.root.hidden = !opened;
+    }
+  }
+
+  show() {
+    const { name, brief, took } = this.fields;
+    this.opened = this.pane.openRuns.has(this.id);
+    this.root.classList.toggle("ag-open", this.opened);
+    this.button.setAttribute("aria-expanded", String(this.opened));
+    this.name.textContent = name;
+    this.brief.textContent = brief;
+    this.took.textContent = took;
+  }
+}
+
 class Tool extends Folded {
   constructor(...of) {
     super(...of);
@@ -116,7 +154,20 @@ class Tool extends Folded {
     this.took.textContent = took ?? "";
     this.tick();
     this.state.textContent = state; // what the sign says by its shape and colour
+    this.join(this.fields.run ?? null);
     if (!this.body.hidden) this.load();
+  }
+
+  // A call comes into a run when it ends, or two runs become one. What is open or has the focus does not vanish: the run
+  // opens.
+  join(key) {
+    if (key === this.run) return;
+    const run = this.pane.tasks.items.get(this.taskId)?.rows.items.get(key);
+    const seen = !this.root.hidden && (this.run || !this.body.hidden || focusedIn(this.root));
+    if (run && seen && !run.opened) run.open(true);
+    this.run = key;
+    this.root.classList.toggle("ag-within", key !== null);
+    this.root.hidden = Boolean(run && !run.opened);
   }
 
   load() {
@@ -141,7 +192,7 @@ class Tool extends Folded {
   }
 }
 
-const KINDS = { text: Written, user: Written, thought: Thought, whole: Whole, tool: Tool, request: Request };
+const KINDS = { text: Written, user: Written, thought: Thought, whole: Whole, calls: Calls, tool: Tool, request: Request };
 
 export function partOf(pane, taskId, { kind }) {
   return new (KINDS[kind] ?? Note)(pane, taskId, kind);

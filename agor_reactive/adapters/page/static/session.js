@@ -19,6 +19,7 @@ export class SessionPane {
     this.work = new Progress(() => this.scroll.follow());
     this.actions = new Actions(this.host, () => this.acted(), (error, passing) => this.promptBox.say(error, passing));
     this.fields = {};
+    this.openRuns = new Set();
     this.build(parent);
     this.saved(port.text ?? "");
     this.clock = setInterval(() => this.tick(), 1000);
