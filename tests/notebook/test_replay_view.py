@@ -59,12 +59,13 @@ async def test_a_recorded_session_is_scrubbed_stepped_and_played(browser: Browse
 
         # Space plays to the end; JupyterLab takes none of the keys.
         cells = await page.locator(".jp-Notebook .jp-Cell").count()
-        await view.get_by_label("Speed").select_option("5")
+        await view.get_by_label("Speed").select_option("2")  # slow enough to see the second of the lost connection
         await slider.focus()
         for key in ("b", "a", "d", "d", "Space"):
             await page.keyboard.press(key)
         await view.get_by_role("button", name="Pause", exact=True).wait_for()
         await shows(view, ".ag-note", DOWN)
+        await view.get_by_label("Speed").select_option("5")
         await view.get_by_role("button", name="Play", exact=True).wait_for(timeout=20_000)
         await shows(view, ".ag-status", "failed")
         assert await view.locator(".ag-clock").inner_text() == f"00:{times['end'] - BEGIN:02.0f} / 00:23"
