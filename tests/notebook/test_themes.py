@@ -102,6 +102,7 @@ async def test_all_text_can_be_read_in_the_themes_of_jupyterlab(browser: Browser
         await pane.get_by_role("button", name="Approve").wait_for()
         await prompt(pane, "And then")
         await shows(pane, ".ag-queued", "And then")
+        await pane.locator(".ag-group").click()
         await pane.locator(".ag-chip").first.click()
         await pane.locator(".ag-detail pre").first.wait_for()
         await pane.locator(".ag-fold").first.click()
