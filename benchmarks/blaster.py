@@ -74,6 +74,8 @@ class Blaster:
                         await socket.send_str(f"43{ack}" + json.dumps([None, self._answer(call)]))
                     if call[0] == "blast":
                         request.transport.write(ready)
+                        while request.transport.get_write_buffer_size():  # else the client waits for the next blast
+                            await asyncio.sleep(0.001)
                         ready = self.next_blast()
         finally:
             pings.cancel()

@@ -276,7 +276,7 @@ def _note_tool(draft: Draft, task_id: str, tool_use_id: str, tool: LiveTool) -> 
     elif len(live or ()) >= limits.MOST_TOOLS or (live is None and len(draft.live_tools) >= limits.MOST_TASKS):
         limits.say(draft, "tools", limits.MOST_TOOLS)
         return
-    live = (live if live is not None else LiveToolMap()).with_tool(tool_use_id, tool)
+    live = (live if live is not None else LiveToolMap(task_id, {})).with_tool(tool_use_id, tool)
     draft.live_tools = draft.live_tools.insert(task_id, live)
 
 
@@ -294,7 +294,7 @@ def drop_unsaved_tools(draft: Draft, begun: int, unread: frozenset[str]) -> None
         if not newer:
             draft.live_tools = draft.live_tools.remove(task_id)
         elif len(newer) != len(live):
-            draft.live_tools = draft.live_tools.insert(task_id, LiveToolMap(newer))
+            draft.live_tools = draft.live_tools.insert(task_id, LiveToolMap(task_id, newer))
 
 
 def drop_strays(draft: Draft) -> None:
@@ -327,4 +327,4 @@ def tools_are_saved(draft: Draft, task_id: str, entry: MessageEntry, *, removed:
                 left[use] = LiveTool(known.name, known.complete, True)
     if left is not live:
         tools = draft.live_tools
-        draft.live_tools = tools.insert(task_id, LiveToolMap(left)) if left else tools.remove(task_id)
+        draft.live_tools = tools.insert(task_id, LiveToolMap(task_id, left)) if left else tools.remove(task_id)
