@@ -96,7 +96,8 @@ class Expected:
                     if is_first:
                         self.history_calls.add(key)
                     else:
-                        self.calls.setdefault(key, tool)
+                        # Unloaded messages: what they were is known no more, but was seen.
+                        self.calls.setdefault(key, tool if tool.message_id else self.executing.get(key, tool))
         for task_id, tool_use_id in self.executing:
             key = (task_id, tool_use_id)
             if task_id in ended and task_id not in state.messages_by_task and key not in self.calls:

@@ -111,8 +111,7 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
         window.slide(draft)
         if old is None and not event.born and status != QUEUED_STATUS and task_id in draft.tasks.entries:
             window.load_whole(draft, task_id)  # it comes into the window, with messages from before
-        if draft.books.missing.reach:
-            failures.prune(draft)
+        failures.prune_unless_reading(draft)
 
 
 def _saved_after_removal(draft: Draft, event: e.TaskSaved) -> None:
@@ -198,8 +197,7 @@ def forget_task(draft: Draft, task_id: str) -> None:
         draft.live_tools = draft.live_tools.remove(task_id)
     if any(task.task_id == task_id for task in draft.queued_tasks):
         draft.queued_tasks = tuple(task for task in draft.queued_tasks if task.task_id != task_id)
-    if draft.books.missing.reach:
-        failures.prune(draft)
+    failures.prune_unless_reading(draft)
 
 
 def message_saved(draft: Draft, event: e.MessageSaved) -> None:
