@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from tests.install import install, ready_uv
+
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
 
@@ -123,11 +125,11 @@ class Environment:
                 print("this Python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv")
                 raise
         if made or not stamp.exists() or stamp.read_text(encoding="ascii") != wanted:
-            # Most of what is installed is never imported, so that compiling it would only take time.
-            pip = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
-            if made:  # what Python brings along takes three times as long
-                subprocess.run([*pip, "--upgrade", "pip>=26"], cwd=ROOT, check=True)
-            subprocess.run([*pip, "-e", f".[{extra}]"], cwd=ROOT, check=True)
+            if made:
+                ready_uv(python)
+            what = ["-e", f".[{extra}]"]
+            if code := install(what, into=python):
+                raise subprocess.CalledProcessError(code, ["install", *what])
             stamp.write_text(wanted, encoding="ascii")
             return f"installed in {self.folder}"
         return f"{self.folder} is up to date"
