@@ -42,11 +42,11 @@ BROWSER = ("adapters/ipywidgets", "notebook", "web")
 
 
 def pytest(*which: str) -> tuple[tuple[str, ...], ...]:
-    """The commands that run these tests: in two processes, then those that judge their own speed, one after the other.
+    """The commands that run these tests, in three processes, and then one after the other those that judge their speed.
 
-    Two also on more cores: the tests share them with the daemons and browsers that they start.
+    Three for two cores, because a test often waits for a daemon or a browser; on more cores these need the rest.
     """
-    return (("pytest", "-n", "2", "-m", "not alone", *which), ("pytest", "-m", "alone", *which))
+    return (("pytest", "-n", "3", "-m", "not alone", *which), ("pytest", "-m", "alone", *which))
 
 
 # More steps (browsers, benchmarks) are more rows; a row whose name starts with + runs only when asked for.
