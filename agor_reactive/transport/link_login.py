@@ -1,6 +1,6 @@
 """Logs in a live link and keeps it logged in: over its connection, or over REST before it connects (`connect_ways`).
 
-`credentials.Login` knows how to log in, `rest_login.RestLogin` makes the REST calls; this module decides over which of
+`login.Login` knows how to log in, `rest_login.RestLogin` makes the REST calls; this module decides over which of
 the two, and when to renew.
 """
 
@@ -26,8 +26,9 @@ from agor_reactive.errors import (
 )
 from agor_reactive.transport.connect_ways import DetectedWay
 from agor_reactive.transport.connection import Connection
-from agor_reactive.transport.credentials import ApiKey, Credentials, Login, LoginStep
+from agor_reactive.transport.credentials import ApiKey, Credentials
 from agor_reactive.transport.link_state import LinkState
+from agor_reactive.transport.login import Login, LoginStep
 from agor_reactive.transport.rest_login import RestLogin, run_login
 
 __all__ = ["LinkLogin"]

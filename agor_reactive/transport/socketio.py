@@ -35,9 +35,10 @@ from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.connect_ways import ConnectWay, DetectedWay
 from agor_reactive.transport.connection import MAX_FRAME, Connection, ConnectOptions
-from agor_reactive.transport.credentials import ApiKey, Credentials, Login, Secret
+from agor_reactive.transport.credentials import ApiKey, Credentials, Secret
 from agor_reactive.transport.link_login import LinkLogin
 from agor_reactive.transport.link_state import LinkState
+from agor_reactive.transport.login import Login
 from agor_reactive.transport.rest_login import RestLogin
 from agor_reactive.transport.seam import OnEvent, OnStatus
 from agor_reactive.transport.tls import Verify, ssl_setting
