@@ -211,7 +211,8 @@ class ByPlace:
             self._position, self._overlap = max(self._start, skip - max(1, self._step // 2)), 0
             return False
         self._longest = max(self._longest, len(keys))
-        if self._overlap and len(keys) == 1 == self._longest and not fresh:
+        more = self.total is None or skip + len(keys) < self.total
+        if self._overlap and len(keys) == 1 == self._longest and not fresh and more:
             self._single, self._overlap = True, 0
             return True
         self._step = max(self._step, min(len(keys) - self._overlap, self.size))
