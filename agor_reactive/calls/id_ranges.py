@@ -16,6 +16,7 @@ from agor_reactive.errors import BadRequest, ProtocolError
 __all__ = ["ById"]
 
 _TRIES: Final = 3
+_LAST: Final = "ffffffff-ffff-7fff-bfff-ffffffffffff"
 
 
 class ById:
@@ -60,6 +61,8 @@ class ById:
                 top = yield from self._top()
                 if top is None or (before is None and any(not isinstance(key, str) or key > top for key in keys)):
                     return None
+                if len(keys) < 2 and (yield from self._above(top)):
+                    return None
                 rows = yield from self._walk(top, begin, {"$limit": size}, on_rows, len(found) if begin else 0)
                 only_ids = {"$limit": size, "$select": [self.id_field]}
                 listed = yield from self._walk(top, "", only_ids)
@@ -77,6 +80,12 @@ class ById:
     def _top(self) -> Operation[str | None]:
         page = yield from self._source.page({"$sort": {self.id_field: -1}, "$limit": 1, "$select": [self.id_field]})
         return page.keys[0] if page.keys and isinstance(page.keys[0], str) else None
+
+    def _above(self, top: str) -> Operation[bool]:
+        """Whether the daemon gives rows above the top one: it ignores ranges or their order, which pages of one row do
+        not show otherwise."""
+        above = {self.id_field: {"$gt": top, "$lte": _LAST}, "$limit": 1, "$select": [self.id_field]}
+        return bool((yield from self._source.page(above)).keys)
 
     def _walk(
         self, top: str, last: str, asked: Query, on_rows: Callable[[int], Any] | None = None, before: int = 0

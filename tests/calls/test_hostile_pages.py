@@ -228,6 +228,9 @@ def test_every_row_is_found_on_short_pages(cap: int, walk: str, ranges: Any) -> 
     found = getattr(daemon.service(), walk)({"session_id": MADE})
     assert [row.index for row in found] == list(range(25))
     assert len(daemon.asked) <= 4 * 25 / cap + 12
+    daemon = PagedDaemon(daemon.messages, sorts=ranges == "offered", ranges=ranges)
+    found = getattr(daemon.service(), walk)({"session_id": MADE}, page_size=cap)
+    assert [row.index for row in found] == list(range(25))
 
 
 @pytest.mark.parametrize("change", ["removed", "created"])
