@@ -25,7 +25,8 @@ MOST_ROWS_A_PAGE: Final = 10_000
 """The largest `$limit` and `$skip`: daemons refuse more with a 400, or clamp."""
 
 _MOST_FRUITLESS: Final = 12
-"""Pages in a row without a new row: so many, and more where pages are short and much is known, up to the next."""
+"""Pages in a row without a new row before a walk gives up. More where many rows of short pages are known, since as many
+may have been created or removed meanwhile; at most `_MOST_FRUITLESS_OF_ANY`."""
 
 _MOST_FRUITLESS_OF_ANY: Final = 100
 _MOST_EMPTY: Final = 2
