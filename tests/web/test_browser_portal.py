@@ -13,8 +13,11 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+import httpx2
 import pytest
 import pytest_asyncio
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 import agor_reactive as agor
 from agor_reactive.daemon.peers import session_room
@@ -23,13 +26,14 @@ from tests.notebook.browser import in_browser, picture, until
 from tests.web.story import KEY, Stoppable, stoppable
 
 if TYPE_CHECKING:
+    from playwright._impl._api_structures import SetCookieParam
     from playwright.async_api import Browser, Page
 
 pytestmark = in_browser()
 
 PAGE = Path(__file__).parents[2] / "docs" / "recipe-portal.md"
 FILES = ("portal.py", "page.py")
-MEMBER = {"name": "team", "value": "blue"}
+MEMBER = "team=blue"
 SETTINGS = {"STREAMLIT_BROWSER_GATHER_USAGE_STATS": "false", "STREAMLIT_SERVER_HEADLESS": "true"}
 
 
@@ -122,6 +126,15 @@ class Portals:
         rooms = self.daemon.running._now_running.sockets.server.manager.rooms.get("/", {})
         return bool(rooms.get(session_room(portal.session_id)))
 
+    async def left(self, portal: Portal) -> bool:
+        return not self.joined(portal)
+
+    async def client_is_back(self) -> None:
+        async def up() -> bool:
+            return self.client.status.up
+
+        await until(up, "the test's client is connected again")
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def portals(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Portals]:
@@ -138,40 +151,34 @@ async def portals(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Por
         yield Portals(daemon, client, running)
 
 
+def cookie_for(portal: Portal) -> SetCookieParam:
+    name, _, value = MEMBER.partition("=")
+    return {"name": name, "value": value, "url": portal.url}
+
+
 @asynccontextmanager
 async def visit(browser: Browser, portal: Portal, *, member: bool = True) -> AsyncIterator[Page]:
-    """Its page in a browser of its own; without `member` when the view was refused. Afterwards: it asked for nothing from
-    elsewhere, and the key never came.
-    """
+    """Its page in a browser of its own. Afterwards: it asked for nothing from elsewhere, and the key never came."""
     context = await browser.new_context(viewport={"width": 900, "height": 640})
     page = await context.new_page()
     asked: list[str] = []
     received: list[str | bytes] = []
     wrong: list[str] = []
-    refused: list[str] = []
-    page.on("response", lambda answer: refused.append(answer.url) if answer.status == 403 else None)
     page.on("request", lambda request: asked.append(request.url))
     page.on("websocket", lambda socket: asked.append(socket.url.replace("ws", "http", 1)))
     page.on("websocket", lambda socket: socket.on("framereceived", lambda frame: received.append(frame)))
     page.on("pageerror", lambda error: wrong.append(str(error)))
     try:
         if member:
-            await context.add_cookies([{**MEMBER, "url": portal.url}])
+            await context.add_cookies([cookie_for(portal)])
         await page.goto(f"{portal.url}/?session={portal.session_id}")
-        if not member:
-
-            async def ended() -> bool:
-                own = page.locator("[data-testid='stApp'][data-test-script-state='notRunning']")
-                return bool(refused) or (not portal.has_view and await own.count() > 0)
-
-            await until(ended, "the view is refused, or Streamlit's page is complete")
         try:
             yield page
         except BaseException:
             await picture(page, "portal-failed")
             raise
         assert [url for url in asked if not url.startswith((portal.url, "data:", "blob:"))] == []
-        assert not member or wrong == []
+        assert wrong == []
         received += [await page.content()]
         assert [said for said in received if KEY in (said if isinstance(said, str) else said.decode("latin-1"))] == []
     finally:
@@ -184,11 +191,11 @@ async def text_of(page: Page) -> str:
     return "\n".join(parts)
 
 
-async def shows(page: Page, words: str, *, seconds: float = 30) -> None:
+async def shows(page: Page, words: str) -> None:
     async def found() -> bool:
         return words in await text_of(page)
 
-    await until(found, f"the page shows {words!r}", seconds=seconds)
+    await until(found, f"the page shows {words!r}")
 
 
 async def grows(page: Page) -> None:
@@ -200,6 +207,27 @@ async def grows(page: Page) -> None:
         return len(lengths) >= 3
 
     await until(grown, "the reply grows")
+
+
+async def others_get_no_view(portal: Portal) -> None:
+    async with httpx2.AsyncClient(base_url=f"{portal.url}/agor") as http:
+        for path in ("/", "/agor-session.js", f"/sessions/{portal.session_id}"):
+            assert (await http.get(path)).status_code == 403
+            assert (await http.get(path, headers={"Cookie": MEMBER})).status_code == 200
+    with pytest.raises(InvalidStatus, match="403"):
+        await connect(f"{portal.url.replace('http', 'ws')}/agor/sessions/{portal.session_id}/ws", proxy=None)
+
+
+async def others_see_nothing(browser: Browser, portal: Portal) -> None:
+    """A browser that is no member's sees nothing, and what a member sees when it is one."""
+    async with visit(browser, portal, member=False) as page:
+        await page.locator("[data-testid='stApp'][data-test-script-state='notRunning']").wait_for()
+        text = await text_of(page)
+        assert "Are you there?" not in text
+        assert "I am back." not in text
+        await page.context.add_cookies([cookie_for(portal)])
+        await page.reload()
+        await shows(page, "I am back.")
 
 
 def each_example() -> pytest.MarkDecorator:
@@ -216,41 +244,23 @@ async def test_each_section_of_the_page_is_an_example() -> None:
 
 
 @each_example()
-async def test_members_see_a_reply_as_it_is_written(browser: Browser, portals: Portals, example: Example) -> None:
-    portal = portals.running[example]
-    prompt, stop = portals.client.sessions.prompt, portals.client.sessions.stop
-    async with visit(browser, portal) as one, visit(browser, portal) as two:
-        await prompt(portal.session_id, "A long one [slow]")
-        for page in (one, two):
-            await shows(page, "A long one")
-            await grows(page)
+async def test_members_see_what_happens_also_after_the_daemon_was_away(
+    browser: Browser, portals: Portals, example: Example
+) -> None:
+    portal, sessions = portals.running[example], portals.client.sessions
+    async with visit(browser, portal) as page:
+        await sessions.prompt(portal.session_id, "A long one [slow]")
+        await shows(page, "A long one")
+        await grows(page)
         assert portals.joined(portal)
-        await stop(portal.session_id)
-        await prompt(portal.session_id, "And now? [say:That is all.]")
-        for page in (one, two):
-            await shows(page, "That is all.")
-        await picture(one, f"portal-{example.heading}")
-        async with visit(browser, portal, member=False) as other:
-            text = await text_of(other)
-            assert "A long one" not in text
-            assert "That is all." not in text
-    await until(lambda: _left(portals, portal), "the session is released with its last browser")
-
-
-async def _left(portals: Portals, portal: Portal) -> bool:
-    return not portals.joined(portal)
-
-
-async def test_portals_continue_after_the_daemon_was_away(browser: Browser, portals: Portals) -> None:
-    async with AsyncExitStack() as stack:
-        pages = {one: await stack.enter_async_context(visit(browser, one)) for one in portals.running.values()}
-        for page in pages.values():
-            await shows(page, "ive")  # live
+        await sessions.stop(portal.session_id)
         await portals.daemon.stop()
-        for page in pages.values():
-            await shows(page, "econnecting")
+        await shows(page, "econnecting")
         await portals.daemon.start()
-        for portal, page in pages.items():
-            await shows(page, "ive")
-            await portals.client.sessions.prompt(portal.session_id, "Are you there? [say:I am back.]")
-            await shows(page, "I am back.")
+        await portals.client_is_back()
+        await sessions.prompt(portal.session_id, "Are you there? [say:I am back.]")
+        await shows(page, "I am back.")
+        await picture(page, f"portal-{example.heading}")
+        await (others_get_no_view(portal) if portal.has_view else others_see_nothing(browser, portal))
+        assert portals.joined(portal)
+    await until(lambda: portals.left(portal), "the session is released with its last browser")
