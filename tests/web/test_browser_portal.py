@@ -227,7 +227,7 @@ async def others_see_nothing(browser: Browser, portal: Portal) -> None:
         assert "I am back." not in text
         await page.context.add_cookies([cookie_for(portal)])
         await page.reload()
-        await shows(page, "I am back.")
+        await shows(page, "\nI am back.")  # a line of its own: the prompt has these words, too
 
 
 def each_example() -> pytest.MarkDecorator:
@@ -259,7 +259,7 @@ async def test_members_see_what_happens_also_after_the_daemon_was_away(
         await portals.daemon.start()
         await portals.client_is_back()
         await sessions.prompt(portal.session_id, "Are you there? [say:I am back.]")
-        await shows(page, "I am back.")
+        await shows(page, "\nI am back.")
         await picture(page, f"portal-{example.heading}")
         await (others_get_no_view(portal) if portal.has_view else others_see_nothing(browser, portal))
         assert portals.joined(portal)
