@@ -98,7 +98,7 @@ async def started(example: Example, folder: Path, daemon: Stoppable, session_id:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     where = ("--server.address", "127.0.0.1", "--server.port") if example.command is STREAMLIT else ("--port",)
-    env = {"AGOR_DAEMON_URL": daemon.running.url, "AGOR_API_KEY": KEY, "PYTHONPATH": os.getcwd(), **SETTINGS}
+    env = {"AGOR_DAEMON_URL": daemon.running.url, "AGOR_API_KEY": KEY, "PYTHONPATH": str(PAGE.parents[1]), **SETTINGS}
     log = folder / "log.txt"
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
