@@ -11,7 +11,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
 from textual.widgets import Input, Static
 
 from agor_reactive.adapters.presentation.failures import failure_of
@@ -64,9 +63,6 @@ class SessionPane(Vertical):
         Binding("y", "copy", "Copy", show=False),
         Binding("r", "resync", "Reload", show=False),
     ]
-
-    class Left(Message):
-        """The user leaves the session for the list."""
 
     def __init__(self, client: Client, *, id: str | None = None, reading_time: float = READING_TIME) -> None:
         super().__init__(id=id)
@@ -311,7 +307,8 @@ class SessionPane(Vertical):
             if handle is not None:
                 await handle.load_older_tasks()
         except AgorError as error:
-            self._failure = (failure_of(error).text, True)
+            if self.handle is handle:
+                self._failure = (failure_of(error).text, True)
         finally:
             if self.handle is handle:
                 self._loading_older = False

@@ -95,9 +95,10 @@ class SessionsPane(Vertical):
                 self._painting.ask()
 
     def _announce(self, session_id: str) -> None:
-        rows, reason = self._collection, self.attention.reason(session_id)
-        if rows is not None and reason is not None and session_id != self.attention.shown:
-            self._tell(rows.rows[session_id], reason_label(reason))
+        reason = self.attention.reason(session_id)
+        row = self._collection.rows.rows.get(session_id) if self._collection is not None else None
+        if row is not None and reason is not None and session_id != self.attention.shown:
+            self._tell(row, reason_label(reason))
 
     def see(self, session_id: str | None) -> None:
         """Note which session is open."""
