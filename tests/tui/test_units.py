@@ -39,7 +39,7 @@ def test_a_call_that_failed_or_executes_stands_outside_the_runs_with_its_reason(
 
 def test_an_edit_stands_outside_the_runs_because_its_diff_is_shown() -> None:
     given = freeze({"file_path": "a.py", "old_string": "x", "new_string": "y"})
-    units = units_of("t", calls("abcdefghi"), {"e": Tool("e", input=given)}, Folds())
+    units = units_of("t", calls("abcdefghi"), {"e": Tool("e", "Edit", "t", "complete", given)}, Folds())
     assert shown(units) == ["4 tool calls", "e", "4 tool calls"]
 
 
