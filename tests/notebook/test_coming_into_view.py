@@ -14,7 +14,7 @@ from agor_reactive.adapters.page.session_publisher import SessionPublisher
 from tests.core.build import message_row
 from tests.notebook.browser import in_browser, opened, prompt, run_all, until
 from tests.notebook.lab import Lab
-from tests.notebook.standalone_page import standalone
+from tests.notebook.standalone_page import PAINTED, standalone
 from tests.notebook.written_notebooks import write_notebook
 from tests.session.world import World, ready
 
@@ -34,8 +34,9 @@ FRAMES = """() => {
   window.frames_shown = window.frames_blank = 0;
   channel.port1.onmessage = () => {
     requestAnimationFrame(look);
-    const place = document.querySelector(".ag .ag-scroll");
-    if (document.visibilityState === "hidden" || !place || !shown(place, 0, innerHeight)) return;
+    const place = document.querySelector(".ag .ag-scroll, .ag-list .ag-rows");
+    if (document.visibilityState === "hidden" || !place?.querySelector(".ag-task, .ag-row")) return;
+    if (!shown(place, 0, innerHeight)) return;
     const at = place.getBoundingClientRect();
     const [top, bottom] = [Math.max(0, at.top), Math.min(innerHeight, at.bottom)];
     if (bottom - top < 100) return;
@@ -108,12 +109,23 @@ async def bridged(page: Page, text: str) -> AsyncIterator[Bridge]:
         await world.registry.close()
 
 
-@pytest.mark.parametrize("missed", [False, True], ids=["patched", "anew"])
-@pytest.mark.parametrize("how", AWAY)
-async def test_a_view_that_was_out_of_sight_has_no_blank_frame(browser: Browser, how: str, missed: bool) -> None:
+PARAGRAPH = "A paragraph of some words.\n\n"
+LONG = 20_000 // len(PARAGRAPH) + 100
+"""Paragraphs of a text of which the page lays out the visible part only."""
+
+CASES = [(how, 80, missed) for how in AWAY for missed in (False, True)] + [("scrolled away", LONG, False)]
+
+
+@pytest.mark.parametrize(("how", "paragraphs", "missed"), CASES)
+async def test_a_view_that_was_out_of_sight_has_no_blank_frame(
+    browser: Browser, how: str, paragraphs: int, missed: bool
+) -> None:
     leave, come_back = AWAY[how]
-    async with standalone(browser) as page, bridged(page, "A paragraph of some words.\n\n" * 80) as bridge:
-        await bridge.shows("A paragraph of some words.")
+    async with standalone(browser) as page, bridged(page, PARAGRAPH * paragraphs) as bridge:
+        await bridge.shows(PARAGRAPH.strip())
+        await page.locator(".ag-scroll").evaluate("(e) => { e.scrollTop -= 700; }")
+        await page.locator(".ag-jump").wait_for()
+        await page.evaluate(PAINTED)
         await page.evaluate(FRAMES)
         await page.evaluate(leave)
 
@@ -140,6 +152,23 @@ async def test_a_view_that_was_out_of_sight_has_no_blank_frame(browser: Browser,
 
         await until(some, "frames are painted")
         assert (await bridge.frames())[1] == 0
+
+
+async def test_a_table_that_is_scrolled_back_has_no_blank_frame(browser: Browser) -> None:
+    shown = {"status": "idle", "tone": "ok", "agent": "", "ref": "", "tasks": 0, "archived": False}
+    rows = [[str(number), {**shown, "title": f"Session {number}", "when": number}] for number in range(60)]
+    leave, come_back = AWAY["scrolled away"]
+    async with standalone(browser, "sessions_widget") as page:
+        await page.evaluate("(m) => receive(m)", {"op": "snapshot", "seq": 1, "now": 0, "put": rows})
+        await page.get_by_text("Session 59").wait_for()
+        await page.evaluate(PAINTED)
+        await page.evaluate(FRAMES)
+        await page.evaluate(leave)
+        await page.wait_for_function("() => sent.at(-1).op === 'rest'")
+        await page.evaluate("() => { window.frames_shown = 0; }")
+        await page.evaluate(come_back)
+        await page.wait_for_function("() => window.frames_shown > 5")
+        assert await page.evaluate("() => window.frames_blank") == 0
 
 
 CELL = """
