@@ -46,6 +46,7 @@ FRAMES = """() => {
   const look = () => channel.port2.postMessage(0); // a message comes after the frame was painted
   requestAnimationFrame(look);
 }"""
+AGAIN = "() => { window.frames_shown = window.frames_blank = 0; }"
 """Counts the frames in which a view is on the screen, and those of them in which its content is blank."""
 
 AWAY = {
@@ -72,11 +73,6 @@ class Bridge:
     def __init__(self, page: Page, world: World, publisher: SessionPublisher) -> None:
         self.page, self.world, self.publisher = page, world, publisher
         self.losing = False
-
-    async def frames(self) -> tuple[int, int]:
-        """How many frames showed the view, and how many of them showed nothing in it."""
-        found = await self.page.evaluate("() => [window.frames_shown, window.frames_blank]")
-        return found[0], found[1]
 
     async def shows(self, text: str) -> None:
         await self.page.locator(".ag-part", has_text=text).wait_for()
@@ -143,15 +139,11 @@ async def test_a_view_that_was_out_of_sight_has_no_blank_frame(
         bridge.world.link.emit("messages created", message_row("m9", "t1", 9, content="Said meanwhile."))
         await bridge.world.settle()
         assert await page.get_by_text("Said meanwhile.").count() == 0
-        before = (await bridge.frames())[0]
+        await page.evaluate(AGAIN)
         await page.evaluate(come_back)
         await bridge.shows("Said meanwhile.")
-
-        async def some() -> bool:
-            return (await bridge.frames())[0] > before + 5
-
-        await until(some, "frames are painted")
-        assert (await bridge.frames())[1] == 0
+        await page.wait_for_function("() => window.frames_shown > 5")
+        assert await page.evaluate("() => window.frames_blank") == 0
 
 
 async def test_a_table_that_is_scrolled_back_has_no_blank_frame(browser: Browser) -> None:
@@ -165,7 +157,7 @@ async def test_a_table_that_is_scrolled_back_has_no_blank_frame(browser: Browser
         await page.evaluate(FRAMES)
         await page.evaluate(leave)
         await page.wait_for_function("() => sent.at(-1).op === 'rest'")
-        await page.evaluate("() => { window.frames_shown = 0; }")
+        await page.evaluate(AGAIN)
         await page.evaluate(come_back)
         await page.wait_for_function("() => window.frames_shown > 5")
         assert await page.evaluate("() => window.frames_blank") == 0
@@ -194,8 +186,8 @@ async def test_a_notebook_whose_tab_comes_back_has_no_blank_frame(browser: Brows
         await page.get_by_role("menuitem", name="File", exact=True).click()
         await page.get_by_role("menuitem", name=re.compile("^New Launcher")).click()
         await view.wait_for(state="hidden")
-        before = await page.evaluate("() => window.frames_shown")
+        await page.evaluate(AGAIN)
         await page.locator(".lm-TabBar-tab", has_text="tabs.ipynb").first.click()
         await view.locator(".ag-text", has_text="word19").wait_for()
-        await page.wait_for_function("(before) => window.frames_shown > before + 5", arg=before)
+        await page.wait_for_function("() => window.frames_shown > 5")
         assert await page.evaluate("() => window.frames_blank") == 0
