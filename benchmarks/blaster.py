@@ -39,17 +39,21 @@ class Blaster:
         load = one_message(chunks)
         self.session_id = load.session_id
         self._message_id = load.events[0][1]["message_id"]
-        self._frames = frames(load.events)
+        prepared = frames(load.events)
         end = {**load.events[0][1], "sequence": chunks}
         del end["role"], end["timestamp"]
-        self._frames += frames([("messages streaming:end", end)])
+        prepared += frames([("messages streaming:end", end)])
+        self._bytes = b"".join(map(_websocket_frame, prepared))
         self._blasts = 0
 
     def next_blast(self) -> bytes:
-        """The bytes of all websocket frames of the next blast."""
+        """The bytes of all websocket frames of the next blast.
+
+        Made in a moment, because it is done while the client still waits for the rest of the last one.
+        """
         self._blasts += 1
         fresh = f"{self._blasts:08x}{self._message_id[8:]}"
-        return b"".join(_websocket_frame(frame.replace(self._message_id, fresh)) for frame in self._frames)
+        return self._bytes.replace(self._message_id.encode(), fresh.encode())
 
     async def serve(self, request: web.Request) -> web.WebSocketResponse:
         """One client."""

@@ -151,7 +151,7 @@ def _read(data: Mapping[str, Any], rows: tuple[Iterable[TaskEntry], Iterable[Mes
     base.queued_tasks = tuple([row_from_wire(Task, row) for row in data["queued_tasks"]])
     base.live_tools = PMap(
         {
-            task_id: LiveToolMap({use: LiveTool(*tool) for use, tool in tools.items()})
+            task_id: LiveToolMap(task_id, {use: LiveTool(*tool) for use, tool in tools.items()})
             for task_id, tools in data["live_tools"].items()
         }
     )

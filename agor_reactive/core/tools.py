@@ -56,13 +56,21 @@ class LiveTool(NamedTuple):
 class LiveToolMap(FrozenDict):
     """One task's tools as events report them: tool_use_id to `LiveTool`, in order of first mention."""
 
-    __slots__ = ("derived",)
+    __slots__ = ("derived", "task_id")
 
     derived: tuple[LiveToolMap, bool, tuple[Tool, ...]]
+    task_id: str
+
+    def __init__(self, task_id: str, tools: Mapping[str, LiveTool]) -> None:
+        super().__init__(tools)
+        self.task_id = task_id
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (LiveToolMap, (self.task_id, dict(self)))
 
     def with_tool(self, tool_use_id: str, tool: LiveTool) -> LiveToolMap:
         """With this entry in place of the tool's earlier one."""
-        return LiveToolMap({**self, tool_use_id: tool})
+        return LiveToolMap(self.task_id, {**self, tool_use_id: tool})
 
 
 LiveTools: TypeAlias = "PMap[str, LiveToolMap]"

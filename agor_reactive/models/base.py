@@ -63,7 +63,7 @@ class FrozenDict(dict[str, Any]):
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self
 
-    def __reduce__(self) -> tuple[type[Self], tuple[dict[str, Any]]]:
+    def __reduce__(self) -> tuple[Any, ...]:
         return (type(self), (dict(self),))
 
     def copy(self) -> dict[str, Any]:

@@ -148,12 +148,13 @@ class MessageWatch:
             for bucket in buckets.values() if before is None else buckets.changed_since(before):
                 if (task_id := bucket.task_id) is not None:
                     touched[task_id] = None
-        live = base.live_tools
-        if live is not self._live:
+        live, was = base.live_tools, self._live
+        if live is not was:
             self._live = live
-            for task_id in base.tasks.active:
-                if task_id not in buckets:
-                    touched[task_id] = None
+            for tools in live.values() if was is None else live.changed_since(was):
+                # Also of a task that is not running: that it runs may have been missed with the connection.
+                if tools.task_id not in buckets and tools.task_id in base.tasks.entries:
+                    touched[tools.task_id] = None
         if not touched:
             return ()
         fetches = base.books.fetches

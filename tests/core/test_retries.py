@@ -53,6 +53,29 @@ def test_history_that_could_not_be_read_is_read_again(kind: str) -> None:
     assert mirror.message_ids("t1") == ["m1"]
 
 
+@pytest.mark.parametrize("hydration", ["lean", "preview"])
+@pytest.mark.parametrize("event", ["created", "patched", "removed"])
+def test_what_a_first_round_could_not_read_is_read_again_whatever_happens_to_other_tasks(
+    hydration: str, event: str
+) -> None:
+    """Until the round is over, its tasks are in no table of the state."""
+    first = task_row("t1", "completed" if hydration == "lean" else "running", second=1)
+    mirror = planned(hydration, [first, task_row("t2", second=2)])
+    read = "history" if hydration == "lean" else "messages"
+    mirror.feed(saved("tasks", task_row("t3", "created", second=3)))
+    assert mirror.fail(read, "server", task_id="t1").loading
+    other = task_row("t4", "created", second=4) if event == "created" else task_row("t3", "failed", second=3)
+    mirror.feed(saved("tasks", other, event))
+    state = mirror.state
+    while state.loading:
+        kind, _, task_id = mirror.asked()[0].partition(" ")
+        state = mirror.answer(kind, task_id or None)
+    assert "could not be read" in (state.error or "")
+    mirror.answer("retry")
+    assert mirror.answer(read, "t1", messages=[message_row("m1", "t1")]).error is None
+    assert mirror.message_ids("t1") == ["m1"]
+
+
 @PASSING
 def test_a_queue_that_could_not_be_read_in_mid_session_is_read_again(kind: str) -> None:
     mirror = hydrated()

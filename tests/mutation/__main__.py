@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import hashlib
 import os
-import random
 import sys
 import tempfile
 import time
@@ -46,11 +46,16 @@ def diff(mutant: Mutant) -> str:
 
 
 def sample(count: int, seed: int, only: str) -> list[Mutant]:
-    """So many mutants, the same for the same seed and source."""
+    """So many mutants, for the same seed the same ones as long as their lines are in the source, wherever they are."""
     paths = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
     everything = [mutant for path in paths if only in str(path) for mutant in mutants_of(path, ROOT)]
     print(f"{len(everything)} mutants in {len(paths)} modules; seed {seed}, sample {min(count, len(everything))}")
-    return random.Random(seed).sample(everything, min(count, len(everything)))
+
+    def place(mutant: Mutant) -> tuple[bytes, str]:
+        text = " ".join(f"{seed} {mutant.before} => {mutant.after}".split())
+        return hashlib.sha256(text.encode()).digest(), mutant.name
+
+    return sorted(everything, key=place)[:count]
 
 
 def main() -> int:

@@ -96,9 +96,15 @@ class Expected:
                     if is_first:
                         self.history_calls.add(key)
                     else:
-                        self.calls.setdefault(key, tool)
-        for task_id, tool_use_id in self.executing:
+                        # Unloaded messages: what they were is known no more, but was seen.
+                        self.calls.setdefault(key, tool if tool.message_id else self.executing.get(key, tool))
+        for task_id, tool_use_id in tuple(self.executing):
             key = (task_id, tool_use_id)
+            if task_id in state.messages_by_task and all(
+                tool.tool_use_id != tool_use_id for tool in state.tools_by_task.get(task_id, ())
+            ):
+                del self.executing[key]  # its message was removed, or its task was made again without it
+                continue
             if task_id in ended and task_id not in state.messages_by_task and key not in self.calls:
                 # Its messages were unloaded before its task ended.
                 self.calls[key] = self.executing[key]
@@ -199,3 +205,26 @@ def test_a_daemon_that_works_on_while_the_link_is_down_loses_nothing(hydration: 
     assert [turn.id for turn in watched.turns] == wanted_turns
     assert sorted((call.task_id, call.id) for call in watched.calls) == sorted(wanted_calls)
     assert Counter(call.status for call in watched.calls) == {"completed": 6, "interrupted": 6}
+
+
+@pytest.mark.parametrize("status", ["queued", "created"])
+def test_a_call_of_a_task_that_is_not_known_to_run_is_emitted(status: str) -> None:
+    """That it runs was missed with the connection, which drops again before the tasks have been read."""
+    begin = {"hydration": "none", "tasks": 1, "modern": True, "page": 3, "has_queue": True, "logged_in": True}
+    watched = Watched(begin)
+    wire, server = watched.machine.wire, watched.machine.server
+    wire.quiesce()
+    wire.emit(server.new_task(status))
+    task_id = server.order[-1]
+    wire.deliver(1)
+    wire.drop()
+    wire.emit(server.set_status(task_id, "running"))
+    wire.connect()
+    for shape in ("tool", "tool with result"):
+        wire.emit(server.new_message(task_id, shape))
+    wire.deliver(len(wire.events))
+    wire.drop()
+    assert wire.mirror.state.tasks[-1].status == status
+    calls = [(call.task_id, call.id) for call in watched.calls]
+    assert calls == [(task_id, f"use-m{server.made:04}")]
+    assert set(calls) == set(watched.expected.calls)

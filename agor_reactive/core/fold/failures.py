@@ -23,6 +23,7 @@ __all__ = [
     "note_read",
     "passes",
     "prune",
+    "prune_unless_reading",
     "read_missing",
     "retry_later",
     "set_error",
@@ -95,8 +96,15 @@ def forget_unloaded(draft: Draft, task_id: str) -> None:
         clear_error(draft, "history")
 
 
+def prune_unless_reading(draft: Draft) -> None:
+    """`prune`, but not during a sync round: until it is committed, no table has its tasks. It ends with `prune`."""
+    books = draft.books
+    if books.missing.reach and books.round is None:
+        prune(draft)
+
+
 def prune(draft: Draft) -> None:
-    """Messages of tasks that have left the window are no longer missing."""
+    """Messages of tasks that have left the window, or were removed, are no longer missing."""
     shown = draft.tasks.entries
     gone = {key for key in draft.books.missing if key[1] is not None and key[1] not in shown}
     if gone:

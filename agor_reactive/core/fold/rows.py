@@ -111,8 +111,7 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
         window.slide(draft)
         if old is None and not event.born and status != QUEUED_STATUS and task_id in draft.tasks.entries:
             window.load_whole(draft, task_id)  # it comes into the window, with messages from before
-        if draft.books.missing.reach:
-            failures.prune(draft)
+        failures.prune_unless_reading(draft)
 
 
 def _saved_after_removal(draft: Draft, event: e.TaskSaved) -> None:
@@ -198,8 +197,7 @@ def forget_task(draft: Draft, task_id: str) -> None:
         draft.live_tools = draft.live_tools.remove(task_id)
     if any(task.task_id == task_id for task in draft.queued_tasks):
         draft.queued_tasks = tuple(task for task in draft.queued_tasks if task.task_id != task_id)
-    if draft.books.missing.reach:
-        failures.prune(draft)
+    failures.prune_unless_reading(draft)
 
 
 def message_saved(draft: Draft, event: e.MessageSaved) -> None:
@@ -276,7 +274,7 @@ def _note_tool(draft: Draft, task_id: str, tool_use_id: str, tool: LiveTool) -> 
     elif len(live or ()) >= limits.MOST_TOOLS or (live is None and len(draft.live_tools) >= limits.MOST_TASKS):
         limits.say(draft, "tools", limits.MOST_TOOLS)
         return
-    live = (live if live is not None else LiveToolMap()).with_tool(tool_use_id, tool)
+    live = (live if live is not None else LiveToolMap(task_id, {})).with_tool(tool_use_id, tool)
     draft.live_tools = draft.live_tools.insert(task_id, live)
 
 
@@ -294,7 +292,7 @@ def drop_unsaved_tools(draft: Draft, begun: int, unread: frozenset[str]) -> None
         if not newer:
             draft.live_tools = draft.live_tools.remove(task_id)
         elif len(newer) != len(live):
-            draft.live_tools = draft.live_tools.insert(task_id, LiveToolMap(newer))
+            draft.live_tools = draft.live_tools.insert(task_id, LiveToolMap(task_id, newer))
 
 
 def drop_strays(draft: Draft) -> None:
@@ -327,4 +325,4 @@ def tools_are_saved(draft: Draft, task_id: str, entry: MessageEntry, *, removed:
                 left[use] = LiveTool(known.name, known.complete, True)
     if left is not live:
         tools = draft.live_tools
-        draft.live_tools = tools.insert(task_id, LiveToolMap(left)) if left else tools.remove(task_id)
+        draft.live_tools = tools.insert(task_id, LiveToolMap(task_id, left)) if left else tools.remove(task_id)
