@@ -38,7 +38,7 @@ class SessionRows(Mapping[str, Session]):
 
     `loading` is True until the first read has ended; `error` says why the last read failed, until one succeeds.
     `failed` has the status of the last task, ``failed`` or ``timed_out``, by the id of its session, as far as events
-    said: daemons make the session idle.
+    said: older daemons make the session idle.
     """
 
     __slots__ = ("_order", "_recency", "error", "failed", "loading", "revision", "rows")

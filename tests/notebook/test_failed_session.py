@@ -1,4 +1,4 @@
-"""A session whose last task failed: daemons call it idle, its heading does not."""
+"""A session whose last task failed: older daemons call it idle, its heading does not."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ async def test_all_text_can_be_read_in_the_themes_of_jupyterlab(browser: Browser
         await pane.locator(".ag-task .ag-status[data-tone='ok']").first.wait_for()
         await prompt(pane, "Break [fail]")
         await pane.locator(".ag-task .ag-status[data-tone='bad']").first.wait_for()
-        # The daemon calls the session idle again; a green heading would hide that it failed.
+        # A green heading would hide that it failed.
         await shows(pane, ".ag-head .ag-badge", "failed")
         red, green, blue = await pane.locator(".ag-head .ag-badge").evaluate(INK)
         assert red > max(green, blue)

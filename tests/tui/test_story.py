@@ -158,7 +158,8 @@ async def test_a_status_that_comes_while_the_app_ends_does_no_harm() -> None:
 
 
 async def test_sessions_that_need_attention_come_first() -> None:
-    async with daemon_with(30) as daemon, seen(daemon) as app:
+    # This version calls a session idle whose task failed.
+    async with daemon_with(30, api_version="branches") as daemon, seen(daemon) as app:
         await app.shows("Session number 29")
         assert "Needs attention" not in app.screen()
         ids = plant_sessions(daemon, 0) or list(app.app.sessions.list.rows)
@@ -177,7 +178,7 @@ async def test_sessions_that_need_attention_come_first() -> None:
         app.app.open_session(keys["Session number 4"])
         app.app.open_session(keys["Session number 5"])
         await app.until(lambda: needing() == ["? Session number 3"], "what was opened needs none")
-        # Seen or not, what failed is not shown as idle: the row of the daemon says so.
+        # What failed is not shown as idle after it was seen.
         await app.shows("✗ Session number 4", "✓ Session number 5")
 
 

@@ -60,7 +60,7 @@ def mark_of(status: str) -> Mark:
 
 
 def session_status(status: str, last_task: str) -> str:
-    """Return the status of a session. Daemons make it idle after a failed task, too: then it is that of `last_task`.
+    """Return the status of a session. Older daemons make it idle after a failed task: then it is that of `last_task`.
 
     >>> session_status("idle", "failed"), session_status("idle", "completed"), session_status("running", "failed")
     ('failed', 'idle', 'running')
