@@ -128,6 +128,21 @@ class Seen:
         """Wait until the screen does not show it."""
         await self.until(lambda: text not in self.screen(), f"the screen shows no {text!r}")
 
+    async def open(self, number: int, *, size: tuple[int, int] = (80, 24), tasks: int = 0, text: str = "Done.") -> str:
+        """Show a session that no test has used, with so many tasks, whatever was shown before. Returns its id."""
+        for _ in range(5):
+            if len(self.app.screen_stack) == 1 and not self.app.sessions.leave() and not self.pane.leave():
+                break
+            await self.pilot.press("escape")
+        await self.resize(size)
+        self.app.clear_notifications()
+        ids = {row["title"]: row["session_id"] for row in inside(self.daemon).sessions.all()}
+        session_id = str(ids[f"Session number {number}"])
+        plant_tasks(self.daemon, session_id, tasks, text=text)
+        self.app.open_session(session_id)
+        await self.shows(f"Reply number {tasks - 1}" if tasks else "No prompts yet")
+        return session_id
+
     async def write(self, text: str) -> None:
         """Write text into what has the focus, without sending it."""
         await self.pilot.press(*text)
