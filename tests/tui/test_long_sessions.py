@@ -66,7 +66,8 @@ async def test_new_text_does_not_move_what_is_read_further_up() -> None:
 
 @pytest.mark.alone
 async def test_a_reply_of_2000_chunks_does_not_hold_keys_up(say: Callable[[str], None]) -> None:
-    async with daemon_with(1, speed=60.0) as daemon, seen(daemon) as app:
+    # As fast as the daemon can write: so the reply does not outlast the keys.
+    async with daemon_with(1, speed=10_000.0) as daemon, seen(daemon) as app:
         await app.shows("Session number 0")
         await app.pilot.press("enter")
         await app.shows("No prompts yet")
