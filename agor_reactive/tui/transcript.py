@@ -109,7 +109,9 @@ class Transcript(StillScrollView):
             top = self._wanted_top(rows)
             size = Size(width, self.sheet.height)
             if size != self.virtual_size:
-                self.virtual_size = size
+                # Setting it would lay out the whole screen anew, though this widget stays as large as it is.
+                self.set_reactive(Transcript.virtual_size, size)
+                self.vertical_scrollbar.window_virtual_size = size.height
             if round(self.scroll_y) != top:
                 self.scroll_to(y=top, animate=False, force=True)
         finally:
