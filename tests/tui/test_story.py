@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from agor_reactive.daemon.server import EmbeddedDaemon
+from agor_reactive.errors import Unavailable
+from agor_reactive.session.handles import SessionHandle
 from agor_reactive.tui.queue_list import QueueList
 from agor_reactive.tui.request_panel import RequestPanel
 from tests.tui.world import SIZES, Seen, clock, daemon_with, plant_sessions, seen
@@ -147,6 +150,26 @@ async def test_a_request_cannot_be_answered_before_it_could_be_read(app: Seen) -
     panel.reading_time = 0
     await app.pilot.press("a")
     await app.until(lambda: statuses(app) == ["completed"], "the task has ended")
+
+
+@SHARED
+async def test_what_failed_in_a_session_that_was_left_is_not_said_of_the_next(
+    app: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = asyncio.Event()
+
+    async def fails(handle: SessionHandle) -> None:
+        await left.wait()
+        raise Unavailable("The older tasks cannot be read.")
+
+    monkeypatch.setattr(SessionHandle, "load_older_tasks", fails)
+    await app.open(3, tasks=60)
+    await app.pilot.press("escape", "g")
+    await app.until(lambda: app.pane._loading_older, "older tasks are asked for")
+    await app.open(4)
+    left.set()
+    await app.until(lambda: not [work for work in app.app.workers if work.group == "older"], "the answer is here")
+    assert app.pane._failure is None
 
 
 async def test_a_status_that_comes_while_the_app_ends_does_no_harm() -> None:
