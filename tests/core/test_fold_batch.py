@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 
 from agor_reactive.core import SessionState, fold, fold_batch, fold_raw
 from agor_reactive.core import events as e
+from agor_reactive.core.fold import fold_payloads
 from agor_reactive.core.parse import parse
+from agor_reactive.core.persistent import WIDTH
 from agor_reactive.models import RawEvent
 from tests.core.build import Mirror, chunk, core_events, end, hydrated, message_row, saved, start, task_row, thinking
 from tests.core.strategies import hydrations, malformed_events, sequences, wire_events
@@ -250,6 +252,17 @@ def test_text_after_another_event_of_its_stream_in_one_batch_leaves_the_snapshot
     assert after.text == ("acef" if first.topic.endswith("streaming:chunk") else "aef")
 
 
+def folded_as_payloads(state: SessionState, events: list[RawEvent]) -> SessionState:
+    return fold_payloads(state, [(event.topic, event.payload) for event in events])
+
+
+@pytest.mark.parametrize("folded", [fold_raw, folded_as_payloads])
+def test_numbered_thinking_is_not_taken_for_the_next_chunk_of_text(folded: Any) -> None:
+    written = [chunk("m", "a", 0, task_id="t1"), thinking("m", "Hm", sequence=1, task_id="t1")]
+    stream = folded(hydrated().state, written).streaming_messages["m"]
+    assert (stream.text, stream.thinking) == ("a", "Hm")
+
+
 def test_two_messages_that_follow_one_snapshot_are_each_in_their_own_next_one() -> None:
     begin = hydrated(messages={"t1": [message_row("m0", "t1")]}).state
     one, other = (
@@ -258,3 +271,14 @@ def test_two_messages_that_follow_one_snapshot_are_each_in_their_own_next_one() 
     assert [row.message_id for row in one.get_task_messages("t1")] == ["m0", "m1"]
     assert [row.message_id for row in other.get_task_messages("t1")] == ["m0", "m2"]
     assert [row.message_id for row in begin.get_task_messages("t1")] == ["m0"]
+
+
+@pytest.mark.parametrize("count", [2, 2 * WIDTH])
+def test_messages_of_several_tasks_in_one_batch_are_each_with_their_task(count: int) -> None:
+    names = [f"t{n}" for n in range(count)]
+    begin = hydrated("eager", [task_row(name, second=n) for n, name in enumerate(names)])
+    batch = [saved("messages", message_row(f"{at} of {name}", name, at)) for at in (1, 2) for name in names]
+    after = fold_batch(begin.state, core_events(batch))
+    held = {name: [row.message_id for row in after.get_task_messages(name)] for name in names}
+    assert held == {name: [f"1 of {name}", f"2 of {name}"] for name in names}
+    assert remembered(after) == remembered(begin.feed(*batch))

@@ -45,6 +45,12 @@ def test_a66_start_once_a_result_completes_and_a_resync_keeps_what_is_saved() ->
     assert tools(mirror) == [("1", "complete"), ("2", "executing"), ("3", "executing")]
 
 
+def test_a_start_that_is_repeated_while_all_is_read_again_is_no_news() -> None:
+    mirror = hydrated()
+    before = mirror.feed(e.ResyncRequested(), tool("start", "1"))
+    assert mirror.feed(tool("start", "1")) is before
+
+
 @pytest.mark.parametrize("start", [False, True])
 def test_a_completion_of_a_tool_is_no_proof_of_anything(start: bool) -> None:
     mirror = hydrated()
