@@ -304,10 +304,15 @@ def test_a_round_whose_tasks_were_all_removed_meanwhile_is_followed_by_another(h
 
 
 @pytest.mark.parametrize("hydration", ["lean", "preview"])
-def test_an_answer_without_tasks_that_promises_older_ones_is_not_asked_for_again(hydration: str) -> None:
+@pytest.mark.parametrize("waiting", [[], [task_row("t1", "queued")]], ids=["no task", "a queued one"])
+def test_an_answer_without_tasks_that_promises_older_ones_is_not_asked_for_again(
+    hydration: str, waiting: list[dict[str, Any]]
+) -> None:
     mirror = Mirror(hydration).up()
-    answer(mirror, [])
-    assert (mirror.ids(), mirror.asked()) == ([], [])
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=waiting, older=True)
+    mirror.answer("queue", tasks=waiting)
+    assert (mirror.ids(), mirror.asked()) == ([row["task_id"] for row in waiting], [])
 
 
 @pytest.mark.parametrize("hydration", ["lean", "preview"])
