@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import NamedTuple
 from xml.etree import ElementTree
 
+from tests.install import install, ready_uv
+
 ROOT = Path(__file__).resolve().parents[1]
 OLDEST = (3, 11)
 
@@ -40,11 +42,11 @@ BROWSER = ("adapters/ipywidgets", "notebook", "web")
 
 
 def pytest(*which: str) -> tuple[tuple[str, ...], ...]:
-    """The commands that run these tests: in two processes, then those that judge their own speed, one after the other.
+    """The commands that run these tests, in three processes, and then one after the other those that judge their speed.
 
-    Two also on more cores: the tests share them with the daemons and browsers that they start.
+    Three for two cores, because a test often waits for a daemon or a browser; on more cores these need the rest.
     """
-    return (("pytest", "-n", "2", "-m", "not alone", *which), ("pytest", "-m", "alone", *which))
+    return (("pytest", "-n", "3", "-m", "not alone", *which), ("pytest", "-m", "alone", *which))
 
 
 # More steps (browsers, benchmarks) are more rows; a row whose name starts with + runs only when asked for.
@@ -123,11 +125,11 @@ class Environment:
                 print("this Python cannot make virtual environments; on Debian and Ubuntu: apt install python3-venv")
                 raise
         if made or not stamp.exists() or stamp.read_text(encoding="ascii") != wanted:
-            # Most of what is installed is never imported, so that compiling it would only take time.
-            pip = [str(python), "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip-version-check"]
-            if made:  # what Python brings along takes three times as long
-                subprocess.run([*pip, "--upgrade", "pip>=26"], cwd=ROOT, check=True)
-            subprocess.run([*pip, "-e", f".[{extra}]"], cwd=ROOT, check=True)
+            if made:
+                ready_uv(python)
+            what = ["-e", f".[{extra}]"]
+            if code := install(what, into=python):
+                raise subprocess.CalledProcessError(code, ["install", *what])
             stamp.write_text(wanted, encoding="ascii")
             return f"installed in {self.folder}"
         return f"{self.folder} is up to date"

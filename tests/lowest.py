@@ -1,6 +1,6 @@
 """`python -m tests.lowest`: tests with the lowest versions that `pyproject.toml` allows of what the package asks for.
 
-pip installs the package and its test extra in an environment within the one that runs this, each dependency at its
+The package and its test extra are installed in an environment within the one that runs this, each dependency at its
 lower bound, and what those need at the newest that fits. It is kept for the next run. What is run is what leans on
 other packages most; `python -m tests.lowest tests/core tests/session` runs more.
 """
@@ -15,6 +15,8 @@ import tomllib
 import venv
 from collections.abc import Iterable
 from pathlib import Path
+
+from tests.install import install
 
 __all__ = ["UNAVAILABLE", "lower_bounds"]
 
@@ -76,8 +78,7 @@ def ready() -> Path | None:
         return python
     venv.EnvBuilder(clear=True, symlinks=os.name != "nt").create(FOLDER)
     constraints.write_text(wanted, encoding="utf-8")
-    install = [*PIP, str(python), "install", "--quiet", "--no-compile", "-c", str(constraints), "-e", ".[test]"]
-    if subprocess.run(install, cwd=ROOT, check=False).returncode != 0:
+    if install(["-c", str(constraints), "-e", ".[test]"], into=python, by=Path(sys.executable)) != 0:
         missing = [bound for bound in lower_bounds(requirements()) if not is_here(python, bound)]
         if not missing:
             raise SystemExit("the lower bounds cannot be installed together, though each can alone")

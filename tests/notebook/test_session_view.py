@@ -176,7 +176,7 @@ async def test_five_hundred_tasks_scroll_and_stream_without_holding_up_the_page(
 async def while_it_streams(page: Page, view: Locator, middle: tuple[float, float], attempt: int) -> list[list[int]]:
     """What the page did at one go while thirty tasks were opened and the wheel turned under text that grew."""
     await view.locator(".ag-jump").evaluate("button => button.click()")
-    await prompt(view, "stream 2000 12")
+    await prompt(view, "stream 2000 6")
     # What Lab itself does at its start is not what is measured.
     await until(lambda: page.evaluate(AT_REST), "the page is at rest")
     await page.evaluate("() => { window.__long.length = 0 }")

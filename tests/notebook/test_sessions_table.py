@@ -136,7 +136,7 @@ async def changes(run, seconds):
 async def test_a_thousand_sessions_with_fifty_changes_a_second_do_not_hold_up_the_page(
     browser: Browser, lab: Lab, say: Callable[[str], None]
 ) -> None:
-    write_notebook(lab.root / "busy.ipynb", BUSY, "view", "run = 0", "run += 1\nawait changes(run, 8)")
+    write_notebook(lab.root / "busy.ipynb", BUSY, "view", "run = 0", "run += 1\nawait changes(run, 5)")
     async with opened(browser, lab, "busy.ipynb") as page:
         for number in range(3):
             await run_cell(page, number)

@@ -98,8 +98,13 @@ class Expected:
                     else:
                         # Unloaded messages: what they were is known no more, but was seen.
                         self.calls.setdefault(key, tool if tool.message_id else self.executing.get(key, tool))
-        for task_id, tool_use_id in self.executing:
+        for task_id, tool_use_id in tuple(self.executing):
             key = (task_id, tool_use_id)
+            if task_id in state.messages_by_task and all(
+                tool.tool_use_id != tool_use_id for tool in state.tools_by_task.get(task_id, ())
+            ):
+                del self.executing[key]  # its message was removed, or its task was made again without it
+                continue
             if task_id in ended and task_id not in state.messages_by_task and key not in self.calls:
                 # Its messages were unloaded before its task ended.
                 self.calls[key] = self.executing[key]

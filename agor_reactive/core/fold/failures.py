@@ -97,7 +97,7 @@ def forget_unloaded(draft: Draft, task_id: str) -> None:
 
 
 def prune_unless_reading(draft: Draft) -> None:
-    """`prune`, but not during a sync round: its tasks are in no table until it is committed, which ends with `prune`."""
+    """`prune`, but not during a sync round: until it is committed, no table has its tasks. It ends with `prune`."""
     books = draft.books
     if books.missing.reach and books.round is None:
         prune(draft)
