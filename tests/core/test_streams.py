@@ -232,6 +232,15 @@ def test_a74_forty_failing_turns_leave_forty_errors_and_no_thinking() -> None:
     assert not mirror.feed(e.Disposed()).streaming_messages
 
 
+@pytest.mark.parametrize("again", [start("m1"), thinking("m1", "x")], ids=["text", "thinking"])
+def test_a_reply_that_goes_on_after_its_error_ends_with_the_same_error_once_more(again: RawEvent) -> None:
+    mirror = hydrated()
+    mirror.feed(start("m1"), error("m1"), again)
+    assert mirror.state.streaming_messages["m1"].streaming or mirror.state.streaming_messages["m1"].is_thinking
+    stream = mirror.feed(error("m1")).streaming_messages["m1"]
+    assert (stream.streaming, stream.is_thinking, stream.error) == (False, False, "overloaded")
+
+
 def test_a77_events_that_name_another_task_do_not_touch_the_stream() -> None:
     mirror = hydrated(tasks=[task_row("t1"), task_row("t2")])
     before = mirror.feed(start("m1", task_id="t1"), chunk("m1", "a", 0, task_id="t1"))
