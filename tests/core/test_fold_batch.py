@@ -266,6 +266,17 @@ def test_numbered_thinking_is_not_taken_for_the_next_chunk_of_text(folded: Any) 
     assert (stream.text, stream.thinking) == ("a", "Hm")
 
 
+@pytest.mark.parametrize("more", [[], [chunk("m", "d", 3, task_id="t1")]], ids=["one chunk", "two chunks"])
+def test_the_next_chunk_after_a_drop_proves_that_none_was_missed_however_it_is_folded(more: list[RawEvent]) -> None:
+    mirror = hydrated()
+    mirror.feed(*(chunk("m", text, at, task_id="t1") for at, text in enumerate("ab")))
+    begin = mirror.down().up(2).state
+    assert not begin.streaming_messages["m"].complete
+    events = [chunk("m", "c", 2, task_id="t1"), *more]
+    for after in (fold_raw(begin, events), folded_as_payloads(begin, events), fold_batch(begin, core_events(events))):
+        assert after.streaming_messages["m"].complete
+
+
 @pytest.mark.parametrize("known", [False, True], ids=["text that begins", "text that is here"])
 @pytest.mark.parametrize("folded", [fold_raw, lambda state, events: fold_batch(state, core_events(events))])
 def test_within_a_batch_the_end_of_a_text_is_copied_once(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,13 @@ def finish(task_id: str, status: str = "completed") -> RawEvent:
 def test_a31_a_chunk_without_its_start_opens_the_stream_under_the_active_task() -> None:
     stream = hydrated().feed(chunk("m1", "Hel", 0), chunk("m1", "lo", 1)).streaming_messages["m1"]
     assert (stream.text, stream.streaming, stream.task_id, stream.complete) == ("Hello", True, "t1", True)
+
+
+@pytest.mark.parametrize("begin", [start, think_start])
+def test_a_stream_begins_at_the_time_that_its_first_start_tells(begin: Callable[..., RawEvent]) -> None:
+    mirror = hydrated()
+    mirror.feed(begin("m1", timestamp="2026-11-28"), start("m1", timestamp="later"), think_start("m1", timestamp="x"))
+    assert mirror.state.streaming_messages["m1"].timestamp == "2026-11-28"
 
 
 def test_a35_thinking_without_its_start_opens_the_stream_and_may_lack_its_beginning() -> None:

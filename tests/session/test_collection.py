@@ -283,8 +283,8 @@ async def test_closed_before_its_first_read_ends_leaves_nothing() -> None:
     sessions.close()
     with pytest.raises(HandleDisposed):
         await sessions.ready()
-    world.link.release()
-    await world.settle()
+    await world.settle(lambda: not world.link.pending)
+    assert world.link.pending == []
     assert world.counts == (0, 0, 0, 0, 0, 0)
 
 
@@ -302,6 +302,22 @@ async def test_a_collection_of_a_connection_that_is_not_logged_in_reads_what_any
     world.link.on_call("find", "sessions", lambda args: world.page(None, [row("a", 1)], args[0]))
     world.link.set_status(LinkStatus("unauthenticated", epoch=1))
     sessions = SessionCollection(world)
+    assert list(await sessions.ready()) == ["a"]
+    sessions.close()
+
+
+async def test_a_login_during_the_first_read_reads_anew_and_gives_the_first_up() -> None:
+    world = World()
+    world.link.hold("find", "sessions")
+    world.link.set_status(LinkStatus("unauthenticated", epoch=1))
+    sessions = SessionCollection(world)
+    await world.settle(lambda: world.link.pending)
+    (first,) = world.link.pending
+    world.link.set_status(LinkStatus("live", epoch=1))
+    await world.settle(lambda: first not in world.link.pending and world.link.pending)
+    (second,) = world.link.pending
+    assert second is not first
+    second.answer(world.page(None, [row("a", 1)]))
     assert list(await sessions.ready()) == ["a"]
     sessions.close()
 

@@ -22,7 +22,7 @@ from agor_reactive.errors import (
     TooManyRequests,
     UsageError,
 )
-from agor_reactive.models import Message, Task
+from agor_reactive.models import LinkStatus, Message, Task
 from agor_reactive.session.hydration import run
 from tests.core.build import SID, message_row, task_row
 from tests.session.world import OTHER, World
@@ -206,6 +206,19 @@ async def test_a39_a_short_id_handle_hears_its_session_and_no_other() -> None:
     handle.release()
 
 
+async def test_a_short_id_is_looked_up_only_once_the_link_is_up() -> None:
+    world = World()
+    handle = world.registry.retain(SHORT)
+    for attempt in (1, 2):
+        world.link.set_status(LinkStatus("reconnecting", attempt=attempt))
+        await world.settle()
+    assert (world.link.calls, world.slept, handle.state.error) == ([], [], None)
+    await world.link.open()
+    await handle.ready()
+    assert (handle.session_id, world.slept) == (SID, [])
+    handle.release()
+
+
 async def test_a40_a_short_id_handle_released_before_it_is_resolved_leaves_nothing() -> None:
     world = await opened()
     world.link.hold("get", "sessions")
@@ -364,8 +377,10 @@ async def test_closing_the_registry_ends_every_handle_and_leaves_every_room() ->
     await world.settle()
     assert world.counts == (0, 0, 0, 0, 0, 0)
     assert ("leave", SID) in world.room_calls()
-    assert handle.state.status.disposed
-    assert short.state.status.disposed
+    for one in (handle, short):
+        assert one.state.status.disposed
+        with pytest.raises(HandleDisposed, match="the client of this handle was closed"):
+            one.subscribe(print)
 
 
 async def test_a_load_fails_at_once_when_the_link_drops_and_while_it_is_down() -> None:
