@@ -18,6 +18,7 @@ from agor_reactive.errors import (
     HandleDisposed,
     NotAuthenticated,
     NotConnected,
+    NotFound,
     ServerError,
     TooManyRequests,
     UsageError,
@@ -247,6 +248,9 @@ async def test_a_short_id_of_no_session_or_of_several_ends_in_a_clear_error() ->
     assert state.terminal
     assert SID in (state.error or "")
     assert OTHER in (state.error or "")
+    await world.link.close()
+    with pytest.raises(NotFound, match="not found"):
+        await nothing.resync()
     nothing.release()
     ambiguous.release()
 
