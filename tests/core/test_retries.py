@@ -77,6 +77,19 @@ def test_what_a_first_round_could_not_read_is_read_again_whatever_happens_to_oth
 
 
 @PASSING
+def test_a_load_by_the_user_is_retried_if_the_task_runs_again_meanwhile(kind: str) -> None:
+    """In a window every task that runs is loaded, by whatever was asked first."""
+    mirror = planned("lean", [task_row("t1", "completed", second=1), task_row("t2", second=2)])
+    mirror.answer("messages", "t2")
+    mirror.answer("history", "t1")
+    mirror.feed(e.LoadRequested("t1"), saved("tasks", task_row("t1", "running", second=1), "patched"))
+    assert mirror.fail("messages", kind).error
+    mirror.answer("retry")
+    assert mirror.answer("messages", "t1", messages=[message_row("m1", "t1")]).error is None
+    assert mirror.state.is_task_loaded("t1")
+
+
+@PASSING
 def test_a_queue_that_could_not_be_read_in_mid_session_is_read_again(kind: str) -> None:
     mirror = hydrated()
     mirror.feed(saved("tasks", waiting("a", 1), "queued"))

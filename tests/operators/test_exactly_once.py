@@ -100,6 +100,8 @@ class Expected:
                         self.calls.setdefault(key, tool if tool.message_id else self.executing.get(key, tool))
         for task_id, tool_use_id in tuple(self.executing):
             key = (task_id, tool_use_id)
+            if everything or task_id in reading:
+                continue
             if task_id in state.messages_by_task and all(
                 tool.tool_use_id != tool_use_id for tool in state.tools_by_task.get(task_id, ())
             ):

@@ -132,8 +132,9 @@ def load_whole(draft: Draft, task_id: str, *, again: bool = False) -> None:
         return
     if books.round is not None and not books.round.planned:
         return  # the round has still to decide what it reads
+    # Missing until it is read, also by a load of the user on its way, which is else not retried if it fails.
+    draft.books = books.but(missing=books.missing.insert(("messages", task_id), True))
     if not any(fetch.kind == "messages" and fetch.task_id == task_id for fetch in books.fetches):
-        draft.books = books.but(missing=books.missing.insert(("messages", task_id), True))
         request(draft, "messages", task_id=task_id)
 
 
