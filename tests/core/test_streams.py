@@ -47,6 +47,14 @@ def test_a31_a_chunk_without_its_start_opens_the_stream_under_the_active_task() 
     assert (stream.text, stream.streaming, stream.task_id, stream.complete) == ("Hello", True, "t1", True)
 
 
+def test_thinking_that_a_task_relays_is_of_the_message_that_it_names_if_any() -> None:
+    mirror = hydrated()
+    before = mirror.state
+    assert mirror.feed(raw("tasks thinking:chunk", task_id="t1", chunk="of no message")) is before
+    mirror.feed(raw("tasks thinking:chunk", task_id="t1", message_id="m1", chunk="Hm"))
+    assert mirror.state.streaming_messages["m1"].thinking == "Hm"
+
+
 @pytest.mark.parametrize("begin", [start, think_start])
 def test_a_stream_begins_at_the_time_that_its_first_start_tells(begin: Callable[..., RawEvent]) -> None:
     mirror = hydrated()

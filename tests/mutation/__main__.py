@@ -23,7 +23,18 @@ from tests.mutation.mutants import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("agor_reactive/core", "agor_reactive/session")
-TESTS = ("tests/core", "tests/session", "tests/client/test_ask.py", "tests/logs/test_fold_of_a_log.py")
+TESTS = (
+    "tests/core",
+    "tests/session",
+    "tests/operators",
+    "tests/client/test_ask.py",
+    "tests/logs/test_fold_of_a_log.py",
+    "tests/logs/test_recording.py",
+    "tests/adapters/test_display.py",
+    "tests/adapters/test_reprs.py",
+    "tests/adapters/ipywidgets/test_wrong_arguments.py",
+)
+"""Every function of the packages is called in one of these."""
 EXPLAINED = Path(__file__).with_name("explained.txt")
 
 
