@@ -92,6 +92,7 @@ def test_thinking_that_starts_on_a_stream_that_is_there_is_under_way() -> None:
     mirror.feed(chunk("m1", "text", 0), raw("messages thinking:start", message_id="m1", timestamp="2026-11-28"))
     stream = mirror.state.streaming_messages["m1"]
     assert (stream.is_thinking, stream.streaming, stream.text) == (True, True, "text")
+    assert stream.timestamp == "2026-11-28"
 
 
 def test_a_tool_first_seen_without_a_name_gets_it_from_a_later_start() -> None:

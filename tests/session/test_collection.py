@@ -35,6 +35,15 @@ async def test_rows_are_read_once_and_come_newest_change_first() -> None:
     sessions.close()
 
 
+async def test_a_collection_shows_how_many_rows_it_has_and_whether_it_is_read_or_closed() -> None:
+    _, sessions = await opened([row("a", 1), row("b", 3)])
+    assert (repr(sessions), repr(sessions.rows)) == ("<SessionCollection 0>", "<SessionRows 0 loading>")
+    await sessions.ready()
+    assert (repr(sessions), repr(sessions.rows)) == ("<SessionCollection 2>", "<SessionRows 2>")
+    sessions.close()
+    assert repr(sessions) == "<SessionCollection 2 closed>"
+
+
 async def test_events_keep_the_rows_and_subscribers_are_told_once_per_tick() -> None:
     world, sessions = await opened([row("a", 1)])
     await sessions.ready()

@@ -24,6 +24,7 @@ from agor_reactive.errors import (
     UsageError,
 )
 from agor_reactive.models import LinkStatus, Message, Task
+from agor_reactive.session.handles import SessionHandle, checked_handle
 from agor_reactive.session.hydration import run
 from tests.core.build import SID, message_row, task_row
 from tests.session.world import OTHER, World
@@ -126,6 +127,36 @@ async def test_a29_a33_two_hydrations_are_two_mirrors_in_one_room() -> None:
     eager.release()
     await world.settle()
     assert world.room_calls()[2:] == [("leave", SID)]
+
+
+async def test_two_mirrors_of_one_session_get_each_event_until_they_are_released() -> None:
+    world = await opened()
+    first, second = (world.registry.retain(SID, task_hydration=hydration) for hydration in ("lazy", "none"))
+    await asyncio.gather(first.ready(), second.ready())
+    world.chunk("a", 0)
+    assert [handle.state.streaming_messages["mx"].text for handle in (first, second)] == ["a", "a"]
+    first.release()
+    world.chunk("b", 1)
+    assert second.state.streaming_messages["mx"].text == "ab"
+    second.release()
+
+
+async def test_a_handle_shows_its_session_and_whether_it_was_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = await opened()
+    handle = world.registry.retain(SID)
+    assert repr(handle).startswith(f"<SessionHandle {SID} of <SessionState ")
+    monkeypatch.setattr(SessionHandle, "displayed", None)
+    assert handle._display_() == repr(handle)
+    monkeypatch.setattr(SessionHandle, "displayed", lambda shown: ("a view of", shown))
+    assert handle._display_() == ("a view of", handle)
+    handle.release()
+    assert repr(handle).startswith(f"<SessionHandle {SID} released of ")
+
+
+def test_the_id_of_a_session_in_place_of_a_handle_is_quoted_no_longer_than_an_id() -> None:
+    with pytest.raises(UsageError) as raised:
+        checked_handle("x" * 100, "view()")
+    assert repr("x" * 40) in str(raised.value)
 
 
 async def test_a30_b05_a_daemon_without_rooms_is_mirrored_all_the_same() -> None:
