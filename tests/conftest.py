@@ -35,11 +35,11 @@ def collect_only_new_objects() -> None:
 @pytest.fixture(autouse=True)
 def forget_addresses() -> Iterator[None]:
     """Forget how daemons were connected to: the next test may get the port of a daemon of another version."""
-    from agor_reactive.transport import socketio
+    from agor_reactive.transport import connect_ways
 
-    socketio._WAYS.clear()
+    connect_ways._WAYS.clear()
     yield
-    socketio._WAYS.clear()
+    connect_ways._WAYS.clear()
 
 
 @pytest.fixture(autouse=True)

@@ -54,6 +54,35 @@ def test_the_command_line_answers_help_without_a_client() -> None:
     assert fresh(code) == ""
 
 
+SERVERS = ("starlette", "uvicorn", "agor_reactive.daemon", "agor_reactive.web")
+VIEWS = ("textual", "agor_reactive.tui", "markdown_it", "pygments", "ipywidgets", "IPython")
+CLIENTS = ("aiohttp", "socketio", "httpx2", "rich", "platformdirs", "keyring", "agor_reactive.adapters.terminal")
+
+
+def loaded_by(commands: list[list[str]], names: tuple[str, ...]) -> str:
+    """Those of the modules that commands have loaded when they end."""
+    code = (
+        "import contextlib, io, sys\n"
+        "from agor_reactive.cli.app import app\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):\n"
+        f"    for words in {commands!r}:\n"
+        "        with contextlib.suppress(SystemExit):\n"
+        "            app(words, prog_name='agor-reactive')\n"
+        f"print(*[name for name in {names!r} if name in sys.modules])"
+    )
+    return fresh(code, AGOR_DAEMON_URL="http://127.0.0.1:9")
+
+
+def test_help_loads_no_client_no_view_and_no_server() -> None:
+    commands = [["--help"], ["--version"], ["prompt", "--help"]]
+    assert loaded_by(commands, (*SERVERS, *VIEWS, *CLIENTS)) == ""
+
+
+def test_a_command_over_rest_loads_no_view_no_server_and_no_socket() -> None:
+    names = (*SERVERS, *VIEWS, "aiohttp", "socketio")
+    assert loaded_by([["sessions"]], (*names, "httpx2")) == "httpx2"
+
+
 @pytest.mark.alone
 def test_import_takes_less_than_twice_its_core_dependencies(tmp_path: Path) -> None:
     base, loaded, ours = (seconds(tmp_path, *modules) for modules in (CORE, LOADED, ["agor_reactive"]))

@@ -11,6 +11,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 from agor_reactive.calls.effects import Operation
 from agor_reactive.calls.page_strategies import MOST_ROWS_A_PAGE, OutOfReach
 from agor_reactive.calls.paging import Walk
+from agor_reactive.errors import ProtocolError
 from agor_reactive.models.base import WireModel, instant
 from agor_reactive.models.task import Task
 
@@ -23,6 +24,7 @@ MOST_ROWS: Final = 2 * MOST_ROWS_A_PAGE
 
 _PAGE: Final = 1000
 _OLDER: Final = 100  # tasks a page when more than the newest are wanted
+_MOST_FRUITLESS: Final = 3  # pages in a row, from the end backwards, without a task that was not read before
 
 
 class RowsRead(NamedTuple, Generic[M]):
@@ -61,7 +63,9 @@ def newest_tasks(session_id: str, *, count: int, since: str = "") -> Operation[R
     """
     wanted_since = instant(since)
     walk: Walk[Any] = Walk("tasks", {"session_id": session_id, "$sort": {"created_at": -1}}, count + 1)
-    rows = list((yield from walk.step()) or ())
+    rows: list[Any] = []
+    while len(rows) < 2 and not walk.done:  # two rows tell the order; a page may have one
+        rows += (yield from walk.step()) or ()
     walk.resize(_OLDER)
     if not walk.done and not _newest_first(rows):
         if walk.total is not None and walk.total <= MOST_ROWS:
@@ -76,7 +80,7 @@ def newest_tasks(session_id: str, *, count: int, since: str = "") -> Operation[R
 def _from_the_end(session_id: str, end: int, count: int, since: float | None) -> Operation[RowsRead[Task]]:
     """As `newest_tasks`, of `end` tasks in order of creation. Removals shift nothing that is still to be read."""
     found: dict[str, Task] = {}
-    rejected = 0
+    rejected = fruitless = 0
     while end > 0 and not _enough(found.values(), count, since):
         begin = max(end - (_OLDER if found else count), 0)
         skip = min(begin, MOST_ROWS_A_PAGE)
@@ -87,7 +91,11 @@ def _from_the_end(session_id: str, end: int, count: int, since: float | None) ->
             rows += page
         read = _rows_read(Task, rows[begin - skip :], complete=False)
         rejected += read.rejected
+        before = len(found)
         found = {**{task.task_id: task for task in read.rows}, **found}
+        fruitless = 0 if len(found) > before else fruitless + 1
+        if fruitless > _MOST_FRUITLESS:
+            raise ProtocolError(f"tasks: the daemon counts more tasks than the {len(found):,} that it gave")
         end = begin
     return _newest(RowsRead(tuple(found.values()), end <= 0, rejected), count, since)
 

@@ -1,5 +1,4 @@
-"""How the pages of one query are requested: by offset (`$skip`), by value (from the last value of the sort field), by
-id (ranges of the row's id).
+"""How the pages of one query are requested: by offset (`$skip`), or by value (from the last value of the sort field).
 
 Each strategy makes the next query and reads its answer; `paging` has the loop. No strategy trusts the length of a page:
 daemons clamp `$limit` silently, to 10,000, 1,000 or 100, refuse it, or ignore `$skip`. Knows neither REST nor sockets.
@@ -7,27 +6,31 @@ daemons clamp `$limit` silently, to 10,000, 1,000 or 100, refuse it, or ignore `
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from agor_reactive.calls.answers import belonging, checked, model_of, page_of, row_of, wire_number
 from agor_reactive.calls.effects import Call, Operation
-from agor_reactive.calls.limits import check_rows
 from agor_reactive.calls.queries import Query
 from agor_reactive.calls.service_table import facts_of
 from agor_reactive.errors import BadRequest, ProtocolError, UsageError
 from agor_reactive.models.json_text import json_bytes
 
-__all__ = ["MOST_ROWS_A_PAGE", "Answer", "ById", "ByPlace", "ByValue", "OutOfReach", "Source"]
+__all__ = ["MOST_ROWS_A_PAGE", "Answer", "ByPlace", "ByValue", "OutOfReach", "Source"]
 
 
 MOST_ROWS_A_PAGE: Final = 10_000
 """The largest `$limit` and `$skip`: daemons refuse more with a 400, or clamp."""
 
 _MOST_FRUITLESS: Final = 12
+"""Pages in a row without a new row before a walk gives up. More where many rows of short pages are known, since as many
+may have been created or removed meanwhile; at most `_MOST_FRUITLESS_OF_ANY`."""
+
+_MOST_FRUITLESS_OF_ANY: Final = 100
 _MOST_EMPTY: Final = 2
-_TRIES: Final = 3
+_MOST_REFUSED: Final = 3
 
 
 class OutOfReach(UsageError):
@@ -59,6 +62,7 @@ class Source:
         self.query = query
         self.left_out: set[Any] = set()
         self._model = model_of(path)
+        self._id_fields = (self._model.id_field,) if self._model is not None and self._model.id_field else ("id", "_id")
         self._belongs = belonging(path, query)
 
     def page(self, asked: Query) -> Operation[Answer]:
@@ -75,8 +79,7 @@ class Source:
         else:
             page_of(self._model, answer)  # raises
             raise AssertionError
-        skip = asked.get("$skip", 0)
-        keys = [self._key(row, skip + place) for place, row in enumerate(data)]
+        keys = self._keys(data)
         rows = []
         for key, row in zip(keys, data, strict=True):
             if self._belongs(row):
@@ -87,24 +90,41 @@ class Source:
         as_text = not unpaged and isinstance(answer.get("limit"), str)
         return Answer(data, keys, rows, total if total is None or total >= 0 else None, unpaged, as_text)
 
-    def _key(self, row: Any, place: int) -> Any:
-        """The identity of a row: its id, else its whole content, or its offset when it is no object."""
-        if not isinstance(row, Mapping):
-            return place
-        names = (self._model.id_field,) if self._model is not None and self._model.id_field else ("id", "_id")
-        for name in names:
-            value = row.get(name)
-            if isinstance(value, str) and value:
-                return value
-        return json_bytes(row)
+    def _keys(self, data: Sequence[Any]) -> list[Any]:
+        """The identities of a page's rows: the id, or the content and which one of that content in the page it is.
+
+        The same page again has the same identities, so a walk notices that it brings nothing new.
+        """
+        alike: Counter[bytes] = Counter()
+        keys: list[Any] = []
+        for row in data:
+            key: Any = self._id_of(row)
+            if key is None:
+                content = json_bytes(row)
+                key = (content, alike[content])
+                alike[content] += 1
+            keys.append(key)
+        return keys
+
+    def _id_of(self, row: Any) -> str | None:
+        if isinstance(row, Mapping):
+            for name in self._id_fields:
+                value = row.get(name)
+                if isinstance(value, str) and value:
+                    return value
+        return None
 
 
 class ByPlace:
     """Pages by `$skip`. Each page overlaps the previous one by a row, so that rows created or removed before it are
     noticed: when no row of a page is known, some were removed, and the walk goes back half a page.
 
+    Pages of one row cannot overlap: after each row the one before it is read again. Rows that are removed and others
+    that are created between these two reads are then not noticed.
+
     It is `done` when the daemon's `total` is reached or, without a usable total, when a page has no row after its
-    overlap. `failure` is the error to raise after the rows of this page are used.
+    overlap. `failure` is the error to raise after the rows of this page are used, also when page after page brings no
+    new row.
     """
 
     def __init__(self, path: str, size: int, start: int) -> None:
@@ -121,9 +141,12 @@ class ByPlace:
         self._last: Any = None
         self._asked: dict[str, int] = {}
         self._step = 1  # the most new rows in a page
+        self._longest = 0  # the most rows in a page
+        self._single = False  # pages have one row
         self._as_text = False
         self._at_once = False  # `$skip` is ignored: ask for all rows in one page
         self._last_page = False  # `$skip` has reached its limit
+        self._refused = 0
         self._fruitless = 0
         self._empty = 0
         self._promised: int | None = None
@@ -137,6 +160,8 @@ class ByPlace:
         limit = min(self.size + self._overlap, self.most)
         if self._as_text and self._overlap:
             limit = max(limit, (self.total or 0) - skip)  # they are sent anyway
+        if self._single:
+            limit = 1
         if self._last_page:
             skip, limit = min(skip, MOST_ROWS_A_PAGE), self.most
         self._asked = {"$limit": limit, **({"$skip": skip} if skip else {})}
@@ -144,7 +169,8 @@ class ByPlace:
 
     def refused(self, error: BadRequest | UsageError) -> bool:
         """Whether another `$limit` can be tried after this refusal."""
-        if not isinstance(error, BadRequest):
+        self._refused += 1
+        if not isinstance(error, BadRequest) or self._refused > _MOST_REFUSED:
             return False
         if self._asked.get("$skip", 0) > MOST_ROWS_A_PAGE and not self._last_page:
             self._last_page = True
@@ -158,6 +184,7 @@ class ByPlace:
     def take(self, page: Answer, known: Collection[Any]) -> bool:
         """Take a page. False when it may leave a gap to the `known` rows; its rows are then not used."""
         keys, skip = page.keys, self._asked.get("$skip", 0)
+        self._refused = 0
         self._promised = page.total
         sensible = page.total is not None and page.total >= skip + len(keys)
         self.total = page.total if sensible else None
@@ -166,13 +193,17 @@ class ByPlace:
             self.done = True
             return True
         fresh = sum(1 for key in keys if key not in known)
-        moved = skip > self._start and bool(known) and fresh == len(keys)
+        single = self._single and not self._last_page
+        moved = not single and skip > self._start and bool(known) and fresh == len(keys)
         self._fruitless = 0 if fresh and not moved else self._fruitless + 1
-        if self._fruitless > _MOST_FRUITLESS + 2 * len(known) // self._step:
+        if self._fruitless > min(_MOST_FRUITLESS + 2 * len(known) // self._step, _MOST_FRUITLESS_OF_ANY):
             self._give_up(len(known))
             return True
         if self._at_once:
             self._take_all(keys, fresh)
+            return True
+        if single:
+            self._take_single(keys, skip, known)
             return True
         if skip > self._start and keys and keys[0] == self._first and self._last != self._first:
             self._at_once = True
@@ -180,6 +211,11 @@ class ByPlace:
         if moved:
             self._position, self._overlap = max(self._start, skip - max(1, self._step // 2)), 0
             return False
+        self._longest = max(self._longest, len(keys))
+        more = self.total is None or skip + len(keys) < self.total
+        if self._overlap and len(keys) == 1 == self._longest and not fresh and more:
+            self._single, self._overlap = True, 0
+            return True
         self._step = max(self._step, min(len(keys) - self._overlap, self.size))
         self._position = skip + len(keys)
         nothing_more = not fresh and len(keys) <= self._overlap
@@ -188,6 +224,24 @@ class ByPlace:
             self._last, self._overlap = keys[-1], 1
         self._end_if_reached(skip, len(known) + fresh, nothing_more=nothing_more)
         return True
+
+    def _take_single(self, keys: list[Any], skip: int, known: Collection[Any]) -> None:
+        """Take a page of one row: the one at the position, or the one before it, which shows whether rows moved."""
+        if not self._overlap:
+            self._last = keys[0] if keys else _NO_ROW
+            if self.total is None and len(known) == 1 and self._last in known:
+                self.done = True  # `$skip` has no effect: the list has one row
+                return
+            if self._position > self._start:
+                self._overlap = 1
+                return
+        elif not keys or keys[0] == self._last or keys[0] not in known:
+            self._position, self._overlap = max(self._start, self._position - 2), 0
+            return
+        nothing_more = self._last is _NO_ROW
+        self._position += 0 if nothing_more else 1
+        self._overlap = 0
+        self._end_if_reached(skip, len(known), nothing_more=nothing_more)
 
     def _end_if_reached(self, skip: int, count: int, *, nothing_more: bool) -> None:
         if (self.total is not None and self._position >= self.total) or (self.total is None and nothing_more):
@@ -205,11 +259,11 @@ class ByPlace:
     def _give_up(self, count: int) -> None:
         if self._promised is not None and count >= self._promised:
             self.done = True
-        else:
-            self.failure = ProtocolError(
-                f"{self._path}: the daemon counts {_counted(self._promised)} rows and gave {count:,}; read them "
-                "again, or narrow the query"
-            )
+            return
+        said = "repeats its pages" if self._promised is None else f"counts {_counted(self._promised)} rows"
+        self.failure = ProtocolError(
+            f"{self._path}: the daemon {said} and gave {count:,}; read them again, or narrow the query"
+        )
 
     def _take_all(self, keys: list[Any], fresh: int) -> None:
         if self.total is not None and len(keys) >= self.total:
@@ -307,84 +361,3 @@ class ByValue:
         values = [row.get(self._field) for row in data if isinstance(row, Mapping)]
         self._value = values[-1] if values else self._value
         self._ties = values.count(self._value)
-
-
-class ById:
-    """Rows of one session or task by id ranges, so that created or removed rows do not shift others out of a page.
-
-    Fact of the wire: since August 2026 messages and tasks take ``<id>: {$gt, $lte}`` together with an exact session
-    (or, for messages, task). Older daemons refuse or ignore that; `read` then returns None.
-    """
-
-    _NOT_WITH: Final = ("$select", "$or", "$and")
-
-    def __init__(self, source: Source, id_field: str) -> None:
-        self._source = source
-        self.id_field = id_field
-
-    @classmethod
-    def of(cls, source: Source) -> ById | None:
-        """Create it; None for queries that daemons offer no ranges for."""
-        facts, query = facts_of(source.path), source.query
-        id_field = "" if facts.model is None else facts.model.id_field
-        scoped = any(isinstance(query.get(name), str) for name in facts.id_ranges_in)
-        if not scoped or id_field in query or any(name in query for name in cls._NOT_WITH):
-            return None
-        return cls(source, id_field)
-
-    def read(
-        self, first: Mapping[Any, Any], size: int, on_rows: Callable[[int], Any]
-    ) -> Operation[dict[Any, Any] | None]:
-        """Read all rows by key; None where ranges are not offered. `first` are the rows of the page already read.
-
-        If that page is in id order, the ranges begin after it. A second walk over the ids alone checks the first. If
-        rows still differ after a few attempts, this raises `ProtocolError`, because a row could be missing. `on_rows`
-        is called after each page with the number of rows so far.
-        """
-        keys = list(first)
-        in_order = all(isinstance(key, str) for key in keys) and keys == sorted(keys)
-        found = dict(first) if in_order else {}
-        begin = keys[-1] if found else ""
-        before: set[Any] | None = None
-        try:
-            for _ in range(_TRIES):
-                top = yield from self._top()
-                if top is None or (before is None and any(not isinstance(key, str) or key > top for key in keys)):
-                    return None
-                rows = yield from self._walk(top, begin, {"$limit": size}, on_rows, len(found) if begin else 0)
-                only_ids = {"$limit": size, "$select": [self.id_field]}
-                listed = yield from self._walk(top, "", only_ids)
-                if rows is None or listed is None:
-                    return None
-                found |= rows
-                missing = listed.keys() - found.keys()
-                if not missing or (before is not None and not missing & before):
-                    return {key: row for key, row in found.items() if key in listed}
-                begin, before = "", set(listed)
-        except BadRequest:
-            return None
-        raise ProtocolError(f"the rows of {self._source.path} kept changing while they were read. Read them again")
-
-    def _top(self) -> Operation[str | None]:
-        page = yield from self._source.page({"$sort": {self.id_field: -1}, "$limit": 1, "$select": [self.id_field]})
-        return page.keys[0] if page.keys and isinstance(page.keys[0], str) else None
-
-    def _walk(
-        self, top: str, last: str, asked: Query, on_rows: Callable[[int], Any] | None = None, before: int = 0
-    ) -> Operation[dict[Any, Any] | None]:
-        """Read the rows after `last`, up to `top`; None when a page shows that the range or the order was ignored."""
-        found: dict[Any, Any] = {}
-        while last != top:
-            condition = {"$gt": last, "$lte": top} if last else {"$lte": top}
-            page = yield from self._source.page({**asked, self.id_field: condition, "$sort": {self.id_field: 1}})
-            if not page.keys:
-                break
-            for key in page.keys:
-                if not isinstance(key, str) or not last < key <= top:
-                    return None
-                last = key
-            found.update(page.rows)
-            check_rows(len(found), self._source.path)
-            if on_rows is not None:
-                on_rows(before + len(found))
-        return found

@@ -15,8 +15,9 @@ from typing import Any, Final, Generic, TypeVar
 
 from agor_reactive.calls.answers import answer_of, belonging, checked_fields, model_of, page_of, whole_number
 from agor_reactive.calls.effects import Call, Operation
+from agor_reactive.calls.id_ranges import ById
 from agor_reactive.calls.limits import check_rows
-from agor_reactive.calls.page_strategies import MOST_ROWS_A_PAGE, ById, ByPlace, ByValue, OutOfReach, Source
+from agor_reactive.calls.page_strategies import MOST_ROWS_A_PAGE, ByPlace, ByValue, OutOfReach, Source
 from agor_reactive.calls.queries import MOST_ALTERNATIVES, Query, in_order, is_empty_match, is_list
 from agor_reactive.calls.service_table import facts_of
 from agor_reactive.errors import BadRequest, DaemonError, ProtocolError, UsageError

@@ -32,7 +32,7 @@ from agor_reactive.daemon.services.session_routes import session_routes
 from agor_reactive.daemon.services.sessions import Sessions
 from agor_reactive.daemon.services.tasks import Tasks, task_routes
 from agor_reactive.daemon.services.users import ApiKeys, Users, whoami
-from agor_reactive.daemon.serving import Serving, listen
+from agor_reactive.daemon.serving import Serving
 from agor_reactive.daemon.sockets import Sockets
 from agor_reactive.daemon.startup import Credentials, boot_number, mark_clean, plant, recover, signing_secret
 from agor_reactive.daemon.stops import Stops
@@ -40,6 +40,7 @@ from agor_reactive.daemon.store import Store
 from agor_reactive.daemon.task_runner import TaskRunner
 from agor_reactive.daemon.tokens import Tokens
 from agor_reactive.daemon.user_directory import UserDirectory
+from agor_reactive.transport.listening import listen
 from agor_reactive.transport.own_daemons import serve_here
 
 __all__ = ["EmbeddedDaemon"]

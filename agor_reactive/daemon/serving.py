@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import socket
 from collections.abc import Generator
 
@@ -16,30 +15,12 @@ from websockets.exceptions import InvalidState
 from agor_reactive.daemon.loopback_guard import LoopbackGuard
 from agor_reactive.daemon.sockets import MAX_FRAME
 
-__all__ = ["Serving", "listen"]
+__all__ = ["Serving"]
 
 HEAD_TIME = 10.0
 """Seconds in which the head of a request must be here."""
 
 _PATIENCE = 0.4
-
-
-def listen(port: int) -> socket.socket:
-    """Open a listening socket on loopback; port 0 lets the system choose. Raises OSError when the port is taken."""
-    # The protocol is named because asyncio sends small frames at once (TCP_NODELAY) only on sockets that name it, and
-    # accepted ones inherit it. Without it an ack waits 40 ms for the other side's delayed acknowledgement.
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    if os.name == "posix":
-        # Lets a restarted daemon reuse its port at once. On Windows it would let two daemons share the port.
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind(("127.0.0.1", port))
-        sock.listen(128)
-    except OSError:
-        sock.close()
-        raise
-    sock.setblocking(False)
-    return sock
 
 
 class TimedRequests(H11Protocol):

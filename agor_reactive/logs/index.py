@@ -1,50 +1,34 @@
-"""Keyframes: a sidecar of a log from which its state at any time is a jump and a short fold.
+"""Keyframes of a log, from which its state at any time is a jump and a short fold. `index_file` keeps them.
 
 A keyframe has the state but for the rows, and which record each row came from. Rows are read from the log when somebody
 looks at them. So the index is small, and building a state from it costs the same whatever its rows contain.
-
-The index is a cache: it is built by the first `Log.at` of a larger log, kept beside it (``run.jsonl.zst.index``) where
-the folder can be written, and built again when the log or this package changed, or it cannot be read.
 """
 
 from __future__ import annotations
 
-import contextlib
-import logging
-import os
-import zlib
 from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
-from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import orjson
 
-from agor_reactive._version import __version__
 from agor_reactive.core.entries import MessageEntry, TaskEntry
 from agor_reactive.core.events import FetchAnswered
 from agor_reactive.core.parse import ROW_TOPICS
 from agor_reactive.core.state_data import state_from_data, state_to_data
-from agor_reactive.logs.files import Frame
 from agor_reactive.logs.folding import Complain, Fold, MirrorFold, started
 from agor_reactive.logs.reading import Damages, Part, Place, Record, record_lists
 from agor_reactive.logs.records import decoded
-from agor_reactive.logs.remote import is_remote
 from agor_reactive.models.json_text import json_bytes
 
-__all__ = ["Index", "load_index", "wants_index"]
+__all__ = ["Index", "Keyframe", "LoggedMessage", "LoggedTask", "Row", "RowReader", "build_index", "facts_of"]
 
-_log = logging.getLogger("agor_reactive")
-
-FORMAT: Final = 1
 SPACING: Final = 5_000
 """Records between two keyframes; more in long logs, so that there are about `MOST` of them."""
 MOST: Final = 200
-_WORTH_IT: Final = 500_000
-"""Bytes of a log from which on an index is built; below, folding from the beginning is as quick."""
 _KEPT_LISTS: Final = 4
 
 
@@ -159,7 +143,7 @@ def _deferred(name: str) -> Any:
     return property(get, lambda self, value: setattr(self, slot, value))
 
 
-class _LoggedTask(TaskEntry):
+class LoggedTask(TaskEntry):
     """A task of a log, read when somebody looks at it."""
 
     __slots__ = ("_payload", "_read", "_validated", "n")
@@ -182,7 +166,7 @@ class _LoggedTask(TaskEntry):
         return (self.task_id, self.session_id, self.status, self.created_at)
 
 
-class _LoggedMessage(MessageEntry):
+class LoggedMessage(MessageEntry):
     """A message of a log, read when somebody looks at it."""
 
     __slots__ = ("_payload", "_read", "_validated", "n")
@@ -201,7 +185,8 @@ class _LoggedMessage(MessageEntry):
         return self.message_id
 
 
-def _facts(entry: Any) -> tuple[Any, ...]:
+def facts_of(entry: Any) -> tuple[Any, ...]:
+    """What the index keeps of a row."""
     if isinstance(entry, TaskEntry):
         return (entry.task_id, entry.session_id, entry.status, entry.created_at)
     return (entry.message_id, entry.session_id, entry.task_id, entry.index)
@@ -280,8 +265,8 @@ class _Builder:
             mirrors[number] = json_bytes(data | {"over": not self.fold.is_open(mirror)})
             tasks, messages = self._open.setdefault(number, ({}, {}))
             into = self.index.rows.setdefault(number, ([], []))
-            self._rows(at, tasks, state.tasks.entries, into[0], _LoggedTask)
-            self._rows(at, messages, state.messages_by_task.entries, into[1], _LoggedMessage)
+            self._rows(at, tasks, state.tasks.entries, into[0], LoggedTask)
+            self._rows(at, messages, state.messages_by_task.entries, into[1], LoggedMessage)
         self.index.keyframes.append(Keyframe(n, t, place, mirrors))
 
     def _rows(self, at: int, known: dict[str, Any], entries: Any, into: list[Row], kind: Any) -> None:
@@ -298,7 +283,7 @@ class _Builder:
                 into[before[1]] = into[before[1]]._replace(end=at)
             n = self.fold.sources[_identity(entry)]
             known[row_id] = (entry, len(into))
-            into.append(Row(kind(self.reader, n, _facts(entry)), n, at, _FOREVER))
+            into.append(Row(kind(self.reader, n, facts_of(entry)), n, at, _FOREVER))
 
 
 _FOREVER: Final = 1 << 40
@@ -308,96 +293,3 @@ def build_index(parts: Sequence[Part], complain: Complain, damages: Damages) -> 
     """Read the whole log and make its index."""
     builder = _Builder(parts, complain)
     return builder.build(damages), builder.reader
-
-
-# --------------------------------------------------------------------------------------------------------- the sidecar
-
-
-def wants_index(parts: Sequence[Part]) -> bool:
-    """Whether the log is one log, and large enough for an index to be worth it."""
-    if len({part.log_id for part in parts}) > 1 or any(is_remote(part.path) for part in parts):
-        return False
-    return sum(os.path.getsize(part.path) for part in parts) > _WORTH_IT
-
-
-def load_index(parts: Sequence[Part], complain: Complain) -> Index:
-    """The index of a log: read from beside it if it is there and right, else built, and kept if that is possible."""
-    path = Path(f"{parts[0].path}.index")
-    with contextlib.suppress(FileNotFoundError):
-        try:
-            return _read(path, parts)
-        except FileNotFoundError:
-            raise
-        except Exception as error:  # noqa: BLE001 - a cache: whatever is wrong with it, it is made anew
-            _log.debug("the index %s is built again: %s", path, error)
-    stamp = _stamp(parts)
-    index, reader = build_index(parts, complain, Damages())
-    if stamp == _stamp(parts):  # else the log is still being written: the index would be stale already
-        try:
-            _write(path, index, reader, stamp)
-        except OSError as error:
-            _log.debug("the index %s is not kept: %s", path, error)
-    return index
-
-
-def _stamp(parts: Sequence[Part]) -> list[Any]:
-    """What changes when a log changes."""
-    facts = [(part.part, os.stat(part.path)) for part in parts]
-    return [FORMAT, __version__, parts[0].log_id, *([part, stat.st_size, stat.st_mtime_ns] for part, stat in facts)]
-
-
-def _write(path: Path, index: Index, reader: RowReader, stamp: list[Any]) -> None:
-    deflate = zlib.compressobj(9, zlib.DEFLATED, 31)
-    fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0), 0o600)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            for line in _lines(index, reader, stamp):
-                file.write(deflate.compress(orjson.dumps(line) + b"\n"))
-            file.write(deflate.flush())
-        fresh.replace(path)
-    except BaseException:
-        fresh.unlink(missing_ok=True)
-        raise
-
-
-def _lines(index: Index, reader: RowReader, stamp: list[Any]) -> Iterator[Any]:
-    yield stamp
-    yield [_place(place) for place in reader.places]
-    yield {
-        str(number): [[[*_facts(row.entry), row.n, row.begin, row.end] for row in rows] for rows in each]
-        for number, each in index.rows.items()
-    }
-    yield [[frame.n, frame.t, _place(frame.place), list(frame.mirrors)] for frame in index.keyframes]
-    for frame in index.keyframes:
-        for data in frame.mirrors.values():
-            yield orjson.Fragment(data)
-
-
-def _place(place: Place) -> list[Any]:
-    frame = place.frame
-    return [place.part, frame.offset, frame.lines, frame.partial.decode("latin-1"), place.n, place.base]
-
-
-def _read_place(data: Sequence[Any]) -> Place:
-    part, offset, lines, partial, n, base = data
-    return Place(part, Frame(offset, lines, partial.encode("latin-1")), n, base)
-
-
-def _read(path: Path, parts: Sequence[Part]) -> Index:
-    lines = zlib.decompress(path.read_bytes(), 31).splitlines()
-    if orjson.loads(lines[0]) != _stamp(parts):
-        raise ValueError("the log has changed since")
-    reader = RowReader(parts)
-    reader.places = list(map(_read_place, orjson.loads(lines[1])))
-    index = Index(parts)
-    for number, each in orjson.loads(lines[2]).items():
-        tasks, messages = (
-            [Row(kind(reader, row[4], row[:4]), *row[4:]) for row in rows]
-            for kind, rows in zip((_LoggedTask, _LoggedMessage), each, strict=True)
-        )
-        index.rows[int(number)] = (tasks, messages)
-    states = iter(lines[4:])  # each is read when its keyframe is used
-    for n, t, place, numbers in orjson.loads(lines[3]):
-        index.keyframes.append(Keyframe(n, t, _read_place(place), {number: next(states) for number in numbers}))
-    return index

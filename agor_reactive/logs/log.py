@@ -14,7 +14,8 @@ from agor_reactive.logs import frames
 from agor_reactive.logs.changes import Diff, diff
 from agor_reactive.logs.files import Damage
 from agor_reactive.logs.folding import Fold, started, stepped
-from agor_reactive.logs.index import Index, load_index, wants_index
+from agor_reactive.logs.index import Index
+from agor_reactive.logs.index_file import load_index, wants_index
 from agor_reactive.logs.reading import Damages, Part, Record, concerns, open_parts, raw_event, record_lists, records
 from agor_reactive.logs.records import FormatError
 from agor_reactive.logs.remote import is_remote

@@ -33,7 +33,8 @@ from agor_reactive.models.inputs import (
 from agor_reactive.models.message import PermissionAsked
 from agor_reactive.models.outcome import Outcome, answered_by
 from agor_reactive.services.base import Service
-from agor_reactive.services.known import check_fields, check_options
+from agor_reactive.services.executor_rows import ExecutorRows
+from agor_reactive.services.known import check_options
 
 __all__ = ["SessionService", "TaskService"]
 
@@ -292,7 +293,7 @@ def _answerable(outcome: Outcome, sessions: SessionService[Any]) -> Outcome:
     return answered_by(outcome, answer)
 
 
-class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
+class TaskService(ExecutorRows[Kind, Task, TaskCreate, TaskPatch]):
     """Tasks: run, wait, complete, fail."""
 
     @operation
@@ -335,29 +336,3 @@ class TaskService(Service[Kind, Task, TaskCreate, TaskPatch]):
     ) -> Operation[Task]:
         """Mark a task as failed (for executors). Daemons of June 2026 drop the text of `error`."""
         return (yield from op.task_action(task_id, "fail", op.given(error=error)))
-
-    @operation
-    def create_many(
-        self,
-        rows: Sequence[TaskCreate | Mapping[str, Any]],
-        *,
-        timeout: float | None = None,
-        max_retries: int | None = None,
-    ) -> Operation[tuple[Task, ...]]:
-        """Create many tasks in one call; each needs `created_by`. Only the event ``tasks/bulk created`` announces them.
-
-        Raises `UsageError` on daemons since 13 August 2026, which have no such route.
-        """
-        check_fields("create", self.path, rows)
-        made: tuple[Task, ...] = yield from op.create_many("tasks/bulk", rows)
-        return made
-
-    @operation
-    def tell(
-        self, event: str, data: Mapping[str, Any], *, timeout: float | None = None, max_retries: int | None = None
-    ) -> Operation[Any]:
-        """Send an event to all listeners, as executors do: ``tool:start``, ``thinking:chunk`` …
-
-        Daemons of 0.26 and later accept it from executors and services only (`Forbidden`).
-        """
-        return (yield from op.request("create", "tasks/streaming", ({"event": event, "data": dict(data)},)))

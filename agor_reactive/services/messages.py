@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agor_reactive.calls import operations as op
@@ -10,13 +9,13 @@ from agor_reactive.calls.effects import Operation
 from agor_reactive.calls.surface import Kind, operation
 from agor_reactive.models import Message
 from agor_reactive.models.inputs import MessageCreate, MessagePatch
-from agor_reactive.services.base import JsonData, Service, passthrough
-from agor_reactive.services.known import check_fields
+from agor_reactive.services.base import JsonData, passthrough
+from agor_reactive.services.executor_rows import ExecutorRows
 
 __all__ = ["MessageService"]
 
 
-class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
+class MessageService(ExecutorRows[Kind, Message, MessageCreate, MessagePatch]):
     """Messages. The client creates their ids (`new_id`)."""
 
     @operation
@@ -47,32 +46,6 @@ class MessageService(Service[Kind, Message, MessageCreate, MessagePatch]):
         here."""
         rows = yield from op.messages_of({"session_id": session_id})
         return tuple(row for row in rows if start_index <= row.index <= end_index)
-
-    @operation
-    def create_many(
-        self,
-        rows: Sequence[MessageCreate | Mapping[str, Any]],
-        *,
-        timeout: float | None = None,
-        max_retries: int | None = None,
-    ) -> Operation[tuple[Message, ...]]:
-        """Save many messages in one call. Only the event ``messages/bulk created`` announces them.
-
-        Raises `UsageError` on daemons since 13 August 2026, which have no such route.
-        """
-        check_fields("create", self.path, rows)
-        made: tuple[Message, ...] = yield from op.create_many("messages/bulk", rows)
-        return made
-
-    @operation
-    def tell(
-        self, event: str, data: Mapping[str, Any], *, timeout: float | None = None, max_retries: int | None = None
-    ) -> Operation[Any]:
-        """Send an event to all listeners, as executors do: ``streaming:chunk``, ``thinking:start`` …
-
-        Daemons of 0.26 and later accept it from executors and services only (`Forbidden`).
-        """
-        return (yield from op.request("create", "messages/streaming", ({"event": event, "data": dict(data)},)))
 
     @passthrough("create", "widgets/:id/submit")
     def submit_widget(

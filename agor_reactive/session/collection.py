@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import warnings
 from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Protocol, Self
 
 from reactivex import Observable, abc
@@ -36,9 +37,11 @@ class SessionRows(Mapping[str, Session]):
     """Session rows at one moment: id to row, newest change first, or as the query's `$sort` says. Immutable.
 
     `loading` is True until the first read has ended; `error` says why the last read failed, until one succeeds.
+    `failed` has the status of the last task, ``failed`` or ``timed_out``, by the id of its session, as far as events
+    said: older daemons make the session idle.
     """
 
-    __slots__ = ("_order", "_recency", "error", "loading", "revision", "rows")
+    __slots__ = ("_order", "_recency", "error", "failed", "loading", "revision", "rows")
 
     def __init__(
         self,
@@ -48,8 +51,10 @@ class SessionRows(Mapping[str, Session]):
         loading: bool,
         error: str | None,
         recency: Recency,
+        failed: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.rows = rows
+        self.failed = failed
         self._recency = recency
         self.revision = revision
         self.loading = loading
@@ -74,6 +79,10 @@ class SessionRows(Mapping[str, Session]):
 
     def __repr__(self) -> str:
         return f"<SessionRows {len(self)}{' loading' if self.loading else ''}>"
+
+
+def _only(rows: PMap[str, Session], failed: Mapping[str, str]) -> Mapping[str, str]:
+    return {key: status for key, status in failed.items() if key in rows} if failed else failed
 
 
 class _Retaining(Protocol):
@@ -124,6 +133,7 @@ class SessionCollection(Observable[SessionRows]):
         self._undo = [
             *(self._router.on("sessions", name, self._saved) for name in ("created", "patched", "updated")),
             self._router.on("sessions", "removed", self._removed),
+            *(self._router.on("tasks", name, self._task_saved) for name in ("created", "patched", "updated")),
             self._router.on_status(self._link_changed),
         ]
         self._was: tuple[int, str] | None = None
@@ -183,7 +193,9 @@ class SessionCollection(Observable[SessionRows]):
                 rows[session_id] = row
         known = self.rows.rows
         kept = {k: known[k] if k in known and known[k] == row else row for k, row in rows.items()}
-        self._put(PMap(kept), loading=False, error=short)
+        # Of a session that changed meanwhile, the last task is unknown.
+        failed = {key: status for key, status in self.rows.failed.items() if kept.get(key) is known[key]}
+        self._put(PMap(kept), loading=False, error=short, failed=failed)
 
     def _saved(self, payload: Any) -> None:
         if not isinstance(payload, dict):
@@ -215,6 +227,18 @@ class SessionCollection(Observable[SessionRows]):
         if session_id in self.rows.rows:
             self._put(self.rows.rows.remove(session_id), of=session_id)
 
+    def _task_saved(self, payload: Any) -> None:
+        """Note a task that failed, until another one runs or ends."""
+        if not isinstance(payload, dict):
+            return
+        session_id, status, now = payload.get("session_id"), payload.get("status"), self.rows
+        if not isinstance(session_id, str) or session_id not in now.rows:
+            return
+        if status in ("failed", "timed_out") and now.failed.get(session_id) != status:
+            self._put(now.rows, failed={**now.failed, session_id: status})
+        elif status in ("running", "completed", "stopped") and session_id in now.failed:
+            self._put(now.rows, failed={key: kept for key, kept in now.failed.items() if key != session_id})
+
     def _put(
         self,
         rows: PMap[str, Session],
@@ -222,6 +246,7 @@ class SessionCollection(Observable[SessionRows]):
         of: str | None = None,
         loading: bool | None = None,
         error: str | _Kept | None = _KEPT,
+        failed: Mapping[str, str] | None = None,
     ) -> None:
         """Publish these rows; `of` is the session whose row alone changed."""
         now = self.rows
@@ -233,6 +258,7 @@ class SessionCollection(Observable[SessionRows]):
             loading=still,
             error=now.error if isinstance(error, _Kept) else error,
             recency=self._recency,
+            failed=_only(rows, now.failed if failed is None else failed),
         )
         self._newest.put(newer)
         if not still and not self._ready.done():

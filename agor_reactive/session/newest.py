@@ -113,9 +113,12 @@ class NewestSubject(GuardedSubject[V]):
             self._tick.add(self)
 
     def notify(self, value: V) -> None:
-        """Notify every listener that has not had this value or a later one."""
+        """Notify every listener that has not had this value or a later one. Hot path."""
+        revision = value.revision
         for subscription in self.subscriptions:
-            self._notify(subscription, value)
+            if subscription.revision < revision:
+                subscription.revision = revision
+                subscription.notify(value)
 
     @staticmethod
     def _notify(subscription: Subscription[V], value: V) -> None:

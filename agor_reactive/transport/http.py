@@ -29,9 +29,10 @@ from agor_reactive.errors import (
 )
 from agor_reactive.models.secrecy import hide, hide_fields, hide_values, reveal_values
 from agor_reactive.transport.address import Address
-from agor_reactive.transport.credentials import Credentials, Login, LoginStep, Secret
+from agor_reactive.transport.credentials import Credentials, Secret
 from agor_reactive.transport.environment import UNUSABLE, unusable
 from agor_reactive.transport.http_answers import Body, QuietURL, link_error
+from agor_reactive.transport.login import Login, LoginStep
 from agor_reactive.transport.rest import (
     AuthState,
     Renew,

@@ -33,7 +33,8 @@ from agor_reactive.errors import (
 )
 from agor_reactive.models.secrecy import scrub_text
 from agor_reactive.transport.codec import arguments, daemon_error, dumps, loads
-from agor_reactive.transport.credentials import ApiKey, Login
+from agor_reactive.transport.credentials import ApiKey
+from agor_reactive.transport.login import Login
 from agor_reactive.transport.query import LocalSlice, rest_query, to_query_string
 
 __all__ = ["AuthState", "Renew", "RestAnswer", "RestEffect", "RestRequest", "Send", "exchange"]

@@ -14,7 +14,8 @@ from agor_reactive.calls.drivers import drive_async
 from agor_reactive.calls.effects import Call, CallOptions, EffectGenerator
 from agor_reactive.errors import DaemonError, LinkError
 from agor_reactive.models.secrecy import hide, hide_fields
-from agor_reactive.transport.credentials import ApiKey, LoginStep
+from agor_reactive.transport.credentials import ApiKey
+from agor_reactive.transport.login import LoginStep
 
 if TYPE_CHECKING:
     from agor_reactive.transport.http import AsyncRest

@@ -29,7 +29,8 @@ from agor_reactive.errors import CallTimeout, NotAuthenticated, NotConnected, No
 from agor_reactive.models.base import copied
 from agor_reactive.models.secrecy import reveal_fields
 from agor_reactive.models.wire import LinkStatus, RawEvent
-from agor_reactive.transport.credentials import Credentials, Login, LoginStep
+from agor_reactive.transport.credentials import Credentials
+from agor_reactive.transport.login import Login, LoginStep
 from agor_reactive.transport.rest_login import run_login
 from agor_reactive.transport.seam import OnEvent, OnStatus
 

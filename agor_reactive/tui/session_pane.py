@@ -11,7 +11,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.message import Message
 from textual.widgets import Input, Static
 
 from agor_reactive.adapters.presentation.failures import failure_of
@@ -65,9 +64,6 @@ class SessionPane(Vertical):
         Binding("r", "resync", "Reload", show=False),
     ]
 
-    class Left(Message):
-        """The user leaves the session for the list."""
-
     def __init__(self, client: Client, *, id: str | None = None, reading_time: float = READING_TIME) -> None:
         super().__init__(id=id)
         self._client = client
@@ -82,6 +78,7 @@ class SessionPane(Vertical):
         self._asked: set[str] = set()
         self._loading_older = False
         self._epoch = -1
+        self._notes: list[Text] = []
 
     def compose(self) -> ComposeResult:
         yield Static(id="heading")
@@ -180,7 +177,7 @@ class SessionPane(Vertical):
         details = [text for text in (heading.details, heading.context.text if heading.context else "") if text]
         if details:
             line.append(f"  {f' {SIGNS.dot} '.join(details)}", style="dim")
-        self.query_one("#heading", Static).update(line)
+        self.query_one("#heading", Static).update(line, layout=False)
 
     def _paint_notes(self, state: SessionState) -> None:
         notes = [Text(f"{note_sign(note.tone, SIGNS)}{note.text}", tone_style(note.tone)) for note in notes_of(state)]
@@ -188,9 +185,12 @@ class SessionPane(Vertical):
             notes.append(Text(f"{SIGNS.failed} {self._failure[0]}", tone_style("bad")))
         if not state.tasks and not state.loading and not notes:
             notes.append(Text("No prompts yet. Write the first one below.", "dim"))
-        box = self.query_one("#notes", Static)
-        box.set_class(bool(notes), "-noted")
-        box.update(Text("\n").join(notes))
+        if notes != self._notes:
+            # A box that grows or shrinks asks for a layout of the whole screen.
+            self._notes = notes
+            box = self.query_one("#notes", Static)
+            box.set_class(bool(notes), "-noted")
+            box.update(Text("\n").join(notes))
 
     # ------------------------------------------------------------------------------------------------------- actions
 
@@ -311,7 +311,8 @@ class SessionPane(Vertical):
             if handle is not None:
                 await handle.load_older_tasks()
         except AgorError as error:
-            self._failure = (failure_of(error).text, True)
+            if self.handle is handle:
+                self._failure = (failure_of(error).text, True)
         finally:
             if self.handle is handle:
                 self._loading_older = False

@@ -17,7 +17,7 @@ from agor_reactive.adapters.presentation.attention import Attention, reason_labe
 from agor_reactive.adapters.presentation.heading import model_of, title_of
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.quantities import age_text
-from agor_reactive.adapters.presentation.status import mark_of, status_label, tone_of
+from agor_reactive.adapters.presentation.status import mark_of, session_status, status_label, tone_of
 from agor_reactive.adapters.terminal.signs import SIGNS, tone_style
 from agor_reactive.client import Client, retain_sessions
 from agor_reactive.models.base import instant
@@ -95,9 +95,10 @@ class SessionsPane(Vertical):
                 self._painting.ask()
 
     def _announce(self, session_id: str) -> None:
-        rows, reason = self._collection, self.attention.reason(session_id)
-        if rows is not None and reason is not None and session_id != self.attention.shown:
-            self._tell(rows.rows[session_id], reason_label(reason))
+        reason = self.attention.reason(session_id)
+        row = self._collection.rows.rows.get(session_id) if self._collection is not None else None
+        if row is not None and reason is not None and session_id != self.attention.shown:
+            self._tell(row, reason_label(reason))
 
     def see(self, session_id: str | None) -> None:
         """Note which session is open."""
@@ -111,7 +112,7 @@ class SessionsPane(Vertical):
             return
         rows = self._collection.rows
         query = self.query_one("#filter", Input).value.casefold().strip()
-        fitting = [row for row in rows.ordered if not query or query in _searched(row)]
+        fitting = [row for row in rows.ordered if not query or query in _searched(row, self._status(row))]
         waiting = [row for row in fitting if self.attention.reason(row.session_id) is not None]
         others = [row for row in fitting if self.attention.reason(row.session_id) is None]
         shown: list[Row] = []
@@ -128,20 +129,25 @@ class SessionsPane(Vertical):
         box.set_class(bool(note), "-noted")
         box.update(Text(note, style="red" if rows.error else "dim"))
 
+    def _status(self, row: Session) -> str:
+        failed = self._collection.rows.failed if self._collection is not None else {}
+        return session_status(row.status, failed.get(row.session_id, ""))
+
     def _row(self, row: Session) -> Row:
         reason = self.attention.reason(row.session_id)
         failed = reason == "failed"
-        style = tone_style("bad" if failed else "warn" if reason in ("permission", "input") else tone_of(row.status))
+        status = self._status(row)
+        style = tone_style("bad" if failed else "warn" if reason in ("permission", "input") else tone_of(status))
         sign = SIGNS.failed if failed else SIGNS.asks if reason in ("permission", "input") else None
         is_open = row.session_id == self.attention.shown
         left = Text()
         left.append("▸" if is_open else " ", style="bold")
-        left.append(f"{sign or SIGNS.mark(mark_of(row.status))} ", style=style)
+        left.append(f"{sign or SIGNS.mark(mark_of(status))} ", style=style)
         left.append(title_of(row, row.session_id), style="bold" if is_open or reason else "")
         if reason is not None and self.size.width >= 60:
             left.append(f"  {reason_label(reason)}", style=style)
         elif self.size.width >= 60:
-            left.append(f"  {status_label(row.status)}", style=style)
+            left.append(f"  {status_label(status)}", style=style)
             left.append(f"  {one_line(row.agentic_tool or '', 30)} {model_of(row)}", style="dim")
         when = instant(row.last_updated) or instant(row.created_at)
         age = age_text(max(0.0, time.time() - when)) if when is not None else ""
@@ -180,7 +186,7 @@ def _group(name: str, count: int, *, style: str = "bold dim") -> Row:
     return Row("", Text(f" {name}", style=style), Text(f"{count:,}", style="dim"))
 
 
-def _searched(row: Session) -> str:
+def _searched(row: Session, status: str) -> str:
     ref = row.git_state.ref if row.git_state is not None else ""
-    texts = (row.title, row.session_id, status_label(row.status), row.agentic_tool, ref)
+    texts = (row.title, row.session_id, status_label(status), row.agentic_tool, ref)
     return " ".join(text for text in texts if text).casefold()

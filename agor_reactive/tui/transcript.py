@@ -12,6 +12,7 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
+from textual.widget import Widget
 
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.tui.sheet import Place, Sheet
@@ -109,7 +110,9 @@ class Transcript(StillScrollView):
             top = self._wanted_top(rows)
             size = Size(width, self.sheet.height)
             if size != self.virtual_size:
-                self.virtual_size = size
+                # Setting it would lay out the whole screen anew, though this widget stays as large as it is.
+                self.set_reactive(Widget.virtual_size, size)
+                self.vertical_scrollbar.window_virtual_size = size.height
             if round(self.scroll_y) != top:
                 self.scroll_to(y=top, animate=False, force=True)
         finally:

@@ -23,9 +23,9 @@ from agor_reactive.adapters.presentation.tasks import TaskHeading
 from agor_reactive.adapters.terminal.blocks import paint, status_text
 from agor_reactive.adapters.terminal.layout import Line, lay_out
 from agor_reactive.adapters.terminal.prose import LongText, prose
-from agor_reactive.adapters.terminal.signs import SIGNS, heading_style, tone_style
+from agor_reactive.adapters.terminal.signs import SIGNS, heading_style
 from agor_reactive.tui.pieces import Piece
-from agor_reactive.tui.units import Call, Unit
+from agor_reactive.tui.units import Call, Run, Unit
 
 __all__ = ["Typesetter"]
 
@@ -78,8 +78,8 @@ class Typesetter:
                 return _heading(content, opened=unit.opened)
             case Piece(text=text):
                 return prose(text)
-            case Calls():
-                return _run(content, opened=unit.opened)
+            case Run(line=calls):
+                return _run(calls, opened=unit.opened)
             case Call():
                 return _call(content, opened=unit.opened)
             case ThinkingBlock(text=text) if unit.opened:
@@ -122,15 +122,13 @@ def _heading(heading: TaskHeading, *, opened: bool) -> RenderableType:
 
 
 def _run(calls: Calls, *, opened: bool) -> RenderableType:
-    """``▸ 6 tool calls · Read ×4, Bash ×2 · 3.4 s · 1 failed``."""
+    """``▸ 6 tool calls · Read ×4, Bash ×2 · 3.4 s``."""
     line = Text(no_wrap=True, overflow="ellipsis")
     line.append("▾ " if opened else "▸ ", style="dim")
     line.append(calls.title, style="bold")
     line.append(f" {SIGNS.dot} {calls.named}", style="dim")
     if calls.seconds is not None:
         line.append(f" {SIGNS.dot} {seconds_text(calls.seconds)}", style="dim")
-    if calls.failed:
-        line.append(f" {SIGNS.dot} {calls.failed} failed", style=tone_style("bad"))
     return line
 
 

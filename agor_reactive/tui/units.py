@@ -18,13 +18,13 @@ from agor_reactive.adapters.presentation.blocks import (
 from agor_reactive.adapters.presentation.diffs import DiffLine, edit_diff
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
-from agor_reactive.adapters.presentation.runs import Calls, calls_of, grouped
+from agor_reactive.adapters.presentation.runs import Calls, calls_of, grouped, run_key
 from agor_reactive.adapters.presentation.tasks import TaskHeading
 from agor_reactive.adapters.presentation.tools import ToolDetail, input_text, result_text
 from agor_reactive.core.tools import Tool
 from agor_reactive.tui.pieces import Piece, pieces_of
 
-__all__ = ["Call", "Folds", "Unit", "base_key", "heading_unit", "plain_text", "units_of"]
+__all__ = ["Call", "Folds", "Run", "Unit", "base_key", "heading_unit", "plain_text", "units_of"]
 
 Kind: TypeAlias = Literal["heading", "text", "thinking", "tool", "note"]
 
@@ -38,7 +38,15 @@ class Call:
     detail: ToolDetail | None = None
 
 
-Content: TypeAlias = TaskHeading | Piece | Call | Calls | Block
+@dataclass(frozen=True, slots=True)
+class Run:
+    """The line of a run of calls, and the calls that it hides: none while it is open."""
+
+    line: Calls
+    hidden: tuple[ToolBlock, ...] = ()
+
+
+Content: TypeAlias = TaskHeading | Piece | Call | Run | Block
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +79,10 @@ class Folds:
         opened = self.thinking if kind == "thinking" else self.tools if kind == "tool" else False
         return opened != ((task_id, key) in self.flipped)
 
+    def flipped_keys(self, task_id: str) -> set[str]:
+        """Return the keys of the units of a task that were changed alone."""
+        return {key for task, key in self.flipped if task == task_id}
+
     def flip(self, task_id: str, key: str) -> None:
         """Open or fold one unit."""
         self.flipped ^= {(task_id, key)}
@@ -102,7 +114,7 @@ def units_of(task_id: str, blocks: Iterable[Block], tools: Mapping[str, Tool], f
     """Return the units of a task's blocks. `tools` are its calls by tool_use_id."""
     units: list[Unit] = []
     before = ""
-    items = grouped(blocks, lambda call: call.state == "executing" or bool(_diff(call, tools)))
+    items = grouped(blocks, tall=lambda call: bool(_diff(call, tools)))
     for unit in _ungapped(task_id, items, tools, folds):
         apart = unit.kind == "text" or (before == "text" and unit.kind != "tool")
         if isinstance(unit.content, Piece):
@@ -159,9 +171,9 @@ def _ungapped(
 
 def _run(task_id: str, run: list[ToolBlock], tools: Mapping[str, Tool], folds: Folds) -> Iterator[Unit]:
     """A line, which opens to the calls."""
-    key = f"run/{run[0].key}"
+    key = run_key(run, folds.flipped_keys(task_id))
     opened = folds.is_open(task_id, key, "tool")
-    yield Unit(key, "tool", calls_of(run), folds=True, opened=opened)
+    yield Unit(key, "tool", Run(calls_of(run), () if opened else tuple(run)), folds=True, opened=opened)
     if opened:
         for block in run:
             yield _call(task_id, block, tools, folds, within=True)
@@ -188,12 +200,16 @@ def plain_text(unit: Unit) -> str:
             return content.text
         case RequestBlock():
             return f"{content.line}\n{content.input}".strip()
-        case Calls():
-            return ", ".join(f"{name} ×{count}" for name, count in content.names)
+        case Run(line=calls, hidden=hidden):
+            return "\n".join([calls.named, *map(_call_text, hidden)])
         case Call(block=block, diff=diff, detail=detail):
-            lines = [f"{block.name} {block.summary.text}".strip(), block.failure]
+            lines = [_call_text(block), block.failure]
             lines += [f"{line.sign} {line.text}" for line in diff]
             lines += [detail.input, detail.result] if detail is not None else []
             return "\n".join(line for line in lines if line)
         case ToolBlock():  # always inside a `Call`
             return content.name
+
+
+def _call_text(block: ToolBlock) -> str:
+    return f"{block.name} {block.summary.text}".strip()

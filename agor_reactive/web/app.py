@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -53,7 +54,9 @@ def viewer(
 
     Raises `UsageError` for an `allowed_origins` that is none.
 
-    >>> app.mount("/agor", viewer(client, authorize=is_member))  # doctest: +SKIP
+    >>> view = viewer(client, authorize=is_member)      # doctest: +SKIP
+    >>> app = FastAPI(lifespan=view.lifespan)           # doctest: +SKIP
+    >>> app.mount("/agor", view)                        # doctest: +SKIP
     """
     if not callable(authorize):
         raise UsageError("authorize is a function of the ASGI scope that returns whether the request is allowed")
@@ -89,6 +92,15 @@ class Viewer:
     def viewers(self) -> Mapping[str, int]:
         """How many browsers are connected, by session id; "" is the list."""
         return dict(self._counts)
+
+    @asynccontextmanager
+    async def lifespan(self, app: Any = None) -> AsyncIterator[None]:
+        """Open the client, and close it at the end: the `lifespan` of an app whose client nothing else opens.
+
+        Raises `CannotConnect` or `NotAuthenticated`: the app then does not start.
+        """
+        async with self._client:
+            yield
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] in ("http", "websocket"):

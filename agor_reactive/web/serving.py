@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 from collections.abc import AsyncIterator, Generator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import uvicorn
+
+from agor_reactive.transport.listening import listen
 
 __all__ = ["serve"]
 
@@ -28,15 +29,7 @@ async def serve(app: Any, *, port: int = 0) -> AsyncIterator[str]:
 
     Nothing is logged, and messages are not compressed: a WebSocket would compress the same patch for each browser.
     """
-    # The protocol is named because asyncio sends small frames at once only on sockets that name it.
-    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        sock.bind(("127.0.0.1", port))
-        sock.listen(128)
-    except OSError:
-        sock.close()
-        raise
+    sock = listen(port)
     config = uvicorn.Config(
         app,
         loop="none",

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from queue import Queue
 from typing import Any
 
+import engineio
 import pytest
 
 import agor_reactive as agor
 from agor_reactive.blocking import BlockingClient, BlockingHandle, BlockingPermission, BlockingSessions
 from agor_reactive.daemon import EmbeddedDaemon
+from tests.contract.waiting import eventually
 
 
 @pytest.fixture
@@ -159,6 +161,29 @@ async def test_what_needs_no_answer_works_on_the_loop(held: tuple[Any, ...]) -> 
     again.release()
     sessions.close()
     handle.release()
+
+
+async def test_the_client_closes_at_once_on_the_loop_and_frees_everything(here: EmbeddedDaemon) -> None:
+    """With a mirror whose room has to be left, which only the daemon of the blocked loop could confirm."""
+
+    def connected() -> tuple[BlockingClient, BlockingHandle]:
+        client = agor.connect(here.url, api_key=here.api_key)
+        handle = client.retain(client.service("sessions").create({"branch_id": here.workspace_id}).session_id)
+        handle.ready()
+        return client, handle
+
+    engines = list(engineio.base_client.connected_clients)
+    client, handle = await asyncio.to_thread(connected)
+    portal = handle.portal
+    began = time.monotonic()
+    client.close()
+    assert time.monotonic() - began < 1
+    assert not portal.alive
+    assert portal.loop.is_closed()
+    assert (client.status.phase, handle.state.status.disposed) == ("closed", True)
+    assert client.live.registry.rooms.count == 0
+    assert engineio.base_client.connected_clients == engines
+    await eventually(lambda: not here._now_running.sockets.server.eio.sockets)
 
 
 async def test_after_its_end_the_address_is_free_again(here: EmbeddedDaemon) -> None:

@@ -44,6 +44,9 @@ class TableDaemon:
             raise BadRequest("must be <= 10000")
         if not self.operators and any(isinstance(value, dict) for value in query.values()):
             raise BadRequest("must be string")
+        for name, want in query.items():
+            if isinstance(want, dict) and "$in" in want:
+                query[name] = {**want, "$in": frozenset(want["$in"])}
         found = [row for row in self.rows if all(self.fits(row.get(name), want) for name, want in query.items())]
         if self.sorts:
             for name, direction in reversed(order.items()):

@@ -73,7 +73,7 @@ async def test_a_closed_link_over_tls_has_no_socket_left(daemon: EmbeddedDaemon,
         client = agor.create_client(url, api_key=daemon.api_key, verify=cert)
         await client.open()
         link: Any = client.link
-        sock = link._connection._sio.eio.ws.get_extra_info("socket")
+        sock = link._state.connection._sio.eio.ws.get_extra_info("socket")
         assert sock.fileno() > 0
         # Who does not answer the farewell of TLS is not waited for: a loop that ends now would leave it open.
         for end in ends:
@@ -165,8 +165,8 @@ async def test_a_cancelled_call_leaves_nothing_behind(client: agor.Client, rest:
     asked.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asked
-    assert link._connection._in_flight == {}
-    waiting = link._connection._sio.callbacks.get("/", {})
+    assert link._state.connection._in_flight == {}
+    waiting = link._state.connection._sio.callbacks.get("/", {})
     assert [ack_id for ack_id in waiting if ack_id] == []  # 0 is where python-socketio counts
     await rest.service("boards").find()
 

@@ -37,7 +37,10 @@ def name_of(page: Path) -> str:
 
 
 def blocks_of(page: Path) -> list[Block]:
-    text = page.read_text(encoding="utf-8")
+    return blocks_in(page.read_text(encoding="utf-8"))
+
+
+def blocks_in(text: str) -> list[Block]:
     found = []
     for match in FENCE.finditer(text):
         words = match["info"].split()
@@ -102,6 +105,13 @@ def test_the_example_of_a_recipe_has_25_lines_at_most() -> None:
     assert recipes
     for page in recipes:
         assert len(blocks_of(page)[0].code.splitlines()) <= 25, page.name
+
+
+def test_each_example_for_a_portal_has_25_lines_at_most() -> None:
+    sections = (ROOT / "docs" / "recipe-portal.md").read_text("utf-8").split("\n## ")[1:]
+    assert len(sections) >= 4
+    for section in sections:
+        assert 0 < sum(len(block.code.splitlines()) for block in blocks_in(section)) <= 25, section.partition("\n")[0]
 
 
 def test_blocks_are_found_and_those_not_run_are_counted() -> None:

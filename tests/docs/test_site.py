@@ -100,6 +100,11 @@ def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
         assert 'class="mermaid"' not in text, page.name  # for which the theme loads a script
 
 
+def test_every_code_block_is_shown_as_one(site: Path) -> None:
+    shown = [page.name for page in site.rglob("*.html") if "```" in page.read_text(encoding="utf-8")]
+    assert shown == []
+
+
 def test_diagrams_are_pictures(site: Path, script: ModuleType) -> None:
     page = ROOT / "docs" / "architecture.md"
     sources = re.findall(r"```mermaid\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)

@@ -12,7 +12,7 @@ import pytest
 
 from agor_reactive import logs
 from agor_reactive.core import events as e
-from agor_reactive.logs import files, index
+from agor_reactive.logs import files, index, index_file
 from agor_reactive.logs.log import Log
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from tests.core.build import answer_of, message_row, session_row, stamp, task_row
@@ -24,7 +24,7 @@ from tests.logs.writer import BEGIN, Recorded
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Indexes for logs as small as those of tests."""
     monkeypatch.setattr(index, "SPACING", 20)
-    monkeypatch.setattr(index, "_WORTH_IT", 0)
+    monkeypatch.setattr(index_file, "_WORTH_IT", 0)
     monkeypatch.setattr(files, "FRAME", 2_000)
     monkeypatch.setattr(files, "_BLOCK", 1_000)
     monkeypatch.setattr(files, "_COMPRESSED_BLOCK", 500)
@@ -148,7 +148,7 @@ def test_where_the_folder_cannot_be_written_the_index_is_kept_in_memory(
     def refuse(*args: Any) -> None:
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(index, "_write", refuse)
+    monkeypatch.setattr(index_file, "_write", refuse)
     log = logs.open(path)
     assert dumped(log.at(recorded.now)) == dumped(recorded.state)
     assert log._index is not None

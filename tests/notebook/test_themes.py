@@ -75,6 +75,14 @@ FAINT = """(roots) => {
 }"""
 """Words with a contrast below 4.5 : 1."""
 
+INK = """(element) => {
+  const canvas = document.createElement("canvas").getContext("2d");
+  canvas.fillStyle = getComputedStyle(element).color;
+  canvas.fillRect(0, 0, 1, 1);
+  return [...canvas.getImageData(0, 0, 1, 1).data].slice(0, 3);
+}"""
+"""The red, green and blue of an element's text."""
+
 
 @pytest.fixture(params=["light", "dark"])
 def themed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[str, Lab]]:
@@ -98,6 +106,10 @@ async def test_all_text_can_be_read_in_the_themes_of_jupyterlab(browser: Browser
         await pane.locator(".ag-task .ag-status[data-tone='ok']").first.wait_for()
         await prompt(pane, "Break [fail]")
         await pane.locator(".ag-task .ag-status[data-tone='bad']").first.wait_for()
+        # A green heading would hide that it failed.
+        await shows(pane, ".ag-head .ag-badge", "failed")
+        red, green, blue = await pane.locator(".ag-head .ag-badge").evaluate(INK)
+        assert red > max(green, blue)
         await prompt(pane, "May I? [permission]")
         await pane.get_by_role("button", name="Approve").wait_for()
         await prompt(pane, "And then")

@@ -348,3 +348,44 @@ async def test_a_drop_during_the_first_read_is_no_error_and_the_next_connection_
     sessions.close()
     await world.settle()
     assert world.counts == (0, 0, 0, 0, 0, 0)
+
+
+async def test_a_task_that_failed_is_known_until_another_runs_or_ends() -> None:
+    world, sessions = await opened([row("a", 1), row("b", 2)])
+    await sessions.ready()
+    got: list[SessionRows] = []
+    sessions.listen(got.append)
+
+    def task(session_id: Any, status: str) -> None:
+        world.link.emit("tasks patched", {"task_id": "t", "session_id": session_id, "status": status})
+
+    task("a", "failed")
+    task("b", "timed_out")
+    task("unknown", "failed")
+    task(None, "failed")
+    world.link.emit("tasks patched", None)
+    await asyncio.sleep(0)
+    assert dict(got[-1].failed) == {"a": "failed", "b": "timed_out"}
+    assert list(got[-1]) == ["b", "a"]
+    task("b", "queued")
+    world.link.emit("sessions patched", row("a", 3))
+    assert dict(sessions.rows.failed) == {"a": "failed", "b": "timed_out"}
+    task("b", "running")
+    assert dict(sessions.rows.failed) == {"a": "failed"}
+    world.link.emit("sessions removed", row("a"))
+    assert dict(sessions.rows.failed) == {}
+    sessions.close()
+
+
+async def test_after_a_drop_the_last_task_of_a_session_that_changed_is_unknown() -> None:
+    here = [row("a", 1), row("b", 2)]
+    world, sessions = await opened(here)
+    await sessions.ready()
+    for session_id in "ab":
+        world.link.emit("tasks patched", {"task_id": "t", "session_id": session_id, "status": "failed"})
+    here[1] = row("b", 5)
+    world.link.set_status(LinkStatus("reconnecting", epoch=1))
+    world.link.set_status(LinkStatus("live", epoch=2))
+    await world.settle(lambda: "b" not in sessions.rows.failed)
+    assert dict(sessions.rows.failed) == {"a": "failed"}
+    sessions.close()

@@ -151,6 +151,24 @@ async def closed_while_down(scene: Scene, session_id: str, *, waits: bool) -> we
     return weakref.ref(client)
 
 
+async def test_closing_does_not_wait_for_a_daemon_that_hangs(scene: Scene) -> None:
+    session_id, _ = await scene.session()
+    before = tasks()
+    client = agor.create_client(link=scene.link())
+    await client.open()
+    handle = agor.retain_reactive_session(client, session_id)
+    await handle.ready()
+    scene.way.stall()
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    await client.close()
+    assert loop.time() - began < 1.5
+    assert handle.state.status.disposed
+    scene.way.calm()
+    await until(lambda: tasks() == before)
+    await until(lambda: scene.way.open_count == 0)
+
+
 async def test_b43_a_message_of_5_mb_is_mirrored_and_so_is_the_event_after_it(scene: Scene) -> None:
     session_id, task_id = await scene.session()
     async with (

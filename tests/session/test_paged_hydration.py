@@ -17,6 +17,7 @@ from agor_reactive.session.registry import SessionRegistry
 from agor_reactive.session.router import Router
 from agor_reactive.transport.scripted import ScriptedLink
 from tests.calls.paged_daemon import MADE, PagedDaemon, june, message, task, uid
+from tests.contract.waiting import eventually
 
 TODAY: dict[str, Any] = {"default": 100, "cap": 100}
 
@@ -107,6 +108,23 @@ async def test_older_tasks_come_page_by_page_from_a_daemon_of_small_pages() -> N
             assert len(handle.state.tasks) == shown
             assert handle.state.has_older_tasks is (shown < 60)
             await handle.load_older_tasks()
+
+
+@pytest.mark.parametrize("cap", [1, 2, 3, 7])
+@pytest.mark.parametrize("how", [{}, {"ranges": "refused"}, {"over": "refuse"}, june()], ids=str)
+async def test_a_window_grown_over_short_pages_holds_what_full_hydration_does(how: dict[str, Any], cap: int) -> None:
+    async with Mirror(conversation(50, 25)).opened("eager") as full:
+        everything = full.state
+    mirror = Mirror(conversation(50, 25, **{"default": cap, "cap": cap, **how}))
+    async with mirror.opened("preview") as handle:
+        assert (handle.state.error, handle.state.tasks) == (None, everything.tasks[-1:])
+    async with mirror.opened("lean") as handle:
+        for shown in (10, 20, 25):
+            assert (handle.state.error, handle.state.tasks) == (None, everything.tasks[-shown:])
+            assert handle.state.has_older_tasks is (shown < 25)
+            await handle.load_older_tasks()
+        await eventually(lambda: len(indexes(handle.state)) == 50)
+        assert indexes(handle.state) == indexes(everything)
 
 
 async def test_messages_added_and_removed_during_the_walk_are_right() -> None:

@@ -13,9 +13,10 @@ import pytest
 from reactivex import Observable
 from reactivex.subject import Subject
 
-from agor_reactive.daemon.serving import Serving, listen
+from agor_reactive.daemon.serving import Serving
 from agor_reactive.errors import UsageError
 from agor_reactive.sinks import Record, to_asgi_sse
+from agor_reactive.transport.listening import listen
 from tests.contract.waiting import eventually
 from tests.sinks.recorded import record
 

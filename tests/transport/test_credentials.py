@@ -13,7 +13,8 @@ from agor_reactive.calls.drivers import drive
 from agor_reactive.calls.effects import GetToken
 from agor_reactive.errors import NotAuthenticated, ProtocolError, UsageError
 from agor_reactive.models.secrecy import reveal_fields
-from agor_reactive.transport.credentials import ApiKey, Jwt, Local, Login, Provider, credentials
+from agor_reactive.transport.credentials import ApiKey, Jwt, Local, Provider, credentials
+from agor_reactive.transport.login import Login
 
 REFUSED = NotAuthenticated("Invalid login")
 

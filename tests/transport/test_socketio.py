@@ -106,7 +106,7 @@ async def test_a_call_never_answered_times_out_and_leaves_nothing(server: Feathe
         await until(lambda: len(server.frames) == 4)
         asking.cancel()
         await asyncio.gather(asking, return_exceptions=True)
-        connection = received.link._connection
+        connection = received.link._state.connection
         assert connection is not None
         assert connection._in_flight == {}
         assert list(connection._sio.callbacks["/"]) == [0]  # only its counter
@@ -132,7 +132,7 @@ async def test_a_listener_that_raises_does_not_end_the_link(server: FeathersServ
 
 async def test_frames_that_cannot_be_read_are_dropped_and_the_rest_arrives(server: FeathersServer) -> None:
     async with Received(server.url, credentials=KEY) as received:
-        connection = received.link._connection
+        connection = received.link._state.connection
         assert connection is not None
         sid = next(iter(server._logged_in))
         eio_sid = server.sio.manager.eio_sid_from_sid(sid, "/")

@@ -12,8 +12,9 @@ import pytest
 
 from agor_reactive.calls.backoff import Backoff
 from agor_reactive.errors import ApiKeyRestOnly, NotAuthenticated
+from agor_reactive.transport.connect_ways import ConnectWay
 from agor_reactive.transport.credentials import ApiKey, Credentials, Jwt, Local, Provider
-from agor_reactive.transport.socketio import ConnectWay, SocketLink
+from agor_reactive.transport.socketio import SocketLink
 from tests.transport.conftest import Received
 from tests.transport.feathers import FeathersServer, until
 

@@ -121,7 +121,7 @@ async def answered(received: Received, answer: Any) -> None:
 
 
 def ack_id(received: Received) -> int:
-    connection = received.link._connection
+    connection = received.link._state.connection
     assert connection is not None
     return int(max(connection._sio.callbacks["/"]))
 

@@ -6,8 +6,16 @@ import re
 from collections.abc import Callable
 
 import pytest
+from textual.screen import Screen
 
-from tests.tui.world import clock, daemon_with, plant_tasks, seen
+from tests.tui.world import Seen, clock, daemon_with, plant_tasks, seen
+
+
+def at_rest(app: Seen) -> bool:
+    """Whether all messages of the tasks on the screen, and a screen around it, are loaded and laid out."""
+    top, rows = round(app.transcript.scroll_y), app.transcript.scrollable_size.height
+    reading = app.pane._loading_older or app.transcript.sheet.unloaded(top - rows, 3 * rows)
+    return not reading and not app.pane._painting._asked
 
 
 @pytest.mark.alone
@@ -33,6 +41,7 @@ async def test_scrolling_up_loads_older_tasks_and_keeps_what_is_shown_in_place()
         await app.pilot.press("escape")
         seen_numbers: set[int] = set()
         for _ in range(100):
+            await app.until(lambda: at_rest(app), "what is on the screen and around it is loaded")
             seen_numbers |= {int(found) for found in re.findall(r"Prompt number (\d+)", app.screen())}
             if min(seen_numbers) <= 40:
                 break
@@ -45,6 +54,23 @@ async def test_scrolling_up_loads_older_tasks_and_keeps_what_is_shown_in_place()
         await app.pilot.press("G")
         await app.shows("Reply number 99")
         assert app.transcript.following
+
+
+async def test_text_that_grows_does_not_lay_out_the_whole_screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    layouts = []
+    lay_out = Screen._refresh_layout
+    monkeypatch.setattr(Screen, "_refresh_layout", lambda *given, **more: layouts.append(1) or lay_out(*given, **more))
+    async with daemon_with(1) as daemon, seen(daemon, size=(100, 30)) as app:
+        await app.shows("Session number 0")
+        await app.pilot.press("enter")
+        await app.send("Write [tools:0] [chunks:400]")
+        await app.until(lambda: app.transcript.max_scroll_y > 5, "there is more than the screen shows")
+        layouts.clear()
+        before, painted = app.transcript.max_scroll_y, app.pane._painting.painted
+        await app.until(lambda: app.pane._painting.painted > painted + 8, "it goes on")
+        assert app.transcript.max_scroll_y > before
+        assert app.transcript.following
+        assert len(layouts) <= 2
 
 
 async def test_new_text_does_not_move_what_is_read_further_up() -> None:
@@ -66,7 +92,8 @@ async def test_new_text_does_not_move_what_is_read_further_up() -> None:
 
 @pytest.mark.alone
 async def test_a_reply_of_2000_chunks_does_not_hold_keys_up(say: Callable[[str], None]) -> None:
-    async with daemon_with(1, speed=60.0) as daemon, seen(daemon) as app:
+    # As fast as the daemon can write: so the reply does not outlast the keys.
+    async with daemon_with(1, speed=10_000.0) as daemon, seen(daemon) as app:
         await app.shows("Session number 0")
         await app.pilot.press("enter")
         await app.shows("No prompts yet")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 
 from agor_reactive.tui.units import plain_text
-from tests.tui.world import Seen, daemon_with, plant_tasks, seen
+from tests.tui.world import Seen
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 
 async def click(app: Seen, text: str) -> None:
@@ -41,94 +44,83 @@ def chosen(app: Seen) -> str:
 AROUND = (("n", "2"), ("n", "29"), ("N", "2"), ("N", "20"), ("n", "2"))
 
 
-async def test_the_mouse_is_enough() -> None:
-    async with daemon_with(3, speed=60.0) as daemon, seen(daemon, size=(120, 40)) as app:
-        await click(app, "Session number 1")
-        await app.shows("No prompts yet")
-        await app.send("May I? [permission]")
-        await app.send("Cancel this one")
-        await app.shows("asks to use Read", "queued 1 Cancel this one")
-        # On its text, a click does nothing; its button is at the right.
-        await click(app, "Cancel this one")
-        await app.pilot.pause()
-        assert "queued 1 Cancel this one" in app.screen()
-        await click(app, "cancel ✕")
-        await app.hides("queued 1")
-        await click(app, "Approve (a)")
-        await app.shows("approved by you", "✓ completed")
+async def test_the_mouse_is_enough(app: Seen) -> None:
+    await app.open(0, size=(120, 40))
+    await click(app, "Session number 1")
+    await app.until(lambda: app.pane.handle and app.pane.handle.session_id == app.app.sessions.list.cursor, "open")
+    await app.shows("No prompts yet")
+    await app.send("May I? [permission]")
+    await app.send("Cancel this one")
+    await app.shows("asks to use Read", "queued 1 Cancel this one")
+    # On its text, a click does nothing; its button is at the right.
+    await click(app, "Cancel this one")
+    await app.pilot.pause()
+    assert "queued 1 Cancel this one" in app.screen()
+    await click(app, "cancel ✕")
+    await app.hides("queued 1")
+    await click(app, "Approve (a)")
+    await app.shows("approved by you", "✓ completed")
 
-        # A click opens a block, another one folds it.
-        assert "Result" not in app.screen()
-        await click(app, "✓ Read src/inventory/stock.py")
-        await app.shows("Result")
-        await click(app, "✓ Read src/inventory/stock.py")
-        await app.hides("Result")
+    # A click opens a block, another one folds it.
+    assert "Result" not in app.screen()
+    await click(app, "✓ Read src/inventory/stock.py")
+    await app.shows("Result")
+    await click(app, "✓ Read src/inventory/stock.py")
+    await app.hides("Result")
 
-        # The wheel scrolls and leaves the end; the end is followed again once it is reached.
-        await app.send("More [tools:0] [chunks:300]")
-        await app.until(lambda: app.transcript.max_scroll_y > 30, "there is enough to scroll")
-        await app.until(lambda: app.pane.state and app.pane.state.active_task is None, "it has ended")
-        at = (app.transcript.region.x + 5, app.transcript.region.y + 5)
-        end = app.transcript.scroll_y
-        await app.pilot._post_mouse_events([MouseScrollUp] * 5, offset=at, button=0)
-        await app.until(lambda: app.transcript.scroll_y < end and not app.transcript.following, "it has scrolled up")
-        await app.pilot._post_mouse_events([MouseScrollDown] * 30, offset=at, button=0)
-        await app.until(lambda: app.transcript.following, "it is at its end")
-
-
-async def test_dragging_selects_text_and_ctrl_c_copies_it() -> None:
-    async with daemon_with(1) as daemon, seen(daemon, size=(120, 40)) as app:
-        await app.shows("Session number 0")
-        plant_tasks(daemon, app.app.sessions.list.cursor, 3, text="The teapot was sold twice.")
-        await app.pilot.press("enter")
-        await app.shows("Reply number 2")
-        lines = app.screen().splitlines()
-        y = next(y for y, line in enumerate(lines) if "The teapot was sold twice." in line)
-        x = lines[y].index("The teapot")
-        await app.pilot.mouse_down(offset=(x, y))
-        await app.pilot.hover(offset=(x + 9, y))
-        await app.pilot.mouse_up(offset=(x + 9, y))
-        await app.pilot.press("ctrl+c")
-        await app.until(lambda: app.app.clipboard == "The teapot", "it is copied")
+    # The wheel scrolls and leaves the end; the end is followed again once it is reached.
+    await app.send("More [tools:0] [chunks:300]")
+    await app.until(lambda: app.transcript.max_scroll_y > 30, "there is enough to scroll")
+    await app.until(lambda: app.pane.state and app.pane.state.active_task is None, "it has ended")
+    at = (app.transcript.region.x + 5, app.transcript.region.y + 5)
+    end = app.transcript.scroll_y
+    await app.pilot._post_mouse_events([MouseScrollUp] * 5, offset=at, button=0)
+    await app.until(lambda: app.transcript.scroll_y < end and not app.transcript.following, "it has scrolled up")
+    await app.pilot._post_mouse_events([MouseScrollDown] * 30, offset=at, button=0)
+    await app.until(lambda: app.transcript.following, "it is at its end")
 
 
-async def test_a_search_finds_older_and_newer_matches_and_marks_them() -> None:
-    async with daemon_with(1) as daemon, seen(daemon, size=(80, 24)) as app:
-        await app.shows("Session number 0")
-        plant_tasks(daemon, app.app.sessions.list.cursor, 30)
-        await app.pilot.press("enter")
-        await app.shows("Reply number 29")
-        await app.pilot.press("escape")
-        while app.pane.state and app.pane.state.has_older_tasks:
-            await app.pilot.press("g")
-            await app.until(lambda: app.transcript.scroll_y > 0 or not app.pane.state.has_older_tasks, "older tasks")
-        await app.pilot.press("G", "slash")
-        # Letters are text here, whatever they do elsewhere.
-        await app.write("reply NUMBER 2")
-        await app.pilot.press("enter")
-        await app.until(lambda: found(app), "a match is marked")
-        assert set(found(app)) == {"Reply number 2"}
-        assert chosen(app) == "29"
-        await app.pilot.press("enter")
-        await app.until(lambda: chosen(app) == "28", "Enter finds the next older match")
-        # Keys of the transcript go on from there, around the ends.
-        app.transcript.focus()
-        for key, expected in (*(("n", str(number)) for number in (27, 26, 25, 24, 23, 22, 21, 20)), *AROUND):
-            await app.pilot.press(key)
-            await app.until(lambda expected=expected: chosen(app) == expected, f"{key} goes to {expected}")
-            await app.shows(f"Reply number {expected}")
-        await app.pilot.press("escape")
-        await app.until(lambda: not found(app), "the marks are gone")
+async def test_dragging_selects_text_and_ctrl_c_copies_it(app: Seen) -> None:
+    await app.open(2, size=(120, 40), tasks=3, text="The teapot was sold twice.")
+    lines = app.screen().splitlines()
+    y = next(y for y, line in enumerate(lines) if "The teapot was sold twice." in line)
+    x = lines[y].index("The teapot")
+    await app.pilot.mouse_down(offset=(x, y))
+    await app.pilot.hover(offset=(x + 9, y))
+    await app.pilot.mouse_up(offset=(x + 9, y))
+    await app.pilot.press("ctrl+c")
+    await app.until(lambda: app.app.clipboard == "The teapot", "it is copied")
 
 
-async def test_a_search_without_a_match_says_so() -> None:
-    async with daemon_with(1) as daemon, seen(daemon, size=(80, 24)) as app:
-        await app.shows("Session number 0")
-        plant_tasks(daemon, app.app.sessions.list.cursor, 2)
-        await app.pilot.press("enter")
-        await app.shows("Reply number 1")
-        await app.pilot.press("escape", "slash")
-        await app.write("kettle")
-        await app.pilot.press("enter")
-        await app.shows("No match.")
-        assert found(app) == []
+async def test_a_search_finds_older_and_newer_matches_and_marks_them(app: Seen) -> None:
+    await app.open(3, tasks=30)
+    await app.pilot.press("escape")
+    while app.pane.state and app.pane.state.has_older_tasks:
+        await app.pilot.press("g")
+        await app.until(lambda: app.transcript.scroll_y > 0 or not app.pane.state.has_older_tasks, "older tasks")
+    await app.pilot.press("G", "slash")
+    # Letters are text here, whatever they do elsewhere.
+    await app.write("reply NUMBER 2")
+    await app.pilot.press("enter")
+    await app.until(lambda: found(app), "a match is marked")
+    assert set(found(app)) == {"Reply number 2"}
+    assert chosen(app) == "29"
+    await app.pilot.press("enter")
+    await app.until(lambda: chosen(app) == "28", "Enter finds the next older match")
+    # Keys of the transcript go on from there, around the ends.
+    app.transcript.focus()
+    for key, expected in (*(("n", str(number)) for number in (27, 26, 25, 24, 23, 22, 21, 20)), *AROUND):
+        await app.pilot.press(key)
+        await app.until(lambda expected=expected: chosen(app) == expected, f"{key} goes to {expected}")
+        await app.shows(f"Reply number {expected}")
+    await app.pilot.press("escape")
+    await app.until(lambda: not found(app), "the marks are gone")
+
+
+async def test_a_search_without_a_match_says_so(app: Seen) -> None:
+    await app.open(4, tasks=2)
+    await app.pilot.press("escape", "slash")
+    await app.write("kettle")
+    await app.pilot.press("enter")
+    await app.shows("No match.")
+    assert found(app) == []

@@ -6,6 +6,7 @@ import pytest
 from rich.color import Color
 from rich.style import Style
 
+from agor_reactive.tui.app import AgorApp
 from tests.tui.world import SIZES, Seen, daemon_with, seen
 
 
@@ -69,7 +70,7 @@ async def look(app: Seen, name: str, found: set[str]) -> None:
 
 async def test_everything_can_be_read_in_each_size_dark_and_light() -> None:
     found: set[str] = set()
-    async with daemon_with(8) as daemon, seen(daemon, size=SIZES["80x24"]) as app:
+    async with daemon_with(8, speed=60.0) as daemon, seen(daemon, size=SIZES["80x24"]) as app:
         await busy_session(app)
         await look(app, "session", found)
         await app.pilot.press("escape", "G", "k", "k", "pageup")
@@ -86,23 +87,28 @@ async def test_everything_can_be_read_in_each_size_dark_and_light() -> None:
     assert "\n".join(sorted(found)) == ""
 
 
-@pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
-async def test_without_color_everything_is_grey_and_can_be_read(dark: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def colors(app: Seen) -> set[tuple[int, int, int]]:
+    """The colors on the screen."""
+    return {
+        color.get_truecolor()
+        for strip in app.app.screen._compositor.render_strips()
+        for segment in strip
+        if segment.style is not None
+        for color in (segment.style.color, segment.style.bgcolor)
+        if color is not None
+    }
+
+
+async def test_without_color_everything_is_grey_and_can_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with daemon_with(8) as daemon, seen(daemon, size=SIZES["160x50"], dark=dark) as app:
+    async with daemon_with(8, speed=60.0) as daemon, seen(daemon, size=SIZES["160x50"], dark=False) as app:
         await busy_session(app)
-        strips = app.app.screen._compositor.render_strips()
-        colors = {
-            color.get_truecolor()
-            for strip in strips
-            for segment in strip
-            if segment.style is not None
-            for color in (segment.style.color, segment.style.bgcolor)
-            if color is not None
-        }
-        assert len(colors) > 2
-        assert [color for color in colors if len(set(color)) > 1] == []
-        # What the colors said is said by signs and words.
-        await app.shows("? Session", "✗ Session", "✓ Session", "awaiting permission", "● live")
-        app.keep(f"grey-{'dark' if dark else 'light'}")
-        assert faint(app) == []
+        for dark in (False, True):
+            app.app.theme = AgorApp.theme_for(dark=dark)
+            await app.until(lambda dark=dark: app.is_dark() is dark, "the colors have changed")
+            assert len(colors(app)) > 2
+            assert [color for color in colors(app) if len(set(color)) > 1] == []
+            # What the colors said is said by signs and words.
+            await app.shows("? Session", "✗ Session", "✓ Session", "awaiting permission", "● live")
+            app.keep(f"grey-{'dark' if dark else 'light'}")
+            assert faint(app) == []

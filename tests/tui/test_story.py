@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
 
 from agor_reactive.daemon.server import EmbeddedDaemon
+from agor_reactive.errors import Unavailable
+from agor_reactive.session.handles import SessionHandle
 from agor_reactive.tui.queue_list import QueueList
 from agor_reactive.tui.request_panel import RequestPanel
 from tests.tui.world import SIZES, Seen, clock, daemon_with, plant_sessions, seen
+
+SHARED = pytest.mark.asyncio(loop_scope="module")
+"""A test that uses the app that the module shares."""
 
 
 def statuses(app: Seen) -> list[str]:
@@ -101,52 +107,69 @@ async def test_a_session_from_the_list_to_a_daemon_that_is_back(size: str, away:
             await app.shows("Session number 199")
 
 
-async def test_a_denied_request_tells_the_agent_why() -> None:
-    async with daemon_with(1) as daemon, seen(daemon, size=(80, 24)) as app:
-        await app.shows("Session number 0")
-        await app.pilot.press("enter")
-        await app.shows("No prompts yet")
-        await app.send("May I? [permission]")
-        await app.shows("asks to use Read")
-        await app.pilot.press("escape", "d")
-        await app.shows("Deny Read", "Reason")
-        await app.write("not now")
-        await app.pilot.press("enter")
-        await app.until(lambda: statuses(app) and statuses(app)[0] not in ("running", "awaiting_permission"), "it ends")
-        await app.shows("denied")
-        state = app.pane.state
-        assert state is not None
-        asked = [message.permission for message in state.get_task_messages(state.tasks[0].task_id)]
-        assert [one.status for one in asked if one is not None] == ["denied"]
+@SHARED
+async def test_a_denied_request_tells_the_agent_why(app: Seen) -> None:
+    await app.open(0)
+    await app.send("May I? [permission]")
+    await app.shows("asks to use Read")
+    await app.pilot.press("escape", "d")
+    await app.shows("Deny Read", "Reason")
+    await app.write("not now")
+    await app.pilot.press("enter")
+    await app.until(lambda: statuses(app) and statuses(app)[0] not in ("running", "awaiting_permission"), "it ends")
+    await app.shows("denied")
+    state = app.pane.state
+    assert state is not None
+    asked = [message.permission for message in state.get_task_messages(state.tasks[0].task_id)]
+    assert [one.status for one in asked if one is not None] == ["denied"]
 
 
-async def test_going_back_from_the_reason_answers_nothing() -> None:
-    async with daemon_with(1) as daemon, seen(daemon, size=(80, 24)) as app:
-        await app.shows("Session number 0")
-        await app.pilot.press("enter")
-        await app.send("May I? [permission]")
-        await app.shows("asks to use Read")
-        await app.pilot.press("escape", "d")
-        await app.shows("Deny Read")
-        await app.pilot.press("escape")
-        await app.hides("Deny Read")
-        await app.pilot.press("a")
-        await app.until(lambda: statuses(app) == ["completed"], "it was still pending, and is approved")
+@SHARED
+async def test_going_back_from_the_reason_answers_nothing(app: Seen) -> None:
+    await app.open(1)
+    await app.send("May I? [permission]")
+    await app.shows("asks to use Read")
+    await app.pilot.press("escape", "d")
+    await app.shows("Deny Read")
+    await app.pilot.press("escape")
+    await app.hides("Deny Read")
+    await app.pilot.press("a")
+    await app.until(lambda: statuses(app) == ["completed"], "it was still pending, and is approved")
 
 
-async def test_a_request_cannot_be_answered_before_it_could_be_read() -> None:
-    async with daemon_with(1) as daemon, seen(daemon, reading_time=3600) as app:
-        await app.shows("Session number 0")
-        await app.pilot.press("enter")
-        await app.send("May I? [permission]")
-        await app.shows("asks to use Read")
-        await app.pilot.press("escape", "a", "a", "f2")
-        await app.pilot.pause()
-        panel = app.pane.query_one(RequestPanel)
-        assert statuses(app) == ["awaiting_permission"]
-        panel.reading_time = 0
-        await app.pilot.press("a")
-        await app.until(lambda: statuses(app) == ["completed"], "the task has ended")
+@SHARED
+async def test_a_request_cannot_be_answered_before_it_could_be_read(app: Seen) -> None:
+    await app.open(2)
+    app.pane.query_one(RequestPanel).reading_time = 3600
+    await app.send("May I? [permission]")
+    await app.shows("asks to use Read")
+    await app.pilot.press("escape", "a", "a", "f2")
+    await app.pilot.pause()
+    panel = app.pane.query_one(RequestPanel)
+    assert statuses(app) == ["awaiting_permission"]
+    panel.reading_time = 0
+    await app.pilot.press("a")
+    await app.until(lambda: statuses(app) == ["completed"], "the task has ended")
+
+
+@SHARED
+async def test_what_failed_in_a_session_that_was_left_is_not_said_of_the_next(
+    app: Seen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = asyncio.Event()
+
+    async def fails(handle: SessionHandle) -> None:
+        await left.wait()
+        raise Unavailable("The older tasks cannot be read.")
+
+    monkeypatch.setattr(SessionHandle, "load_older_tasks", fails)
+    await app.open(3, tasks=60)
+    await app.pilot.press("escape", "g")
+    await app.until(lambda: app.pane._loading_older, "older tasks are asked for")
+    await app.open(4)
+    left.set()
+    await app.until(lambda: not [work for work in app.app.workers if work.group == "older"], "the answer is here")
+    assert app.pane._failure is None
 
 
 async def test_a_status_that_comes_while_the_app_ends_does_no_harm() -> None:
@@ -158,7 +181,8 @@ async def test_a_status_that_comes_while_the_app_ends_does_no_harm() -> None:
 
 
 async def test_sessions_that_need_attention_come_first() -> None:
-    async with daemon_with(30) as daemon, seen(daemon) as app:
+    # This version calls a session idle whose task failed.
+    async with daemon_with(30, api_version="branches") as daemon, seen(daemon) as app:
         await app.shows("Session number 29")
         assert "Needs attention" not in app.screen()
         ids = plant_sessions(daemon, 0) or list(app.app.sessions.list.rows)
@@ -177,6 +201,8 @@ async def test_sessions_that_need_attention_come_first() -> None:
         app.app.open_session(keys["Session number 4"])
         app.app.open_session(keys["Session number 5"])
         await app.until(lambda: needing() == ["? Session number 3"], "what was opened needs none")
+        # What failed is not shown as idle after it was seen.
+        await app.shows("✗ Session number 4", "✓ Session number 5")
 
 
 async def test_a_new_session_is_made_and_opened() -> None:

@@ -128,6 +128,21 @@ class Seen:
         """Wait until the screen does not show it."""
         await self.until(lambda: text not in self.screen(), f"the screen shows no {text!r}")
 
+    async def open(self, number: int, *, size: tuple[int, int] = (80, 24), tasks: int = 0, text: str = "Done.") -> str:
+        """Show a session that no test has used, with so many tasks, whatever was shown before. Returns its id."""
+        for _ in range(5):
+            if len(self.app.screen_stack) == 1 and not self.app.sessions.leave() and not self.pane.leave():
+                break
+            await self.pilot.press("escape")
+        await self.resize(size)
+        self.app.clear_notifications()
+        ids = {row["title"]: row["session_id"] for row in inside(self.daemon).sessions.all()}
+        session_id = str(ids[f"Session number {number}"])
+        plant_tasks(self.daemon, session_id, tasks, text=text)
+        self.app.open_session(session_id)
+        await self.shows(f"Reply number {tasks - 1}" if tasks else "No prompts yet")
+        return session_id
+
     async def write(self, text: str) -> None:
         """Write text into what has the focus, without sending it."""
         await self.pilot.press(*text)
@@ -146,16 +161,28 @@ class Seen:
         (ARTIFACTS / f"{name}.txt").write_text(self.screen() + "\n", encoding="utf-8")
         return picture
 
+    async def resize(self, size: tuple[int, int]) -> None:
+        """Give the terminal another size."""
+        if tuple(self.app.size) != size:
+            await self.pilot.resize_terminal(*size)
+
     async def looks(self) -> AsyncIterator[str]:
-        """Show the app in each size, in dark and in light; then as it was before. Yields a name for each."""
-        size, theme = self.app.size, self.app.theme
-        for dark in (True, False):
-            self.app.theme = AgorApp.theme_for(dark=dark)
-            for name, cells in SIZES.items():
-                await self.pilot.resize_terminal(*cells)
-                yield f"{name}-{'dark' if dark else 'light'}"
-        self.app.theme = theme
-        await self.pilot.resize_terminal(*size)
+        """Show the app in each size, in dark and in light, and in the end in its size. Yields a name for each.
+
+        Begins with the present look and changes one thing at a time, because a change lays everything out anew.
+        """
+        dark = self.app.theme == AgorApp.theme_for(dark=True)
+        here, there = sorted(SIZES.items(), key=lambda item: item[1] != tuple(self.app.size))
+        for (name, size), is_dark in ((here, dark), (there, dark), (there, not dark), (here, not dark)):
+            await self.resize(size)
+            self.app.theme = AgorApp.theme_for(dark=is_dark)
+            await self.until(lambda is_dark=is_dark: self.is_dark() is is_dark, "the colors have changed")
+            yield f"{name}-{'dark' if is_dark else 'light'}"
+
+    def is_dark(self) -> bool:
+        """Whether the background of the last line is dark."""
+        colors = [segment.style.bgcolor for segment in self.app.screen._compositor.render_strips()[-1] if segment.style]
+        return all(sum(color.get_truecolor()) < 384 for color in colors if color is not None)
 
     async def keep_all(self, name: str) -> None:
         """Keep the screen in every look."""

@@ -24,7 +24,7 @@ from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.presenter import Presenter
 from agor_reactive.adapters.presentation.quantities import seconds_text
 from agor_reactive.adapters.presentation.requests import RequestBlock
-from agor_reactive.adapters.presentation.runs import calls_of, grouped
+from agor_reactive.adapters.presentation.runs import calls_of, grouped, run_key
 from agor_reactive.adapters.presentation.status import is_busy
 from agor_reactive.adapters.presentation.tasks import queue_of
 from agor_reactive.core.snapshot import SessionState
@@ -131,11 +131,10 @@ class DocumentBuilder:
         parts: dict[str, Part] = {"prompt": Part({"kind": "whole"}, full_prompt)} if full_prompt else {}
         before = known[1] if known is not None else {}
         same = {id(block) for block in known[0]} if known is not None else set()
-        # A failed call is shown with its reason, so it is in no run.
-        for item in grouped(blocks, lambda call: call.state != "complete"):
+        for item in grouped(blocks):
             run = None
             if isinstance(item, list):
-                run = _run_key(item, before)
+                run = run_key(item, before)
                 line = _line(item, run)
                 parts[run] = before[run] if before.get(run) == line else line
             for block in item if isinstance(item, list) else (item,):
@@ -169,12 +168,6 @@ def _head(state: SessionState, *, empty: bool, released: bool) -> Mapping[str, A
         "busy": is_busy(state),
         "open": heading.open,
     }
-
-
-def _run_key(run: list[ToolBlock], before: Parts) -> str:
-    """The key that the run had, also if a call before its first has ended since; else that of its first call."""
-    keys = [f"run/{block.key}" for block in run]
-    return next((key for key in keys if key in before), keys[0])
 
 
 def _line(run: list[ToolBlock], key: str) -> Part:

@@ -10,7 +10,7 @@ from agor_reactive.adapters.page.publisher import Publisher, Send
 from agor_reactive.adapters.page.throttle import Timers
 from agor_reactive.adapters.presentation.heading import model_of, title_of
 from agor_reactive.adapters.presentation.plain import one_line
-from agor_reactive.adapters.presentation.status import status_label, tone_of
+from agor_reactive.adapters.presentation.status import session_status, status_label, tone_of
 from agor_reactive.models.base import instant
 from agor_reactive.models.session import Session
 from agor_reactive.session.collection import SessionCollection, SessionRows
@@ -45,7 +45,7 @@ class SessionsPublisher(Publisher[Listing]):
         self._on_pick = on_pick
         self._report = on_published
         self._built: SessionRows | None = None
-        self._kept: dict[str, tuple[Session, Mapping[str, Any]]] = {}
+        self._kept: dict[str, tuple[Session, str, Mapping[str, Any]]] = {}
 
     def _subscribe(self) -> Callable[[], None]:
         return self._sessions.listen(lambda rows: self._changed())
@@ -57,10 +57,12 @@ class SessionsPublisher(Publisher[Listing]):
         self._built = rows
         known, self._kept = self._kept, {}
         for row in rows.rows.values():
-            kept = known.get(row.session_id)
-            self._kept[row.session_id] = kept if kept is not None and kept[0] is row else (row, _row(row))
+            kept, status = known.get(row.session_id), _status(rows, row)
+            if kept is None or kept[0] is not row or kept[1] != status:
+                kept = (row, status, _row(row, status))
+            self._kept[row.session_id] = kept
         note = one_line(rows.error, 400) if rows.error else "Loading the sessions…" if rows.loading else ""
-        return Listing({session_id: fields for session_id, (_, fields) in self._kept.items()}, note)
+        return Listing({session_id: fields for session_id, (*_, fields) in self._kept.items()}, note)
 
     def _difference(self, old: Listing, new: Listing) -> dict[str, Any]:
         found: dict[str, Any] = {}
@@ -83,13 +85,17 @@ class SessionsPublisher(Publisher[Listing]):
         self._report(self._sessions.rows)
 
 
-def _row(row: Session) -> Mapping[str, Any]:
+def _status(rows: SessionRows, row: Session) -> str:
+    return session_status(row.status, rows.failed.get(row.session_id, ""))
+
+
+def _row(row: Session, status: str) -> Mapping[str, Any]:
     ref = row.git_state.ref if row.git_state is not None else ""
     when = instant(row.last_updated) or instant(row.created_at)
     return {
         "title": title_of(row, row.session_id),
-        "status": status_label(row.status),
-        "tone": tone_of(row.status),
+        "status": status_label(status),
+        "tone": tone_of(status),
         "agent": " · ".join(text for text in (one_line(row.agentic_tool or "", 30), model_of(row)) if text),
         "ref": one_line(ref, 60),
         "tasks": len(row.tasks),
@@ -103,7 +109,7 @@ def table_text(rows: SessionRows, *, most: int = 50) -> str:
     lines = []
     for row in rows.ordered[:most]:
         title = title_of(row, row.session_id)
-        lines.append(f"{one_line(row.session_id, 80)[:13]}  {status_label(row.status):<20} {title}")
+        lines.append(f"{one_line(row.session_id, 80)[:13]}  {status_label(_status(rows, row)):<20} {title}")
     left = len(rows) - len(lines)
     head = f"{len(rows)} session{'' if len(rows) == 1 else 's'}"
     return "\n".join([head, *lines, *([f"… and {left} more"] if left > 0 else [])])

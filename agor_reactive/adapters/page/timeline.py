@@ -10,7 +10,7 @@ from typing import Any, Final, Literal, TypeAlias
 
 from agor_reactive.adapters.presentation.heading import error_text
 from agor_reactive.adapters.presentation.plain import one_line
-from agor_reactive.adapters.presentation.status import NEEDS_PERSON, status_label
+from agor_reactive.adapters.presentation.status import FAILED, NEEDS_PERSON, status_label
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.logs.changes import Diff, diff
 from agor_reactive.models.base import instant
@@ -28,7 +28,6 @@ MOST_MARKS: Final = 1_000
 _IMPORTANCE: Final[tuple[MarkKind, ...]] = ("lost", "failed", "link", "asked", "ended", "began", "tool")
 _PAUSE: Final = 3.0  # seconds without a change that count as a pause
 _MOST_SPANS: Final = 400
-_FAILED: Final = frozenset({"failed", "timed_out"})
 _BEGUN: Final = frozenset({"running", "dispatching", "executing", *NEEDS_PERSON})
 _DOWN: Final = frozenset({"reconnecting", "unauthenticated", "closed"})
 
@@ -130,7 +129,7 @@ class TimelineBuilder:
         prompt = one_line(task.full_prompt or "", 80)
         about = f": {prompt}" if prompt else ""
         if ended:
-            kind: MarkKind = "failed" if task.status in _FAILED else "ended"
+            kind: MarkKind = "failed" if task.status in FAILED else "ended"
             self.marks.append(Mark(t, kind, f"Task {status_label(task.status)}{about}"))
         elif task.status in NEEDS_PERSON:
             self.marks.append(Mark(t, "asked", f"Task {status_label(task.status)}{about}"))

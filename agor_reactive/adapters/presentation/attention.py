@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, Literal, TypeAlias
 
-from agor_reactive.adapters.presentation.status import NEEDS_PERSON
+from agor_reactive.adapters.presentation.status import FAILED, NEEDS_PERSON
 from agor_reactive.models.session import Session
 
 __all__ = ["Attention", "Reason", "reason_label"]
@@ -21,7 +21,6 @@ _LABELS: Final[Mapping[Reason, str]] = {
     "failed": "failed",
     "finished": "finished",
 }
-_FAILED: Final = frozenset({"failed", "timed_out"})
 _BUSY: Final = frozenset({"running", "stopping", *NEEDS_PERSON})
 
 
@@ -71,7 +70,7 @@ class Attention:
             return "permission" if new == "awaiting_permission" else "input"
         if shown:
             return None
-        if new in _FAILED:
+        if new in FAILED:
             return "failed"
         return "finished" if old in _BUSY and new not in _BUSY else None
 

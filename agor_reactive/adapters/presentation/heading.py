@@ -7,7 +7,15 @@ from typing import NamedTuple
 
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.quantities import count_text, number_of, seconds_text
-from agor_reactive.adapters.presentation.status import NEEDS_PERSON, Mark, Tone, mark_of, status_label, tone_of
+from agor_reactive.adapters.presentation.status import (
+    NEEDS_PERSON,
+    Mark,
+    Tone,
+    mark_of,
+    session_status,
+    status_label,
+    tone_of,
+)
 from agor_reactive.core.fold.failures import AGAIN
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.ids import format_short_id
@@ -85,13 +93,10 @@ def heading_of(state: SessionState, *, released: bool = False) -> Heading:
 
 
 def _status(state: SessionState) -> str:
-    """The session's status. Daemons make a session idle after a failed task too: then it is the task's status."""
-    status = state.session.status if state.session is not None else ""
-    if status == "idle":
-        newest = next((task for task in reversed(state.tasks) if not task.queued), None)
-        if newest is not None and newest.status in ("failed", "timed_out"):
-            return newest.status
-    return status
+    newest = next((task for task in reversed(state.tasks) if not task.queued), None)
+    return session_status(
+        state.session.status if state.session is not None else "", newest.status if newest is not None else ""
+    )
 
 
 def title_of(session: Session | None, session_id: str) -> str:

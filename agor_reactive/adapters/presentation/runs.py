@@ -1,14 +1,17 @@
-"""Runs: many tool calls in a row, which a view shows as one line until it is opened."""
+"""Runs: many tool calls in a row, which a view shows as one line until it is opened.
+
+Only completed calls are in a run. One that executes or failed is always shown, so that no line hides it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from agor_reactive.adapters.presentation.blocks import Block, ToolBlock
 
-__all__ = ["MOST_ALONE", "Calls", "calls_of", "grouped"]
+__all__ = ["MOST_ALONE", "Calls", "calls_of", "grouped", "run_key"]
 
 MOST_ALONE: Final = 3
 """A longer run of calls is one line until it is opened."""
@@ -16,10 +19,9 @@ MOST_ALONE: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """A run of ended calls as one line: what was called how often, how long all took, how many failed."""
+    """A run as one line: what was called how often, and how long all took."""
 
     names: tuple[tuple[str, int], ...]
-    failed: int
     seconds: float | None
 
     @property
@@ -38,11 +40,16 @@ class Calls:
         return ", ".join(name if count == 1 else f"{name} ×{count}" for name, count in self.names)
 
 
-def grouped(blocks: Iterable[Block], alone: Callable[[ToolBlock], bool]) -> Iterator[Block | list[ToolBlock]]:
-    """Yield blocks as they are, runs of more than `MOST_ALONE` calls as lists. A call that is `alone` ends a run."""
+def grouped(
+    blocks: Iterable[Block], *, tall: Callable[[ToolBlock], bool] = lambda call: False
+) -> Iterator[Block | list[ToolBlock]]:
+    """Yield blocks as they are, runs of more than `MOST_ALONE` calls as lists.
+
+    A call that did not complete ends a run, and so does one that is `tall`: a view that shows more than a line of it.
+    """
     run: list[ToolBlock] = []
     for block in blocks:
-        if isinstance(block, ToolBlock) and not alone(block):
+        if isinstance(block, ToolBlock) and block.state == "complete" and not tall(block):
             run.append(block)
             continue
         yield from _ended(run)
@@ -55,14 +62,18 @@ def _ended(run: list[ToolBlock]) -> Iterable[Block | list[ToolBlock]]:
     return [run] if len(run) > MOST_ALONE else run
 
 
+def run_key(run: Sequence[ToolBlock], known: Container[str]) -> str:
+    """Return the key of a run: one that is `known`, as when a call before its first has ended since; else a new one."""
+    keys = [f"run/{block.key}" for block in run]
+    return next((key for key in keys if key in known), keys[0])
+
+
 def calls_of(run: Iterable[ToolBlock]) -> Calls:
     """Return the line of a run."""
     names: dict[str, int] = {}
     known: list[float] = []
-    failed = 0
     for block in run:
         names[block.name] = names.get(block.name, 0) + 1
-        failed += block.state == "failed"
         if block.seconds is not None:
             known.append(block.seconds)
-    return Calls(tuple(names.items()), failed, sum(known) if known else None)
+    return Calls(tuple(names.items()), sum(known) if known else None)

@@ -8,7 +8,18 @@ from typing import Final, Literal, TypeAlias
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.core.snapshot import SessionState
 
-__all__ = ["NEEDS_PERSON", "Mark", "Tone", "is_busy", "is_settled", "mark_of", "status_label", "tone_of"]
+__all__ = [
+    "FAILED",
+    "NEEDS_PERSON",
+    "Mark",
+    "Tone",
+    "is_busy",
+    "is_settled",
+    "mark_of",
+    "session_status",
+    "status_label",
+    "tone_of",
+]
 
 Tone: TypeAlias = Literal["ok", "busy", "waiting", "warn", "bad", ""]
 """How something is coloured; ``""`` is neutral, also for unknown statuses."""
@@ -19,17 +30,20 @@ Mark: TypeAlias = Literal["done", "failed", "stopped", "waiting", "busy"]
 NEEDS_PERSON: Final = frozenset({"awaiting_permission", "awaiting_input"})
 """Statuses of a task or session that continues only after a person answers."""
 
+FAILED: Final = frozenset({"failed", "timed_out"})
+"""Statuses of a task, or of a session, that ended badly."""
+
 _TONES: Final[Mapping[str, Tone]] = {
     **dict.fromkeys(("idle", "completed", "complete", "live"), "ok"),
     **dict.fromkeys(("running", "executing", "dispatching", "stopping", "connecting"), "busy"),
     **dict.fromkeys(("created", "queued"), "waiting"),
     **dict.fromkeys((*NEEDS_PERSON, "reconnecting", "degraded", "stopped"), "warn"),
-    **dict.fromkeys(("failed", "timed_out", "unauthenticated", "closed", "unavailable"), "bad"),
+    **dict.fromkeys((*FAILED, "unauthenticated", "closed", "unavailable"), "bad"),
 }
 
 _MARKS: Final[Mapping[str, Mark]] = {
     **dict.fromkeys(("idle", "completed", "complete"), "done"),
-    **dict.fromkeys(("failed", "timed_out"), "failed"),
+    **dict.fromkeys(FAILED, "failed"),
     **dict.fromkeys(("created", "queued", ""), "waiting"),
     "stopped": "stopped",
 }
@@ -43,6 +57,15 @@ def tone_of(status: str) -> Tone:
 def mark_of(status: str) -> Mark:
     """Return the mark of a status; ``busy`` for unknown ones."""
     return _MARKS.get(status, "busy")
+
+
+def session_status(status: str, last_task: str) -> str:
+    """Return the status of a session. Older daemons make it idle after a failed task: then it is that of `last_task`.
+
+    >>> session_status("idle", "failed"), session_status("idle", "completed"), session_status("running", "failed")
+    ('failed', 'idle', 'running')
+    """
+    return last_task if status == "idle" and last_task in FAILED else status
 
 
 def status_label(status: str) -> str:

@@ -1,17 +1,16 @@
-"""Markdown in a terminal: headings at the left, code and tables without boxes, links with their addresses."""
+"""Prose in a terminal: as Markdown, or as it is where that would take too long."""
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.console import Console, ConsoleOptions, RenderResult
-from rich.markdown import CodeBlock, Heading, Markdown, MarkdownElement, TableElement
-from rich.padding import Padding
 from rich.segment import Segment
-from rich.syntax import Syntax
-from rich.table import Table
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from rich.markdown import Markdown
 
 __all__ = ["MARKDOWN_LIMIT", "LongText", "prose", "tail_of"]
 
@@ -19,40 +18,6 @@ MARKDOWN_LIMIT = 50_000
 """Characters of one text that are laid out as Markdown, at most."""
 
 _FENCE = "```"
-
-
-class _Heading(Heading):
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        heading = self.text.copy()
-        heading.justify = "left"
-        heading.stylize("bold" if self.tag in ("h1", "h2") else "bold dim")
-        yield heading
-
-
-class _Code(CodeBlock):
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        code = Syntax(
-            str(self.text).rstrip(), self.lexer_name, theme="ansi_dark", word_wrap=True, background_color="default"
-        )
-        yield Padding(code, (0, 0, 0, 2))
-
-
-class _Table(TableElement):
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        for part in super().__rich_console__(console, options):
-            if isinstance(part, Table):
-                part.show_edge = False
-            yield part
-
-
-class _Markdown(Markdown):
-    elements: ClassVar[dict[str, type[MarkdownElement]]] = {
-        **Markdown.elements,
-        "heading_open": _Heading,
-        "fence": _Code,
-        "code_block": _Code,
-        "table_open": _Table,
-    }
 
 
 class LongText:
@@ -89,7 +54,11 @@ def prose(text: str) -> Markdown | LongText | Text:
     """
     if len(text) > MARKDOWN_LIMIT:
         return LongText(text)
-    return _Markdown(text, hyperlinks=False) if text else Text()
+    if not text:
+        return Text()
+    from agor_reactive.adapters.terminal.markdown import AgentMarkdown  # a parser and a highlighter: not before a text
+
+    return AgentMarkdown(text, hyperlinks=False)
 
 
 def tail_of(text: str, limit: int) -> str:

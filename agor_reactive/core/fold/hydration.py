@@ -1,27 +1,22 @@
-"""Reading what the daemon has saved: bootstrap, resync, loads on demand.
+"""Reading what the daemon has saved: what is requested, and what its answers and failures mean.
 
-A bootstrap or resync is a sync round. It first requests the session's row, its tasks and its queue; after these three,
-the messages of the tasks that it loads; then it commits everything at once, with live changes replayed over the rows. A
-round that fails for a temporary reason is retried with back-off; one that is refused ends the session as terminal.
+Everything is read in a `sync_round`, which commits at once; what the user requests, a load or a page of older tasks, is
+a single fetch beside it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import replace
 
 from agor_reactive.core import events as e
-from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
-from agor_reactive.core.fetches import RETRY_DELAYS, Fetch, FetchResult, SyncEnd, SyncRound
-from agor_reactive.core.fold import commit, failures, journal, queue, rows, streams, window
+from agor_reactive.core.fetches import RETRY_DELAYS, Fetch
+from agor_reactive.core.fold import commit, failures, journal, queue, rows, streams, sync_round, window
 from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.fold.window import request
-from agor_reactive.core.persistent import PMap
-from agor_reactive.core.tables import TaskTable, is_active
+from agor_reactive.core.tables import is_active
 
 __all__ = [
-    "abandon",
-    "begin_round",
+    "event_unreadable",
     "fetch_answered",
     "fetch_failed",
     "load_requested",
@@ -31,26 +26,6 @@ __all__ = [
     "task_removed",
     "unload_requested",
 ]
-
-
-def begin_round(draft: Draft) -> None:
-    """Read everything (again). The fetches of an earlier round are given up; loads by the user go on."""
-    books = draft.books
-    kept = tuple(a for a in books.fetches if a.kind == "rejoin" or (a.kind == "messages" and not a.of_round))
-    draft.books = books.but(fetches=kept, again=False, queue_moved=False, missing=PMap())
-    fetches = [request(draft, "session", of_round=True), window.request_tasks(draft)]
-    if not draft.books.queue_absent:
-        fetches.append(request(draft, "queue", of_round=True))
-    draft.books = draft.books.but(round=SyncRound(draft.revision, frozenset(a.fetch_id for a in fetches)))
-    draft.status = draft.status.but(loading=True)
-
-
-def abandon(draft: Draft, why: str) -> None:
-    """The connection or its login ended: no fetch will be answered any more."""
-    end = SyncEnd(e.Failure("link", why))
-    draft.books = draft.books.but(fetches=(), round=None, again=False, queue_moved=False, missing=PMap(), sync_end=end)
-    draft.status = draft.status.but(loading=False)
-    journal.close_journal(draft)
 
 
 def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
@@ -68,19 +43,19 @@ def resync_requested(draft: Draft, event: e.ResyncRequested) -> None:
         request(draft, "rejoin" if books.round is not None else "join")
         draft.status = draft.status.but(loading=True)
     elif books.round is None:
-        begin_round(draft)
+        sync_round.begin_round(draft)
 
 
 def task_removed(draft: Draft, event: e.TaskRemoved) -> None:
     """A task was removed. If it was the newest, the one before it is loaded in its place; if it was the last of a
     window, the ones before the window are read."""
     task_id = event.task_id
-    newest = newest_task(draft.tasks.in_order()) if task_id in draft.tasks.entries else None
+    newest = sync_round.newest_task(draft.tasks.in_order()) if task_id in draft.tasks.entries else None
     rows.task_removed(draft, event)
     if window.is_emptied(draft):
-        _read_again(draft)
+        sync_round.begin_again(draft)
     elif newest is not None and newest.task_id == task_id and draft.status.hydration not in ("none", "eager"):
-        newest = newest_task(draft.tasks.in_order())
+        newest = sync_round.newest_task(draft.tasks.in_order())
         if newest is not None and draft.status.last_synced_at is not None:
             window.load_whole(draft, newest.task_id)
 
@@ -89,23 +64,12 @@ def event_unreadable(draft: Draft, event: e.EventUnreadable) -> None:
     """An event is lost, and with it perhaps a row: count it, and read everything again."""
     _count_anomaly(draft, "unreadable events", 1)
     draft.books = draft.books.but(missed=True)
-    _read_again(draft)
+    sync_round.begin_again(draft)
 
 
 def malformed(draft: Draft, event: e.Malformed) -> None:
     """An event whose payload could not be parsed: count it."""
     _count_anomaly(draft, event.kind, 1)
-
-
-def _read_again(draft: Draft) -> None:
-    """Begin a sync round, or another one after the present one, whose rows may be older than what was missed."""
-    books = draft.books
-    if books.round is not None:
-        draft.books = books.but(again=True)
-    elif draft.status.terminal:
-        return  # only `resync()` reads a session again that is over
-    elif draft.status.link.up and not any(a.kind in ("join", "wait") for a in books.fetches):
-        begin_round(draft)
 
 
 def load_requested(draft: Draft, event: e.LoadRequested) -> None:
@@ -132,6 +96,17 @@ def unload_requested(draft: Draft, event: e.UnloadRequested) -> None:
     failures.forget_unloaded(draft, task_id)
 
 
+def older_requested(draft: Draft, event: e.OlderTasksRequested) -> None:
+    """The user wants a page of older tasks: one at a time."""
+    books = draft.books
+    status = draft.status
+    if status.hydration != "lean" or not status.has_older_tasks or not status.link.up or books.round is not None:
+        return
+    if any(a.kind == "older" for a in books.fetches):
+        return
+    window.widen(draft)
+
+
 def _note_user_load(draft: Draft, task_id: str, *, loaded: bool) -> None:
     if journal.in_flight(draft) or loaded:
         user_loads = type(draft.books.user_loads)({**draft.books.user_loads, task_id: (draft.revision, loaded)})
@@ -150,16 +125,16 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
         _count_anomaly(draft, f"{done.kind} rows", event.rows.rejected)
     if done.kind == "rejoin":
         _joined(draft)
-        _read_again(draft)  # what was streamed meanwhile was not sent to this connection
+        sync_round.begin_again(draft)  # what was streamed meanwhile was not sent to this connection
     elif done.kind in ("join", "wait"):
         if done.kind == "join":
             _joined(draft)
-        begin_round(draft)
+        sync_round.begin_round(draft)
     elif done.kind == "retry":
         failures.read_missing(draft)
     elif done.of_round:
-        _land(draft, done, event.rows)
-        _advance(draft, event.at)
+        sync_round.land(draft, done, event.rows)
+        sync_round.advance(draft, event.at)
     elif done.kind == "queue":
         queue.take_queue(draft, event.rows.tasks, done.begun)
         if draft.status.has_older_tasks:
@@ -170,12 +145,12 @@ def fetch_answered(draft: Draft, event: e.FetchAnswered) -> None:
     elif done.kind == "older":
         before = draft.tasks
         commit.commit_older(draft, done, event.rows)
-        newest = newest_task(draft.tasks.in_order())
+        newest = sync_round.newest_task(draft.tasks.in_order())
         for entry in draft.tasks.entries.values():
             # The page may have a task that was created just now, and its event, then no news, come later.
             if is_active(entry) or (entry is newest and entry.task_id not in before.entries):
                 window.load_whole(draft, entry.task_id)
-        _request_history(draft, draft.tasks, of_round=False)
+        sync_round.request_history(draft, draft.tasks, of_round=False)
         failures.clear_error(draft, "history")
     else:
         commit.commit_load(draft, done, event.rows)
@@ -198,165 +173,8 @@ def _count_anomaly(draft: Draft, name: str, more: int) -> None:
     draft.status = draft.status.but(anomalies=counted)
 
 
-def _land(draft: Draft, done: Fetch, rows: e.Rows) -> None:
-    """Keep what came for the round until the round commits."""
-    current = draft.books.round
-    if current is None:
-        return
-    current = current._replace(waiting=current.waiting - {done.fetch_id})
-    if done.kind == "session":
-        read = SessionRowEntry.of(rows.session) if rows.session is not None else None
-        current = current._replace(session=read, session_begun=done.begun)
-    elif done.kind == "tasks":
-        current = current._replace(
-            tasks=tuple(map(TaskEntry.of, rows.tasks)),
-            tasks_complete=rows.complete,
-            older=rows.older,
-            since=done.since,
-            tasks_begun=done.begun,
-        )
-    elif done.kind == "queue":
-        current = current._replace(queue=rows.tasks, queue_begun=done.begun)
-    else:
-        results = FetchResult(
-            done.begun, tuple(map(MessageEntry.of, rows.messages)), rows.complete, done.kind == "history"
-        )
-        current = current._replace(results=(*current.results, (done.task_id, results)))
-    draft.books = draft.books.but(round=current)
-
-
-def _advance(draft: Draft, at: float) -> None:
-    """When all answers of the round are in: request the messages, or commit."""
-    current = draft.books.round
-    if current is None or current.waiting:
-        return
-    if not current.planned:
-        _plan(draft, current)
-        current = draft.books.round
-        if current is None or current.waiting:
-            return
-    again = draft.books.again
-    commit.commit_round(draft, current, at)
-    # Every task that the answer brought may have been removed since. If it brought none, there is none to read again.
-    again = again or (window.is_emptied(draft) and not all(task.queued for task in current.tasks))
-    draft.books = draft.books.but(round=None, attempt=0, again=False, sync_end=SyncEnd(None))
-    if again:
-        begin_round(draft)
-        return
-    if draft.books.queue_moved:
-        queue.read_queue(draft)
-    failures.retry_later(draft)
-    _load_what_moved_meanwhile(draft, current)
-
-
-def _load_what_moved_meanwhile(draft: Draft, current: SyncRound) -> None:
-    """Read what the round did not plan to read: a task that has begun to work since, in a window; one that is the
-    newest only now, because it has left the queue or the one after it was removed; one with messages that was not there
-    when the round read the tasks and has been made again since."""
-    hydration, missing = draft.status.hydration, draft.books.missing
-    wanted = [entry for entry in draft.tasks.entries.values() if is_active(entry)] if draft.books.window else []
-    newest = newest_task(draft.tasks.in_order()) if hydration not in ("none", "eager") else None
-    if newest is not None:
-        wanted.append(newest)
-    for entry in wanted:
-        if ("messages", entry.task_id) not in missing:
-            window.load_whole(draft, entry.task_id)
-    read = {task_id for task_id, _ in current.results}
-    loaded = draft.loaded_task_ids
-    for task_id in tuple(loaded):
-        old = loaded.since[task_id] < current.begun and task_id not in read and None not in read
-        if old and ("messages", task_id) not in missing:
-            window.load_whole(draft, task_id, again=True)
-    if hydration == "lean" and draft.books.projects:
-        known = loaded | read | failures.missing_tasks(draft) | {fetch.task_id for fetch in draft.books.fetches}
-        for task_id in draft.messages_by_task:
-            if task_id not in known:
-                request(draft, "history", task_id=task_id)
-
-
-def _plan(draft: Draft, current: SyncRound) -> None:
-    """Which tasks' messages the round still needs."""
-    hydration = draft.status.hydration
-    loaded = draft.loaded_task_ids
-    tasks = commit.merged_tasks(draft, current)
-    wanted: set[str] = set()
-    wanted_all = hydration == "eager" and bool(len(tasks))
-    if hydration in ("none", "lazy"):
-        # What is loaded is read again, but for what has been whole since after this round began.
-        wanted = {t for t in loaded if t in tasks.entries and loaded.since[t] < current.begun}
-        newest = newest_task(tasks.in_order()) if hydration == "lazy" else None
-        if newest is not None and newest.task_id not in loaded:
-            wanted.add(newest.task_id)
-    elif draft.books.window:
-        # Whole: what is running or was loaded by the user, and what has live tools. Of the rest: its history.
-        for task in tasks.entries.values():
-            since = loaded.since.get(task.task_id)
-            stale = since is None or since < current.begun
-            at_work = (is_active(task) or task.task_id in draft.live_tools) and not task.queued
-            if stale and (since is not None or at_work):
-                wanted.add(task.task_id)
-        newest = newest_task(tasks.in_order())
-        if newest is not None and newest.task_id not in loaded:
-            wanted.add(newest.task_id)
-    wanted = {task_id for task_id in wanted if _may_load(draft, task_id, current.begun)}
-    if wanted_all:
-        fetches = [request(draft, "all_messages", of_round=True)]
-    else:
-        in_order = [task.task_id for task in tasks.in_order() if task.task_id in wanted]
-        fetches = [request(draft, "messages", task_id=task_id, of_round=True) for task_id in reversed(in_order)]
-        fetches += _request_history(draft, tasks, of_round=True)
-    draft.books = draft.books.but(round=current._replace(planned=True, waiting=frozenset(a.fetch_id for a in fetches)))
-
-
-def _request_history(draft: Draft, tasks: TaskTable, *, of_round: bool) -> list[Fetch]:
-    """Where the daemon can leave out the payload of tools: the messages of tasks not read whole, without it."""
-    if not draft.books.window or not draft.books.projects or draft.status.hydration == "preview":
-        return []
-    # A load by the user may still fail or be given up: a round does not count on it.
-    fetches = [fetch for fetch in draft.books.fetches if fetch.of_round or not of_round]
-    on_the_way = {fetch.task_id for fetch in fetches if fetch.kind in ("messages", "history")}
-    wanted = [
-        task.task_id
-        for task in reversed(tasks.in_order())
-        if not task.queued
-        and task.task_id not in draft.loaded_task_ids
-        and task.task_id not in on_the_way
-        and (of_round or task.task_id not in draft.messages_by_task)
-        and _may_load(draft, task.task_id, draft.revision)
-    ]
-    return [request(draft, "history", task_id=task_id, of_round=of_round) for task_id in wanted]
-
-
-def older_requested(draft: Draft, event: e.OlderTasksRequested) -> None:
-    """The user wants a page of older tasks: one at a time."""
-    books = draft.books
-    status = draft.status
-    if status.hydration != "lean" or not status.has_older_tasks or not status.link.up or books.round is not None:
-        return
-    if any(a.kind == "older" for a in books.fetches):
-        return
-    window.widen(draft)
-
-
-def _may_load(draft: Draft, task_id: str, begun: int) -> bool:
-    user_load = draft.books.user_loads.get(task_id)
-    return user_load is None or bool(user_load[1]) or user_load[0] < begun
-
-
-def newest_task(tasks: Iterable[TaskEntry]) -> TaskEntry | None:
-    """The newest task that is not queued."""
-    newest: tuple[tuple[float, int], TaskEntry] | None = None
-    for position, task in enumerate(tasks):
-        if not task.queued:
-            key = (commit.moment(task), position)
-            if newest is None or key >= newest[0]:
-                newest = (key, task)
-    return newest[1] if newest is not None else None
-
-
 # ----------------------------------------------------------------------------------------------------------- failures
 
-_FINAL = ("forbidden", "not_found")
 _JOINED_LATER = ("timeout", "server", "link", "unauthenticated")  # the last: the login of a live link is being renewed
 
 
@@ -372,15 +190,15 @@ def fetch_failed(draft: Draft, event: e.FetchFailed) -> None:
         # Read on: an older daemon has no rooms and sends everything to everyone.
         _join_failed(draft, failure)
         draft.books = draft.books.but(projects=draft.books.projects and failure.kind != "absent")
-        begin_round(draft)
+        sync_round.begin_round(draft)
     elif done.kind == "wait":
-        begin_round(draft)
+        sync_round.begin_round(draft)
     elif done.kind == "retry":
         failures.read_missing(draft)
     elif done.kind == "queue":
         _queue_failed(draft, done, failure, event.at)
     elif done.kind in ("session", "tasks"):
-        _round_failed(draft, failure)
+        sync_round.fail(draft, failure)
         if done.kind == "session" and failure.kind == "not_found":
             # Removed while the link was down, with all that belongs to it.
             rows.empty(draft)
@@ -432,11 +250,11 @@ def _queue_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> N
         draft.books = draft.books.but(queue_absent=True)
         failures.note_read(draft, done)
         if draft.books.window and any(task.queued for task in draft.tasks.entries.values()):
-            _read_again(draft)  # of those only their rows can tell now, which may lie before the window
+            sync_round.begin_again(draft)  # of those only their rows can tell now, which may lie before the window
     else:
         failures.note_missing(draft, done, failure)
     if done.of_round:
-        _go_on_without(draft, done, at)
+        sync_round.go_on_without(draft, done, at)
         return
     if failure.kind == "absent":
         queue.take_from_tasks(draft)
@@ -445,54 +263,14 @@ def _queue_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> N
     failures.retry_later(draft)
 
 
-def _go_on_without(draft: Draft, done: Fetch, at: float) -> None:
-    """The round does without that answer."""
-    current = draft.books.round
-    if current is not None:
-        draft.books = draft.books.but(round=current._replace(waiting=current.waiting - {done.fetch_id}))
-        _advance(draft, at)
-
-
 def _messages_failed(draft: Draft, done: Fetch, failure: e.Failure, at: float) -> None:
     """Messages could not be read: loaded rows stay as they were. A load by the user is not retried automatically."""
     books = draft.books
     if done.of_round:
         failures.note_missing(draft, done, failure)
-        _go_on_without(draft, done, at)
+        sync_round.go_on_without(draft, done, at)
     elif done.kind != "messages" or (done.kind, done.task_id) in books.missing:
         failures.note_missing(draft, done, failure)
         failures.retry_later(draft)
-    elif done.task_id is None or _may_load(draft, done.task_id, done.begun):
+    elif done.task_id is None or sync_round.may_load(draft, done.task_id, done.begun):
         failures.set_error(draft, "history", f"The messages of a task could not be read: {failure.text}")
-
-
-def _round_failed(draft: Draft, failure: e.Failure) -> None:
-    """The session or its tasks could not be read: the round is over. What happens next depends on why.
-
-    A terminal session was read because `resync()` was called, which is rejected now: it stays terminal, nothing is
-    retried, and `error` promises nothing.
-    """
-    books = draft.books
-    final = failure.kind in _FINAL
-    terminal = final or draft.status.terminal
-    kept = tuple(a for a in books.fetches if not a.of_round and not (terminal and a.kind == "rejoin"))
-    draft.books = books.but(fetches=kept, round=None, again=False, sync_end=SyncEnd(failure))
-    draft.status = draft.status.but(loading=False, terminal=terminal)
-    said = failure.text if final else f"The session could not be read: {failure.text}"
-    if terminal:
-        if draft.status.degraded:
-            text = f"Streamed text may be missing: {draft.status.connection.reason}{failures.AGAIN}"
-            failures.set_error(draft, "join", text)
-        failures.set_error(draft, "sync", f"{said}{failures.AGAIN}")
-        return
-    said = f"{said}."
-    if failures.passes(draft, failure):
-        delay = RETRY_DELAYS[min(books.attempt, len(RETRY_DELAYS) - 1)]
-        draft.books = draft.books.but(attempt=books.attempt + 1)
-        request(draft, "wait", delay=delay)
-        said = f"{said} Next try in {delay:g} s."
-    else:
-        said = f"{said} It is read again once connected."
-    if failure.kind == "unauthenticated":
-        said = f"Not logged in: {failure.text}. Log in with client.authenticate(); reading then continues."
-    failures.set_error(draft, "sync", said)

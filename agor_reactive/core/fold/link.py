@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from agor_reactive.core import events as e
 from agor_reactive.core.fetches import SyncEnd
-from agor_reactive.core.fold import failures, hydration, journal, rows, streams
+from agor_reactive.core.fold import failures, journal, rows, streams, sync_round
 from agor_reactive.core.fold.draft import Draft
 from agor_reactive.core.fold.window import request
 from agor_reactive.core.snapshot import Bookkeeping
@@ -39,7 +39,7 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
     logged_in = now.phase == "live" and was.phase == "unauthenticated"
     dropped = was.up and (not now.up or was.epoch != now.epoch)
     if dropped:
-        hydration.abandon(draft, _why_given_up(now))
+        sync_round.abandon(draft, _why_given_up(now))
     if dropped or "unauthenticated" in (was.phase, now.phase):  # events are not sent to a connection without a login
         streams.mark_gap(draft)
         draft.books = draft.books.but(missed=True)
@@ -47,7 +47,7 @@ def link_changed(draft: Draft, event: e.LinkChanged) -> None:
         # A terminal session is not read for a login, but a resync that the login interrupts begins anew: what came
         # before the login is older than what is read after it. A drop has ended such a resync above.
         reads = draft.status.loading or not draft.status.terminal
-        hydration.abandon(draft, _why_given_up(now) if fresh else _REAUTHENTICATED)
+        sync_round.abandon(draft, _why_given_up(now) if fresh else _REAUTHENTICATED)
         if reads:
             draft.status = draft.status.but(loading=True)
             request(draft, "join")

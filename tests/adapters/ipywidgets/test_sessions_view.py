@@ -130,3 +130,23 @@ async def test_a_saved_table_reads_well_and_closing_leaves_nothing(comms: Comms,
     gc.collect()
     assert (len(ipywidgets.widgets.widget._instances), len(comms.open), world.counts) == before
     await world.registry.close()
+
+
+async def test_a_session_whose_last_task_failed_is_not_a_green_idle(comms: Comms, clock: Clock) -> None:
+    world = world_of_two()
+    await world.link.open()
+    view = SessionsView(world, timers=clock)  # type: ignore[arg-type]
+    await view.ready()
+    table = Table(comms)
+    view.receive({"op": "sync", "view": "page"})
+    assert (table.look()[SID]["status"], table.look()[SID]["tone"]) == ("idle", "ok")
+    world.link.emit("tasks patched", {"task_id": "t1", "session_id": SID, "status": "failed"})
+    await world.settle()
+    clock.advance(1)
+    assert (table.look()[SID]["status"], table.look()[SID]["tone"]) == ("failed", "bad")
+    world.link.emit("tasks patched", {"task_id": "t2", "session_id": SID, "status": "running"})
+    await world.settle()
+    clock.advance(1)
+    assert (table.look()[SID]["status"], table.look()[SID]["tone"]) == ("idle", "ok")
+    view.close()
+    await world.registry.close()

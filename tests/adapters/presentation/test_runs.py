@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import Literal
 
 import pytest
 
 from agor_reactive.adapters.presentation.blocks import Block, TextBlock, ToolBlock
-from agor_reactive.adapters.presentation.runs import Calls, calls_of, grouped
+from agor_reactive.adapters.presentation.runs import Calls, calls_of, grouped, run_key
 
 
 def call(
@@ -35,17 +36,32 @@ KINDS: dict[str, Block] = {
         ("ccccecccc", ["cccc", "e", "cccc"]),
         ("cccfcccc", ["c", "c", "c", "f", "cccc"]),
         ("fffff", ["f"] * 5),
+        ("cctccccf", ["c", "c", "t", "cccc", "f"]),
     ],
 )
-def test_more_than_three_calls_in_a_row_are_one_line(line: str, wanted: list[str]) -> None:
-    blocks = [KINDS.get(sign) or call("c") for sign in line]
+def test_more_than_three_completed_calls_in_a_row_are_one_line(line: str, wanted: list[str]) -> None:
+    blocks = [KINDS.get(sign) or call(sign) for sign in line]
     signs = {id(block): sign for block, sign in zip(blocks, line, strict=True)}
-    found = grouped(blocks, lambda block: block.state != "complete")
+    found = grouped(blocks, tall=lambda block: block.name == "t")
     shown = ["".join(signs[id(b)] for b in item) if isinstance(item, list) else signs[id(item)] for item in found]
     assert shown == wanted
 
 
+def test_no_view_can_put_a_call_that_executes_or_failed_into_a_run() -> None:
+    for signs in product("cef", repeat=6):
+        blocks = [KINDS.get(sign) or call("c") for sign in signs]
+        hidden = [block for item in grouped(blocks, tall=lambda _: False) if isinstance(item, list) for block in item]
+        assert {block.state for block in hidden} <= {"complete"}
+        assert [block for item in grouped(blocks) for block in (item if isinstance(item, list) else [item])] == blocks
+
+
 def test_the_line_says_what_was_called_how_often_and_how_long_all_took() -> None:
-    calls = calls_of([call("R1", seconds=0.5), call("B1", seconds=None), call("R2", "failed"), call("R3")])
-    assert (calls.title, calls.named, calls.seconds, calls.failed) == ("4 tool calls", "R ×3, B", 2.5, 1)
-    assert calls_of([call("R1", seconds=None)]) == Calls((("R", 1),), 0, None)
+    calls = calls_of([call("R1", seconds=0.5), call("B1", seconds=None), call("R2"), call("R3")])
+    assert (calls.title, calls.named, calls.seconds) == ("4 tool calls", "R ×3, B", 2.5)
+    assert calls_of([call("R1", seconds=None)]) == Calls((("R", 1),), None)
+
+
+def test_a_run_keeps_its_key_when_calls_before_its_first_end() -> None:
+    run = [call("R1"), call("R2"), call("R3")]
+    assert run_key(run, set()) == "run/R1"
+    assert run_key([call("R0"), *run], {"run/R1"}) == "run/R1"

@@ -87,6 +87,31 @@ export function watchWidth(root) {
   };
 }
 
+// Browsers skip elements with `content-visibility: auto` outside the window, and paint them a frame after they come back:
+// a view that is scrolled back would be blank for a frame. So what `place` shows when its view leaves stays painted until
+// the view is back. `outer` are its elements with that style, `inner` those inside of them. Returns what to call on both.
+export function paintAhead(place, outer, inner) {
+  const shown = (root, selector) => {
+    const { top, bottom, height } = place.getBoundingClientRect();
+    return [...root.querySelectorAll(selector)].filter((element) => {
+      const at = element.getBoundingClientRect();
+      return height > 0 && at.bottom > top && at.top < bottom;
+    });
+  };
+  let kept = [];
+  let frame = 0;
+  const release = () => kept.splice(0).forEach((element) => element.classList.remove("ag-kept"));
+  return (near) => {
+    cancelAnimationFrame(frame);
+    if (near) frame = requestAnimationFrame(() => { frame = requestAnimationFrame(release); });
+    else {
+      release();
+      kept = shown(place, outer).flatMap((element) => [element, ...(inner ? shown(element, inner) : [])]);
+      kept.forEach((element) => element.classList.add("ag-kept"));
+    }
+  };
+}
+
 // JupyterLab focuses the cell of a press and then lays out all its content. Here an element always takes the focus, which
 // selects the cell as well, so the press itself is not propagated.
 export function ownPresses(root) {

@@ -28,10 +28,12 @@ export class Host {
     this.port.send({ ...message, view: this.view });
   }
 
-  // Starts, and watches whether `root` is visible.
-  attend(root) {
+  // Starts, and watches whether `root` is visible. `onNear` is called when it comes near the window or leaves it.
+  attend(root, onNear) {
     this.seen = new IntersectionObserver((entries) => {
-      this.near = entries[entries.length - 1].isIntersecting;
+      const near = entries[entries.length - 1].isIntersecting;
+      if (near !== this.near) onNear(near);
+      this.near = near;
       this.look();
     }, { rootMargin: "200px" });
     this.seen.observe(root);

@@ -2,7 +2,7 @@
 
 import { PromptBox } from "./prompt_box.js";
 import { Actions } from "./actions.js";
-import { announcer, button, focusedIn, make, ownPresses, region, watchWidth } from "./dom.js";
+import { announcer, button, focusedIn, make, ownPresses, paintAhead, region, watchWidth } from "./dom.js";
 import { Heading } from "./heading.js";
 import { Host } from "./host.js";
 import { partOf } from "./parts.js";
@@ -23,7 +23,7 @@ export class SessionPane {
     this.build(parent);
     this.saved(port.text ?? "");
     this.clock = setInterval(() => this.tick(), 1000);
-    this.host.attend(this.root);
+    this.host.attend(this.root, paintAhead(this.scroll.place, ".ag-task", ".ag-long > :not(.ag-tail), .ag-long .ag-lines"));
   }
 
   build(parent) {

@@ -1,7 +1,7 @@
 // A table of sessions, sorted and filtered on the page, and the open session below it.
 
 import { Attention } from "./attention.js";
-import { button, focusedIn, make, ownPresses, region, watchWidth } from "./dom.js";
+import { button, focusedIn, make, ownPresses, paintAhead, region, watchWidth } from "./dom.js";
 import { Host } from "./host.js";
 import { SessionPane } from "./session.js";
 
@@ -27,7 +27,7 @@ export class SessionList {
     this.selected = "";
     this.build(parent);
     this.clock = setInterval(() => this.host.visible && this.draw(), 30000);
-    this.host.attend(this.root);
+    this.host.attend(this.root, paintAhead(this.body, ".ag-row"));
   }
 
   build(parent) {
