@@ -141,8 +141,7 @@ class PMap(Generic[K, V]):
             elif number == len(were):
                 theirs = older._tail[: older.reach - older._tail_at]
             found += compress(mine, map(is_not, mine, theirs))
-            if len(mine) > len(theirs):
-                found += mine[len(theirs) :]
+            found += mine[len(theirs) :]
         return [value for value in found if value is not _HOLE] if self._holes else found
 
     def _slots(self) -> list[Any]:

@@ -264,7 +264,6 @@ class StreamDraft(_StreamFields):
         last = self._last
         if sequence is None:
             self._last = last.append(chunk, 0)
-            self._owns_last = True
             return True
         if not last:
             self._last = Run(sequence, (chunk,))

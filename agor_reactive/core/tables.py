@@ -306,7 +306,7 @@ class MessagesByTask(Mapping[str, MessageBucket]):
     def __repr__(self) -> str:
         return f"MessagesByTask({len(self)} tasks)"
 
-    def put(self, message: MessageEntry, bucket: MessageBucket, owner: object = None) -> MessagesByTask:
+    def put(self, message: MessageEntry, bucket: MessageBucket, owner: object) -> MessagesByTask:
         """With this message in its task, of which `bucket` is what is here, and in no other."""
         message_id = message.message_id
         task_id: str = message.task_id  # type: ignore[assignment]  # the bucket is that task's, so there is one
@@ -324,7 +324,7 @@ class MessagesByTask(Mapping[str, MessageBucket]):
         buckets = self.buckets
         if changed is not bucket:
             buckets = buckets.replace(task_id, changed, owner)
-        if owner is None or self._owner is not owner:
+        if self._owner is not owner:
             return MessagesByTask(buckets, rows, owner)
         self.buckets = buckets
         self.entries = rows

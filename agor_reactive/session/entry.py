@@ -269,11 +269,7 @@ class SessionEntry:
 
     def resync(self) -> asyncio.Future[SessionState]:
         """A future of the snapshot after everything has been read again, as soon as the link allows it."""
-        error = self._refusal()
-        if error is None and self.state.connection.phase == "closed":
-            error = NotConnected("The client was closed before the rows came; make a new one.")
-        if error is None and self.state.terminal and not self.state.connected:
-            error = NotConnected(_NOT_RETRIED)
+        error = self._refusal() or self._no_more_reads()
         if error is not None:
             return self._rejected(error)
         future = self._synced.wait()
@@ -289,6 +285,14 @@ class SessionEntry:
         if self.state.terminal:
             return NotFound(self.state.error or "Session not found.")
         return NotConnected("The session's full id is not known yet; wait for ready() first.")
+
+    def _no_more_reads(self) -> AgorError | None:
+        """Why nothing will be read again, whatever the link does."""
+        if self.state.connection.phase == "closed":
+            return NotConnected("The client was closed before the rows came; make a new one.")
+        if self.state.terminal and not self.state.connected:
+            return NotConnected(_NOT_RETRIED)
+        return None
 
     def _link_down(self, what: str) -> AgorError | None:
         return None if self.state.connected else NotConnected(f"The link is down; {what} once it is up again.")

@@ -41,6 +41,7 @@ class _Room:
     """
 
     session_id: str
+    loop: asyncio.AbstractEventLoop
     wanted_by: int = 0
     member_since: int | None = None
     unsure_since: int | None = None
@@ -66,7 +67,6 @@ class Rooms:
         self._timeout = timeout
         self._sleep = sleep
         self._rooms: dict[str, _Room] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     @property
     def count(self) -> int:
@@ -81,8 +81,7 @@ class Rooms:
 
     def want(self, session_id: str) -> None:
         """One more pipeline wants that session's events."""
-        self._loop = asyncio.get_running_loop()
-        room = self._rooms.setdefault(session_id, _Room(session_id))
+        room = self._rooms.setdefault(session_id, _Room(session_id, asyncio.get_running_loop()))
         room.wanted_by += 1
         if room.pause is not None:
             room.pause.cancel()  # a leave waits for its next try, which would make this one wait too
@@ -122,7 +121,7 @@ class Rooms:
     def _follow(self, room: _Room, name: str, before: asyncio.Task[None] | None) -> asyncio.Task[None]:
         step = self._join(room, before) if name == "join" else self._leave(room, before)
         # The last release may come when the loop does not run (a REPL): the leave goes out when it does.
-        task = (self._loop or asyncio.get_running_loop()).create_task(step, name=name)
+        task = room.loop.create_task(step, name=name)
         room.last = task
         room.tasks.add(task)
         task.add_done_callback(room.tasks.discard)

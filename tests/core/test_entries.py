@@ -223,6 +223,14 @@ def test_comparing_entries_validates_none_of_them_where_that_is_possible() -> No
     assert not is_read(other), "a text differs: nothing else need be known"
 
 
+@pytest.mark.parametrize("entity", MODELS)
+def test_a_row_that_has_been_read_lets_its_payload_go(entity: str) -> None:
+    entry = late(MODELS[entity], full(entity))
+    assert entry.payload is not None
+    assert entry.row is entry.row
+    assert entry.payload is None
+
+
 def test_an_entry_with_a_token_is_as_validated_as_it_was() -> None:
     entry = late(Session, full("Session"))
     assert not is_read(entry.with_token("secret"))

@@ -12,7 +12,12 @@ from hypothesis import strategies as st
 
 from agor_reactive.core import SessionState, fold, fold_batch, fold_raw
 from agor_reactive.core import events as e
+from agor_reactive.core.fold import fold_payloads
+from agor_reactive.core.fold.draft import start_draft
+from agor_reactive.core.fold.rows import message_saved
 from agor_reactive.core.parse import parse
+from agor_reactive.core.persistent import WIDTH
+from agor_reactive.core.text import Run
 from agor_reactive.models import RawEvent
 from tests.core.build import Mirror, chunk, core_events, end, hydrated, message_row, saved, start, task_row, thinking
 from tests.core.strategies import hydrations, malformed_events, sequences, wire_events
@@ -250,6 +255,59 @@ def test_text_after_another_event_of_its_stream_in_one_batch_leaves_the_snapshot
     assert after.text == ("acef" if first.topic.endswith("streaming:chunk") else "aef")
 
 
+def folded_as_payloads(state: SessionState, events: list[RawEvent]) -> SessionState:
+    return fold_payloads(state, [(event.topic, event.payload) for event in events])
+
+
+@pytest.mark.parametrize("folded", [fold_raw, folded_as_payloads])
+def test_numbered_thinking_is_not_taken_for_the_next_chunk_of_text(folded: Any) -> None:
+    written = [chunk("m", "a", 0, task_id="t1"), thinking("m", "Hm", sequence=1, task_id="t1")]
+    stream = folded(hydrated().state, written).streaming_messages["m"]
+    assert (stream.text, stream.thinking) == ("a", "Hm")
+
+
+@pytest.mark.parametrize("more", [[], [chunk("m", "d", 3, task_id="t1")]], ids=["one chunk", "two chunks"])
+def test_the_next_chunk_after_a_drop_proves_that_none_was_missed_however_it_is_folded(more: list[RawEvent]) -> None:
+    mirror = hydrated()
+    mirror.feed(*(chunk("m", text, at, task_id="t1") for at, text in enumerate("ab")))
+    begin = mirror.down().up(2).state
+    assert not begin.streaming_messages["m"].complete
+    events = [chunk("m", "c", 2, task_id="t1"), *more]
+    for after in (fold_raw(begin, events), folded_as_payloads(begin, events), fold_batch(begin, core_events(events))):
+        assert after.streaming_messages["m"].complete
+
+
+@pytest.mark.parametrize("known", [False, True], ids=["text that begins", "text that is here"])
+@pytest.mark.parametrize("folded", [fold_raw, lambda state, events: fold_batch(state, core_events(events))])
+def test_within_a_batch_the_end_of_a_text_is_copied_once(
+    known: bool, folded: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mirror = hydrated()
+    if known:
+        mirror.feed(chunk("m", "a", 0, task_id="t1"))
+    copied: list[str] = []
+    append = Run.append
+    monkeypatch.setattr(Run, "append", lambda run, text, step: copied.append(text) or append(run, text, step))
+    after = folded(mirror.state, [chunk("m", "x", at, task_id="t1") for at in range(int(known), 50)])
+    assert after.streaming_messages["m"].chunk_count == 50
+    assert len(copied) == int(known)
+
+
+@pytest.mark.parametrize("same_task", [False, True])
+def test_within_a_batch_the_messages_are_copied_once(same_task: bool) -> None:
+    begin = hydrated("eager", [task_row("t1"), task_row("t2")])
+    draft = start_draft(begin.state)
+    tables = []
+    for at in range(4):
+        task_id = "t1" if same_task or at % 2 else "t2"
+        (event,) = core_events([saved("messages", message_row(f"m{at}", task_id, at))])
+        message_saved(draft, event)
+        tables.append(draft.messages_by_task)
+    assert tables[0] is not begin.state.messages_by_task
+    assert all(table is tables[0] for table in tables)
+    assert not begin.state.messages_by_task.entries
+
+
 def test_two_messages_that_follow_one_snapshot_are_each_in_their_own_next_one() -> None:
     begin = hydrated(messages={"t1": [message_row("m0", "t1")]}).state
     one, other = (
@@ -258,3 +316,14 @@ def test_two_messages_that_follow_one_snapshot_are_each_in_their_own_next_one() 
     assert [row.message_id for row in one.get_task_messages("t1")] == ["m0", "m1"]
     assert [row.message_id for row in other.get_task_messages("t1")] == ["m0", "m2"]
     assert [row.message_id for row in begin.get_task_messages("t1")] == ["m0"]
+
+
+@pytest.mark.parametrize("count", [2, 2 * WIDTH])
+def test_messages_of_several_tasks_in_one_batch_are_each_with_their_task(count: int) -> None:
+    names = [f"t{n}" for n in range(count)]
+    begin = hydrated("eager", [task_row(name, second=n) for n, name in enumerate(names)])
+    batch = [saved("messages", message_row(f"{at} of {name}", name, at)) for at in (1, 2) for name in names]
+    after = fold_batch(begin.state, core_events(batch))
+    held = {name: [row.message_id for row in after.get_task_messages(name)] for name in names}
+    assert held == {name: [f"1 of {name}", f"2 of {name}"] for name in names}
+    assert remembered(after) == remembered(begin.feed(*batch))

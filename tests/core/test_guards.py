@@ -7,12 +7,13 @@ from types import SimpleNamespace
 import pytest
 
 from agor_reactive.core import events as e
-from agor_reactive.models import LinkStatus
+from agor_reactive.models import LinkStatus, RawEvent
 from tests.core.build import (
     LIVE,
     Mirror,
     chunk,
     end,
+    error,
     hydrated,
     message_row,
     raw,
@@ -20,6 +21,7 @@ from tests.core.build import (
     session_row,
     start,
     task_row,
+    thinking,
 )
 
 
@@ -69,11 +71,28 @@ def test_a_stream_without_a_task_takes_the_first_that_a_chunk_names(number: int 
     assert mirror.feed(chunk("m1", "c", 2, task_id="t2")).streaming_messages["m1"].task_id == "t1"
 
 
+@pytest.mark.parametrize(
+    "event",
+    [
+        start("m1", task_id="t1"),
+        end("m1", 1, task_id="t1"),
+        error("m1", task_id="t1"),
+        thinking("m1", "x", task_id="t1"),
+    ],
+    ids=lambda event: event.topic,
+)
+def test_a_stream_without_a_task_takes_the_first_that_any_event_names(event: RawEvent) -> None:
+    mirror = Mirror().up()
+    mirror.feed(chunk("m1", "a", 0), event)
+    assert mirror.state.streaming_messages["m1"].task_id == "t1"
+
+
 def test_thinking_that_starts_on_a_stream_that_is_there_is_under_way() -> None:
     mirror = hydrated()
     mirror.feed(chunk("m1", "text", 0), raw("messages thinking:start", message_id="m1", timestamp="2026-11-28"))
     stream = mirror.state.streaming_messages["m1"]
     assert (stream.is_thinking, stream.streaming, stream.text) == (True, True, "text")
+    assert stream.timestamp == "2026-11-28"
 
 
 def test_a_tool_first_seen_without_a_name_gets_it_from_a_later_start() -> None:

@@ -269,6 +269,16 @@ def test_a22_a23_loads_and_unloads_made_during_a_resync_win() -> None:
     assert mirror.message_ids("t2") == []
 
 
+def test_a_resync_loads_the_newest_task_again_that_was_unloaded_before_it() -> None:
+    tasks = [done("t0", 0), task_row("t2", second=2)]
+    mirror = hydrated(tasks=tasks)
+    mirror.feed(e.LoadRequested("t0"), e.UnloadRequested("t2"))  # the load, in flight, keeps the journal open
+    mirror.feed(e.ResyncRequested())
+    mirror.land(tasks, messages={"t2": [message_row("b", "t2")]})
+    assert mirror.asked() == ["messages t0"]
+    assert mirror.message_ids("t2") == ["b"]
+
+
 def test_a_task_seen_born_or_leaving_the_queue_is_loaded_without_being_read() -> None:
     mirror = hydrated(tasks=[done("t1", 1), task_row("t2", "queued", second=2)])
     mirror.feed(saved("tasks", task_row("t2", second=2), "patched"), saved("messages", message_row("m2", "t2")))

@@ -33,6 +33,7 @@ def held(mirror: Mirror) -> dict[str, int]:
         "text": max([run.size for stream in state.streaming_messages.values() for run in stream.runs], default=0) - 1,
         "thinking": max([stream._head.thought.size for stream in state.streaming_messages.values()], default=0) - 1,
         "tools": sum(len(tools) for _, tools in state.live_tools.items()),
+        "tasks with tools": len(state.live_tools),
         "removed tasks": len(books.gone_tasks),
         "removed messages": len(books.gone_messages),
         "noted tools": len(books.journal_tools),
@@ -56,6 +57,7 @@ ENDLESS: dict[str, Callable[[int], Any]] = {
     "messages": lambda n: saved("messages", message_row(f"m{n}", "t1", n)),
     "messages of no loaded task": lambda n: saved("messages", message_row(f"m{n}", f"other{n}", n)),
     "tools": lambda n: raw("tasks tool:start", task_id="t1", tool_use_id=f"u{n}", tool_name="Bash"),
+    "tools of tasks that are not known": lambda n: raw("tasks tool:start", task_id=f"other{n}", tool_use_id=f"u{n}"),
     "removed tasks": lambda n: saved("tasks", task_row(f"gone{n}"), "removed"),
     "removed messages": lambda n: saved("messages", message_row(f"m{n}", "t1", n), "removed"),
 }

@@ -100,6 +100,14 @@ def test_a16_a_row_removed_while_a_full_page_is_read_is_the_only_one_missing_and
     assert mirror.asked() == []
 
 
+def test_a_removal_that_is_repeated_while_all_is_read_again_is_newer_than_the_answer() -> None:
+    mirror = hydrated(tasks=[task_row("t0", "completed"), task_row("t1", second=1)])
+    removed = saved("tasks", task_row("t0"), "removed")
+    mirror.feed(removed, e.ResyncRequested(), removed)
+    mirror.land([task_row("t0", "completed"), task_row("t1", second=1)])
+    assert mirror.ids() == ["t1"]
+
+
 def test_what_the_daemon_has_again_is_back() -> None:
     mirror = hydrated()
     mirror.feed(saved("tasks", task_row("t1"), "removed"))

@@ -96,6 +96,31 @@ def test_within_a_batch_a_map_is_copied_once() -> None:
     assert dict(before.items()) == {key: key for key in range(10)}
 
 
+AROUND_A_LIST = (0, 1, WIDTH - 1, WIDTH, WIDTH + 1, 2 * WIDTH)
+
+
+@pytest.mark.parametrize("count", AROUND_A_LIST)
+@pytest.mark.parametrize("more", AROUND_A_LIST)
+@pytest.mark.parametrize("others", [(), (0,), (0.5, 1)])
+def test_what_has_changed_since_an_older_version_are_new_keys_and_other_values(
+    count: int, more: int, others: tuple[float, ...]
+) -> None:
+    older = PMap({key: str(key) for key in range(count)})
+    newer = older
+    for key in {int(part * (count - 1)) for part in others if count}:
+        newer = newer.replace(key, f"other {key}")
+    for key in range(count, count + more):
+        newer = newer.insert(key, f"new {key}")
+    assert newer.insert("one more", "of a later version")
+    changed = [value for key, value in newer.items() if older.get(key) is not value]
+    assert newer.changed_since(older) == changed
+    assert newer.changed_since(newer) == []
+    assert newer.changed_since(PMap({0: "of another line"})) == list(newer.values())
+    if newer:
+        kept = [value for value in changed if value is not newer[0]]
+        assert newer.remove(0).changed_since(older) == kept, "removed keys do not show"
+
+
 def test_a_key_that_is_not_there_is_named_when_asked_for_or_removed() -> None:
     here = PMap({1: "a"})
     gone = here.remove(1)

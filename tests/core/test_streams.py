@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -43,6 +45,21 @@ def finish(task_id: str, status: str = "completed") -> RawEvent:
 def test_a31_a_chunk_without_its_start_opens_the_stream_under_the_active_task() -> None:
     stream = hydrated().feed(chunk("m1", "Hel", 0), chunk("m1", "lo", 1)).streaming_messages["m1"]
     assert (stream.text, stream.streaming, stream.task_id, stream.complete) == ("Hello", True, "t1", True)
+
+
+def test_thinking_that_a_task_relays_is_of_the_message_that_it_names_if_any() -> None:
+    mirror = hydrated()
+    before = mirror.state
+    assert mirror.feed(raw("tasks thinking:chunk", task_id="t1", chunk="of no message")) is before
+    mirror.feed(raw("tasks thinking:chunk", task_id="t1", message_id="m1", chunk="Hm"))
+    assert mirror.state.streaming_messages["m1"].thinking == "Hm"
+
+
+@pytest.mark.parametrize("begin", [start, think_start])
+def test_a_stream_begins_at_the_time_that_its_first_start_tells(begin: Callable[..., RawEvent]) -> None:
+    mirror = hydrated()
+    mirror.feed(begin("m1", timestamp="2026-11-28"), start("m1", timestamp="later"), think_start("m1", timestamp="x"))
+    assert mirror.state.streaming_messages["m1"].timestamp == "2026-11-28"
 
 
 def test_a35_thinking_without_its_start_opens_the_stream_and_may_lack_its_beginning() -> None:
@@ -230,6 +247,15 @@ def test_a74_forty_failing_turns_leave_forty_errors_and_no_thinking() -> None:
     assert len(streams) == 40
     assert all(stream.error and stream.text and not stream.streaming for stream in streams.values())
     assert not mirror.feed(e.Disposed()).streaming_messages
+
+
+@pytest.mark.parametrize("again", [start("m1"), thinking("m1", "x")], ids=["text", "thinking"])
+def test_a_reply_that_goes_on_after_its_error_ends_with_the_same_error_once_more(again: RawEvent) -> None:
+    mirror = hydrated()
+    mirror.feed(start("m1"), error("m1"), again)
+    assert mirror.state.streaming_messages["m1"].streaming or mirror.state.streaming_messages["m1"].is_thinking
+    stream = mirror.feed(error("m1")).streaming_messages["m1"]
+    assert (stream.streaming, stream.is_thinking, stream.error) == (False, False, "overloaded")
 
 
 def test_a77_events_that_name_another_task_do_not_touch_the_stream() -> None:

@@ -45,6 +45,23 @@ def test_a66_start_once_a_result_completes_and_a_resync_keeps_what_is_saved() ->
     assert tools(mirror) == [("1", "complete"), ("2", "executing"), ("3", "executing")]
 
 
+@pytest.mark.parametrize("apart", [False, True], ids=["in one message", "in two messages"])
+def test_what_events_said_of_a_tool_is_dropped_with_its_saved_result(apart: bool) -> None:
+    mirror = hydrated()
+    contents = [[used("1")], [result("1")]] if apart else [[used("1"), result("1")]]
+    mirror.feed(tool("start", "1"))
+    mirror.feed(*(saved("messages", message_row(f"m{at}", "t1", at, content=c)) for at, c in enumerate(contents)))
+    assert tools(mirror) == [("1", "complete")]
+    mirror.feed(e.UnloadRequested("t1"))
+    assert tools(mirror) == []
+
+
+def test_a_start_that_is_repeated_while_all_is_read_again_is_no_news() -> None:
+    mirror = hydrated()
+    before = mirror.feed(e.ResyncRequested(), tool("start", "1"))
+    assert mirror.feed(tool("start", "1")) is before
+
+
 @pytest.mark.parametrize("start", [False, True])
 def test_a_completion_of_a_tool_is_no_proof_of_anything(start: bool) -> None:
     mirror = hydrated()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pickle
+import re
 from typing import Any
 
 import pytest
 
 from agor_reactive.core import events as e
-from agor_reactive.core.entries import MessageEntry, SessionRowEntry
+from agor_reactive.core.entries import MessageEntry, SessionRowEntry, TaskEntry
 from agor_reactive.core.parse import OWN_TOPICS, parse_payload
-from agor_reactive.core.tables import MessageBucket
+from agor_reactive.core.tables import MessageBucket, TaskTable
 from agor_reactive.models import Session, row_from_wire
-from tests.core.build import SID, Mirror, chunk, hydrated, message_row, saved, session_row, start, task_row
+from tests.core.build import SID, Mirror, as_tasks, chunk, hydrated, message_row, saved, session_row, start, task_row
 
 
 def test_a_bucket_knows_how_many_messages_it_has() -> None:
@@ -123,3 +124,26 @@ def test_a_text_of_no_task_becomes_that_of_the_first_chunk_that_names_one() -> N
     mirror.feed(chunk("m1", "b", 1, task_id="t1"), chunk("m1", "c", 2))
     assert mirror.state.streaming_messages["m1"].task_id == "t1"
     assert mirror.state.streaming_messages["m1"].text == "abc"
+
+
+@pytest.mark.parametrize(("count", "shown"), [(10, 10), (11, 10), (30, 10)])
+def test_a_table_shows_ten_rows_and_how_many_more_there_are(count: int, shown: int) -> None:
+    text = repr(hydrated("none", [task_row(f"t{n:02}", second=n) for n in range(count)]).state.tasks)
+    ids = re.findall("t[0-9]{2}(?=')", text)
+    assert ids == [f"t{n:02}" for n in (*range(shown - 1), count - 1)]
+    assert (f"… {count - shown} more …" in text) is (count > shown)
+
+
+@pytest.mark.parametrize(("hint", "order"), [((), ["t1", "t2"]), (("t3", "t2", "t1"), ["t2", "t1"])])
+def test_a_few_tasks_are_arranged_as_all_of_them_are(hint: tuple[str, ...], order: list[str]) -> None:
+    entries = [TaskEntry.of(task) for task in as_tasks([task_row(f"t{n}", second=n) for n in (1, 2, 3)])]
+    table = TaskTable.of(entries, hint)
+    assert [entry.task_id for entry in table.arranged(entries[1::-1])] == order
+
+
+def test_a_snapshot_shows_whether_it_is_being_read_and_has_an_error() -> None:
+    mirror = hydrated()
+    assert re.findall("loading|error", repr(mirror.state)) == []
+    assert re.findall("loading|error", repr(mirror.feed(e.ResyncRequested()))) == ["loading"]
+    mirror.fail("session", "forbidden")
+    assert re.findall("loading|error", repr(mirror.state)) == ["error"]

@@ -61,6 +61,13 @@ def test_a_change_of_a_task_before_the_window_shows_nothing_if_the_answer_lacks_
     assert "t7" in mirror.ids()
 
 
+def test_a_task_made_in_the_same_moment_as_the_oldest_of_the_window_leaves_no_hole() -> None:
+    mirror = windowed("lean", [done("t6", 6)])
+    mirror.feed(e.ResyncRequested())
+    answer(mirror, [done("t5", 5), done("t6", 6)], saved("tasks", done("t5b", 5), "patched"))
+    assert mirror.ids() == ["t5", "t5b", "t6"]
+
+
 def test_a_change_of_a_task_before_the_page_of_older_ones_shows_nothing() -> None:
     mirror = windowed("lean", [done("t6", 6)])
     mirror.feed(e.OlderTasksRequested(), saved("tasks", done("t1", 1), "patched"))
@@ -154,6 +161,15 @@ def test_a_task_at_work_on_a_page_of_older_ones_is_read_whole() -> None:
     mirror.feed(e.OlderTasksRequested())
     mirror.answer("older", tasks=[task_row("t4", second=4), done("t5", 5), done("t6", 6)])
     assert mirror.asked() == ["messages t4", "history t5"]
+
+
+def test_a_task_that_works_again_while_its_history_is_read_is_read_whole() -> None:
+    mirror = windowed("lean", [done("t6", 6)])
+    mirror.feed(e.OlderTasksRequested())
+    mirror.answer("older", tasks=[done("t1", 1), done("t6", 6)])
+    assert mirror.asked() == ["history t1"]
+    mirror.feed(saved("tasks", task_row("t1", second=1), "patched"))
+    assert mirror.asked() == ["history t1", "messages t1"]
 
 
 @pytest.mark.parametrize(("failure", "kept"), [("server", True), ("absent", False)])
@@ -288,10 +304,15 @@ def test_a_round_whose_tasks_were_all_removed_meanwhile_is_followed_by_another(h
 
 
 @pytest.mark.parametrize("hydration", ["lean", "preview"])
-def test_an_answer_without_tasks_that_promises_older_ones_is_not_asked_for_again(hydration: str) -> None:
+@pytest.mark.parametrize("waiting", [[], [task_row("t1", "queued")]], ids=["no task", "a queued one"])
+def test_an_answer_without_tasks_that_promises_older_ones_is_not_asked_for_again(
+    hydration: str, waiting: list[dict[str, Any]]
+) -> None:
     mirror = Mirror(hydration).up()
-    answer(mirror, [])
-    assert (mirror.ids(), mirror.asked()) == ([], [])
+    mirror.answer("session", session=session_row())
+    mirror.answer("tasks", tasks=waiting, older=True)
+    mirror.answer("queue", tasks=waiting)
+    assert (mirror.ids(), mirror.asked()) == ([row["task_id"] for row in waiting], [])
 
 
 @pytest.mark.parametrize("hydration", ["lean", "preview"])
@@ -340,6 +361,16 @@ def test_a_task_that_a_page_of_older_tasks_brings_before_its_event_is_loaded_as_
     mirror.answer("messages", "t7")
     mirror.answer("history", "t4")
     assert (mirror.state.is_task_loaded("t7"), mirror.asked()) == (True, [])
+
+
+def test_a_task_at_work_that_the_user_unloads_while_older_ones_are_read_stays_unloaded() -> None:
+    mirror = windowed("lean", [done("t5", 5), task_row("t6", second=6)])
+    mirror.feed(e.OlderTasksRequested(), e.UnloadRequested("t6"))
+    mirror.answer("older", tasks=[done("t4", 4), done("t5", 5), task_row("t6", second=6)])
+    assert "messages t6" not in mirror.asked()
+    for fetch in mirror.state.fetches:
+        mirror.answer(fetch.kind, fetch.task_id, messages=[message_row("m6", "t6")])
+    assert (mirror.state.is_task_loaded("t6"), mirror.message_ids("t6")) == (False, [])
 
 
 def test_a_page_of_older_tasks_does_not_load_the_newest_task_that_the_user_unloaded() -> None:

@@ -50,6 +50,7 @@ def test_a_state_written_as_data_goes_on_as_the_state_itself(hydration: str, fir
     mirror.feed(*first)
     again = state_from_data(orjson.loads(orjson.dumps(state_to_data(mirror.state), option=orjson.OPT_NON_STR_KEYS)))
     assert dumped(again) == dumped(mirror.state)
+    assert again.books == mirror.state.books
     twin = hydrated(hydration, []) if hydration == "none" else hydrated(hydration)
     twin.state = again
     assert dumped(twin.feed(*then)) == dumped(mirror.feed(*then))

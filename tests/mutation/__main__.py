@@ -23,12 +23,23 @@ from tests.mutation.mutants import Mutant, mutants_of
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("agor_reactive/core", "agor_reactive/session")
-TESTS = ("tests/core", "tests/session", "tests/client/test_ask.py", "tests/logs/test_fold_of_a_log.py")
+TESTS = (
+    "tests/core",
+    "tests/session",
+    "tests/operators",
+    "tests/client/test_ask.py",
+    "tests/logs/test_fold_of_a_log.py",
+    "tests/logs/test_recording.py",
+    "tests/adapters/test_display.py",
+    "tests/adapters/test_reprs.py",
+    "tests/adapters/ipywidgets/test_wrong_arguments.py",
+)
+"""Every function of the packages is called in one of these."""
 EXPLAINED = Path(__file__).with_name("explained.txt")
 
 
 def explained() -> dict[str, str]:
-    """Names of survivors and their reasons: ``file: old => new`` on one line, the reason on the indented next one."""
+    """Names of survivors, each on a line, and their reasons, each on the indented next one."""
     found: dict[str, str] = {}
     name = ""
     for line in EXPLAINED.read_text(encoding="utf-8").splitlines():
@@ -48,8 +59,9 @@ def diff(mutant: Mutant) -> str:
 def sample(count: int, seed: int, only: str) -> list[Mutant]:
     """So many mutants, for the same seed the same ones as long as their lines are in the source, wherever they are."""
     paths = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
-    everything = [mutant for path in paths if only in str(path) for mutant in mutants_of(path, ROOT)]
-    print(f"{len(everything)} mutants in {len(paths)} modules; seed {seed}, sample {min(count, len(everything))}")
+    everything = [mutant for path in paths for mutant in mutants_of(path, ROOT) if only in mutant.name]
+    print(f"{len(everything)} mutants in {len({mutant.path for mutant in everything})} modules; ", end="")
+    print(f"seed {seed}, sample {min(count, len(everything))}", flush=True)
 
     def place(mutant: Mutant) -> tuple[bytes, str]:
         text = " ".join(f"{seed} {mutant.before} => {mutant.after}".split())
@@ -62,7 +74,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.mutation", description=(__doc__ or "").split("\n\n")[0])
     parser.add_argument("--count", type=int, default=100, help="how many mutants (default: 100)")
     parser.add_argument("--seed", type=int, default=1, help="which sample (default: 1)")
-    parser.add_argument("--only", default="", metavar="TEXT", help="only files whose path contains this")
+    parser.add_argument("--only", default="", metavar="TEXT", help="only changes whose name contains this")
     options = parser.parse_args()
     mutants = sample(options.count, options.seed, options.only)
     reasons = explained()

@@ -7,7 +7,6 @@ that call it, the fastest first, up to the first failure.
 
 from __future__ import annotations
 
-import ast
 import gc
 import os
 import pickle
@@ -36,14 +35,7 @@ def units_of(mutant: Mutant, root: Path) -> set[Place]:
 
     Which of them exist once the module is imported depends on whether the outer one has been called by then.
     """
-    path = root / mutant.path
-    return {
-        (str(path), first)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
-        and (first := min([node.lineno, *(mark.lineno for mark in node.decorator_list)])) <= mutant.line
-        and mutant.line <= (node.end_lineno or node.lineno)
-    }
+    return {(str(root / mutant.path), first) for first in mutant.functions}
 
 
 def codes(code: CodeType) -> Iterator[CodeType]:

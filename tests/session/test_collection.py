@@ -35,6 +35,15 @@ async def test_rows_are_read_once_and_come_newest_change_first() -> None:
     sessions.close()
 
 
+async def test_a_collection_shows_how_many_rows_it_has_and_whether_it_is_read_or_closed() -> None:
+    _, sessions = await opened([row("a", 1), row("b", 3)])
+    assert (repr(sessions), repr(sessions.rows)) == ("<SessionCollection 0>", "<SessionRows 0 loading>")
+    await sessions.ready()
+    assert (repr(sessions), repr(sessions.rows)) == ("<SessionCollection 2>", "<SessionRows 2>")
+    sessions.close()
+    assert repr(sessions) == "<SessionCollection 2 closed>"
+
+
 async def test_events_keep_the_rows_and_subscribers_are_told_once_per_tick() -> None:
     world, sessions = await opened([row("a", 1)])
     await sessions.ready()
@@ -283,8 +292,8 @@ async def test_closed_before_its_first_read_ends_leaves_nothing() -> None:
     sessions.close()
     with pytest.raises(HandleDisposed):
         await sessions.ready()
-    world.link.release()
-    await world.settle()
+    await world.settle(lambda: not world.link.pending)
+    assert world.link.pending == []
     assert world.counts == (0, 0, 0, 0, 0, 0)
 
 
@@ -302,6 +311,22 @@ async def test_a_collection_of_a_connection_that_is_not_logged_in_reads_what_any
     world.link.on_call("find", "sessions", lambda args: world.page(None, [row("a", 1)], args[0]))
     world.link.set_status(LinkStatus("unauthenticated", epoch=1))
     sessions = SessionCollection(world)
+    assert list(await sessions.ready()) == ["a"]
+    sessions.close()
+
+
+async def test_a_login_during_the_first_read_reads_anew_and_gives_the_first_up() -> None:
+    world = World()
+    world.link.hold("find", "sessions")
+    world.link.set_status(LinkStatus("unauthenticated", epoch=1))
+    sessions = SessionCollection(world)
+    await world.settle(lambda: world.link.pending)
+    (first,) = world.link.pending
+    world.link.set_status(LinkStatus("live", epoch=1))
+    await world.settle(lambda: first not in world.link.pending and world.link.pending)
+    (second,) = world.link.pending
+    assert second is not first
+    second.answer(world.page(None, [row("a", 1)]))
     assert list(await sessions.ready()) == ["a"]
     sessions.close()
 

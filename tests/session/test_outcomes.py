@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from agor_reactive.errors import Forbidden
+from agor_reactive.errors import Forbidden, UsageError
 from agor_reactive.models.outcome import Done, Failed, Outcome, Stopped, TimedOut
 from agor_reactive.session import prompt_and_wait
 from agor_reactive.session.handles import SessionHandle
 from tests.core.build import SID, message_row, stamp, task_row
-from tests.session.world import World
+from tests.session.world import World, ready
 
 
 async def waiting(hydration: str = "lazy") -> tuple[World, SessionHandle, asyncio.Future[Outcome]]:
@@ -94,6 +94,17 @@ async def test_time_that_is_up_gives_what_there_is_so_far_and_a_done_task_what_i
     outcome = await asked
     assert isinstance(outcome, Done)
     assert outcome.text == "So far, so good."
+    handle.release()
+
+
+@pytest.mark.parametrize("timeout", [-1, True, "5", float("nan")])
+async def test_a_time_limit_that_is_none_is_refused_before_anything_is_sent(timeout: Any) -> None:
+    world, handle = await ready()
+    before = len(world.link.calls)
+    for use in (handle.ask, handle.wait):
+        with pytest.raises(UsageError, match="timeout is a number of seconds"):
+            await use("t1", timeout=timeout)
+    assert len(world.link.calls) == before
     handle.release()
 
 

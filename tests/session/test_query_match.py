@@ -126,6 +126,14 @@ def test_an_object_fits_only_one_with_the_same_fields(value: Any, fit: bool) -> 
     assert matcher({"p": {"a": 1, "b": 2}})({"p": value}) is fit
 
 
+@pytest.mark.parametrize(
+    ("value", "fit"),
+    [(["a", "b"], True), (["a"], False), (["b", "a"], False), ("ab", False), ("a", False), (None, False), (2, False)],
+)
+def test_a_list_fits_only_one_with_the_same_items(value: Any, fit: bool) -> None:
+    assert matcher({"p": ["a", "b"]})({"p": value}) is fit
+
+
 def test_a_number_in_a_dotted_name_looks_inside_that_item() -> None:
     row = {"list": [{"x": 1}, {"x": 2}]}
     assert [matcher({"list.1.x": wanted})(row) for wanted in (1, 2)] == [False, True]

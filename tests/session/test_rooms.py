@@ -190,6 +190,20 @@ class Daemon:
             rooms.forget(name)
 
 
+async def test_two_who_join_at_once_share_one_call_and_its_failure() -> None:
+    daemon = Daemon()
+    rooms = Rooms(daemon, sleep=daemon.sleep)  # type: ignore[arg-type]
+    for _ in range(2):
+        rooms.want("a")
+    joins = [asyncio.ensure_future(rooms.join("a")) for _ in range(2)]
+    await turn()
+    daemon.answer("failed")
+    await turn()
+    assert [type(join.exception()) for join in joins if join.done()] == [ServerError, ServerError]
+    assert not daemon.waiting
+    await rooms.close()
+
+
 NAMES = ("a", "b")
 STEPS = st.one_of(
     st.tuples(st.sampled_from(["want", "leave", "join", "cancel"]), st.sampled_from(NAMES)),

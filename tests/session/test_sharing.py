@@ -18,11 +18,13 @@ from agor_reactive.errors import (
     HandleDisposed,
     NotAuthenticated,
     NotConnected,
+    NotFound,
     ServerError,
     TooManyRequests,
     UsageError,
 )
-from agor_reactive.models import Message, Task
+from agor_reactive.models import LinkStatus, Message, Task
+from agor_reactive.session.handles import SessionHandle, checked_handle
 from agor_reactive.session.hydration import run
 from tests.core.build import SID, message_row, task_row
 from tests.session.world import OTHER, World
@@ -127,6 +129,36 @@ async def test_a29_a33_two_hydrations_are_two_mirrors_in_one_room() -> None:
     assert world.room_calls()[2:] == [("leave", SID)]
 
 
+async def test_two_mirrors_of_one_session_get_each_event_until_they_are_released() -> None:
+    world = await opened()
+    first, second = (world.registry.retain(SID, task_hydration=hydration) for hydration in ("lazy", "none"))
+    await asyncio.gather(first.ready(), second.ready())
+    world.chunk("a", 0)
+    assert [handle.state.streaming_messages["mx"].text for handle in (first, second)] == ["a", "a"]
+    first.release()
+    world.chunk("b", 1)
+    assert second.state.streaming_messages["mx"].text == "ab"
+    second.release()
+
+
+async def test_a_handle_shows_its_session_and_whether_it_was_released(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = await opened()
+    handle = world.registry.retain(SID)
+    assert repr(handle).startswith(f"<SessionHandle {SID} of <SessionState ")
+    monkeypatch.setattr(SessionHandle, "displayed", None)
+    assert handle._display_() == repr(handle)
+    monkeypatch.setattr(SessionHandle, "displayed", lambda shown: ("a view of", shown))
+    assert handle._display_() == ("a view of", handle)
+    handle.release()
+    assert repr(handle).startswith(f"<SessionHandle {SID} released of ")
+
+
+def test_the_id_of_a_session_in_place_of_a_handle_is_quoted_no_longer_than_an_id() -> None:
+    with pytest.raises(UsageError) as raised:
+        checked_handle("x" * 100, "view()")
+    assert repr("x" * 40) in str(raised.value)
+
+
 async def test_a30_b05_a_daemon_without_rooms_is_mirrored_all_the_same() -> None:
     world = await opened(rooms=False)
     async with world.registry.retain(SID) as handle:
@@ -206,6 +238,19 @@ async def test_a39_a_short_id_handle_hears_its_session_and_no_other() -> None:
     handle.release()
 
 
+async def test_a_short_id_is_looked_up_only_once_the_link_is_up() -> None:
+    world = World()
+    handle = world.registry.retain(SHORT)
+    for attempt in (1, 2):
+        world.link.set_status(LinkStatus("reconnecting", attempt=attempt))
+        await world.settle()
+    assert (world.link.calls, world.slept, handle.state.error) == ([], [], None)
+    await world.link.open()
+    await handle.ready()
+    assert (handle.session_id, world.slept) == (SID, [])
+    handle.release()
+
+
 async def test_a40_a_short_id_handle_released_before_it_is_resolved_leaves_nothing() -> None:
     world = await opened()
     world.link.hold("get", "sessions")
@@ -234,6 +279,9 @@ async def test_a_short_id_of_no_session_or_of_several_ends_in_a_clear_error() ->
     assert state.terminal
     assert SID in (state.error or "")
     assert OTHER in (state.error or "")
+    await world.link.close()
+    with pytest.raises(NotFound, match="not found"):
+        await nothing.resync()
     nothing.release()
     ambiguous.release()
 
@@ -364,8 +412,10 @@ async def test_closing_the_registry_ends_every_handle_and_leaves_every_room() ->
     await world.settle()
     assert world.counts == (0, 0, 0, 0, 0, 0)
     assert ("leave", SID) in world.room_calls()
-    assert handle.state.status.disposed
-    assert short.state.status.disposed
+    for one in (handle, short):
+        assert one.state.status.disposed
+        with pytest.raises(HandleDisposed, match="the client of this handle was closed"):
+            one.subscribe(print)
 
 
 async def test_a_load_fails_at_once_when_the_link_drops_and_while_it_is_down() -> None:

@@ -226,18 +226,20 @@ def stream_failed(draft: Draft, event: e.StreamFailed) -> None:
 
 def _open_for_error(draft: Draft, event: e.StreamFailed) -> None:
     message_id, task_id = event.message_id, event.task_id
+    if task_id is None:
+        return
     settled = draft.books.settled
     if message_id in settled:
         # Only the exact message of the exact task. A saved message needs no error: it is here, perhaps only since a
         # resync, which reads rows that no event has brought.
-        if task_id is None or settled[message_id] != (task_id, "dropped"):
+        if settled[message_id] != (task_id, "dropped"):
             return
         if draft.messages_by_task.entries.get(message_id) is not None:
             return
         books = draft.books
         if books.removals and (task_id in books.gone_tasks or message_id in books.gone_messages):
             return
-    elif task_id is None or draft.tasks.entries.get(task_id) is None or _is_over(draft, message_id, task_id):
+    elif draft.tasks.entries.get(task_id) is None or _is_over(draft, message_id, task_id):
         return
     if len(draft.streams) >= limits.MOST_STREAMS:
         limits.say(draft, "streams", limits.MOST_STREAMS)
