@@ -15,7 +15,7 @@ from tests.core.build import message_row
 from tests.notebook.browser import in_browser, opened, prompt, run_all, until
 from tests.notebook.lab import Lab
 from tests.notebook.standalone_page import PAINTED, standalone
-from tests.notebook.written_notebooks import write_notebook
+from tests.notebook.written_notebooks import view_cell, write_notebook
 from tests.session.world import World, ready
 
 if TYPE_CHECKING:
@@ -163,18 +163,8 @@ async def test_a_table_that_is_scrolled_back_has_no_blank_frame(browser: Browser
         assert await page.evaluate("() => window.frames_blank") == 0
 
 
-CELL = """
-import sys
-sys.path.insert(0, ROOT)
-from agor_reactive.adapters.ipywidgets import SessionView
-from tests.notebook.long_session import long_session
-session = await long_session(tasks=3, messages=4)
-SessionView(session.handle)
-"""
-
-
 async def test_a_notebook_whose_tab_comes_back_has_no_blank_frame(browser: Browser, lab: Lab) -> None:
-    write_notebook(lab.root / "tabs.ipynb", CELL)
+    write_notebook(lab.root / "tabs.ipynb", view_cell(tasks=3, messages=4))
     async with opened(browser, lab, "tabs.ipynb") as page:
         await run_all(page)
         view = page.locator(".jp-Notebook .ag").first

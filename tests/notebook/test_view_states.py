@@ -11,7 +11,7 @@ from agor_reactive.adapters.page.document import Part
 from tests.notebook.browser import in_browser, opened, picture, run_all, shows, until
 from tests.notebook.lab import Lab
 from tests.notebook.standalone_page import snapshot, standalone, tell
-from tests.notebook.written_notebooks import write_notebook
+from tests.notebook.written_notebooks import view_cell, write_notebook
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, Page
@@ -232,18 +232,9 @@ CLIPBOARD = """() => Object.defineProperty(navigator, "clipboard", {
   value: { writeText: async (text) => { window.copied = text; } },
 })"""
 
-CELL = """
-import sys
-sys.path.insert(0, ROOT)
-from agor_reactive.adapters.ipywidgets import SessionView
-from tests.notebook.long_session import long_session
-session = await long_session(tasks=3, messages=2)
-SessionView(session.handle)
-"""
-
 
 async def test_keys_pressed_in_a_view_are_no_shortcuts_of_jupyterlab(browser: Browser, lab: Lab) -> None:
-    write_notebook(lab.root / "keys.ipynb", CELL)
+    write_notebook(lab.root / "keys.ipynb", view_cell(tasks=3, messages=2))
     async with opened(browser, lab, "keys.ipynb") as page:
         await run_all(page)
         view = page.locator(".jp-Notebook .ag").first

@@ -6,9 +6,21 @@ import json
 import textwrap
 from pathlib import Path
 
-__all__ = ["write_notebook"]
+__all__ = ["view_cell", "write_notebook"]
 
 _ROOT = Path(__file__).resolve().parents[2]
+
+
+def view_cell(*, tasks: int, messages: int) -> str:
+    """A cell that shows a session with so many tasks, the last one running, each with so many messages."""
+    return f"""
+        import sys
+        sys.path.insert(0, ROOT)
+        from agor_reactive.adapters.ipywidgets import SessionView
+        from tests.notebook.long_session import long_session
+        session = await long_session(tasks={tasks}, messages={messages})
+        SessionView(session.handle)
+        """
 
 
 def write_notebook(path: Path, *cells: str) -> None:

@@ -107,13 +107,18 @@ async def test_a_session_from_the_list_to_a_daemon_that_is_back(size: str, away:
             await app.shows("Session number 199")
 
 
-@SHARED
-async def test_a_denied_request_tells_the_agent_why(app: Seen) -> None:
-    await app.open(0)
+async def about_to_deny(app: Seen, number: int) -> None:
+    """The session of that number asks for a permission, and the reason of a denial is asked for."""
+    await app.open(number)
     await app.send("May I? [permission]")
     await app.shows("asks to use Read")
     await app.pilot.press("escape", "d")
     await app.shows("Deny Read", "Reason")
+
+
+@SHARED
+async def test_a_denied_request_tells_the_agent_why(app: Seen) -> None:
+    await about_to_deny(app, 0)
     await app.write("not now")
     await app.pilot.press("enter")
     await app.until(lambda: statuses(app) and statuses(app)[0] not in ("running", "awaiting_permission"), "it ends")
@@ -126,11 +131,7 @@ async def test_a_denied_request_tells_the_agent_why(app: Seen) -> None:
 
 @SHARED
 async def test_going_back_from_the_reason_answers_nothing(app: Seen) -> None:
-    await app.open(1)
-    await app.send("May I? [permission]")
-    await app.shows("asks to use Read")
-    await app.pilot.press("escape", "d")
-    await app.shows("Deny Read")
+    await about_to_deny(app, 1)
     await app.pilot.press("escape")
     await app.hides("Deny Read")
     await app.pilot.press("a")

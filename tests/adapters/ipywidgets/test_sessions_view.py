@@ -54,13 +54,19 @@ class Table:
         return self.rows
 
 
-async def test_rows_come_change_and_go_and_only_what_changed_is_sent(comms: Comms, clock: Clock) -> None:
+async def shown(comms: Comms, clock: Clock) -> tuple[World, SessionsView, Table]:
+    """A view of two sessions, and what a page shows of it."""
     world = world_of_two()
     await world.link.open()
     view = SessionsView(world, timers=clock)  # type: ignore[arg-type]
     await view.ready()
     table = Table(comms)
     view.receive({"op": "sync", "view": "page"})
+    return world, view, table
+
+
+async def test_rows_come_change_and_go_and_only_what_changed_is_sent(comms: Comms, clock: Clock) -> None:
+    world, view, table = await shown(comms, clock)
     rows = table.look()
     assert {row["title"] for row in rows.values()} == {"<b>One</b>", "Other"}
     assert rows[SID]["tasks"] == 2
@@ -79,12 +85,7 @@ async def test_rows_come_change_and_go_and_only_what_changed_is_sent(comms: Comm
 
 
 async def test_a_click_opens_a_session_and_another_click_another(comms: Comms, clock: Clock) -> None:
-    world = world_of_two()
-    await world.link.open()
-    view = SessionsView(world, timers=clock)  # type: ignore[arg-type]
-    await view.ready()
-    table = Table(comms)
-    view.receive({"op": "sync", "view": "page"})
+    world, view, table = await shown(comms, clock)
     view.receive({"op": "pick", "session": SID, "view": "page"})
     assert view.selected == SID
     table.look()
@@ -133,12 +134,7 @@ async def test_a_saved_table_reads_well_and_closing_leaves_nothing(comms: Comms,
 
 
 async def test_a_session_whose_last_task_failed_is_not_a_green_idle(comms: Comms, clock: Clock) -> None:
-    world = world_of_two()
-    await world.link.open()
-    view = SessionsView(world, timers=clock)  # type: ignore[arg-type]
-    await view.ready()
-    table = Table(comms)
-    view.receive({"op": "sync", "view": "page"})
+    world, view, table = await shown(comms, clock)
     assert (table.look()[SID]["status"], table.look()[SID]["tone"]) == ("idle", "ok")
     world.link.emit("tasks patched", {"task_id": "t1", "session_id": SID, "status": "failed"})
     await world.settle()
