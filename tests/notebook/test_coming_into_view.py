@@ -119,8 +119,13 @@ async def test_a_view_that_was_out_of_sight_has_no_blank_frame(
     leave, come_back = AWAY[how]
     async with standalone(browser) as page, bridged(page, PARAGRAPH * paragraphs) as bridge:
         await bridge.shows(PARAGRAPH.strip())
-        await page.locator(".ag-scroll").evaluate("(e) => { e.scrollTop -= 700; }")
-        await page.locator(".ag-jump").wait_for()
+
+        async def scrolled_up() -> bool:
+            # In a frame in which text above is laid out, one turn of the wheel may not tell from the move of the end.
+            await page.locator(".ag-scroll").evaluate("(e) => { e.scrollTop -= 700; }")
+            return await page.locator(".ag-jump").is_visible()
+
+        await until(scrolled_up, "the view is scrolled up")
         await page.evaluate(PAINTED)
         await page.evaluate(FRAMES)
         await page.evaluate(leave)
