@@ -67,6 +67,13 @@ AWAY = {
 }
 
 
+async def in_a_frame(page: Page, action: str) -> None:
+    """Run a function of the page just before it paints. Between two frames, what is looked at would not be painted."""
+    await page.evaluate(
+        f"() => new Promise((done) => requestAnimationFrame(() => {{ ({action})(); done(); }}))",
+    )
+
+
 class Bridge:
     """A page with the publisher of a notebook's view behind it. While `losing`, what is sent to the page is lost."""
 
@@ -145,7 +152,7 @@ async def test_a_view_that_was_out_of_sight_has_no_blank_frame(
         await bridge.world.settle()
         assert await page.get_by_text("Said meanwhile.").count() == 0
         await page.evaluate(AGAIN)
-        await page.evaluate(come_back)
+        await in_a_frame(page, come_back)
         await bridge.shows("Said meanwhile.")
         await page.wait_for_function("() => window.frames_shown > 5")
         assert await page.evaluate("() => window.frames_blank") == 0
@@ -163,7 +170,7 @@ async def test_a_table_that_is_scrolled_back_has_no_blank_frame(browser: Browser
         await page.evaluate(leave)
         await page.wait_for_function("() => sent.at(-1).op === 'rest'")
         await page.evaluate(AGAIN)
-        await page.evaluate(come_back)
+        await in_a_frame(page, come_back)
         await page.wait_for_function("() => window.frames_shown > 5")
         assert await page.evaluate("() => window.frames_blank") == 0
 
