@@ -165,7 +165,7 @@ class Router:
                 if session_id != current:
                     before, begun = begun, number
                     if sink is not None:
-                        self._pass(sink, events[before:number], at)
+                        sink.receive(events[before:number], at)
                     current = session_id
                     sink = sinks.get(session_id) if type(session_id) is str else None
                 if session_id is None and topic == UNREADABLE:
@@ -173,33 +173,29 @@ class Router:
                 if topics and topic in topics:
                     before, begun = begun, number + 1
                     if sink is not None:
-                        self._pass(sink, events[before:begun], at)
+                        sink.receive(events[before:begun], at)
                     topics[topic].emit(payload if sink is None else unshared(payload))
                     current = sink = None  # a listener may have released the session, or begun one
             number, before, begun = len(events), begun, len(events)
             if sink is not None:
-                self._pass(sink, events[before:] if before else events, at)
-        except BaseException:
+                sink.receive(events[before:] if before else events, at)
+        except BaseException as error:
             self._receive_later(events[begun if sink is not None else number + 1 :], at)
-            raise
+            if not isinstance(error, (Exception, asyncio.CancelledError, GeneratorExit)):
+                raise
+            _log.exception("a session failed on an event")
 
     def _receive_later(self, events: EventRun, at: float) -> None:
-        """Route the rest on the next tick: a listener was interrupted (KeyboardInterrupt, SystemExit)."""
+        """Route the rest on the next tick: what came before it was interrupted, or failed."""
         if events:
             asyncio.get_running_loop().call_soon(self.receive, events, at)
-
-    def _pass(self, sink: Sink, events: EventRun, at: float) -> None:
-        try:
-            sink.receive(events, at)
-        except (Exception, asyncio.CancelledError, GeneratorExit):  # noqa: BLE001 - other sessions lose no event by it
-            _log.exception("a session failed on an event")
 
     def _unreadable(self, payload: Any, at: float) -> None:
         """Pass it to the sessions that the frame names, else to all: the lost event may concern any of them."""
         ids = payload.get("session_ids") if type(payload) is dict else None
         named = [one for one in ids if type(one) is str] if type(ids) is list and ids else tuple(self._sinks)
         for sink in [self._sinks[session_id] for session_id in named if session_id in self._sinks]:
-            self._pass(sink, ((UNREADABLE, payload),), at)
+            sink.receive(((UNREADABLE, payload),), at)
 
     def tap(self, tap: Tap) -> Callable[[], None]:
         """Let `tap` see everything that sessions fold from now on. Returns the undo."""

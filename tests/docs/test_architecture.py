@@ -129,7 +129,7 @@ async def test_a_chunk_takes_the_steps_of_the_page_in_their_order() -> None:
             called.extend([step] if step not in called else [])
         elif step == steps[0]:
             called[:] = [step]
-        elif step == steps[1] and ["messages streaming:chunk"] == [topic for topic, _ in frame.f_locals["events"]]:
+        elif step == steps[1] and [topic for topic, _ in frame.f_locals["events"]] == ["messages streaming:chunk"]:
             called.append(step)
 
     async with (

@@ -139,6 +139,8 @@ async def test_a_session_that_fails_loses_no_event_of_another(caplog: pytest.Log
     router, sinks = routed("a", "b")
     undo = router.feed("bad", type("Bad", (), {"receive": lambda *_: [][0]})())
     router.receive([chunk_of(of, n) for n, of in enumerate(["a", "bad", "b", "bad", "a"])], 1.0)
+    for _ in range(2):
+        await asyncio.sleep(0)
     assert [sink.runs for sink in sinks.values()] == [[[0], [4]], [[2]]]
     assert [record.message for record in caplog.records] == ["a session failed on an event"] * 2
     undo()
