@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
+from operator import itemgetter
 from typing import Any
 
 from agor_reactive.core.fold import fold, fold_run, initial_state
@@ -16,6 +17,12 @@ __all__ = ["Fold", "MirrorFold", "started", "stepped"]
 
 Complain = Callable[[Record, str], None]
 """Takes a record that could not be folded, and why."""
+
+
+_PLAIN_FIELDS = 5
+"""How many fields an event has in a log: n, t, kind, topic and payload. Only one with a cut text has another."""
+
+_kind, _topic_and_payload = itemgetter("kind"), itemgetter("topic", "payload")
 
 
 class MirrorFold:
@@ -53,16 +60,15 @@ def started(record: Record) -> MirrorFold:
 
 
 def _plain(records: list[Record], session_id: str) -> tuple[list[Sequence[Any]], str] | None:
-    """Topics and payloads, if all records are events of this one session and nothing else, as most are."""
+    """Topics and payloads, if all records are plain events of this one session and nothing else, as most are."""
     try:
-        events: list[Sequence[Any]] = [
-            (record["topic"], record["payload"])
-            for record in records
-            if record["kind"] == "event" and record["payload"]["session_id"] == session_id and "cut" not in record
-        ]
+        if {*map(len, records)} != {_PLAIN_FIELDS} or {*map(_kind, records)} != {"event"}:
+            return None
+        events: list[Sequence[Any]] = [*map(_topic_and_payload, records)]
+        of_session = [payload["session_id"] for _, payload in events].count(session_id)
     except (KeyError, TypeError):
         return None
-    return (events, session_id) if len(events) == len(records) else None
+    return (events, session_id) if of_session == len(events) else None
 
 
 class Fold:

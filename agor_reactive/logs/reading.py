@@ -11,12 +11,13 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 import orjson
 
 from agor_reactive.errors import UsageError
-from agor_reactive.logs.files import Damage, Frame, chunks, lines
+from agor_reactive.logs.files import Damage, Frame, chunks, line_ends, lines
 from agor_reactive.logs.records import FORMAT, KINDS
 from agor_reactive.models.wire import UNREADABLE, CutText, RawEvent
 
@@ -146,6 +147,9 @@ def record_lists(
             damages.add(one)
 
 
+_number, _time, _kind = itemgetter("n"), itemgetter("t"), itemgetter("kind")
+
+
 class _Reader:
     """Reads records and keeps count: the number of the last one, its time, the highest number of a mirror."""
 
@@ -159,19 +163,14 @@ class _Reader:
     def together(self, chunk: bytes) -> list[Record] | None:
         """The records of whole lines, read at once; None, and nothing counted, if one of them needs a closer look."""
         try:
-            found: list[Record] = orjson.loads(b"[" + chunk.replace(b"\n", b",") + b"]")
-            numbers = [record["n"] for record in found]
-            kinds = {record["kind"] for record in found}
-            times = {type(record["t"]) for record in found}
+            found: list[Record] = orjson.loads(b"".join((b"[", chunk.replace(b"\n", b","), b"]")))
+            numbers = [*map(_number, found)]
+            kinds = {*map(_kind, found)}
+            times = {*map(type, map(_time, found))}
         except (ValueError, TypeError, KeyError):
             return None
         wanted = range(self.n + 1, self.n + 1 + len(found))
-        if (
-            numbers != list(wanted)
-            or not kinds <= KINDS
-            or not times <= _NUMBERS
-            or chunk.count(b"\n") + 1 != len(found)
-        ):
+        if numbers != list(wanted) or not kinds <= KINDS or not times <= _NUMBERS or line_ends(chunk) + 1 != len(found):
             return None
         if not kinds <= _WITHOUT_MIRROR:
             of_mirrors = [record for record in found if record["kind"] not in _WITHOUT_MIRROR]
