@@ -115,15 +115,12 @@ export class SessionList {
 
   apply(message) {
     if (!this.host.takes(message)) return;
-    const before = new Map(this.rows);
     if (message.op === "snapshot") this.rows.clear();
     this.saved("");
     this.root.classList.remove("ag-unfed");
     for (const id of message.gone ?? []) this.rows.delete(id);
-    for (const [id, row] of message.put ?? []) {
-      this.rows.set(id, row);
-      this.attention.note(id, row, before.get(id));
-    }
+    for (const [id, row] of message.put ?? []) this.rows.set(id, row);
+    this.attention.begin(this.rows);
     if (message.note !== undefined) {
       this.noted = message.note;
       this.say();
@@ -135,7 +132,7 @@ export class SessionList {
     const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     this.choices();
     const wanted = this.status.value;
-    this.attention.see(this.selected);
+    this.attention.see(this.selected, this.rows.get(this.selected));
     const found = [...this.rows].filter(([id, row]) => {
       if (wanted === NEEDS_ATTENTION && !this.attention.needs(id, row)) return false;
       if (wanted && wanted !== NEEDS_ATTENTION && row.status !== wanted) return false;
