@@ -54,7 +54,7 @@ class SessionsPublisher(Publisher[Listing]):
         self._unfollow = sessions.listen(self._follow)
 
     def _follow(self, rows: SessionRows) -> None:
-        self._needs.take(rows.rows, rows.failed)
+        self._needs.take(dict(rows.rows.items()), rows.failed)
 
     def _subscribe(self) -> Callable[[], None]:
         return self._sessions.listen(lambda rows: self._changed())

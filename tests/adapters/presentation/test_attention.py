@@ -118,7 +118,8 @@ def test_a_failure_that_was_seen_hides_nothing_that_comes_later() -> None:
         needs.take(rows(a=status))
     (failed, at), (finished, later) = needs.of("a")
     assert (failed, finished) == ("failed", "finished")
-    assert at is not None and later is not None
+    assert at is not None
+    assert later is not None
     assert [reason_of(needs.of("a"), seen) for seen in (0, at, later)] == ["failed", "finished", None]
 
 
