@@ -19,7 +19,12 @@ TOOL = {"kind": "tool", "tool": "u1", "name": "Read", "brief": "in a.txt", "stat
 THOUGHT = Part({"kind": "thought", "live": False}, "A word. " * 100 + "The needle.")
 
 # A fragment reveals its element by the same steps as the search does, which a script cannot start.
-FIND = """(element) => { element.id = "found"; location.hash = ""; location.hash = "found"; }"""
+FIND = """(element) => {
+  document.getElementById("found")?.removeAttribute("id");
+  element.id = "found";
+  location.hash = "";
+  location.hash = "found";
+}"""
 
 
 async def opened(page: Page, place: Locator) -> bool:
