@@ -15,7 +15,15 @@ if TYPE_CHECKING:
 
 pytestmark = in_browser(seconds=60)
 
-TOOL = {"kind": "tool", "tool": "u1", "name": "Read", "brief": "in a.txt", "state": "complete", "why": "", "took": "1 s"}
+TOOL = {
+    "kind": "tool",
+    "tool": "u1",
+    "name": "Read",
+    "brief": "in a.txt",
+    "state": "complete",
+    "why": "",
+    "took": "1 s",
+}
 THOUGHT = Part({"kind": "thought", "live": False}, "A word. " * 100 + "The needle.")
 
 # A fragment reveals its element by the same steps as the search does, which a script cannot start.
