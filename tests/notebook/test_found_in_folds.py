@@ -19,7 +19,7 @@ TOOL = {
     "kind": "tool",
     "tool": "u1",
     "name": "Read",
-    "brief": "in a.txt",
+    "brief": "a.txt",
     "state": "complete",
     "why": "",
     "took": "1 s",
