@@ -83,13 +83,14 @@ test("long lines and blocks are shown in pieces that do not depend on how they c
   const texts = [
     "word ".repeat(5000),
     "x".repeat(20001),
-    "𝄞".repeat(9000),
+    `x${"𝄞".repeat(9000)}`,
     `\`\`\`\n${"y".repeat(17000)}\nz\n\`\`\``,
     Array.from({ length: 600 }, (_, at) => `- item **${at}**`).join("\n"),
     ["| a | b |", "|---|---|", ...Array.from({ length: 500 }, (_, at) => `| ${at} | \`c\` |`), "end"].join("\n"),
   ];
   for (const text of texts) {
     const expected = whole(text);
+    assert.ok(!/[\ud800-\udbff](?![\udc00-\udfff])/.test(expected), "no character is cut in two");
     for (const seed of seeds(4)) {
       const roll = dice(seed);
       const shown = new Shown();
@@ -120,4 +121,20 @@ test("the copy of a block of code is that code, also while it grows", () => {
     const expected = "```".startsWith(grows) ? code.slice(0, code.length - code.split("\n").at(-1).length).replace(/\n$/, "") : code;
     assert.equal(shown.prose.code.text, expected, JSON.stringify([seed, text.slice(0, 200)]));
   }
+});
+
+test("each kind of block", () => {
+  const body = (text) => /<div class=ag-prose>(.*)<div class=ag-tail><\/><\/>$/s.exec(whole(`${text}\n\n`))?.[1];
+  const kinds = {
+    "# T #": "<h3>T</>",
+    "a\n> b\n> > c\nd": "<p>a</><blockquote><p>b</><blockquote><p>c</></></><p>d</>",
+    "a  \nb\\\nc\nd": "<p>a<br></>b<br></>c\nd</>",
+    "3. x\n4. y\n   z": "<ol start=3><li><span>x</></><li><span>y\nz</></></>",
+    "- [x] y\n- z\n  1. w": "<ul><li class=ag-todo><span class=ag-box>☑ </><span>y</></><li><span>z</><ol start=1><li><span>w</></></></></>",
+    "| a | b |\n|--|-:|\n| `c|d` | \\| |": "<div class=ag-table><table><tr><th>a</><th textAlign=right>b</></><tr><td>`c</><td textAlign=right>d`</><td>|</></></></>",
+    "| a | b\n|:-:|-": "<div class=ag-table><table><tr><th textAlign=center>a</><th>b</></></></>",
+    "a | b\n- ": "<p>a | b</><ul><li></></>",
+    "a\n***\n__b__ *c* ~~d~~ `e`": "<p>a</><hr></><p><strong>b</> <em>c</> <s>d</> <code>e</></>",
+  };
+  for (const [text, expected] of Object.entries(kinds)) assert.equal(body(text), `<div>${expected}</>`, text);
 });

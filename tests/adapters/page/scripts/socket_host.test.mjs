@@ -225,6 +225,7 @@ test("the view is cut when the connection is lost and back with the first messag
   newest().says({ op: "snapshot", seq: 4, now: 0 });
   newest().closed();
   view.host.quiet(); // an action that got no answer says less
+  view.host.lost(); // once is enough
   pass(1000);
   newest().opens();
   assert.deepEqual(view.states, ["cut"]);
@@ -278,7 +279,7 @@ test("elapsed times never run backwards, however late messages come", () => {
       Date.now = () => clock;
       for (let left = 20; left > 0; left -= 1) {
         clock += 1000;
-        const late = roll.below(900);
+        const late = roll.below(5000);
         host.takes({ op: seq ? "patch" : "snapshot", seq: (seq += 1), now: clock - late - 5e5 });
         const elapsed = host.since(1e12 - 5e5 - 1000);
         assert.ok(elapsed >= before, `seed ${seed}`);
