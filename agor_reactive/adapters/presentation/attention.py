@@ -1,6 +1,6 @@
 """Which sessions of a list need attention: a permission or a question is pending, it failed, or it has finished.
 
-The one rule of all views. `Needs` says of each session why it may need attention and since when, whoever looks;
+The one rule of all views. `Needs` says of each session why it may need attention and since when, for any viewer;
 `reason_of` compares that with what one viewer has seen; `Attention` is both, for a view of one viewer. Pages get the
 needs with the rows and keep only the memory of what was seen. Knows rows of sessions only.
 """

@@ -1,4 +1,4 @@
-// A server as a host: sockets that open, close, fall silent or never open, and what a view is told of them.
+// A server as a host: sockets that open, close, fall silent or never open, and which state of them a view shows.
 
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
