@@ -160,6 +160,7 @@ class SessionsFeed(Feed[Listing], SessionsPublisher):
         self._begin()
 
     def _on_close(self) -> None:
+        super()._on_close()
         self._sessions.close()
 
 

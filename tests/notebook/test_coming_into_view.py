@@ -159,7 +159,7 @@ async def test_a_view_that_was_out_of_sight_has_no_blank_frame(
 
 
 async def test_a_table_that_is_scrolled_back_has_no_blank_frame(browser: Browser) -> None:
-    shown = {"status": "idle", "tone": "ok", "agent": "", "ref": "", "tasks": 0, "archived": False}
+    shown = {"status": "idle", "tone": "ok", "agent": "", "ref": "", "tasks": 0, "archived": False, "needs": []}
     rows = [[str(number), {**shown, "title": f"Session {number}", "when": number}] for number in range(60)]
     leave, come_back = AWAY["scrolled away"]
     async with standalone(browser, "sessions_widget") as page:

@@ -102,7 +102,7 @@ async def test_a_view_begins_at_its_end_however_narrow(browser: Browser, width: 
 
 async def test_a_row_of_the_table_keeps_its_title_where_there_is_little_room(browser: Browser) -> None:
     row: dict[str, Any] = {"title": "Repair the reports", "status": "awaiting permission", "tone": "warn"}
-    row |= {"agent": "claude-code", "ref": "fix/report", "tasks": 12, "when": 0}
+    row |= {"agent": "claude-code", "ref": "fix/report", "tasks": 12, "when": 0, "needs": []}
     async with standalone(browser, "sessions_widget") as page:
         await page.evaluate(
             "(m) => receive(m)", {"op": "snapshot", "seq": 1, "now": 0, "put": [["s", row]], "note": ""}

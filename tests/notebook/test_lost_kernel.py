@@ -90,7 +90,16 @@ async def test_a_kernel_that_does_not_answer_is_not_called_live(browser: Browser
 
 
 async def test_a_table_whose_kernel_is_gone_says_so_its_open_session_too(browser: Browser) -> None:
-    row = {"title": "One", "status": "idle", "tone": "ok", "agent": "", "ref": "", "tasks": 1, "when": None}
+    row = {
+        "title": "One",
+        "status": "idle",
+        "tone": "ok",
+        "agent": "",
+        "ref": "",
+        "tasks": 1,
+        "when": None,
+        "needs": [],
+    }
     async with standalone(browser, "sessions_widget") as page:
         await page.evaluate(
             "(m) => receive(m)", {"op": "snapshot", "seq": 1, "now": 0, "put": [["s", row]], "note": ""}

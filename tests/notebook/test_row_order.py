@@ -14,7 +14,16 @@ pytestmark = in_browser(seconds=60)
 
 
 def row(title: str, when: int) -> list[Any]:
-    shown = {"title": title, "status": "idle", "tone": "ok", "agent": "", "ref": "", "tasks": 0, "archived": False}
+    shown = {
+        "title": title,
+        "status": "idle",
+        "tone": "ok",
+        "agent": "",
+        "ref": "",
+        "tasks": 0,
+        "needs": [],
+        "archived": False,
+    }
     return [title, {**shown, "when": when}]
 
 

@@ -248,3 +248,9 @@ async def test_keys_pressed_in_a_view_are_no_shortcuts_of_jupyterlab(browser: Br
                 await page.wait_for_function("(name) => document.activeElement.className === name", arg=place)
                 await page.keyboard.type(keys)
                 assert await page.locator(".jp-Notebook .jp-CodeCell").count() == 1, (place, keys)
+        # Nor do arrows select cells: they lead from task to task.
+        heads = view.locator(".ag-task-head")
+        await heads.first.focus()
+        for key, number in (("ArrowDown", 1), ("ArrowUp", 0)):
+            await page.keyboard.press(key)
+            assert await heads.nth(number).evaluate("(head) => head === document.activeElement"), key

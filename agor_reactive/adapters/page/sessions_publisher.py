@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from agor_reactive.adapters.page.publisher import Publisher, Send
 from agor_reactive.adapters.page.throttle import Timers
+from agor_reactive.adapters.presentation.attention import Need, Needs
 from agor_reactive.adapters.presentation.heading import model_of, title_of
 from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.adapters.presentation.status import session_status, status_label, tone_of
@@ -15,7 +16,7 @@ from agor_reactive.models.base import instant
 from agor_reactive.models.session import Session
 from agor_reactive.session.collection import SessionCollection, SessionRows
 
-__all__ = ["Listing", "SessionsPublisher", "table_text"]
+__all__ = ["Listing", "SessionsPublisher", "session_row", "table_text"]
 
 
 class Listing(NamedTuple):
@@ -29,7 +30,10 @@ EMPTY = Listing({})
 
 
 class SessionsPublisher(Publisher[Listing]):
-    """Publishes the sessions of a collection. `on_pick` gets the id of a session that a page wants to open."""
+    """Publishes the sessions of a collection. `on_pick` gets the id of a session that a page wants to open.
+
+    What happens while every page is hidden needs attention, too: so the rows are followed from the start to the end.
+    """
 
     def __init__(
         self,
@@ -45,7 +49,12 @@ class SessionsPublisher(Publisher[Listing]):
         self._on_pick = on_pick
         self._report = on_published
         self._built: SessionRows | None = None
-        self._kept: dict[str, tuple[Session, str, Mapping[str, Any]]] = {}
+        self._kept: dict[str, tuple[Session, str, tuple[Need, ...], Mapping[str, Any]]] = {}
+        self._needs = Needs()
+        self._unfollow = sessions.listen(self._follow)
+
+    def _follow(self, rows: SessionRows) -> None:
+        self._needs.take(dict(rows.rows.items()), rows.failed)
 
     def _subscribe(self) -> Callable[[], None]:
         return self._sessions.listen(lambda rows: self._changed())
@@ -55,11 +64,12 @@ class SessionsPublisher(Publisher[Listing]):
         if rows is self._built:
             return None
         self._built = rows
+        self._follow(rows)  # these may be newer than what was listened to
         known, self._kept = self._kept, {}
         for row in rows.rows.values():
-            kept, status = known.get(row.session_id), _status(rows, row)
-            if kept is None or kept[0] is not row or kept[1] != status:
-                kept = (row, status, _row(row, status))
+            kept, status, needs = known.get(row.session_id), _status(rows, row), self._needs.of(row.session_id)
+            if kept is None or kept[0] is not row or kept[1:3] != (status, needs):
+                kept = (row, status, needs, session_row(row, status, needs))
             self._kept[row.session_id] = kept
         note = one_line(rows.error, 400) if rows.error else "Loading the sessions…" if rows.loading else ""
         return Listing({session_id: fields for session_id, (*_, fields) in self._kept.items()}, note)
@@ -84,12 +94,16 @@ class SessionsPublisher(Publisher[Listing]):
     def _on_published(self) -> None:
         self._report(self._sessions.rows)
 
+    def _on_close(self) -> None:
+        self._unfollow()
+
 
 def _status(rows: SessionRows, row: Session) -> str:
     return session_status(row.status, rows.failed.get(row.session_id, ""))
 
 
-def _row(row: Session, status: str) -> Mapping[str, Any]:
+def session_row(row: Session, status: str, needs: tuple[Need, ...] = ()) -> Mapping[str, Any]:
+    """Return what pages show of a session. They compare its `needs` with when it was last opened there."""
     ref = row.git_state.ref if row.git_state is not None else ""
     when = instant(row.last_updated) or instant(row.created_at)
     return {
@@ -101,6 +115,7 @@ def _row(row: Session, status: str) -> Mapping[str, Any]:
         "tasks": len(row.tasks),
         "when": None if when is None else round(when * 1000),
         "archived": bool(row.archived),
+        "needs": needs,
     }
 
 

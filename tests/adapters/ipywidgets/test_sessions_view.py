@@ -146,3 +146,17 @@ async def test_a_session_whose_last_task_failed_is_not_a_green_idle(comms: Comms
     assert (table.look()[SID]["status"], table.look()[SID]["tone"]) == ("idle", "ok")
     view.close()
     await world.registry.close()
+
+
+async def test_what_happens_while_every_page_is_hidden_needs_attention(comms: Comms, clock: Clock) -> None:
+    world, view, table = await shown(comms, clock)
+    assert [row["needs"] for row in table.look().values()] == [(), ()]
+    view.receive({"op": "rest", "view": "page"})
+    for status in ("running", "idle"):
+        world.link.emit("sessions patched", session_row(status=status, last_updated=stamp(30), archived=False))
+        await world.settle()
+    view.receive({"op": "wake", "view": "page"})
+    clock.advance(1)
+    assert [reason for reason, _ in table.look()[SID]["needs"]] == ["finished"]
+    view.close()
+    await world.registry.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from agor_reactive.adapters.presentation.attention import Attention, reason_label
+from agor_reactive.adapters.presentation.attention import Attention, Needs, reason_label, reason_of
 from agor_reactive.models.session import Session
 
 
@@ -91,3 +91,56 @@ def test_a_removed_session_needs_none() -> None:
 
 def test_reasons_have_words() -> None:
     assert reason_label("permission") == "asks for permission"
+
+
+def test_a_failure_is_announced_once_though_the_next_prompt_asks() -> None:
+    attention = Attention()
+    said = [
+        attention.take(rows(a=status)) for status in ("running", "failed", "awaiting_permission", "running", "idle")
+    ]
+    assert said == [(), ("a",), ("a",), (), ()]
+    assert attention.reason("a") == "failed"
+
+
+def test_what_was_seen_before_needs_attention_only_for_what_came_later() -> None:
+    first = Attention()
+    first.take(rows(a="running", b="running"))
+    first.take(rows(a="failed", b="failed"))
+    first.see("a")
+    again = Attention(first.seen)
+    again.take(rows(a="failed", b="failed"))
+    assert [again.reason(name) for name in "ab"] == [None, "failed"]
+
+
+def test_a_failure_that_was_seen_hides_nothing_that_comes_later() -> None:
+    needs = Needs()
+    for status in ("running", "failed", "running", "idle"):
+        needs.take(rows(a=status))
+    (failed, at), (finished, later) = needs.of("a")
+    assert (failed, finished) == ("failed", "finished")
+    assert at is not None
+    assert later is not None
+    assert [reason_of(needs.of("a"), seen) for seen in (0, at, later)] == ["failed", "finished", None]
+
+
+def test_the_time_of_a_need_is_that_of_the_row_and_later_each_time() -> None:
+    needs, ats = Needs(), list[int]()
+    for status, second in (("running", 5), ("idle", 7), ("running", 7), ("idle", 7), ("running", 9), ("idle", 8)):
+        row = Session(session_id="a", status=status, last_updated=f"2026-08-22T10:00:0{second}.500Z")
+        needs.take({"a": row})
+        ats += [at for _, at in needs.of("a") if at is not None]
+    assert ats == [ats[0], ats[0] + 1, ats[0] + 1000]
+    assert ats[0] % 60_000 == 7_500
+
+
+@pytest.mark.parametrize("status", ["idle", "running"])
+def test_a_failed_last_task_is_a_failure_whatever_the_session_does(status: str) -> None:
+    attention = Attention()
+    attention.take(rows(a="running"))
+    assert attention.take(rows(a=status), {"a": "failed"}) == ("a",)
+    assert attention.take(rows(a=status), {"a": "failed"}) == ()
+    assert attention.reason("a") == "failed"
+    attention.see("a")
+    attention.see(None)
+    assert attention.take(rows(a=status)) == ()
+    assert attention.take(rows(a=status), {"a": "timed_out"}) == ("a",)

@@ -16,7 +16,8 @@ function cells(line) {
 
 // Whether a line is the second of a table.
 export function divides(line) {
-  return line.includes("--") && /^[\s|:-]*$/.test(line) && cells(line).every((mark) => /^:?-{2,}:?$/.test(mark));
+  if (!line.includes("--") && !(line.includes("-") && line.includes("|"))) return false;
+  return /^[\s|:-]*$/.test(line) && cells(line).every((mark) => /^:?-+:?$/.test(mark));
 }
 
 function table(lines, parent) {

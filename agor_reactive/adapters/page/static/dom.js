@@ -40,6 +40,11 @@ export function copyButton(text) {
   return copy;
 }
 
+// Folds an element or shows it. Where the browser's own search looks into what is folded, it shows what it finds.
+export function setFolded(element, folded) {
+  element.hidden = folded ? "until-found" : false;
+}
+
 // The focused element in `root`, which may be in a shadow tree; null if the focus is elsewhere.
 export function focusedIn(root) {
   const { activeElement } = root.getRootNode();

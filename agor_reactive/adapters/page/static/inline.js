@@ -25,6 +25,12 @@ function hostOf(address) {
   }
 }
 
+// Whether a label is that host or an address of it. One that only has the host's name in it may be another address.
+function isNamedIn(label, host) {
+  const text = label.trim().toLowerCase();
+  return text === host || text === `mailto:${host}` || (/^https?:/.test(text) && hostOf(text) === host);
+}
+
 function putLink(parent, label, address, lead) {
   if (!/^(https?:\/\/|mailto:)/i.test(address)) {
     parent.append(make("span", "ag-dead", `${lead}${label}${address && address !== label ? ` (${address})` : ""}`));
@@ -32,7 +38,7 @@ function putLink(parent, label, address, lead) {
   }
   parent.append(link(lead + label, address));
   const host = hostOf(address);
-  if (host && !label.includes(host)) parent.append(make("span", "ag-host", ` (${host})`));
+  if (host && !isNamedIn(label, host.toLowerCase())) parent.append(make("span", "ag-host", ` (${host})`));
 }
 
 const SPECIAL = /[\\`*_~![<&]|https?:\/\//g;

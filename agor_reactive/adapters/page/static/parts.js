@@ -1,6 +1,6 @@
 // The kinds of parts of a task, except requests.
 
-import { button, copyButton, duration, focusedIn, make } from "./dom.js";
+import { button, copyButton, duration, focusedIn, make, setFolded } from "./dom.js";
 import { Part } from "./part.js";
 import { Prose } from "./prose.js";
 import { Request } from "./request.js";
@@ -65,11 +65,12 @@ class Folded extends Part {
     this.button = this.root.appendChild(button(className, "", title, () => this.unfold()));
     this.button.setAttribute("aria-expanded", "false");
     this.body = this.root.appendChild(make("div", bodyClass));
-    this.body.hidden = true;
+    this.body.addEventListener("beforematch", () => this.body.hidden && this.unfold());
+    setFolded(this.body, true);
   }
 
   unfold() {
-    this.body.hidden = !this.body.hidden;
+    setFolded(this.body, !this.body.hidden);
     this.button.setAttribute("aria-expanded", String(!this.body.hidden));
     this.show();
   }
@@ -86,7 +87,8 @@ class Thought extends Folded {
     const { live } = this.fields;
     const line = (live ? this.text.slice(-400) : this.text.slice(0, 600)).replace(/\s+/g, " ").trim();
     this.brief.textContent = live ? `Thinking… ${line.slice(-160)}` : line.slice(0, 300);
-    if (!this.body.hidden) this.body.textContent = this.text;
+    // What is folded is there to be found, but not while each chunk would be all of it again.
+    if (!this.body.hidden || !live) this.body.textContent = this.text;
   }
 }
 
@@ -113,7 +115,7 @@ class Calls extends Part {
     openRuns[opened ? "add" : "delete"](this.id); // for the next snapshot
     this.show();
     for (const part of tasks.items.get(this.taskId)?.rows.items.values() ?? []) {
-      if (part !== this && part.fields.run === this.fields.run) part.root.hidden = !opened;
+      if (part !== this && part.fields.run === this.fields.run) setFolded(part.root, !opened);
     }
   }
 
@@ -132,6 +134,7 @@ class Tool extends Folded {
   constructor(...of) {
     super(...of);
     this.fold("ag-chip", "Show input and result", "ag-detail");
+    this.root.addEventListener("beforematch", () => this.root.hidden && this.line?.open(true));
     this.button.append(
       (this.sign = hidden(make("span", "ag-sign"))),
       (this.name = make("span", "ag-name")),
@@ -162,12 +165,12 @@ class Tool extends Folded {
   // opens.
   join(key) {
     if (key === this.run) return;
-    const run = this.pane.tasks.items.get(this.taskId)?.rows.items.get(key);
+    const run = (this.line = this.pane.tasks.items.get(this.taskId)?.rows.items.get(key));
     const seen = !this.root.hidden && (this.run || !this.body.hidden || focusedIn(this.root));
     if (run && seen && !run.opened) run.open(true);
     this.run = key;
     this.root.classList.toggle("ag-within", key !== null);
-    this.root.hidden = Boolean(run && !run.opened);
+    setFolded(this.root, Boolean(run && !run.opened));
   }
 
   load() {
@@ -181,6 +184,10 @@ class Tool extends Folded {
 
   // An edit shows its diff instead of the texts that it was made of.
   detail({ input, result, diff }) {
+    // Unchanged texts are left alone: what is selected or found in them stays so.
+    const known = JSON.stringify([input, result, diff]);
+    if (known === this.known) return;
+    this.known = known;
     this.body.replaceChildren();
     for (const [label, text] of [diff ? ["Change", diff] : ["Input", input], ["Result", result]]) {
       const head = this.body.appendChild(make("div", "ag-label", label));

@@ -7,10 +7,12 @@ const BOTTOM = 48; // px from the end that count as the end
 export class Scroll {
   // `busy`: whether more content is coming; then the caller calls `follow` at the end, because following each slice of a
   // long text would lay out all of it each time.
-  constructor(parent, busy) {
+  constructor(parent, busy, label) {
     const frame = parent.appendChild(make("div", "ag-frame"));
     this.place = frame.appendChild(make("div", "ag-scroll"));
     this.place.tabIndex = 0;
+    this.place.setAttribute("role", "group");
+    this.place.setAttribute("aria-label", label);
     this.content = this.place.appendChild(make("div", "ag-content"));
     this.jump = frame.appendChild(button("ag-jump", "↓ Newest", "Scroll to the newest text", () => this.toEnd()));
     this.jump.hidden = true;

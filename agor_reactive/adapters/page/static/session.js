@@ -2,6 +2,7 @@
 
 import { PromptBox } from "./prompt_box.js";
 import { Actions } from "./actions.js";
+import { moveFocus } from "./arrows.js";
 import { announcer, button, focusedIn, make, ownPresses, paintAhead, region, watchWidth } from "./dom.js";
 import { Heading } from "./heading.js";
 import { Host } from "./host.js";
@@ -30,7 +31,8 @@ export class SessionPane {
     // Until the host answers, only the saved text is shown: there is nothing to press.
     const root = (this.root = region("ag ag-unfed", "Agor session"));
     this.heading = new Heading(root);
-    this.scroll = new Scroll(root, () => this.work.waiting !== null);
+    this.scroll = new Scroll(root, () => this.work.waiting !== null, "Conversation");
+    this.scroll.content.addEventListener("keydown", (event) => this.arrow(event));
     this.older = button("ag-older", "Show older tasks", "", () => {
       this.older.disabled = true;
       this.actions.act({ op: "older" });
@@ -49,6 +51,19 @@ export class SessionPane {
     ownPresses(root);
     this.unwatchWidth = watchWidth(root);
     parent.append(root);
+  }
+
+  // Arrows lead from task to task, and from within a task to its head and to the next one. What scrolls keeps its keys.
+  arrow(event) {
+    const { key, target } = event;
+    if (!target.matches("button, .ag-link, .ag-request")) return;
+    const tasks = this.tasks.order.map((id) => this.tasks.items.get(id));
+    const places = [this.older, ...tasks.map(({ head }) => head)];
+    const at = Math.max(places.indexOf(target), 1 + tasks.findIndex(({ body }) => body.contains(target)));
+    const within = places[at] !== target;
+    if (within && !at) return;
+    const first = this.older.hidden ? 1 : 0;
+    moveFocus(event, places.slice(first), at - first + (within && key === "ArrowUp" ? 1 : 0));
   }
 
   saved(text) {
@@ -142,7 +157,7 @@ export class SessionPane {
   // What is shown stays until all of the new is there: no blank frame. Not of a large snapshot, whose layout in one go
   // would hold the page up.
   clear(large) {
-    this.wasOpen = new Set([...this.tasks.items].filter(([, task]) => task.opened).map(([id]) => id));
+    this.before = this.tasks.items;
     const shown = this.tasks.order.length > 0 || !this.keep.hidden;
     this.root.classList.remove("ag-unfed");
     this.fresh = make("div", "ag-lists");
@@ -163,13 +178,14 @@ export class SessionPane {
   restore() {
     this.left = this.scroll.left;
     const focused = focusedIn(this.lists);
+    const [id] = [...this.before].find(([, { head }]) => head === focused) ?? [];
     this.swap();
-    if (focused) this.scroll.place.focus({ preventScroll: true });
-    for (const id of this.wasOpen ?? []) {
+    if (focused) (this.tasks.items.get(id)?.head ?? this.scroll.place).focus({ preventScroll: true });
+    for (const [id, { opened }] of this.before) {
       const task = this.tasks.items.get(id);
-      if (task && !task.opened) task.toggle();
+      if (opened && task && !task.opened) task.toggle();
     }
-    this.wasOpen = null;
+    this.before = null;
     this.scroll.back(this.left ?? null);
   }
 

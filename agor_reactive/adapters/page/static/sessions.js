@@ -1,5 +1,6 @@
 // A table of sessions, sorted and filtered on the page, and the open session below it.
 
+import { moveFocus } from "./arrows.js";
 import { Attention } from "./attention.js";
 import { button, focusedIn, make, ownPresses, paintAhead, region, watchWidth } from "./dom.js";
 import { Host } from "./host.js";
@@ -40,7 +41,7 @@ export class SessionList {
     this.filter.setAttribute("aria-label", "Filter");
     this.filter.addEventListener("keydown", (event) => {
       event.stopPropagation();
-      if (event.key === "ArrowDown") this.arrow(event);
+      this.arrow(event);
     });
     this.filter.addEventListener("input", () => this.draw());
     this.status = bar.appendChild(make("select", "ag-choice"));
@@ -72,15 +73,11 @@ export class SessionList {
     parent.append(root, this.place);
   }
 
-  // Arrows lead from row to row.
+  // Arrows lead from the filter to the rows, and from row to row.
   arrow(event) {
     const rows = [...this.body.children];
     const at = rows.indexOf(focusedIn(this.body));
-    const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 }[event.key];
-    if (to === undefined || event.ctrlKey || event.altKey || event.metaKey || (at < 0 && event.target !== this.filter)) return;
-    event.preventDefault();
-    if (to < 0) this.filter.focus();
-    else rows[to]?.focus();
+    if (at >= 0 || (event.target === this.filter && event.key === "ArrowDown")) moveFocus(event, rows, at, this.filter);
   }
 
   onHost(state) {
@@ -115,15 +112,12 @@ export class SessionList {
 
   apply(message) {
     if (!this.host.takes(message)) return;
-    const before = new Map(this.rows);
     if (message.op === "snapshot") this.rows.clear();
     this.saved("");
     this.root.classList.remove("ag-unfed");
     for (const id of message.gone ?? []) this.rows.delete(id);
-    for (const [id, row] of message.put ?? []) {
-      this.rows.set(id, row);
-      this.attention.note(id, row, before.get(id));
-    }
+    for (const [id, row] of message.put ?? []) this.rows.set(id, row);
+    this.attention.begin(this.rows);
     if (message.note !== undefined) {
       this.noted = message.note;
       this.say();
@@ -135,7 +129,7 @@ export class SessionList {
     const words = this.filter.value.toLowerCase().split(/\s+/).filter(Boolean);
     this.choices();
     const wanted = this.status.value;
-    this.attention.see(this.selected);
+    this.attention.see(this.selected, this.rows.get(this.selected));
     const found = [...this.rows].filter(([id, row]) => {
       if (wanted === NEEDS_ATTENTION && !this.attention.needs(id, row)) return false;
       if (wanted && wanted !== NEEDS_ATTENTION && row.status !== wanted) return false;

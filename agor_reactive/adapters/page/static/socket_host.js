@@ -4,6 +4,7 @@ const FIRST_PAUSE = 500; // ms until the next try, twice as long after each
 const LONGEST_PAUSE = 15000;
 const PING = 20000; // ms without a message until the server is asked whether it is there
 const PONG = 8000; // ms in which it answers
+const OPENING = 20000; // ms in which a socket opens: browsers wait for minutes
 const REFUSED = 1008;
 
 const SERVER = {
@@ -54,8 +55,10 @@ export class SocketHost {
 
   // A network that is gone closes nothing: the server has to answer from time to time.
   check() {
-    if (this.socket?.readyState !== WebSocket.OPEN) return;
     const quiet = performance.now() - this.last;
+    const state = this.socket?.readyState;
+    if (state === WebSocket.CONNECTING && quiet > OPENING) this.drop();
+    if (state !== WebSocket.OPEN) return;
     if (this.asked && quiet > PING + PONG) this.drop();
     else if (!this.asked && quiet > PING) {
       this.asked = true;

@@ -1,6 +1,6 @@
 // A task: prompt, status, duration, and its parts once it is open.
 
-import { button, duration, make } from "./dom.js";
+import { button, duration, make, setFolded } from "./dom.js";
 import { Rows } from "./rows.js";
 
 export class TaskBlock {
@@ -22,12 +22,13 @@ export class TaskBlock {
     this.list = this.body.appendChild(make("div", "ag-parts"));
     this.rows = new Rows(this.list);
     this.root.append(this.head, this.body);
+    this.body.addEventListener("beforematch", () => this.opened || this.toggle());
     this.open(false);
   }
 
   open(open) {
     this.opened = open;
-    this.body.hidden = !open;
+    setFolded(this.body, !open);
     this.root.classList.toggle("ag-open", open);
     this.head.setAttribute("aria-expanded", String(open));
   }
