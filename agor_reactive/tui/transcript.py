@@ -15,6 +15,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from agor_reactive.core.snapshot import SessionState
+from agor_reactive.tui.search import line_of_match
 from agor_reactive.tui.sheet import Place, Sheet
 from agor_reactive.tui.spans import restyled, spans_of, text_of
 from agor_reactive.tui.still import StillScrollView
@@ -194,6 +195,21 @@ class Transcript(StillScrollView):
         self._anchor, self._anchor_row = place, row
         self.arrange()
         self._following = round(self.scroll_y) + rows >= self.sheet.height
+
+    def go_to_match(self, place: Place, query: str) -> None:
+        """Select a unit that was found and show the line of the match; what hides it is opened."""
+        now, row = time.time(), self.size.height // 3
+        run = self.sheet.run_that_hides(place, now=now)
+        if run is not None:
+            self.flip(run)
+        self.selected = place
+        self.reveal(place, row=row)
+        offset = line_of_match(self.sheet, place, query)
+        unit = self.sheet.unit(place)
+        if offset is None and unit is not None and not unit.opened:
+            self.flip(place)
+            offset = line_of_match(self.sheet, place, query)
+        self.reveal(Place(place.task_id, place.key, offset or 0), row=row)
 
     def action_flip(self) -> None:
         """Open or fold the selected unit."""
