@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -80,7 +79,7 @@ class SearchBox(Input):
         """Go to the next match or say that there is none; returns what is to read before, then it does neither."""
         transcript = self._transcript
         sheet, query = transcript.sheet, transcript.query_text
-        place, passed = find(sheet, query, transcript.selected, older=older, now=time.time())
+        place, passed = find(sheet, query, transcript.selected, older=older, now=transcript.clock())
         state = sheet.state
         if state is not None and state.connected:
             unloaded = set(sheet.unloaded()).difference(tried)

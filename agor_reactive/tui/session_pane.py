@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final
 
@@ -61,12 +62,20 @@ class SessionPane(Vertical):
         Binding("r", "resync", "Reload", show=False),
     ]
 
-    def __init__(self, client: Client, *, id: str | None = None, reading_time: float = READING_TIME) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        id: str | None = None,
+        reading_time: float = READING_TIME,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__(id=id)
         self._client = client
         self.handle: SessionHandle | None = None
         self.state: SessionState | None = None
         self._reading_time = reading_time
+        self._clock = clock
         self._undo: Callable[[], object] = lambda: None
         self._painting = Coalesced(self, self._paint)
         self._failure: tuple[str, bool] | None = None
@@ -79,7 +88,7 @@ class SessionPane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(id="heading")
-        transcript = Transcript(id="transcript")
+        transcript = Transcript(id="transcript", clock=self._clock)
         yield transcript
         yield SearchBox(transcript, read=self._read_all, id="search")
         yield RequestPanel(id="request", reading_time=self._reading_time)

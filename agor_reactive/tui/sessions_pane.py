@@ -59,12 +59,14 @@ class SessionsPane(Vertical):
         *,
         notify: Callable[[Session, str], None],
         seen_file: SeenFile | None = None,
+        clock: Callable[[], float] = time.time,
         id: str | None = None,
     ) -> None:
         super().__init__(id=id)
         self._client = client
         self._tell = notify
         self.attention = Attention()
+        self._clock = clock
         self._seen_file = seen_file
         self._seen = SeenSessions()
         self._restored = False
@@ -93,6 +95,9 @@ class SessionsPane(Vertical):
             collection.close,
         ]
         self.set_interval(30.0, self._painting.ask)
+
+    def on_resize(self) -> None:
+        self._painting.ask()  # wide rows say more
 
     async def on_unmount(self) -> None:
         for undo in self._undo:
@@ -215,7 +220,7 @@ class SessionsPane(Vertical):
             left.append(f"  {status_label(status)}", style=style)
             left.append(f"  {one_line(row.agentic_tool or '', 30)} {model_of(row)}", style="dim")
         when = instant(row.last_updated) or instant(row.created_at)
-        age = age_text(max(0.0, time.time() - when)) if when is not None else ""
+        age = age_text(max(0.0, self._clock() - when)) if when is not None else ""
         return Row(row.session_id, left, Text(age, style="dim"))
 
     # -------------------------------------------------------------------------------------------------------- filter

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 from rich.style import Style
@@ -65,8 +66,9 @@ class Transcript(StillScrollView):
             super().__init__()
             self.task_ids = task_ids
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, clock: Callable[[], float] = time.time) -> None:
         super().__init__(id=id)
+        self.clock = clock
         self.sheet = Sheet()
         self.selected: Place | None = None
         self.query_text = ""
@@ -106,7 +108,7 @@ class Transcript(StillScrollView):
             self.sheet.resize(width)
             for _ in range(ROUNDS):
                 top = self._wanted_top(rows)
-                if not self.sheet.prepare(top, rows, now=time.time()):
+                if not self.sheet.prepare(top, rows, now=self.clock()):
                     break
             top = self._wanted_top(rows)
             size = Size(width, self.sheet.height)
@@ -174,7 +176,7 @@ class Transcript(StillScrollView):
             shown = self.sheet.unit_at(min(top + rows, self.sheet.height) - 1)
             self.selected = Place(shown.task_id, shown.key) if shown is not None and shown.key else None
         else:
-            self.selected = self.sheet.neighbour(place, step, now=time.time()) or place
+            self.selected = self.sheet.neighbour(place, step, now=self.clock()) or place
         if self.selected is not None:
             self.reveal(self.selected)
 
@@ -198,7 +200,7 @@ class Transcript(StillScrollView):
 
     def go_to_match(self, place: Place, query: str) -> None:
         """Select a unit that was found and show the line of the match; what hides it is opened."""
-        now, row = time.time(), self.size.height // 3
+        now, row = self.clock(), self.size.height // 3
         run = self.sheet.run_that_hides(place, now=now)
         if run is not None:
             self.flip(run)
@@ -247,7 +249,7 @@ class Transcript(StillScrollView):
         """Return the text of the selected block, else the newest reply."""
         wanted = self.selected
         texts: list[str] = []
-        for section, unit in self.sheet.walk(now=time.time()):
+        for section, unit in self.sheet.walk(now=self.clock()):
             if wanted is None and unit.kind == "text" and section.task_id:
                 wanted = Place(section.task_id, unit.key)
             if wanted is not None and section.task_id == wanted.task_id and base_key(unit.key) == base_key(wanted.key):
