@@ -16,7 +16,7 @@ async def click(app: Seen, text: str) -> None:
     """Click the first place on the screen that shows this text."""
     await app.shows(text)
     await app.pilot.pause()  # it may be about to move
-    for y, strip in enumerate(app.app.screen._compositor.render_strips()):
+    for y, strip in enumerate(app.strips()):
         x = strip.text.find(text)
         if x >= 0:
             assert await app.pilot.click(offset=(x + 1, y))
@@ -27,7 +27,7 @@ async def click(app: Seen, text: str) -> None:
 def found(app: Seen) -> list[str]:
     """The texts on the screen that are marked as found."""
     marked = app.transcript.get_component_rich_style("transcript--found")
-    strips = app.app.screen._compositor.render_strips()
+    strips = app.strips()
     return [
         segment.text
         for strip in strips
