@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from typing import Literal, TypeAlias
@@ -48,6 +49,7 @@ async def ui(stop: Stop, reach: Reach, session_id: str | None, *, colors: Colors
     from agor_reactive.tui.app import AgorApp
     from agor_reactive.tui.seen_file import SeenFile
 
+    gc.freeze()  # the modules stay: full collections would look at them again and hold a key up
     async with reach.live() as client:
         full = None
         if session_id is not None:
