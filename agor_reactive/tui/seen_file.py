@@ -113,7 +113,7 @@ class SeenFile:
         if not isinstance(found, dict) or "version" not in found:
             raise _Broken(f"{self.path} was damaged, and is written anew")
         if found["version"] != VERSION:
-            raise UsageError(f"{self.path} is of another version of agor-reactive, and is left as it is")
+            raise UsageError(f"{self.path} was written by another version of agor-reactive, and is left as it is")
         return found
 
 
