@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
 from agor_reactive.adapters.presentation.attention import Attention
-from agor_reactive.adapters.presentation.status import NEEDS_PERSON
+from agor_reactive.adapters.presentation.status import BUSY
 from agor_reactive.models.base import instant
 from agor_reactive.models.session import Session
 from agor_reactive.session.collection import SessionRows
@@ -19,7 +19,6 @@ from agor_reactive.session.collection import SessionRows
 __all__ = ["Seen", "SeenSessions"]
 
 _WORKS: Final = "running"
-_BUSY: Final = frozenset({_WORKS, "stopping", *NEEDS_PERSON})
 _LONGEST: Final = 64
 """Characters of an id or a status that are kept."""
 
@@ -37,7 +36,7 @@ class SeenSessions:
     """Sessions as they were, by id. `restore` tells an `Attention` of them, `take` brings them up to date.
 
     `until` is the newest change that was seen, in seconds of the daemon's clock; None if the daemon is new.
-    `changed` has what `take` changed; who keeps it somewhere clears it.
+    `changed` has what `take` changed since the file was written.
     """
 
     sessions: dict[str, Seen] = field(default_factory=dict)
@@ -62,10 +61,10 @@ class SeenSessions:
     def _status_before(self, row: Session) -> str:
         known = self.sessions.get(row.session_id)
         if known is None:
-            ended = bool(row.tasks) and row.status not in _BUSY
+            ended = bool(row.tasks) and row.status not in BUSY
             return _WORKS if ended and self.until is not None and _changed_at(row) > self.until else row.status
         ran = bool(row.tasks) and _last_task(row) != known.task
-        return _WORKS if known.status not in _BUSY and (ran or known.unseen == "finished") else known.status
+        return _WORKS if known.status not in BUSY and (ran or known.unseen == "finished") else known.status
 
     def take(self, attention: Attention, rows: SessionRows) -> None:
         """Take the sessions as they are now."""
@@ -77,7 +76,7 @@ class SeenSessions:
             known, changed_at = self.sessions.get(row.session_id), _changed_at(row)
             # One that was dropped because it is old needs no entry again: it has not changed since `until`.
             old = known is None and until is not None and changed_at <= until
-            quiet = row.status not in _BUSY and not unseen
+            quiet = row.status not in BUSY and not unseen
             if now != known and not (old and quiet) and len(row.session_id) <= _LONGEST:
                 self.sessions[row.session_id] = self.changed[row.session_id] = now
             self.until = max(self.until or 0.0, changed_at)
