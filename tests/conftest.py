@@ -43,9 +43,10 @@ def forget_addresses() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def no_profiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep the profiles and keys of the machine out of the tests."""
-    for name in ("AGOR_DAEMON_URL", "AGOR_API_KEY", "AGOR_PROFILE", "AGOR_LOG"):
+def no_profiles(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep the profiles and keys of the machine out of the tests, and the tests out of its folder for state."""
+    monkeypatch.setenv("AGOR_STATE_DIR", str(tmp_path_factory.getbasetemp() / "state"))
+    for name in ("AGOR_DAEMON_URL", "AGOR_API_KEY", "AGOR_PROFILE", "AGOR_LOG", "AGOR_REMEMBER"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("AGOR_CONFIG_DIR", _NO_PROFILES)
 

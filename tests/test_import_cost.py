@@ -54,6 +54,19 @@ def test_the_command_line_answers_help_without_a_client() -> None:
     assert fresh(code) == ""
 
 
+def test_a_full_collection_does_not_look_at_what_the_import_made() -> None:
+    code = (
+        "import contextlib, gc, io, sys\n"
+        "from agor_reactive.cli import main\n"
+        "made = len(gc.get_objects())\n"
+        "sys.argv = ['agor-reactive', '--version']\n"
+        "with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):\n"
+        "    main()\n"
+        "print(gc.get_freeze_count() > made / 2 > 10_000)"
+    )
+    assert fresh(code) == "True"
+
+
 SERVERS = ("starlette", "uvicorn", "agor_reactive.daemon", "agor_reactive.web")
 VIEWS = ("textual", "agor_reactive.tui", "markdown_it", "pygments", "ipywidgets", "IPython")
 CLIENTS = ("aiohttp", "socketio", "httpx2", "rich", "platformdirs", "keyring", "agor_reactive.adapters.terminal")

@@ -124,13 +124,17 @@ def ui(
     url: Url = None,
     api_key_env: ApiKeyEnv = KEY_ENV,
     colors: Annotated[Colors, typer.Option(help="For a dark or a light terminal.")] = "auto",
+    remember: Annotated[
+        bool,
+        typer.Option("--remember/--no-remember", envvar="AGOR_REMEMBER", help="Keep which sessions were seen."),
+    ] = True,
 ) -> int:
     """Open the full-screen app: sessions, transcripts, prompts, permission requests."""
     from agor_reactive.cli.ui import check_terminal
     from agor_reactive.cli.ui import ui as work
 
     check_terminal()
-    return run(work, Reach.of(url, api_key_env), session, colors=colors)
+    return run(work, Reach.of(url, api_key_env), session, colors=colors, remember=remember)
 
 
 @command

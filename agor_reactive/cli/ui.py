@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import sys
 from typing import Literal, TypeAlias
@@ -43,15 +44,18 @@ def is_dark(colors: Colors) -> bool:
     return background not in ("7", "15")
 
 
-async def ui(stop: Stop, reach: Reach, session_id: str | None, *, colors: Colors) -> int:
+async def ui(stop: Stop, reach: Reach, session_id: str | None, *, colors: Colors, remember: bool) -> int:
     """Run the app until it is quit or a stop is requested."""
     from agor_reactive.tui.app import AgorApp
+    from agor_reactive.tui.seen_file import SeenFile
 
+    gc.freeze()  # the modules stay: full collections would look at them again and hold a key up
     async with reach.live() as client:
         full = None
         if session_id is not None:
             full = (await client.service("sessions").get(session_id)).session_id
-        app = AgorApp(client, session_id=full, dark=is_dark(colors))
+        seen_file = SeenFile(reach.url) if remember else None
+        app = AgorApp(client, session_id=full, dark=is_dark(colors), seen_file=seen_file)
         stop.graceful = True
         running = asyncio.ensure_future(app.run_async())
         stopping = asyncio.ensure_future(stop.wait())

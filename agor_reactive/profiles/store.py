@@ -20,6 +20,7 @@ from pydantic import SecretStr
 
 from agor_reactive.errors import UsageError
 from agor_reactive.models.secrecy import hide
+from agor_reactive.profiles.private_file import replace_private
 
 __all__ = ["Profile", "config_folder", "forget", "key_of", "profiles", "save"]
 
@@ -130,20 +131,8 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, content: Mapping[str, Any]) -> None:
     """Write a file whole or not at all, for its owner only."""
-    import tempfile  # imported late to keep `import agor_reactive` fast
-
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        # A file of `mkstemp` has mode 600 from its first byte on.
-        number, name = tempfile.mkstemp(dir=path.parent, prefix=path.name)
-        try:
-            with os.fdopen(number, "wb") as file:
-                file.write(orjson.dumps(content, option=orjson.OPT_INDENT_2))
-            os.replace(name, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                os.unlink(name)
-            raise
+        replace_private(path, orjson.dumps(content, option=orjson.OPT_INDENT_2))
     except OSError as error:
         raise UsageError(f"{path} cannot be written ({error.strerror})") from None
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from collections.abc import Callable
 from typing import Any, ClassVar, Final, get_args
 
 from rich.text import Text
@@ -27,6 +29,7 @@ from agor_reactive.tui.colors import DARK, LIGHT, LIGHT_THEME
 from agor_reactive.tui.dialogs import HelpDialog, NewSession, NewSessionDialog
 from agor_reactive.tui.line_list import LineList
 from agor_reactive.tui.request_panel import READING_TIME
+from agor_reactive.tui.seen_file import SeenFile
 from agor_reactive.tui.session_pane import SessionPane
 from agor_reactive.tui.sessions_pane import SessionsPane
 
@@ -37,7 +40,11 @@ _PLACES: Final = (("branches", "branch_id"), ("worktrees", "worktree_id"))
 
 
 class AgorApp(App[None]):
-    """Sessions of one client, which stays open after the app. `session_id`: the session that is shown first."""
+    """Sessions of one client, which stays open after the app. `session_id`: the session that is shown first.
+
+    `seen_file` keeps which sessions were seen, for the next start; without it, that ends with the app.
+    `clock` gives the present in epoch seconds, for ages and durations.
+    """
 
     TITLE = "agor"
     CSS = """
@@ -74,12 +81,21 @@ class AgorApp(App[None]):
     ]
 
     def __init__(
-        self, client: Client, *, session_id: str | None = None, dark: bool = True, reading_time: float = READING_TIME
+        self,
+        client: Client,
+        *,
+        session_id: str | None = None,
+        dark: bool = True,
+        reading_time: float = READING_TIME,
+        seen_file: SeenFile | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__()
         self.client = client
         self._first_session = session_id
         self._reading_time = reading_time
+        self._seen_file = seen_file
+        self._clock = clock
         self.ansi_theme_dark, self.ansi_theme_light = DARK, LIGHT
         self.register_theme(LIGHT_THEME)
         self.theme = self.theme_for(dark=dark)
@@ -96,9 +112,11 @@ class AgorApp(App[None]):
     def compose(self) -> ComposeResult:
         yield self._top
         with Horizontal(id="main"):
-            yield SessionsPane(self.client, notify=self._announce, id="list")
+            yield SessionsPane(
+                self.client, notify=self._announce, seen_file=self._seen_file, clock=self._clock, id="list"
+            )
             yield Static(Text("Choose a session, or press Ctrl+N for a new one."), id="nothing")
-            yield SessionPane(self.client, id="session", reading_time=self._reading_time)
+            yield SessionPane(self.client, id="session", reading_time=self._reading_time, clock=self._clock)
         yield Footer(show_command_palette=False, compact=True)
 
     def on_mount(self) -> None:

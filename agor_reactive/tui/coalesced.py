@@ -17,7 +17,7 @@ INTERVAL = 0.08
 class Coalesced:
     """Calls `paint` in the message loop of a widget, soon after `ask`. `paint` may be asked for on any tick."""
 
-    def __init__(self, owner: MessagePump, paint: Callable[[], None], *, interval: float = INTERVAL) -> None:
+    def __init__(self, owner: MessagePump, paint: Callable[[], object], *, interval: float = INTERVAL) -> None:
         self._owner = owner
         self._paint = paint
         self._interval = interval

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from typing import ClassVar, Final
@@ -29,8 +30,7 @@ from agor_reactive.tui.dialogs import ReasonDialog
 from agor_reactive.tui.prompt_box import PromptBox
 from agor_reactive.tui.queue_list import QueueList
 from agor_reactive.tui.request_panel import READING_TIME, RequestPanel
-from agor_reactive.tui.search import find, line_of_match
-from agor_reactive.tui.sheet import Place
+from agor_reactive.tui.search_box import SearchBox
 from agor_reactive.tui.transcript import Transcript
 
 __all__ = ["SessionPane"]
@@ -48,8 +48,6 @@ class SessionPane(Vertical):
     SessionPane Transcript { height: 1fr; margin: 0 0 0 1; }
     SessionPane #notes { height: auto; max-height: 4; padding: 0 1; display: none; }
     SessionPane #notes.-noted { display: block; }
-    SessionPane #search { display: none; height: 1; border: none; background: $panel; padding: 0 1; }
-    SessionPane #search.-open { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("i", "write", "Prompt"),
@@ -64,12 +62,20 @@ class SessionPane(Vertical):
         Binding("r", "resync", "Reload", show=False),
     ]
 
-    def __init__(self, client: Client, *, id: str | None = None, reading_time: float = READING_TIME) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        id: str | None = None,
+        reading_time: float = READING_TIME,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
         super().__init__(id=id)
         self._client = client
         self.handle: SessionHandle | None = None
         self.state: SessionState | None = None
         self._reading_time = reading_time
+        self._clock = clock
         self._undo: Callable[[], object] = lambda: None
         self._painting = Coalesced(self, self._paint)
         self._failure: tuple[str, bool] | None = None
@@ -82,8 +88,9 @@ class SessionPane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Static(id="heading")
-        yield Transcript(id="transcript")
-        yield Input(id="search", placeholder="Search; Enter finds the next older match, Esc closes", compact=True)
+        transcript = Transcript(id="transcript", clock=self._clock)
+        yield transcript
+        yield SearchBox(transcript, read=self._read_all, id="search")
         yield RequestPanel(id="request", reading_time=self._reading_time)
         yield QueueList(id="queue")
         yield Static(id="notes")
@@ -331,6 +338,11 @@ class SessionPane(Vertical):
 
     @work(group="messages")
     async def _read_messages(self, task_id: str) -> None:
+        await self._load(task_id)
+        self._painting.ask()
+
+    async def _load(self, task_id: str) -> None:
+        """Read the messages of a task; why that failed is shown."""
         handle = self.handle
         if handle is None:
             return
@@ -339,48 +351,26 @@ class SessionPane(Vertical):
         except AgorError as error:
             if self.handle is handle:
                 self._failure = (one_line(failure_of(error).text), True)
-        self._painting.ask()
 
     # ------------------------------------------------------------------------------------------------------- search
 
     def action_search(self) -> None:
         """Open the search."""
-        box = self.query_one("#search", Input)
-        box.add_class("-open")
-        box.focus()
-
-    @on(Input.Submitted, "#search")
-    def _searched(self, event: Input.Submitted) -> None:
-        event.stop()
-        self.transcript.query_text = event.value
-        self.action_find(True)
+        self.query_one(SearchBox).open()
 
     def action_find(self, older: bool) -> None:
         """Go to the next match."""
-        transcript = self.transcript
-        query = transcript.query_text
-        if not query:
-            return
-        place = find(transcript.sheet, query, transcript.selected, older=older, now=time.time())
-        if place is None:
-            state = self.state
-            more = state is not None and state.has_older_tasks
-            text = "No match in the loaded tasks. Scroll up to load older ones." if more else "No match."
-            self.app.notify(text, timeout=3, markup=False)
-            return
-        transcript.selected = place
-        transcript.reveal(place, row=transcript.size.height // 3)
-        offset = line_of_match(transcript.sheet, place, query)
-        transcript.reveal(Place(place.task_id, place.key, offset), row=transcript.size.height // 3)
+        self.query_one(SearchBox).find(older=older)
+
+    async def _read_all(self, task_ids: list[str]) -> None:
+        handle = self.handle
+        await asyncio.gather(*map(self._load, task_ids))
+        if self.handle is handle:
+            self._paint()
 
     def leave(self) -> bool:
         """Go one step back, as Esc does: from the search or the prompt to the transcript. False if already there."""
-        search = self.query_one("#search", Input)
-        if search.has_class("-open"):
-            search.remove_class("-open")
-            self.transcript.query_text = ""
-            self.transcript.refresh()
-            self.transcript.focus()
+        if self.query_one(SearchBox).close():
             return True
         if not self.transcript.has_focus:
             self.transcript.focus()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from rich.text import Text
 from textual import on
@@ -20,14 +21,23 @@ from agor_reactive.adapters.presentation.quantities import age_text
 from agor_reactive.adapters.presentation.status import mark_of, session_status, status_label, tone_of
 from agor_reactive.adapters.terminal.signs import SIGNS, tone_style
 from agor_reactive.client import Client, retain_sessions
+from agor_reactive.errors import UsageError
 from agor_reactive.models.base import instant
 from agor_reactive.models.session import Session
 from agor_reactive.models.wire import RawEvent
 from agor_reactive.session.collection import SessionCollection, SessionRows
 from agor_reactive.tui.coalesced import Coalesced
 from agor_reactive.tui.line_list import LineList, Row
+from agor_reactive.tui.seen import SeenSessions
+from agor_reactive.tui.seen_file import SeenFile
 
 __all__ = ["SessionsPane"]
+
+KEEPING: Final = 2.0
+"""Least seconds between two writes of what was seen."""
+
+ATTEMPTS: Final = 20
+"""Attempts to write at the end, while other apps write."""
 
 
 class SessionsPane(Vertical):
@@ -43,11 +53,25 @@ class SessionsPane(Vertical):
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("slash", "filter", "Filter", key_display="/")]
 
-    def __init__(self, client: Client, *, notify: Callable[[Session, str], None], id: str | None = None) -> None:
+    def __init__(
+        self,
+        client: Client,
+        *,
+        notify: Callable[[Session, str], None],
+        seen_file: SeenFile | None = None,
+        clock: Callable[[], float] = time.time,
+        id: str | None = None,
+    ) -> None:
         super().__init__(id=id)
         self._client = client
         self._tell = notify
         self.attention = Attention()
+        self._clock = clock
+        self._seen_file = seen_file
+        self._seen = SeenSessions()
+        self._restored = False
+        self._complained = False
+        self._keeping = Coalesced(self, self._keep, interval=KEEPING)
         self._collection: SessionCollection | None = None
         self._undo: list[Callable[[], object]] = []
         self._painting = Coalesced(self, self._paint, interval=0.2)
@@ -59,6 +83,11 @@ class SessionsPane(Vertical):
         yield Static(id="sessions-note")
 
     def on_mount(self) -> None:
+        if self._seen_file is not None:
+            try:
+                self._seen = self._seen_file.read()
+            except UsageError as error:
+                self._complain(error)
         collection = self._collection = retain_sessions(self._client, query={"archived": False})
         self._undo = [
             collection.listen(self._take),
@@ -67,9 +96,16 @@ class SessionsPane(Vertical):
         ]
         self.set_interval(30.0, self._painting.ask)
 
-    def on_unmount(self) -> None:
+    def on_resize(self) -> None:
+        self._painting.ask()  # wide rows say more
+
+    async def on_unmount(self) -> None:
         for undo in self._undo:
             undo()
+        for _ in range(ATTEMPTS):
+            if self._keep():
+                break
+            await asyncio.sleep(0.01)
 
     @property
     def list(self) -> LineList:
@@ -77,12 +113,18 @@ class SessionsPane(Vertical):
         return self.query_one("#sessions", LineList)
 
     def _take(self, rows: SessionRows) -> None:
-        fresh = self.attention.take(dict(rows.rows.items()))
+        known = dict(rows.rows.items())
+        complete = not rows.loading and (bool(known) or not rows.error)
+        if complete and not self._restored:
+            self._restored = True
+            self._seen.restore(self.attention, known)
+        fresh = self.attention.take(known)
         if not self._first:
             for session_id in fresh:
                 self._announce(session_id)
-        self._first = self._first and rows.loading
+        self._first = self._first and not complete
         self._painting.ask()
+        self._keeping.ask()
 
     def _event(self, event: RawEvent) -> None:
         """Failures of tasks, because the row of their session does not say it."""
@@ -93,6 +135,7 @@ class SessionsPane(Vertical):
             if failed and isinstance(session_id, str) and self.attention.fail(session_id):
                 self._announce(session_id)
                 self._painting.ask()
+                self._keeping.ask()
 
     def _announce(self, session_id: str) -> None:
         reason = self.attention.reason(session_id)
@@ -104,6 +147,33 @@ class SessionsPane(Vertical):
         """Note which session is open."""
         self.attention.see(session_id)
         self._painting.ask()
+        self._keeping.ask()
+
+    def _keep(self) -> bool:
+        """Write what was seen since the last time. False if another app writes just now."""
+        if self._seen_file is None or self._collection is None or not self._restored:
+            return True
+        self._seen.take(self.attention, self._collection.rows)
+        try:
+            written = not self._seen.changed or self._seen_file.write(self._seen)
+        except UsageError as error:
+            self._complain(error)
+            return True
+        if not written and self.is_attached:
+            self.set_timer(KEEPING, self._keeping.ask)
+        return written
+
+    def _complain(self, error: UsageError) -> None:
+        """Say once why what was seen is not kept."""
+        if not self._complained:
+            self._complained = True
+            self.app.notify(
+                f"{error}. Start with --no-remember to keep nothing.",
+                title="Finished sessions are not remembered",
+                severity="warning",
+                timeout=15,
+                markup=False,
+            )
 
     # ------------------------------------------------------------------------------------------------------ the rows
 
@@ -150,7 +220,7 @@ class SessionsPane(Vertical):
             left.append(f"  {status_label(status)}", style=style)
             left.append(f"  {one_line(row.agentic_tool or '', 30)} {model_of(row)}", style="dim")
         when = instant(row.last_updated) or instant(row.created_at)
-        age = age_text(max(0.0, time.time() - when)) if when is not None else ""
+        age = age_text(max(0.0, self._clock() - when)) if when is not None else ""
         return Row(row.session_id, left, Text(age, style="dim"))
 
     # -------------------------------------------------------------------------------------------------------- filter

@@ -18,7 +18,7 @@ from agor_reactive.adapters.terminal.layout import Line
 from agor_reactive.core.snapshot import SessionState
 from agor_reactive.models.task import Task
 from agor_reactive.tui.typeset import Typesetter
-from agor_reactive.tui.units import Folds, Unit, heading_unit, plain_text, units_of
+from agor_reactive.tui.units import Folds, Run, Unfolded, Unit, heading_unit, plain_text, units_of
 
 __all__ = ["Place", "Section", "Sheet"]
 
@@ -41,7 +41,7 @@ class Section:
     """The units of one task, their heights with gaps, and the lines of those laid out. `task_id` is empty for text that
     belongs to no known task."""
 
-    __slots__ = ("heights", "laid", "source", "task_id", "units")
+    __slots__ = ("heights", "laid", "source", "task_id", "unfolded", "units")
 
     def __init__(self, task_id: str) -> None:
         self.task_id = task_id
@@ -49,6 +49,7 @@ class Section:
         self.heights: list[int] = []
         self.laid: list[list[Line] | None] = []
         self.source: tuple[Any, ...] = ()
+        self.unfolded: tuple[Any, tuple[Unit, ...]] = (None, ())
 
     @property
     def height(self) -> int:
@@ -173,28 +174,36 @@ class Sheet:
 
     def _refresh(self, section: Section, now: float) -> bool:
         """Make the units of a section anew if what they are made of has changed."""
-        state = self.state
-        if state is None:
+        content = self._content(section, self.folds, now)
+        if content is None:
             return False
-        if not section.task_id:
-            return section.put(units_of("", self.presenter.unassigned_blocks(state), {}, self.folds), self.width)
-        task = state.get_task(section.task_id)
-        if task is None:
-            return False
-        blocks = self._blocks(state, task)
-        heading = heading_unit(
-            task.task_id,
-            self.presenter.task_heading(task),
-            self.folds,
-            first=section is self.sections[0],
-            now=now,
-        )
+        blocks, heading = content
         source = (blocks, heading, self.folds.revision)
         if section.source and section.source[0] is blocks and section.source[1:] == source[1:]:
             return False
         section.source = source
-        tools = {tool.tool_use_id: tool for tool in state.get_task_tools(task.task_id)}
-        return section.put((heading, *units_of(task.task_id, blocks, tools, self.folds)), self.width)
+        return section.put(self._units(section, blocks, heading, self.folds), self.width)
+
+    def _content(self, section: Section, folds: Folds, now: float) -> tuple[tuple[Block, ...], Unit | None] | None:
+        """The blocks and the heading of a section; None if its task is gone."""
+        state = self.state
+        if state is None:
+            return None
+        if not section.task_id:
+            return self.presenter.unassigned_blocks(state), None
+        task = state.get_task(section.task_id)
+        if task is None:
+            return None
+        first = section is self.sections[0]
+        heading = heading_unit(task.task_id, self.presenter.task_heading(task), folds, first=first, now=now)
+        return self._blocks(state, task), heading
+
+    def _units(
+        self, section: Section, blocks: tuple[Block, ...], heading: Unit | None, folds: Folds
+    ) -> tuple[Unit, ...]:
+        calls = self.state.get_task_tools(section.task_id) if self.state is not None and section.task_id else ()
+        units = units_of(section.task_id, blocks, {tool.tool_use_id: tool for tool in calls}, folds)
+        return units if heading is None else (heading, *units)
 
     def _blocks(self, state: SessionState, task: Task) -> tuple[Block, ...]:
         blocks = self.presenter.task_blocks(state, task, user_id=self.user_id)
@@ -212,13 +221,13 @@ class Sheet:
                         return block
         return None
 
-    def unloaded(self, top: int, rows: int) -> list[str]:
+    def unloaded(self, top: int = 0, rows: int | None = None) -> list[str]:
         """Return the ids of tasks in these lines whose messages are not all loaded: at first only their texts are."""
         state = self.state
         if state is None:
             return []
-        ids = (section.task_id for section in self._sections_from(top, top + rows) if section.task_id)
-        tasks = (state.get_task(task_id) for task_id in ids)
+        sections = self.sections if rows is None else self._sections_from(top, top + rows)
+        tasks = (state.get_task(section.task_id) for section in sections if section.task_id)
         return [
             task.task_id for task in tasks if task is not None and task.ended and not state.is_task_loaded(task.task_id)
         ]
@@ -294,6 +303,35 @@ class Sheet:
                 self._add_up()
             for unit in reversed(section.units):
                 yield section, unit
+
+    def walk_unfolded(self, *, now: float) -> Iterator[tuple[str, Unit]]:
+        """Yield the task ids and units there were if everything was open, from the newest to the oldest."""
+        unfolded = Unfolded(flipped=self.folds.flipped)
+        for section in reversed(self.sections):
+            content = self._content(section, unfolded, now)
+            if content is not None:
+                blocks, heading = content
+                if section.unfolded[0] is not blocks:
+                    section.unfolded = (blocks, self._units(section, blocks, heading, unfolded))
+                for unit in reversed(section.unfolded[1]):
+                    yield section.task_id, unit
+
+    def forget_unfolded(self) -> None:
+        """Drop what `walk_unfolded` made, once nothing is searched any more."""
+        for section in self.sections:
+            section.unfolded = (None, ())
+
+    def run_that_hides(self, place: Place, *, now: float) -> Place | None:
+        """Return the run that hides a call; None if the unit is shown."""
+        for section in self.sections:
+            if section.task_id == place.task_id:
+                if self._refresh(section, now):
+                    self._add_up()
+                for unit in section.units:
+                    run = unit.content
+                    if isinstance(run, Run) and any(block.key == place.key for block in run.hidden):
+                        return Place(place.task_id, unit.key)
+        return None
 
     def neighbour(self, place: Place | None, step: int, *, now: float) -> Place | None:
         """Return the unit after (`step` 1) or before (-1) a place; without a place, the last one."""

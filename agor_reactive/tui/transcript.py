@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import ClassVar, Final
 
 from rich.style import Style
@@ -15,6 +16,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from agor_reactive.core.snapshot import SessionState
+from agor_reactive.tui.search import line_of_match
 from agor_reactive.tui.sheet import Place, Sheet
 from agor_reactive.tui.spans import restyled, spans_of, text_of
 from agor_reactive.tui.still import StillScrollView
@@ -64,8 +66,9 @@ class Transcript(StillScrollView):
             super().__init__()
             self.task_ids = task_ids
 
-    def __init__(self, *, id: str | None = None) -> None:
+    def __init__(self, *, id: str | None = None, clock: Callable[[], float] = time.time) -> None:
         super().__init__(id=id)
+        self.clock = clock
         self.sheet = Sheet()
         self.selected: Place | None = None
         self.query_text = ""
@@ -105,7 +108,7 @@ class Transcript(StillScrollView):
             self.sheet.resize(width)
             for _ in range(ROUNDS):
                 top = self._wanted_top(rows)
-                if not self.sheet.prepare(top, rows, now=time.time()):
+                if not self.sheet.prepare(top, rows, now=self.clock()):
                     break
             top = self._wanted_top(rows)
             size = Size(width, self.sheet.height)
@@ -173,7 +176,7 @@ class Transcript(StillScrollView):
             shown = self.sheet.unit_at(min(top + rows, self.sheet.height) - 1)
             self.selected = Place(shown.task_id, shown.key) if shown is not None and shown.key else None
         else:
-            self.selected = self.sheet.neighbour(place, step, now=time.time()) or place
+            self.selected = self.sheet.neighbour(place, step, now=self.clock()) or place
         if self.selected is not None:
             self.reveal(self.selected)
 
@@ -194,6 +197,21 @@ class Transcript(StillScrollView):
         self._anchor, self._anchor_row = place, row
         self.arrange()
         self._following = round(self.scroll_y) + rows >= self.sheet.height
+
+    def go_to_match(self, place: Place, query: str) -> None:
+        """Select a unit that was found and show the line of the match; what hides it is opened."""
+        now, row = self.clock(), self.size.height // 3
+        run = self.sheet.run_that_hides(place, now=now)
+        if run is not None:
+            self.flip(run)
+        self.selected = place
+        self.reveal(place, row=row)
+        offset = line_of_match(self.sheet, place, query)
+        unit = self.sheet.unit(place)
+        if offset is None and unit is not None and not unit.opened:
+            self.flip(place)
+            offset = line_of_match(self.sheet, place, query)
+        self.reveal(Place(place.task_id, place.key, offset or 0), row=row)
 
     def action_flip(self) -> None:
         """Open or fold the selected unit."""
@@ -231,7 +249,7 @@ class Transcript(StillScrollView):
         """Return the text of the selected block, else the newest reply."""
         wanted = self.selected
         texts: list[str] = []
-        for section, unit in self.sheet.walk(now=time.time()):
+        for section, unit in self.sheet.walk(now=self.clock()):
             if wanted is None and unit.kind == "text" and section.task_id:
                 wanted = Place(section.task_id, unit.key)
             if wanted is not None and section.task_id == wanted.task_id and base_key(unit.key) == base_key(wanted.key):

@@ -24,7 +24,7 @@ from agor_reactive.adapters.presentation.tools import ToolDetail, input_text, re
 from agor_reactive.core.tools import Tool
 from agor_reactive.tui.pieces import Piece, pieces_of
 
-__all__ = ["Call", "Folds", "Run", "Unit", "base_key", "heading_unit", "plain_text", "units_of"]
+__all__ = ["Call", "Folds", "Run", "Unfolded", "Unit", "base_key", "heading_unit", "plain_text", "units_of"]
 
 Kind: TypeAlias = Literal["heading", "text", "thinking", "tool", "note"]
 
@@ -95,6 +95,13 @@ class Folds:
         self.flipped.clear()
         self.revision += 1
         return opened
+
+
+class Unfolded(Folds):
+    """Everything is open."""
+
+    def is_open(self, task_id: str, key: str, kind: Kind) -> bool:
+        return True
 
 
 def base_key(key: str) -> str:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -83,21 +84,26 @@ def terminal(served: Served) -> Iterator[type[Terminal]]:
         yield begin  # type: ignore[misc]
 
 
-def test_the_app_opens_without_arguments_and_quits(terminal: type[Terminal], session_id: str) -> None:
-    app = terminal()
+def test_the_app_opens_without_arguments_and_quits(terminal: type[Terminal], session_id: str, tmp_path: Path) -> None:
+    app = terminal(AGOR_STATE_DIR=str(tmp_path / "state"))
     app.shows("A session of one test")
     app.type(b"q")
     assert app.ends() == 0
     assert b"\x1b[?1049l" in app.screen, "the terminal's own screen is back"
     assert b"\x1b[?25h" in app.screen, "the cursor is back"
+    (seen,) = (tmp_path / "state").glob("seen-*.json")
+    assert session_id in seen.read_text(encoding="utf-8")
 
 
-def test_a_session_is_opened_by_the_beginning_of_its_id(terminal: type[Terminal], session_id: str) -> None:
-    app = terminal("ui", session_id[:26])
+def test_a_session_is_opened_by_the_beginning_of_its_id(
+    terminal: type[Terminal], session_id: str, tmp_path: Path
+) -> None:
+    app = terminal("ui", session_id[:26], AGOR_STATE_DIR=str(tmp_path / "state"), AGOR_REMEMBER="0")
     app.shows("No prompts yet")
     app.popen.send_signal(signal.SIGTERM)
     assert app.ends() == 0
     assert b"\x1b[?1049l" in app.screen
+    assert not (tmp_path / "state").exists(), "nothing is remembered"
 
 
 def test_errors_come_before_the_screen(terminal: type[Terminal], session_id: str) -> None:

@@ -80,7 +80,7 @@ def plant(app: Seen, session_id: str) -> None:
 
 def check(app: Seen) -> str:
     """The screen: no character that does something, no link, no action, no colour that a text asked for."""
-    strips = app.app.screen._compositor.render_strips()
+    strips = app.strips()
     for strip in strips:
         for segment in strip:
             assert segment.control is None

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
+from textual.widgets import Input
 
 from agor_reactive.tui.units import plain_text
-from tests.tui.world import Seen
+from tests.tui.world import Seen, inside, plant_tasks
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -15,7 +16,7 @@ async def click(app: Seen, text: str) -> None:
     """Click the first place on the screen that shows this text."""
     await app.shows(text)
     await app.pilot.pause()  # it may be about to move
-    for y, strip in enumerate(app.app.screen._compositor.render_strips()):
+    for y, strip in enumerate(app.strips()):
         x = strip.text.find(text)
         if x >= 0:
             assert await app.pilot.click(offset=(x + 1, y))
@@ -26,7 +27,7 @@ async def click(app: Seen, text: str) -> None:
 def found(app: Seen) -> list[str]:
     """The texts on the screen that are marked as found."""
     marked = app.transcript.get_component_rich_style("transcript--found")
-    strips = app.app.screen._compositor.render_strips()
+    strips = app.strips()
     return [
         segment.text
         for strip in strips
@@ -104,7 +105,7 @@ async def test_a_search_finds_older_and_newer_matches_and_marks_them(app: Seen) 
     await app.pilot.press("enter")
     await app.until(lambda: found(app), "a match is marked")
     assert set(found(app)) == {"Reply number 2"}
-    assert chosen(app) == "29"
+    await app.until(lambda: chosen(app) == "29", "the newest one is chosen")
     await app.pilot.press("enter")
     await app.until(lambda: chosen(app) == "28", "Enter finds the next older match")
     # Keys of the transcript go on from there, around the ends.
@@ -115,6 +116,72 @@ async def test_a_search_finds_older_and_newer_matches_and_marks_them(app: Seen) 
         await app.shows(f"Reply number {expected}")
     await app.pilot.press("escape")
     await app.until(lambda: not found(app), "the marks are gone")
+
+
+def plant_work(app: Seen, session_id: str) -> None:
+    """A task with thinking, five calls in a row, an edit of many lines and a long prompt; then as many as fill pages.
+
+    Each part has a word that nothing else has, where it does not show while it is folded.
+    """
+    context = inside(app.daemon)
+    (task_id,) = plant_tasks(app.daemon, session_id, 1)
+    task = context.tasks.get(task_id)
+    context.tasks.put({**task, "full_prompt": "Look at it.\n" * 40 + "In the prompt: quince"})
+    calls = [
+        {"type": "tool_use", "id": f"c{n}", "name": "Read", "input": {"file_path": "a.py", "note": f"fig-{n}"}}
+        for n in range(5)
+    ]
+    results = [
+        {"type": "tool_result", "tool_use_id": f"c{n}", "content": f"line\n{'row ' * 30}\nplum-{n}\n"} for n in range(5)
+    ]
+    new = "\n".join(f"row {n}" for n in range(30)) + "\ncherry"
+    edit = {
+        "type": "tool_use",
+        "id": "e",
+        "name": "Edit",
+        "input": {"file_path": "a.py", "old_string": "", "new_string": new},
+    }
+    bodies = (
+        ("assistant", [{"type": "thinking", "thinking": "Well.\n" * 20 + "I think of a medlar"}, *calls, edit]),
+        ("user", [*results, {"type": "tool_result", "tool_use_id": "e", "content": "done"}]),
+    )
+    for index, (role, content) in enumerate(bodies):
+        context.messages.insert(
+            {
+                "message_id": context.ids.row(),
+                "session_id": session_id,
+                "task_id": task_id,
+                "type": role,
+                "role": role,
+                "index": 1 + index,
+                "timestamp": context.now(),
+                "content_preview": "",
+                "content": content,
+            }
+        )
+    plant_tasks(app.daemon, session_id, 9, text="A page of text.\n\n" * 20)
+
+
+async def test_a_search_opens_what_hides_the_match_also_where_it_was_not_looked_at(app: Seen) -> None:
+    session_id = await app.open(5, tasks=0)
+    app.pane.close()
+    plant_work(app, session_id)
+    app.app.open_session(session_id)
+    await app.shows("Reply number 8")
+    await app.pilot.press("escape")
+    for word in ("plum-3", "fig-1", "medlar", "cherry", "quince", "plum-0"):
+        assert word not in app.screen()
+        await app.pilot.press("slash")
+        app.app.query_one("#search", Input).value = ""
+        await app.write(word)
+        await app.pilot.press("enter")
+        await app.until(lambda word=word: found(app) == [word], f"{word} is on the screen and marked")
+        app.transcript.focus()
+    # All are read now: the next search finds the same one again, around the ends.
+    assert not app.transcript.sheet.unloaded()
+    await app.pilot.press("n")
+    await app.pilot.pause()
+    assert found(app) == ["plum-0"]
 
 
 async def test_a_search_without_a_match_says_so(app: Seen) -> None:

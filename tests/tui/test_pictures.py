@@ -28,7 +28,7 @@ def faint(app: Seen) -> list[tuple[float, str]]:
     found = []
     dialogs = app.app.screen.query(".dialog")
     region = dialogs.first().region if dialogs else app.app.screen.region
-    for y, strip in enumerate(app.app.screen._compositor.render_strips()):
+    for y, strip in enumerate(app.strips()):
         if not region.y <= y < region.bottom:
             continue
         for segment in strip.crop(region.x, region.right):
@@ -91,7 +91,7 @@ def colors(app: Seen) -> set[tuple[int, int, int]]:
     """The colors on the screen."""
     return {
         color.get_truecolor()
-        for strip in app.app.screen._compositor.render_strips()
+        for strip in app.strips()
         for segment in strip
         if segment.style is not None
         for color in (segment.style.color, segment.style.bgcolor)

@@ -50,7 +50,7 @@ def test_an_opened_run_stays_open_while_calls_end_on_both_sides_of_it() -> None:
     assert shown(units_of("t", calls("abcdefg", "g"), {}, folds)) == ["6 tool calls", *"abcdefg"]
 
 
-def test_a_search_finds_what_a_folded_run_hides_and_finds_it_once_when_it_is_open() -> None:
+def test_a_folded_run_has_the_text_of_the_calls_that_it_hides_and_an_open_one_has_not() -> None:
     folds = Folds()
     blocks = [*calls("abcd"), TextBlock("text", "Then")]
     assert [unit.key for unit in units_of("t", blocks, {}, folds) if "file-c" in plain_text(unit)] == ["run/tool/a"]

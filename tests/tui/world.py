@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from textual._context import visible_screen_stack
 from textual.pilot import Pilot
+from textual.strip import Strip
 
 from agor_reactive import Client, create_client
 from agor_reactive.daemon.context import DaemonContext
@@ -109,9 +111,17 @@ class Seen:
     def transcript(self) -> Transcript:
         return self.app.pane.transcript
 
+    def strips(self) -> list[Strip]:
+        """The lines on the screen, behind a dialog those of what it covers."""
+        token = visible_screen_stack.set(self.app._background_screens)
+        try:
+            return self.app.screen._compositor.render_strips()
+        finally:
+            visible_screen_stack.reset(token)
+
     def screen(self) -> str:
         """The text on the screen."""
-        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+        return "\n".join(strip.text for strip in self.strips())
 
     async def until(self, holds: Callable[[], Any], what: str) -> Any:
         """Wait until it holds; the failure shows the screen."""
@@ -181,7 +191,7 @@ class Seen:
 
     def is_dark(self) -> bool:
         """Whether the background of the last line is dark."""
-        colors = [segment.style.bgcolor for segment in self.app.screen._compositor.render_strips()[-1] if segment.style]
+        colors = [segment.style.bgcolor for segment in self.strips()[-1] if segment.style]
         return all(sum(color.get_truecolor()) < 384 for color in colors if color is not None)
 
     async def keep_all(self, name: str) -> None:
@@ -232,3 +242,20 @@ async def all_handled(pilot: Pilot[None]) -> None:
 
 def clock() -> float:
     return time.perf_counter()
+
+
+def own_clock() -> float:
+    """Seconds, but for those in which this thread was ready to run while other programs had all processors.
+
+    Linux counts the latter. A machine that is busy with other things does not make an interval of this clock longer;
+    work, waiting for an answer, timers and sleeping do.
+    """
+    try:
+        waited = int(_SCHEDULED.read_bytes().split()[1])
+    except FileNotFoundError:
+        waited = 0
+    return time.perf_counter() - waited / 1e9
+
+
+_SCHEDULED = Path("/proc/thread-self/schedstat")
+"""Nanoseconds that this thread ran, nanoseconds that it waited for a processor, and how often it ran."""

@@ -9,6 +9,7 @@ from agor_reactive.adapters.presentation.plain import one_line
 from agor_reactive.core.snapshot import SessionState
 
 __all__ = [
+    "BUSY",
     "FAILED",
     "NEEDS_PERSON",
     "Mark",
@@ -29,6 +30,9 @@ Mark: TypeAlias = Literal["done", "failed", "stopped", "waiting", "busy"]
 
 NEEDS_PERSON: Final = frozenset({"awaiting_permission", "awaiting_input"})
 """Statuses of a task or session that continues only after a person answers."""
+
+BUSY: Final = frozenset({"running", "stopping", *NEEDS_PERSON})
+"""Statuses of a session with a task that has not ended."""
 
 FAILED: Final = frozenset({"failed", "timed_out"})
 """Statuses of a task, or of a session, that ended badly."""
@@ -78,7 +82,7 @@ def is_busy(state: SessionState) -> bool:
     if state.active_task is not None:
         return True
     session = state.session
-    return session is not None and session.status in ("running", "stopping", *NEEDS_PERSON)
+    return session is not None and session.status in BUSY
 
 
 def is_settled(state: SessionState) -> bool:
