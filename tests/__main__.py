@@ -141,8 +141,12 @@ class Environment:
 
 
 def clean_environment(environment: Environment) -> dict[str, str]:
-    """Ours, without what would lead a test to somebody's daemon."""
-    theirs = {"AGOR_DAEMON_URL", "AGOR_API_KEY", "AGOR_DAEMON_API_KEY", "PYTHONHOME"}
+    """Ours, without what would lead a test to somebody's daemon, and without what would keep bytecode from being written.
+
+    Images of containers often set the latter: hundreds of processes would then each compile every module they import,
+    because an environment is installed without compiling it.
+    """
+    theirs = {"AGOR_DAEMON_URL", "AGOR_API_KEY", "AGOR_DAEMON_API_KEY", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"}
     kept = {name: value for name, value in os.environ.items() if name not in theirs}
     path = os.pathsep.join([str(environment.programs), kept.get("PATH", "")])
     return {**kept, "VIRTUAL_ENV": str(environment.folder), "PATH": path, "PYTHONUTF8": "1"}
