@@ -17,7 +17,7 @@ import tempfile
 import time
 import venv
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -38,15 +38,21 @@ class Step(NamedTuple):
     extra: str = "test"
 
 
-BROWSER = ("adapters/ipywidgets", "notebook", "web")
+BROWSER = tuple(f"tests/{path}" for path in ("adapters/ipywidgets", "notebook", "web"))
+ALONE = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / "tests").rglob("test_*.py")
+    if "mark.alone" in path.read_text(encoding="utf-8")
+)
+"""The files with tests that run alone: to collect all the others again would take longer than these tests."""
 
 
-def pytest(*which: str) -> tuple[tuple[str, ...], ...]:
+def pytest(*which: str, alone: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     """The commands that run these tests, in three processes, and then one after the other those that judge their speed.
 
     Three for two cores, because a test often waits for a daemon or a browser; on more cores these need the rest.
     """
-    return (("pytest", "-n", "3", "-m", "not alone", *which), ("pytest", "-m", "alone", *which))
+    return (("pytest", "-n", "3", "-m", "not alone", *which), ("pytest", "-m", "alone", *alone))
 
 
 # More steps (browsers, benchmarks) are more rows; a row whose name starts with + runs only when asked for.
@@ -54,11 +60,17 @@ STEPS = (
     Step("lint", "style and mistakes", (("ruff", "check", "."), ("ruff", "format", "--check", "."))),
     Step("types", "types", (("mypy", "--strict"),)),
     Step("imports", "layers", (("lint-imports",),)),
-    Step("unit", "behaviour", pytest(*(f"--ignore=tests/{path}" for path in BROWSER))),
+    Step(
+        "unit",
+        "behaviour",
+        pytest(
+            *(f"--ignore={path}" for path in BROWSER), alone=(path for path in ALONE if not path.startswith(BROWSER))
+        ),
+    ),
     Step(
         "browser",
         "notebooks, widgets, a real browser",
-        pytest(*(f"tests/{path}" for path in BROWSER)),
+        pytest(*BROWSER, alone=(path for path in ALONE if path.startswith(BROWSER))),
         extra="notebook-test",
     ),
     Step("lowest", "the lowest versions allowed", (("python", "-m", "tests.lowest"),)),
@@ -141,7 +153,7 @@ class Environment:
 
 
 def clean_environment(environment: Environment) -> dict[str, str]:
-    """Ours, without what would lead a test to somebody's daemon, and without what would keep bytecode from being written.
+    """Ours, without what would lead a test to somebody's daemon or keep bytecode from being written.
 
     Images of containers often set the latter: hundreds of processes would then each compile every module they import,
     because an environment is installed without compiling it.
