@@ -17,7 +17,8 @@ import tempfile
 import time
 import venv
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -39,6 +40,7 @@ class Step(NamedTuple):
 
 
 BROWSER = tuple(f"tests/{path}" for path in ("adapters/ipywidgets", "notebook", "web"))
+NOT_IN_BROWSER = tuple(f"--ignore={path}" for path in BROWSER)
 ALONE = sorted(
     path.relative_to(ROOT).as_posix()
     for path in (ROOT / "tests").rglob("test_*.py")
@@ -63,9 +65,7 @@ STEPS = (
     Step(
         "unit",
         "behaviour",
-        pytest(
-            *(f"--ignore={path}" for path in BROWSER), alone=(path for path in ALONE if not path.startswith(BROWSER))
-        ),
+        pytest(*NOT_IN_BROWSER, alone=(path for path in ALONE if not path.startswith(BROWSER))),
     ),
     Step(
         "browser",
@@ -77,6 +77,10 @@ STEPS = (
     Step("+mutation", "changes that no test notices", (("python", "-m", "tests.mutation"),)),
     Step("chaos", "faults injected on the network", (("python", "-m", "tests.chaos", "--seconds", "20"),)),
 )
+
+
+SHORT = ("lint", "types", "imports")
+"""Steps that take one core for seconds. What the others need is prepared beside them."""
 
 
 @dataclass
@@ -107,12 +111,15 @@ def main() -> int:
     environment = Environment(asked.python_env)
     try:
         timed("setup: Python environment", environment.ready)
-        if any(step.name == "unit" for step in wanted):
-            timed("setup: FeathersJS peer", ready_peer)
     except subprocess.CalledProcessError as error:
         print(f"setup failed: {' '.join(map(str, error.cmd))} exited with {error.returncode}", flush=True)
         return 1
-    outcomes = [run_step(step, environment) for step in wanted]
+    with ThreadPoolExecutor() as pool:
+        begun = [(about, pool.submit(work)) for about, work in preparations({s.name for s in wanted}, environment)]
+        outcomes = [run_step(step, environment) for step in wanted if step.name in SHORT]
+        for about, preparation in begun:
+            timed(f"setup: {about}", preparation.result)
+    outcomes += [run_step(step, environment) for step in wanted if step.name not in SHORT]
     report(outcomes, time.monotonic() - began)
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 
@@ -146,10 +153,11 @@ class Environment:
             return f"installed in {self.folder}"
         return f"{self.folder} is up to date"
 
-    def run(self, command: Sequence[str]) -> int:
+    def run(self, command: Sequence[str], output: int | None = None) -> int:
         """Run one of its programs from the root of the project, output as it comes; answers the exit code."""
-        program = shutil.which(command[0], path=str(self.programs)) or command[0]
-        return subprocess.run([program, *command[1:]], cwd=ROOT, env=clean_environment(self), check=False).returncode
+        program = [shutil.which(command[0], path=str(self.programs)) or command[0], *command[1:]]
+        given = clean_environment(self)
+        return subprocess.run(program, cwd=ROOT, env=given, stdout=output, stderr=output, check=False).returncode
 
 
 def clean_environment(environment: Environment) -> dict[str, str]:
@@ -162,6 +170,25 @@ def clean_environment(environment: Environment) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in theirs}
     path = os.pathsep.join([str(environment.programs), kept.get("PATH", "")])
     return {**kept, "VIRTUAL_ENV": str(environment.folder), "PATH": path, "PYTHONUTF8": "1"}
+
+
+def preparations(names: Container[str], environment: Environment) -> Iterator[tuple[str, Callable[[], str]]]:
+    """What these steps need, each with its name. Nothing here changes the environment, so that all can run at once.
+
+    Collecting the tests writes their bytecode: without it each of the processes, which begin at the same time, would
+    compile every test and every module. What cannot be collected or installed is reported by the step itself.
+    """
+
+    def collected(*command: str) -> str:
+        code = environment.run((*command, "--collect-only", "-q"), subprocess.DEVNULL)
+        return "ready" if code == 0 else f"not ready: {' '.join(command)} exited with {code}"
+
+    if "unit" in names:
+        yield "FeathersJS peer", ready_peer
+        if not any((ROOT / "tests" / "core" / "__pycache__").glob("*-pytest-*")):
+            yield "bytecode of the tests", lambda: collected("pytest", *NOT_IN_BROWSER)
+    if "lowest" in names and not (environment.folder / "lowest").exists():
+        yield "the lowest versions", lambda: collected("python", "-m", "tests.lowest")
 
 
 def ready_peer() -> str:
