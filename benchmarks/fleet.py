@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 
-from agor_reactive.models.wire import RawEvent
 from agor_reactive.session.collection import SessionCollection, SessionRows
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.registry import SessionRegistry
@@ -89,8 +88,7 @@ class Fleet:
         receive = self.router.receive
         begun = now()
         for at in range(0, len(frames), turn):
-            for frame in frames[at : at + turn]:
-                receive(RawEvent(*orjson.loads(frame), 1.0))
+            receive([orjson.loads(frame) for frame in frames[at : at + turn]], 1.0)
             await asyncio.sleep(0)
         return now() - begun
 
@@ -102,7 +100,7 @@ class Fleet:
         cpu, begun = time.process_time(), time.perf_counter()
         for number, frame in enumerate(frames):
             await asyncio.sleep(max(0.0, begun + number / per_second - time.perf_counter()))
-            self.router.receive(RawEvent(*orjson.loads(frame), 1.0))
+            self.router.receive([orjson.loads(frame)], 1.0)
         await asyncio.sleep(0)
         return time.process_time() - cpu, time.perf_counter() - begun
 

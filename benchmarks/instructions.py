@@ -24,8 +24,7 @@ HANDLES = 50
 
 
 def _fold(name: str, events: int, *, one_by_one: bool) -> None:
-    from agor_reactive.core.fold import fold_raw
-    from agor_reactive.models.wire import RawEvent
+    from agor_reactive.core.fold import fold_run
     from benchmarks import mirror, workloads
 
     load = workloads.FOLDED[name](workloads.Scale())
@@ -33,7 +32,7 @@ def _fold(name: str, events: int, *, one_by_one: bool) -> None:
     state = mirror.read_state(load.session_id)
     turn = 1 if one_by_one else mirror.TURN
     for at in range(0, len(frames), turn):
-        state = fold_raw(state, [RawEvent(*orjson.loads(frame)) for frame in frames[at : at + turn]])
+        state = fold_run(state, [orjson.loads(frame) for frame in frames[at : at + turn]])
 
 
 def _fanout(handles: int, events: int) -> None:

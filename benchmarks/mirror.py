@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
 
-from agor_reactive.core import SessionState, fold, fold_batch, fold_raw, initial_state
+from agor_reactive.core import SessionState, fold, fold_batch, initial_state
 from agor_reactive.core import events as e
+from agor_reactive.core.fold import fold_run
 from agor_reactive.core.parse import OWN_TOPICS, parse_payload
 from agor_reactive.models.session import Session
-from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.models.wire import LinkStatus
 from agor_reactive.session.handles import SessionHandle
 from agor_reactive.session.registry import SessionRegistry
 from agor_reactive.session.router import Router
@@ -21,7 +22,7 @@ from agor_reactive.transport.scripted import ScriptedLink
 from benchmarks.measure import now
 from benchmarks.wire import Event
 
-__all__ = ["Feed", "fold_frames", "fold_raw_frames", "folded", "parsed", "read_rows", "read_state"]
+__all__ = ["Feed", "fold_frames", "fold_run_frames", "folded", "parsed", "read_rows", "read_state"]
 
 TURN = 256
 """After so many events the loop runs, as on the socket's read path, and notifies subscribers."""
@@ -67,13 +68,13 @@ def fold_frames(state: SessionState, frames: Sequence[bytes], *, one_by_one: boo
     return taken
 
 
-def fold_raw_frames(state: SessionState, frames: Sequence[bytes]) -> tuple[SessionState, int]:
+def fold_run_frames(state: SessionState, frames: Sequence[bytes]) -> tuple[SessionState, int]:
     """The state after these frames, and the time in ns of parsing and folding them; decoding is not included."""
     taken = 0
     for at in range(0, len(frames), TURN):
-        raws = [RawEvent(*orjson.loads(frame)) for frame in frames[at : at + TURN]]
+        run = [orjson.loads(frame) for frame in frames[at : at + TURN]]
         begun = now()
-        state = fold_raw(state, raws)
+        state = fold_run(state, run)
         taken += now() - begun
     return state, taken
 
@@ -134,13 +135,12 @@ class Feed:
         return self._runner.run(self._run(events))
 
     async def _run(self, events: Sequence[Event]) -> int:
-        receive: Callable[[RawEvent], None] = self.router.receive
+        receive = self.router.receive
         taken = 0
         for at in range(0, len(events), TURN):
             turn = events[at : at + TURN]
             begun = now()
-            for topic, payload in turn:
-                receive(RawEvent(topic, payload, 1.0))
+            receive(turn, 1.0)
             await asyncio.sleep(0)
             taken += now() - begun
         return taken
@@ -160,8 +160,8 @@ class Feed:
     async def _run_and_read(self, turn: Sequence[Event]) -> int:
         receive, entry = self.router.receive, self.handles[0].entry
         begun = now()
-        for topic, payload in turn:
-            receive(RawEvent(topic, payload, 1.0))
+        for event in turn:
+            receive([event], 1.0)
             entry.state  # noqa: B018 - reading folds
         await asyncio.sleep(0)
         return now() - begun
@@ -186,9 +186,9 @@ class Feed:
         for at in range(0, len(frames), TURN):
             turn = [orjson.loads(frame) for frame in frames[at : at + TURN]]
             begun = now()
-            for topic, payload in turn:
+            for _, payload in turn:
                 waiting[payload["session_id"]].append(time.perf_counter_ns())
-                self.router.receive(RawEvent(topic, payload, 1.0))
+            self.router.receive(turn, 1.0)
             await asyncio.sleep(0)
             ticks.append(now() - begun)
         for undo in undos:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import takewhile
 from typing import Any
 
-from agor_reactive.core.fold import fold, fold_payloads, initial_state
+from agor_reactive.core.fold import fold, fold_run, initial_state
 from agor_reactive.core.snapshot import HYDRATIONS, SessionState
 from agor_reactive.core.state_data import StateDataError, state_from_data
 from agor_reactive.logs.reading import Record, concerns, raw_event
@@ -27,12 +27,12 @@ class MirrorFold:
         self.number = number
         self.state = state
         self.session_id = state.session_id
-        self.waiting: list[tuple[str, Any]] = []
+        self.waiting: list[Sequence[Any]] = []
 
     def flush(self) -> SessionState:
         """The state after everything that waits."""
         if self.waiting:
-            self.state = fold_payloads(self.state, self.waiting)
+            self.state = fold_run(self.state, self.waiting)
             self.waiting = []
         return self.state
 
@@ -52,10 +52,10 @@ def started(record: Record) -> MirrorFold:
     return MirrorFold(number, state)
 
 
-def _plain(records: list[Record], session_id: str) -> tuple[list[tuple[str, Any]], str] | None:
+def _plain(records: list[Record], session_id: str) -> tuple[list[Sequence[Any]], str] | None:
     """Topics and payloads, if all records are events of this one session and nothing else, as most are."""
     try:
-        events = [
+        events: list[Sequence[Any]] = [
             (record["topic"], record["payload"])
             for record in records
             if record["kind"] == "event" and record["payload"]["session_id"] == session_id and "cut" not in record

@@ -1,20 +1,23 @@
-"""The types at the seam between transport and everything above: raw events and the link's status.
-
-Plain slotted classes, not pydantic: one `RawEvent` is made for every frame that arrives.
-"""
+"""The types at the seam between transport and everything above: raw events and the link's status."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
-__all__ = ["UNREADABLE", "CutText", "LinkPhase", "LinkStatus", "RawEvent"]
+__all__ = ["UNREADABLE", "CutText", "EventRun", "LinkPhase", "LinkStatus", "RawEvent"]
 
 UNREADABLE: Final = "agor_reactive unreadable"
 """The topic of a `RawEvent` that stands for one that could not be read (broken JSON, nested too deep).
 
 Its payload is ``{"session_ids": [...]}``: the sessions that the frame names. It may be about any of them.
 """
+
+
+EventRun = Sequence[Sequence[Any]]
+"""Events that arrived together, in their order: a pair of topic and payload each, as the frame was decoded. A
+`RawEvent` is made of one only where somebody reads it."""
 
 
 class CutText(str):

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from reactivex import Observable, abc
 
-from agor_reactive.core.fold import fold, fold_raw, initial_state
+from agor_reactive.core.fold import fold, fold_run, initial_state
 from agor_reactive.core.parse import parse_payload
 from agor_reactive.core.snapshot import SessionState
-from agor_reactive.models.wire import RawEvent
+from agor_reactive.models.wire import EventRun, RawEvent
 from agor_reactive.session.newest import NewestSubject
 from agor_reactive.session.observers import EventSubject, OnListenerFailure
 from agor_reactive.session.router import shown, unshared
@@ -67,7 +67,7 @@ Moved = Callable[[SessionState, SessionState], None]
 
 
 MOST_PENDING = 512
-"""Events of one session that are collected; the next one is folded with them at once, not on the tick."""
+"""When so many events of one session are collected, they are folded at once, not on the tick."""
 
 _AT_ONCE = frozenset({"sessions removed"})
 """Topics after which nothing is collected any more: what follows (fetches given up, callers rejected) cannot wait."""
@@ -96,13 +96,21 @@ class StateSubject(NewestSubject[SessionState]):
         super().__init__(state, loop, emitting="a snapshot of a session", on_failure=on_failure)
         self.events_to: EventSubject[RawEvent] | None = None
         self._moved = moved
-        self._pending: list[RawEvent] = []
+        self._pending: list[Sequence[Any]] = []
         self._thread = threading.get_ident()
 
-    def receive(self, raw: RawEvent) -> None:
-        """Take an event of this session, whose payload is nobody else's. Hot path."""
+    def receive(self, events: EventRun, at: float) -> None:
+        """Take events of this session, whose payloads are only its own, received at that time. Hot path."""
+        if self.events_to is not None and len(events) > 1:
+            for number, event in enumerate(events):
+                try:
+                    self.receive((event,), at)
+                except BaseException:  # a listener was interrupted: the rest comes on the next tick
+                    asyncio.get_running_loop().call_soon(self.receive, events[number + 1 :], at)
+                    raise
+            return
         pending = self._pending
-        pending.append(raw)
+        pending += events
         if not self.waits:
             self.waits = True
             tick = self._tick
@@ -110,10 +118,16 @@ class StateSubject(NewestSubject[SessionState]):
                 tick.waiting[self] = None  # as `add` does, without a call: most sessions wait beside another
             else:
                 tick.add(self)
-        if len(pending) >= MOST_PENDING or raw.topic in _AT_ONCE:
+        if len(pending) >= MOST_PENDING:
             self._fold_pending()
+        else:
+            for topic, _ in events:
+                if topic in _AT_ONCE:
+                    self._fold_pending()
+                    break
         if self.events_to is not None:
-            self.events_to.emit(shown(raw, unshared(raw)))
+            topic, payload = events[0]
+            self.events_to.emit(shown(RawEvent(topic, payload, at), unshared(payload)))
 
     @property
     def value(self) -> SessionState:
@@ -124,7 +138,7 @@ class StateSubject(NewestSubject[SessionState]):
 
     def _fold_pending(self) -> None:
         pending, before = self._pending, self._newest
-        after = fold_raw(before, pending)
+        after = fold_run(before, pending)
         # Only now: events are not lost if an interrupt ends the fold.
         self._newest = after
         if self._pending is pending:

@@ -7,15 +7,16 @@ of their own names. None of that reaches a session it does not belong to.
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from reactivex import Observable
 
 from agor_reactive.calls.own_loop import OwnLoop
 from agor_reactive.models.base import copied
-from agor_reactive.models.wire import UNREADABLE, LinkStatus, RawEvent
+from agor_reactive.models.wire import UNREADABLE, EventRun, LinkStatus, RawEvent
 from agor_reactive.session.observers import EventSubject, OnListenerFailure, log_failure
 from agor_reactive.transport.redaction import redact
 from agor_reactive.transport.seam import Link
@@ -26,9 +27,9 @@ _log = logging.getLogger("agor_reactive")
 
 
 class Sink(Protocol):
-    """Receives events. It owns the payload: listeners get a copy (`unshared`)."""
+    """Receives events of one session. It owns their payloads: listeners get copies (`unshared`)."""
 
-    def receive(self, raw: RawEvent) -> None: ...
+    def receive(self, events: EventRun, at: float) -> None: ...
 
 
 class Tap(Protocol):
@@ -56,14 +57,24 @@ class _Sinks:
     def __init__(self, sinks: tuple[Sink, ...]) -> None:
         self.sinks = sinks
 
-    def receive(self, raw: RawEvent) -> None:
+    def receive(self, events: EventRun, at: float) -> None:
         for sink in self.sinks:
-            sink.receive(raw)
+            sink.receive(events, at)
 
 
-def unshared(event: RawEvent) -> Any:
+def unshared(payload: Any) -> Any:
     """The payload for listeners, which may change it: a copy, because a session's state is folded from it later."""
-    return copied(event.payload)
+    return copied(payload)
+
+
+def _session_of(payload: Any) -> str | None:
+    """The session that an event is of; None if it names none."""
+    if type(payload) is not dict:
+        return None
+    session_id = payload.get("session_id")
+    if session_id is None:
+        session_id = payload.get("sessionId")
+    return session_id if type(session_id) is str else None
 
 
 def shown(event: RawEvent, payload: Any) -> RawEvent:
@@ -114,35 +125,77 @@ class Router:
         """How many listeners of `on` and of the link's status there are."""
         return sum(topic.subscription_count for topic in self._topics.values()) + self._status.subscription_count
 
-    def receive(self, event: RawEvent) -> None:
-        """Route one event of the link: to its session first, then to listeners. Hot path."""
-        if self.taps:
-            for tap in self.taps:
-                tap.received(event)
-        payload = event.payload
-        sink: Sink | None = None
-        if type(payload) is dict:
-            session_id = payload.get("session_id")
-            if session_id is None:
-                session_id = payload.get("sessionId")
-            if type(session_id) is str:
-                sink = self._sinks.get(session_id)
-                if sink is not None:
-                    sink.receive(event)
-            elif event.topic == UNREADABLE:
-                self._unreadable(event)
-        if self._topics:
-            listeners = self._topics.get(event.topic)
-            if listeners is not None:
-                listeners.emit(payload if sink is None else unshared(event))
-        if self._all.subscriptions:
-            self._all.emit(shown(event, payload if sink is None else unshared(event)))
+    def receive(self, events: EventRun, at: float) -> None:
+        """Route events that the link received together at that time, in their order. Hot path.
 
-    def _unreadable(self, event: RawEvent) -> None:
+        Events in a row of one session reach it in one call, so it is looked up once. Where somebody listens to an
+        event, that event reaches its session and then the listeners before the next one reaches anything.
+        """
+        if self.taps or self._all.subscriptions:
+            for number, event in enumerate(events):
+                try:
+                    self._receive_watched(event, at)
+                except BaseException:
+                    self._receive_later(events[number + 1 :], at)
+                    raise
+        else:
+            self._route(events, at)
+
+    def _receive_watched(self, event: Sequence[Any], at: float) -> None:
+        raw = RawEvent(event[0], event[1], at)
+        for tap in self.taps:
+            tap.received(raw)
+        is_kept = _session_of(raw.payload) in self._sinks
+        self._route((event,), at)
+        if self._all.subscriptions:
+            self._all.emit(shown(raw, unshared(raw.payload) if is_kept else raw.payload))
+
+    def _route(self, events: EventRun, at: float) -> None:
+        sinks, topics = self._sinks, self._topics
+        current: str | None = None  # the session that is looked up
+        sink: Sink | None = None
+        begun = number = 0  # what comes before `begun` has reached its session
+        try:
+            for number, (topic, payload) in enumerate(events):
+                session_id = None
+                if type(payload) is dict:
+                    session_id = payload.get("session_id")
+                    if session_id is None:
+                        session_id = payload.get("sessionId")
+                if session_id != current:
+                    before, begun = begun, number
+                    if sink is not None:
+                        sink.receive(events[before:number], at)
+                    current = session_id
+                    sink = sinks.get(session_id) if type(session_id) is str else None
+                if session_id is None and topic == UNREADABLE:
+                    self._unreadable(payload, at)
+                if topics and topic in topics:
+                    before, begun = begun, number + 1
+                    if sink is not None:
+                        sink.receive(events[before:begun], at)
+                    topics[topic].emit(payload if sink is None else unshared(payload))
+                    current = sink = None  # a listener may have released the session, or begun one
+            number, before, begun = len(events), begun, len(events)
+            if sink is not None:
+                sink.receive(events[before:] if before else events, at)
+        except BaseException as error:
+            self._receive_later(events[begun if sink is not None else number + 1 :], at)
+            if not isinstance(error, (Exception, asyncio.CancelledError, GeneratorExit)):
+                raise
+            _log.exception("a session failed on an event")
+
+    def _receive_later(self, events: EventRun, at: float) -> None:
+        """Route the rest on the next tick: what came before it was interrupted, or failed."""
+        if events:
+            asyncio.get_running_loop().call_soon(self.receive, events, at)
+
+    def _unreadable(self, payload: Any, at: float) -> None:
         """Pass it to the sessions that the frame names, else to all: the lost event may concern any of them."""
-        named = [self._sinks[one] for one in event.payload["session_ids"] if one in self._sinks]
-        for sink in named if event.payload["session_ids"] else tuple(self._sinks.values()):
-            sink.receive(event)
+        ids = payload.get("session_ids") if type(payload) is dict else None
+        named = [one for one in ids if type(one) is str] if type(ids) is list and ids else tuple(self._sinks)
+        for sink in [self._sinks[session_id] for session_id in named if session_id in self._sinks]:
+            sink.receive(((UNREADABLE, payload),), at)
 
     def tap(self, tap: Tap) -> Callable[[], None]:
         """Let `tap` see everything that sessions fold from now on. Returns the undo."""

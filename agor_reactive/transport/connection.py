@@ -23,6 +23,7 @@ from pydantic import SecretStr
 from agor_reactive.calls.methods import is_repeatable, lost_in_flight
 from agor_reactive.errors import CallTimeout, CannotConnect, NotConnected, OutcomeUnknown
 from agor_reactive.models.secrecy import reveal_values
+from agor_reactive.models.wire import EventRun
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, checked_frame, read_ack
 from agor_reactive.transport.environment import live_proxy
@@ -75,15 +76,16 @@ class _WholeResponse(aiohttp.ClientResponse):
 
 
 class Connection:
-    """One connection. `lost` is a future with the reason why it ended; `on_event` gets (topic, payload), in order."""
+    """One connection. `lost` is a future with the reason why it ended; `on_events` gets the events that
+    arrived together, in order."""
 
-    def __init__(self, address: Address, options: ConnectOptions, *, on_event: Callable[[str, Any], None]) -> None:
+    def __init__(self, address: Address, options: ConnectOptions, *, on_events: Callable[[EventRun], None]) -> None:
         loop = asyncio.get_running_loop()
         self.lost: asyncio.Future[str] = loop.create_future()
         self.max_payload = DEFAULT_MAX_PAYLOAD
         self._address = address
         self._options = options
-        self._on_event = on_event
+        self._on_events = on_events
         self._in_flight: dict[asyncio.Future[tuple[Any, ...]], tuple[str, str]] = {}
         self._refused: asyncio.Future[Any] = loop.create_future()  # with the daemon's reason
         self._redirected: Redirected | None = None
@@ -244,12 +246,12 @@ class Connection:
 
     # ---- called by python-socketio and by the lane ----
 
-    def _deliver(self, topic: str, payload: Any) -> None:
+    def _deliver(self, events: EventRun) -> None:
         if not self.lost.done():
-            self._on_event(topic, payload)
+            self._on_events(events)
 
     def _deliver_any(self, topic: str, *payload: Any) -> None:
-        self._deliver(topic, payload[0] if payload else None)
+        self._deliver([(topic, payload[0] if payload else None)])
 
     def _on_refusal(self, *data: Any) -> None:
         # python-socketio reports a failed connect in the same way; only the daemon's answer counts.

@@ -14,14 +14,14 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import aiohttp
 import orjson
 from socketio.packet import ACK, EVENT, Packet
 
-from agor_reactive.models.wire import UNREADABLE, CutText
+from agor_reactive.models.wire import UNREADABLE, CutText, EventRun
 from agor_reactive.transport.codec import DEFAULT_MAX_PAYLOAD, Unreadable, dumps, loads
 
 __all__ = ["EventLane", "WirePacket", "event_lane"]
@@ -31,7 +31,7 @@ _MOST_SESSIONS: Final = 100
 
 log = logging.getLogger(__name__)
 
-OnFrame = Callable[[str, Any], None]
+OnEvents = Callable[[EventRun], None]
 
 # Yield to the event loop after this many events in a row.
 _BURST: Final = 256
@@ -105,11 +105,14 @@ def _is_event(data: Any) -> bool:
 class EventLane(aiohttp.ClientWebSocketResponse):
     """A websocket whose `receive` hands plain events to `deliver` itself and returns everything else.
 
+    Events that are in the websocket's buffer together are delivered together: when the next `receive` waits, after
+    `_BURST` of them, and before any other frame is passed on.
+
     The order of frames is kept: python-socketio's task handles a passed-on frame before the next event is read (before
     Python 3.12, `asyncio.wait_for` around `receive` ensures that).
     """
 
-    deliver: OnFrame
+    deliver: OnEvents
     max_payload = DEFAULT_MAX_PAYLOAD
     on_max_payload: Callable[[int], None]
     on_oversize: Callable[[], None]
@@ -120,35 +123,52 @@ class EventLane(aiohttp.ClientWebSocketResponse):
         # aiohttp drops its reference when closing begins, before the transport is closed.
         connection = self._response.connection
         self.transport = None if connection is None else connection.transport
+        self._events: list[Sequence[Any]] = []
 
     async def receive(self, timeout: float | None = None) -> aiohttp.WSMessage:
         if self._let_through:
             self._let_through = False
             await asyncio.sleep(0)
-        receive, deliver, decode, text = super().receive, self.deliver, orjson.loads, aiohttp.WSMsgType.TEXT
-        burst = 0
-        while True:
-            message = await receive(timeout)
-            frame = message.data
-            if message.type is not text or not frame.startswith("42["):
-                self._let_through = True
-                if message.type is text and frame.startswith("0{"):
-                    self._read_open(frame)
-                elif message.type is aiohttp.WSMsgType.ERROR and self.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
-                    self.on_oversize()
-                return message
-            try:
-                data = decode(frame[2:])
-            except ValueError:
-                data = _second_look(frame)
-            if _is_event(data):
-                deliver(data[0], data[1] if len(data) > 1 else None)
-            else:
-                deliver(UNREADABLE, named_sessions(frame))
-            burst += 1
-            if burst >= _BURST:
-                burst = 0
-                await asyncio.sleep(0)
+        receive, decode, text = super().receive, orjson.loads, aiohttp.WSMsgType.TEXT
+        try:
+            while True:
+                message = await receive(timeout)
+                frame = message.data
+                if message.type is not text or not frame.startswith("42["):
+                    self._pass_on(message)
+                    return message
+                try:
+                    event = decode(frame[2:])
+                except ValueError:
+                    event = _second_look(frame)
+                if not _is_event(event):
+                    event = (UNREADABLE, named_sessions(frame))
+                elif len(event) != 2:
+                    event = (event[0], event[1] if len(event) > 1 else None)
+                events = self._events
+                if not events:
+                    asyncio.get_running_loop().call_soon(self._flush)  # runs as soon as `receive` has to wait
+                events.append(event)
+                if len(events) >= _BURST:
+                    self._flush()
+                    await asyncio.sleep(0)
+        finally:
+            self._flush()
+
+    def _flush(self) -> None:
+        """Deliver the events read so far."""
+        events = self._events
+        if events:
+            self._events = []
+            self.deliver(events)
+
+    def _pass_on(self, message: aiohttp.WSMessage) -> None:
+        """Read what concerns the connection from a frame that python-socketio gets next."""
+        self._let_through = True
+        if message.type is aiohttp.WSMsgType.TEXT and message.data.startswith("0{"):
+            self._read_open(message.data)
+        elif message.type is aiohttp.WSMsgType.ERROR and self.close_code == aiohttp.WSCloseCode.MESSAGE_TOO_BIG:
+            self.on_oversize()
 
     def _read_open(self, frame: str) -> None:
         """Read the opening packet, the only one with the daemon's maximum payload."""
@@ -182,7 +202,7 @@ def _with_cut_chunk(data: Any, text: str) -> Any:
 
 
 def event_lane(
-    deliver: OnFrame, on_max_payload: Callable[[int], None], on_oversize: Callable[[], None]
+    deliver: OnEvents, on_max_payload: Callable[[int], None], on_oversize: Callable[[], None]
 ) -> type[EventLane]:
     """An `EventLane` class for one connection: aiohttp makes the instance."""
     return type(

@@ -28,11 +28,11 @@ from agor_reactive.calls.methods import is_repeatable, lost_in_flight
 from agor_reactive.errors import CallTimeout, NotAuthenticated, NotConnected, NotFound, OutcomeUnknown
 from agor_reactive.models.base import copied
 from agor_reactive.models.secrecy import reveal_fields
-from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.models.wire import LinkStatus
 from agor_reactive.transport.credentials import Credentials
 from agor_reactive.transport.login import Login, LoginStep
 from agor_reactive.transport.rest_login import run_login
-from agor_reactive.transport.seam import OnEvent, OnStatus
+from agor_reactive.transport.seam import OnEvents, OnStatus
 
 __all__ = ["PendingCall", "Responder", "ScriptedLink"]
 
@@ -132,7 +132,7 @@ class ScriptedLink:
         self.pending: list[PendingCall] = []
         self._clock = clock if clock is not None else lambda: float(next(ticks))
         self._status = LinkStatus("connecting")
-        self._on_event: OnEvent | None = None
+        self._on_events: OnEvents | None = None
         self._on_status: OnStatus | None = None
         self._login: Login | None = None
         self._responders: list[_Rule] = [_Rule("*", "authentication", lambda args: {"accessToken": "scripted"})]
@@ -164,9 +164,9 @@ class ScriptedLink:
 
         The receiver gets a copy of the payload, as from a real link, which keeps no reference.
         """
-        if not self._status.up or self._on_event is None:
+        if not self._status.up or self._on_events is None:
             return False
-        self._on_event(RawEvent(topic, copied(payload), self._clock()))
+        self._on_events([(topic, copied(payload))], self._clock())
         return True
 
     def drop(self, reason: str = "transport error") -> None:
@@ -201,8 +201,8 @@ class ScriptedLink:
     def user_id(self) -> str | None:
         return None if self._login is None else self._login.user_id
 
-    def listen(self, on_event: OnEvent, on_status: OnStatus) -> None:
-        self._on_event = on_event
+    def listen(self, on_events: OnEvents, on_status: OnStatus) -> None:
+        self._on_events = on_events
         self._on_status = on_status
 
     async def open(self) -> None:

@@ -14,23 +14,25 @@ from typing import Any, Protocol
 from agor_reactive.calls.effects import Call, CallOptions
 from agor_reactive.calls.retries import RetryPolicy
 from agor_reactive.errors import DaemonError
-from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.models.wire import EventRun, LinkStatus
 from agor_reactive.transport.credentials import Credentials
 
-__all__ = ["Link", "OnEvent", "OnStatus", "caller"]
+__all__ = ["Link", "OnEvents", "OnStatus", "caller"]
 
 _log = logging.getLogger("agor_reactive.calls")
 
-OnEvent = Callable[[RawEvent], None]
+OnEvents = Callable[[EventRun, float], None]
+"""Takes events that arrived together, and the time of their receipt in epoch seconds."""
 OnStatus = Callable[[LinkStatus], None]
 
 
 class Link(Protocol):
     """A live, two-way connection to one daemon that reconnects automatically.
 
-    All methods belong to the event loop that opened it. `on_event` and `on_status` are called on that loop, in order,
+    All methods belong to the event loop that opened it. `on_events` and `on_status` are called on that loop, in order,
     synchronously, from one place; the link has one listener (the session layer's router), set before `open`. The link
-    neither keeps nor changes an event's payload after delivery.
+    neither keeps nor changes an event's payload after delivery. Events are delivered before the answer to a call that
+    arrived after them.
     """
 
     @property
@@ -41,7 +43,7 @@ class Link(Protocol):
         """The logged-in user according to the token; None when not logged in, or the token names no user."""
         ...
 
-    def listen(self, on_event: OnEvent, on_status: OnStatus) -> None: ...
+    def listen(self, on_events: OnEvents, on_status: OnStatus) -> None: ...
 
     async def open(self) -> None:
         """Connect, and log in when there are credentials. Raises `CannotConnect` or `NotAuthenticated`."""

@@ -31,7 +31,7 @@ from agor_reactive.errors import (
     UsageError,
 )
 from agor_reactive.models.secrecy import hide, hide_values
-from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.models.wire import EventRun, LinkStatus
 from agor_reactive.transport.address import Address
 from agor_reactive.transport.connect_ways import ConnectWay, DetectedWay
 from agor_reactive.transport.connection import MAX_FRAME, Connection, ConnectOptions
@@ -40,7 +40,7 @@ from agor_reactive.transport.link_login import LinkLogin
 from agor_reactive.transport.link_state import LinkState
 from agor_reactive.transport.login import Login
 from agor_reactive.transport.rest_login import RestLogin
-from agor_reactive.transport.seam import OnEvent, OnStatus
+from agor_reactive.transport.seam import OnEvents, OnStatus
 from agor_reactive.transport.tls import Verify, ssl_setting
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ class SocketLink:
         self._clock = clock
         self._state = LinkState()
         self._detected = DetectedWay(self._address.url, ways)
-        self._on_event: OnEvent | None = None
+        self._on_events: OnEvents | None = None
         self.own_loop = OwnLoop()
         self._rest = RestLogin(self._make_rest, timeout=min(timeout, connect_timeout))
         self._login = LinkLogin(
@@ -134,8 +134,8 @@ class SocketLink:
         """How this daemon authenticates a connection; None while unknown."""
         return self._detected.way
 
-    def listen(self, on_event: OnEvent, on_status: OnStatus) -> None:
-        self._on_event = on_event
+    def listen(self, on_events: OnEvents, on_status: OnStatus) -> None:
+        self._on_events = on_events
         self._state.on_status = on_status
 
     async def open(self) -> None:
@@ -329,7 +329,7 @@ class SocketLink:
         await state.until(None, None)
 
     def _connect(self) -> Connection:
-        return Connection(self._address, self._options, on_event=self._deliver)
+        return Connection(self._address, self._options, on_events=self._deliver)
 
     def _make_rest(self, key: ApiKey | None) -> AsyncRest:
         from agor_reactive.transport.http import AsyncRest  # imports an HTTP library, so only when needed
@@ -351,16 +351,25 @@ class SocketLink:
 
     # ---- events ----
 
-    def _deliver(self, topic: str, payload: Any) -> None:
-        if topic == "server-info":
-            self._detected.greeting = payload
-            connection = self._state.connection
-            if connection is not None and self._detected.sends_no_events:
-                self._connect_bare_instead(connection)
-        listener = self._on_event
+    def _deliver(self, events: EventRun) -> None:
+        if self._detected.greeting is None:
+            events = self._up_to_greeting(events)
+        listener = self._on_events
         if listener is None:
             return
         try:
-            listener(RawEvent(topic, payload, self._clock()))
+            listener(events, self._clock())
         except (Exception, asyncio.CancelledError, GeneratorExit):
             log.exception("the listener failed on an event")
+
+    def _up_to_greeting(self, events: EventRun) -> EventRun:
+        """The events that count: if the daemon's greeting shows that this connection brings none, those up to it."""
+        for number, (topic, payload) in enumerate(events):
+            if topic == "server-info":
+                self._detected.greeting = payload
+                connection = self._state.connection
+                if connection is not None and self._detected.sends_no_events:
+                    self._connect_bare_instead(connection)
+                    return events[: number + 1]
+                break
+        return events

@@ -1,7 +1,7 @@
 """A log of a long session: what folding it costs beside its parts, and what a jump to any time of it costs.
 
 The log is a file of the workload `chat`'s tasks, compressed. Its parts, measured apart in the same run: decoding each
-of its lines, and `fold_raw` of its events as a live session calls it.
+of its lines, and `fold_run` of its events as a live session calls it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from typing import Any
 import orjson
 
 from agor_reactive import logs
-from agor_reactive.core.fold import fold_raw, initial_state
+from agor_reactive.core.fold import fold_run, initial_state
 from agor_reactive.logs.files import create, lines
-from agor_reactive.models.wire import RawEvent
 from benchmarks.cases import Plan
 from benchmarks.measure import Timing, now, quiet, timed
 from benchmarks.table import Line, Row, Skipped
@@ -83,21 +82,21 @@ def _fold(path: Path, count: int, timing: Timing) -> Iterator[Line]:
         records: list[Any] = []
         decoding = timed(lambda texts=texts, records=records: records.extend(map(orjson.loads, texts)), timing)
         del texts
-        events = [RawEvent(r["topic"], r["payload"], r["t"]) for r in records if r.get("kind") == "event"]
+        events = [(r["topic"], r["payload"]) for r in records if r.get("kind") == "event"]
         session_id = records[1]["session_id"]
         del records
 
-        def fold(events: list[RawEvent] = events, session_id: str = session_id) -> None:
+        def fold(events: list[tuple[str, Any]] = events, session_id: str = session_id) -> None:
             state = initial_state(session_id, task_hydration="eager")
             for at in range(0, len(events), BATCH):
-                state = fold_raw(state, events[at : at + BATCH])
+                state = fold_run(state, events[at : at + BATCH])
 
         folding = timed(fold, timing)
         del events
         whole = timed(lambda: logs.open(path).fold(), timing)
         rounds.append((whole / (decoding + folding), whole, decoding + folding))
     ratio, whole, parts = sorted(rounds)[1]
-    yield Row("fold of a log", whole / count, "decode + fold_raw", parts / count, ratio, FOLD_BOUND)
+    yield Row("fold of a log", whole / count, "decode + fold_run", parts / count, ratio, FOLD_BOUND)
 
 
 def _memory(plan: Plan) -> Iterator[Line]:

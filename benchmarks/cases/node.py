@@ -51,14 +51,14 @@ def _beside_node(load: Workload, directory: Path, plan: Plan, bound: float) -> I
             return float(answer["ns"]) / count
 
         cold = reduce()
-        end, _ = mirror.fold_raw_frames(start, frames)
+        end, _ = mirror.fold_run_frames(start, frames)
         messages, tools = (sum(map(len, of_task.values())) for of_task in (end.messages_by_task, end.tools_by_task))
         if ends[0] != {"tasks": len(end.tasks), "messages": messages, "text": 0, "tools": tools}:
             raise AssertionError(f"node ended in {ends[0]}, ours in {end!r}")
 
         def ours() -> float:
             with quiet(Timing(collect=True)):
-                return mirror.fold_raw_frames(start, frames)[1] / count
+                return mirror.fold_run_frames(start, frames)[1] / count
 
         sides: dict[str, Side] = {"ours": ours, "node": reduce}
         # The copies of `huge` take Node a minute a round.

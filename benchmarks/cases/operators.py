@@ -1,6 +1,6 @@
 """What `completed_turns` and `tool_calls` cost beside the fold whose snapshots they look at.
 
-Three ways for snapshots to come: one per loop tick, as from a live handle (the fold is `fold_raw`, as in a session);
+Three ways for snapshots to come: one per loop tick, as from a live handle (the fold is `fold_run`, as in a session);
 the same of a session with many short tasks, where nearly every event changes a row; and one per event, as from a log.
 There the base is the fold whose snapshots two subscribers get that do nothing: RxPY alone takes a fourth of that time.
 """
@@ -12,8 +12,8 @@ from collections.abc import Callable, Iterator, Sequence
 import orjson
 from reactivex.subject import Subject
 
-from agor_reactive.core import SessionState, fold, fold_raw
-from agor_reactive.models.wire import RawEvent
+from agor_reactive.core import SessionState, fold
+from agor_reactive.core.fold import fold_run
 from agor_reactive.operators import ToolCall, Turn, completed_turns, tool_calls
 from benchmarks.cases import Plan
 from benchmarks.measure import Timing, interleave, now, quiet
@@ -85,9 +85,9 @@ def _fold_ticks(session_id: str, frames: Sequence[bytes], publish: Publish) -> i
     publish(state)
     taken = 0
     for at in range(0, len(frames), TURN):
-        raws = [RawEvent(*orjson.loads(frame)) for frame in frames[at : at + TURN]]
+        run = [orjson.loads(frame) for frame in frames[at : at + TURN]]
         begun = now()
-        state = fold_raw(state, raws)
+        state = fold_run(state, run)
         publish(state)
         taken += now() - begun
     return taken

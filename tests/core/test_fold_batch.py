@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agor_reactive.core import SessionState, fold, fold_batch, fold_raw
 from agor_reactive.core import events as e
-from agor_reactive.core.fold import fold_payloads
+from agor_reactive.core.fold import fold_run
 from agor_reactive.core.fold.draft import start_draft
 from agor_reactive.core.fold.rows import message_saved
 from agor_reactive.core.parse import parse
@@ -256,7 +256,7 @@ def test_text_after_another_event_of_its_stream_in_one_batch_leaves_the_snapshot
 
 
 def folded_as_payloads(state: SessionState, events: list[RawEvent]) -> SessionState:
-    return fold_payloads(state, [(event.topic, event.payload) for event in events])
+    return fold_run(state, [(event.topic, event.payload) for event in events])
 
 
 @pytest.mark.parametrize("folded", [fold_raw, folded_as_payloads])

@@ -129,7 +129,7 @@ async def test_a_chunk_takes_the_steps_of_the_page_in_their_order() -> None:
             called.extend([step] if step not in called else [])
         elif step == steps[0]:
             called[:] = [step]
-        elif step == steps[1] and frame.f_locals.get("topic") == "messages streaming:chunk":
+        elif step == steps[1] and [topic for topic, _ in frame.f_locals["events"]] == ["messages streaming:chunk"]:
             called.append(step)
 
     async with (
@@ -347,7 +347,7 @@ async def test_the_diagram_of_the_link_is_what_a_link_does() -> None:
                 seen.add((last, status.phase))
             last = status.phase
 
-        link.listen(lambda event: None, on_status)
+        link.listen(lambda events, at: None, on_status)
         return link
 
     server = FeathersServer()

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from agor_reactive.core import SessionState
-from agor_reactive.models import RawEvent
 from agor_reactive.session import newest, pipeline
 from agor_reactive.session.pipeline import MOST_PENDING, StateSubject
 from tests.core.build import SID, chunk, hydrated, message_row, task_row
@@ -20,13 +19,13 @@ from tests.session.world import ready
 def batches(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The number of events in each batch that is folded from now on."""
     sizes: list[int] = []
-    fold_raw = pipeline.fold_raw
+    fold_run = pipeline.fold_run
 
     def counted(state: SessionState, events: list[Any]) -> SessionState:
         sizes.append(len(events))
-        return fold_raw(state, events)
+        return fold_run(state, events)
 
-    monkeypatch.setattr(pipeline, "fold_raw", counted)
+    monkeypatch.setattr(pipeline, "fold_run", counted)
     return sizes
 
 
@@ -153,13 +152,13 @@ async def test_a_release_before_the_tick_ends_with_every_event_received() -> Non
 
 async def test_an_interrupt_in_the_middle_of_a_fold_loses_no_event(monkeypatch: pytest.MonkeyPatch) -> None:
     world, handle = await ready()
-    fold_raw = pipeline.fold_raw
+    fold_run = pipeline.fold_run
 
     def interrupted(state: SessionState, events: list[Any]) -> SessionState:
-        monkeypatch.setattr(pipeline, "fold_raw", fold_raw)
+        monkeypatch.setattr(pipeline, "fold_run", fold_run)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pipeline, "fold_raw", interrupted)
+    monkeypatch.setattr(pipeline, "fold_run", interrupted)
     world.chunk("a", 0)
     with pytest.raises(KeyboardInterrupt):
         handle.state  # noqa: B018 - reading folds
@@ -183,7 +182,7 @@ async def test_a_tick_that_takes_too_long_leaves_the_other_sessions_to_the_next_
     monkeypatch.setattr(newest.time, "perf_counter", lambda: next(now) * seconds)
     for subject in subjects:
         event = chunk("mx", "x", 0)
-        subject.receive(RawEvent(event.topic, dict(event.payload)))
+        subject.receive([(event.topic, dict(event.payload))], 1.0)
     ticks = []
     for _ in range(3):
         await asyncio.sleep(0)

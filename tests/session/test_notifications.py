@@ -229,7 +229,7 @@ async def test_a_listener_hears_of_a_row_however_deep_it_goes() -> None:
     heard: list[str] = []
     world.router.on("tasks", "patched", lambda payload: heard.append(payload["task_id"]))
     handle.events.subscribe(lambda event: heard.append(event.payload["task_id"]))
-    world.router.receive(RawEvent("tasks patched", {**task_row("t1"), "metadata": deep}))
+    world.router.receive([("tasks patched", {**task_row("t1"), "metadata": deep})], 1.0)
     assert heard == ["t1", "t1"]
     assert world.failures == []
     assert "nested too deeply" in repr(handle.state.get_task("t1").metadata)  # type: ignore[union-attr]
@@ -302,7 +302,8 @@ async def test_b23_events_handed_over_from_four_threads_are_all_folded_by_one_wr
 
     def feed(thread: int) -> None:
         for n in range(each):
-            loop.call_soon_threadsafe(world.router.receive, chunk(f"s{thread}", "x", n, session_id=SID))
+            event = chunk(f"s{thread}", "x", n, session_id=SID)
+            loop.call_soon_threadsafe(world.router.receive, [(event.topic, event.payload)], event.at)
 
     threads = [threading.Thread(target=feed, args=(n,)) for n in range(4)]
     for thread in threads:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
 
 from agor_reactive.calls.backoff import Backoff
-from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.models.wire import EventRun, LinkStatus, RawEvent
 from agor_reactive.transport.socketio import SocketLink
 from tests.transport.feathers import FeathersServer
 from tests.transport.rest_server import RestServer
@@ -26,6 +26,16 @@ async def server() -> AsyncIterator[FeathersServer]:
     await server.stop()
 
 
+def one_by_one(listener: Callable[[RawEvent], object]) -> Callable[[EventRun, float], None]:
+    """What a link calls with events that came together, for a listener that takes each."""
+
+    def listen(events: EventRun, at: float) -> None:
+        for topic, payload in events:
+            listener(RawEvent(topic, payload, at))
+
+    return listen
+
+
 class Received:
     """A link with its recorded events and statuses, in order."""
 
@@ -33,7 +43,7 @@ class Received:
         self.events: list[RawEvent] = []
         self.statuses: list[LinkStatus] = []
         self.link = SocketLink(url, **{"backoff": FAST, "random": lambda: 0.5, **options})
-        self.link.listen(self.events.append, self.statuses.append)
+        self.link.listen(one_by_one(self.events.append), self.statuses.append)
 
     @property
     def phases(self) -> list[str]:

@@ -8,16 +8,18 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from itertools import pairwise
+from functools import partial
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
 from aiohttp import WSMsgType, web
 
 from agor_reactive.calls.backoff import Backoff
-from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.models.wire import EventRun, LinkStatus, RawEvent
 from agor_reactive.transport.frames import _BURST
 from agor_reactive.transport.socketio import SocketLink
+from tests.transport.conftest import one_by_one
 from tests.transport.feathers import until
 
 WITHIN = 5.0
@@ -33,7 +35,12 @@ class Received:
         self.received: list[str] = []  # what the server got
         self.items: list[Any] = []
         self.statuses: list[LinkStatus] = []
-        link.listen(self._event, self.statuses.append)
+        self.runs: list[tuple[float, list[Any]]] = []
+        link.listen(self._events, self.statuses.append)
+
+    def _events(self, events: EventRun, at: float) -> None:
+        self.runs.append((at, [payload for _, payload in events]))
+        one_by_one(self._event)(events, at)
 
     def _event(self, event: RawEvent) -> None:
         self.items.append(event.payload)
@@ -67,7 +74,8 @@ async def serving(blast: Blast) -> AsyncIterator[Received]:
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
-    link = SocketLink(f"http://127.0.0.1:{runner.addresses[0][1]}", backoff=Backoff(first=0.01))
+    clock = partial(next, count(1.0))
+    link = SocketLink(f"http://127.0.0.1:{runner.addresses[0][1]}", backoff=Backoff(first=0.01), clock=clock)
     collected = Received(link)
     try:
         await link.open()
@@ -113,6 +121,22 @@ async def test_an_ack_is_not_seen_before_the_events_that_came_ahead_of_it() -> N
         await until(lambda: "after" in collected.items)
         at = collected.items.index(("ack", 1))
         assert [item for item in collected.items[:at] if item != "after"] == list(range(2 * _BURST + 7))
+
+
+async def test_events_that_are_here_together_come_together_with_one_time_of_receipt() -> None:
+    async def blast(socket: web.WebSocketResponse, ack: str) -> None:
+        frames = [event(number) for number in range(100)]
+        frames[50:50] = ['42["messages created"]', '42["messages created",1,2]', "42[broken"]
+        await asyncio.gather(*(socket.send_str(frame) for frame in (*frames, f"43{ack}[null,1]")))
+
+    async with serving(blast) as collected:
+        await collected.call()
+    runs = [payloads for _, payloads in collected.runs]
+    unreadable = {"session_ids": []}
+    assert [payload for run in runs for payload in run] == [*range(50), None, 1, unreadable, *range(50, 100)]
+    assert len(runs) <= 5
+    times = [at for at, _ in collected.runs]
+    assert times == sorted(set(times))
 
 
 async def test_the_loop_gets_its_turn_during_a_long_run_of_events() -> None:

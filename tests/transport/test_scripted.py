@@ -10,11 +10,12 @@ import pytest
 from agor_reactive.errors import ConnectionLost, NotConnected, NotFound, OutcomeUnknown
 from agor_reactive.models.wire import LinkStatus, RawEvent
 from agor_reactive.transport.scripted import ScriptedLink
+from tests.transport.conftest import one_by_one
 
 
 async def opened() -> tuple[ScriptedLink, list[RawEvent], list[LinkStatus]]:
     link, events, statuses = ScriptedLink(), [], []
-    link.listen(events.append, statuses.append)
+    link.listen(one_by_one(events.append), statuses.append)
     await link.open()
     return link, events, statuses
 

@@ -18,7 +18,7 @@ from agor_reactive.errors import (
 )
 from agor_reactive.transport.credentials import ApiKey
 from agor_reactive.transport.socketio import SocketLink
-from tests.transport.conftest import Received
+from tests.transport.conftest import Received, one_by_one
 from tests.transport.feathers import NEVER, FeathersServer, until
 
 KEY = ApiKey("agor_sk_good")
@@ -120,7 +120,7 @@ async def test_a_listener_that_raises_does_not_end_the_link(server: FeathersServ
         raise RuntimeError("listener bug")
 
     link = SocketLink(server.url, credentials=KEY)
-    link.listen(listener, lambda status: None)
+    link.listen(one_by_one(listener), lambda status: None)
     await link.open()
     await server.emit("tasks patched", {"prompt": "secret words"})
     await server.emit("tasks patched", {})

@@ -25,9 +25,9 @@ from agor_reactive.core.persistent import PMap
 from agor_reactive.core.snapshot import WINDOWS, Base, Bookkeeping, SessionState, Status
 from agor_reactive.core.streams import NO_STREAMS
 from agor_reactive.core.tables import LoadedTasks, MessagesByTask, TaskTable
-from agor_reactive.models.wire import LinkStatus, RawEvent
+from agor_reactive.models.wire import EventRun, LinkStatus, RawEvent
 
-__all__ = ["fold", "fold_batch", "fold_raw", "initial_state"]
+__all__ = ["fold", "fold_batch", "fold_raw", "fold_run", "initial_state"]
 
 
 def initial_state(session_id: str, *, task_hydration: str = "lazy", revision: int = 0) -> SessionState:
@@ -100,22 +100,15 @@ def fold_batch(state: SessionState, events: Iterable[Any]) -> SessionState:
 
 def fold_raw(state: SessionState, raws: Sequence[RawEvent]) -> SessionState:
     """`fold_batch` of the events that `parse` makes of these raw events, whose payloads nothing else holds."""
-    if len(raws) == 1 and raws[0].topic == TEXT_CHUNK:
-        after = streams.fold_next(state, raws[0].payload)
+    return fold_run(state, [(raw.topic, raw.payload) for raw in raws])
+
+
+def fold_run(state: SessionState, events: EventRun) -> SessionState:
+    """`fold_raw` of pairs of topic and payload, as a link delivers them and a log is read: no object for each event."""
+    if len(events) == 1 and events[0][0] == TEXT_CHUNK:
+        after = streams.fold_next(state, events[0][1])
         if after is not None:
             return after
-    draft = start_draft(state)
-    for raw in raws:
-        if raw.topic == TEXT_CHUNK and streams.append_next(draft, raw.payload):
-            continue
-        event = parse_payload(raw.topic, raw.payload, OWN_TOPICS)
-        if event is not None:
-            _fold_into(draft, event)
-    return draft.finish()
-
-
-def fold_payloads(state: SessionState, events: Iterable[tuple[str, Any]]) -> SessionState:
-    """`fold_raw` of topics and payloads: what a log is read as, without an object for each event."""
     draft = start_draft(state)
     for topic, payload in events:
         if topic == TEXT_CHUNK and streams.append_next(draft, payload):
