@@ -17,7 +17,8 @@ import tempfile
 import time
 import venv
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -38,15 +39,22 @@ class Step(NamedTuple):
     extra: str = "test"
 
 
-BROWSER = ("adapters/ipywidgets", "notebook", "web")
+BROWSER = tuple(f"tests/{path}" for path in ("adapters/ipywidgets", "notebook", "web"))
+NOT_IN_BROWSER = tuple(f"--ignore={path}" for path in BROWSER)
+ALONE = sorted(
+    path.relative_to(ROOT).as_posix()
+    for path in (ROOT / "tests").rglob("test_*.py")
+    if "mark.alone" in path.read_text(encoding="utf-8")
+)
+"""The files with tests that run alone: to collect all the others again would take longer than these tests."""
 
 
-def pytest(*which: str) -> tuple[tuple[str, ...], ...]:
+def pytest(*which: str, alone: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     """The commands that run these tests, in three processes, and then one after the other those that judge their speed.
 
     Three for two cores, because a test often waits for a daemon or a browser; on more cores these need the rest.
     """
-    return (("pytest", "-n", "3", "-m", "not alone", *which), ("pytest", "-m", "alone", *which))
+    return (("pytest", "-n", "3", "-m", "not alone", *which), ("pytest", "-m", "alone", *alone))
 
 
 # More steps (browsers, benchmarks) are more rows; a row whose name starts with + runs only when asked for.
@@ -54,17 +62,25 @@ STEPS = (
     Step("lint", "style and mistakes", (("ruff", "check", "."), ("ruff", "format", "--check", "."))),
     Step("types", "types", (("mypy", "--strict"),)),
     Step("imports", "layers", (("lint-imports",),)),
-    Step("unit", "behaviour", pytest(*(f"--ignore=tests/{path}" for path in BROWSER))),
+    Step(
+        "unit",
+        "behaviour",
+        pytest(*NOT_IN_BROWSER, alone=(path for path in ALONE if not path.startswith(BROWSER))),
+    ),
     Step(
         "browser",
         "notebooks, widgets, a real browser",
-        pytest(*(f"tests/{path}" for path in BROWSER)),
+        pytest(*BROWSER, alone=(path for path in ALONE if path.startswith(BROWSER))),
         extra="notebook-test",
     ),
     Step("lowest", "the lowest versions allowed", (("python", "-m", "tests.lowest"),)),
     Step("+mutation", "changes that no test notices", (("python", "-m", "tests.mutation"),)),
     Step("chaos", "faults injected on the network", (("python", "-m", "tests.chaos", "--seconds", "20"),)),
 )
+
+
+SHORT = ("lint", "types", "imports")
+"""Steps that take one core for seconds. What the others need is prepared beside them."""
 
 
 @dataclass
@@ -95,12 +111,15 @@ def main() -> int:
     environment = Environment(asked.python_env)
     try:
         timed("setup: Python environment", environment.ready)
-        if any(step.name == "unit" for step in wanted):
-            timed("setup: FeathersJS peer", ready_peer)
     except subprocess.CalledProcessError as error:
         print(f"setup failed: {' '.join(map(str, error.cmd))} exited with {error.returncode}", flush=True)
         return 1
-    outcomes = [run_step(step, environment) for step in wanted]
+    with ThreadPoolExecutor() as pool:
+        begun = [(about, pool.submit(work)) for about, work in preparations({s.name for s in wanted}, environment)]
+        outcomes = [run_step(step, environment) for step in wanted if step.name in SHORT]
+        for about, preparation in begun:
+            timed(f"setup: {about}", preparation.result)
+    outcomes += [run_step(step, environment) for step in wanted if step.name not in SHORT]
     report(outcomes, time.monotonic() - began)
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 
@@ -134,18 +153,42 @@ class Environment:
             return f"installed in {self.folder}"
         return f"{self.folder} is up to date"
 
-    def run(self, command: Sequence[str]) -> int:
+    def run(self, command: Sequence[str], output: int | None = None) -> int:
         """Run one of its programs from the root of the project, output as it comes; answers the exit code."""
-        program = shutil.which(command[0], path=str(self.programs)) or command[0]
-        return subprocess.run([program, *command[1:]], cwd=ROOT, env=clean_environment(self), check=False).returncode
+        program = [shutil.which(command[0], path=str(self.programs)) or command[0], *command[1:]]
+        given = clean_environment(self)
+        return subprocess.run(program, cwd=ROOT, env=given, stdout=output, stderr=output, check=False).returncode
 
 
 def clean_environment(environment: Environment) -> dict[str, str]:
-    """Ours, without what would lead a test to somebody's daemon."""
-    theirs = {"AGOR_DAEMON_URL", "AGOR_API_KEY", "AGOR_DAEMON_API_KEY", "PYTHONHOME"}
+    """Ours, without what would lead a test to somebody's daemon or keep bytecode from being written.
+
+    Images of containers often set the latter: hundreds of processes would then each compile every module they import,
+    because an environment is installed without compiling it.
+    """
+    theirs = {"AGOR_DAEMON_URL", "AGOR_API_KEY", "AGOR_DAEMON_API_KEY", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"}
     kept = {name: value for name, value in os.environ.items() if name not in theirs}
     path = os.pathsep.join([str(environment.programs), kept.get("PATH", "")])
     return {**kept, "VIRTUAL_ENV": str(environment.folder), "PATH": path, "PYTHONUTF8": "1"}
+
+
+def preparations(names: Container[str], environment: Environment) -> Iterator[tuple[str, Callable[[], str]]]:
+    """What these steps need, each with its name. Nothing here changes the environment, so that all can run at once.
+
+    Collecting the tests writes their bytecode: without it each of the processes, which begin at the same time, would
+    compile every test and every module. What cannot be collected or installed is reported by the step itself.
+    """
+
+    def collected(*command: str) -> str:
+        code = environment.run((*command, "--collect-only", "-q"), subprocess.DEVNULL)
+        return "ready" if code == 0 else f"not ready: {' '.join(command)} exited with {code}"
+
+    if "unit" in names:
+        yield "FeathersJS peer", ready_peer
+        if not any((ROOT / "tests" / "core" / "__pycache__").glob("*-pytest-*")):
+            yield "bytecode of the tests", lambda: collected("pytest", *NOT_IN_BROWSER)
+    if "lowest" in names and not (environment.folder / "lowest").exists():
+        yield "the lowest versions", lambda: collected("python", "-m", "tests.lowest")
 
 
 def ready_peer() -> str:

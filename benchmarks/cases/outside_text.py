@@ -41,7 +41,7 @@ def _taken(reader: Reader, given: str) -> int:
 
 
 def text(plan: Plan) -> Iterator[Line]:
-    size = plan.scale(40_000, 400)
+    size = plan.scale(40_000, 40)
     for name, reader in READERS.items():
         with quiet(plan.timing):
             found = {kind: growth_of(reader, kind, size) for kind in KINDS}

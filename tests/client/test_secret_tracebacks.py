@@ -154,6 +154,14 @@ Way = Callable[[str, Callable[[Any], Any]], Awaitable[None]]
 WAYS: list[Way] = [by_rest, by_async_rest, live, blocking, by_password, by_provider]
 
 
+class Uncoloured(rich.traceback.Traceback):
+    """The same text. Colours, which are not printed here, would need the whole file of every frame to be parsed."""
+
+    @classmethod
+    def _guess_lexer(cls, filename: str, code: str) -> str:
+        return "text"
+
+
 async def raised(work: Awaitable[None]) -> BaseException:
     try:
         await work
@@ -174,7 +182,7 @@ def rendered(error: BaseException) -> str:
             continue
         seen.append(each)
         queue += [each.__cause__, each.__context__]
-        shown: Any = rich.traceback.Traceback.from_exception(
+        shown: Any = Uncoloured.from_exception(
             type(each),
             each,
             each.__traceback__,

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import json
 import os
 import re
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,6 +15,8 @@ import pytest
 
 import agor_reactive
 from agor_reactive import errors
+from agor_reactive.blocking import LoopThread
+from agor_reactive.daemon import EmbeddedDaemon
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
@@ -51,18 +50,18 @@ def blocks_in(text: str) -> list[Block]:
 
 @pytest.fixture
 def daemon() -> Iterator[dict[str, str]]:
-    """A daemon for one page, as the environment that leads to it: a daemon allows 50 logins in 15 minutes."""
-    command = [sys.executable, "-m", "agor_reactive.daemon", "--quiet", "--speed", "40"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    """A daemon for one page, as the environment that leads to it: a daemon allows 50 logins in 15 minutes.
+
+    It runs on a thread: a process takes a second to start, on each of these pages.
+    """
+    served, portal = EmbeddedDaemon(speed=40), LoopThread()
     try:
-        assert process.stdout is not None
-        ready = json.loads(process.stdout.readline())
-        yield {"AGOR_DAEMON_URL": ready["url"], "AGOR_API_KEY": ready["api_key"]}
+        portal.run(served.start())
+        assert served.api_key is not None
+        yield {"AGOR_DAEMON_URL": served.url, "AGOR_API_KEY": served.api_key}
     finally:
-        process.kill()
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+        portal.run(served.stop(graceful=False))
+        portal.stop()
 
 
 def run(code: str, filename: str, line: int, names: dict[str, Any]) -> None:

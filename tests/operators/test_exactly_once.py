@@ -182,6 +182,8 @@ def test_the_runs_have_much_to_emit() -> None:
         found["turns"] += len(watched.turns)
         found["calls"] += len(watched.calls)
         found["calls over a drop"] += len(watched.calls) if watched.machine.seen["drops"] else 0
+        if all(found[name] > 15 for name in COVERED):
+            break  # more runs only add to these
     assert all(found[name] > 15 for name in COVERED), found
 
 
