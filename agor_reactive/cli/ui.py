@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import select
 import sys
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from agor_reactive.cli.endings import WELL, Stop
 from agor_reactive.cli.reach import Reach
 from agor_reactive.errors import MissingExtra, UsageError
 
 __all__ = ["Colors", "check_terminal", "is_dark", "is_full_terminal", "ui"]
+
+_LOOKS: Final = 1.0
+"""Seconds between two looks at whether the terminal is still there."""
 
 Colors: TypeAlias = Literal["auto", "dark", "light"]
 """What background the colors of the app are for."""
@@ -59,9 +63,26 @@ async def ui(stop: Stop, reach: Reach, session_id: str | None, *, colors: Colors
         stop.graceful = True
         running = asyncio.ensure_future(app.run_async())
         stopping = asyncio.ensure_future(stop.wait())
-        await asyncio.wait((running, stopping), return_when=asyncio.FIRST_COMPLETED)
+        gone = asyncio.ensure_future(terminal_gone())
+        await asyncio.wait((running, stopping, gone), return_when=asyncio.FIRST_COMPLETED)
         stopping.cancel()
+        gone.cancel()
         if not running.done():
             app.exit()
         await running
     return app.return_code or WELL
+
+
+async def terminal_gone() -> None:
+    """Wait until the terminal's other end is closed, for ever where the platform does not say so.
+
+    SIGHUP, which ends a process with its terminal, comes only to those that the terminal controls. Without it the app
+    would read the end of its input again and again, with all of a processor.
+    """
+    poll = getattr(select, "poll", None)
+    if poll is None:  # Windows, where a console ends its processes
+        await asyncio.Event().wait()
+    ends = poll()
+    ends.register(sys.stdin.fileno(), 0)  # hang-ups are reported unasked
+    while not any(events & (select.POLLHUP | select.POLLERR) for _, events in ends.poll(0)):
+        await asyncio.sleep(_LOOKS)

@@ -64,11 +64,17 @@ class Terminal:
         self.read()
         return self.popen.returncode
 
+    def hang_up(self) -> None:
+        """Take the terminal away, without a signal: it does not control the command."""
+        os.close(self._ours)
+        self._ours = -1
+
     def close(self) -> None:
         with contextlib.suppress(ProcessLookupError):
             self.popen.kill()
         self.popen.wait()
-        os.close(self._ours)
+        if self._ours >= 0:
+            os.close(self._ours)
 
 
 @pytest.fixture
@@ -93,6 +99,13 @@ def test_the_app_opens_without_arguments_and_quits(terminal: type[Terminal], ses
     assert b"\x1b[?25h" in app.screen, "the cursor is back"
     (seen,) = (tmp_path / "state").glob("seen-*.json")
     assert session_id in seen.read_text(encoding="utf-8")
+
+
+def test_the_app_ends_when_its_terminal_is_gone(terminal: type[Terminal], session_id: str) -> None:
+    app = terminal()
+    app.shows("A session of one test")
+    app.hang_up()
+    assert app.popen.wait(20) == 0
 
 
 def test_a_session_is_opened_by_the_beginning_of_its_id(
