@@ -79,10 +79,10 @@ async def terminal_gone() -> None:
     SIGHUP, which ends a process with its terminal, comes only to those that the terminal controls. Without it the app
     would read the end of its input again and again, with all of a processor.
     """
-    poll = getattr(select, "poll", None)
-    if poll is None:  # Windows, where a console ends its processes
+    if sys.platform == "win32":  # a console ends its processes
         await asyncio.Event().wait()
-    ends = poll()
+        return
+    ends = select.poll()
     ends.register(sys.stdin.fileno(), 0)  # hang-ups are reported unasked
-    while not any(events & (select.POLLHUP | select.POLLERR) for _, events in ends.poll(0)):
-        await asyncio.sleep(_LOOKS)
+    while not any(events & (select.POLLHUP | select.POLLERR) for _, events in ends.poll(0)):  # noqa: ASYNC110
+        await asyncio.sleep(_LOOKS)  # no event says it
