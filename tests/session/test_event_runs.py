@@ -115,11 +115,11 @@ async def test_a_session_that_a_listener_releases_gets_nothing_more_of_the_run(b
 @pytest.mark.parametrize("by", ["topic", "events", "handle.events"])
 async def test_what_follows_an_interrupted_listener_arrives_once(by: str) -> None:
     world, handle = await ready()
-    heard: list[Any] = []
+    got: list[Any] = []
 
     def interrupted(event: Any) -> None:
-        heard.append(event)
-        if len(heard) == 2:
+        got.append(event)
+        if len(got) == 2:
             raise KeyboardInterrupt
 
     if by == "topic":
@@ -131,7 +131,7 @@ async def test_what_follows_an_interrupted_listener_arrives_once(by: str) -> Non
         world.router.receive([*unnumbered, chunk_of("another", 0)], 1.0)
     await asyncio.sleep(0)
     assert handle.state.streaming_messages["mx"].text == "0 1 2 3 4 "
-    assert len(heard) == (5 if by == "handle.events" else 6)
+    assert len(got) == (5 if by == "handle.events" else 6)
     handle.release()
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from agor_reactive.tui.prompt_box import PromptBox
-from tests.tui.world import Seen, daemon_with, inside, seen
+from tests.tui.world import Seen, daemon_with, insert_message, inside, seen
 
 CODES = (
     "\x1b[31mred\x1b[0m",
@@ -63,19 +63,7 @@ def plant(app: Seen, session_id: str) -> None:
             ("system", f"{evil} note"),
         )
         for role, content in bodies:
-            context.messages.insert(
-                {
-                    "message_id": context.ids.row(),
-                    "session_id": session_id,
-                    "task_id": task_id,
-                    "type": role,
-                    "role": role,
-                    "index": (index := index + 1),
-                    "timestamp": context.now(),
-                    "content_preview": "",
-                    "content": content,
-                }
-            )
+            insert_message(context, (session_id, task_id), (index := index + 1), role, content)
 
 
 def check(app: Seen) -> str:

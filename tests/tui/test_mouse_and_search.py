@@ -7,7 +7,7 @@ from textual.events import MouseScrollDown, MouseScrollUp
 from textual.widgets import Input
 
 from agor_reactive.tui.units import plain_text
-from tests.tui.world import Seen, inside, plant_tasks
+from tests.tui.world import Seen, insert_message, inside, plant_tasks
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -146,19 +146,7 @@ def plant_work(app: Seen, session_id: str) -> None:
         ("user", [*results, {"type": "tool_result", "tool_use_id": "e", "content": "done"}]),
     )
     for index, (role, content) in enumerate(bodies):
-        context.messages.insert(
-            {
-                "message_id": context.ids.row(),
-                "session_id": session_id,
-                "task_id": task_id,
-                "type": role,
-                "role": role,
-                "index": 1 + index,
-                "timestamp": context.now(),
-                "content_preview": "",
-                "content": content,
-            }
-        )
+        insert_message(context, (session_id, task_id), 1 + index, role, content)
     plant_tasks(app.daemon, session_id, 9, text="A page of text.\n\n" * 20)
 
 

@@ -259,3 +259,21 @@ def own_clock() -> float:
 
 _SCHEDULED = Path("/proc/thread-self/schedstat")
 """Nanoseconds that this thread ran, nanoseconds that it waited for a processor, and how often it ran."""
+
+
+def insert_message(context: Any, task: tuple[str, str], index: int, role: str, content: Any) -> None:
+    """Write a message of that task (session id, task id) into the daemon's table, as one that was said before."""
+    session_id, task_id = task
+    context.messages.insert(
+        {
+            "message_id": context.ids.row(),
+            "session_id": session_id,
+            "task_id": task_id,
+            "type": role,
+            "role": role,
+            "index": index,
+            "timestamp": context.now(),
+            "content_preview": "",
+            "content": content,
+        }
+    )
