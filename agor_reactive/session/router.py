@@ -174,7 +174,9 @@ class Router:
                     before, begun = begun, number + 1
                     if sink is not None:
                         sink.receive(events[before:begun], at)
-                    topics[topic].emit(payload if sink is None else unshared(payload))
+                    listeners = topics.get(topic)  # folding may have ended the last one
+                    if listeners is not None:
+                        listeners.emit(payload if sink is None else unshared(payload))
                     current = sink = None  # a listener may have released the session, or begun one
             number, before, begun = len(events), begun, len(events)
             if sink is not None:

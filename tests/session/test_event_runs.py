@@ -112,6 +112,14 @@ async def test_a_session_that_a_listener_releases_gets_nothing_more_of_the_run(b
     assert entry.snapshots.subscription_count == 0
 
 
+def test_a_session_that_a_listener_begins_to_follow_gets_the_rest_of_the_run() -> None:
+    router, _ = routed()
+    late = Seen()
+    router.on("messages", "streaming:chunk", lambda _: None if router.sink_count else router.feed("a", late))
+    router.receive([chunk_of("a", n) for n in range(3)], 1.0)
+    assert late.runs == [[1], [2]]
+
+
 @pytest.mark.parametrize("by", ["topic", "events", "handle.events"])
 async def test_what_follows_an_interrupted_listener_arrives_once(by: str) -> None:
     world, handle = await ready()

@@ -13,11 +13,11 @@ from itertools import count, pairwise
 from typing import Any
 
 import pytest
-from aiohttp import WSMsgType, web
+from aiohttp import ClientSession, WSMsgType, web
 
 from agor_reactive.calls.backoff import Backoff
 from agor_reactive.models.wire import EventRun, LinkStatus, RawEvent
-from agor_reactive.transport.frames import _BURST
+from agor_reactive.transport.frames import _BURST, event_lane
 from agor_reactive.transport.socketio import SocketLink
 from tests.transport.conftest import one_by_one
 from tests.transport.feathers import until
@@ -137,6 +137,32 @@ async def test_events_that_are_here_together_come_together_with_one_time_of_rece
     assert len(runs) <= 5
     times = [at for at, _ in collected.runs]
     assert times == sorted(set(times))
+
+
+async def test_the_frame_after_events_is_returned_once_they_are_delivered() -> None:
+    """`receive` is awaited directly here, as python-engineio does from Python 3.12 on: without a task in between."""
+    delivered: list[Any] = []
+
+    async def serve(request: web.Request) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(compress=False)
+        await socket.prepare(request)
+        await asyncio.gather(*(socket.send_str(frame) for frame in (event(1), event(2), "430[null,1]")))
+        await socket.receive()
+        return socket
+
+    app = web.Application()
+    app.router.add_get("/", serve)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    lane = event_lane(delivered.extend, lambda size: None, lambda: None)
+    async with ClientSession(ws_response_class=lane) as session:
+        socket = await session.ws_connect(f"http://127.0.0.1:{runner.addresses[0][1]}/")
+        assert (await socket.receive()).data == "430[null,1]"
+        assert [payload for _, payload in delivered] == [1, 2]
+        await socket.close()
+    await runner.cleanup()
 
 
 async def test_the_loop_gets_its_turn_during_a_long_run_of_events() -> None:
