@@ -160,6 +160,15 @@ async def test_marks_lie_where_things_happened(browser: Browser, tmp_path: Path)
         await page.locator(".ag-mark[data-kind=tool]").hover()
 
 
+async def painted(page: Page, texts: int) -> None:
+    """Wait until the view shows that many texts: it is painted in the frame after the seek."""
+
+    async def shown() -> bool:
+        return await page.locator(".ag-text").count() == texts
+
+    await until(shown, f"{texts} texts are shown")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def done(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[dict[int, list[str]]]:
     """What the hostile texts do in a report at its two moments, by their numbers."""
@@ -168,12 +177,12 @@ async def done(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> As
     async with opened_report(browser, path) as page:
         await page.evaluate(WATCH)
         await shows(page.locator(".ag"), ".ag-prose", "window.ran=1")
-        for t in (times["called"], times["end"]):
+        for t, texts in ((times["called"], 1), (times["end"], 1 + len(HOSTILE))):
             await seek(page, t)
+            await painted(page, texts)
             await page.locator(".ag .ag-chip").evaluate_all("(chips) => chips.forEach((chip) => chip.click())")
             for number, what in (await effects(page, page.locator(".ag"), [])).items():
                 found.setdefault(number, []).extend(what)
-        assert await page.locator(".ag-text").count() >= len(HOSTILE)
         await page.locator(".ag-link").first.click()
         await picture(page, "report-hostile")
         yield found
