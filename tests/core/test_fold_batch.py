@@ -129,12 +129,16 @@ def test_a_batch_equals_its_events_one_by_one_however_they_are_cut(
     assert remembered(batched) == remembered(alone)
 
 
-@given(hydrations, st.lists(st.tuples(st.integers(0, 20), interruptions), max_size=8), cuts)
+@given(hydrations, st.lists(st.tuples(st.integers(0, 20), interruptions), max_size=8), cuts, st.booleans())
 def test_raw_events_fold_to_what_their_events_do(
-    hydration: str, interrupted: list[tuple[int, RawEvent]], cuts: set[int]
+    hydration: str, interrupted: list[tuple[int, RawEvent]], cuts: set[int], with_task: bool
 ) -> None:
-    """The next chunk of a stream takes a shorter way, in a batch (`append_next`) and alone (`fold_next`)."""
-    raws = [chunk(message_id, str(number), number) for number in range(10) for message_id in ("m1", "m2")]
+    """The next chunk of a stream takes a shorter way, in a batch (`append_next`) and alone (`fold_next`): if it names
+    the task that its stream is of, as the chunks of daemons do.
+    """
+    more = {"task_id": "t1"} if with_task else {}
+    raws = [chunk(message_id, str(number), number, **more) for number in range(10) for message_id in ("m1", "m2")]
+    raws[:0] = [start(message_id, **more) for message_id in ("m1", "m2")]
     for place, raw in interrupted:
         raws.insert(place, raw)
     parsed = straight = hydrated(hydration).state

@@ -78,9 +78,12 @@ def test_what_never_ends_is_bounded_and_said(name: str, reading: bool) -> None:
         assert sum(mirror.state.anomalies.values()) > 0
 
 
+@pytest.mark.parametrize("hole", [False, True], ids=["whole so far", "with a hole"])
 @pytest.mark.parametrize("ended", [False, True], ids=["under way", "ended"])
-def test_text_beyond_the_bound_is_missing_however_its_chunks_are_batched(ended: bool) -> None:
-    events = [start("m"), *(chunk("m", "xy", n) for n in range(MANY)), *([end("m", MANY)] if ended else [])]
+def test_text_beyond_the_bound_is_missing_however_its_chunks_are_batched(ended: bool, hole: bool) -> None:
+    numbers = [n for n in range(MANY) if not hole or n != 3]
+    chunks = [chunk("m", "xy", n, task_id="t1") for n in numbers]  # as daemons send them: with their task
+    events = [start("m", task_id="t1"), *chunks, *([end("m", MANY)] if ended else [])]
     states = [
         fold_raw(hydrated().state, events),
         reduce(lambda state, event: fold_raw(state, [event]), events, hydrated().state),

@@ -48,10 +48,16 @@ def append_next(draft: Draft, payload: Any) -> bool:
     (`python -m benchmarks --only stream`).
     """
     stream = _waiting_for(payload, draft.streams, draft.accepts_session_id)
-    if type(stream) is not StreamDraft or not stream._owns_last:
+    if stream is None:
         return False
+    if type(stream) is not StreamDraft:
+        stream = draft.stream_to_change(payload["message_id"])
     draft.revision = stream._moved_at = draft.revision + 1
-    stream._last.extend(payload["chunk"])
+    if stream._owns_last:
+        stream._last.extend(payload["chunk"])
+    else:
+        stream._last = stream._last.append(payload["chunk"], 1)
+        stream._owns_last = True
     return True
 
 
@@ -79,12 +85,12 @@ def _waiting_for(payload: Any, streams: StreamsById, session_id: str | None) -> 
     head, last = stream._head, stream._last
     if (
         sequence != last.end
-        or not sequence
         or get("task_id") != head.task_id
         or get("session_id") != session_id
         or not head.streaming
         or head.settled
         or head.gap
+        or stream._earlier
         or last.size >= limits.MOST_TEXT
     ):
         return None
