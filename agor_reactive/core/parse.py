@@ -161,7 +161,11 @@ def _ids_of(p: Any) -> tuple[str, str, str | None]:
 
 
 def _stream_started(p: Any) -> e.Event:
-    return _event(e.StreamStarted, (*_ids_of(p), _maybe_text(p.get("role")), _maybe_text(p.get("timestamp"))))
+    session_id, message_id, task_id = _ids_of(p)
+    role, timestamp = p.get("role"), p.get("timestamp")
+    role = role if type(role) is str and role else None
+    timestamp = timestamp if type(timestamp) is str and timestamp else None
+    return _event(e.StreamStarted, (session_id, message_id, task_id, role, timestamp))
 
 
 def _stream_ended(p: Any) -> e.Event:

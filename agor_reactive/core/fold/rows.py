@@ -99,7 +99,7 @@ def task_saved(draft: Draft, event: e.TaskSaved) -> None:
         queue.task_moved(draft, old, entry)
     if draft.books.fetches:  # also those that this very event has requested: its repetition is no news
         journal.note_task(draft, task_id, entry)
-    if old != entry:
+    if status != was or old is None or old != entry:  # comparing two rows costs more than to see that one is new
         draft.tasks = draft.tasks.with_entry(old, entry, draft.owner)
         if status != was:
             _status_changed(draft, task_id, was, status)

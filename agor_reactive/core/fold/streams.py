@@ -87,8 +87,7 @@ def _waiting_for(payload: Any, streams: StreamsById, session_id: str | None) -> 
         sequence != last.end
         or get("task_id") != head.task_id
         or get("session_id") != session_id
-        or not head.streaming
-        or head.settled
+        or not head.streaming  # what has settled is not, either
         or head.gap
         or stream._earlier
         or last.size >= limits.MOST_TEXT
@@ -319,9 +318,9 @@ def saved(draft: Draft, message_id: str, task_id: str | None) -> None:
     """The message is saved: its row replaces its stream, unless the stream is another task's."""
     stream = draft.streams.get(message_id)
     if stream is not None:
-        owner = stream.task_id
+        owner = stream._head.task_id
         if owner == task_id or owner is None or task_id is None:
-            draft.drop_stream(message_id)
+            del draft.own_streams()[message_id]
 
 
 def settle_task(draft: Draft, task_id: str) -> None:
