@@ -10,7 +10,7 @@ from typing import Any
 from agor_reactive.core.fold import fold, fold_run, initial_state
 from agor_reactive.core.snapshot import HYDRATIONS, SessionState
 from agor_reactive.core.state_data import StateDataError, state_from_data
-from agor_reactive.logs.reading import Record, concerns, raw_event
+from agor_reactive.logs.reading import EVENTS, Record, Records, concerns, raw_event
 from agor_reactive.logs.records import FormatError, decoded
 
 __all__ = ["Fold", "MirrorFold", "started", "stepped"]
@@ -22,7 +22,7 @@ Complain = Callable[[Record, str], None]
 _PLAIN_FIELDS = 5
 """How many fields an event has in a log: n, t, kind, topic and payload. Only one with a cut text has another."""
 
-_kind, _topic_and_payload = itemgetter("kind"), itemgetter("topic", "payload")
+_topic_and_payload = itemgetter("topic", "payload")
 
 
 class MirrorFold:
@@ -59,11 +59,11 @@ def started(record: Record) -> MirrorFold:
     return MirrorFold(number, state)
 
 
-def _plain(records: list[Record], session_id: str) -> tuple[list[Sequence[Any]], str] | None:
+def _plain(records: Records, session_id: str) -> tuple[list[Sequence[Any]], str] | None:
     """Topics and payloads, if all records are plain events of this one session and nothing else, as most are."""
+    if records.kinds is not EVENTS or {*map(len, records)} != {_PLAIN_FIELDS}:
+        return None
     try:
-        if {*map(len, records)} != {_PLAIN_FIELDS} or {*map(_kind, records)} != {"event"}:
-            return None
         events: list[Sequence[Any]] = [*map(_topic_and_payload, records)]
         of_session = [payload["session_id"] for _, payload in events].count(session_id)
     except (KeyError, TypeError):
@@ -97,7 +97,8 @@ class Fold:
     def take(self, records: list[Record]) -> None:
         """Fold these records; the state of a mirror is right after its `flush`. The hot path of every replay."""
         by_session = self._by_session
-        if len(by_session) == 1 and (plain := _plain(records, *by_session)) is not None:
+        plain = _plain(records, *by_session) if len(by_session) == 1 and type(records) is Records else None
+        if plain is not None:
             for mirror in by_session[plain[1]]:
                 mirror.waiting += plain[0]
                 mirror.flush()

@@ -17,13 +17,34 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from agor_reactive.errors import UsageError
-from agor_reactive.logs.files import Damage, Frame, chunks, line_ends, lines
+from agor_reactive.logs.files import Damage, Frame, chunks, lines
 from agor_reactive.logs.records import FORMAT, KINDS
 from agor_reactive.models.wire import UNREADABLE, CutText, RawEvent
 
-__all__ = ["Part", "Place", "Record", "open_parts", "part_of", "raw_event", "records", "session_of"]
+__all__ = [
+    "EVENTS",
+    "Part",
+    "Place",
+    "Record",
+    "Records",
+    "open_parts",
+    "part_of",
+    "raw_event",
+    "records",
+    "session_of",
+]
 
 Record = dict[str, Any]
+
+EVENTS: Final = frozenset({"event"})
+"""The `kinds` of records that are events of the wire, all of them: as most are."""
+
+
+class Records(list[Record]):
+    """Records that were read together, and the kinds among them."""
+
+    kinds: frozenset[str] = EVENTS
+
 
 _MOST_DAMAGE: Final = 1_000
 """How many damages are kept in words; more are only counted."""
@@ -131,16 +152,16 @@ def record_lists(
         damage: list[Damage] = []
         frames: list[Frame] = []
         header = here is None
-        for number, chunk in chunks(part.path, damage, begin=here, frames=frames):
+        for number, count, text in chunks(part.path, damage, begin=here, frames=frames):
             if places is not None:
                 places.extend(Place(at, frame, reader.n, reader.base) for frame in frames)
                 frames.clear()
-            while header and chunk:
-                first, _, chunk = chunk.partition(b"\n")
-                number += 1
+            while header and text:
+                first, _, text = text.partition(b"\n")
+                number, count = number + 1, count - 1
                 header = not first.strip()
-            if chunk:
-                found = reader.together(chunk) or reader.one_by_one(part.path, number, chunk)
+            if text:
+                found = reader.together(text, count) or reader.one_by_one(part.path, number, text)
                 if found:
                     yield found
         for one in damage:
@@ -160,26 +181,28 @@ class _Reader:
         self.last = 0.0
         self._damages = damages
 
-    def together(self, chunk: bytes) -> list[Record] | None:
-        """The records of whole lines, read at once; None, and nothing counted, if one of them needs a closer look."""
+    def together(self, text: bytes, count: int) -> Records | None:
+        """The records of so many whole lines, read at once; None, and nothing counted, if one needs a closer look."""
         try:
-            found: list[Record] = orjson.loads(b"".join((b"[", chunk.replace(b"\n", b","), b"]")))
+            found = Records(orjson.loads(b"".join((b"[", text.replace(b"\n", b","), b"]"))))
             numbers = [*map(_number, found)]
-            kinds = {*map(_kind, found)}
+            kinds = [*map(_kind, found)]
             times = {*map(type, map(_time, found))}
+            if kinds.count("event") != len(kinds):
+                found.kinds = frozenset(kinds)
         except (ValueError, TypeError, KeyError):
             return None
-        wanted = range(self.n + 1, self.n + 1 + len(found))
-        if numbers != list(wanted) or not kinds <= KINDS or not times <= _NUMBERS or line_ends(chunk) + 1 != len(found):
+        last = self.n + count
+        if numbers != [*range(self.n + 1, last + 1)] or not found.kinds <= KINDS or not times <= _NUMBERS:
             return None
-        if not kinds <= _WITHOUT_MIRROR:
+        if not found.kinds <= _WITHOUT_MIRROR:
             of_mirrors = [record for record in found if record["kind"] not in _WITHOUT_MIRROR]
             if any(type(record.get("mirror")) is not int for record in of_mirrors):
                 return None
             for record in of_mirrors:
                 record["mirror"] += self.base
             self.most = max(self.most, *(record["mirror"] for record in of_mirrors))
-        self.n = numbers[-1]
+        self.n = last
         self.last = found[-1]["t"]
         return found
 

@@ -102,7 +102,7 @@ def _scan(path: str) -> Scan:
     sessions: dict[str, None] = {}
     size = 0
     try:
-        for _, chunk in chunks(path, damage):
+        for _, _, chunk in chunks(path, damage):
             size += len(chunk)
             if part is None:
                 first, _, chunk = chunk.lstrip(b"\n").partition(b"\n")

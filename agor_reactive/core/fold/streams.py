@@ -41,7 +41,7 @@ SETTLED_LIMIT = 256
 
 
 def append_next(draft: Draft, payload: Any) -> bool:
-    """Append a chunk's text, straight from its payload, to the stream of this batch that waits for just this one.
+    """Append a chunk's text, straight from its payload, to the stream that waits for just this one.
 
     Returns False, with nothing changed, for every other payload: then `parse` and `text_chunk` have to decide, whose
     rules these are. Nearly every event is such a chunk, and here it costs no event and no dispatch: half of the time
