@@ -2,13 +2,18 @@
 
 Directives in square brackets choose the behaviour, anywhere in the prompt:
 
-    [fail]         the text stops midway, the task fails with an error_message [crash]        the executor disappears
-    midway, without a message [slow]         the text continues slowly until the session is stopped [tools:N]      N
-    tools (default 2) [chunks:N]     exactly N chunks in the closing text [hold]         the agent does nothing until
-    the task is stopped, completed or failed [stubborn]     a stop is answered as pending, and the task ends a little
-    later (`handshake` only) [permission]   asks for permission before the first tool [lossy-permission]  the same, and
-    the first decision is not delivered (`handshake` only) [shuffle]      chunks are sent out of order and some twice,
-    with correct numbers [unnumbered]   chunks carry no sequence [say:TEXT]     the closing text is TEXT
+    [fail]              the text stops midway, the task fails with an error_message
+    [crash]             the executor disappears midway, without a message
+    [slow]              the text continues slowly until the session is stopped
+    [tools:N]           N tools (default 2)
+    [chunks:N]          exactly N chunks in the closing text
+    [hold]              the agent does nothing until the task is stopped, completed or failed
+    [stubborn]          a stop is answered as pending, and the task ends a little later (`handshake` only)
+    [permission]        asks for permission before the first tool
+    [lossy-permission]  the same, and the first decision is not delivered (`handshake` only)
+    [shuffle]           chunks are sent out of order and some twice, with correct numbers
+    [unnumbered]        chunks carry no sequence
+    [say:TEXT]          the closing text is TEXT
 
 Knows no clock, no loop, no rows.
 """

@@ -76,7 +76,7 @@ async def test_text_that_grows_does_not_lay_out_the_whole_screen(monkeypatch: py
     async with daemon_with(1) as daemon, seen(daemon, size=(100, 30)) as app:
         await app.shows("Session number 0")
         await app.pilot.press("enter")
-        await app.send("Write [tools:0] [chunks:400]")
+        await app.send("Write [tools:0] [slow]")  # until it is stopped: it does not end while this looks
         await app.until(lambda: app.transcript.max_scroll_y > 5, "there is more than the screen shows")
         layouts.clear()
         before, painted = app.transcript.max_scroll_y, app.pane._painting.painted

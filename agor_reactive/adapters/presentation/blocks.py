@@ -64,7 +64,8 @@ class UserBlock:
 class ToolBlock:
     """A tool call: `summary` of its input (exact), `failure` (why a call failed or was denied) on one line each.
 
-    `began` is in epoch seconds; `seconds` is how long the call took. None where the messages do not tell.
+    `began` (while it executes) and `ended` are in epoch seconds; `seconds` is how long the call took. None where the
+    messages do not tell.
     """
 
     key: str
@@ -75,6 +76,7 @@ class ToolBlock:
     failure: str = ""
     began: float | None = None
     seconds: float | None = None
+    ended: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +113,7 @@ def tool_block(tool: Tool, time: ToolTime | None = None) -> ToolBlock:
         failure=failure_summary(tool) if failed else "",
         began=time.began if executing else None,
         seconds=None if executing else time.seconds,
+        ended=None if executing else time.ended,
     )
 
 

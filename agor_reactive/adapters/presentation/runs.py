@@ -19,7 +19,7 @@ MOST_ALONE: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """A run as one line: what was called how often, and how long all took."""
+    """A run as one line: what was called how often, and for how many seconds at least one call ran."""
 
     names: tuple[tuple[str, int], ...]
     seconds: float | None
@@ -71,9 +71,18 @@ def run_key(run: Sequence[ToolBlock], known: Container[str]) -> str:
 def calls_of(run: Iterable[ToolBlock]) -> Calls:
     """Return the line of a run."""
     names: dict[str, int] = {}
-    known: list[float] = []
+    spans: list[tuple[float, float]] = []
     for block in run:
         names[block.name] = names.get(block.name, 0) + 1
-        if block.seconds is not None:
-            known.append(block.seconds)
-    return Calls(tuple(names.items()), sum(known) if known else None)
+        if block.seconds is not None and block.ended is not None:
+            spans.append((block.ended - block.seconds, block.ended))
+    return Calls(tuple(names.items()), _covered(spans) if spans else None)
+
+
+def _covered(spans: list[tuple[float, float]]) -> float:
+    """How long the spans take: what several of them have in common counts once."""
+    seconds, until = 0.0, float("-inf")
+    for begin, end in sorted(spans):
+        seconds += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return seconds
