@@ -44,7 +44,14 @@ class LongText:
                 yield Segment(line, style)
                 yield Segment.line()
             else:
-                yield from console.render(Text(line, self.style), options)
+                # Line by line: rich cuts the text that it has wrapped at one line end after the other, and copies all
+                # that follows each time.
+                wrapped = Text(line).wrap(
+                    console, width, justify=options.justify, overflow=options.overflow, no_wrap=bool(options.no_wrap)
+                )
+                for part in wrapped:
+                    yield Segment(part.plain, style)
+                    yield Segment.line()
 
 
 def prose(text: str) -> Markdown | LongText | Text:
