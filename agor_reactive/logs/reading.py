@@ -152,18 +152,22 @@ def record_lists(
         damage: list[Damage] = []
         frames: list[Frame] = []
         header = here is None
-        for number, count, text in chunks(part.path, damage, begin=here, frames=frames):
+        for chunk in chunks(part.path, damage, begin=here, frames=frames):
             if places is not None:
                 places.extend(Place(at, frame, reader.n, reader.base) for frame in frames)
                 frames.clear()
+            number, text = chunk.number, chunk.text
             while header and text:
                 first, _, text = text.partition(b"\n")
-                number, count = number + 1, count - 1
+                number += 1
                 header = not first.strip()
             if text:
-                found = reader.together(text, count) or reader.one_by_one(part.path, number, text)
-                if found:
+                found = reader.together(text)
+                if found is not None:
+                    chunk.line_count = number - chunk.number + len(found)
                     yield found
+                elif some := reader.one_by_one(part.path, number, text):
+                    yield some
         for one in damage:
             damages.add(one)
 
@@ -181,8 +185,8 @@ class _Reader:
         self.last = 0.0
         self._damages = damages
 
-    def together(self, text: bytes, count: int) -> Records | None:
-        """The records of so many whole lines, read at once; None, and nothing counted, if one needs a closer look."""
+    def together(self, text: bytes) -> Records | None:
+        """The records of whole lines, read at once; None, and nothing counted, if one of them needs a closer look."""
         try:
             found = Records(orjson.loads(b"".join((b"[", text.replace(b"\n", b","), b"]"))))
             numbers = [*map(_number, found)]
@@ -192,8 +196,8 @@ class _Reader:
                 found.kinds = frozenset(kinds)
         except (ValueError, TypeError, KeyError):
             return None
-        last = self.n + count
-        if numbers != [*range(self.n + 1, last + 1)] or not found.kinds <= KINDS or not times <= _NUMBERS:
+        last = self.n + len(found)
+        if not found or numbers != [*range(self.n + 1, last + 1)] or not found.kinds <= KINDS or not times <= _NUMBERS:
             return None
         if not found.kinds <= _WITHOUT_MIRROR:
             of_mirrors = [record for record in found if record["kind"] not in _WITHOUT_MIRROR]

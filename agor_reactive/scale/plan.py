@@ -102,17 +102,17 @@ def _scan(path: str) -> Scan:
     sessions: dict[str, None] = {}
     size = 0
     try:
-        for _, _, chunk in chunks(path, damage):
-            size += len(chunk)
+        for text in (chunk.text for chunk in chunks(path, damage)):
+            size += len(text)
             if part is None:
-                first, _, chunk = chunk.lstrip(b"\n").partition(b"\n")
+                first, _, text = text.lstrip(b"\n").partition(b"\n")
                 if first:
                     part = part_of(path, first)
             at = 0
-            while (found := _MIRROR.search(chunk, at)) is not None:
-                begin, end = chunk.rfind(b"\n", 0, found.start()) + 1, chunk.find(b"\n", found.end())
-                at = end if end >= 0 else len(chunk)
-                sessions.update(dict.fromkeys(_session(chunk[begin:at])))
+            while (found := _MIRROR.search(text, at)) is not None:
+                begin, end = text.rfind(b"\n", 0, found.start()) + 1, text.find(b"\n", found.end())
+                at = end if end >= 0 else len(text)
+                sessions.update(dict.fromkeys(_session(text[begin:at])))
         if part is None:
             return Scan(path, None, damage=damage[0] if damage else Damage(path, 0, "the file is empty"))
     except MissingExtra:

@@ -109,6 +109,28 @@ def test_missing_records_are_counted(tmp_path: Path) -> None:
     assert isinstance(log.damage[0], Damage)
 
 
+@pytest.mark.parametrize("block", [1, 50, 700, 2**17])
+def test_damage_is_named_by_its_line_however_the_file_is_read(
+    tmp_path: Path, block: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "_BLOCK", block)
+    path = tmp_path / "log.jsonl"
+    whole = written(path).state
+    lines = path.read_bytes().splitlines(keepends=True)
+    lines[30:30] = [b"{\n"]
+    lines[20:20] = [b"\n", b"  \n", b"null\n"]
+    lines[10:10] = [b"\n"]
+    lines[:0] = [b"\n", b" \n"]
+    path.write_bytes(b"".join(lines))
+    log = logs.open(path)
+    assert log.fold().dump() == whole.dump()
+    assert [(one.line, one.reason) for one in log.damage] == [
+        (26, "not a record; skipped"),
+        (37, "not a record; skipped"),
+    ]
+    assert [lines[one.line - 1] for one in log.damage] == [b"null\n", b"{\n"]
+
+
 def test_damage_in_a_compressed_frame_costs_that_frame_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(files, "FRAME", 500)
     path = tmp_path / "log.jsonl.zst"
