@@ -2,22 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from benchmarks.cases import Plan
 from benchmarks.instructions import WORK, count, valgrind_is_here
 from benchmarks.table import Line, Row, Skipped
 
-__all__ = ["instructions"]
+__all__ = ["instructions", "over_handles"]
+
+OF_HANDLES = tuple(name for name in WORK if "handle" in name)
 
 
 def instructions(plan: Plan) -> Iterator[Line]:
+    yield from _counted(plan, tuple(WORK) if not plan.scale.quick else ("stream",))
+
+
+def over_handles(plan: Plan) -> Iterator[Line]:
+    """The same for the pipeline over one handle and over many in turns, beside the times of `fanout`."""
+    if not plan.scale.quick:
+        yield from _counted(plan, OF_HANDLES)
+
+
+def _counted(plan: Plan, names: Sequence[str]) -> Iterator[Line]:
     missing = valgrind_is_here()
     if missing is not None:
         yield Skipped("instructions per event", missing)
         return
     events = plan.scale(1_500, 50)
-    names = list(WORK) if not plan.scale.quick else ["stream"]
     counted: dict[str, float] = {}
     for name in names:
         counted[name] = each = count(name, events)
