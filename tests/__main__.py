@@ -19,9 +19,10 @@ import venv
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from xml.etree import ElementTree
 
 from tests.install import install, ready_uv
@@ -84,6 +85,10 @@ SHORT = ("lint", "types", "imports")
 """Steps that take one core for seconds. What the others need is prepared beside them."""
 
 
+TOGETHER = ("lowest", "chaos")
+"""Steps that open no browser and leave a core idle now and then: if both are wanted, they run at the same time."""
+
+
 @dataclass
 class Outcome:
     """The result of one step."""
@@ -120,7 +125,8 @@ def main() -> int:
         outcomes = [run_step(step, environment) for step in wanted if step.name in SHORT]
         for about, preparation in begun:
             timed(f"setup: {about}", preparation.result)
-    outcomes += [run_step(step, environment) for step in wanted if step.name not in SHORT]
+    outcomes += [run_step(step, environment) for step in wanted if step.name not in (*SHORT, *TOGETHER)]
+    outcomes += run_together([step for step in wanted if step.name in TOGETHER], environment)
     report(outcomes, time.monotonic() - began)
     return 0 if all(outcome.ok for outcome in outcomes) else 1
 
@@ -154,8 +160,8 @@ class Environment:
             return f"installed in {self.folder}"
         return f"{self.folder} is up to date"
 
-    def run(self, command: Sequence[str], output: int | None = None) -> int:
-        """Run one of its programs from the root of the project, output as it comes; answers the exit code."""
+    def run(self, command: Sequence[str], output: int | IO[str] | None = None) -> int:
+        """Run one of its programs from the root of the project, output as it comes or to a file. Gives its code."""
         program = [shutil.which(command[0], path=str(self.programs)) or command[0], *command[1:]]
         given = clean_environment(self)
         return subprocess.run(program, cwd=ROOT, env=given, stdout=output, stderr=output, check=False).returncode
@@ -244,8 +250,26 @@ def timed(heading: str, action: Callable[[], str]) -> None:
     print(f"   {result} ({time.monotonic() - began:.1f} s)", flush=True)
 
 
-def run_step(step: Step, environment: Environment) -> Outcome:
-    """Run every command of a step, also after one failed."""
+def run_together(steps: Sequence[Step], environment: Environment) -> list[Outcome]:
+    """Run steps at the same time, and print what they print one after the other. A single one prints as it runs."""
+    if len(steps) < 2:
+        return [run_step(step, environment) for step in steps]
+    with ThreadPoolExecutor() as pool, ExitStack() as files:
+        outputs = [files.enter_context(tempfile.TemporaryFile("w+", encoding="utf-8")) for _ in steps]
+        print(f"\n== {' and '.join(step.name for step in steps)} at the same time", flush=True)
+        running = [
+            pool.submit(run_step, step, environment, output) for step, output in zip(steps, outputs, strict=True)
+        ]
+        outcomes = []
+        for outcome, output in zip(running, outputs, strict=True):
+            outcomes.append(outcome.result())
+            output.seek(0)
+            shutil.copyfileobj(output, sys.stdout)
+        return outcomes
+
+
+def run_step(step: Step, environment: Environment, output: IO[str] | None = None) -> Outcome:
+    """Run every command of a step, also after one failed. What is printed goes to `output`, if there is one."""
     from tests.lowest import UNAVAILABLE  # needs a newer Python than what checks the version
 
     outcome = Outcome(step.name.removeprefix("+"), True, 0.0)
@@ -260,11 +284,11 @@ def run_step(step: Step, environment: Environment) -> Outcome:
             outcome.ok = False
             return outcome
     for command in step.commands:
-        print(f"\n== {outcome.name}: {' '.join(command)} ({step.about})", flush=True)
+        print(f"\n== {outcome.name}: {' '.join(command)} ({step.about})", file=output, flush=True)
         with tempfile.TemporaryDirectory() as scratch:
             record = Path(scratch) / "record.xml"
             makes_record = command[0] == "pytest" or "tests.lowest" in command
-            code = environment.run((*command, f"--junit-xml={record}") if makes_record else command)
+            code = environment.run((*command, f"--junit-xml={record}") if makes_record else command, output)
             if code == UNAVAILABLE:
                 outcome.skips[f"{' '.join(command)}: what it needs cannot be installed here"] += 1
                 outcome.tests["skipped"] += 1
@@ -273,7 +297,7 @@ def run_step(step: Step, environment: Environment) -> Outcome:
             if record.exists():
                 count(record, outcome)
     outcome.seconds = time.monotonic() - began
-    print(f"   {'ok' if outcome.ok else 'FAILED'} ({outcome.seconds:.1f} s)", flush=True)
+    print(f"   {'ok' if outcome.ok else 'FAILED'} ({outcome.seconds:.1f} s)", file=output, flush=True)
     return outcome
 
 
