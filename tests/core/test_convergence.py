@@ -228,6 +228,25 @@ FOUND: dict[str, tuple[dict[str, Any], list[Step]]] = {
             ("a_removed_task_is_made_again", {"n": 433819, "status": "queued"}),
         ],
     ),
+    "a message was removed by a load that no longer had it, and missing in the load of the task that it had moved to": (
+        {"hydration": "lazy", "tasks": 9, "modern": False, "page": 100, "has_queue": True, "logged_in": True},
+        [
+            (_UNSEEN, {"n": 101680, "status": "running", "said": 2, "read": 973200}),
+            ("a_message_becomes_another_tasks", {"n": 766571, "m": 506718}),
+            (_UNSEEN, {"n": 526244, "status": "running", "said": 1, "read": 528091}),
+            ("the_user_loads", {"n": 556050}),
+            ("a_task_is_removed", {"n": 723386}),
+            ("a_task_is_removed", {"n": 241337}),
+            ("a_message_is_removed", {"n": 311601}),
+            ("a_removed_task_is_made_again", {"n": 250455, "status": "completed"}),
+            ("a_removed_task_is_made_again", {"n": 895107, "status": "queued"}),
+            ("all_is_quiet", {}),
+            ("the_user_loads", {"n": 170373}),
+            ("a_message_becomes_another_tasks", {"n": 547557, "m": 918304}),
+            ("the_user_loads", {"n": 664970}),
+            ("the_daemon_reads_pages", {"n": 198821, "more": 1}),
+        ],
+    ),
 }
 """What long runs have found, shortened: how it was wrong, where the run began, and its steps."""
 

@@ -238,6 +238,38 @@ def test_a_message_that_a_load_no_longer_has_is_where_a_round_under_way_finds_it
     assert (mirror.message_ids("t1"), mirror.message_ids("t2")) == ([], ["m1"])
 
 
+@pytest.mark.parametrize("event", ["never", "first", "between", "last"])
+@pytest.mark.parametrize("requested", [("t1", "t2"), ("t2", "t1")], ids=" before ".join)
+def test_a_message_that_one_load_no_longer_has_is_where_another_finds_it(
+    requested: tuple[str, str], event: str
+) -> None:
+    mirror = hydrated(tasks=[task_row("t1"), task_row("t2", second=1), task_row("t3", second=2)])
+    mirror.feed(e.LoadRequested("t1"))
+    mirror.answer("messages", "t1", messages=[message_row("m1", "t1")])
+    moved = saved("messages", message_row("m1", "t2"), "patched")
+    mirror.feed(*map(e.LoadRequested, requested))
+    mirror.feed(*[moved] * (event == "first"))
+    mirror.answer("messages", "t1", messages=[])
+    mirror.feed(*[moved] * (event == "between"))
+    mirror.answer("messages", "t2", messages=[message_row("m1", "t2")])
+    mirror.feed(*[moved] * (event == "last"))
+    assert (mirror.message_ids("t1"), mirror.message_ids("t2")) == ([], ["m1"])
+    assert mirror.asked() == [], "what is missing would have to be read again"
+    mirror.feed(saved("messages", message_row("m1", "t2"), "removed"))
+    mirror.feed(moved)
+    assert mirror.message_ids("t2") == []
+
+
+def test_a_message_removed_while_two_loads_read_stays_removed() -> None:
+    mirror = hydrated(tasks=[task_row("t1"), task_row("t2", second=1)])
+    mirror.feed(e.LoadRequested("t2"), e.LoadRequested("t1"))
+    mirror.feed(saved("messages", message_row("m1", "t2"), "removed"))
+    mirror.answer("messages", "t1", messages=[])
+    mirror.feed(saved("messages", message_row("m1", "t2"), "patched"))
+    mirror.answer("messages", "t2", messages=[message_row("m1", "t2")])
+    assert mirror.message_ids("t2") == []
+
+
 def test_what_history_leaves_out_is_not_removed() -> None:
     tasks = [task_row("t1", "completed"), task_row("t2", second=1)]
     mirror = Mirror("lean").up()

@@ -238,14 +238,12 @@ def _take_messages(
     for message_id, (moved_at, row) in books.journal_messages.items():
         if moved_at > since and row is not None and row.task_id == task_id and message_id not in books.gone_messages:
             kept[message_id] = row
-    current = books.round
-    _mark_absent(
-        draft,
-        task_id,
-        kept,
-        since if current is None else min(since, current.begun),
-        projected=projected,
-    )
+    # An absent message may have become another task's, which a read that is under way finds: it is absent since before
+    # that was requested.
+    under_way = [fetch.begun for fetch in books.fetches if fetch.kind in ("messages", "history")]
+    if books.round is not None:
+        under_way.append(books.round.begun)
+    _mark_absent(draft, task_id, kept, min([since, *under_way]), projected=projected)
     draft.messages_by_task = draft.messages_by_task.with_bucket(task_id, kept)
     for message in kept.values():
         rows.tools_are_saved(draft, task_id, message)
@@ -269,10 +267,9 @@ def commit_older(draft: Draft, done: Fetch, found: e.Rows) -> None:
 
 
 def _mark_absent(draft: Draft, task_id: str, kept: dict[str, MessageEntry], since: int, *, projected: bool) -> None:
-    """A message that is not in the answer was removed without an event; one that is in it again is back.
+    """A message that is not in the answer was removed before `since`, without an event; one that is in it is back.
 
-    Removed before `since`: it may be another task's by now, whose messages the same round has read. What history leaves
-    out (`projected`) is not removed.
+    What history leaves out (`projected`) is not removed.
     """
     gone = draft.books.gone_messages
     bucket = draft.messages_by_task.get(task_id)
