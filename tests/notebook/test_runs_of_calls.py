@@ -80,7 +80,7 @@ async def test_a_run_is_closed_opens_by_key_and_stays_open_while_calls_follow(br
         await shown.lines(["4 tool calls", "e"])
         await shown.end("e")
         await shown.lines(["5 tool calls"])
-        run = page.get_by_role("button", name="5 tool calls Read ×5 8.0 s", exact=True)
+        run = page.get_by_role("button", name="5 tool calls Read ×5 3.0 s", exact=True)
         assert await run.get_attribute("aria-expanded") == "false"
         await run.focus()
         await page.keyboard.press(key)
