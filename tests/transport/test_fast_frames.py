@@ -50,6 +50,20 @@ class Received:
 
 
 @asynccontextmanager
+async def server_of(handler: Callable[[web.Request], Awaitable[web.WebSocketResponse]]) -> AsyncIterator[str]:
+    """A server whose every path is answered by that handler; its address."""
+    app = web.Application()
+    app.router.add_get("/{path:.*}", handler)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+@asynccontextmanager
 async def serving(blast: Blast) -> AsyncIterator[Received]:
     """A link to a server that answers any call by `blast(socket, ack id)`."""
     received: list[str] = []
@@ -68,22 +82,15 @@ async def serving(blast: Blast) -> AsyncIterator[Received]:
                 await blast(socket, message.data[2 : message.data.index("[")])
         return socket
 
-    app = web.Application()
-    app.router.add_get("/socket.io/", serve)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    clock = partial(next, count(1.0))
-    link = SocketLink(f"http://127.0.0.1:{runner.addresses[0][1]}", backoff=Backoff(first=0.01), clock=clock)
-    collected = Received(link)
-    try:
-        await link.open()
-        collected.received = received
-        yield collected
-    finally:
-        await link.close()
-        await runner.cleanup()
+    async with server_of(serve) as address:
+        link = SocketLink(address, backoff=Backoff(first=0.01), clock=partial(next, count(1.0)))
+        collected = Received(link)
+        try:
+            await link.open()
+            collected.received = received
+            yield collected
+        finally:
+            await link.close()
 
 
 def event(payload: Any) -> str:
@@ -150,19 +157,12 @@ async def test_the_frame_after_events_is_returned_once_they_are_delivered() -> N
         await socket.receive()
         return socket
 
-    app = web.Application()
-    app.router.add_get("/", serve)
-    runner = web.AppRunner(app)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
     lane = event_lane(delivered.extend, lambda size: None, lambda: None)
-    async with ClientSession(ws_response_class=lane) as session:
-        socket = await session.ws_connect(f"http://127.0.0.1:{runner.addresses[0][1]}/")
+    async with server_of(serve) as address, ClientSession(ws_response_class=lane) as session:
+        socket = await session.ws_connect(address)
         assert (await socket.receive()).data == "430[null,1]"
         assert [payload for _, payload in delivered] == [1, 2]
         await socket.close()
-    await runner.cleanup()
 
 
 async def test_the_loop_gets_its_turn_during_a_long_run_of_events() -> None:
