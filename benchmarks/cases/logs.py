@@ -92,7 +92,7 @@ def _fold(path: Path, count: int, timing: Timing) -> Iterator[Line]:
                 state = fold_run(state, events[at : at + BATCH])
 
         folding = timed(fold, timing)
-        del events, fold  # whose default it was: with a million records alive the next part would take a tenth longer
+        del events, fold  # whose default it was: a million records alive would slow the next part down
         whole = timed(lambda: logs.open(path).fold(), timing)
         rounds.append((whole / (decoding + folding), whole, decoding + folding))
     ratio, whole, parts = sorted(rounds)[1]

@@ -314,3 +314,13 @@ def test_long_text_is_wrapped_where_it_is_too_wide_and_keeps_one_of_many_blank_l
     assert shown[:3] == ["one", "", "two words wide wide "]
     assert all(cell_len(line) <= 20 for line in shown)
     assert "".join(shown).count("\u4e16") == 13
+
+
+@pytest.mark.parametrize("style", ["", "italic"])
+@pytest.mark.parametrize("text", ["word " * 500, "\U0001f600" * 500], ids=["words", "one word"])
+def test_no_part_of_a_long_line_has_a_line_end_inside(text: str, style: str) -> None:
+    """rich cuts such a part at each of its line ends, and copies what follows: a long one takes quadratic time."""
+    parts = list(Console(file=io.StringIO(), width=20).render(LongText(text, style)))
+    assert [part.text for part in parts if "\n" in part.text and part.text != "\n"] == []
+    assert "".join("".join(part.text for part in parts).split()) == "".join(text.split())
+    assert {bool(part.style and part.style.italic) for part in parts if part.text.strip()} == {style == "italic"}
