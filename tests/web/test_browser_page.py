@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from tests.web.scene import anybody, scene
 from tests.web.story import FOCUSED, lose_and_recover, stoppable, work
 
 if TYPE_CHECKING:
-    from playwright.async_api import Browser, Page
+    from playwright.async_api import Browser, Page, WebSocketRoute
 
 pytestmark = in_browser()
 
@@ -97,6 +98,57 @@ async def test_the_address_names_the_session_and_back_leads_to_the_list(browser:
         await shows(view, ".ag-title", "Fix the report")
         # Read only: nothing to press but to read more.
         assert await page.locator(".ag-send, .ag-stop, textarea").locator("visible=true").count() == 0
+
+
+LIST_BEFORE = """(list) => {
+  const { href } = location;
+  history.replaceState(null, "", list);
+  history.pushState(null, "", href);
+}"""
+"""The history of someone who came from the list."""
+
+
+@pytest.mark.parametrize("way", ["button", "escape", "back"])
+async def test_a_list_whose_rows_come_late_takes_the_focus_to_the_session_that_was_left(
+    browser: Browser, way: str
+) -> None:
+    async with scene() as s:
+        row = {"branch_id": s.daemon.workspace_id, "agentic_tool": "codex", "title": "The newer one"}
+        await s.client.service("sessions").create(row)
+        async with opened(browser, "about:blank", also=s.page, viewport={"width": 390, "height": 800}) as page:
+            held: list[Callable[[], None]] = []
+            released = asyncio.Event()
+
+            def hold(socket: WebSocketRoute) -> None:
+                server = socket.connect_to_server()
+
+                def pass_on(message: str | bytes) -> None:
+                    if released.is_set():
+                        socket.send(message)
+                    else:
+                        held.append(lambda: socket.send(message))
+
+                server.on_message(pass_on)
+
+            await page.route_web_socket(f"ws{s.url.removeprefix('http')}/ws", hold)
+            await page.goto(s.page)
+            await shows(page.locator(".ag-session .ag"), ".ag-title", "Fix the report")
+            if way == "button":
+                await page.get_by_role("button", name="All sessions").click()
+            elif way == "escape":
+                await page.keyboard.press("Escape")
+            else:
+                await page.locator(".ag-back").focus()
+                await page.evaluate(LIST_BEFORE, f"{s.url}/")
+                await page.go_back()
+            await page.get_by_text("Connecting…").wait_for()
+            released.set()
+            for send in held:
+                send()
+            await page.locator(".ag-row").nth(1).wait_for()
+            await page.locator(".ag-row:focus", has_text="Fix the report").wait_for()
+            await page.keyboard.press("Enter")
+            await shows(page.locator(".ag-session .ag"), ".ag-title", "Fix the report")
 
 
 async def test_a_server_that_is_lost_is_found_again(browser: Browser) -> None:

@@ -1,6 +1,6 @@
 // The page of the web view: the list of sessions, and the one that the address names.
 
-import { button, make } from "./dom.js";
+import { button, focusedIn, make } from "./dom.js";
 import { SessionPane } from "./session.js";
 import { SessionList } from "./sessions.js";
 import { SocketHost } from "./socket_host.js";
@@ -32,24 +32,33 @@ class Page extends SessionList {
   pick(id) {
     history.pushState(null, "", id ? new URL(`sessions/${id}`, this.base) : this.base);
     this.show();
-    // Where the list gives way to the session, the focus must not stay in it.
-    if (id && !this.root.offsetParent) this.back.focus();
-    if (!id) this.lines.values().next().value?.root.focus();
   }
 
   // Shows the session of the address.
   show() {
     const id = PATH.exec(location.pathname)?.[1] ?? "";
     if (id === this.selected && this.started) return;
-    this.started = true;
     this.shown?.leave();
+    const left = this.started && !id ? this.selected : "";
     this.selected = id;
     this.page.classList.toggle("ag-showing", Boolean(id));
     this.session.replaceChildren();
     document.title = NAME;
     this.shown = id ? new SocketHost(new URL(`sessions/${id}/ws`, this.base), (port) => new Shown(this.session, port)) : null;
     if (!id) this.session.append(make("p", "ag-nothing", "Select a session to watch it."));
+    // Where one gives way to the other, the focus must not stay in it.
+    if (this.started && id && !this.root.offsetParent) this.back.focus();
+    this.left = left;
+    this.started = true;
     this.draw();
+  }
+
+  // The focus goes from a session to its row, as soon as the list has rows, unless it is somewhere else by then.
+  draw() {
+    super.draw();
+    if (!this.left || !this.lines.size) return;
+    if (!focusedIn(document)?.offsetParent) (this.lines.get(this.left) ?? this.lines.values().next().value).root.focus();
+    this.left = "";
   }
 
   // Escape leads from a session back to the list.
