@@ -37,6 +37,7 @@ __all__ = [
     "prompt",
     "run_all",
     "run_cell",
+    "select_cell",
     "shows",
     "until",
 ]
@@ -146,9 +147,20 @@ async def run_all(page: Page) -> None:
 
 async def run_cell(page: Page, number: int, *, times: int = 1) -> None:
     """Run a cell, as with the keyboard."""
-    await page.locator(".jp-Notebook .jp-Cell").nth(number).locator(".jp-InputPrompt").click()
+    await select_cell(page, number)
     for _ in range(times):
         await page.keyboard.press("Control+Enter")
+
+
+async def select_cell(page: Page, number: int) -> None:
+    """Make a cell the one that keys go to. Text that comes above it moves it, even away from under a click."""
+    cell = page.locator(".jp-Notebook .jp-Cell").nth(number)
+
+    async def selected() -> bool:
+        await cell.locator(".jp-InputPrompt").click()
+        return "jp-mod-active" in (await cell.get_attribute("class") or "").split()
+
+    await until(selected, f"cell {number} is selected")
 
 
 async def until(

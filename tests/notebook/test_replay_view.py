@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tests.logs.story import CALLED, DOWN, FIRST_WORDS, story
 from tests.logs.writer import BEGIN
-from tests.notebook.browser import in_browser, opened, picture, run_all, shows, until
+from tests.notebook.browser import in_browser, opened, picture, run_all, run_cell, shows, until
 from tests.notebook.lab import Lab
 from tests.notebook.written_notebooks import write_notebook
 
@@ -50,8 +50,7 @@ async def test_a_recorded_session_is_scrubbed_stepped_and_played(browser: Browse
         await picture(view, "replay-moment")
 
         # The kernel knows where the view is, and moves it.
-        await page.locator(".jp-Notebook .jp-Cell").nth(1).locator(".jp-InputPrompt").click()
-        await page.keyboard.press("Control+Enter")
+        await run_cell(page, 1)
         await page.get_by_text(str(round(times["called"])), exact=True).wait_for()
         await page.locator(".jp-Notebook .jp-Cell .cm-content").nth(1).fill(f"view.seek({times['text']})")
         await page.keyboard.press("Control+Enter")

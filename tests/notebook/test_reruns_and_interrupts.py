@@ -14,6 +14,7 @@ from tests.notebook.browser import (
     prompt,
     run_all,
     run_cell,
+    select_cell,
     shows,
     until,
 )
@@ -51,7 +52,7 @@ async def test_a_view_in_two_cells_goes_on_in_one_when_the_other_is_cleared(brow
         await run_all(page)
         views = page.locator(".jp-Notebook .ag")
         await views.nth(1).locator(".ag-live.ag-text").wait_for(timeout=40_000)
-        await page.locator(".jp-Notebook .jp-Cell").nth(2).locator(".jp-InputPrompt").click()
+        await select_cell(page, 2)
         await page.get_by_role("menuitem", name="Edit", exact=True).click()
         await page.get_by_role("menuitem", name="Clear Cell Output", exact=True).click()
         await until(lambda: counted(views, 1), "one view is left")

@@ -55,5 +55,5 @@ class PageView(anywidget.AnyWidget):
         bundle = super()._repr_mimebundle_(**options)
         data = bundle[0] if isinstance(bundle, tuple) else bundle
         if isinstance(data, dict):
-            data["text/plain"] = self.text.partition("\n")[0] if self._transcript.show(self._kept) else self.text
+            data["text/plain"] = self.text.partition("\n")[0] if self._transcript.show() else self.text
         return bundle

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import html
 import secrets
+import threading
 
 from agor_reactive.adapters.ipywidgets.cells import in_kernel
 from agor_reactive.adapters.ipywidgets.saved_html import saved_html
@@ -22,7 +23,7 @@ Saved = str | tuple[Part, ...]
 
 
 class SavedTranscript:
-    """The text of one view as an output of its cell. Does nothing outside a kernel.
+    """The text of one view as an output of its cell. Does nothing outside a kernel. All methods from any thread.
 
     `name` is the class of the output's element, so that the page can find it.
     """
@@ -30,24 +31,32 @@ class SavedTranscript:
     def __init__(self, label: str) -> None:
         self.name = f"ag-transcript-{secrets.token_hex(8)}"
         self._label = label
-        self._saved: Saved | None = None
+        self._newest: Saved = ""
+        self._shown = False
+        # A replay is read on a thread of its own while its cell shows it, and an update before its output is dropped.
+        self._lock = threading.Lock()
 
-    def show(self, saved: Saved) -> bool:
-        """Publish the text as output of the running cell. False outside a notebook."""
+    def show(self) -> bool:
+        """Publish the newest text as output of the running cell. False outside a notebook."""
         if not in_kernel():
             return False
-        self._publish(saved, update=False)
+        with self._lock:
+            self._shown = True
+            self._publish(update=False)
         return True
 
     def update(self, saved: Saved) -> None:
-        """Replace the text of an output that was shown."""
-        if self._saved is not None and self._saved != saved and in_kernel():
-            self._publish(saved, update=True)
+        """Replace the text, and with it that of the output if it was shown."""
+        with self._lock:
+            if self._newest != saved:
+                self._newest = saved
+                if self._shown and in_kernel():
+                    self._publish(update=True)
 
-    def _publish(self, saved: Saved, *, update: bool) -> None:
+    def _publish(self, *, update: bool) -> None:
         from IPython.display import publish_display_data as publish
 
-        self._saved = saved
+        saved = self._newest
         text = saved if isinstance(saved, str) else transcript_text(saved)
         data = {"text/plain": text, "text/html": self._markup(saved)}
         publish(data, transient={"display_id": self.name}, update=update)
