@@ -59,10 +59,20 @@ def pytest(*which: str, alone: Iterable[str]) -> tuple[tuple[str, ...], ...]:
     return (("pytest", "-n", "3", "-m", "not alone", *which), ("pytest", "-m", "alone", *alone))
 
 
+WIN32_TYPES = ".mypy_cache/win32"
+"""mypy keeps one platform in a folder."""
+
 # More steps (browsers, benchmarks) are more rows; a row whose name starts with + runs only when asked for.
 STEPS = (
     Step("lint", "style and mistakes", (("ruff", "check", "."), ("ruff", "format", "--check", "."))),
-    Step("types", "types", (("mypy", "--strict"),)),
+    Step(
+        "types",
+        "types, and those of the package on Windows",
+        (
+            ("mypy", "--strict"),
+            ("mypy", "--strict", "--platform", "win32", "--cache-dir", WIN32_TYPES, "agor_reactive"),
+        ),
+    ),
     Step("imports", "layers", (("lint-imports",),)),
     Step(
         "unit",

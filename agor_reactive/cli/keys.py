@@ -48,7 +48,7 @@ async def keys_of_terminal() -> AsyncIterator[asyncio.Queue[str] | None]:
         file = sys.stdin.fileno()
         try:
             stack.enter_context(_unbuffered(file))
-        except (ImportError, OSError):  # Windows, or a terminal that cannot do it
+        except OSError:
             yield None
             return
         unfinished = b""
@@ -70,6 +70,9 @@ async def keys_of_terminal() -> AsyncIterator[asyncio.Queue[str] | None]:
 
 @contextlib.contextmanager
 def _unbuffered(file: int) -> Iterator[None]:
+    """Raises OSError on Windows and for a terminal that cannot do it."""
+    if sys.platform == "win32":
+        raise OSError("no termios on Windows")
     import termios
     import tty
 
