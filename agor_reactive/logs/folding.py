@@ -90,6 +90,7 @@ class Fold:
                 self.take(list(takewhile(lambda record: record["t"] <= until, records)))
                 break
             self.take(records)
+            del records  # what is free again before the next are read is still in the processor's cache
         for mirror in self.mirrors.values():
             mirror.flush()
         return self.mirrors

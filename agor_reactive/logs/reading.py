@@ -166,6 +166,7 @@ def record_lists(
                 if found is not None:
                     chunk.line_count = number - chunk.number + len(found)
                     yield found
+                    del found  # see `Fold.take_lists`
                 elif some := reader.one_by_one(part.path, number, text):
                     yield some
         for one in damage:
