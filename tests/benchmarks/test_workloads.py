@@ -13,6 +13,7 @@ from benchmarks import mirror, workloads
 from benchmarks.bases import decode
 from benchmarks.cases.equality import dumps
 from benchmarks.cases.fanout import chunks_over
+from benchmarks.least import Least
 from benchmarks.workloads import FOLDED, Scale, Workload
 
 QUICK = Scale(quick=True)
@@ -75,6 +76,22 @@ def test_both_folds_agree_on_growth_history_and_one_long_message() -> None:
 def test_a_fanout_spreads_its_chunks_evenly_in_turns() -> None:
     ids, events = chunks_over(10, 200)
     assert [payload["session_id"] for _, payload in events] == ids * 20
+
+
+def test_the_least_mirror_has_the_text_of_each_session_that_a_feed_has() -> None:
+    ids, events = chunks_over(3, 300)
+    frames = workloads.payloads(events)
+    least, feed = Least(ids), mirror.Feed(ids)
+    try:
+        least.run_frames(frames)
+        feed.run_frames(frames)
+        texts = [[stream.text for stream in handle.state.streaming_messages.values()] for handle in feed.handles]
+    finally:
+        feed.close()
+    streams = [least.mirrors[session_id].snapshot.streams.values() for session_id in ids]
+    assert [["".join(stream.chunks) for stream in of_session] for of_session in streams] == texts
+    assert all(texts)
+    assert least.notified == 6  # 256 chunks a turn: two turns of three sessions
 
 
 def test_dumped_workloads_read_back_as_the_same_events(tmp_path: Path) -> None:
