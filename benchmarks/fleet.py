@@ -1,9 +1,16 @@
-"""A fleet of sessions without a socket: a live collection and a mirror of each session, on a scripted link."""
+"""A fleet of sessions without a socket: a live collection and a mirror of each session, on a scripted link.
+
+``python -m benchmarks.fleet SESSIONS`` prints the bytes that so many need with their rows alone, after a turn in each,
+and after a second one. In a process that does nothing else: the memory of all its threads is counted.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import gc
+import sys
 import time
+import tracemalloc
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,7 +25,10 @@ from benchmarks.measure import now
 from benchmarks.wire import SessionScript
 from benchmarks.workloads import payloads
 
-__all__ = ["Fleet", "work_of"]
+__all__ = ["BURST", "Fleet", "held", "work_of"]
+
+BURST = 256
+"""Events that share a tick of the loop."""
 
 SHOWN = 50
 """Rows of the collection that its view shows: those that changed last."""
@@ -134,3 +144,26 @@ def _page(rows: Sequence[dict[str, Any]], args: tuple[Any, ...]) -> dict[str, An
     skip = int(query.get("$skip", 0))
     limit = int(query.get("$limit", len(rows)))
     return {"total": len(rows), "limit": limit, "skip": skip, "data": list(rows[skip : skip + limit])}
+
+
+def held(sessions: int) -> dict[str, int]:
+    """The bytes of a fleet: with its `rows`, after the `first` turn in each session, after the `second`."""
+    rows, (first, second) = work_of(sessions, rounds=2)
+    once = Fleet(rows[:1])  # what is imported and made once is not counted
+    once.run(first, turn=BURST)
+    once.close()
+    gc.collect()
+    found = {}
+    tracemalloc.start()
+    opened = Fleet(rows)
+    for name, frames in (("rows", ()), ("first", first), ("second", second)):
+        opened.run(frames, turn=BURST)
+        gc.collect()
+        found[name], _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    opened.close()
+    return found
+
+
+if __name__ == "__main__":
+    print(orjson.dumps(held(int(sys.argv[1]))).decode(), flush=True)

@@ -11,22 +11,20 @@ least for one more socket is a write per event.
 
 from __future__ import annotations
 
-import gc
 import socket
 import time
-import tracemalloc
 from collections.abc import Iterator
 
 from benchmarks.cases import Plan
-from benchmarks.fleet import Fleet, work_of
+from benchmarks.fleet import BURST, Fleet, work_of
 from benchmarks.measure import quiet
+from benchmarks.processes import talk
 from benchmarks.table import Line, Row
 
 __all__ = ["fleet"]
 
 FLAT_BOUND = 1.75
 RATE = 100.0
-BURST = 256
 
 
 def fleet(plan: Plan) -> Iterator[Line]:
@@ -61,22 +59,9 @@ def fleet(plan: Plan) -> Iterator[Line]:
 
 
 def _memory(sessions: int) -> Iterator[Line]:
-    rows, encoded = work_of(sessions, rounds=2)
-    gc.collect()
-    tracemalloc.start()
-    try:
-        opened = Fleet(rows)
-        gc.collect()
-        empty, _ = tracemalloc.get_traced_memory()
-        opened.run(encoded[0], turn=BURST)
-        gc.collect()
-        one, _ = tracemalloc.get_traced_memory()
-        opened.run(encoded[1], turn=BURST)
-        gc.collect()
-        two, _ = tracemalloc.get_traced_memory()
-        opened.close()
-    finally:
-        tracemalloc.stop()
+    with talk("python", "-m", "benchmarks.fleet", str(sessions)) as child:
+        held = child.read()
+    empty, one, two = held["rows"], held["first"], held["second"]
     yield Row("memory of a session", empty / sessions, unit="byte", note="mirror and row, no task")
     yield Row("  and of each turn", (two - one) / sessions, "the first", (one - empty) / sessions, unit="byte")
 
