@@ -151,6 +151,16 @@ async def test_a_list_whose_rows_come_late_takes_the_focus_to_the_session_that_w
             await shows(page.locator(".ag-session .ag"), ".ag-title", "Fix the report")
 
 
+async def test_the_way_back_leaves_the_focus_where_the_reader_has_put_it(browser: Browser) -> None:
+    async with scene() as s, opened(browser, s.page) as page:
+        await page.locator(".ag-row").wait_for()
+        await page.evaluate(LIST_BEFORE, f"{s.url}/")
+        await page.get_by_label("Filter").focus()
+        await page.go_back()
+        await page.get_by_text("Select a session to watch it.").wait_for()
+        assert "ag-filter" in str(await page.evaluate(FOCUSED))
+
+
 async def test_a_server_that_is_lost_is_found_again(browser: Browser) -> None:
     async with EmbeddedDaemon(speed=20) as daemon, agor.create_client(daemon.url, api_key=daemon.api_key) as client:
         row = {"branch_id": daemon.workspace_id, "agentic_tool": "codex", "title": "Fix the report"}
