@@ -1,4 +1,4 @@
-"""The least that a mirror of many sessions does with a chunk of text, to set the cost of fan-out beside.
+"""The least that a mirror of many sessions does with a chunk of text: what the cost of fan-out is compared with.
 
 A look-up of the session, a list of what has come in this turn of the loop, and at its end for each session that got
 something a new stream, a new map, a new snapshot, and one call of a subscriber. Nothing else: chunks are in order and

@@ -23,7 +23,7 @@ Saved = str | tuple[Part, ...]
 
 
 class SavedTranscript:
-    """The text of one view as an output of its cell. Does nothing outside a kernel. All methods from any thread.
+    """The text of one view as an output of its cell. Does nothing outside a kernel. Thread-safe.
 
     `name` is the class of the output's element, so that the page can find it.
     """
@@ -33,7 +33,7 @@ class SavedTranscript:
         self._label = label
         self._newest: Saved = ""
         self._shown = False
-        # A replay is read on a thread of its own while its cell shows it, and an update before its output is dropped.
+        # A replay is read on another thread while its cell shows it. Frontends drop an update of an output they lack.
         self._lock = threading.Lock()
 
     def show(self) -> bool:

@@ -46,7 +46,7 @@ class Page extends SessionList {
     document.title = NAME;
     this.shown = id ? new SocketHost(new URL(`sessions/${id}/ws`, this.base), (port) => new Shown(this.session, port)) : null;
     if (!id) this.session.append(make("p", "ag-nothing", "Select a session to watch it."));
-    // Where one gives way to the other, the focus must not stay in it.
+    // Where the session takes the place of the list, the focus must not stay there.
     if (this.started && id && !this.root.offsetParent) this.back.focus();
     this.left = left;
     this.started = true;
