@@ -26,7 +26,6 @@ class PageView(anywidget.AnyWidget):
     def __init__(self, label: str, **options: Any) -> None:
         super().__init__(**options)
         self._transcript = SavedTranscript(label)
-        self._kept: Saved = ""
         self.set_trait("_transcript_name", self._transcript.name)
         self.on_msg(self._on_msg)
 
@@ -39,10 +38,8 @@ class PageView(anywidget.AnyWidget):
         self.receive(content)
 
     def _save_text(self, saved: Saved) -> None:
-        if saved != self._kept:
-            self._kept = saved
+        if self._transcript.update(saved):
             self.set_trait("text", saved if isinstance(saved, str) else transcript_text(saved))
-            self._transcript.update(saved)
 
     def _remove(self) -> None:
         """Remove the view from all pages."""

@@ -45,13 +45,15 @@ class SavedTranscript:
             self._publish(update=False)
         return True
 
-    def update(self, saved: Saved) -> None:
-        """Replace the text, and with it that of the output if it was shown."""
+    def update(self, saved: Saved) -> bool:
+        """Replace the text, and with it that of the output if it was shown. False if it is the same."""
         with self._lock:
-            if self._newest != saved:
-                self._newest = saved
-                if self._shown and in_kernel():
-                    self._publish(update=True)
+            if self._newest == saved:
+                return False
+            self._newest = saved
+            if self._shown and in_kernel():
+                self._publish(update=True)
+            return True
 
     def _publish(self, *, update: bool) -> None:
         from IPython.display import publish_display_data as publish

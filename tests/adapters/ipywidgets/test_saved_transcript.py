@@ -40,8 +40,9 @@ def test_it_is_updated_once_it_is_shown(notebook: Notebook) -> None:
     assert notebook.outputs == {}
     assert saved.show()
     assert notebook.outputs == {saved.name: "one"}
-    saved.update("two")
+    assert saved.update("two")
     assert notebook.outputs == {saved.name: "two"}
+    assert not saved.update("two")
 
 
 def test_text_of_another_thread_just_before_it_is_shown(notebook: Notebook, monkeypatch: pytest.MonkeyPatch) -> None:
